@@ -1,0 +1,53 @@
+import type { Charge, Outcome } from '../store.ts'
+import type { StepOptions } from './algorithm.ts'
+import { algorithmOf } from './registry.ts'
+
+export interface Decided {
+  readonly outcomes: readonly Outcome[]
+  /** The states to write, in the order of the charges: `undefined` writes nothing. Absent when the decision was refused. */
+  readonly states: readonly unknown[] | undefined
+}
+
+/**
+ * Steps every charge, each seeing what those before it would leave, and gives the states to write only if all were allowed.
+ * `places` names where each state lives: equal places are one state. `met` are the states as they are.
+ */
+export function decide(
+  charges: readonly Charge[],
+  places: readonly unknown[],
+  met: readonly unknown[],
+  now: number,
+  options: StepOptions,
+): Decided {
+  const outcomes: Outcome[] = []
+  const states: unknown[] = []
+  let refused = false
+  for (let i = 0; i < charges.length; i++) {
+    const charge = charges[i] as Charge
+    const step = algorithmOf(charge.limit).step(latest(i, places, states) ?? met[i], charge, now, options)
+    outcomes.push(step.outcome)
+    states.push(step.state)
+    refused ||= !step.outcome.allowed
+  }
+  if (!refused) return { outcomes, states }
+  if (charges.length > 1) tellUnchanged(outcomes, charges, met, now, options)
+  return { outcomes, states: undefined }
+}
+
+/** What an earlier charge of this decision leaves in the same place. */
+function latest(i: number, places: readonly unknown[], states: readonly unknown[]): unknown {
+  for (let j = i - 1; j >= 0; j--) {
+    if (places[j] === places[i] && states[j] !== undefined) return states[j]
+  }
+  return undefined
+}
+
+/** A limit that had room was not charged: it tells its state as it still is. */
+function tellUnchanged(outcomes: Outcome[], charges: readonly Charge[], met: readonly unknown[], now: number, options: StepOptions): void {
+  for (let i = 0; i < charges.length; i++) {
+    if (outcomes[i]?.allowed !== true) continue
+    const charge = charges[i] as Charge
+    const { outcome } = algorithmOf(charge.limit).step(met[i], charge, now, { ...options, how: 'peek' })
+    outcomes[i] = { ...outcome, granted: 0 }
+  }
+}

@@ -1,0 +1,108 @@
+import type { Limit } from '../limit.ts'
+import type { Charge } from '../store.ts'
+import { type Algorithm, placeReceipt, readReceipt, shareOf } from './algorithm.ts'
+import { calendarSpan } from './calendar.ts'
+import { type Moved, type Reading, requireReceipt, stepOf } from './reading.ts'
+
+export interface FixedWindowState {
+  /** ms since the epoch. */
+  readonly start: number
+  readonly count: number
+}
+
+/** A window that starts up to this far ahead of now is kept when the clock steps back; further ahead, its count moves to now's window. */
+export const AHEAD = 5_000
+
+const SECONDS = { day: 86_400, week: 604_800, month: 2_678_400 } as const
+
+class FixedWindowReading implements Reading<FixedWindowState> {
+  readonly state: FixedWindowState
+  readonly quota: number
+  readonly limit: Limit
+  readonly now: number
+  constructor(state: FixedWindowState, limit: Limit, now: number) {
+    this.state = state
+    this.quota = limit.limit
+    this.limit = limit
+    this.now = now
+  }
+
+  room(): number {
+    return Math.max(0, this.quota - this.state.count)
+  }
+
+  wait(units: number): number {
+    if (units > this.quota) return Infinity
+    return this.state.count + units <= this.quota ? 0 : this.left()
+  }
+
+  reset(): number {
+    return this.state.count > 0 ? this.left() : 0
+  }
+
+  delay(): number {
+    return 0
+  }
+
+  take(units: number): Moved<FixedWindowState> {
+    const { start, count } = this.state
+    const after = Math.min(Number.MAX_SAFE_INTEGER, count + units)
+    return { after: this.with(after), units: after - count, receipt: placeReceipt(start, after - count) }
+  }
+
+  give(units: number, charge: Charge): Moved<FixedWindowState> | undefined {
+    requireReceipt(charge)
+    const taken = readReceipt(charge)
+    const { start, count } = this.state
+    const back = taken.place === start ? Math.min(units, taken.units, count) : 0
+    return back > 0 ? { after: this.with(count - back), units: back, receipt: undefined } : undefined
+  }
+
+  private with(count: number): FixedWindowReading {
+    return new FixedWindowReading({ start: this.state.start, count }, this.limit, this.now)
+  }
+
+  /** ms to the end of the window; more than its length while it starts ahead of now. */
+  private left(): number {
+    const { start } = this.state
+    const { window } = this.limit
+    return (typeof window === 'number' ? start + window : calendarSpan(this.limit, start).end) - this.now
+  }
+}
+
+function read(state: FixedWindowState | undefined, limit: Limit, nowMicros: number): FixedWindowReading {
+  const now = Math.floor(nowMicros / 1000)
+  return new FixedWindowReading(current(state, limit, now), limit, now)
+}
+
+function current(state: FixedWindowState | undefined, limit: Limit, now: number): FixedWindowState {
+  const first = limit.anchor === 'first'
+  if (state !== undefined && first && state.start <= now && now < state.start + (limit.window as number)) return state
+  const start = first ? now : startOf(limit, now)
+  if (state === undefined || state.start < start) {
+    return { start, count: 0 }
+  }
+  if (state.start === start || state.start - now <= AHEAD) return state
+  return { start, count: state.count }
+}
+
+function startOf(limit: Limit, now: number): number {
+  return typeof limit.window === 'number' ? now - (now % limit.window) : calendarSpan(limit, now).start
+}
+
+/** At most L in each window. A window is one of the epoch, of a calendar, or begins with a subject's first admitted charge. */
+export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedWindow' } = {
+  name: 'fixedWindow',
+  denyCacheable: true,
+  leasable: true,
+  holds: false,
+  quota: (limit) => limit.limit,
+  windowSeconds: (limit) => (typeof limit.window === 'number' ? limit.window / 1000 : SECONDS[limit.window]),
+  scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share) }),
+  unit: (limit) =>
+    typeof limit.window === 'number'
+      ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}`
+      : `${limit.window}@${limit.timeZone ?? 'UTC'}`,
+  check: () => undefined,
+  step: stepOf(read),
+}

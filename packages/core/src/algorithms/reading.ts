@@ -1,0 +1,114 @@
+import { SluiceError } from '../errors.ts'
+import type { Limit } from '../limit.ts'
+import type { Charge, Outcome, Receipt } from '../store.ts'
+import type { Algorithm, Step, StepOptions } from './algorithm.ts'
+
+/** A state as one limit reads it at one instant: all that the rules common to every algorithm need to know of it. */
+export interface Reading<S> {
+  readonly state: S
+  readonly quota: number
+  /** Units that fit now, never below 0. */
+  room(): number
+  /** Whole ms until `units` fit: 0 if they do, `Infinity` if they never will. */
+  wait(units: number): number
+  /** Whole ms until nothing is used any more. */
+  reset(): number
+  /** Whole ms that a charge taken now waits for its turn. */
+  delay(): number
+  /** Takes `units` that fit, or as many as a forced charge may. */
+  take(units: number, options: StepOptions): Moved<S>
+  /** Gives back at most `units`; `undefined` when there is nothing to give back. */
+  give(units: number, charge: Charge): Moved<S> | undefined
+}
+
+/** What a take or a give-back leaves behind. */
+export interface Moved<S> {
+  readonly after: Reading<S>
+  /** Whole units taken or given back. */
+  readonly units: number
+  readonly receipt: Receipt | undefined
+}
+
+/** The step of an algorithm, from how it reads its state: what peek, force, atLeast, refusals and give-backs mean is said once, here. */
+export function stepOf<S>(read: (state: S | undefined, limit: Limit, nowMicros: number) => Reading<S>): Algorithm<S>['step'] {
+  return (state, charge, now, options) => {
+    const met = read(state, charge.limit, now)
+    if (charge.cost < 0) return giveBack(met, charge, now, options)
+    const wait = met.wait(charge.cost)
+    const units = grant(met, wait, charge.cost, options)
+    if (units === undefined)
+      return unchanged(met, now, options, false, options.atLeast === undefined ? wait : met.wait(Math.min(charge.cost, options.atLeast)), 0)
+    const delay = met.delay()
+    if (options.how === 'peek') return unchanged(met, now, options, true, 0, units, delay)
+    if (units === 0) return unchanged(met, now, options, true, 0, 0, delay)
+    const moved = met.take(units, options)
+    return {
+      state: moved.units > 0 ? moved.after.state : undefined,
+      outcome: outcomeOf(moved.after, now, options, true, 0, moved.units, moved.units > 0 ? moved.receipt : undefined, delay),
+    }
+  }
+}
+
+/** The units to take: the cost where it fits or is forced, a part of it from `atLeast`, or `undefined` to refuse. */
+function grant(met: Reading<unknown>, wait: number, cost: number, options: StepOptions): number | undefined {
+  if (wait === 0 || options.how === 'force') return cost
+  const { atLeast } = options
+  if (atLeast === undefined || atLeast < 1) return undefined
+  const room = met.room()
+  return room >= atLeast ? Math.min(cost, room) : undefined
+}
+
+function giveBack<S>(met: Reading<S>, charge: Charge, now: number, options: StepOptions): Step<S> {
+  const moved = options.how === 'peek' ? undefined : met.give(-charge.cost, charge)
+  if (moved === undefined) return unchanged(met, now, options, true, 0, 0)
+  return { state: moved.after.state, outcome: outcomeOf(moved.after, now, options, true, 0, moved.units === 0 ? 0 : -moved.units) }
+}
+
+/** Writes nothing, and tells the state as it is. */
+export function unchanged<S>(
+  met: Reading<S>,
+  now: number,
+  options: StepOptions,
+  allowed: boolean,
+  retryAfter: number,
+  granted: number,
+  delay = 0,
+): Step<S> {
+  return { state: undefined, outcome: outcomeOf(met, now, options, allowed, retryAfter, granted, undefined, delay) }
+}
+
+export function outcomeOf(
+  reading: Reading<unknown>,
+  at: number,
+  options: StepOptions,
+  allowed: boolean,
+  retryAfter: number,
+  granted: number,
+  receipt?: Receipt,
+  delay = 0,
+): Outcome {
+  const remaining = reading.room()
+  return {
+    allowed,
+    remaining,
+    retryAfter,
+    nextAfter: remaining >= reading.quota ? 0 : reading.wait(remaining + 1),
+    resetAfter: reading.reset(),
+    delay,
+    source: options.source ?? 'memory',
+    at,
+    receipt,
+    leaseFor: 0,
+    granted,
+  }
+}
+
+/** @throws ERR_RECEIPT_REQUIRED: without one, a give-back could land in another window, or free another's slot */
+export function requireReceipt(charge: Charge): void {
+  if (charge.receipt !== undefined) return
+  const { algorithm, name } = charge.limit
+  throw new SluiceError(
+    'ERR_RECEIPT_REQUIRED',
+    `giving back to limit "${name}" (${algorithm}): expected a receipt, got none; only a bucket takes units back without one`,
+  )
+}

@@ -1,0 +1,74 @@
+import type { Limit } from './limit.ts'
+import type { Charge, Outcome, Source } from './store.ts'
+
+/** The answer to a request: every limit's outcome folded into one verdict. Durations are whole milliseconds. */
+export interface Decision<N extends string = string> {
+  /** What to do. Always true in `shadow` and `off`. */
+  readonly allowed: boolean
+  /** What the limits said; `unavailable`: a store was away and the policy is `closed`. */
+  readonly verdict: 'allowed' | 'refused' | 'unavailable'
+  /** The limit that decides; `undefined` when none applies: an unlimited tier, or `off`. */
+  readonly binding: Limit<N> | undefined
+  /** Of the binding limit; `Infinity` without one. */
+  readonly remaining: number
+  /** Of the binding limit: 0 when admitted, `Infinity` if never. */
+  readonly retryAfter: number
+  /** Of the binding limit. */
+  readonly resetAfter: number
+  /** ms to wait before going on: the longest of the limits. */
+  readonly delay: number
+  readonly policy: string
+  readonly tier: string | undefined
+  readonly mode: Mode
+  readonly source: Source
+  readonly charges: readonly (Charge & { readonly limit: Limit<N> })[]
+  /** In the order of `charges`. */
+  readonly outcomes: readonly (Outcome | undefined)[]
+}
+export type Mode = 'enforce' | 'shadow' | 'off'
+
+/** Whether `a` binds rather than `b`: refusing before not, longest wait, least left, larger resetAfter; the first configured of equals. */
+export function tighter(a: Outcome, b: Outcome): boolean {
+  if (a.allowed !== b.allowed) return !a.allowed
+  if (a.retryAfter !== b.retryAfter) return a.retryAfter > b.retryAfter
+  if (a.remaining !== b.remaining) return a.remaining < b.remaining
+  return a.resetAfter > b.resetAfter
+}
+
+/** What the fold needs to know besides the outcomes. */
+export interface Asked {
+  readonly policy: string
+  readonly tier: string | undefined
+  readonly mode: Mode
+}
+
+/** Folds the outcomes of a decision's charges into one verdict. */
+export function decisionOf(asked: Asked, charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): Decision {
+  let binding = -1
+  let delay = 0
+  let verdict: Decision['verdict'] = 'allowed'
+  for (let i = 0; i < outcomes.length; i++) {
+    const outcome = outcomes[i]
+    if (outcome === undefined) continue
+    const best = outcomes[binding]
+    if (best === undefined || tighter(outcome, best)) binding = i
+    if (outcome.delay > delay) delay = outcome.delay
+    if (!outcome.allowed && verdict !== 'unavailable') verdict = outcome.source === 'closed' ? 'unavailable' : 'refused'
+  }
+  const bound = outcomes[binding]
+  return {
+    allowed: verdict === 'allowed' || asked.mode !== 'enforce',
+    verdict,
+    binding: charges[binding]?.limit,
+    remaining: bound?.remaining ?? Infinity,
+    retryAfter: bound?.retryAfter ?? 0,
+    resetAfter: bound?.resetAfter ?? 0,
+    delay,
+    policy: asked.policy,
+    tier: asked.tier,
+    mode: asked.mode,
+    source: bound?.source ?? 'none',
+    charges,
+    outcomes,
+  }
+}

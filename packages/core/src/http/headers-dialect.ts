@@ -1,0 +1,52 @@
+import { invalid } from '../errors.ts'
+
+/** Which header fields a limiter writes. */
+export interface DialectOptions {
+  /**
+   * The IETF fields, pinned by the name of a draft; `true` is `'draft-11'`, and does not move in a minor release.
+   * Drafts 8 to 11 share one form: `RateLimit-Policy: "minute";q=100;w=60` and `RateLimit: "minute";r=50;t=30`.
+   */
+  readonly standard?: 'draft-11' | 'draft-10' | 'draft-9' | 'draft-8' | 'draft-7' | 'draft-6' | boolean | undefined
+  /** `X-RateLimit-Limit`, `-Remaining` and `-Reset`; the reset as epoch seconds (the default) or as seconds from now. */
+  readonly legacy?: 'epoch' | 'delta' | false | undefined
+  /** Also names the fields in `Access-Control-Expose-Headers`, so that scripts of other origins can read them. */
+  readonly exposeHeaders?: boolean | undefined
+}
+
+/** The options with every alias and default resolved. */
+export interface Dialect {
+  readonly standard: 'structured' | 'draft-7' | 'draft-6' | false
+  readonly legacy: 'epoch' | 'delta' | false
+  readonly expose: boolean
+}
+
+/**
+ * Reads the options once, when a pipeline is made.
+ * @throws ERR_OPTION_INVALID
+ */
+export function checkDialect(options: DialectOptions): Dialect {
+  const { legacy = 'epoch', exposeHeaders = false } = options
+  if (!LEGACY.includes(legacy)) throw invalid('rateLimit: legacy', "'epoch', 'delta' or false", legacy)
+  if (typeof exposeHeaders !== 'boolean') throw invalid('rateLimit: exposeHeaders', 'true or false', exposeHeaders)
+  return Object.freeze({ standard: standardOf(options.standard), legacy, expose: exposeHeaders })
+}
+
+const LEGACY: readonly unknown[] = ['epoch', 'delta', false]
+
+function standardOf(standard: DialectOptions['standard']): Dialect['standard'] {
+  switch (standard) {
+    case undefined:
+    case true:
+    case 'draft-11':
+    case 'draft-10':
+    case 'draft-9':
+    case 'draft-8':
+      return 'structured'
+    case 'draft-7':
+    case 'draft-6':
+    case false:
+      return standard
+    default:
+      throw invalid('rateLimit: standard', "'draft-11', 'draft-10', 'draft-9', 'draft-8', 'draft-7', 'draft-6', true or false", standard)
+  }
+}

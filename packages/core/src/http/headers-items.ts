@@ -1,0 +1,100 @@
+import { algorithmOf } from '../algorithms/registry.ts'
+import type { Decision } from '../decision.ts'
+import type { Limit } from '../limit.ts'
+import { sfInteger, sfString, toInteger } from './structured.ts'
+
+/** What the headers say of one limit on every response. */
+export interface Item {
+  /** How clients know the limit, in every field and in the body. */
+  readonly name: string
+  /** The name as a structured String. */
+  readonly quoted: string
+  readonly quota: number
+  readonly quotaText: string
+  /** Whole seconds; `undefined` when time alone does not bring the quota back. */
+  readonly window: number | undefined
+  /** Drafts 8 to 11: `"minute";q=100;w=60`. */
+  readonly policy: string
+}
+
+/** The items of the limits of one decision, in configured order, and the policy fields that list them. */
+export interface ItemSet {
+  readonly items: readonly Item[]
+  readonly names: readonly string[]
+  readonly policies: string
+  /** Drafts 6 and 7: `100;w=60`. There `w` is required, so a limit without a window is left out. */
+  readonly unnamed: string
+}
+
+interface Cached extends ItemSet {
+  readonly limits: readonly Limit[]
+  readonly policy: string
+  readonly shorthand: boolean
+}
+
+// By the first limit of the set: limits are frozen and live as long as their policy. A later limit may be made per
+// request (a quantity from a function), so what is kept for one key is bounded.
+const cache = new WeakMap<Limit, Cached[]>()
+const MOST_SETS = 8
+
+/** The items of a decision; rendered once per set of limits. `shorthand`: the policy is `{ limit, window }`, known by its own name alone. */
+export function itemsOf(decision: Decision, shorthand: boolean): ItemSet {
+  const { charges, policy } = decision
+  const first = charges[0]
+  if (first === undefined) return NONE
+  let sets = cache.get(first.limit)
+  if (sets === undefined) cache.set(first.limit, (sets = []))
+  for (const set of sets) {
+    if (set.policy === policy && set.shorthand === shorthand && sameLimits(set.limits, charges)) return set
+  }
+  const made = render(decision, shorthand)
+  if (sets.length === MOST_SETS) sets.shift()
+  sets.push(made)
+  return made
+}
+
+/** `q` and `w` of a limit: whole, and never more permissive than the limit. */
+export function advertised(limit: Limit): Pick<Item, 'quota' | 'window'> {
+  const algorithm = algorithmOf(limit)
+  const seconds = algorithm.windowSeconds(limit)
+  return {
+    quota: toInteger(algorithm.quota(limit)),
+    window: seconds === undefined ? undefined : Math.max(1, toInteger(Math.ceil(seconds))),
+  }
+}
+
+const NONE: ItemSet = Object.freeze({ items: [], names: [], policies: '', unnamed: '' })
+
+function sameLimits(limits: readonly Limit[], charges: Decision['charges']): boolean {
+  if (limits.length !== charges.length) return false
+  for (let i = 0; i < limits.length; i++) if (limits[i] !== charges[i]?.limit) return false
+  return true
+}
+
+function render(decision: Decision, shorthand: boolean): Cached {
+  const { policy } = decision
+  const limits = decision.charges.map((charge) => charge.limit)
+  const items = limits.map((limit) => item(nameOf(limit, policy, shorthand), limit))
+  return {
+    limits,
+    policy,
+    shorthand,
+    items,
+    names: items.map(({ name }) => name),
+    policies: items.map((each) => each.policy).join(', '),
+    unnamed: items.flatMap(({ quotaText, window }) => (window === undefined ? [] : `${quotaText};w=${sfInteger(window)}`)).join(', '),
+  }
+}
+
+function nameOf(limit: Limit, policy: string, shorthand: boolean): string {
+  if (shorthand && limit.name === 'default') return policy
+  return policy === 'default' ? limit.name : `${policy}.${limit.name}`
+}
+
+function item(name: string, limit: Limit): Item {
+  const { quota, window } = advertised(limit)
+  const quoted = sfString(name)
+  const quotaText = sfInteger(quota)
+  const policy = `${quoted};q=${quotaText}${window === undefined ? ';qu="concurrent-requests"' : `;w=${sfInteger(window)}`}`
+  return { name, quoted, quota, quotaText, window, policy }
+}

@@ -1,0 +1,150 @@
+import type { Decision } from '../decision.ts'
+import { clientAddress } from '../identity/client.ts'
+import { type Cost, type Limiter, LimiterEngine } from '../limiter.ts'
+import { Announcer } from '../observers.ts'
+import { definePolicy, type LimitSet } from '../policy.ts'
+import { chain, type MaybePromise } from '../runtime.ts'
+import { afterResponse, type Done } from './after.ts'
+import { checkDialect, type HeaderEntry, type HeaderLine, itemsOf, renderHeaders } from './headers.ts'
+import type { Host } from './host.ts'
+import { checkOptions, policyOptions, type RateLimitOptions } from './options.ts'
+import { partitionKeys } from './partition.ts'
+import { missingRefusal, refusal } from './refusal.ts'
+import { type Subjects, subjectsReader } from './subjects.ts'
+import { numbersReader, sensibleCost, sensibleTier } from './values.ts'
+
+/** What an adapter applies: set the headers (never append), then go on, or answer. */
+export type HttpOutcome<R = unknown> =
+  | {
+      readonly pass: true
+      readonly headers: readonly HeaderLine[]
+      /** `undefined` when the request was skipped. */
+      readonly decision: Decision | undefined
+      /** ms to wait before going on. */
+      readonly delay: number
+      /** To be called once, when the response's body has ended or the client is gone; `undefined` when there is nothing to do then. */
+      readonly done: Done<R> | undefined
+    }
+  | {
+      readonly pass: false
+      readonly status: number
+      readonly headers: readonly HeaderLine[]
+      readonly body: string
+      /** `undefined` when the request had no subject: nobody was asked. */
+      readonly decision: Decision | undefined
+    }
+
+/** Decides one request. Throws, or rejects, only where nobody could decide. */
+export type Pipeline<C, R> = ((context: C) => MaybePromise<HttpOutcome<R>>) & { readonly limiter: Limiter }
+
+// Registered, so that limiters of two copies of this package still write one header set.
+const ENTRIES = Symbol.for('sluice.entries')
+
+/**
+ * From the facts of a request to what is to be answered, for any framework that a `Host` describes.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT, saying what was expected and what came
+ */
+export function createPipeline<C, R = unknown>(host: Host<C>, options: RateLimitOptions<C, R> = {}): Pipeline<C, R> {
+  checkOptions(options as RateLimitOptions<never, never>)
+  const dialect = checkDialect(options)
+  const { policy: defined, shorthand } = policyOptions(options as RateLimitOptions<C, never>)
+  const engine = options.limiter === undefined ? engineOf(defined, options) : undefined
+  const limiter: Limiter = engine ?? (options.limiter as Limiter)
+  const announcer = engine?.announcer ?? new Announcer(limiter.name, undefined, options.strict)
+  const names: ReadonlySet<string> = engine?.policy.names ?? new Set()
+
+  const { skip, tier, cost, key, missing, ipv6Prefix, trustProxy } = options
+  const tell = announcer.check.bind(announcer)
+  const hostTrusts = (context: C): boolean => {
+    const trust = host.trust?.(context) ?? 'none'
+    if (trust === 'anyone')
+      tell('WARN_TRUST_PERMISSIVE', 'the framework is set to trust every proxy, so any client can claim any address; list your own proxies')
+    return trust !== 'none'
+  }
+  const client: Host<C> = { ...host, address: clientAddress(host, { trustProxy, ipv6Prefix, hostTrusts }, tell) }
+  const subjects = subjectsReader(engine?.policy, key, { host: client, missing, ipv6Prefix })
+  const numbers = numbersReader(options as RateLimitOptions<C, never>, shorthand ? engine?.policy.base : undefined, announcer)
+  const partition = options.partitionKey === undefined ? undefined : partitionKeys(options.partitionKey.secret)
+
+  const limited = (context: C): MaybePromise<HttpOutcome<R>> =>
+    chain(tier?.(context), (named) => {
+      const plan = tier === undefined ? undefined : sensibleTier(named, announcer)
+      if (engine === undefined) return subjected(context, NO_LIMITS, plan)
+      const set = numbers === undefined ? engine.limitsOf(plan) : numbers(context)
+      return chain(set, (limits) =>
+        limits.limits.length === 0
+          ? decided(context, engine.decide(limits, 'unlimited', undefined, 'charge'))
+          : subjected(context, limits, plan),
+      )
+    })
+
+  const subjected = (context: C, set: LimitSet, plan: string | undefined): MaybePromise<HttpOutcome<R>> =>
+    chain(subjects(context, set), (found) => {
+      if (isMissingSubject(found)) return found.action === 'skip' ? SKIPPED : { pass: false, ...missingRefusal(found), decision: undefined }
+      return chain(cost?.(context), (asked) => {
+        const units = cost === undefined ? undefined : sensibleCost(asked, names, 'cost', announcer)
+        return decided(context, decide(found, units, plan))
+      })
+    })
+
+  const decide = (
+    { set, subject }: Exclude<Subjects, { action: string }>,
+    units: Cost<string> | undefined,
+    plan: string | undefined,
+  ): MaybePromise<Decision> =>
+    engine === undefined ? limiter.consume(subject, { cost: units, tier: plan }) : engine.decide(set, subject, units, 'charge')
+
+  const decided = (context: C, decision: MaybePromise<Decision>): MaybePromise<HttpOutcome<R>> =>
+    chain(decision, (made) => {
+      if (made.mode !== 'enforce' || made.charges.length === 0) return passed(context, made, [])
+      if (partition === undefined) return answered(context, made, { decision: made, shorthand })
+      return partition(made).then((keys) => answered(context, made, { decision: made, shorthand, partitionKeys: keys }))
+    })
+
+  const answered = (context: C, decision: Decision, entry: HeaderEntry): HttpOutcome<R> => {
+    const headers = renderHeaders(entriesOf(host.id(context), entry), dialect, decidedAt(decision))
+    if (decision.allowed) return passed(context, decision, headers)
+    const names = itemsOf(decision, shorthand).names
+    return { pass: false, ...refusal(decision, context, headers, names, options as RateLimitOptions<C, never>), decision }
+  }
+
+  const passed = (context: C, decision: Decision, headers: readonly HeaderLine[]): HttpOutcome<R> => ({
+    pass: true,
+    headers,
+    decision,
+    delay: decision.mode === 'enforce' ? decision.delay : 0,
+    done: afterResponse(limiter, decision, context, options, names, announcer),
+  })
+
+  const run = (context: C): MaybePromise<HttpOutcome<R>> => {
+    if (host.method(context) === 'OPTIONS' && host.header(context, 'access-control-request-method')) return SKIPPED
+    return skip === undefined ? limited(context) : chain(skip(context), (skipped) => (skipped === true ? SKIPPED : limited(context)))
+  }
+  return Object.assign(run, { limiter })
+}
+
+const SKIPPED: HttpOutcome = Object.freeze({ pass: true, headers: [], decision: undefined, delay: 0, done: undefined })
+const NO_LIMITS: LimitSet = Object.freeze({ tier: undefined, limits: [] })
+
+function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], options: RateLimitOptions<C, R>): LimiterEngine {
+  const policy = definePolicy(defined)
+  return new LimiterEngine(policy, options.store, new Announcer(policy.name, options.on, options.strict))
+}
+
+function isMissingSubject(found: Subjects): found is Extract<Subjects, { action: string }> {
+  return 'action' in found
+}
+
+/** Every limiter's part in this request's headers so far, this one last. */
+function entriesOf(id: object, entry: HeaderEntry): readonly HeaderEntry[] {
+  const held = id as { [ENTRIES]?: HeaderEntry[] }
+  const entries = (held[ENTRIES] ??= [])
+  entries.push(entry)
+  return entries
+}
+
+/** ms since the epoch, by the clock of the store that decided: the one that knows when its windows end. */
+function decidedAt({ outcomes }: Decision): number {
+  for (const outcome of outcomes) if (outcome !== undefined) return outcome.at / 1000
+  return 0
+}

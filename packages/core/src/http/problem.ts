@@ -1,0 +1,91 @@
+import type { Decision } from '../decision.ts'
+import { advertised } from './headers-items.ts'
+import { retrySeconds } from './headers-rounding.ts'
+
+/** The body of a response that Sluice answers itself: problem details, RFC 9457. */
+export interface Problem {
+  readonly status: number
+  readonly contentType: 'application/problem+json'
+  readonly body: string
+}
+
+/**
+ * The body for a decision that is not allowed: 429 when a limit refused, 503 when nobody could look.
+ * @param itemNames what the headers call the limits of `decision.charges`, in that order
+ * @param status if it is not the usual one: the body repeats the status of the response
+ */
+export function problemBody(decision: Decision, itemNames: readonly string[], status?: number): Problem {
+  const retry = retrySeconds(decision)
+  const wait = retry === undefined ? undefined : { retry_after: retry }
+  if (decision.verdict === 'unavailable') {
+    return problem({
+      type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+      title: 'Temporary Reduced Capacity',
+      status: status ?? 503,
+      detail: `Requests cannot be counted at the moment. ${retryText(retry ?? 1)}`,
+      ...wait,
+    })
+  }
+  return problem({
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+    title: 'Quota Exceeded',
+    status: status ?? 429,
+    detail: detailOf(decision, itemNames, retry),
+    'violated-policies': itemNames.filter((_, i) => isRefusing(decision, i)),
+    ...wait,
+  })
+}
+
+/** The body for a request without the part that says who it is from: 401 for a credential, else 400. */
+export function missingBody(status: 400 | 401, partName: string): Problem {
+  return problem({
+    type: 'about:blank',
+    title: status === 401 ? 'Unauthorized' : 'Bad Request',
+    status,
+    detail: `The request has no ${partName}, by which it would be counted.`,
+  })
+}
+
+interface Members {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly 'violated-policies'?: readonly string[]
+  readonly retry_after?: number
+}
+
+// The order of the members is that in which they were written.
+function problem(members: Members): Problem {
+  return { status: members.status, contentType: 'application/problem+json', body: JSON.stringify(members) }
+}
+
+function isRefusing(decision: Decision, i: number): boolean {
+  const outcome = decision.outcomes[i]
+  return outcome !== undefined && !outcome.allowed && outcome.source !== 'closed'
+}
+
+function detailOf(decision: Decision, itemNames: readonly string[], retry: number | undefined): string {
+  const i = decision.charges.findIndex(({ limit }) => limit === decision.binding)
+  const charge = decision.charges[i]
+  if (charge === undefined) return retry === undefined ? 'Retrying does not help.' : retryText(retry)
+  const { quota, window } = advertised(charge.limit)
+  const allows = `Limit "${itemNames[i] ?? charge.limit.name}" allows ${plural(quota, 'request')} ${spanText(charge.limit.window, window)}.`
+  if (retry !== undefined) return `${allows} ${retryText(retry)}`
+  return `${allows} This request costs ${charge.cost}, more than the limit ever allows: retrying does not help.`
+}
+
+/** A calendar window by its name: its `w` is nominal. */
+function spanText(window: number | string, seconds: number | undefined): string {
+  if (seconds === undefined) return 'at once'
+  if (typeof window === 'string') return `per ${window}`
+  return seconds === 1 ? 'per second' : `per ${seconds} seconds`
+}
+
+function retryText(seconds: number): string {
+  return `Retry in ${plural(seconds, 'second')}.`
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`
+}

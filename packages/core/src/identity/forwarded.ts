@@ -1,0 +1,77 @@
+// The lists of X-Forwarded-For and Forwarded, read from the right: what stands there was written by the nearest proxy,
+// and nothing that a client puts to the left of it, an open quote for one, may change how it is read.
+
+const QUOTE = 34
+const COMMA = 44
+const SEMICOLON = 59
+const EQUALS = 61
+const BACKSLASH = 92
+
+/** How one of the two headers is read. */
+export interface ForwardedSyntax {
+  /** Where the element that ends before `end` starts. */
+  start(text: string, end: number): number
+  /** The address that an element claims; may be none at all, such as `unknown`. */
+  claim(element: string): string
+}
+
+export const xForwardedFor: ForwardedSyntax = {
+  start: (text, end) => (end === 0 ? 0 : text.lastIndexOf(',', end - 1) + 1),
+  claim: (element) => element.trim(),
+}
+
+/** RFC 7239. */
+export const forwarded: ForwardedSyntax = {
+  start(text, end) {
+    let quoted = false
+    for (let i = end - 1; i >= 0; i--) {
+      const code = text.charCodeAt(i)
+      if (code === QUOTE && !isEscaped(text, i)) quoted = !quoted
+      else if (code === COMMA && !quoted) return i + 1
+    }
+    return 0
+  },
+  claim(element) {
+    let claim: string | undefined
+    for (let i = 0; i < element.length; i++) {
+      const equals = element.indexOf('=', i)
+      if (equals < 0) return ''
+      const name = element.slice(i, equals).trim().toLowerCase()
+      const end = valueEnd(element, equals + 1)
+      if (end < 0) return ''
+      if (name === 'for') {
+        if (claim !== undefined) return '' // twice in one element: neither can be believed
+        claim = unquoted(element.slice(equals + 1, end).trim())
+      }
+      i = end
+    }
+    return claim ?? ''
+  },
+}
+
+/** Where the value ends: at a semicolon outside quotes, or with the text; −1 when a quote stays open. */
+function valueEnd(text: string, start: number): number {
+  let quoted = false
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (quoted && code === BACKSLASH) i++
+    else if (code === QUOTE) quoted = !quoted
+    else if (code === SEMICOLON && !quoted) return i
+    else if (code === EQUALS && !quoted) return -1
+  }
+  return quoted ? -1 : text.length
+}
+
+function unquoted(value: string): string {
+  if (!value.startsWith('"')) return value
+  let text = ''
+  for (let i = 1; i < value.length - 1; i++) text += value[value.charCodeAt(i) === BACKSLASH ? ++i : i] ?? ''
+  return text
+}
+
+/** After an odd number of backslashes. */
+function isEscaped(text: string, at: number): boolean {
+  let from = at
+  while (text.charCodeAt(from - 1) === BACKSLASH) from--
+  return (at - from) % 2 === 1
+}

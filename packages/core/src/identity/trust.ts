@@ -1,0 +1,53 @@
+import { invalid } from '../errors.ts'
+import { type Cidr, inCidr, parseAddress, parseCidr } from './address.ts'
+
+/** Which proxies are believed: none, a number of hops, or those whose address is in a block. */
+export type Trust = { readonly hops: number } | { readonly blocks: readonly Cidr[]; readonly permissive: readonly string[] }
+
+const SETS: Readonly<Record<string, readonly string[]>> = {
+  loopback: ['127.0.0.0/8', '::1'],
+  linklocal: ['169.254.0.0/16', 'fe80::/10'],
+  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+}
+const MOST_HOPS = 32
+const BLOCK = "an address, a CIDR such as '10.0.0.0/8', 'loopback', 'linklocal' or 'private'"
+
+/**
+ * `trustProxy` as given: hops from 0 (none) to 32, or a list of addresses, CIDRs and the sets `loopback`, `linklocal`, `private`.
+ * @throws ERR_OPTION_INVALID
+ */
+export function trustOf(trustProxy: number | readonly string[] = 0): Trust {
+  if (Array.isArray(trustProxy) && trustProxy.length > 0) {
+    const blocks: Cidr[] = []
+    const permissive: string[] = []
+    for (const [i, text] of (trustProxy as readonly unknown[]).entries()) {
+      const cidrs = typeof text === 'string' ? cidrsOf(text) : undefined
+      if (cidrs === undefined) throw invalid(`trustProxy[${i}]`, BLOCK, text)
+      blocks.push(...cidrs)
+      if (cidrs.some(isPermissive)) permissive.push(String(text))
+    }
+    return { blocks, permissive }
+  }
+  const hops = trustProxy as number
+  if (!Number.isInteger(hops) || hops < 0 || hops > MOST_HOPS) {
+    throw invalid('trustProxy', `a number of hops from 0 to ${MOST_HOPS}, or an array of one or more of: ${BLOCK}`, trustProxy)
+  }
+  return { hops }
+}
+
+/** Whether the text is an address in one of the blocks. */
+export function isTrusted(text: string | undefined, blocks: readonly Cidr[]): boolean {
+  const bytes = text === undefined ? undefined : parseAddress(text)
+  return bytes !== undefined && blocks.some((block) => inCidr(bytes, block))
+}
+
+function cidrsOf(text: string): readonly Cidr[] | undefined {
+  if (Object.hasOwn(SETS, text)) return SETS[text]?.flatMap((member) => parseCidr(member) ?? [])
+  const cidr = parseCidr(text)
+  return cidr === undefined ? undefined : [cidr]
+}
+
+/** Larger than the largest block that one organisation has to itself (10.0.0.0/8, fc00::/7): there must be strangers in it. Two halves of everything count too. */
+function isPermissive(cidr: Cidr): boolean {
+  return cidr.bits < (cidr.address.length === 4 ? 8 : 7)
+}

@@ -1,0 +1,43 @@
+// Sluice's engine. Most applications import their framework's package, which has all of this too.
+
+// Limits: six algorithms as plain data.
+export { concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, tokenBucket } from './limit.ts'
+export type { CalendarWindow, Common, Limit, LimitRule } from './limit.ts'
+export type { Duration } from './duration.ts'
+
+// A limiter: limits, tiers and a store under one name.
+export { createLimiter, setEnabled } from './limiter.ts'
+export type { Ask, Cost, Limiter, LimiterOptions, Names, Subject } from './limiter.ts'
+export type { Decision, Mode } from './decision.ts'
+export type { FailMode } from './policy.ts'
+export type { Observers } from './observers.ts'
+
+// Who is limited: the parts of a subject.
+export { body, cookie, header, ip, route, user } from './identity/parts.ts'
+export { joinSubject } from './identity/subject.ts'
+export type { MissingRule } from './identity/subject.ts'
+export type { KeyOf, Part } from './identity/part.ts'
+
+// The store that is there from the start, and the contract of every other.
+export { memoryStore } from './memory-store.ts'
+export type { MemoryStoreOptions } from './memory-store.ts'
+export type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreError, StoreEvent, StoreHealth } from './store.ts'
+
+// HTTP, for authors of adapters: facts of a request in, headers and an answer out.
+export { createPipeline } from './http/pipeline.ts'
+export type { HttpOutcome, Pipeline } from './http/pipeline.ts'
+export type { Done } from './http/after.ts'
+export type { HeaderLine } from './http/headers.ts'
+export type { DialectOptions } from './http/headers-dialect.ts'
+export type { Host } from './http/host.ts'
+export type { RateLimitOptions } from './http/options.ts'
+
+// Errors: one class, a closed set of codes.
+export { CODES, isSluiceError, SluiceError } from './errors.ts'
+export type { Code } from './errors.ts'
+
+// Time, and values that may be promises.
+export { systemClock } from './clock.ts'
+export type { Clock } from './clock.ts'
+export { isPromise } from './runtime.ts'
+export type { MaybePromise } from './runtime.ts'

@@ -1,0 +1,247 @@
+import { decide } from './algorithms/decide.ts'
+import { algorithmOf } from './algorithms/registry.ts'
+import { type Clock, microsOf, systemClock } from './clock.ts'
+import { digest } from './digest.ts'
+import { invalid } from './errors.ts'
+import type { Limit } from './limit.ts'
+import { FRESH, KEPT, LITTLE_USED, MemorySlots, type Rank, type Table } from './memory-slots.ts'
+import { knownOptions } from './options.ts'
+import type { Charge, ConsumeOptions, Outcome, Receipt, Store, StoreEvent, StoreHealth } from './store.ts'
+
+export interface MemoryStoreOptions {
+  /** The most subjects that are held, 1 to 16,000,000; default 1,000,000. A subject under three limits counts three times. */
+  readonly maxSubjects?: number | undefined
+  /**
+   * What a new subject meets when the store is full of subjects that may not go (past half of their limit, not expired):
+   * `shared` (default): one bucket of the same limit for all of them; `deny`: a refusal; `allow`: no limit.
+   */
+  readonly overflow?: 'shared' | 'deny' | 'allow' | undefined
+  readonly clock?: Clock | undefined
+}
+
+/**
+ * The reference store: synchronous, bounded, without a timer. Expired state goes in small steps as requests come. When it
+ * is full it gives up what has expired, then the oldest of the subjects charged once, then of those under half of their
+ * limit; a subject at its limit is kept until it expires.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): Store {
+  return new MemoryStore(options)
+}
+
+/** Slots looked at for each charge, whatever it is: more than one, so that reclaiming outruns new subjects. */
+const SWEEP = 2
+/** Slots looked at for each decision while the store is full. */
+const SWEEP_FULL = 16
+/** µs for which expired state stays all the same, so that a clock that steps back finds it. */
+const GRACE = 60_000_000
+/** Longer subjects are held as a digest: what clients send must not decide how much memory a subject takes. */
+const LONGEST_SUBJECT = 256
+/** V8 keeps a slice of at least this length as a view that holds on to the whole text it was cut from. */
+const SHORTEST_SLICE = 13
+/** ms told to a newcomer that is denied for want of room, and µs between two reports that this happens. */
+const FULL_RETRY = 1_000
+const REPORT_EVERY = 60_000_000
+const OVERFLOW_MARK = '~'
+
+/** Where the states of one scope and unit live. */
+interface Room {
+  readonly table: Table
+  /** The one state that newcomers share when nothing may go. */
+  overflow: unknown
+}
+
+interface Scope {
+  readonly rooms: Map<string, Room>
+  // The limit seen last and its room: a scope has one limit, or a few that take turns.
+  limit: Limit
+  room: Room
+}
+
+/** Where one charge's state is: a slot, a new subject, or the bucket that newcomers share. Equal places are one state. */
+type Place = number | string | Room
+
+class MemoryStore implements Store {
+  readonly name = 'memory'
+  private readonly slots: MemorySlots
+  private readonly overflow: 'shared' | 'deny' | 'allow'
+  private readonly clock: Clock
+  private readonly scopes = new Map<string, Scope>()
+  private readonly rooms: Room[] = []
+  private readonly listeners = new Set<(event: StoreEvent) => void>()
+  private reported = -Infinity
+
+  constructor(options: MemoryStoreOptions) {
+    knownOptions('memoryStore', options, ['maxSubjects', 'overflow', 'clock'])
+    const { maxSubjects = 1_000_000, overflow = 'shared', clock = systemClock } = options
+    if (!Number.isInteger(maxSubjects) || maxSubjects < 1 || maxSubjects > 16_000_000) {
+      throw invalid('memoryStore: maxSubjects', 'a whole number from 1 to 16000000', maxSubjects)
+    }
+    if (overflow !== 'shared' && overflow !== 'deny' && overflow !== 'allow')
+      throw invalid('memoryStore: overflow', "'shared', 'deny' or 'allow'", overflow)
+    if (typeof clock?.now !== 'function') throw invalid('memoryStore: clock', 'an object with a function now()', clock)
+    this.slots = new MemorySlots(maxSubjects)
+    this.overflow = overflow
+    this.clock = clock
+  }
+
+  consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): readonly Outcome[] {
+    const now = microsOf(this.clock)
+    this.reclaim(charges.length, now)
+    const places = this.locate(charges, now)
+    const asked = charges.map(unmarked)
+    const met = places.map((place) => this.read(place))
+    if (this.overflow === 'deny' && places.some(isRoom)) return this.denied(asked, places, met, now, options)
+    const { outcomes, states } = decide(asked, places, met, now, options)
+    for (let i = 0; i < charges.length; i++) {
+      if (states?.[i] !== undefined) this.write(asked[i] as Charge, places, i, states[i], outcomes[i] as Outcome)
+    }
+    return places.some(isRoom) ? outcomes.map((outcome, i) => (isRoom(places[i]) ? this.marked(outcome) : outcome)) : outcomes
+  }
+
+  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): void {
+    for (const target of targets) {
+      const slot = this.roomOf(target).table.get(held(target.subject))
+      if (slot !== undefined) this.slots.remove(slot)
+    }
+  }
+
+  close(): void {
+    this.slots.clear()
+    for (const room of this.rooms) room.overflow = undefined
+  }
+
+  health(): StoreHealth {
+    return { tier: 'memory', breaker: 'closed' }
+  }
+
+  subscribe(listener: (event: StoreEvent) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** Before any slot is looked up: a slot that a decision has found must not go while it decides. */
+  private reclaim(charges: number, now: number): void {
+    if (this.slots.size + charges > this.slots.max) this.slots.sweep(SWEEP_FULL, now)
+    else this.slots.sweep(SWEEP * charges, now - GRACE)
+  }
+
+  private locate(charges: readonly Charge[], now: number): readonly Place[] {
+    const places: Place[] = []
+    for (const charge of charges) {
+      const room = this.roomOf(charge)
+      const slot = room.table.get(held(charge.subject))
+      if (isMarked(charge.receipt)) places.push(room)
+      else if (slot !== undefined) places.push(slot)
+      else places.push(this.newPlace(charge, room, places, now))
+    }
+    return places
+  }
+
+  /** A new subject's own place if the store can hold one more than this decision already adds; else the shared one. */
+  private newPlace(charge: Charge, room: Room, places: readonly Place[], now: number): Place {
+    const place = `${this.rooms.indexOf(room)} ${charge.subject}`
+    const { slots } = this
+    const others = new Set(places.filter((other) => typeof other === 'string' && other !== place)).size
+    if (slots.size + others < slots.max) return place
+    // What this decision itself touches cannot make room for it.
+    const pinned = new Set(places.filter((other) => typeof other === 'number' && slots.mayGo(other))).size
+    if (slots.spare - pinned - others > 0) return place
+    this.report(now)
+    return room
+  }
+
+  private read(place: Place): unknown {
+    if (typeof place === 'number') return this.slots.state(place)
+    return typeof place === 'string' || this.overflow !== 'shared' ? undefined : place.overflow
+  }
+
+  private write(charge: Charge, places: readonly Place[], i: number, state: unknown, outcome: Outcome): void {
+    const place = places[i] as Place
+    if (typeof place === 'object') {
+      place.overflow = state
+      return
+    }
+    const expires = outcome.at + outcome.resetAfter * 1000
+    const { table } = this.roomOf(charge)
+    const subject = held(charge.subject)
+    // Charged twice in one decision, a new subject has a slot by now.
+    const slot = typeof place === 'number' ? place : table.get(subject)
+    if (slot === undefined) this.slots.add(table, own(subject), state, expires, rankOf(charge, outcome, FRESH), places)
+    else this.slots.write(slot, state, expires, rankOf(charge, outcome, LITTLE_USED))
+  }
+
+  private denied(
+    charges: readonly Charge[],
+    places: readonly Place[],
+    met: readonly unknown[],
+    now: number,
+    options: ConsumeOptions,
+  ): readonly Outcome[] {
+    const { outcomes } = decide(charges, places, met, now, { ...options, how: 'peek' })
+    return outcomes.map((outcome, i) => {
+      if (!isRoom(places[i])) return { ...outcome, granted: 0 }
+      return { ...outcome, allowed: false, remaining: 0, retryAfter: FULL_RETRY, nextAfter: FULL_RETRY, granted: 0 }
+    })
+  }
+
+  /** An outcome of the shared bucket: what it took is given back there, also once the subject has a place of its own. */
+  private marked(outcome: Outcome): Outcome {
+    const { receipt } = outcome
+    if (receipt === undefined) return outcome
+    return { ...outcome, receipt: this.overflow === 'shared' ? `${OVERFLOW_MARK}${JSON.stringify(receipt)}` : undefined }
+  }
+
+  private roomOf(charge: Pick<Charge, 'limit' | 'scope'>): Room {
+    const { scope: name, limit } = charge
+    const scope = this.scopes.get(name)
+    if (scope?.limit === limit) return scope.room
+    const unit = algorithmOf(limit).unit(limit)
+    let room = scope?.rooms.get(unit)
+    if (room === undefined) {
+      room = { table: new Map(), overflow: undefined }
+      this.rooms.push(room)
+    }
+    if (scope === undefined) this.scopes.set(name, { rooms: new Map([[unit, room]]), limit, room })
+    else {
+      scope.rooms.set(unit, room)
+      scope.limit = limit
+      scope.room = room
+    }
+    return room
+  }
+
+  private report(now: number): void {
+    if (now - this.reported < REPORT_EVERY) return
+    this.reported = now
+    const message = `memoryStore: full with ${this.slots.max} subjects past half of their limit; new ones meet overflow: '${this.overflow}'`
+    for (const listener of this.listeners) listener({ type: 'anomaly', code: 'ANOMALY_OVERFLOW', message })
+  }
+}
+
+const NO_OPTIONS: ConsumeOptions = Object.freeze({})
+
+function rankOf(charge: Charge, outcome: Outcome, otherwise: Rank): Rank {
+  return outcome.remaining * 2 < algorithmOf(charge.limit).quota(charge.limit) ? KEPT : otherwise
+}
+
+function isRoom(place: Place | undefined): place is Room {
+  return typeof place === 'object'
+}
+
+function isMarked(receipt: Receipt | undefined): receipt is string {
+  return typeof receipt === 'string' && receipt.startsWith(OVERFLOW_MARK)
+}
+
+function unmarked(charge: Charge): Charge {
+  return isMarked(charge.receipt) ? { ...charge, receipt: JSON.parse(charge.receipt.slice(1)) as Receipt } : charge
+}
+
+function held(subject: string): string {
+  return subject.length > LONGEST_SUBJECT ? digest(subject) : subject
+}
+
+/** A copy that does not keep alive the header or the body that the subject was cut from. */
+function own(subject: string): string {
+  return subject.length < SHORTEST_SLICE ? subject : (JSON.parse(JSON.stringify(subject)) as string)
+}

@@ -1,0 +1,107 @@
+import { algorithmOf } from './algorithms/registry.ts'
+import type { Mode } from './decision.ts'
+import { invalid, SluiceError } from './errors.ts'
+import type { KeyOf } from './identity/part.ts'
+import { checkName, type Limit, type LimitRule } from './limit.ts'
+
+export type Rules<C = any> = readonly LimitRule<string, C>[]
+export type FailMode = 'local' | 'open' | 'closed'
+
+/** What a policy is made of. */
+export interface PolicyOptions<C = any> {
+  readonly name?: string | undefined
+  readonly limits?: Rules<C> | undefined
+  readonly tiers?: Readonly<Record<string, Rules<C>>> | undefined
+  readonly mode?: Mode | undefined
+  readonly failMode?: FailMode | undefined
+}
+
+/** A limit with the place of its state. */
+export interface PlacedLimit {
+  readonly limit: Limit
+  readonly scope: string
+  readonly key: KeyOf<any> | undefined
+  /** Whether it takes holders, so that its cost is 1 whatever the request's. */
+  readonly holds: boolean
+}
+
+/** The limits that hold together for one tier, or for no tier. */
+export interface LimitSet {
+  readonly tier: string | undefined
+  readonly limits: readonly PlacedLimit[]
+}
+
+/** Limits, tiers, mode and failure rule under one name: validated once, frozen. */
+export interface Policy {
+  readonly name: string
+  readonly mode: Mode
+  readonly failMode: FailMode | undefined
+  /** The limits of no tier and of unknown tiers; `undefined`: the first tier serves them. */
+  readonly base: LimitSet | undefined
+  readonly tiers: ReadonlyMap<string, LimitSet>
+  /** Every name of a limit, in any tier. */
+  readonly names: ReadonlySet<string>
+  /** Its data in one text: two policies of one text are one definition. */
+  readonly definition: string
+}
+
+const MODES = ['enforce', 'shadow', 'off'] as const
+const FAIL_MODES = ['local', 'open', 'closed'] as const
+
+/** @throws ERR_OPTION_INVALID, ERR_NAME_INVALID, ERR_NAME_DUPLICATE, saying what was expected and what came */
+export function definePolicy(options: PolicyOptions): Policy {
+  const { name = 'default', limits, tiers, mode = 'enforce', failMode } = options
+  checkName(name, 'name')
+  if (!MODES.includes(mode)) throw invalid('mode', "'enforce', 'shadow' or 'off'", mode)
+  if (failMode !== undefined && !FAIL_MODES.includes(failMode)) throw invalid('failMode', "'local', 'open' or 'closed'", failMode)
+  if (limits === undefined && tiers === undefined) throw invalid(`limiter "${name}"`, 'limits or tiers', undefined)
+  // A shadow policy has a state of its own: trying a limit out must not spend the real one.
+  const place = mode === 'shadow' ? `~${name}` : name
+  const base = limits === undefined ? undefined : limitSet(limits, undefined, place, 'limits')
+  const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, place, `tiers.${tier}`)]))
+  const all = [...(base === undefined ? [] : [base]), ...sets.values()]
+  const data = { mode, failMode, sets: all.map((set) => [set.tier ?? null, set.limits.map(({ limit }) => limit)]) }
+  return Object.freeze({
+    name,
+    mode,
+    failMode,
+    base,
+    tiers: sets,
+    names: new Set(all.flatMap((set) => set.limits.map(({ limit }) => limit.name))),
+    definition: JSON.stringify(data),
+  })
+}
+
+/** The limits of a tier; `defaulted` when the first tier listed stands in for one that is not there. */
+export function limitsOf(policy: Policy, tier: string | undefined): { readonly set: LimitSet; readonly defaulted: boolean } {
+  const named = tier === undefined ? undefined : policy.tiers.get(tier)
+  if (named !== undefined) return { set: named, defaulted: false }
+  if (policy.base !== undefined) return { set: policy.base, defaulted: false }
+  return { set: policy.tiers.values().next().value as LimitSet, defaulted: true }
+}
+
+function tierEntries(tiers: PolicyOptions['tiers']): readonly (readonly [string, Rules])[] {
+  if (tiers === undefined) return []
+  if (typeof tiers !== 'object' || tiers === null || Array.isArray(tiers))
+    throw invalid('tiers', 'an object of lists of limits by tier', tiers)
+  const entries = Object.entries(tiers)
+  if (entries.length === 0) throw invalid('tiers', 'at least one tier', 'none')
+  return entries
+}
+
+function limitSet(rules: Rules, tier: string | undefined, place: string, what: string): LimitSet {
+  if (!Array.isArray(rules)) throw invalid(what, 'a list of limits, such as [slidingWindow({ … })]', rules)
+  const seen = new Set<string>()
+  const limits = rules.map((rule: LimitRule, i) => {
+    const limit = rule?.limit
+    if (typeof limit !== 'object' || limit === null || algorithmOf(limit) === undefined) {
+      throw invalid(`${what}[${i}]`, 'a limit made by slidingWindow(), tokenBucket() or a sibling', rule)
+    }
+    const name = limit.name.toLowerCase()
+    if (seen.has(name))
+      throw new SluiceError('ERR_NAME_DUPLICATE', `${what}: expected names unique ignoring case, got "${limit.name}" twice`)
+    seen.add(name)
+    return Object.freeze({ limit, scope: `${place}/${limit.name}/${limit.algorithm}`, key: rule.key, holds: algorithmOf(limit).holds })
+  })
+  return Object.freeze({ tier, limits: Object.freeze(limits) })
+}
