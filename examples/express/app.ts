@@ -1,0 +1,26 @@
+import { type Duration, fixedWindow, header, rateLimit, slidingWindow } from '@sluice/express'
+import express, { type Express } from 'express'
+
+export interface Settings {
+  readonly limit: number
+  readonly window: Duration
+}
+
+/** An API with one limit on every client address, and a stricter pair on the way in. */
+export function createApp({ limit, window }: Settings): Express {
+  const app = express()
+  app.use(rateLimit({ limits: [fixedWindow({ name: 'requests', limit, window, anchor: 'first' })] }))
+  app.get('/', (req, res) => res.json({ hello: 'world', left: req.rateLimit?.remaining }))
+
+  const login = rateLimit({
+    name: 'login',
+    limits: [
+      slidingWindow({ name: 'address', limit: 5, window: '15m' }),
+      slidingWindow({ name: 'account', limit: 10, window: '30m', key: header('x-account') }),
+    ],
+    // Only failed attempts count.
+    refundWhen: (status) => status < 400,
+  })
+  app.post('/login', login, (req, res) => res.sendStatus(req.headers['x-account'] === 'alice' ? 204 : 401))
+  return app
+}

@@ -1,0 +1,47 @@
+// Starts the app, sends itself a burst over a real socket, shows what came back, and stays up.
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { Duration } from '@sluice/express'
+import { createApp } from './app.ts'
+
+const limit = Number(process.env['LIMIT'] ?? 5)
+const window = (process.env['WINDOW'] ?? '20s') as Duration
+const burst = Number(process.env['BURST'] ?? limit + 2)
+const fields = ['RateLimit-Policy', 'RateLimit', 'X-RateLimit-Remaining', 'Retry-After']
+
+const server = createApp({ limit, window }).listen(Number(process.env['PORT'] ?? 3000))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    server.close()
+    server.closeAllConnections()
+  })
+}
+try {
+  await once(server, 'listening')
+} catch (error) {
+  console.error(`Cannot listen: ${(error as Error).message}. Set PORT to a free one.`)
+  process.exit(1)
+}
+
+const url = `http://localhost:${(server.address() as AddressInfo).port}/`
+console.log(`GET / is limited to ${limit} requests per ${window} and client address (memory store).\n`)
+const rows = [['#', 'status', ...fields]]
+for (let i = 1; i <= burst; i++) {
+  const response = await fetch(url)
+  await response.arrayBuffer()
+  rows.push([`${i}`, `${response.status}`, ...fields.map((field) => response.headers.get(field) ?? '-')])
+}
+if (burst > 0) print(rows)
+console.log(`Listening. Try:  curl -i ${url}\nCtrl-C ends it.`)
+
+function print(table: readonly (readonly string[])[]): void {
+  const width = (column: number) => Math.max(...table.map((row) => row[column]?.length ?? 0))
+  for (const row of table)
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(width(column)))
+        .join('  ')
+        .trimEnd(),
+    )
+  console.log()
+}

@@ -1,0 +1,102 @@
+import {
+  createPipeline,
+  type Decision,
+  type Host,
+  type HttpOutcome,
+  isPromise,
+  type Limiter,
+  type RateLimitOptions,
+  systemClock,
+} from '@sluice/core'
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The decision of the limiter that saw this request last; `undefined` when it was skipped. */
+      rateLimit?: Decision | undefined
+    }
+  }
+}
+
+/** What every function option gets. Express hangs the response on it. */
+export type ExpressRequest = Request & { readonly res: Response }
+export type ExpressOptions = RateLimitOptions<ExpressRequest, Response>
+export type ExpressRateLimit = RequestHandler & { readonly limiter: Limiter }
+
+const host: Host<ExpressRequest> = {
+  id: (req) => req,
+  method: (req) => req.method,
+  path: (req) => req.baseUrl + req.path,
+  address: (req) => req.ip,
+  trust(req) {
+    const setting: unknown = req.app.get('trust proxy')
+    return setting === true ? 'anyone' : setting ? 'some' : 'none'
+  },
+  header: (req, name) => {
+    const value = req.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  },
+  route: (req) => (req.route === undefined ? undefined : `${req.baseUrl}${String((req.route as { path: unknown }).path)}`),
+  body: (req) => req.body as unknown,
+}
+
+// With `trustProxy`, Sluice reads the forwarded headers itself, from the connection on: `req.ip` may be read from them already.
+const socketHost: Host<ExpressRequest> = { ...host, address: (req) => req.socket.remoteAddress }
+
+/**
+ * Express middleware: `app.use(rateLimit())` limits each client address to 100 requests a minute. `req.rateLimit` holds the
+ * decision; what could not be decided goes to `next(error)`; nothing is asynchronous unless the store or an option is.
+ * @throws a SluiceError for each option that makes no sense, saying what was expected and what came
+ */
+export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
+  const decide = createPipeline(options.trustProxy === undefined ? host : socketHost, options)
+
+  const middleware = (req: Request, res: Response, next: NextFunction): void => {
+    let outcome: ReturnType<typeof decide>
+    try {
+      outcome = decide(req as ExpressRequest)
+    } catch (error) {
+      next(error)
+      return
+    }
+    if (isPromise(outcome)) outcome.then((later) => apply(later, req as ExpressRequest, res, next), next)
+    else apply(outcome, req as ExpressRequest, res, next)
+  }
+
+  const apply = (outcome: HttpOutcome<Response>, req: ExpressRequest, res: Response, next: NextFunction): void => {
+    req.rateLimit = outcome.decision
+    if (!res.headersSent) for (const [name, value] of outcome.headers) res.setHeader(name, value)
+    if (outcome.pass) proceed(outcome, res, next)
+    else refuse(outcome, req, res, next)
+  }
+
+  const refuse = (outcome: HttpOutcome & { pass: false }, req: ExpressRequest, res: Response, next: NextFunction): void => {
+    if (res.headersSent) return
+    res.statusCode = outcome.status
+    if (options.handler === undefined || outcome.decision === undefined) {
+      res.end(outcome.body)
+      return
+    }
+    // In a promise, so that a throw and a rejection take one way.
+    const { handler } = options
+    const { decision } = outcome
+    Promise.resolve()
+      .then(() => handler(req, decision))
+      .catch(next)
+  }
+
+  return Object.assign(middleware, { limiter: decide.limiter })
+}
+
+function proceed({ delay, done }: HttpOutcome<Response> & { pass: true }, res: Response, next: NextFunction): void {
+  // `close` comes once, after the last byte or when the client is gone; for one that is gone by now it has been.
+  if (done !== undefined) whenClosed(res, () => void done(res.writableFinished ? res.statusCode : undefined, res))
+  if (delay > 0) whenClosed(res, systemClock.after(delay, next))
+  else next()
+}
+
+function whenClosed(res: Response, run: () => void): void {
+  if (res.destroyed) run()
+  else res.once('close', run)
+}
