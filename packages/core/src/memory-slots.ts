@@ -45,10 +45,6 @@ export class MemorySlots {
     return this.ranks[slot] !== KEPT
   }
 
-  rank(slot: number): Rank {
-    return this.ranks[slot] as Rank
-  }
-
   /** How many new subjects fit, if need be by giving up others. */
   get spare(): number {
     return this.max - this.size + (this.sizes[FRESH] ?? 0) + (this.sizes[LITTLE_USED] ?? 0)
@@ -62,8 +58,8 @@ export class MemorySlots {
     this.link(slot, rank)
   }
 
-  /** A new subject; when the store is full it takes the place of the oldest one of the lowest rank that is not in `pinned`. */
-  add(table: Table, subject: string, state: unknown, expires: number, rank: Rank, pinned: readonly unknown[]): void {
+  /** A new subject; when the store is full it takes the place of the oldest one of the lowest rank that is not in `pinned`. Returns its slot. */
+  add(table: Table, subject: string, state: unknown, expires: number, rank: Rank, pinned: readonly unknown[]): number {
     if (this.size >= this.max) this.giveUp(pinned)
     const slot = this.free.pop() ?? this.states.length
     if (slot === this.expires.length) this.grow()
@@ -73,6 +69,7 @@ export class MemorySlots {
     this.expires[slot] = expires
     this.link(slot, rank)
     table.set(subject, slot)
+    return slot
   }
 
   remove(slot: number): void {

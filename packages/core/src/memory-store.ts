@@ -126,7 +126,7 @@ class MemoryStore implements Store {
     else this.slots.sweep(SWEEP * charges, now - GRACE)
   }
 
-  private locate(charges: readonly Charge[], now: number): readonly Place[] {
+  private locate(charges: readonly Charge[], now: number): Place[] {
     const places: Place[] = []
     for (const charge of charges) {
       const room = this.roomOf(charge)
@@ -156,7 +156,7 @@ class MemoryStore implements Store {
     return typeof place === 'string' || this.overflow !== 'shared' ? undefined : place.overflow
   }
 
-  private write(charge: Charge, places: readonly Place[], i: number, state: unknown, outcome: Outcome): void {
+  private write(charge: Charge, places: Place[], i: number, state: unknown, outcome: Outcome): void {
     const place = places[i] as Place
     if (typeof place === 'object') {
       place.overflow = state
@@ -167,7 +167,7 @@ class MemoryStore implements Store {
     const subject = held(charge.subject)
     // Charged twice in one decision, a new subject has a slot by now.
     const slot = typeof place === 'number' ? place : table.get(subject)
-    if (slot === undefined) this.slots.add(table, own(subject), state, expires, rankOf(charge, outcome, FRESH), places)
+    if (slot === undefined) places[i] = this.slots.add(table, own(subject), state, expires, rankOf(charge, outcome, FRESH), places)
     else this.slots.write(slot, state, expires, rankOf(charge, outcome, LITTLE_USED))
   }
 

@@ -61,7 +61,10 @@ export function createPipeline<C, R = unknown>(host: Host<C>, options: RateLimit
       tell('WARN_TRUST_PERMISSIVE', 'the framework is set to trust every proxy, so any client can claim any address; list your own proxies')
     return trust !== 'none'
   }
-  const client: Host<C> = { ...host, address: clientAddress(host, { trustProxy, ipv6Prefix, hostTrusts }, tell) }
+  const client: Host<C> = {
+    ...host,
+    address: clientAddress(host, { trustProxy, ipv6Prefix, hostTrusts: host.trust === undefined ? undefined : hostTrusts }, tell),
+  }
   const subjects = subjectsReader(engine?.policy, key, { host: client, missing, ipv6Prefix })
   const numbers = numbersReader(options as RateLimitOptions<C, never>, shorthand ? engine?.policy.base : undefined, announcer)
   const partition = options.partitionKey === undefined ? undefined : partitionKeys(options.partitionKey.secret)

@@ -69,7 +69,6 @@ export function formatAddress(bytes: Uint8Array): string {
 export function parseCidr(text: string): Cidr | undefined {
   const slash = text.indexOf('/')
   const plain = slash < 0 ? text : text.slice(0, slash)
-  if (plain.startsWith('[')) return undefined
   const v6 = plain.includes(':')
   const bytes = v6 ? parseV6(plain) : parseV4(plain)
   if (bytes === undefined) return undefined
@@ -102,13 +101,13 @@ function scanV4(text: string, start: number): number {
   for (let i = start; i <= text.length; i++) {
     const code = i === text.length ? DOT : text.charCodeAt(i)
     if (code === DOT) {
-      if (digits === 0 || value > 255 || octets === 4) return -1
+      if (digits === 0 || value > 255) return -1
       bits = bits * 256 + value
       octets++
       value = digits = 0
     } else {
       const digit = code - 48
-      if (digit < 0 || digit > 9 || digits === 3 || (digits === 1 && value === 0)) return -1
+      if (digit < 0 || digit > 9 || (digits === 1 && value === 0)) return -1
       value = value * 10 + digit
       digits++
     }

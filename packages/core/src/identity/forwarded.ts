@@ -4,7 +4,6 @@
 const QUOTE = 34
 const COMMA = 44
 const SEMICOLON = 59
-const EQUALS = 61
 const BACKSLASH = 92
 
 /** How one of the two headers is read. */
@@ -57,7 +56,6 @@ function valueEnd(text: string, start: number): number {
     if (quoted && code === BACKSLASH) i++
     else if (code === QUOTE) quoted = !quoted
     else if (code === SEMICOLON && !quoted) return i
-    else if (code === EQUALS && !quoted) return -1
   }
   return quoted ? -1 : text.length
 }

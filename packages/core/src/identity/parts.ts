@@ -95,7 +95,7 @@ function cookieOf(text: string, name: string): string | undefined {
     const semicolon = text.indexOf(';', start)
     const end = semicolon < 0 ? text.length : semicolon
     const equals = text.indexOf('=', start)
-    if (equals >= 0 && equals < end && text.slice(start, equals).trim() === name) {
+    if (equals >= 0 && text.slice(start, equals).trim() === name) {
       const value = text.slice(equals + 1, end).trim()
       const quoted = value.length > 1 && value.startsWith('"') && value.endsWith('"')
       return detached(quoted ? value.slice(1, -1) : value) || undefined

@@ -58,7 +58,7 @@ export function isMissing(subject: string | Missing): subject is Missing {
 
 function partsOf<C>(key: KeyOf<C>): readonly Part<C>[] {
   if (typeof key === 'function') return [{ name: 'key', read: (context) => key(context) }]
-  const parts: readonly unknown[] = Array.isArray(key) ? [...key] : [key]
+  const parts: readonly unknown[] = Array.isArray(key) ? key : [key]
   for (const [i, part] of parts.entries()) {
     if (!isPart<C>(part)) {
       throw invalid(

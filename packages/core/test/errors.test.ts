@@ -1,0 +1,36 @@
+import { CODES, isSluiceError, slidingWindow, SluiceError } from '@sluice/core'
+import { describe, expect, it, vi } from 'vitest'
+
+describe('an error', () => {
+  it('has a code, a name, and a message that says where to read on', () => {
+    const error = new SluiceError('ERR_NAME_TAKEN', 'what was expected, and what came', { cause: 'why' })
+    expect(error).toBeInstanceOf(Error)
+    expect(error).toMatchObject({ name: 'SluiceError', code: 'ERR_NAME_TAKEN', cause: 'why' })
+    expect(error.message).toBe('what was expected, and what came (ERR_NAME_TAKEN, see docs/errors.md)')
+  })
+
+  it('of another copy of the package is recognised, where instanceof is not', async () => {
+    vi.resetModules()
+    const copy: typeof import('@sluice/core') = await import('@sluice/core')
+    const theirs = (() => {
+      try {
+        return copy.slidingWindow({ name: 'a', limit: 0, window: '1m' })
+      } catch (error) {
+        return error
+      }
+    })()
+    expect(copy.slidingWindow).not.toBe(slidingWindow)
+    expect(theirs).not.toBeInstanceOf(SluiceError)
+    expect(isSluiceError(theirs)).toBe(true)
+  })
+
+  it('is not what only looks like one', () => {
+    for (const other of [new Error('x'), { code: 'ERR_NAME_TAKEN' }, null, undefined, 'ERR_NAME_TAKEN', () => undefined])
+      expect(isSluiceError(other)).toBe(false)
+  })
+
+  it('its codes are a closed set, each once', () => {
+    expect(new Set(CODES).size).toBe(CODES.length)
+    for (const code of CODES) expect(code).toMatch(/^(ERR|WARN|ANOMALY)_[A-Z_]+$/)
+  })
+})

@@ -1,0 +1,473 @@
+import {
+  type Charge,
+  concurrency,
+  createLimiter,
+  type Decision,
+  fixedWindow,
+  isSluiceError,
+  memoryStore,
+  type Outcome,
+  setEnabled,
+  slidingWindow,
+  type Store,
+  type StoreEvent,
+  tokenBucket,
+} from '@sluice/core'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+
+const START = 1_700_000_000_000
+function at(ms: number = START) {
+  const clock = { ms, now: () => clock.ms }
+  return clock
+}
+const perMinute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
+const codeOf = (run: () => unknown): string | undefined => {
+  try {
+    run()
+    return undefined
+  } catch (error) {
+    return isSluiceError(error) ? error.code : String(error)
+  }
+}
+
+describe('consume', () => {
+  it('is synchronous on the memory store, and can be awaited', async () => {
+    const limiter = createLimiter({ limits: [perMinute(1)], store: memoryStore({ clock: at() }) })
+    const decision = limiter.consume('u') as Decision
+    expect(decision).toMatchObject({
+      allowed: true,
+      verdict: 'allowed',
+      remaining: 0,
+      policy: 'default',
+      mode: 'enforce',
+      source: 'memory',
+    })
+    expect(await limiter.consume('u')).toMatchObject({ allowed: false, verdict: 'refused', retryAfter: 40_000 })
+  })
+
+  it('trap: of two limits, the one that had room is not drained by a refusal of the other', () => {
+    const limiter = createLimiter({
+      limits: [perMinute(100), fixedWindow({ name: 'strict', limit: 1, window: '1m' })],
+      store: memoryStore({ clock: at() }),
+    })
+    void limiter.consume('u')
+    for (let i = 0; i < 50; i++) {
+      const { binding, outcomes } = limiter.consume('u') as Decision
+      expect(binding?.name).toBe('strict')
+      expect(outcomes[0]).toMatchObject({ allowed: true, remaining: 99, granted: 0, receipt: undefined })
+    }
+    expect((limiter.peek('u') as Decision).outcomes.map((outcome) => outcome?.remaining)).toEqual([99, 0])
+  })
+
+  it('takes a cost per limit, a missing name taking 1, and concurrency 1 whatever the number', () => {
+    const limiter = createLimiter({
+      limits: [
+        perMinute(10),
+        tokenBucket({ name: 'tokens', limit: 1_000, window: '1m' }),
+        concurrency({ name: 'slots', limit: 4, ttl: '1m' }),
+      ],
+      store: memoryStore({ clock: at() }),
+    })
+    const left = (decision: unknown) => (decision as Decision).outcomes.map((outcome) => outcome?.remaining)
+    expect(left(limiter.consume('u', { cost: { tokens: 300 } }))).toEqual([9, 700, 3])
+    expect(left(limiter.consume('u', { cost: 5 }))).toEqual([4, 695, 2])
+    expect(left(limiter.consume('u', { cost: 0 }))).toEqual([4, 695, 1])
+    expect(left(limiter.consume('u', { cost: { minute: 0, tokens: 0, slots: 0 } }))).toEqual([4, 695, 1])
+  })
+
+  it('a subject for each limit', () => {
+    const limiter = createLimiter({
+      limits: [perMinute(2), fixedWindow({ name: 'hour', limit: 3, window: '1h' })],
+      store: memoryStore({ clock: at() }),
+    })
+    void limiter.consume({ minute: 'a', hour: 'x' })
+    void limiter.consume({ minute: 'b', hour: 'x' })
+    expect((limiter.peek({ minute: 'c', hour: 'x' }) as Decision).outcomes.map((outcome) => outcome?.remaining)).toEqual([2, 1])
+    void limiter.reset({ hour: 'x' })
+    expect((limiter.peek({ minute: 'a', hour: 'x' }) as Decision).outcomes.map((outcome) => outcome?.remaining)).toEqual([1, 3])
+  })
+
+  it('cost > limit is never, and the developer is told once', () => {
+    const warning = vi.fn<(event: StoreEvent) => void>()
+    const limiter = createLimiter({ limits: [perMinute(5)], store: memoryStore({ clock: at() }), on: { warning } })
+    for (let i = 0; i < 3; i++) expect(limiter.consume('u', { cost: 6 })).toMatchObject({ allowed: false, retryAfter: Infinity })
+    expect(warning.mock.calls.map(([event]) => event)).toEqual([expect.objectContaining({ type: 'warning', code: 'WARN_COST_NEVER' })])
+    expect(limiter.consume('u', { cost: 5 })).toMatchObject({ allowed: true })
+  })
+
+  it('the binding limit: refusing first, then the longest wait, least left, larger reset, first configured', () => {
+    const outcome = (over: Partial<Outcome>): Outcome => ({
+      allowed: true,
+      remaining: 5,
+      retryAfter: 0,
+      nextAfter: 1,
+      resetAfter: 10,
+      delay: 0,
+      source: 'test',
+      at: 0,
+      receipt: undefined,
+      leaseFor: 0,
+      granted: 1,
+      ...over,
+    })
+    const names = ['a', 'b', 'c'] as const
+    const bindingOf = (...outcomes: (Outcome | undefined)[]) => {
+      const store: Store = { name: 'test', consume: () => outcomes, reset: () => undefined }
+      const limiter = createLimiter({ limits: names.map((name) => slidingWindow({ name, limit: 10, window: '1m' })), store })
+      return (limiter.consume('u') as Decision).binding?.name
+    }
+    const refused = { allowed: false, retryAfter: 5, granted: 0 }
+    expect(bindingOf(outcome({ remaining: 0 }), outcome({ ...refused, remaining: 3 }), outcome({}))).toBe('b')
+    expect(bindingOf(outcome({ ...refused, retryAfter: 1 }), outcome(refused), outcome({ ...refused, retryAfter: 2 }))).toBe('b')
+    expect(bindingOf(outcome(refused), outcome({ ...refused, retryAfter: Infinity }), outcome({}))).toBe('b')
+    expect(bindingOf(outcome({}), outcome({ remaining: 4 }), outcome({ remaining: 4, resetAfter: 11 }))).toBe('c')
+    expect(bindingOf(outcome({}), outcome({}), outcome({}))).toBe('a')
+    expect(bindingOf(undefined, undefined, outcome(refused))).toBe('c')
+  })
+
+  it.each([
+    [(l: ReturnType<typeof twoLimits>) => l.consume(''), 'ERR_SUBJECT_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume(42 as never), 'ERR_SUBJECT_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume(undefined as never), 'ERR_SUBJECT_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume({ minute: 'a', hour: 7 as never }), 'ERR_SUBJECT_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume({ minute: 'a', day: 'b' } as never), 'ERR_SUBJECT_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume({ minute: 'a' }), 'ERR_SUBJECT_MISSING'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume('a', { cost: -1 }), 'ERR_COST_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume('a', { cost: 1.5 }), 'ERR_COST_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume('a', { cost: Number.NaN }), 'ERR_COST_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume('a', { cost: '1' as never }), 'ERR_COST_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume('a', { cost: null as never }), 'ERR_COST_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume('a', { cost: { minute: -1 } }), 'ERR_COST_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.consume('a', { cost: { minuet: 1 } as never }), 'ERR_COST_INVALID'],
+    [(l: ReturnType<typeof twoLimits>) => l.settle(l.consume('a') as Decision<'minute' | 'hour'>, -1), 'ERR_COST_INVALID'],
+  ])('refuses %s', (run, code) => {
+    expect(codeOf(() => run(twoLimits()))).toBe(code)
+  })
+
+  it('trap: names of Object.prototype are names like any other', () => {
+    const limiter = createLimiter({
+      limits: [slidingWindow({ name: 'constructor', limit: 3, window: '1m' }), slidingWindow({ name: 'toString', limit: 3, window: '1m' })],
+    })
+    expect(codeOf(() => limiter.consume({ constructor: 'a' } as never))).toBe('ERR_SUBJECT_MISSING')
+    expect(limiter.consume('a', { cost: { toString: 2 } as never })).toMatchObject({ remaining: 1 })
+  })
+})
+
+function twoLimits() {
+  return createLimiter({
+    limits: [perMinute(2), fixedWindow({ name: 'hour', limit: 3, window: '1h' })],
+    store: memoryStore({ clock: at() }),
+  })
+}
+
+describe('peek and penalize', () => {
+  it('peek takes nothing, and cannot be settled', () => {
+    const limiter = createLimiter({ limits: [perMinute(3)], store: memoryStore({ clock: at() }) })
+    void limiter.consume('u')
+    for (let i = 0; i < 5; i++) expect(limiter.peek('u', { cost: 2 })).toMatchObject({ allowed: true, remaining: 2 })
+    void limiter.settle(limiter.peek('u') as Decision<'minute'>, 3)
+    void limiter.refund(limiter.peek('u') as Decision<'minute'>)
+    expect(limiter.peek('u', { cost: 3 })).toMatchObject({ allowed: false, remaining: 2 })
+  })
+
+  it('penalize goes past the limit, and says so in the state after it', () => {
+    const clock = at()
+    const limiter = createLimiter({
+      limits: [tokenBucket({ name: 'b', limit: 60, window: '1m', burst: 10 })],
+      store: memoryStore({ clock }),
+    })
+    expect(limiter.penalize('u', { cost: 15 })).toMatchObject({ allowed: true, verdict: 'allowed', remaining: 0, resetAfter: 15_000 })
+    expect(limiter.consume('u')).toMatchObject({ allowed: false, retryAfter: 6_000 })
+    clock.ms += 6_000
+    expect(limiter.consume('u')).toMatchObject({ allowed: true })
+  })
+})
+
+describe('settle, refund, release, renew', () => {
+  const limiterOf = (clock = at()) =>
+    createLimiter({
+      limits: [
+        tokenBucket({ name: 'tokens', limit: 100, window: '1m' }),
+        perMinute(10),
+        concurrency({ name: 'slots', limit: 2, ttl: '10s' }),
+      ],
+      store: memoryStore({ clock }),
+    })
+  const left = (limiter: ReturnType<typeof limiterOf>) =>
+    (limiter.peek('u', { cost: 0 }) as Decision).outcomes.map((outcome) => outcome?.remaining)
+
+  it('settles down and up, by name, once, and frees the slot', () => {
+    const limiter = limiterOf()
+    const decision = limiter.consume('u', { cost: { tokens: 40 } }) as Decision<'tokens' | 'minute' | 'slots'>
+    expect(left(limiter)).toEqual([60, 9, 1])
+    void limiter.settle(decision, { tokens: 15 })
+    expect(left(limiter)).toEqual([85, 9, 2])
+    void limiter.settle(decision, { tokens: 0 })
+    void limiter.refund(decision)
+    expect(left(limiter)).toEqual([85, 9, 2])
+    const unknown = limiter.consume('u', { cost: { tokens: 0 } }) as Decision<'tokens' | 'minute' | 'slots'>
+    void limiter.settle(unknown, { tokens: 95 })
+    expect(left(limiter)).toEqual([0, 8, 2])
+  })
+
+  it('trap: refund without bound: each amount once, never more than was charged', () => {
+    const limiter = limiterOf()
+    const decision = limiter.consume('u', { cost: { tokens: 5, minute: 3 } }) as Decision<'tokens' | 'minute' | 'slots'>
+    for (let i = 0; i < 10; i++) void limiter.refund(decision)
+    expect(left(limiter)).toEqual([100, 10, 2])
+  })
+
+  it('trap: a refund after the window rolled over lands nowhere', () => {
+    const clock = at()
+    const limiter = limiterOf(clock)
+    const decision = limiter.consume('u') as Decision<'tokens' | 'minute' | 'slots'>
+    clock.ms += 60_000
+    void limiter.consume('u')
+    void limiter.refund(decision)
+    expect(left(limiter)[1]).toBe(9)
+  })
+
+  it('trap: a late release frees nobody else’s slot', () => {
+    const clock = at()
+    const limiter = limiterOf(clock)
+    const late = limiter.consume('u') as Decision<'tokens' | 'minute' | 'slots'>
+    clock.ms += 10_000
+    void limiter.consume('u')
+    void limiter.consume('u')
+    void limiter.release(late)
+    void limiter.release(late)
+    expect(left(limiter)[2]).toBe(0)
+  })
+
+  it('release frees the slot and leaves the rest; renew keeps it alive', () => {
+    const clock = at()
+    const limiter = limiterOf(clock)
+    const decision = limiter.consume('u') as Decision<'tokens' | 'minute' | 'slots'>
+    clock.ms += 9_000
+    void limiter.renew(decision)
+    clock.ms += 9_000
+    expect(left(limiter)).toEqual([100, 9, 1])
+    void limiter.release(decision)
+    void limiter.renew(decision)
+    expect(left(limiter)).toEqual([100, 9, 2])
+  })
+
+  it('does nothing for a refused decision, and refuses one of another limiter', () => {
+    const limiter = limiterOf()
+    void limiter.consume('u', { cost: { minute: 10 } })
+    const refused = limiter.consume('u') as Decision<'tokens' | 'minute' | 'slots'>
+    void limiter.settle(refused, 7)
+    void limiter.refund(refused)
+    expect(left(limiter)).toEqual([99, 0, 1])
+    const other = createLimiter({ name: 'other', limits: [perMinute(1)] })
+    expect(codeOf(() => other.settle(refused as never, 1))).toBe('ERR_DECISION_FOREIGN')
+    expect(codeOf(() => other.release({} as never))).toBe('ERR_DECISION_FOREIGN')
+  })
+})
+
+describe('modes and tiers', () => {
+  afterEach(() => setEnabled(true))
+
+  it('trap: a shadow policy decides and reports, lets everything through, and spends a state of its own', () => {
+    const store = memoryStore({ clock: at() })
+    const live = createLimiter({ name: 'api', limits: [perMinute(2)], store })
+    void live.consume('u')
+    void live.close()
+    const shadow = createLimiter({ name: 'api', limits: [perMinute(2)], store, mode: 'shadow' })
+    expect([1, 2, 3].map(() => shadow.consume('u'))).toMatchObject([
+      { allowed: true, verdict: 'allowed', remaining: 1 },
+      { allowed: true, verdict: 'allowed', remaining: 0 },
+      { allowed: true, verdict: 'refused', mode: 'shadow' },
+    ])
+    void shadow.close()
+    expect(createLimiter({ name: 'api', limits: [perMinute(2)], store }).peek('u')).toMatchObject({ remaining: 1 })
+  })
+
+  it('off asks no store; the kill switch makes every limiter so', () => {
+    const consume = vi.fn<Store['consume']>(() => [])
+    const store: Store = { name: 'spy', consume, reset: () => undefined }
+    const off = createLimiter({ limits: [perMinute(1)], store, mode: 'off' })
+    expect(off.consume('u')).toMatchObject({
+      allowed: true,
+      verdict: 'allowed',
+      binding: undefined,
+      remaining: Infinity,
+      mode: 'off',
+      charges: [],
+    })
+    expect(consume).not.toHaveBeenCalled()
+    const limiter = createLimiter({ limits: [perMinute(1)] })
+    void limiter.consume('u')
+    setEnabled(false)
+    expect(limiter.consume('u')).toMatchObject({ allowed: true, mode: 'off' })
+    setEnabled(true)
+    expect(limiter.consume('u')).toMatchObject({ allowed: false, mode: 'enforce' })
+  })
+
+  const tiers = { free: [perMinute(1)], premium: [perMinute(3)], partner: [] } as const
+  it('a tier picks its limits; [] is unlimited', () => {
+    const limiter = createLimiter({ tiers, store: memoryStore({ clock: at() }) })
+    expect(limiter.consume('a', { tier: 'premium' })).toMatchObject({ remaining: 2, tier: 'premium' })
+    expect(limiter.consume('a', { tier: 'partner' })).toMatchObject({ allowed: true, remaining: Infinity, binding: undefined })
+  })
+
+  it('trap: a plan change keeps what was used: it is neither capped nor given back', () => {
+    const limiter = createLimiter({ tiers, store: memoryStore({ clock: at() }) })
+    for (let i = 0; i < 3; i++) void limiter.consume('a', { tier: 'premium' })
+    expect(limiter.consume('a', { tier: 'free' })).toMatchObject({ allowed: false, remaining: 0 })
+    expect(limiter.consume('a', { tier: 'premium' })).toMatchObject({ allowed: false, remaining: 0 })
+  })
+
+  it('limits beside tiers serve no tier and unknown ones; without, the first listed does, told once', () => {
+    const beside = createLimiter({ tiers, limits: [perMinute(7)], store: memoryStore({ clock: at() }) })
+    expect(beside.consume('a')).toMatchObject({ remaining: 6, tier: undefined })
+    expect(beside.consume('b', { tier: 'gold' as never })).toMatchObject({ remaining: 6, tier: undefined })
+    const warning = vi.fn<(event: StoreEvent) => void>()
+    const without = createLimiter({ tiers, store: memoryStore({ clock: at() }), on: { warning } })
+    expect(without.consume('a')).toMatchObject({ remaining: 0, tier: 'free' })
+    expect(without.consume('b', { tier: '__proto__' as never })).toMatchObject({ remaining: 0, tier: 'free' })
+    expect(warning.mock.calls.map(([event]) => event.type === 'warning' && event.code)).toEqual(['WARN_TIER_DEFAULTED'])
+  })
+})
+
+describe('names', () => {
+  it('trap: two unnamed limiters on one store never share a counter unknowingly', () => {
+    const store = memoryStore()
+    const warning = vi.fn<(event: StoreEvent) => void>()
+    const first = createLimiter({ limits: [perMinute(1)], store })
+    expect(codeOf(() => createLimiter({ limits: [perMinute(2)], store }))).toBe('ERR_NAME_TAKEN')
+    createLimiter({ limits: [perMinute(1)], store, on: { warning } })
+    expect(warning).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'WARN_NAME_SHARED' }))
+    expect(codeOf(() => createLimiter({ name: 'other', limits: [perMinute(2)], store }))).toBeUndefined()
+    expect(codeOf(() => createLimiter({ limits: [perMinute(2)] }))).toBeUndefined()
+    void first.close()
+    void first.close()
+    expect(codeOf(() => createLimiter({ limits: [perMinute(2)], store }))).toBe('ERR_NAME_TAKEN')
+  })
+
+  it('the scope names policy, limit and algorithm, and no number', () => {
+    const scopes: string[] = []
+    const store: Store = {
+      name: 'spy',
+      consume: (charges) => (scopes.push(...charges.map((charge: Charge) => charge.scope)), []),
+      reset: () => undefined,
+    }
+    void createLimiter({ name: 'api', limits: [perMinute(1)], store }).consume('u')
+    void createLimiter({ name: 'api2', limits: [tokenBucket({ name: 'b', limit: 1, window: '1m' })], store, mode: 'shadow' }).consume('u')
+    expect(scopes).toEqual(['api/minute/fixedWindow', '~api2/b/tokenBucket'])
+  })
+})
+
+describe('stores that are not synchronous, or fail', () => {
+  it('passes a promise on, and its rejection; a throw stays a throw', async () => {
+    const inner = memoryStore({ clock: at() })
+    const later: Store = {
+      name: 'later',
+      consume: async (charges, options) => inner.consume(charges, options),
+      reset: async (targets) => inner.reset(targets),
+    }
+    const limiter = createLimiter({ limits: [perMinute(2)], store: later })
+    const promised = limiter.consume('u')
+    expect(promised).toBeInstanceOf(Promise)
+    const decision = await promised
+    expect(decision).toMatchObject({ allowed: true, remaining: 1 })
+    await limiter.refund(decision)
+    expect(await limiter.peek('u')).toMatchObject({ remaining: 2 })
+    const failing: Store = { name: 'failing', consume: () => Promise.reject(new Error('gone')), reset: () => undefined }
+    await expect(createLimiter({ limits: [perMinute(2)], store: failing }).consume('u')).rejects.toThrow('gone')
+  })
+
+  it('closes its own store, not one that was given', () => {
+    const close = vi.fn<() => void>()
+    const store: Store = { name: 'spy', consume: () => [], reset: () => undefined, close }
+    void createLimiter({ limits: [perMinute(2)], store }).close()
+    expect(close).not.toHaveBeenCalled()
+    expect(createLimiter({ limits: [perMinute(2)], store }).health()).toEqual({ tier: 'spy', breaker: 'closed' })
+  })
+
+  it('a store that is away and closed makes the decision unavailable', () => {
+    const closed: Outcome = {
+      allowed: false,
+      remaining: 0,
+      retryAfter: 1_000,
+      nextAfter: 0,
+      resetAfter: 0,
+      delay: 0,
+      source: 'closed',
+      at: 0,
+      receipt: undefined,
+      leaseFor: 0,
+      granted: 0,
+    }
+    const store: Store = { name: 'x', consume: () => [closed], reset: () => undefined }
+    expect(createLimiter({ limits: [perMinute(2)], store }).consume('u')).toMatchObject({
+      allowed: false,
+      verdict: 'unavailable',
+      source: 'closed',
+      retryAfter: 1_000,
+    })
+  })
+})
+
+describe('observers', () => {
+  it('hear of decisions soon, not in the way of the request', async () => {
+    const seen: Decision[] = []
+    const limiter = createLimiter({
+      limits: [perMinute(1)],
+      store: memoryStore({ clock: at() }),
+      on: { decision: (decision) => void seen.push(decision) },
+    })
+    const decisions = [limiter.consume('a'), limiter.consume('a')]
+    expect(seen).toEqual([])
+    await Promise.resolve()
+    expect(seen).toEqual(decisions)
+  })
+
+  it('that throw harm nothing, and are reported once', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const limiter = createLimiter({
+      limits: [perMinute(9)],
+      on: {
+        decision: () => {
+          throw new Error('mine')
+        },
+      },
+    })
+    for (let i = 0; i < 3; i++) void limiter.consume('a')
+    await Promise.resolve()
+    expect(warn.mock.calls.flat()).toEqual([expect.stringMatching(/on\.decision threw: Error: mine \(WARN_OBSERVER_FAILED/)])
+    warn.mockRestore()
+  })
+
+  it('hear what the store tells until the limiter is closed', () => {
+    const listeners = new Set<(event: StoreEvent) => void>()
+    const store: Store = {
+      name: 'x',
+      consume: () => [],
+      reset: () => undefined,
+      subscribe: (listener) => (listeners.add(listener), () => listeners.delete(listener)),
+    }
+    const heard: StoreEvent[] = []
+    const hear = (event: StoreEvent) => void heard.push(event)
+    const limiter = createLimiter({ limits: [perMinute(9)], store, on: { tier: hear, breaker: hear, anomaly: hear } })
+    const events: StoreEvent[] = [
+      { type: 'tier', from: 'redis', to: 'local' },
+      { type: 'breaker', shard: 's', from: 'closed', to: 'open' },
+      { type: 'anomaly', code: 'X', message: 'm' },
+    ]
+    for (const event of events) for (const listener of listeners) listener(event)
+    expect(heard).toEqual(events)
+    void limiter.close()
+    expect(listeners.size).toBe(0)
+  })
+})
+
+describe('set-up checks', () => {
+  it('a memory store in a worker of node:cluster is told', () => {
+    const warning = vi.fn<(event: StoreEvent) => void>()
+    vi.stubEnv('NODE_UNIQUE_ID', '1')
+    createLimiter({ limits: [perMinute(9)], on: { warning } })
+    vi.unstubAllEnvs()
+    expect(warning).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'WARN_MEMORY_IN_CLUSTER' }))
+  })
+})

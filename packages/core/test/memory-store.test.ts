@@ -1,0 +1,308 @@
+import { setTimeout as realTimeout } from 'node:timers'
+import {
+  type Charge,
+  fixedWindow,
+  type Limit,
+  memoryStore,
+  type MemoryStoreOptions,
+  type Outcome,
+  slidingWindow,
+  type Store,
+  type StoreEvent,
+  tokenBucket,
+} from '@sluice/core'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+
+const START = 1_700_000_000_000
+const MINUTE = 60_000
+const limit = fixedWindow({ name: 'a', limit: 10, window: '1m', anchor: 'first' }).limit
+
+function make(options: MemoryStoreOptions = {}) {
+  const clock = { ms: START, now: () => clock.ms }
+  const store = memoryStore({ clock, ...options })
+  const consume = (subject: string, cost = 1, over: Partial<Charge> = {}) =>
+    store.consume([{ limit, scope: 'p/a/fixedWindow', subject, cost, ...over }]) as readonly [Outcome]
+  const left = (subject: string, over: Partial<Charge> = {}) =>
+    (store.consume([{ limit, scope: 'p/a/fixedWindow', subject, cost: 0, ...over }], { how: 'peek' }) as readonly [Outcome])[0].remaining
+  return { clock, store, consume, left }
+}
+const flood = (from: number, to: number, visit: (subject: string) => void) => {
+  for (let i = from; i < to; i++) visit(`flood:${i}`)
+}
+
+describe('memory is bounded', () => {
+  it('trap: a Map that is never cleared: expired state goes in small steps as requests come, after its grace', () => {
+    const { clock, consume, store } = make({ maxSubjects: 10_000 })
+    flood(0, 5_000, (subject) => consume(subject))
+    clock.ms += MINUTE + 60_000
+    // Two slots are looked at per charge; each charge of one subject adds none.
+    for (let i = 0; i < 2_500; i++) consume('hot', 0)
+    expect(sizeOf(store)).toBe(0)
+  })
+
+  it('looks at a bounded number of slots per request', () => {
+    const { clock, consume, store } = make({ maxSubjects: 10_000 })
+    flood(0, 5_000, (subject) => consume(subject))
+    clock.ms += MINUTE + 60_000
+    consume('hot', 0)
+    expect(sizeOf(store)).toBe(4_998)
+  })
+
+  it('keeps expired state for a grace of a minute, so that a clock that steps back finds it', () => {
+    const { clock, consume, left } = make()
+    consume('u', 10)
+    clock.ms += MINUTE + 59_999
+    for (let i = 0; i < 10; i++) consume('other', 0)
+    clock.ms -= 60_000
+    expect(left('u')).toBe(0)
+  })
+
+  it('never holds more than maxSubjects, over all scopes and limits', () => {
+    const { consume, store } = make({ maxSubjects: 100 })
+    flood(0, 1_000, (subject) => consume(subject))
+    flood(0, 1_000, (subject) => consume(subject, 1, { scope: 'q/a/fixedWindow' }))
+    flood(0, 1_000, (subject) =>
+      consume(subject, 1, { limit: slidingWindow({ name: 'a', limit: 10, window: '1m' }).limit, scope: 'r/a/slidingWindow' }),
+    )
+    expect(sizeOf(store)).toBe(100)
+  })
+
+  it('trap: an LRU that a flood of new keys uses to free a blocked one', () => {
+    const { consume, left } = make({ maxSubjects: 1_000 })
+    consume('blocked', 10)
+    expect(consume('blocked')[0].allowed).toBe(false)
+    flood(0, 100_000, (subject) => consume(subject))
+    expect(left('blocked')).toBe(0)
+    expect(consume('blocked')[0].allowed).toBe(false)
+  })
+
+  it('gives up the expired first, then those charged once, then those under half of their limit', () => {
+    const { clock, consume, left } = make({ maxSubjects: 4 })
+    consume('expired', 10)
+    clock.ms += MINUTE
+    consume('kept', 6)
+    consume('used')
+    consume('used')
+    consume('fresh')
+    consume('new 1')
+    expect([left('kept'), left('used'), left('fresh')]).toEqual([4, 8, 9])
+    consume('new 2')
+    expect([left('kept'), left('used'), left('fresh')]).toEqual([4, 8, 10])
+    consume('new 1')
+    consume('new 2')
+    consume('new 3')
+    expect([left('kept'), left('used'), left('new 1'), left('new 2')]).toEqual([4, 10, 8, 8])
+  })
+
+  it('trap: a refused request changes nothing, so it frees nobody either', () => {
+    const { consume, left, store } = make({ maxSubjects: 2 })
+    consume('a')
+    consume('b', 6)
+    const charges = [
+      { limit, scope: 'p/a/fixedWindow', subject: 'c', cost: 1 },
+      { limit, scope: 'p/a/fixedWindow', subject: 'b', cost: 6 },
+    ]
+    expect((store.consume(charges) as Outcome[]).map(({ allowed }) => allowed)).toEqual([true, false])
+    consume('d', 11)
+    void store.consume([{ limit, scope: 'p/a/fixedWindow', subject: 'e', cost: 1 }], { how: 'peek' })
+    expect([left('a'), left('b')]).toEqual([9, 4])
+  })
+
+  it('a decision does not make room for its second subject by giving up its first', () => {
+    const { left, store } = make({ maxSubjects: 2 })
+    const both = (...subjects: string[]) =>
+      store.consume(subjects.map((subject) => ({ limit, scope: 'p/a/fixedWindow', subject, cost: 1 }))) as Outcome[]
+    both('a', 'b')
+    both('a', 'c')
+    expect([left('a'), left('c'), left('b')]).toEqual([8, 9, 10])
+    both('d', 'e')
+    expect([left('d'), left('e')]).toEqual([9, 9])
+    // Three new subjects do not fit in two slots: the third shares.
+    const [, , third] = both('f', 'g', 'h')
+    expect([left('f'), left('g'), third?.remaining]).toEqual([9, 9, 9])
+    expect(sizeOf(store)).toBe(2)
+  })
+
+  it('one new subject charged twice in one decision takes one slot', () => {
+    const { left, store } = make({ maxSubjects: 1 })
+    const charge = { limit, scope: 'p/a/fixedWindow', subject: 'a', cost: 2 }
+    expect((store.consume([charge, charge]) as Outcome[]).map(({ remaining }) => remaining)).toEqual([8, 6])
+    expect(left('a')).toBe(6)
+    expect(
+      (
+        store.consume([
+          { ...charge, cost: 4 },
+          { ...charge, cost: 3 },
+        ]) as Outcome[]
+      ).map(({ allowed }) => allowed),
+    ).toEqual([true, false])
+    expect(left('a')).toBe(6)
+  })
+})
+
+describe('when nothing may go', () => {
+  const full = (overflow?: MemoryStoreOptions['overflow']) => {
+    const made = make({ maxSubjects: 3, overflow })
+    for (const subject of ['x', 'y', 'z']) made.consume(subject, 6)
+    return made
+  }
+
+  it("overflow: 'shared' (the default): newcomers share one bucket of the same limit", () => {
+    const { clock, consume, left } = full()
+    for (let i = 0; i < 10; i++) expect(consume(`n${i}`)[0]).toMatchObject({ allowed: true, remaining: 9 - i })
+    expect(consume('n10')[0]).toMatchObject({ allowed: false, retryAfter: MINUTE })
+    expect([left('x'), left('n11')]).toEqual([4, 0])
+    clock.ms += MINUTE
+    // The three have expired: newcomers get places of their own again.
+    expect([consume('n0')[0].remaining, consume('n1')[0].remaining]).toEqual([9, 9])
+  })
+
+  it('what the shared bucket gave is given back there, also when the subject has a place of its own by then', () => {
+    const { clock, consume, left } = full()
+    const [{ receipt }] = consume('n')
+    consume('m', 2)
+    clock.ms += 30_000
+    consume('n', -1, { receipt })
+    expect(left('other')).toBe(8)
+    const [again] = consume('n', 3)
+    clock.ms += 30_000
+    expect(consume('n', 2)[0].remaining).toBe(8)
+    consume('n', -3, { receipt: again.receipt })
+    expect(left('n')).toBe(8)
+  })
+
+  it("overflow: 'deny' refuses newcomers, and a decision that has one", () => {
+    const { consume, left, store } = full('deny')
+    expect(consume('n')[0]).toMatchObject({ allowed: false, remaining: 0, retryAfter: 1_000, granted: 0, receipt: undefined })
+    const both = ['x', 'n'].map((subject) => ({ limit, scope: 'p/a/fixedWindow', subject, cost: 1 }))
+    expect((store.consume(both) as Outcome[]).map(({ allowed, granted }) => [allowed, granted])).toEqual([
+      [true, 0],
+      [false, 0],
+    ])
+    expect(left('x')).toBe(4)
+  })
+
+  it("overflow: 'allow' admits newcomers and remembers nothing", () => {
+    const { consume, left } = full('allow')
+    for (let i = 0; i < 50; i++) expect(consume('n')[0]).toMatchObject({ allowed: true, remaining: 9, receipt: undefined })
+    expect(consume('n', 11)[0].allowed).toBe(false)
+    expect(left('n')).toBe(10)
+  })
+
+  it('is an anomaly, told once a minute', () => {
+    const { clock, consume, store } = full()
+    const events: StoreEvent[] = []
+    const stop = store.subscribe?.((event) => events.push(event))
+    for (let i = 0; i < 5; i++) consume(`n${i}`)
+    expect(events).toEqual([expect.objectContaining({ type: 'anomaly', code: 'ANOMALY_OVERFLOW' })])
+    for (const subject of ['x', 'y', 'z']) consume(subject)
+    clock.ms += MINUTE - 1
+    consume('n')
+    expect(events).toHaveLength(1)
+    stop?.()
+  })
+})
+
+describe('subjects', () => {
+  it('of any length are held at a bounded size, and stay apart', () => {
+    const { consume, left, store } = make()
+    const long = 'x'.repeat(10_000)
+    const others = [
+      `${long}y`,
+      `y${long}`,
+      long.slice(1),
+      `${long.slice(0, 5_000)}y${long.slice(5_001)}`,
+      'x'.repeat(257),
+      'x'.repeat(256),
+      `${'x'.repeat(256)}\0`,
+    ]
+    consume(long, 3)
+    expect(others.map((subject) => left(subject))).toEqual(others.map(() => 10))
+    expect(left(long)).toBe(7)
+    expect(longestSubject(store)).toBeLessThanOrEqual(256)
+    void store.reset([{ limit, scope: 'p/a/fixedWindow', subject: long }])
+    expect(left(long)).toBe(10)
+  })
+})
+
+describe('the shape of state', () => {
+  it('another window length is another state; another quantity is the same', () => {
+    const { consume, left } = make()
+    const of = (over: Partial<Limit>) => ({ limit: { ...limit, ...over } })
+    consume('u', 4)
+    expect(left('u', of({ window: 30_000 }))).toBe(10)
+    expect(left('u', of({ limit: 20 }))).toBe(16)
+    expect(left('u', of({ limit: 2 }))).toBe(0)
+    expect(left('u')).toBe(6)
+  })
+
+  it('close forgets everything, and the store goes on', () => {
+    const { consume, left, store } = make()
+    consume('u', 4)
+    void store.close?.()
+    expect([left('u'), sizeOf(store)]).toEqual([10, 0])
+    expect(consume('u')[0].remaining).toBe(9)
+    expect(store.health?.()).toEqual({ tier: 'memory', breaker: 'closed' })
+  })
+})
+
+describe('time', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  it('trap: a timer per key or per hit, or at module scope: none is set at import, construction or request', async () => {
+    const timer = vi.fn<typeof realTimeout>(realTimeout)
+    for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']) vi.stubGlobal(name, timer)
+    const random = vi.spyOn(Math, 'random')
+    vi.resetModules()
+    const fresh: typeof import('@sluice/core') = await import('@sluice/core')
+    const clock = { ms: START, now: () => clock.ms }
+    const limiter = fresh.createLimiter({
+      limits: [fresh.slidingWindow({ name: 'a', limit: 2, window: '30d' }), fresh.tokenBucket({ name: 'b', limit: 2, window: '1s' })],
+      store: fresh.memoryStore({ clock, maxSubjects: 10 }),
+    })
+    for (let i = 0; i < 100; i++) {
+      clock.ms += 999
+      await limiter.consume(`u${i}`)
+    }
+    expect(timer).not.toHaveBeenCalled()
+    expect(random).not.toHaveBeenCalled()
+    random.mockRestore()
+  })
+
+  it.each([Number.NaN, -1, Infinity, 2 ** 53, undefined])('a clock that says %s is refused, and nothing is charged', (bad) => {
+    const { clock, consume, left } = make()
+    clock.ms = bad as number
+    expect(() => consume('u')).toThrow('ERR_CLOCK_INVALID')
+    clock.ms = START
+    expect(left('u')).toBe(10)
+  })
+
+  it('a fractional clock becomes whole microseconds, to the nearest', () => {
+    const { clock, consume } = make()
+    clock.ms = 1000.0004
+    expect(consume('u')[0].at).toBe(1_000_000)
+    clock.ms = 1000.0006
+    expect(consume('u')[0].at).toBe(1_000_001)
+  })
+
+  it('trap: remaining off by one on a fresh key because of floats', () => {
+    const clock = { ms: START + 0.1, now: () => clock.ms }
+    const store = memoryStore({ clock })
+    const bucket = tokenBucket({ name: 'b', limit: 7, window: '1m', burst: 3 }).limit
+    const take = () => (store.consume([{ limit: bucket, scope: 'p/b/tokenBucket', subject: 'u', cost: 1 }]) as [Outcome])[0]
+    expect([take(), take(), take(), take()].map(({ remaining }) => remaining)).toEqual([2, 1, 0, 0])
+    clock.ms += take().retryAfter
+    expect(take().allowed).toBe(true)
+  })
+})
+
+interface Inside {
+  readonly slots: { readonly size: number; readonly subjects: readonly string[] }
+}
+// The bound is on what is held, which no public member tells.
+function sizeOf(store: Store): number {
+  return (store as unknown as Inside).slots.size
+}
+function longestSubject(store: Store): number {
+  return Math.max(...(store as unknown as Inside).slots.subjects.map((subject) => subject.length))
+}

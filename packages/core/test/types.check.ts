@@ -1,0 +1,70 @@
+// Compiled by `tsc -b`, never run: each expected error is a promise of the types.
+import {
+  concurrency,
+  createLimiter,
+  type Decision,
+  type Duration,
+  fixedWindow,
+  header,
+  type Limiter,
+  type LimitRule,
+  slidingWindow,
+  type Store,
+  tokenBucket,
+} from '@sluice/core'
+import { type Algorithm, algorithmOf } from '@sluice/core/algorithms'
+
+const limiter = createLimiter({
+  name: 'api',
+  limits: [slidingWindow({ name: 'requests', limit: 100, window: '1m' })],
+  tiers: {
+    free: [tokenBucket({ name: 'tokens', limit: 1_000, window: '1h', burst: 50 })],
+    premium: [
+      fixedWindow({ name: 'day', limit: 10, window: 'day', timeZone: 'Europe/Berlin' }),
+      concurrency({ name: 'slots', limit: 3, ttl: '30s' }),
+    ],
+  },
+})
+const typed: Limiter<'requests' | 'tokens' | 'day' | 'slots', 'free' | 'premium'> = limiter
+
+void typed.consume('u', { cost: { requests: 1, tokens: 1_200 }, tier: 'premium' })
+void limiter.consume({ requests: 'a', tokens: 'b' })
+// @ts-expect-error: a misspelt limit in a cost
+void limiter.consume('u', { cost: { request: 1 } })
+// @ts-expect-error: a misspelt limit in a subject
+void limiter.consume({ requets: 'a' })
+// @ts-expect-error: a misspelt tier
+void limiter.consume('u', { tier: 'gold' })
+// @ts-expect-error: a cost is a number, not text
+void limiter.consume('u', { cost: '1' })
+// @ts-expect-error: a subject is text
+void limiter.consume(42)
+
+export async function decided(): Promise<'requests' | 'tokens' | 'day' | 'slots' | undefined> {
+  const decision = await limiter.consume('u')
+  // @ts-expect-error: a misspelt limit in a settlement
+  await limiter.settle(decision, { request: 1 })
+  // @ts-expect-error: a decision is read only
+  decision.allowed = true
+  return decision.binding?.name
+}
+
+const durations: readonly Duration[] = [250, '250ms', '10s', '1m', '1h', '1d', '1.5h']
+// @ts-expect-error: no such unit
+const weeks: Duration = '1w'
+// @ts-expect-error: calendar windows are for fixed windows
+void slidingWindow({ name: 'a', limit: 1, window: 'day' })
+// @ts-expect-error: a window is needed
+void slidingWindow({ name: 'a', limit: 1 })
+// @ts-expect-error: a token bucket has no anchor
+void tokenBucket({ name: 'a', limit: 1, window: '1s', anchor: 'first' })
+// @ts-expect-error: an option of a peer
+void createLimiter({ limits: [], keyPrefix: 'x' })
+
+// What authors of stores and algorithms need is there.
+const store: Store = { name: 'mine', consume: () => [], reset: () => undefined }
+const rule: LimitRule<'a', Request> = slidingWindow({ name: 'a', limit: 1, window: '1s', key: header('x-api-key') })
+const algorithm: Algorithm = algorithmOf(rule.limit)
+// @ts-expect-error: plain, frozen data
+rule.limit.limit = 2
+export const used: readonly unknown[] = [durations, weeks, store, algorithm, undefined as Decision | undefined]
