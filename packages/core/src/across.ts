@@ -1,0 +1,105 @@
+import type { Charge, ConsumeOptions, Outcome, Store } from './store.ts'
+import { isPromise, type MaybePromise } from './runtime.ts'
+
+/** Charges that one store can decide atomically, but not together with those of another group. */
+export interface ChargeGroup {
+  readonly store: Store
+  readonly charges: readonly Charge[]
+}
+type Outcomes = readonly (Outcome | undefined)[]
+
+/** ms told to a decision that lost a race after all groups had room: what it lost to may be given back at once. */
+const HELD_RETRY = 50
+
+/**
+ * One decision over groups that cannot share one atomic step (cluster slots, Durable Objects): looks at all of them first,
+ * charges all only if none refuses, and gives back by receipt where one then refuses or fails. Never more is admitted than
+ * the limits allow; for a moment a neighbour may be refused too much. The outcomes are in the order of the groups' charges.
+ */
+export function consumeAcross(groups: readonly ChargeGroup[], options: ConsumeOptions = {}): MaybePromise<Outcomes> {
+  const [only, ...more] = groups
+  if (only === undefined) return []
+  if (more.length === 0) return only.store.consume(only.charges, options)
+  if (options.how !== undefined && options.how !== 'charge')
+    return sequence(
+      each(groups, (group) => group.store.consume(group.charges, options)),
+      (all) => flat(all),
+    )
+  return sequence(
+    each(groups, ({ store, charges }) => store.consume(charges, { ...options, how: 'peek' })),
+    (looks) => {
+      if (flat(looks).some(isRefused)) return flat(looks).map(untaken)
+      return chargeAll(groups, options, looks)
+    },
+  )
+}
+
+function chargeAll(groups: readonly ChargeGroup[], options: ConsumeOptions, looks: readonly Outcomes[]): MaybePromise<Outcomes> {
+  const attempts = each(groups, ({ store, charges }) => settled(() => store.consume(charges, options)))
+  return sequence(attempts, (results) => {
+    const failure = results.find((result) => 'error' in result)
+    const outcomes = results.map((result) => ('error' in result ? [] : result.value))
+    if (failure === undefined && !flat(outcomes).some(isRefused)) return flat(outcomes)
+    // A give-back that fails leaves too much taken, never too little: it is not tried again.
+    const back = each(groups, ({ store, charges }, i) => {
+      const taken = takenOf(charges, outcomes[i] ?? [])
+      return settled(() => (taken.length > 0 ? store.consume(taken) : []))
+    })
+    return sequence(back, () => {
+      if (failure !== undefined) throw failure.error
+      return groups.flatMap((_, i) =>
+        outcomes[i]?.some(isRefused) === true ? outcomes[i].map(heldIfRefused) : (looks[i] ?? []).map(untaken),
+      )
+    })
+  })
+}
+
+function takenOf(charges: readonly Charge[], outcomes: Outcomes): readonly Charge[] {
+  return charges.flatMap((charge, i) => {
+    const outcome = outcomes[i]
+    return outcome?.receipt === undefined || outcome.granted <= 0 ? [] : [{ ...charge, cost: -outcome.granted, receipt: outcome.receipt }]
+  })
+}
+
+function isRefused(outcome: Outcome | undefined): boolean {
+  return outcome !== undefined && !outcome.allowed
+}
+
+function untaken(outcome: Outcome | undefined): Outcome | undefined {
+  return outcome === undefined ? undefined : { ...outcome, granted: 0, receipt: undefined, delay: 0 }
+}
+
+function heldIfRefused(outcome: Outcome | undefined): Outcome | undefined {
+  if (!isRefused(outcome)) return untaken(outcome)
+  return { ...(outcome as Outcome), held: true, retryAfter: Math.min((outcome as Outcome).retryAfter, HELD_RETRY) }
+}
+
+function flat(all: readonly Outcomes[]): Outcomes {
+  return all.flat()
+}
+
+function each<T>(groups: readonly ChargeGroup[], run: (group: ChargeGroup, i: number) => MaybePromise<T>): readonly MaybePromise<T>[] {
+  return groups.map(run)
+}
+
+/** `next` with all values: at once if none is a promise. */
+function sequence<T, U>(values: readonly MaybePromise<T>[], next: (values: readonly T[]) => MaybePromise<U>): MaybePromise<U> {
+  return values.some(isPromise) ? Promise.all(values).then(next) : next(values as readonly T[])
+}
+
+type Settled<T> = { readonly value: T } | { readonly error: unknown }
+
+/** The result as a value, also when it is an error: the other groups must be heard before anything is given back. */
+function settled<T>(run: () => MaybePromise<T>): MaybePromise<Settled<T>> {
+  try {
+    const value = run()
+    return isPromise(value)
+      ? value.then(
+          (late) => ({ value: late }),
+          (error: unknown) => ({ error }),
+        )
+      : { value }
+  } catch (error) {
+    return { error }
+  }
+}
