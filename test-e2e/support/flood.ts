@@ -1,7 +1,10 @@
 // A million distinct subjects through a store of 100,000, in a process of its own: prints what it took, as JSON.
 import { createLimiter, memoryStore, slidingWindow } from '@sluice/core'
 
-const limiter = createLimiter({ limits: [slidingWindow({ name: 'minute', limit: 100, window: '1h' })], store: memoryStore({ maxSubjects: 100_000 }) })
+const limiter = createLimiter({
+  limits: [slidingWindow({ name: 'minute', limit: 100, window: '1h' })],
+  store: memoryStore({ maxSubjects: 100_000 }),
+})
 const usedMegabytes = () => {
   globalThis.gc?.()
   const { heapUsed, arrayBuffers } = process.memoryUsage()

@@ -1,0 +1,96 @@
+// The boundaries hold because lint refuses what crosses them: one violation of each, in a tree of its own, and the reason it is given.
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { binary, ROOT } from './support/workspace.ts'
+
+const CORE = 'Core imports nothing'
+const ADAPTER = 'Adapters know no store and no other adapter'
+const STORE = 'Stores know no adapter'
+const PUBLIC = 'Only public entries here'
+const TIME = 'Time is a parameter'
+
+const REFUSED: readonly (readonly [name: string, file: string, code: string, reason: string])[] = [
+  ['core imports no package', 'packages/core/src/a.ts', "import 'express'", CORE],
+  ['core imports no type of a package', 'packages/core/src/b.ts', "import type { Request } from 'express'\nexport type R = Request", CORE],
+  ['core imports no node: module', 'packages/core/src/c.ts', "export { readFileSync } from 'node:fs'", CORE],
+  ['core imports nothing later either', 'packages/core/src/d.ts', "export const lazy = () => import('node:fs')", CORE],
+  ['an adapter imports no deep path', 'packages/koa/src/a.ts', "import '@sluice/core/dist/clock.js'", ADAPTER],
+  ['an adapter imports no algorithm', 'packages/koa/src/b.ts', "import '@sluice/core/algorithms'", ADAPTER],
+  ['an adapter imports no store', 'packages/koa/src/c.ts', "import '@sluice/redis'", ADAPTER],
+  ['an adapter imports no source of core', 'packages/koa/src/d.ts', "import '../../core/src/clock.ts'", ADAPTER],
+  ['a store imports no adapter', 'packages/redis/src/a.ts', "import '@sluice/express'", STORE],
+  ['a store imports no deep path', 'packages/redis/src/b.ts', "import '@sluice/core/algorithms/bucket'", STORE],
+  ['an example imports public entries only', 'examples/express/a.ts', "import '../../packages/core/src/clock.ts'", PUBLIC],
+  ['an end-to-end test imports public entries only', 'test-e2e/a.test.ts', "import '@sluice/core/src/clock.ts'", PUBLIC],
+  ['Date.now()', 'packages/core/src/e.ts', 'export const now = Date.now()', TIME],
+  ['Date.now as a value', 'packages/core/src/f.ts', 'export const clock = { now: globalThis.Date.now }', TIME],
+  ['new Date()', 'packages/express/src/e.ts', 'export const today = new Date()', TIME],
+  ['Date()', 'packages/express/src/f.ts', 'export const today = Date()', TIME],
+  ['performance.now()', 'packages/express/src/g.ts', 'export const now = performance.now()', TIME],
+  ['setTimeout()', 'packages/core/src/g.ts', 'setTimeout(() => undefined, 1)', TIME],
+  ['runtime.setInterval()', 'packages/core/src/h.ts', "import { runtime } from './runtime.ts'\nruntime.setInterval(() => 1, 1)", TIME],
+  ['console in a package', 'packages/express/src/h.ts', "console.warn('no')", 'console statement'],
+  ['a floating promise', 'packages/express/src/i.ts', 'export const f = () => { Promise.resolve(1) }', 'Promises must be awaited'],
+  ['a promise where none is awaited', 'packages/express/src/j.ts', '[1].forEach(async () => await 1)', 'Promise'],
+  ['a cycle', 'packages/core/src/i.ts', "import { j } from './j.ts'\nexport const i = (): unknown => j", 'Dependency cycle'],
+  [
+    'a cycle, at its other end',
+    'packages/core/src/j.ts',
+    "import { i } from './i.ts'\nexport const j = (): unknown => i",
+    'Dependency cycle',
+  ],
+  ['a test that hides the others', 'packages/core/test/a.test.ts', "import { it } from 'vitest'\nit.only('x', () => {})", 'focused'],
+  ['a test that is not run', 'packages/core/test/b.test.ts', "import { it } from 'vitest'\nit.skip('x', () => {})", 'Disabled'],
+]
+const LET_THROUGH: readonly (readonly [name: string, file: string, code: string])[] = [
+  ['core imports its own files', 'packages/core/src/k.ts', "export * from './clock.ts'"],
+  [
+    'the clock reads the time',
+    'packages/core/src/clock.ts',
+    'export const now = () => Date.now()\nexport const run = () => setTimeout(now, 1)',
+  ],
+  ['a time that is given', 'packages/core/src/l.ts', 'export const at = (ms: number) => new Date(ms)'],
+  ['an adapter imports core and its framework', 'packages/koa/src/e.ts', "export * from '@sluice/core'\nexport * from 'koa'"],
+  [
+    'a store imports core and its algorithms',
+    'packages/redis/src/c.ts',
+    "export * from '@sluice/core'\nexport * from '@sluice/core/algorithms'",
+  ],
+  ['a test reads the time', 'packages/core/test/c.test.ts', 'export const now = Date.now()'],
+]
+
+interface Diagnostic {
+  readonly message: string
+  readonly help?: string
+  readonly filename: string
+}
+const tree = mkdtempSync(join(tmpdir(), 'sluice-lint-'))
+let found: readonly Diagnostic[] = []
+
+beforeAll(() => {
+  for (const file of ['.oxlintrc.json', 'scripts/lint-time.mjs']) cpSync(join(ROOT, file), join(tree, file))
+  for (const [, file, code] of [...REFUSED, ...LET_THROUGH]) {
+    mkdirSync(dirname(join(tree, file)), { recursive: true })
+    writeFileSync(join(tree, file), `${code}\n`)
+  }
+  const { stdout, stderr } = spawnSync(process.execPath, [binary('oxlint'), '-f', 'json', '.'], { cwd: tree, encoding: 'utf8' })
+  if (stderr !== '') throw new Error(stderr)
+  found = (JSON.parse(stdout) as { diagnostics: Diagnostic[] }).diagnostics
+})
+afterAll(() => rmSync(tree, { recursive: true }))
+
+const said = (file: string): string =>
+  found
+    .filter((diagnostic) => diagnostic.filename.replaceAll('\\', '/') === file)
+    .map(({ message, help }) => `${message} ${help ?? ''}`)
+    .join('\n')
+
+test.each(REFUSED)('lint refuses: %s', (_name, file, _code, reason) => {
+  expect(said(file)).toContain(reason)
+})
+test.each(LET_THROUGH)('lint lets through: %s', (_name, file) => {
+  expect(said(file)).toBe('')
+})

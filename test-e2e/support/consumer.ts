@@ -1,0 +1,55 @@
+// The programs of somebody who installed the packages.
+
+/** Runs under `import` and under `require`, with `core`, `rateLimit` and `express` in scope; prints `ok`. */
+export const PROGRAM = `
+const check = (what, got, expected) => {
+  if (String(got) !== String(expected)) throw new Error(what + ': ' + got + ' instead of ' + expected)
+}
+const main = async () => {
+  const limiter = core.createLimiter({ limits: [core.slidingWindow({ name: 'minute', limit: 1, window: '1m' })] })
+  check('first', (await limiter.consume('user:42')).allowed, true)
+  check('second', (await limiter.consume('user:42')).allowed, false)
+
+  const app = express()
+  app.use(rateLimit({ limit: 1, window: '1m' }))
+  app.get('/', (req, res) => { res.send('hello') })
+  const server = app.listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const url = 'http://127.0.0.1:' + server.address().port
+  const one = await fetch(url)
+  check('status', one.status, 200)
+  check('body', await one.text(), 'hello')
+  check('header', one.headers.has('ratelimit') && one.headers.has('ratelimit-policy'), true)
+  const two = await fetch(url)
+  check('status', two.status, 429)
+  check('retry', Number(two.headers.get('retry-after')) > 0, true)
+  await two.text()
+  server.closeAllConnections()
+  server.close()
+  console.log('ok')
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`
+
+/** Compiles as ESM and as CommonJS; each expected error is a promise of the types. */
+export const TYPES = `
+import { createLimiter, type Decision, fixedWindow, slidingWindow } from '@sluice/core'
+import { algorithms } from '@sluice/core/algorithms'
+import { rateLimit } from '@sluice/express'
+import express from 'express'
+
+export const limiter = createLimiter({
+  limits: [slidingWindow({ name: 'minute', limit: 100, window: '1m' }), fixedWindow({ name: 'day', limit: 1_000, window: 'day' })],
+})
+export const use = async (): Promise<Decision<'minute' | 'day'>> => limiter.consume('user:42', { cost: { minute: 2 } })
+// @ts-expect-error: no limit is called hour
+export const misspelt = limiter.consume('user:42', { cost: { hour: 2 } })
+// @ts-expect-error: not a duration
+export const window = slidingWindow({ name: 'minute', limit: 100, window: '1 minute' })
+export const names: string[] = Object.keys(algorithms)
+
+const app = express()
+app.use(rateLimit())
+app.use(rateLimit({ limit: 5, window: '15m', key: (req) => req.get('x-api-key') }))
+app.get('/', (req, res) => { res.json(req.rateLimit?.remaining) })
+`

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config'
+
+// Workspace packages resolve to their sources, so that no test can run against a stale build. Node gets these conditions too, for
+// `require` as well: `import` or `module` among them would hand ES modules to CommonJS dependencies.
+const resolve = { conditions: ['source', 'node'] }
+const ssr = { resolve }
+const project = (name: string, root: string, testTimeout = 10_000) => ({
+  resolve,
+  ssr,
+  test: { name, root, include: ['**/*.test.ts'], testTimeout, dangerouslyIgnoreUnhandledErrors: false },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('core', 'packages/core'),
+      project('testing', 'packages/testing'),
+      project('express', 'packages/express'),
+      project('e2e', 'test-e2e', 120_000),
+    ],
+  },
+})
