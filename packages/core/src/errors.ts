@@ -13,7 +13,6 @@ export const CODES = [
   'ERR_SUBJECT_INVALID',
   'ERR_SUBJECT_MISSING',
   'ERR_COST_INVALID',
-  'ERR_TIER_UNKNOWN',
   'ERR_RECEIPT_REQUIRED',
   'ERR_RECEIPT_INVALID',
   'ERR_DECISION_FOREIGN',
@@ -21,6 +20,7 @@ export const CODES = [
   'ERR_CLOCK_INVALID',
   // A store that could not decide.
   'ERR_STORE_UNAVAILABLE',
+  'ERR_PARTITIONS_CHANGED',
   // Told once, to the `warning` observer or the console. With `strict: true` the first four are thrown.
   'WARN_FORWARDED_UNTRUSTED',
   'WARN_TRUST_PERMISSIVE',
@@ -33,8 +33,12 @@ export const CODES = [
   'WARN_TIER_DEFAULTED',
   'WARN_OBSERVER_FAILED',
   'WARN_SETTLE_FAILED',
+  'WARN_CLIENT_RETRIES',
+  'WARN_EVICTION',
   // Told to the `anomaly` observer.
   'ANOMALY_OVERFLOW',
+  'ANOMALY_STATE_UNREADABLE',
+  'ANOMALY_VERDICT',
 ] as const
 export type Code = (typeof CODES)[number]
 

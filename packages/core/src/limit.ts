@@ -96,7 +96,7 @@ export function tokenBucket<const N extends string, C>(
 
 /**
  * As a meter, a token bucket of the given burst. As a queue (`queue: true`) it admits with a `delay`, so that what flows
- * out keeps the rate, and refuses what would wait longer than `maxDelay` (default 1 s) or find `burst` units in the queue.
+ * out keeps the rate, and refuses what would wait longer than `maxDelay` (default 1 s, or as long as `burst` units take if that is given).
  */
 export function leakyBucket<const N extends string, C>(
   o: Common<N, C> & {

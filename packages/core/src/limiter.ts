@@ -101,6 +101,8 @@ export function setEnabled(on: boolean): void {
 export class LimiterEngine implements Limiter {
   readonly name: string
   readonly policy: Policy
+  /** Defined as `{ limit, window }`: the headers call its one limit by the policy's name. */
+  readonly shorthand: boolean
   readonly announcer: Announcer
   private readonly store: Store
   private readonly options: Readonly<Record<'charge' | 'peek' | 'force', ConsumeOptions>>
@@ -108,11 +110,12 @@ export class LimiterEngine implements Limiter {
   private readonly peeked = new WeakSet<Decision>()
   private readonly leave: () => MaybePromise<void>
 
-  constructor(policy: Policy, store: Store | undefined, announcer: Announcer) {
+  constructor(policy: Policy, store: Store | undefined, announcer: Announcer, shorthand = false) {
     if (store !== undefined && (typeof store?.consume !== 'function' || typeof store.reset !== 'function'))
       throw invalid('store', 'a Store such as memoryStore()', store)
     this.name = policy.name
     this.policy = policy
+    this.shorthand = shorthand
     this.announcer = announcer
     this.store = store ?? memoryStore()
     const { failMode } = policy

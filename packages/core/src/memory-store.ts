@@ -43,9 +43,12 @@ const SHORTEST_SLICE = 13
 const FULL_RETRY = 1_000
 const REPORT_EVERY = 60_000_000
 const OVERFLOW_MARK = '~'
+/** Units of one scope, such as the window's lengths that a function gives, before those without a subject are dropped. */
+const MOST_ROOMS = 64
 
 /** Where the states of one scope and unit live. */
 interface Room {
+  readonly id: number
   readonly table: Table
   /** The one state that newcomers share when nothing may go. */
   overflow: unknown
@@ -67,7 +70,7 @@ class MemoryStore implements Store {
   private readonly overflow: 'shared' | 'deny' | 'allow'
   private readonly clock: Clock
   private readonly scopes = new Map<string, Scope>()
-  private readonly rooms: Room[] = []
+  private rooms = 0
   private readonly listeners = new Set<(event: StoreEvent) => void>()
   private reported = -Infinity
 
@@ -91,7 +94,7 @@ class MemoryStore implements Store {
     const places = this.locate(charges, now)
     const asked = charges.map(unmarked)
     const met = places.map((place) => this.read(place))
-    if (this.overflow === 'deny' && places.some(isRoom)) return this.denied(asked, places, met, now, options)
+    if (this.overflow === 'deny' && options.how !== 'force' && places.some(isRoom)) return this.denied(asked, places, met, now, options)
     const { outcomes, states } = decide(asked, places, met, now, options)
     for (let i = 0; i < charges.length; i++) {
       if (states?.[i] !== undefined) this.write(asked[i] as Charge, places, i, states[i], outcomes[i] as Outcome)
@@ -108,7 +111,7 @@ class MemoryStore implements Store {
 
   close(): void {
     this.slots.clear()
-    for (const room of this.rooms) room.overflow = undefined
+    this.scopes.clear()
   }
 
   health(): StoreHealth {
@@ -140,7 +143,7 @@ class MemoryStore implements Store {
 
   /** A new subject's own place if the store can hold one more than this decision already adds; else the shared one. */
   private newPlace(charge: Charge, room: Room, places: readonly Place[], now: number): Place {
-    const place = `${this.rooms.indexOf(room)} ${charge.subject}`
+    const place = `${room.id} ${charge.subject}`
     const { slots } = this
     const others = new Set(places.filter((other) => typeof other === 'string' && other !== place)).size
     if (slots.size + others < slots.max) return place
@@ -199,8 +202,8 @@ class MemoryStore implements Store {
     const unit = algorithmOf(limit).unit(limit)
     let room = scope?.rooms.get(unit)
     if (room === undefined) {
-      room = { table: new Map(), overflow: undefined }
-      this.rooms.push(room)
+      room = { id: ++this.rooms, table: new Map(), overflow: undefined }
+      if (scope !== undefined && scope.rooms.size >= MOST_ROOMS) dropEmpty(scope.rooms)
     }
     if (scope === undefined) this.scopes.set(name, { rooms: new Map([[unit, room]]), limit, room })
     else {
@@ -223,6 +226,10 @@ const NO_OPTIONS: ConsumeOptions = Object.freeze({})
 
 function rankOf(charge: Charge, outcome: Outcome, otherwise: Rank): Rank {
   return outcome.remaining * 2 < algorithmOf(charge.limit).quota(charge.limit) ? KEPT : otherwise
+}
+
+function dropEmpty(rooms: Map<string, Room>): void {
+  for (const [unit, { table }] of rooms) if (table.size === 0) rooms.delete(unit)
 }
 
 function isRoom(place: Place | undefined): place is Room {

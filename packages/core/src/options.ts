@@ -51,14 +51,19 @@ export function knownOptions(what: string, options: unknown, known: readonly str
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
-    const ours = Object.hasOwn(PEERS, name)
-      ? PEERS[name]
-      : known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= 2)
+    const ours = meant(name, known)
     throw new SluiceError(
       'ERR_OPTION_UNKNOWN',
       `${what}: "${name}" is not an option; ${ours === undefined ? `expected one of ${known.join(', ')}` : `use ${ours}`}`,
     )
   }
+}
+
+/** Ours for a peer's word, where it can be given here; else the option that is nearest in spelling. */
+function meant(name: string, known: readonly string[]): string | undefined {
+  const theirs = Object.hasOwn(PEERS, name) ? PEERS[name] : undefined
+  if (theirs !== undefined && known.some((option) => theirs.split(/\W+/).includes(option))) return theirs
+  return known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= 2)
 }
 
 /** Edits (insert, delete, replace) between two words. */

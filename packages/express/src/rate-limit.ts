@@ -4,6 +4,7 @@ import {
   type Host,
   type HttpOutcome,
   isPromise,
+  isSluiceError,
   type Limiter,
   type RateLimitOptions,
   systemClock,
@@ -13,7 +14,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express'
 declare global {
   namespace Express {
     interface Request {
-      /** The decision of the limiter that saw this request last; `undefined` when it was skipped. */
+      /** The decision of the limiter that decided last; `undefined` when all of them skipped. */
       rateLimit?: Decision | undefined
     }
   }
@@ -50,22 +51,29 @@ const socketHost: Host<ExpressRequest> = { ...host, address: (req) => req.socket
  * @throws a SluiceError for each option that makes no sense, saying what was expected and what came
  */
 export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
-  const decide = createPipeline(options.trustProxy === undefined ? host : socketHost, options)
+  // From untyped code, options may be null: for createPipeline to refuse.
+  const decide = createPipeline(options?.trustProxy === undefined ? host : socketHost, options)
+  const { handler } = options
 
   const middleware = (req: Request, res: Response, next: NextFunction): void => {
+    const failed = (error: unknown): void => {
+      // A connection that is gone has lost its address, and nobody is there to be answered.
+      if (!(req.socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) next(error)
+    }
     let outcome: ReturnType<typeof decide>
     try {
       outcome = decide(req as ExpressRequest)
     } catch (error) {
-      next(error)
+      failed(error)
       return
     }
-    if (isPromise(outcome)) outcome.then((later) => apply(later, req as ExpressRequest, res, next), next)
+    if (isPromise(outcome)) outcome.then((later) => apply(later, req as ExpressRequest, res, next), failed)
     else apply(outcome, req as ExpressRequest, res, next)
   }
 
   const apply = (outcome: HttpOutcome<Response>, req: ExpressRequest, res: Response, next: NextFunction): void => {
-    req.rateLimit = outcome.decision
+    // A limiter that skips does not hide the decision of one before it.
+    if (outcome.decision !== undefined) req.rateLimit = outcome.decision
     if (!res.headersSent) for (const [name, value] of outcome.headers) res.setHeader(name, value)
     if (outcome.pass) proceed(outcome, res, next)
     else refuse(outcome, req, res, next)
@@ -74,16 +82,19 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
   const refuse = (outcome: HttpOutcome & { pass: false }, req: ExpressRequest, res: Response, next: NextFunction): void => {
     if (res.headersSent) return
     res.statusCode = outcome.status
-    if (options.handler === undefined || outcome.decision === undefined) {
+    if (handler === undefined || outcome.decision === undefined) {
       res.end(outcome.body)
       return
     }
     // In a promise, so that a throw and a rejection take one way.
-    const { handler } = options
     const { decision } = outcome
     Promise.resolve()
       .then(() => handler(req, decision))
-      .catch(next)
+      .catch((error: unknown) => {
+        // Express would answer an error with the status that is set.
+        res.statusCode = 200
+        next(error)
+      })
   }
 
   return Object.assign(middleware, { limiter: decide.limiter })

@@ -16,7 +16,7 @@ export interface BucketState {
 }
 
 /** A limit in integers: N tokens per P µs in lowest terms. One µs adds N credits; a token costs P. */
-interface Numbers {
+export interface Rate {
   readonly N: number
   readonly P: number
   readonly burst: number
@@ -32,32 +32,32 @@ const MAX_DELAY = 1_000
 class BucketReading implements Reading<BucketState> {
   readonly quota: number
   readonly limit: Limit
-  readonly numbers: Numbers
+  readonly rate: Rate
   readonly now: number
   /** f = max(0, F − now): with `rest`, the deficit is f·N + rest credits. After a step back of the clock f has no bound. */
   readonly missing: number
   readonly rest: number
-  constructor(limit: Limit, numbers: Numbers, now: number, missing: number, rest: number) {
-    this.quota = numbers.burst
+  constructor(limit: Limit, rate: Rate, now: number, missing: number, rest: number) {
+    this.quota = rate.burst
     this.limit = limit
-    this.numbers = numbers
+    this.rate = rate
     this.now = now
     this.missing = missing
     this.rest = rest
   }
 
   get state(): BucketState {
-    return { full: this.now + this.missing, rest: this.rest, rate: this.numbers.N }
+    return { full: this.now + this.missing, rest: this.rest, rate: this.rate.N }
   }
 
   room(): number {
-    const { N, P, cap } = this.numbers
+    const { N, P, cap } = this.rate
     if (this.missing > floorDiv(cap, N)) return 0
     return floorDiv(Math.max(0, cap - this.missing * N - this.rest), P)
   }
 
   wait(units: number): number {
-    const { N, P, burst, cap } = this.numbers
+    const { N, P, burst, cap } = this.rate
     if (units > burst) return Infinity
     const spare = cap - units * P - this.rest
     return ceilMillis(Math.max(0, this.missing - (spare < 0 ? -ceilDiv(-spare, N) : floorDiv(spare, N))))
@@ -72,7 +72,7 @@ class BucketReading implements Reading<BucketState> {
   }
 
   take(units: number): Moved<BucketState> {
-    const { N, P, burst, debt, most } = this.numbers
+    const { N, P, burst, debt, most } = this.rate
     const met = this.missing > floorDiv(most, N) ? most : this.missing * N + this.rest
     if (met >= most) return { after: this, units: 0, receipt: undefined }
     const credits = Math.min(units, burst + debt) * P
@@ -89,15 +89,17 @@ class BucketReading implements Reading<BucketState> {
   }
 
   private giveBack(units: number): Moved<BucketState> {
-    const { N, P, burst, debt } = this.numbers
-    const credits = Math.min(units, burst + debt) * P
+    const { N, P } = this.rate
+    // Taken under another limit, it may be more than this one could ever lack.
+    const back = Math.min(units, floorDiv(Number.MAX_SAFE_INTEGER, P))
+    const credits = back * P
     let missing = this.missing - floorDiv(credits, N)
     let rest = this.rest - (credits % N)
     if (rest < 0) {
       rest += N
       missing -= 1
     }
-    if (missing >= 0) return { after: this.with(missing, rest), units: Math.min(units, burst + debt), receipt: undefined }
+    if (missing >= 0) return { after: this.with(missing, rest), units: back, receipt: undefined }
     return { after: this.with(0, 0), units: floorDiv(this.missing * N + this.rest, P), receipt: undefined }
   }
 
@@ -112,13 +114,13 @@ class BucketReading implements Reading<BucketState> {
     // Whoever is behind it in the queue was told a delay that counts on it; whoever's turn has come may be running.
     const last = charge.receipt === this.turn(units)
     const waiting =
-      this.missing > floorDiv(units * this.numbers.P, this.numbers.N) || this.missing * this.numbers.N + this.rest > units * this.numbers.P
+      this.missing > floorDiv(units * this.rate.P, this.rate.N) || this.missing * this.rate.N + this.rest > units * this.rate.P
     return last && waiting ? units : 0
   }
 
   /** The receipt of a queue: what was taken, and the state that it left. */
   private turn(units: number): string {
-    return `${units}:${this.now + this.missing}:${this.rest}:${this.numbers.N}:${this.numbers.P}`
+    return `${units}:${this.now + this.missing}:${this.rest}:${this.rate.N}:${this.rate.P}`
   }
 
   private untilFull(): number {
@@ -126,30 +128,30 @@ class BucketReading implements Reading<BucketState> {
   }
 
   private with(missing: number, rest: number): BucketReading {
-    return new BucketReading(this.limit, this.numbers, this.now, missing, rest)
+    return new BucketReading(this.limit, this.rate, this.now, missing, rest)
   }
 }
 
 function read(state: BucketState | undefined, limit: Limit, now: number): BucketReading {
-  const numbers = numbersOf(limit)
+  const numbers = rateOf(limit)
   if (state === undefined || state.full < now) return new BucketReading(limit, numbers, now, 0, 0)
   const missing = state.full - now
   if (state.rate === numbers.N) return new BucketReading(limit, numbers, now, missing, state.rest)
   return new BucketReading(limit, numbers, now, missing + (state.rest > 0 ? 1 : 0), 0)
 }
 
-// A limit's numbers, computed once; a limit is frozen, so they stay true.
-const known = new WeakMap<Limit, Numbers>()
+const known = new WeakMap<Limit, Rate>()
 
-function numbersOf(limit: Limit): Numbers {
+/** A limit in integers, computed once: it is frozen. For a store that decides elsewhere. */
+export function rateOf(limit: Limit): Rate {
   let numbers = known.get(limit)
   if (numbers === undefined) known.set(limit, (numbers = compute(limit)))
   return numbers
 }
 
-function compute(limit: Limit): Numbers {
+function compute(limit: Limit): Rate {
   const micros = (limit.window as number) * 1000
-  // A limit of 0 has a burst of 0, which refuses all; its rate only must not divide by zero.
+  // A limit of 0 refuses all by its burst of 0; its rate only must not divide by zero.
   const rate = Math.max(1, limit.limit)
   const divisor = gcd(rate, micros)
   const N = rate / divisor
@@ -160,6 +162,7 @@ function compute(limit: Limit): Numbers {
 }
 
 function burstOf(limit: Limit, N: number, P: number): number {
+  if (limit.limit === 0) return 0
   if (limit.queue !== true) return limit.burst ?? limit.limit
   const queued =
     limit.burst !== undefined && limit.maxDelay === undefined ? Infinity : floorDiv((limit.maxDelay ?? MAX_DELAY) * 1000 * N, P) + 1
@@ -172,7 +175,8 @@ function gcd(a: number, b: number): number {
 
 function isExact(limit: Limit): boolean {
   const { N, P, burst, debt } = compute(limit)
-  return Number.isSafeInteger((limit.maxDelay ?? MAX_DELAY) * 1000 * N) && Number.isSafeInteger((burst + debt) * P + N)
+  const queued = limit.queue === true ? (limit.maxDelay ?? MAX_DELAY) * 1000 * N : 0
+  return Number.isSafeInteger(queued) && Number.isSafeInteger((burst + debt) * P + N)
 }
 
 function check(limit: Limit): void {
@@ -202,12 +206,12 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
     denyCacheable,
     leasable,
     holds: false,
-    quota: (limit) => numbersOf(limit).burst,
+    quota: (limit) => rateOf(limit).burst,
     windowSeconds: (limit) => {
-      const { N, cap } = numbersOf(limit)
+      const { N, cap } = rateOf(limit)
       return cap / N / 1e6
     },
-    scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share), burst: shareOf(numbersOf(limit).burst, share) }),
+    scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share), burst: shareOf(rateOf(limit).burst, share) }),
     unit: () => '',
     check,
     step: stepOf(read),

@@ -34,7 +34,11 @@ class ConcurrencyReading implements Reading<ConcurrencyState> {
 
   wait(units: number): number {
     if (units > this.quota) return Infinity
-    if (this.state.length + units <= this.quota) return 0
+    return this.state.length + units <= this.quota ? 0 : this.hint()
+  }
+
+  /** ms until a holder expires, or the time after which one may well have been released. */
+  hint(): number {
     let earliest = Infinity
     for (const { expires } of this.state) earliest = Math.min(earliest, expires)
     return Math.min(this.limit.retryHint ?? RETRY_HINT, ceilMillis(earliest - this.now))
@@ -94,9 +98,9 @@ function step(state: ConcurrencyState | undefined, charge: Charge, now: number, 
   if (charge.cost > 1 || charge.cost < -1) {
     throw invalid(`limit "${charge.limit.name}" (concurrency): cost`, '1 to acquire or -1 to release', charge.cost, 'ERR_COST_INVALID')
   }
-  if (charge.cost <= 0 || options.how === 'peek') return acquireOrRelease(state, charge, now, options)
+  if (charge.cost <= 0) return acquireOrRelease(state, charge, now, options)
   if (charge.receipt !== undefined) return renew(read(state, charge.limit, now), charge, now, options)
-  if (options.holder !== undefined) {
+  if (options.holder !== undefined && options.how !== 'peek') {
     const met = read(state, charge.limit, now)
     // The same acquisition again: its first reply was lost.
     if (met.lives(options.holder)) return { state: undefined, outcome: outcomeOf(met, now, options, true, 0, 1, options.holder) }
@@ -107,7 +111,11 @@ function step(state: ConcurrencyState | undefined, charge: Charge, now: number, 
 /** Only a holder that still lives is renewed: its place may be another's by now. */
 function renew(met: ConcurrencyReading, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
   if (typeof charge.receipt !== 'string') throw badReceipt(charge)
-  if (!met.lives(charge.receipt)) return unchanged(met, now, options, false, met.wait(1), 0)
+  if (!met.lives(charge.receipt)) {
+    // Its place is gone, even where there is room: a wait of 0 would say that it was admitted.
+    return unchanged(met, now, options, false, met.wait(1) || met.hint(), 0)
+  }
+  if (options.how === 'peek') return unchanged(met, now, options, true, 0, 1)
   const after = met.renewed(charge.receipt)
   return { state: after.state, outcome: outcomeOf(after, now, options, true, 0, 1, charge.receipt) }
 }

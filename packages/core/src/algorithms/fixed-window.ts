@@ -47,7 +47,7 @@ class FixedWindowReading implements Reading<FixedWindowState> {
   take(units: number): Moved<FixedWindowState> {
     const { start, count } = this.state
     const after = Math.min(Number.MAX_SAFE_INTEGER, count + units)
-    return { after: this.with(after), units: after - count, receipt: placeReceipt(start, after - count) }
+    return { after: after === count ? this : this.with(after), units: after - count, receipt: placeReceipt(start, after - count) }
   }
 
   give(units: number, charge: Charge): Moved<FixedWindowState> | undefined {
@@ -76,14 +76,16 @@ function read(state: FixedWindowState | undefined, limit: Limit, nowMicros: numb
 }
 
 function current(state: FixedWindowState | undefined, limit: Limit, now: number): FixedWindowState {
-  const first = limit.anchor === 'first'
-  if (state !== undefined && first && state.start <= now && now < state.start + (limit.window as number)) return state
-  const start = first ? now : startOf(limit, now)
-  if (state === undefined || state.start < start) {
-    return { start, count: 0 }
-  }
-  if (state.start === start || state.start - now <= AHEAD) return state
-  return { start, count: state.count }
+  if (limit.anchor === 'first') return sinceFirst(state, limit.window as number, now)
+  const start = startOf(limit, now)
+  if (state === undefined || state.start < start) return { start, count: 0 }
+  return state.start === start || state.start - now <= AHEAD ? state : { start, count: state.count }
+}
+
+/** A window in which nothing is counted, or all was given back, has not begun: the next admitted charge begins it. */
+function sinceFirst(state: FixedWindowState | undefined, window: number, now: number): FixedWindowState {
+  if (state === undefined || state.count === 0 || now >= state.start + window) return { start: now, count: 0 }
+  return state.start - now <= AHEAD ? state : { start: now, count: state.count }
 }
 
 function startOf(limit: Limit, now: number): number {

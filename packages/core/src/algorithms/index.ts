@@ -7,12 +7,15 @@ export { type Decided, decide } from './decide.ts'
 export type { Algorithm, Step, StepOptions } from './algorithm.ts'
 export { algorithmOf, algorithms } from './registry.ts'
 
-// Their states, for a store that writes them in a form of its own.
-export type { BucketState } from './bucket.ts'
+// Their states and numbers, for a store that writes them in a form of its own.
+export { type BucketState, type Rate, rateOf } from './bucket.ts'
 export type { ConcurrencyState, Holder } from './concurrency.ts'
 export type { FixedWindowState } from './fixed-window.ts'
 export type { LogEntry, SlidingLogState } from './sliding-log.ts'
 export type { SlidingWindowState } from './sliding-window.ts'
+
+// Ids of holders, for a store that must know one before it sends it.
+export { uniqueId } from '../runtime.ts'
 
 // Calendar windows, for a store that must send their edges elsewhere.
 export { type CalendarSpan, calendarSpan } from './calendar.ts'

@@ -15,7 +15,7 @@ export interface Reading<S> {
   reset(): number
   /** Whole ms that a charge taken now waits for its turn. */
   delay(): number
-  /** Takes `units` that fit, or as many as a forced charge may. */
+  /** Takes `units` that fit, or as many as a forced charge may; `after` is this very reading when nothing changes. */
   take(units: number, options: StepOptions): Moved<S>
   /** Gives back at most `units`; `undefined` when there is nothing to give back. */
   give(units: number, charge: Charge): Moved<S> | undefined
@@ -43,7 +43,7 @@ export function stepOf<S>(read: (state: S | undefined, limit: Limit, nowMicros: 
     if (units === 0) return unchanged(met, now, options, true, 0, 0, delay)
     const moved = met.take(units, options)
     return {
-      state: moved.units > 0 ? moved.after.state : undefined,
+      state: moved.after === met ? undefined : moved.after.state,
       outcome: outcomeOf(moved.after, now, options, true, 0, moved.units, moved.units > 0 ? moved.receipt : undefined, delay),
     }
   }

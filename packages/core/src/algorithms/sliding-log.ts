@@ -65,6 +65,7 @@ class SlidingLogReading implements Reading<SlidingLogState> {
     const { entries, next } = this.state
     // A forced charge leaves a debt of at most the limit, or the log has no bound.
     const taken = Math.min(units, Math.max(0, 2 * this.quota - this.used))
+    if (taken === 0) return { after: this, units: 0, receipt: undefined }
     // After a step back of the clock, times still never decrease.
     const time = Math.max(this.now, entries.at(-1)?.time ?? 0)
     return { after: this.with([...entries, { time, units: taken, id: next }], next + 1), units: taken, receipt: `${time}:${next}` }

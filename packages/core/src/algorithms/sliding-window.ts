@@ -56,6 +56,8 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
   take(units: number): Moved<SlidingWindowState> {
     const { start, count, previous } = this.state
     const after = Math.min(this.most(), count + units)
+    // A count that another window's length let grow further than this one may saturates where it is.
+    if (after <= count) return { after: this, units: 0, receipt: undefined }
     return { after: this.with(after, previous), units: after - count, receipt: placeReceipt(start, after - count) }
   }
 

@@ -56,7 +56,7 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** The checks of the set-up throw instead of warning. */
   readonly strict?: boolean | undefined
   /** The body of a refusal in place of problem details: text, or an object sent as JSON. */
-  readonly message?: string | object | ((decision: Decision, context: C) => string | object) | undefined
+  readonly message?: string | object | ((decision: Decision, context: C) => MaybePromise<string | object>) | undefined
   /** The status of a refusal, 400 to 599; default 429. */
   readonly statusCode?: number | undefined
   /** Answers a refusal itself; the headers are set by then. */

@@ -1,5 +1,5 @@
 import type { Decision } from '../decision.ts'
-import { clientAddress } from '../identity/client.ts'
+import { clientAddress, type Tell } from '../identity/client.ts'
 import { type Cost, type Limiter, LimiterEngine } from '../limiter.ts'
 import { Announcer } from '../observers.ts'
 import { definePolicy, type LimitSet } from '../policy.ts'
@@ -44,17 +44,24 @@ const ENTRIES = Symbol.for('sluice.entries')
  * From the facts of a request to what is to be answered, for any framework that a `Host` describes.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT, saying what was expected and what came
  */
-export function createPipeline<C, R = unknown>(host: Host<C>, options: RateLimitOptions<C, R> = {}): Pipeline<C, R> {
-  checkOptions(options as RateLimitOptions<never, never>)
+export function createPipeline<C, R = unknown>(host: Host<C>, given: RateLimitOptions<C, R> = {}): Pipeline<C, R> {
+  checkOptions(given as RateLimitOptions<never, never>)
+  // A copy: the caller may change its object while requests are under way.
+  const options = { ...given }
   const dialect = checkDialect(options)
-  const { policy: defined, shorthand } = policyOptions(options as RateLimitOptions<C, never>)
-  const engine = options.limiter === undefined ? engineOf(defined, options) : undefined
-  const limiter: Limiter = engine ?? (options.limiter as Limiter)
-  const announcer = engine?.announcer ?? new Announcer(limiter.name, undefined, options.strict)
+  const { policy: defined, shorthand: isShorthand } = policyOptions(options as RateLimitOptions<C, never>)
+  const limiter: Limiter = options.limiter ?? engineOf(defined, isShorthand, options)
+  // One that somebody wrapped is asked through its public face: it has one subject, and its limits are its own affair.
+  const engine = limiter instanceof LimiterEngine ? limiter : undefined
+  const shorthand = engine?.shorthand ?? false
+  const announcer =
+    options.limiter === undefined && engine !== undefined ? engine.announcer : new Announcer(limiter.name, undefined, options.strict)
   const names: ReadonlySet<string> = engine?.policy.names ?? new Set()
 
   const { skip, tier, cost, key, missing, ipv6Prefix, trustProxy } = options
-  const tell = announcer.check.bind(announcer)
+  // What a client can provoke is told, never thrown.
+  const tell: Tell = (code, message) =>
+    code === 'WARN_FORWARDED_CONFLICT' ? announcer.warn(code, message) : announcer.check(code, message)
   const hostTrusts = (context: C): boolean => {
     const trust = host.trust?.(context) ?? 'none'
     if (trust === 'anyone')
@@ -66,7 +73,11 @@ export function createPipeline<C, R = unknown>(host: Host<C>, options: RateLimit
     address: clientAddress(host, { trustProxy, ipv6Prefix, hostTrusts: host.trust === undefined ? undefined : hostTrusts }, tell),
   }
   const subjects = subjectsReader(engine?.policy, key, { host: client, missing, ipv6Prefix })
-  const numbers = numbersReader(options as RateLimitOptions<C, never>, shorthand ? engine?.policy.base : undefined, announcer)
+  const numbers = numbersReader(
+    options as RateLimitOptions<C, never>,
+    options.limiter === undefined && shorthand ? engine?.policy.base : undefined,
+    announcer,
+  )
   const partition = options.partitionKey === undefined ? undefined : partitionKeys(options.partitionKey.secret)
 
   const limited = (context: C): MaybePromise<HttpOutcome<R>> =>
@@ -101,14 +112,24 @@ export function createPipeline<C, R = unknown>(host: Host<C>, options: RateLimit
     chain(decision, (made) => {
       if (made.mode !== 'enforce' || made.charges.length === 0) return passed(context, made, [])
       if (partition === undefined) return answered(context, made, { decision: made, shorthand })
-      return partition(made).then((keys) => answered(context, made, { decision: made, shorthand, partitionKeys: keys }))
+      return partition(made)
+        .catch((error: unknown) => {
+          // Charged by now: a header that cannot be made must not fail the request, nor keep its holders.
+          announcer.warn('WARN_VALUE_IGNORED', `partitionKey left out: ${String(error)}`, 'partitionKey')
+          return undefined
+        })
+        .then((keys) => answered(context, made, { decision: made, shorthand, partitionKeys: keys }))
     })
 
-  const answered = (context: C, decision: Decision, entry: HeaderEntry): HttpOutcome<R> => {
+  const answered = (context: C, decision: Decision, entry: HeaderEntry): MaybePromise<HttpOutcome<R>> => {
     const headers = renderHeaders(entriesOf(host.id(context), entry), dialect, decidedAt(decision))
     if (decision.allowed) return passed(context, decision, headers)
-    const names = itemsOf(decision, shorthand).names
-    return { pass: false, ...refusal(decision, context, headers, names, options as RateLimitOptions<C, never>), decision }
+    const items = itemsOf(decision, shorthand).names
+    return chain(refusal(decision, context, headers, items, options as RateLimitOptions<C, never>), (told) => ({
+      pass: false,
+      ...told,
+      decision,
+    }))
   }
 
   const passed = (context: C, decision: Decision, headers: readonly HeaderLine[]): HttpOutcome<R> => ({
@@ -129,9 +150,9 @@ export function createPipeline<C, R = unknown>(host: Host<C>, options: RateLimit
 const SKIPPED: HttpOutcome = Object.freeze({ pass: true, headers: [], decision: undefined, delay: 0, done: undefined })
 const NO_LIMITS: LimitSet = Object.freeze({ tier: undefined, limits: [] })
 
-function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], options: RateLimitOptions<C, R>): LimiterEngine {
+function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: boolean, options: RateLimitOptions<C, R>): LimiterEngine {
   const policy = definePolicy(defined)
-  return new LimiterEngine(policy, options.store, new Announcer(policy.name, options.on, options.strict))
+  return new LimiterEngine(policy, options.store, new Announcer(policy.name, options.on, options.strict), shorthand)
 }
 
 function isMissingSubject(found: Subjects): found is Extract<Subjects, { action: string }> {

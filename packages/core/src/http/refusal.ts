@@ -1,5 +1,6 @@
 import type { Decision } from '../decision.ts'
 import type { Missing } from '../identity/subject.ts'
+import { chain, type MaybePromise } from '../runtime.ts'
 import type { HeaderLine } from './headers.ts'
 import type { RateLimitOptions } from './options.ts'
 import { missingBody, problemBody } from './problem.ts'
@@ -18,16 +19,24 @@ export function refusal<C>(
   headers: readonly HeaderLine[],
   names: readonly string[],
   options: RateLimitOptions<C, never>,
-): Refusal {
-  const { message, statusCode } = options
-  if (decision.verdict === 'unavailable' || message === undefined) {
-    const { status, contentType, body } = problemBody(decision, names, decision.verdict === 'refused' ? statusCode : undefined)
-    return { status, headers: [...headers, ['Content-Type', contentType]], body }
-  }
-  const content =
-    typeof message === 'function' ? (message as (decision: Decision, context: C) => string | object)(decision, context) : message
-  const [type, body] = typeof content === 'string' ? ['text/plain; charset=utf-8', content] : ['application/json', JSON.stringify(content)]
-  return { status: statusCode ?? 429, headers: [...headers, ['Content-Type', type]], body }
+): MaybePromise<Refusal> {
+  const { handler, message, statusCode } = options
+  const { status, contentType, body } = problemBody(decision, names, decision.verdict === 'refused' ? statusCode : undefined)
+  // A handler's answer has a type of its own.
+  if (handler !== undefined) return { status, headers, body: '' }
+  if (decision.verdict === 'unavailable' || message === undefined) return { status, headers: typed(headers, contentType), body }
+  const content = typeof message === 'function' ? (message as Message<C>)(decision, context) : message
+  return chain(content, (told) =>
+    typeof told === 'string'
+      ? { status, headers: typed(headers, 'text/plain; charset=utf-8'), body: told }
+      : { status, headers: typed(headers, 'application/json'), body: JSON.stringify(told) },
+  )
+}
+
+type Message<C> = (decision: Decision, context: C) => MaybePromise<string | object>
+
+function typed(headers: readonly HeaderLine[], contentType: string): readonly HeaderLine[] {
+  return [...headers, ['Content-Type', contentType]]
 }
 
 /** 401 for a credential that is missing, with the challenge that RFC 9110 asks for; else 400. */

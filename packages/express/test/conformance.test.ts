@@ -1,0 +1,26 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { type Clock, memoryStore, type Store } from '../src/index.ts'
+import { httpConformance } from '@sluice/testing'
+import express from 'express'
+import express4 from 'express4'
+import { expressAdapter } from './adapter.ts'
+
+httpConformance('Express 5 × memory', expressAdapter(express))
+httpConformance('Express 4 × memory', expressAdapter(express4))
+httpConformance('Express 5 × later', expressAdapter(express), { makeStore: answeringLater })
+
+/** Answers in another turn of the event loop, as a store on the network does. */
+function answeringLater(clock: Clock): Store {
+  const store = memoryStore({ clock })
+  return {
+    name: 'later',
+    async consume(charges, options) {
+      await turn()
+      return store.consume(charges, options)
+    },
+    async reset(targets) {
+      await turn()
+      await store.reset(targets)
+    },
+  }
+}

@@ -1,0 +1,284 @@
+import { createHook } from 'node:async_hooks'
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fakeClock } from '@sluice/testing'
+import express5, { type Request, type Response } from 'express'
+import express4 from 'express4'
+import supertest from 'supertest'
+import { describe, expect, test, vi } from 'vitest'
+import {
+  concurrency,
+  type ExpressOptions,
+  fixedWindow,
+  header,
+  isPromise,
+  memoryStore,
+  rateLimit,
+  route,
+  slidingWindow,
+  type Store,
+} from '../src/index.ts'
+
+const START = 1_800_000_000_000
+const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
+const standing = () => memoryStore({ clock: fakeClock(START) })
+
+describe.each([
+  ['Express 5', express5],
+  ['Express 4', express4],
+])('rateLimit on %s', (_, express) => {
+  const appWith = (options: ExpressOptions) => {
+    const app = express()
+    app.use(rateLimit(options))
+    app.get('/', (_req, res) => res.end())
+    return app
+  }
+
+  test('without options: 100 a minute per client address, in memory', async () => {
+    const before = Math.ceil(Date.now() / 1000)
+    const app = express()
+    app.use(rateLimit())
+    app.get('/', (req, res) => res.json({ remaining: req.rateLimit?.remaining }))
+    const response = await supertest(app).get('/')
+    expect(response.status).toBe(200)
+    expect(response.body).toEqual({ remaining: 99 })
+    expect(response.headers).toMatchObject({
+      'ratelimit-policy': '"default";q=100;w=60',
+      ratelimit: expect.stringMatching(/^"default";r=99;t=\d+$/) as string,
+      'x-ratelimit-limit': '100',
+      'x-ratelimit-remaining': '99',
+    })
+    const [, t] = /t=(\d+)$/.exec(response.headers['ratelimit'] ?? '') ?? []
+    expect(Number(t)).toBeGreaterThanOrEqual(60)
+    expect(Number(t)).toBeLessThanOrEqual(120)
+    expect(Number(response.headers['x-ratelimit-reset'])).toBeGreaterThanOrEqual(before + Number(t))
+    expect(Number(response.headers['x-ratelimit-reset'])).toBeLessThanOrEqual(Math.ceil(Date.now() / 1000) + Number(t))
+  })
+
+  test('without options: the 101st is refused', async () => {
+    const app = express()
+    app.use(rateLimit({ store: standing() }))
+    app.get('/', (_req, res) => res.end())
+    const agent = supertest(app)
+    for (let i = 0; i < 100; i++) expect((await agent.get('/')).status).toBe(200)
+    const refused = await agent.get('/')
+    expect(refused.status).toBe(429)
+    expect(refused.headers['retry-after']).toBe('61')
+    expect(refused.headers['content-type']).toBe('application/problem+json')
+  })
+
+  test('on a router: its path is the whole path, and only its routes are limited', async () => {
+    const app = express()
+    const router = express.Router()
+    router.get('/items/:id', rateLimit({ limits: [minute(1)], key: route(), store: standing() }), (req, res) => {
+      res.json(req.rateLimit?.charges.map(({ subject }) => subject))
+    })
+    app.use('/api', router)
+    app.get('/free', (_req, res) => res.json('free'))
+    const agent = supertest(app)
+    expect((await agent.get('/api/items/1')).body).toEqual(['GET /api/items/:id'])
+    expect((await agent.get('/api/items/2')).status).toBe(429)
+    expect((await agent.get('/free')).headers['ratelimit']).toBeUndefined()
+  })
+
+  test('mounted under a path, the key route() is the whole path', async () => {
+    const app = express()
+    app.use('/api', rateLimit({ limits: [minute(9)], key: route(), store: standing() }))
+    app.get('/api/items', (req, res) => res.json(req.rateLimit?.charges[0]?.subject))
+    expect((await supertest(app).get('/api/items?x=1')).body).toBe('GET /api/items')
+  })
+
+  const broken: readonly (readonly [string, ExpressOptions])[] = [
+    ['a store that throws', { store: storeOf(() => fail()) }],
+    ['a store that rejects', { store: storeOf(() => Promise.reject(new Error('away'))) }],
+    ['a key that throws', { key: () => fail() }],
+    ['a key that rejects', { key: () => Promise.reject(new Error('away')) }],
+  ]
+  test.each(broken)('%s: next gets the error, once', async (_name, options) => {
+    const app = express()
+    const errors: unknown[] = []
+    app.use(rateLimit(options))
+    app.use(((error: unknown, _req: Request, res: Response, _next: () => void) => {
+      errors.push(error)
+      res.status(503).end()
+    }) as express5.ErrorRequestHandler)
+    expect((await supertest(app).get('/')).status).toBe(503)
+    expect(errors).toEqual([new Error('away')])
+  })
+
+  test('nothing is asynchronous unless the store or an option is: next has been called when the middleware returns, and no promise was made', async () => {
+    const limiter = rateLimit({
+      limits: [minute(1_000)],
+      key: header('x-api-key'),
+      tier: () => undefined,
+      tiers: { free: [] },
+      store: standing(),
+    })
+    const seen: { readonly at: 'before' | 'after'; readonly promises: number }[] = []
+    const app = express()
+    app.use((req, res, next) => {
+      let promises = 0
+      let called = false
+      const hook = createHook({ init: (_id, type) => void (promises += type === 'PROMISE' ? 1 : 0) })
+      hook.enable()
+      limiter(req, res, () => {
+        called = true
+      })
+      hook.disable()
+      seen.push({ at: called ? 'before' : 'after', promises })
+      next()
+    })
+    app.get('/', (req, res) => res.json(req.rateLimit?.verdict))
+    for (const _request of [1, 2]) expect((await supertest(app).get('/').set('X-Api-Key', 'a')).body).toBe('allowed')
+    expect(seen).toEqual([
+      { at: 'before', promises: 0 },
+      { at: 'before', promises: 0 },
+    ])
+  })
+
+  test('a refusal is synchronous too', async () => {
+    const limiter = rateLimit({ limits: [minute(1)], store: standing() })
+    await limiter.limiter.consume('127.0.0.1')
+    let ended: boolean | undefined
+    const app = express()
+    app.use((req, res, next) => {
+      limiter(req, res, next)
+      ended = res.writableEnded
+    })
+    expect((await supertest(app).get('/')).status).toBe(429)
+    expect(ended).toBe(true)
+  })
+
+  test("Express's own trust proxy says who the client is", async () => {
+    const warnings: string[] = []
+    const app = express()
+    app.set('trust proxy', 1)
+    app.use(rateLimit({ limits: [minute(1)], store: standing(), on: { warning: (event) => warnings.push(codeOf(event)) } }))
+    app.get('/', (_req, res) => res.end())
+    const from = async (list: string) => (await supertest(app).get('/').set('X-Forwarded-For', list)).status
+    expect([await from('1.1.1.1'), await from('9.9.9.9, 1.1.1.1'), await from('1.1.1.1, 2.2.2.2')]).toEqual([200, 429, 200])
+    expect(warnings).toEqual([])
+  })
+
+  test('trust proxy: true believes anyone, and is told once', async () => {
+    const warnings: string[] = []
+    const app = express()
+    app.set('trust proxy', true)
+    app.use(rateLimit({ limits: [minute(1)], store: standing(), on: { warning: (event) => warnings.push(codeOf(event)) } }))
+    app.get('/', (_req, res) => res.end())
+    for (const _request of [1, 2]) await supertest(app).get('/').set('X-Forwarded-For', '1.1.1.1')
+    expect(warnings).toEqual(['WARN_TRUST_PERMISSIVE'])
+  })
+
+  test('with the option trustProxy the forwarded headers are read from the socket on, whatever Express is set to', async () => {
+    const app = express()
+    app.set('trust proxy', true)
+    app.use(rateLimit({ limits: [minute(1)], trustProxy: 1, store: standing() }))
+    app.get('/', (req, res) => res.json([req.ip, req.rateLimit?.charges[0]?.subject]))
+    const response = await supertest(app).get('/').set('X-Forwarded-For', '6.6.6.6, 1.1.1.1')
+    expect(response.body).toEqual(['6.6.6.6', '1.1.1.1'])
+  })
+
+  test.each(['at once', 'later'])(
+    'a client that is gone before the middleware runs leaves no holder behind (store answers %s)',
+    async (when) => {
+      const memory = standing()
+      const store = when === 'at once' ? memory : storeOf(async (...args) => memory.consume(...args))
+      // A socket that is closed knows its peer's address no more.
+      const limiter = rateLimit({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1h' })], key: header('x-user'), store })
+      const app = express()
+      let passed = 0
+      app.use((_req, res, next) => {
+        res.once('close', () => setImmediate(next))
+      })
+      app.use(limiter)
+      app.use(() => {
+        passed += 1
+      })
+      const server = createServer(app).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const client = request({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', headers: { 'x-user': 'ann' } })
+      client.on('error', () => undefined)
+      client.end()
+      await once(server, 'request')
+      client.destroy()
+      await vi.waitUntil(() => passed === 1)
+      await vi.waitUntil(async () => (await limiter.limiter.peek('ann')).remaining === 1)
+      server.close()
+    },
+  )
+
+  test('the limiter of the middleware works on the same state', async () => {
+    const limiter = rateLimit({ limits: [minute(2)], store: standing() })
+    const app = express()
+    app.use(limiter)
+    app.get('/', (req, res) => res.json(req.rateLimit?.remaining))
+    const agent = supertest(app)
+    expect((await agent.get('/')).body).toBe(1)
+    const decision = limiter.limiter.consume('127.0.0.1')
+    expect(isPromise(decision)).toBe(false)
+    expect(await decision).toMatchObject({ allowed: true, remaining: 0 })
+    expect((await agent.get('/')).status).toBe(429)
+    await limiter.limiter.reset('127.0.0.1')
+    expect((await agent.get('/')).body).toBe(1)
+  })
+
+  test('one limiter in two places', async () => {
+    const first = rateLimit({ name: 'shared', limits: [minute(2)], store: standing() })
+    const app = express()
+    app.get('/a', first, (req, res) => res.json(req.rateLimit?.remaining))
+    app.get('/b', rateLimit({ limiter: first.limiter, statusCode: 420 }), (req, res) => res.json(req.rateLimit?.remaining))
+    const agent = supertest(app)
+    expect([(await agent.get('/a')).body, (await agent.get('/b')).body]).toEqual([1, 0])
+    const [a, b] = [await agent.get('/a'), await agent.get('/b')]
+    expect([a.status, b.status]).toEqual([429, 420])
+    expect(a.headers['ratelimit-policy']).toBe('"shared.minute";q=2;w=60')
+    expect(b.headers['ratelimit-policy']).toBe(a.headers['ratelimit-policy'])
+  })
+
+  test('one shorthand limiter in two places has one name', async () => {
+    const first = rateLimit({ name: 'api', limit: 9, window: '1m', store: standing() })
+    const app = express()
+    app.get('/a', first, (_req, res) => res.end())
+    app.get('/b', rateLimit({ limiter: first.limiter }), (_req, res) => res.end())
+    const agent = supertest(app)
+    const policies = [await agent.get('/a'), await agent.get('/b')].map(({ headers }) => headers['ratelimit-policy'] as string)
+    expect(policies).toEqual(['"api";q=9;w=60', '"api";q=9;w=60'])
+  })
+
+  test('option functions get the request, with its response on it', async () => {
+    const app = express()
+    app.use(
+      rateLimit({
+        limits: [slidingWindow({ name: 'minute', limit: 1, window: '1m', key: (req: Request) => req.get('x-user') })],
+        handler: (req) => req.res.status(420).json({ query: req.query }),
+        store: standing(),
+      }),
+    )
+    app.get('/', (_req, res) => res.end())
+    await supertest(app).get('/')
+    const response = await supertest(app).get('/?a=1')
+    expect([response.status, response.body]).toEqual([420, { query: { a: '1' } }])
+    expect(response.headers['retry-after']).toBe('120')
+  })
+
+  test('a handler without a status of its own answers with that of the refusal', async () => {
+    const app = appWith({ limits: [minute(1)], handler: (req) => req.res.json('slow down'), store: standing() })
+    await supertest(app).get('/')
+    const response = await supertest(app).get('/')
+    expect([response.status, response.body]).toEqual([429, 'slow down'])
+  })
+})
+
+function storeOf(consume: Store['consume']): Store {
+  return { name: 'custom', consume, reset: () => undefined }
+}
+
+function fail(): never {
+  throw new Error('away')
+}
+
+function codeOf(event: object): string {
+  return 'code' in event ? String(event.code) : ''
+}

@@ -1,0 +1,103 @@
+// Compiled, never run: what the types promise to users of the package.
+import type { Request, Response } from 'express'
+import { expectTypeOf } from 'vitest'
+import {
+  createLimiter,
+  type Decision,
+  type ExpressOptions,
+  fixedWindow,
+  header,
+  type Limiter,
+  type MaybePromise,
+  rateLimit,
+  slidingWindow,
+  user,
+} from '../src/index.ts'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** As an authentication middleware declares it. */
+      account?: { readonly id: string; readonly plan: 'free' | 'premium' }
+    }
+  }
+}
+
+const minute = slidingWindow({ name: 'minute', limit: 100, window: '1m' })
+const day = fixedWindow({ name: 'day', limit: 1_000, window: 'day' })
+
+// Every function option sees Express's request, with what the application has hung on it.
+export const full: ExpressOptions = {
+  tiers: { free: [minute], premium: [minute, day] },
+  tier: (req) => req.account?.plan,
+  key: (req) => req.account?.id,
+  cost: async (req) => ({ minute: Number(req.query['n']) }),
+  skip: (req) => req.path.startsWith('/health'),
+  refundWhen: (status, req, res) => status >= 400 && req.method === 'POST' && res.getHeader('x-free') === undefined,
+  settle: (req, res) => Number(res.get('x-used') ?? req.get('x-used')),
+  message: (decision, req) => `${req.ip}: ${decision.retryAfter}`,
+  handler: (req, decision) => req.res.status(429).json({ left: decision.remaining }),
+}
+export const perRequest: ExpressOptions = {
+  limit: (req) => (req.account?.plan === 'premium' ? 1_000 : 10),
+  window: async () => '1m' as const,
+}
+export const keyed: ExpressOptions = {
+  limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((req: Request) => req.account?.id) })],
+}
+
+rateLimit({
+  handler(req, decision) {
+    const res: Response = req.res
+    expectTypeOf(decision).toEqualTypeOf<Decision>()
+    return res
+  },
+  key(req) {
+    expectTypeOf(req.account).toEqualTypeOf<{ readonly id: string; readonly plan: 'free' | 'premium' } | undefined>()
+    return header('x-api-key').read(req, undefined as never)
+  },
+})
+
+// What comes back is a handler, and its limiter.
+const middleware = rateLimit()
+expectTypeOf(middleware.limiter).toEqualTypeOf<Limiter>()
+export const decisionOf = (req: Request): Decision | undefined => {
+  expectTypeOf(req.rateLimit).toEqualTypeOf<Decision | undefined>()
+  return req.rateLimit
+}
+
+// @ts-expect-error An option of a peer.
+rateLimit({ windowMs: 60_000 })
+// @ts-expect-error A misspelt option.
+rateLimit({ limmit: 1 })
+// @ts-expect-error A window in words. (`'1 m'` is a number and a unit to TypeScript: it is refused when run.)
+rateLimit({ window: '1 minute' })
+// @ts-expect-error A number from the environment is text.
+rateLimit({ limit: '100' })
+// @ts-expect-error Express has no such property on its request.
+rateLimit({ key: (req) => req.apiKey })
+// @ts-expect-error A draft that is not there.
+rateLimit({ standard: 'draft-5' })
+
+// A limiter knows the names of its limits and tiers.
+const limiter = createLimiter({ limits: [minute, day], tiers: { free: [minute], premium: [minute, day] } })
+export const decisions: readonly MaybePromise<Decision>[] = [
+  limiter.consume('ann', { cost: { minute: 2, day: 1 }, tier: 'premium' }),
+  limiter.consume({ minute: 'ann', day: 'ann' }),
+  limiter.consume('ann', { cost: 2 }),
+  // @ts-expect-error A misspelt limit among the costs.
+  limiter.consume('ann', { cost: { minuet: 2 } }),
+  // @ts-expect-error A misspelt tier.
+  limiter.consume('ann', { tier: 'premuim' }),
+  // @ts-expect-error A misspelt limit among the subjects.
+  limiter.consume({ minute: 'ann', dya: 'ann' }),
+  // @ts-expect-error A cost that is text.
+  limiter.consume('ann', { cost: '2' }),
+]
+const settled = limiter.consume('ann')
+if ('verdict' in settled) {
+  expectTypeOf<NonNullable<typeof settled.binding>['name']>().toEqualTypeOf<'minute' | 'day'>()
+  void limiter.settle(settled, { minute: 3 })
+  // @ts-expect-error A misspelt limit.
+  void limiter.settle(settled, { mintue: 3 })
+}

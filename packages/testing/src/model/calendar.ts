@@ -1,0 +1,100 @@
+import type { Limit } from '@sluice/core'
+import { floor } from './family.ts'
+
+// The reference calendar: dates of a zone are looked up by Intl, and a day starts at the first instant whose date has come.
+// Nothing here knows an offset or a rule of daylight saving.
+
+type Calendar = Exclude<Limit['window'], number>
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+const formats = new Map<string, Intl.DateTimeFormat>()
+const starts = new Map<string, number>()
+
+/** The days since 1970-01-01 of the date that a wall calendar in the zone shows at this instant (ms). */
+function dateAt(ms: number, zone: string): number {
+  let format = formats.get(zone)
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone: zone,
+      calendar: 'iso8601',
+      numberingSystem: 'latn',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+    })
+    formats.set(zone, format)
+  }
+  const parts: Record<string, number> = {}
+  for (const { type, value } of format.formatToParts(ms)) parts[type] = Number(value)
+  return Date.UTC(parts['year'] as number, (parts['month'] as number) - 1, parts['day']) / DAY
+}
+
+/** The first ms at which the date in the zone is this one or a later one (a zone may skip a date, and even midnight). */
+function startOfDate(date: number, zone: string): number {
+  const key = `${zone} ${date}`
+  const found = starts.get(key)
+  if (found !== undefined) return found
+  let hour = date * DAY - 26 * HOUR
+  while (dateAt(hour, zone) < date) hour += HOUR
+  let before = hour - HOUR
+  let after = hour
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2)
+    if (dateAt(middle, zone) < date) before = middle
+    else after = middle
+  }
+  starts.set(key, after)
+  return after
+}
+
+/** The first date of the window that this date is in. */
+function firstDate(date: number, window: Calendar): number {
+  if (window === 'day') return date
+  // 1970-01-01 was a Thursday; weeks start on Monday.
+  if (window === 'week') return date - ((((date + 3) % 7) + 7) % 7)
+  const day = new Date(date * DAY)
+  return Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), 1) / DAY
+}
+
+/** The first date of the window after the one that starts with `first`. */
+function nextDate(first: number, window: Calendar): number {
+  if (window === 'day') return first + 1
+  if (window === 'week') return first + 7
+  const day = new Date(first * DAY)
+  return Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 1) / DAY
+}
+
+interface Span {
+  readonly start: bigint
+  readonly end: bigint
+}
+
+const known = new Map<string, Span[]>()
+
+/** Start and end (ms) of the window that is current at `ms`. */
+export function calendarWindow(ms: bigint, window: Calendar, zone: string): Span {
+  const key = `${window} ${zone}`
+  const spans = known.get(key) ?? []
+  known.set(key, spans)
+  let span = spans.find(({ start, end }) => start <= ms && ms < end)
+  if (span === undefined) spans.push((span = find(Number(ms), window, zone)))
+  return span
+}
+
+function find(now: number, window: Calendar, zone: string): Span {
+  let first = firstDate(dateAt(now, zone), window)
+  let end = startOfDate(nextDate(first, window), zone)
+  // A window that a zone skipped is empty: the next one starts where it does.
+  while (end <= now) {
+    first = nextDate(first, window)
+    end = startOfDate(nextDate(first, window), zone)
+  }
+  return { start: BigInt(startOfDate(first, zone)), end: BigInt(end) }
+}
+
+/** Start and end (ms) of the window of a fixed length, aligned to the epoch, that is current at `ms`. */
+export function epochWindow(ms: bigint, window: bigint): Span {
+  const start = floor(ms, window) * window
+  return { start, end: start + window }
+}

@@ -1,0 +1,71 @@
+import type { Limit } from '@sluice/core'
+import { calendarWindow, epochWindow } from './calendar.ts'
+import { type Family, floor, least, MOST, most } from './family.ts'
+import { metered } from './metered.ts'
+
+/** `start` is absent while a window of the first charge has not begun. */
+interface Counted {
+  readonly start: bigint | undefined
+  readonly count: bigint
+}
+
+interface Place {
+  readonly start: bigint
+  readonly units: bigint
+}
+
+/** How far ahead of now a start may lie and still be this window's: a clock that was set back a little. */
+export const AHEAD = 5_000n
+
+export const fixedWindow: Family<Counted> = metered<Counted>({
+  unit: ({ window, anchor, timeZone }) => `${window} ${anchor ?? 'epoch'} ${typeof window === 'number' ? '' : (timeZone ?? 'UTC')}`,
+  quota: ({ limit }) => BigInt(limit),
+
+  read(state, limit, now) {
+    const ms = floor(now, 1000n)
+    const fresh = windowAt(limit, ms)
+    if (state?.start === undefined) return { start: fresh?.start, count: 0n }
+    // All was given back: as if nobody had come, the next charge begins a window.
+    if (limit.anchor === 'first' && state.count === 0n) return { start: undefined, count: 0n }
+    const { start, count } = state
+    if (start > ms) return start - ms <= AHEAD ? state : { start: fresh?.start ?? ms, count }
+    if (ms >= endOf(limit, start)) return { start: fresh?.start, count: 0n }
+    return state
+  },
+
+  remaining: ({ count }, { limit }) => most(0n, BigInt(limit) - count),
+  fits({ start, count }, limit, units, time) {
+    const over = start !== undefined && floor(time, 1000n) >= endOf(limit, start)
+    return (over ? 0n : count) + units <= BigInt(limit.limit)
+  },
+  resetAfter: ({ start, count }, limit, now) => (start === undefined || count === 0n ? 0n : endOf(limit, start) - floor(now, 1000n)),
+
+  take(state, _limit, units, now) {
+    const start = state.start ?? floor(now, 1000n)
+    return { state: { start, count: state.count + units }, units, receipt: { start, units } satisfies Place }
+  },
+  force(state, _limit, cost, now) {
+    const start = state.start ?? floor(now, 1000n)
+    const count = least(MOST, state.count + cost)
+    const units = count - state.count
+    return units === 0n ? undefined : { state: { start, count }, units, receipt: { start, units } satisfies Place }
+  },
+  giveBack(state, ask, asked) {
+    const place = ask.receipt as Place
+    const units = place.start === state.start ? least(asked, least(place.units, state.count)) : 0n
+    return units === 0n ? undefined : { state: { start: state.start, count: state.count - units }, units }
+  },
+  givesBackFreely: () => false,
+  delay: () => 0n,
+})
+
+/** The window that is current without any charge; none where the first charge begins it. */
+function windowAt({ window, anchor, timeZone }: Limit, ms: bigint): { readonly start: bigint; readonly end: bigint } | undefined {
+  if (typeof window !== 'number') return calendarWindow(ms, window, timeZone ?? 'UTC')
+  return anchor === 'first' ? undefined : epochWindow(ms, BigInt(window))
+}
+
+function endOf(limit: Limit, start: bigint): bigint {
+  if (typeof limit.window !== 'number') return calendarWindow(start, limit.window, limit.timeZone ?? 'UTC').end
+  return start + BigInt(limit.window)
+}
