@@ -16,6 +16,7 @@ export default defineConfig({
       project('core', 'packages/core'),
       project('testing', 'packages/testing'),
       project('express', 'packages/express'),
+      project('redis', 'packages/redis', 60_000),
       project('e2e', 'test-e2e', 120_000),
     ],
   },

@@ -3,6 +3,7 @@ import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ensureRedis } from './redis.ts'
 import { stripVTControlCharacters } from 'node:util'
 
 /** The part of vitest's JSON report that is read here. */
@@ -18,6 +19,7 @@ const CHECKS: readonly (readonly [name: string, ...command: string[]])[] = [
   ['format', 'oxfmt', '--check', '.'],
   ['build and types', 'tsc', '-b'],
   ['unused code', 'knip'],
+  ['embedded Lua', 'node', 'scripts/embed-lua.ts', '--check'],
 ]
 
 let passed = 0
@@ -36,6 +38,7 @@ for (const [name, command, ...args] of CHECKS) {
     console.log(stripVTControlCharacters(`${[stdout, stderr, error?.message].filter(Boolean).join('\n')}\n`))
   }
 }
+await ensureRedis()
 tests()
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 ? 1 : 0

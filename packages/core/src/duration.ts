@@ -6,7 +6,7 @@ const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 export type Duration = number | `${number}${keyof typeof UNITS}`
 
 /** The longest duration that is accepted: 366 days. */
-export const LONGEST: number = 366 * UNITS.d
+const LONGEST: number = 366 * UNITS.d
 
 /**
  * A duration as whole milliseconds, from 1 to 31,622,400,000 (366 days).

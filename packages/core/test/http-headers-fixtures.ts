@@ -13,7 +13,7 @@ export const bucket = tokenBucket({ name: 'bucket', limit: 10, window: '1s', bur
 export const plain = slidingWindow({ name: 'default', limit: 10, window: '10s' }).limit
 
 /** An outcome that admits, with all there is left, but for what is given. */
-export function outcome(given: Partial<Outcome>): Outcome {
+function outcome(given: Partial<Outcome>): Outcome {
   const admitted = given.allowed ?? true
   return {
     allowed: admitted,

@@ -42,7 +42,7 @@ export function checkEnvelope(limit: Limit, admissions: readonly Admission[]): r
   const events = admissions.toSorted((a, b) => a.at - b.at || (a.order ?? 0) - (b.order ?? 0))
   switch (limit.algorithm) {
     case 'fixedWindow':
-      return [...perWindow(limit, kept(events)), ...acrossEdges(limit, kept(events))]
+      return [...(limit.anchor === 'first' ? perFirst(limit, events) : perWindow(limit, kept(events))), ...acrossEdges(limit, kept(events))]
     case 'slidingWindow':
       return perSlope(`A(t) ≤ L(1 + t/W)`, kept(events), {
         N: BigInt(limit.limit),
@@ -67,7 +67,11 @@ interface Point {
 
 /** Admitted and never given back. What counts for nothing stays in the list: it may have begun a window. */
 function kept(events: readonly Admission[]): readonly Point[] {
-  return events.map((event) => ({ at: event.at, units: event.forced === true ? 0 : net(event) }))
+  return events.map((event) => pointOf(event))
+}
+
+function pointOf(event: Admission): Point {
+  return { at: event.at, units: event.forced === true ? 0 : net(event) }
 }
 
 function net(event: Admission): number {
@@ -78,7 +82,7 @@ function micros(limit: Limit): bigint {
   return BigInt(limit.window) * 1000n
 }
 
-/** A(window) ≤ L, per window as it was: of the epoch, of the calendar, or from the first admission on. */
+/** A(window) ≤ L, per window of the epoch or of the calendar. */
 function perWindow(limit: Limit, points: readonly Point[]): readonly Violation[] {
   const found: Violation[] = []
   let [from, to, admitted, told] = [0, -Infinity, 0, false]
@@ -93,6 +97,29 @@ function perWindow(limit: Limit, points: readonly Point[]): readonly Violation[]
       told = true
       found.push({ rule: 'A(window) ≤ L', from, to, admitted, bound: limit.limit })
     }
+  }
+  return found
+}
+
+/** The same per window from the first charge on: to its end, or to the moment when all that it counts had been given back. */
+function perFirst(limit: Limit, events: readonly Admission[]): readonly Violation[] {
+  const changes = events.flatMap((event) => [
+    { at: event.at, order: event.order ?? 0, units: event.units, kept: pointOf(event).units },
+    ...(event.givenBack ?? []).map(({ at, order, units }) => ({ at, order: order ?? 0, units: -units, kept: 0 })),
+  ])
+  const found: Violation[] = []
+  let [from, to, counted, admitted] = [0, -Infinity, 0, 0]
+  for (const { at, units, kept: stayed } of changes.toSorted((a, b) => a.at - b.at || a.order - b.order)) {
+    if (units > 0 && (counted === 0 || at >= to)) {
+      ;[from, to] = windowAt(limit, at)
+      counted = 0
+      admitted = 0
+    }
+    if (at < to) counted += units
+    if (stayed > 0 && admitted <= limit.limit && admitted + stayed > limit.limit) {
+      found.push({ rule: 'A(window) ≤ L', from, to, admitted: admitted + stayed, bound: limit.limit })
+    }
+    admitted += stayed
   }
   return found
 }

@@ -110,7 +110,7 @@ test('finds exactly what looking at every pair of admissions finds', () => {
   )
 })
 
-test('a million admissions are checked in seconds', () => {
+test('a million admissions are checked in seconds', { timeout: 60_000 }, () => {
   const many = Array.from({ length: 1_000_000 }, (_, i): Admission => ({ at: i * 100_000, units: 1 }))
   for (const algorithm of ['slidingWindow', 'slidingLog', 'tokenBucket', 'fixedWindow'] as const)
     expect(rules(of(algorithm), many)).toEqual([])

@@ -176,7 +176,8 @@ function gcd(a: number, b: number): number {
 function isExact(limit: Limit): boolean {
   const { N, P, burst, debt } = compute(limit)
   const queued = limit.queue === true ? (limit.maxDelay ?? MAX_DELAY) * 1000 * N : 0
-  return Number.isSafeInteger(queued) && Number.isSafeInteger((burst + debt) * P + N)
+  // F = now + most / N stays exact until the year 2112.
+  return Number.isSafeInteger(queued) && (burst + debt) * (P / N) <= 2 ** 52 && Number.isSafeInteger((burst + debt) * P + N)
 }
 
 function check(limit: Limit): void {

@@ -14,10 +14,12 @@ const formatters = new Map<string, Intl.DateTimeFormat>()
 const spans = new Map<string, CalendarSpan>()
 
 /**
- * The day, week (from Monday) or month of the limit's time zone (default UTC) that holds the instant `ms`. A day begins at
+ * The day, week (from Monday) or month of the limit's time zone (default UTC) that holds the instant (ms). A day begins at
  * the first instant of its date, so that one without a midnight (a clock put forward then) begins later, not a day early.
  */
-export function calendarSpan(limit: Pick<Limit, 'window' | 'timeZone'>, ms: number): CalendarSpan {
+export function calendarSpan(limit: Pick<Limit, 'window' | 'timeZone'>, instant: number): CalendarSpan {
+  // A fraction would leave dates that are no midnight.
+  const ms = Math.floor(instant)
   const zone = limit.timeZone ?? 'UTC'
   const kind = limit.window as CalendarWindow
   const key = `${kind} ${zone}`

@@ -24,7 +24,7 @@ export function decide(
   let refused = false
   for (let i = 0; i < charges.length; i++) {
     const charge = charges[i] as Charge
-    const step = algorithmOf(charge.limit).step(latest(i, places, states) ?? met[i], charge, now, options)
+    const step = algorithmOf(charge.limit).step(latest(i, places, states) ?? met[i], charge, now, holding(options, i))
     outcomes.push(step.outcome)
     states.push(step.state)
     refused ||= !step.outcome.allowed
@@ -32,6 +32,16 @@ export function decide(
   if (!refused) return { outcomes, states }
   if (charges.length > 1) tellUnchanged(outcomes, charges, met, now, options)
   return { outcomes, states: undefined }
+}
+
+/** Each holder of a decision has an id of its own. */
+function holding(options: StepOptions, i: number): StepOptions {
+  return options.holder === undefined ? options : { ...options, holder: holderOf(options.holder, i) }
+}
+
+/** The id of the holder that charge `i` of a decision would acquire. */
+export function holderOf(decision: string, i: number): string {
+  return `${decision}.${i}`
 }
 
 /** What an earlier charge of this decision leaves in the same place. */

@@ -6,10 +6,10 @@ import { toInteger } from './structured.ts'
 // Never more permissive than the truth: units are rounded down, waits up.
 
 /** The longest wait that is told. A month overflows `setTimeout` in a popular client, which then retries at once. */
-export const LONGEST_WAIT = 604_800
+const LONGEST_WAIT = 604_800
 
 /** Milliseconds as whole seconds, rounded up, from 1 to 604,800. */
-export function waitSeconds(ms: number): number {
+function waitSeconds(ms: number): number {
   const seconds = Math.ceil(ms / 1000)
   return seconds > 1 ? Math.min(seconds, LONGEST_WAIT) : 1
 }

@@ -2,7 +2,7 @@ import { invalid } from '../errors.ts'
 import { canonicalAddress, parseAddress, plainIPv4 } from './address.ts'
 
 /** What most providers give one customer. */
-export const DEFAULT_IPV6_PREFIX = 56
+const DEFAULT_IPV6_PREFIX = 56
 
 // Real clients come back, and a dual-stack socket writes every IPv4 address as ::ffff:a.b.c.d.
 const REMEMBERED = 1_000

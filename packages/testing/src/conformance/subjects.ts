@@ -4,7 +4,7 @@ import { fill } from './contract.ts'
 import { changed, every, limits, TEN, windows } from './limits.ts'
 
 /** Each is one subject, and no other. Several are patterns, keys or paths to what lies below a store. */
-export const SUBJECTS: readonly (readonly [string, string])[] = [
+const SUBJECTS: readonly (readonly [string, string])[] = [
   ['an empty string', ''],
   ['*', '*'],
   ['alic?', 'alic?'],

@@ -1,0 +1,150 @@
+-- Purpose: decides a batch of decisions in order, each all or nothing and seeing those before it. Last part of the one script.
+-- KEYS: every state key of the batch, once.
+-- ARGV[1]: JSON { now, limits, decisions }
+--   now: µs, -1 for Redis's own clock (anything else is for tests: expiry is then relative, and never by that time)
+--   limits: as each algorithm's file says
+--   decision: { how, atleast, charge... }, how 0 charge, 1 force, 2 peek, 3 reset
+--   charge: { limit, key, cost, receipt, holder }: indexes from 1, units, as each file says, id of a new holder
+-- Reply: { now, unreadable states, error, decision... }
+--   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
+--   decision: { verdict, state... }, verdict 1, 0 or -1 (a calendar limit computed for another time: nothing was charged);
+--   the states are those met before the decision, an empty one for an absent one
+-- redis.calls: TIME, one MGET; one SET or DEL for each key that a decision changes. A refusal and a peek write nothing.
+
+local batch = cjson.decode(ARGV[1])
+local now, limits = batch[1], batch[2]
+local faked = now >= 0
+if not faked then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
+-- A key of another type is read as absent too.
+local values = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
+local states, isdecoded, unreadable = {}, {}, 0
+
+local function load(key, algorithm)
+  if not isdecoded[key] then
+    isdecoded[key] = true
+    if values[key] then
+      states[key] = algorithm.decode(values[key])
+      if not states[key] then
+        unreadable = unreadable + 1
+      end
+    end
+  end
+  return states[key]
+end
+
+-- Value and expiry go in one command: a key without an expiry would block for ever.
+local function write(key, state, algorithm, limit)
+  states[key] = state
+  local text, at = algorithm.encode(state, limit)
+  if faked then
+    return redis.pcall('SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))))
+  end
+  if at * 1000 <= now then
+    return redis.pcall('DEL', KEYS[key])
+  end
+  return redis.pcall('SET', KEYS[key], text, 'PXAT', string.format('%.0f', at))
+end
+
+local function failure(result)
+  return type(result) == 'table' and result.err or nil
+end
+
+-- The state that a charge leaves, nil where it leaves all as it is; and whether it is allowed.
+local function step(charge, state, how, atleast)
+  local limit, cost = limits[charge[1]], charge[3]
+  local algorithm = algorithms[limit[1]]
+  local view = algorithm.read(state, limit, now)
+  if cost < 0 then
+    if how == 2 then
+      return nil, true
+    end
+    return algorithm.give(view, limit, now, -cost, charge[4]), true
+  end
+  local facts = { receipt = charge[4], holder = charge[5] }
+  -- A holder that is gone is not renewed: there is no part of that, and no forcing it.
+  local isrenewal = algorithm.renews and facts.receipt[1] ~= nil
+  if not algorithm.fits(view, limit, now, cost, facts) and (how ~= 1 or isrenewal) then
+    local room = algorithm.room(view, limit, now)
+    if isrenewal or atleast < 1 or cost < 1 or room < atleast then
+      return nil, false
+    end
+    cost = math.min(cost, room)
+  end
+  if cost == 0 then
+    return nil, true
+  end
+  return algorithm.take(view, limit, now, cost, facts), true
+end
+
+local function decide(decision)
+  local how, atleast = decision[1], decision[2]
+  local reply, pending, changed, verdict = { 1 }, {}, {}, 1
+  local seen = {}
+  for i = 3, #decision do
+    seen[decision[i][2]] = (seen[decision[i][2]] or 0) + 1
+  end
+  for i = 3, #decision do
+    local charge = decision[i]
+    local limit, key = limits[charge[1]], charge[2]
+    local algorithm = algorithms[limit[1]]
+    if algorithm.ready and not algorithm.ready(limit, now) then
+      return { -1 }
+    end
+    local state = load(key, algorithm)
+    local facts = { cost = charge[3], atleast = atleast, receipt = charge[4] }
+    reply[#reply + 1] = state and algorithm.met(state, limit, now, facts, seen[key] > 1) or {}
+    local after, isallowed = step(charge, pending[key] and pending[key].state or state, how, atleast)
+    if not isallowed then
+      verdict = 0
+    elseif after then
+      if not pending[key] then
+        changed[#changed + 1] = key
+      end
+      pending[key] = { state = after, algorithm = algorithm, limit = limit }
+    end
+  end
+  reply[1] = verdict
+  if verdict == 1 and how ~= 2 then
+    for _, key in ipairs(changed) do
+      local change = pending[key]
+      local err = failure(write(key, change.state, change.algorithm, change.limit))
+      if err then
+        return nil, err
+      end
+    end
+  end
+  return reply
+end
+
+local function reset(decision)
+  for i = 3, #decision do
+    local key = decision[i][2]
+    states[key], isdecoded[key] = nil, true
+    local err = failure(redis.pcall('DEL', KEYS[key]))
+    if err then
+      return nil, err
+    end
+  end
+  return { 1 }
+end
+
+local replies = { now, 0, '' }
+for _, decision in ipairs(batch[3]) do
+  local reply, err
+  if decision[1] == 3 then
+    reply, err = reset(decision)
+  else
+    reply, err = decide(decision)
+  end
+  if err then
+    replies[3] = err
+    break
+  end
+  replies[#replies + 1] = reply
+end
+replies[2] = unreadable
+return replies

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto'
+import type { Charge } from '@sluice/core'
+import { algorithmOf } from '@sluice/core/algorithms'
+import { crc16 } from './crc16.ts'
+
+const SLOTS = 16_384
+/** Longer subjects are hashed: bytes of a key are paid for on every request. */
+const LONGEST = 64
+const HASH_MARK = '#'
+
+/** Where each state of a store lives: `<prefix>:{<tag>}:<scope>.<unit>:<subject>`, the tag chosen by the subject, so that one subject's limits share a slot. */
+export class Keys {
+  readonly prefix: string
+  readonly tags: readonly string[]
+
+  constructor(prefix: string, partitions: number) {
+    this.prefix = prefix
+    this.tags = spreadTags(partitions)
+  }
+
+  /** What names the shape of the data, beside it. */
+  get meta(): string {
+    return `${this.prefix}:{meta}`
+  }
+
+  tagOf(subject: string): string {
+    return this.tags[fnv1a(subject) & (this.tags.length - 1)] as string
+  }
+
+  keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string {
+    const unit = algorithmOf(limit).unit(limit)
+    return `${this.prefix}:{${this.tagOf(subject)}}:${scope}${unit === '' ? '' : `.${unit}`}:${bounded(subject)}`
+  }
+}
+
+/** The subject as it is, or its hash; a subject that looks like a hash has its mark doubled, so the two never meet. */
+function bounded(subject: string): string {
+  // A lone surrogate has no UTF-8: sent as it is, all of them would be the same three bytes.
+  if (subject.length > LONGEST || /\p{Surrogate}/u.test(subject) || Buffer.byteLength(subject) > LONGEST) {
+    return `${HASH_MARK}${createHash('sha256').update(subject, 'utf16le').digest('base64url')}`
+  }
+  return subject.startsWith(HASH_MARK) ? `${HASH_MARK}${subject}` : subject
+}
+
+/** One tag for each of `count` equal stretches of the slots: the first number whose slot lies there. The same in every process. */
+function spreadTags(count: number): readonly string[] {
+  const tags: string[] = Array.from({ length: count }, () => '')
+  let missing = count
+  for (let n = 0; missing > 0; n++) {
+    const stretch = Math.floor(((crc16(String(n)) % SLOTS) * count) / SLOTS)
+    if (tags[stretch] !== '') continue
+    tags[stretch] = String(n)
+    missing -= 1
+  }
+  return tags
+}
+
+/** FNV-1a (Fowler, Noll, Vo), 32 bits, over UTF-16 units: cheap, and the same in every process. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  // The low bits of FNV alone are weak.
+  return (hash ^ (hash >>> 15)) >>> 0
+}

@@ -1,0 +1,560 @@
+// Generated from lua/ by `node scripts/embed-lua.ts`. Do not edit.
+export const BATCH: string = String.raw`local algorithms = {}
+local function fdiv(a, b)
+return (a - math.fmod(a, b)) / b
+end
+local function cdiv(a, b)
+local rest = math.fmod(a, b)
+if rest > 0 then
+return (a - rest) / b + 1
+end
+return (a - rest) / b
+end
+local MAX = 9007199254740991
+local AHEAD = 5000
+local function told(state)
+local reply = {}
+for i, n in ipairs(state) do
+reply[i] = n > 4503599627370496 and string.format('%.0f', n) or n
+end
+return reply
+end
+local function integer(text)
+local n = tonumber(text)
+if n == nil or n < -MAX or n > MAX or n ~= math.floor(n) then
+return nil
+end
+return n
+end
+algorithms.f = {}
+function algorithms.f.decode(text)
+local start, count = string.match(text, '^(-?%d+):(%d+)$')
+start, count = integer(start), integer(count)
+if start and count then
+return { start, count }
+end
+return nil
+end
+function algorithms.f.encode(state, limit)
+return string.format('%.0f:%.0f', state[1], state[2]), algorithms.f.finish(state[1], limit)
+end
+function algorithms.f.finish(start, limit)
+if limit[3] < 2 then
+return start + limit[4]
+end
+if start < limit[5] then
+return limit[5]
+end
+return limit[6]
+end
+function algorithms.f.ready(limit, now)
+local ms = fdiv(now, 1000)
+return limit[3] < 2 or (ms >= limit[4] and ms < limit[6])
+end
+function algorithms.f.sincefirst(state, window, ms)
+if not state or state[2] == 0 or ms >= state[1] + window then
+return { ms, 0 }
+end
+return state[1] - ms <= AHEAD and state or { ms, state[2] }
+end
+function algorithms.f.read(state, limit, now)
+local ms = fdiv(now, 1000)
+if limit[3] == 1 then
+return algorithms.f.sincefirst(state, limit[4], ms)
+end
+local start = limit[4]
+if limit[3] == 0 then
+start = ms - math.fmod(ms, limit[4])
+elseif ms >= limit[5] then
+start = limit[5]
+end
+if not state or state[1] < start then
+return { start, 0 }
+end
+if state[1] == start or state[1] - ms <= AHEAD then
+return state
+end
+return { start, state[2] }
+end
+function algorithms.f.room(view, limit)
+return math.max(0, limit[2] - view[2])
+end
+function algorithms.f.fits(view, limit, _, cost)
+return view[2] + cost <= limit[2]
+end
+function algorithms.f.take(view, _, _, cost)
+local count = math.min(MAX, view[2] + cost)
+return count > view[2] and { view[1], count } or nil
+end
+function algorithms.f.give(view, _, _, units, receipt)
+if receipt[1] ~= view[1] then
+return nil
+end
+local back = math.min(units, receipt[2], view[2])
+return back > 0 and { view[1], view[2] - back } or nil
+end
+function algorithms.f.met(state)
+return told(state)
+end
+algorithms.s = {}
+function algorithms.s.decode(text)
+local start, count, previous = string.match(text, '^(-?%d+):(%d+):(%d+)$')
+start, count, previous = integer(start), integer(count), integer(previous)
+if start and count and previous then
+return { start, count, previous }
+end
+return nil
+end
+function algorithms.s.encode(state, limit)
+return string.format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), state[1] + 2 * limit[3]
+end
+function algorithms.s.read(state, limit, now)
+local ms, window = fdiv(now, 1000), limit[3]
+local start = ms - math.fmod(ms, window)
+if not state or state[1] < start - window then
+return { start, 0, 0 }
+end
+if state[1] == start then
+return state
+end
+if state[1] < start then
+return { start, 0, state[2] }
+end
+if state[1] - ms <= AHEAD then
+return state
+end
+return { start, state[2], state[3] }
+end
+function algorithms.s.weight(view, limit, now)
+local elapsed = math.max(0, fdiv(now, 1000) - view[1])
+return cdiv(view[3] * (limit[3] - elapsed), limit[3])
+end
+function algorithms.s.room(view, limit, now)
+return math.max(0, limit[2] - view[2] - algorithms.s.weight(view, limit, now))
+end
+function algorithms.s.fits(view, limit, now, cost)
+return view[2] + cost + algorithms.s.weight(view, limit, now) <= limit[2]
+end
+function algorithms.s.take(view, limit, _, cost)
+local count = math.min(fdiv(MAX, limit[3]), view[2] + cost)
+return count > view[2] and { view[1], count, view[3] } or nil
+end
+function algorithms.s.give(view, limit, _, units, receipt)
+local most = math.min(units, receipt[2])
+if receipt[1] == view[1] then
+local back = math.min(most, view[2])
+return back > 0 and { view[1], view[2] - back, view[3] } or nil
+end
+if receipt[1] == view[1] - limit[3] then
+local back = math.min(most, view[3])
+return back > 0 and { view[1], view[2], view[3] - back } or nil
+end
+return nil
+end
+function algorithms.s.met(state)
+return told(state)
+end
+algorithms.b = {}
+function algorithms.b.decode(text)
+local full = integer(text)
+if full then
+return { full, 0, 0 }
+end
+local rest, rate
+full, rest, rate = string.match(text, '^(%d+):(%d+):(%d+)$')
+full, rest, rate = integer(full), integer(rest), integer(rate)
+if full and rest and rate and rest < rate then
+return { full, rest, rate }
+end
+return nil
+end
+function algorithms.b.encode(state)
+if state[2] == 0 then
+return string.format('%.0f', state[1]), cdiv(state[1], 1000)
+end
+return string.format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(state[1] + 1, 1000)
+end
+function algorithms.b.read(state, limit, now)
+if not state or state[1] < now then
+return { 0, 0 }
+end
+local missing = state[1] - now
+if state[2] == 0 or state[3] == limit[2] then
+return { missing, state[2] }
+end
+return { missing + 1, 0 }
+end
+function algorithms.b.room(view, limit)
+local n, p = limit[2], limit[3]
+local cap = limit[4] * p
+if view[1] > fdiv(cap, n) then
+return 0
+end
+return fdiv(math.max(0, cap - view[1] * n - view[2]), p)
+end
+function algorithms.b.fits(view, limit, _, cost)
+if cost > limit[4] then
+return false
+end
+local n = limit[2]
+local spare = limit[4] * limit[3] - cost * limit[3] - view[2]
+if spare < 0 then
+return view[1] + cdiv(-spare, n) <= 0
+end
+return view[1] <= fdiv(spare, n)
+end
+function algorithms.b.take(view, limit, now, cost)
+local n, p = limit[2], limit[3]
+local most = (limit[4] + limit[5]) * p
+if view[1] > fdiv(most, n) then
+return nil
+end
+local met = view[1] * n + view[2]
+if met >= most then
+return nil
+end
+local credits = math.min(cost, limit[4] + limit[5]) * p
+local deficit = credits > most - met and most or met + credits
+return { now + fdiv(deficit, n), math.fmod(deficit, n), n }
+end
+function algorithms.b.give(view, limit, now, units, receipt)
+local n, p = limit[2], limit[3]
+if limit[6] == 1 then
+local last = receipt[2] == now + view[1] and receipt[3] == view[2] and receipt[4] == n and receipt[5] == p
+local own = receipt[1] * p
+if not last or not (view[1] > fdiv(own, n) or view[1] * n + view[2] > own) then
+return nil
+end
+end
+if receipt[1] then
+units = math.min(units, receipt[1])
+end
+if units < 1 or (view[1] == 0 and view[2] == 0) then
+return nil
+end
+local credits = math.min(units, fdiv(MAX, p)) * p
+local missing = view[1] - fdiv(credits, n)
+local rest = view[2] - math.fmod(credits, n)
+if rest < 0 then
+rest = rest + n
+missing = missing - 1
+end
+if missing < 0 then
+missing, rest = 0, 0
+end
+return { now + missing, rest, n }
+end
+function algorithms.b.met(state)
+return told(state)
+end
+algorithms.l = {}
+function algorithms.l.decode(text)
+local size = #text
+if size == 0 or math.fmod(size, 16) ~= 0 then
+return nil
+end
+local log, last = {}, 0
+for at = 1, size, 16 do
+local time, units, id = struct.unpack('>dI4I4', text, at)
+if not (time >= last and time <= MAX) then
+return nil
+end
+last = time
+log[#log + 1] = { time, units, id }
+end
+return log
+end
+function algorithms.l.encode(state, limit)
+local parts = {}
+for i, entry in ipairs(state) do
+parts[i] = struct.pack('>dI4I4', entry[1], entry[2], entry[3])
+end
+return table.concat(parts), cdiv(state[#state][1] + limit[3], 1000)
+end
+function algorithms.l.read(state, limit, now)
+local live, used, following = {}, 0, 0
+for _, entry in ipairs(state or {}) do
+following = math.max(following, entry[3] + 1)
+if entry[2] > 0 and entry[1] > now - limit[3] then
+live[#live + 1] = entry
+used = used + entry[2]
+end
+end
+return { live, used, following }
+end
+function algorithms.l.room(view, limit)
+return math.max(0, limit[2] - view[2])
+end
+function algorithms.l.fits(view, limit, _, cost)
+return view[2] + cost <= limit[2]
+end
+function algorithms.l.take(view, limit, now, cost)
+local taken = math.min(cost, math.max(0, 2 * limit[2] - view[2]))
+if taken == 0 then
+return nil
+end
+local after = {}
+for i, entry in ipairs(view[1]) do
+after[i] = entry
+end
+local newest = after[#after]
+after[#after + 1] = { math.max(now, newest and newest[1] or 0), taken, view[3] }
+return after
+end
+function algorithms.l.give(view, _, _, units, receipt)
+local after, found = {}, nil
+for _, entry in ipairs(view[1]) do
+if entry[1] == receipt[1] and entry[3] == receipt[2] then
+found = entry
+if entry[2] > units then
+after[#after + 1] = { entry[1], entry[2] - units, entry[3] }
+end
+else
+after[#after + 1] = entry
+end
+end
+if not found then
+return nil
+end
+local newest = after[#after]
+if not newest or newest[3] < view[3] - 1 then
+after[#after + 1] = { math.max(found[1], newest and newest[1] or 0), 0, view[3] - 1 }
+end
+return after
+end
+function algorithms.l.met(state, limit, now, charge, whole)
+local view = algorithms.l.read(state, limit, now)
+local live, used, quota = view[1], view[2], limit[2]
+local reply = { view[3] }
+local wanted = {}
+wanted[1] = used + math.min(charge.cost, 0) + 1 - quota
+for _, units in ipairs({ charge.cost, charge.atleast, 1 }) do
+wanted[#wanted + 1] = used + units - quota
+wanted[#wanted + 1] = used + math.min(math.max(charge.cost, 0), math.max(0, 2 * quota - used)) + units - quota
+end
+local before, sum, units = 0, 0, 0
+for i, entry in ipairs(live) do
+sum = sum + entry[2]
+units = units + entry[2]
+local following = live[i + 1]
+local isbound = whole or i == 1 or not following
+for _, near in ipairs({ entry, following or entry, live[i - 1] or entry }) do
+isbound = isbound or (near[1] == charge.receipt[1] and near[3] == charge.receipt[2])
+end
+for _, threshold in ipairs(wanted) do
+isbound = isbound or (before < threshold and sum >= threshold)
+end
+if isbound then
+reply[#reply + 1] = entry[1]
+reply[#reply + 1] = units
+reply[#reply + 1] = entry[3]
+units = 0
+end
+before = sum
+end
+return reply
+end
+algorithms.c = { renews = true }
+function algorithms.c.decode(text)
+local holders = {}
+for line in string.gmatch(text, '[^\n]+') do
+local expires, id = string.match(line, '^(%d+) (%S+)$')
+expires = integer(expires)
+if not expires then
+return nil
+end
+holders[#holders + 1] = { expires, id }
+end
+return holders
+end
+function algorithms.c.encode(state)
+local lines, latest = {}, 0
+for i, holder in ipairs(state) do
+lines[i] = string.format('%.0f %s', holder[1], holder[2])
+latest = math.max(latest, holder[1])
+end
+return table.concat(lines, '\n'), cdiv(latest, 1000)
+end
+function algorithms.c.read(state, _, now)
+local live = {}
+for _, holder in ipairs(state or {}) do
+if holder[1] > now then
+live[#live + 1] = holder
+end
+end
+return live
+end
+function algorithms.c.room(view, limit)
+return math.max(0, limit[2] - #view)
+end
+function algorithms.c.lives(view, id)
+for _, holder in ipairs(view) do
+if holder[2] == id then
+return true
+end
+end
+return false
+end
+function algorithms.c.fits(view, limit, _, cost, charge)
+if cost > 0 and charge.receipt[1] then
+return algorithms.c.lives(view, charge.receipt[1])
+end
+return #view + cost <= limit[2] or (cost > 0 and algorithms.c.lives(view, charge.holder))
+end
+function algorithms.c.take(view, limit, now, cost, charge)
+local id = charge.receipt[1] or charge.holder
+local renewed = charge.receipt[1] ~= nil
+if cost == 0 or (not renewed and (#view >= 2 * limit[2] or algorithms.c.lives(view, id))) then
+return nil
+end
+local after = {}
+for _, holder in ipairs(view) do
+if holder[2] ~= id then
+after[#after + 1] = holder
+end
+end
+after[#after + 1] = { now + limit[3], id }
+return after
+end
+function algorithms.c.give(view, _, _, _, receipt)
+local after = {}
+for _, holder in ipairs(view) do
+if holder[2] ~= receipt[1] then
+after[#after + 1] = holder
+end
+end
+return #after < #view and after or nil
+end
+function algorithms.c.met(state, limit, now)
+local reply = {}
+for _, holder in ipairs(algorithms.c.read(state, limit, now)) do
+reply[#reply + 1] = holder[1]
+reply[#reply + 1] = holder[2]
+end
+return reply
+end
+local batch = cjson.decode(ARGV[1])
+local now, limits = batch[1], batch[2]
+local faked = now >= 0
+if not faked then
+local time = redis.call('TIME')
+now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+local values = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
+local states, isdecoded, unreadable = {}, {}, 0
+local function load(key, algorithm)
+if not isdecoded[key] then
+isdecoded[key] = true
+if values[key] then
+states[key] = algorithm.decode(values[key])
+if not states[key] then
+unreadable = unreadable + 1
+end
+end
+end
+return states[key]
+end
+local function write(key, state, algorithm, limit)
+states[key] = state
+local text, at = algorithm.encode(state, limit)
+if faked then
+return redis.pcall('SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))))
+end
+if at * 1000 <= now then
+return redis.pcall('DEL', KEYS[key])
+end
+return redis.pcall('SET', KEYS[key], text, 'PXAT', string.format('%.0f', at))
+end
+local function failure(result)
+return type(result) == 'table' and result.err or nil
+end
+local function step(charge, state, how, atleast)
+local limit, cost = limits[charge[1]], charge[3]
+local algorithm = algorithms[limit[1]]
+local view = algorithm.read(state, limit, now)
+if cost < 0 then
+if how == 2 then
+return nil, true
+end
+return algorithm.give(view, limit, now, -cost, charge[4]), true
+end
+local facts = { receipt = charge[4], holder = charge[5] }
+local isrenewal = algorithm.renews and facts.receipt[1] ~= nil
+if not algorithm.fits(view, limit, now, cost, facts) and (how ~= 1 or isrenewal) then
+local room = algorithm.room(view, limit, now)
+if isrenewal or atleast < 1 or cost < 1 or room < atleast then
+return nil, false
+end
+cost = math.min(cost, room)
+end
+if cost == 0 then
+return nil, true
+end
+return algorithm.take(view, limit, now, cost, facts), true
+end
+local function decide(decision)
+local how, atleast = decision[1], decision[2]
+local reply, pending, changed, verdict = { 1 }, {}, {}, 1
+local seen = {}
+for i = 3, #decision do
+seen[decision[i][2]] = (seen[decision[i][2]] or 0) + 1
+end
+for i = 3, #decision do
+local charge = decision[i]
+local limit, key = limits[charge[1]], charge[2]
+local algorithm = algorithms[limit[1]]
+if algorithm.ready and not algorithm.ready(limit, now) then
+return { -1 }
+end
+local state = load(key, algorithm)
+local facts = { cost = charge[3], atleast = atleast, receipt = charge[4] }
+reply[#reply + 1] = state and algorithm.met(state, limit, now, facts, seen[key] > 1) or {}
+local after, isallowed = step(charge, pending[key] and pending[key].state or state, how, atleast)
+if not isallowed then
+verdict = 0
+elseif after then
+if not pending[key] then
+changed[#changed + 1] = key
+end
+pending[key] = { state = after, algorithm = algorithm, limit = limit }
+end
+end
+reply[1] = verdict
+if verdict == 1 and how ~= 2 then
+for _, key in ipairs(changed) do
+local change = pending[key]
+local err = failure(write(key, change.state, change.algorithm, change.limit))
+if err then
+return nil, err
+end
+end
+end
+return reply
+end
+local function reset(decision)
+for i = 3, #decision do
+local key = decision[i][2]
+states[key], isdecoded[key] = nil, true
+local err = failure(redis.pcall('DEL', KEYS[key]))
+if err then
+return nil, err
+end
+end
+return { 1 }
+end
+local replies = { now, 0, '' }
+for _, decision in ipairs(batch[3]) do
+local reply, err
+if decision[1] == 3 then
+reply, err = reset(decision)
+else
+reply, err = decide(decision)
+end
+if err then
+replies[3] = err
+break
+end
+replies[#replies + 1] = reply
+end
+replies[2] = unreadable
+return replies`

@@ -1,0 +1,127 @@
+import type { Charge, ConsumeOptions, Limit } from '@sluice/core'
+import {
+  type BucketState,
+  calendarSpan,
+  type ConcurrencyState,
+  type FixedWindowState,
+  holderOf,
+  type LogEntry,
+  rateOf,
+  type SlidingLogState,
+  type SlidingWindowState,
+} from '@sluice/core/algorithms'
+
+// How charges and states cross to the script and back: the one place that knows the shapes which lua/*.lua describe.
+
+type Wire = readonly (string | number)[]
+export type WireState = readonly (string | number)[]
+
+/** `how` as the script has it. */
+export const HOW = { charge: 0, force: 1, peek: 2, reset: 3 } as const
+
+/** One algorithm's side of the wire. */
+interface Form {
+  limit(limit: Limit, nowMillis: number): Wire
+  receipt(charge: Charge): Wire
+  state(wire: WireState): unknown
+}
+
+const place = (charge: Charge): Wire => (typeof charge.receipt === 'number' ? [charge.receipt, 1] : split(charge))
+
+const bucket: Form = {
+  limit(limit) {
+    const { N, P, burst, debt } = rateOf(limit)
+    return ['b', N, P, burst, debt, limit.queue === true ? 1 : 0]
+  },
+  receipt({ limit, receipt }) {
+    if (receipt === undefined) return []
+    if (limit.queue !== true) return [Number(receipt)]
+    return String(receipt).split(':').map(Number)
+  },
+  state: ([full, rest, rate]): BucketState => ({ full: Number(full), rest: Number(rest), rate: Number(rate) }),
+}
+
+const forms: { readonly [K in Limit['algorithm']]: Form } = {
+  fixedWindow: {
+    limit({ limit, window, anchor, timeZone }, now) {
+      if (typeof window === 'number') return ['f', limit, anchor === 'first' ? 1 : 0, window]
+      const { start, end } = calendarSpan({ window, timeZone }, now)
+      return ['f', limit, 2, start, end, calendarSpan({ window, timeZone }, end).end]
+    },
+    receipt: place,
+    state: ([start, count]): FixedWindowState => ({ start: Number(start), count: Number(count) }),
+  },
+  slidingWindow: {
+    limit: ({ limit, window }) => ['s', limit, window],
+    receipt: place,
+    state: ([start, count, previous]): SlidingWindowState => ({ start: Number(start), count: Number(count), previous: Number(previous) }),
+  },
+  slidingLog: {
+    limit: ({ limit, window }) => ['l', limit, (window as number) * 1000],
+    receipt: split,
+    state([next, ...fields]): SlidingLogState {
+      const entries: LogEntry[] = []
+      for (let i = 0; i < fields.length; i += 3)
+        entries.push({ time: Number(fields[i]), units: Number(fields[i + 1]), id: Number(fields[i + 2]) })
+      return { entries, next: Number(next) }
+    },
+  },
+  tokenBucket: bucket,
+  leakyBucket: bucket,
+  concurrency: {
+    limit: ({ limit, window }) => ['c', limit, (window as number) * 1000],
+    receipt: ({ receipt }) => (receipt === undefined ? [] : [String(receipt)]),
+    state(fields): ConcurrencyState {
+      const holders: { expires: number; id: string }[] = []
+      for (let i = 0; i < fields.length; i += 2) holders.push({ expires: Number(fields[i]), id: String(fields[i + 1]) })
+      return holders
+    },
+  },
+}
+
+function split({ receipt }: Charge): Wire {
+  return receipt === undefined ? [] : String(receipt).split(':').map(Number)
+}
+
+/** A decision on its way to the script, or a reset. */
+export interface WireDecision {
+  readonly charges: readonly Charge[]
+  readonly keys: readonly string[]
+  readonly how: keyof typeof HOW
+  readonly options: ConsumeOptions
+  readonly holder: string
+}
+
+/** What a batch sends: KEYS, and the one argument. */
+export function encodeBatch(
+  decisions: readonly WireDecision[],
+  nowMicros: number,
+  clientMillis: number,
+): { readonly keys: readonly string[]; readonly argument: string } {
+  const keys = new Map<string, number>()
+  const limits = new Map<Limit, number>()
+  const wireLimits: Wire[] = []
+  const wire = decisions.map(({ charges, keys: named, how, options, holder }) => [
+    HOW[how],
+    options.atLeast ?? 0,
+    ...charges.map((charge, i) => {
+      const key = named[i] as string
+      if (!keys.has(key)) keys.set(key, keys.size + 1)
+      let limit = limits.get(charge.limit)
+      if (limit === undefined) {
+        limits.set(charge.limit, (limit = limits.size + 1))
+        wireLimits.push(forms[charge.limit.algorithm].limit(charge.limit, clientMillis))
+      }
+      return [limit, keys.get(key), charge.cost, forms[charge.limit.algorithm].receipt(charge), holderOf(holder, i)]
+    }),
+  ])
+  return { keys: [...keys.keys()], argument: JSON.stringify([nowMicros, wireLimits, wire]) }
+}
+
+/** The states that a decision met, for core's own step; an absent one is `undefined`. */
+export function decodeStates(charges: readonly Charge[], wire: readonly WireState[]): readonly unknown[] {
+  return charges.map(({ limit }, i) => {
+    const state = wire[i]
+    return state === undefined || state.length === 0 ? undefined : forms[limit.algorithm].state(state)
+  })
+}

@@ -1,0 +1,19 @@
+import { redisStore } from '@sluice/redis'
+import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
+import { type RedisServer, startRedis } from '@sluice/testing/redis'
+import type { Clock, Store } from '@sluice/core'
+import { afterAll, beforeAll } from 'vitest'
+
+let server: RedisServer
+beforeAll(async () => {
+  server = await startRedis()
+})
+afterAll(() => server.stop())
+
+// A namespace for each store, so that one server serves them all.
+let stores = 0
+const make = (clock: Clock): Store => redisStore({ url: server.url }, { prefix: `t${++stores}`, clock })
+
+storeConformance('redisStore, one server', { make })
+modelProperty('redisStore, one server', make)
+publishedTables('redisStore, one server', make)

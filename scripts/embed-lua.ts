@@ -1,0 +1,29 @@
+// Embeds lua/ into packages/redis/src/scripts.gen.ts. `--check` changes nothing and fails when the two differ.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const ROOT = join(import.meta.dirname, '..')
+const TARGET = join(ROOT, 'packages', 'redis', 'src', 'scripts.gen.ts')
+// In this order: what is defined first can be used after it.
+const PARTS = ['lib', 'fixedWindow', 'slidingWindow', 'bucket', 'slidingLog', 'concurrency', 'batch']
+
+const source = PARTS.map((part) => stripped(readFileSync(join(ROOT, 'lua', `${part}.lua`), 'utf8'))).join('\n')
+const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do not edit.
+export const BATCH: string = String.raw\`${source}\`
+`
+
+if (process.argv.includes('--check')) {
+  if (readFileSync(TARGET, 'utf8') !== generated) {
+    console.error('packages/redis/src/scripts.gen.ts is older than lua/: run  node scripts/embed-lua.ts')
+    process.exitCode = 1
+  }
+} else writeFileSync(TARGET, generated)
+
+/** Without comments and indentation: what is sent and kept by every Redis, not what is read. */
+function stripped(lua: string): string {
+  return lua
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('--'))
+    .join('\n')
+}
