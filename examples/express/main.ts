@@ -11,7 +11,7 @@ const fields = ['RateLimit-Policy', 'RateLimit', 'X-RateLimit-Remaining', 'Retry
 
 const server = createApp({ limit, window }).listen(Number(process.env['PORT'] ?? 3000))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
+  process.on(signal, () => {
     server.close()
     server.closeAllConnections()
   })

@@ -6,7 +6,8 @@ export type { CalendarWindow, Common, Limit, LimitRule } from './limit.ts'
 export type { Duration } from './duration.ts'
 
 // A limiter: limits, tiers and a store under one name.
-export { createLimiter, setEnabled } from './limiter.ts'
+export { createLimiter } from './limiter.ts'
+export { setEnabled } from './limiter-engine.ts'
 export type { Ask, Cost, Limiter, LimiterOptions, Names, Subject } from './limiter.ts'
 export type { Decision, Mode } from './decision.ts'
 export type { FailMode } from './policy.ts'

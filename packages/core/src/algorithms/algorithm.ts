@@ -79,3 +79,8 @@ export function ceilDiv(a: number, b: number): number {
 export function shareOf(quantity: number, share: number): number {
   return Math.max(1, Math.floor(quantity * share))
 }
+
+/** The limit at a share of its quantity. */
+export function scaledLimit(limit: Limit, share: number): Limit {
+  return Object.freeze({ ...limit, limit: shareOf(limit.limit, share) })
+}

@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import { uniqueId } from '../runtime.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, badReceipt, shareOf, type Step, type StepOptions } from './algorithm.ts'
+import { type Algorithm, badReceipt, scaledLimit, type Step, type StepOptions } from './algorithm.ts'
 import { type Moved, outcomeOf, type Reading, requireReceipt, stepOf, unchanged } from './reading.ts'
 
 /** The live holders, in the order in which they were acquired or renewed. */
@@ -128,7 +128,7 @@ export const concurrency: Algorithm<ConcurrencyState> & { readonly name: 'concur
   holds: true,
   quota: (limit) => limit.limit,
   windowSeconds: () => undefined,
-  scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share) }),
+  scale: scaledLimit,
   unit: () => '',
   check: () => undefined,
   step,

@@ -1,6 +1,6 @@
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, placeReceipt, readReceipt, shareOf } from './algorithm.ts'
+import { type Algorithm, placeReceipt, readReceipt, scaledLimit } from './algorithm.ts'
 import { calendarSpan } from './calendar.ts'
 import { type Moved, type Reading, requireReceipt, stepOf } from './reading.ts'
 
@@ -100,7 +100,7 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
   holds: false,
   quota: (limit) => limit.limit,
   windowSeconds: (limit) => (typeof limit.window === 'number' ? limit.window / 1000 : SECONDS[limit.window]),
-  scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share) }),
+  scale: scaledLimit,
   unit: (limit) =>
     typeof limit.window === 'number'
       ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}`

@@ -2,7 +2,7 @@ import { ceilMillis } from '../clock.ts'
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, badReceipt, shareOf } from './algorithm.ts'
+import { type Algorithm, badReceipt, scaledLimit } from './algorithm.ts'
 import { type Moved, type Reading, requireReceipt, stepOf } from './reading.ts'
 
 export interface SlidingLogState {
@@ -107,7 +107,7 @@ export const slidingLog: Algorithm<SlidingLogState> & { readonly name: 'slidingL
   holds: false,
   quota: (limit) => limit.limit,
   windowSeconds: (limit) => (limit.window as number) / 1000,
-  scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share) }),
+  scale: scaledLimit,
   unit: (limit) => `${limit.window}`,
   check(limit) {
     const most = limit.maxLog ?? MAX_LOG

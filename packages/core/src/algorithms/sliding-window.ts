@@ -1,7 +1,7 @@
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, ceilDiv, floorDiv, placeReceipt, readReceipt, shareOf } from './algorithm.ts'
+import { type Algorithm, ceilDiv, floorDiv, placeReceipt, readReceipt, scaledLimit } from './algorithm.ts'
 import { AHEAD } from './fixed-window.ts'
 import { type Moved, type Reading, requireReceipt, stepOf } from './reading.ts'
 
@@ -115,7 +115,7 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
   holds: false,
   quota: (limit) => limit.limit,
   windowSeconds: (limit) => (limit.window as number) / 1000,
-  scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share) }),
+  scale: scaledLimit,
   unit: (limit) => `${limit.window}`,
   check(limit) {
     const most = floorDiv(Number.MAX_SAFE_INTEGER, limit.window as number)

@@ -1,6 +1,7 @@
 import type { Decision } from '../decision.ts'
 import { clientAddress, type Tell } from '../identity/client.ts'
-import { type Cost, type Limiter, LimiterEngine } from '../limiter.ts'
+import type { Cost, Limiter } from '../limiter.ts'
+import { LimiterEngine } from '../limiter-engine.ts'
 import { Announcer } from '../observers.ts'
 import { definePolicy, type LimitSet } from '../policy.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
