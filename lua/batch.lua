@@ -7,9 +7,11 @@
 --   charge: { limit, key, cost, receipt, holder }: indexes from 1, units, as each file says, id of a new holder
 -- Reply: { now, unreadable states, error, decision... }
 --   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
---   decision: { verdict, state... }, verdict 1, 0 or -1 (a calendar limit computed for another time: nothing was charged);
---   the states are those met before the decision, an empty one for an absent one
--- redis.calls: TIME, one MGET; one SET or DEL for each key that a decision changes. A refusal and a peek write nothing.
+--   decision: { verdict, state... }, verdict 1, 0, -1 (a calendar limit computed for another time: nothing was charged) or
+--   -2 (it makes no sense: nothing was charged, and one text says why); the states are those met before the decision, an
+--   empty one for an absent one
+-- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes. A refusal and a
+--   peek write nothing.
 
 local batch = cjson.decode(ARGV[1])
 local now, limits = batch[1], batch[2]
@@ -19,8 +21,14 @@ if not faked then
   now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- A key of another type is read as absent too.
-local values = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
+-- A key of another type is read as absent too. In parts, as what unpack can put on the stack is bounded.
+local values = {}
+for first = 1, #KEYS, 1000 do
+  local last = math.min(first + 999, #KEYS)
+  for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
+    values[first + i - 1] = value
+  end
+end
 local states, isdecoded, unreadable = {}, {}, 0
 
 local function load(key, algorithm)
@@ -36,20 +44,26 @@ local function load(key, algorithm)
   return states[key]
 end
 
--- Value and expiry go in one command: a key without an expiry would block for ever.
-local function write(key, state, algorithm, limit)
-  states[key] = state
+-- The command that leaves this state. Value and expiry go in one: a key without an expiry would block for ever.
+local function writing(key, state, algorithm, limit)
   local text, at = algorithm.encode(state, limit)
   if faked then
-    return redis.pcall('SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))))
+    return { 'SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))) }
   end
   if at * 1000 <= now then
-    return redis.pcall('DEL', KEYS[key])
+    return { 'DEL', KEYS[key] }
   end
-  return redis.pcall('SET', KEYS[key], text, 'PXAT', string.format('%.0f', at))
+  return { 'SET', KEYS[key], text, 'PXAT', string.format('%.0f', at) }
 end
 
-local function failure(result)
+-- The error of a write, nil if it was done.
+local function failure(command)
+  local result
+  if command[1] == 'DEL' then
+    result = redis.pcall('DEL', command[2])
+  else
+    result = redis.pcall('SET', command[2], command[3], command[4], command[5])
+  end
   return type(result) == 'table' and result.err or nil
 end
 
@@ -100,7 +114,7 @@ local function decide(decision)
     local after, isallowed = step(charge, pending[key] and pending[key].state or state, how, atleast)
     if not isallowed then
       verdict = 0
-    elseif after then
+    elseif after and how ~= 2 then
       if not pending[key] then
         changed[#changed + 1] = key
       end
@@ -108,38 +122,52 @@ local function decide(decision)
     end
   end
   reply[1] = verdict
-  if verdict == 1 and how ~= 2 then
+  local writes = {}
+  if verdict == 1 then
     for _, key in ipairs(changed) do
       local change = pending[key]
-      local err = failure(write(key, change.state, change.algorithm, change.limit))
+      writes[#writes + 1] = writing(key, change.state, change.algorithm, change.limit)
+    end
+    for _, key in ipairs(changed) do
+      states[key] = pending[key].state
+    end
+  end
+  return reply, writes
+end
+
+-- Half of a decision is never left: all that can throw is behind, Redis refuses for its own reasons only the first write of
+-- a script, and a user who may not DEL is told so before a SET.
+local function commit(writes)
+  for _, name in ipairs({ 'DEL', 'SET' }) do
+    for _, command in ipairs(writes) do
+      local err = command[1] == name and failure(command) or nil
       if err then
-        return nil, err
+        return err
       end
     end
   end
-  return reply
+  return nil
 end
 
 local function reset(decision)
+  local writes = {}
   for i = 3, #decision do
     local key = decision[i][2]
     states[key], isdecoded[key] = nil, true
-    local err = failure(redis.pcall('DEL', KEYS[key]))
-    if err then
-      return nil, err
-    end
+    writes[#writes + 1] = { 'DEL', KEYS[key] }
   end
-  return { 1 }
+  return { 1 }, writes
 end
 
 local replies = { now, 0, '' }
 for _, decision in ipairs(batch[3]) do
-  local reply, err
-  if decision[1] == 3 then
-    reply, err = reset(decision)
-  else
-    reply, err = decide(decision)
+  -- One that makes no sense must not take its neighbours with it.
+  local isdone, reply, writes = pcall(decision[1] == 3 and reset or decide, decision)
+  if not isdone then
+    -- Of a command since Redis 7 a table, else text.
+    reply, writes = { -2, type(reply) == 'table' and reply.err or reply }, {}
   end
+  local err = commit(writes or {})
   if err then
     replies[3] = err
     break

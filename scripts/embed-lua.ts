@@ -1,11 +1,10 @@
 // Embeds lua/ into packages/redis/src/scripts.gen.ts. `--check` changes nothing and fails when the two differ.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PARTS } from './lua-parts.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const TARGET = join(ROOT, 'packages', 'redis', 'src', 'scripts.gen.ts')
-// In this order: what is defined first can be used after it.
-const PARTS = ['lib', 'fixedWindow', 'slidingWindow', 'bucket', 'slidingLog', 'concurrency', 'batch']
 
 const source = PARTS.map((part) => stripped(readFileSync(join(ROOT, 'lua', `${part}.lua`), 'utf8'))).join('\n')
 const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do not edit.

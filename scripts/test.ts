@@ -20,6 +20,7 @@ const CHECKS: readonly (readonly [name: string, ...command: string[]])[] = [
   ['build and types', 'tsc', '-b'],
   ['unused code', 'knip'],
   ['embedded Lua', 'node', 'scripts/embed-lua.ts', '--check'],
+  ['Lua', 'node', 'scripts/lint-lua.ts'],
 ]
 
 let passed = 0

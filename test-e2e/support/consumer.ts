@@ -1,6 +1,6 @@
 // The programs of somebody who installed the packages.
 
-/** Runs under `import` and under `require`, with `core`, `rateLimit` and `express` in scope; prints `ok`. */
+/** Runs under `import` and under `require`, with `core`, `rateLimit`, `redisStore` and `express` in scope; prints `ok`. */
 export const PROGRAM = `
 const check = (what, got, expected) => {
   if (String(got) !== String(expected)) throw new Error(what + ': ' + got + ' instead of ' + expected)
@@ -9,6 +9,12 @@ const main = async () => {
   const limiter = core.createLimiter({ limits: [core.slidingWindow({ name: 'minute', limit: 1, window: '1m' })] })
   check('first', (await limiter.consume('user:42')).allowed, true)
   check('second', (await limiter.consume('user:42')).allowed, false)
+
+  // Nobody listens there: what the store cannot decide it rejects, and nothing stays behind.
+  const away = redisStore({ url: 'redis://127.0.0.1:1' })
+  const unheard = core.createLimiter({ name: 'away', limits: [core.slidingWindow({ name: 'minute', limit: 1, window: '1m' })], store: away })
+  check('away', await unheard.consume('user:42').then(() => 'decided', (error) => error.code), 'ERR_STORE_UNAVAILABLE')
+  await away.close()
 
   const app = express()
   app.use(rateLimit({ limit: 1, window: '1m' }))
@@ -36,6 +42,7 @@ export const TYPES = `
 import { createLimiter, type Decision, fixedWindow, slidingWindow } from '@sluice/core'
 import { algorithms } from '@sluice/core/algorithms'
 import { rateLimit } from '@sluice/express'
+import { redisStore } from '@sluice/redis'
 import express from 'express'
 
 export const limiter = createLimiter({
@@ -50,6 +57,7 @@ export const names: string[] = Object.keys(algorithms)
 
 const app = express()
 app.use(rateLimit())
+app.use(rateLimit({ name: 'shared', store: redisStore({ url: 'redis://localhost' }, { prefix: 'app' }) }))
 app.use(rateLimit({ limit: 5, window: '15m', key: (req) => req.get('x-api-key') }))
 app.get('/', (req, res) => { res.json(req.rateLimit?.remaining) })
 `

@@ -36,8 +36,9 @@ export type { DialectOptions } from './http/headers-dialect.ts'
 export type { Host } from './http/host.ts'
 export type { RateLimitOptions } from './http/options.ts'
 
-// Errors: one class, a closed set of codes.
-export { CODES, isSluiceError, SluiceError } from './errors.ts'
+// Errors: one class, a closed set of codes; and the one wording in which options are refused.
+export { CODES, invalid, isSluiceError, SluiceError } from './errors.ts'
+export { knownOptions } from './options.ts'
 export type { Code } from './errors.ts'
 
 // Time, and values that may be promises.

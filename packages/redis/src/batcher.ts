@@ -1,24 +1,29 @@
 import { setImmediate as endOfTurn } from 'node:timers'
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
 import { decide, uniqueId } from '@sluice/core/algorithms'
-import type { RedisClient } from './client.ts'
+import { type Connection, within } from './client.ts'
 import { run, type Script } from './script.ts'
-import { answerOf, RedisStoreError } from './store-error.ts'
-import { decodeStates, encodeBatch, type WireDecision, type WireState } from './wire.ts'
+import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
+import { decodeStates, encodeBatch, sizeOf, type WireDecision, type WireState } from './wire.ts'
 
 /** A batch is bounded, or it holds up the server for everybody else. */
 const MOST_DECISIONS = 64
-const MOST_CHARGES = 192
-const MOST_CHARACTERS = 32_768
-/** A calendar window can end between the computing and the deciding: asked again with the server's time, it cannot twice. */
-const MOST_ASKED = 3
+export const MOST_CHARGES = 192
+const MOST_BYTES = 32_768
+/** A calendar window that was computed for another time than the server's is computed again for that. */
+const MOST_ASKED = 4
+/** ms in which the nodes of a cluster agree where a slot is. */
+const MOVING_PAUSE = 20
 
-/** How often a decision's own verdict must be told: never, unless Lua and TypeScript disagree. */
+// What the script says of one decision.
+const ALLOWED = 1
+const ANOTHER_TIME = -1
+const FAILED = -2
+
+/** Tells what should not happen: a state of somebody else's, or that Lua and TypeScript disagree. */
 export type Tell = (code: 'ANOMALY_STATE_UNREADABLE' | 'ANOMALY_VERDICT', message: string) => void
 
 interface Waiting extends WireDecision {
-  /** ms since the epoch: for which time calendar windows are computed. */
-  readonly millis: number
   readonly asked: number
   resolve(outcomes: readonly Outcome[]): void
   reject(error: unknown): void
@@ -26,15 +31,18 @@ interface Waiting extends WireDecision {
 
 /** What one unit of the topology (a server, a cluster slot) is asked in one turn of the event loop, in the order it was asked. */
 export class Batcher {
-  private readonly client: RedisClient
+  private readonly connection: Connection
   private readonly script: Script
   private readonly shard: string
   private readonly clock: Clock | undefined
   private readonly tell: Tell
+  private readonly sent = new Set<Promise<void>>()
   private waiting: Waiting[] = []
+  /** ms that the server's clock is ahead of this process's, as far as it was told: for which time calendar windows are computed. */
+  private ahead = 0
 
-  constructor(client: RedisClient, script: Script, shard: string, clock: Clock | undefined, tell: Tell) {
-    this.client = client
+  constructor(connection: Connection, script: Script, shard: string, clock: Clock | undefined, tell: Tell) {
+    this.connection = connection
     this.script = script
     this.shard = shard
     this.clock = clock
@@ -45,8 +53,16 @@ export class Batcher {
     // Made before it is sent: an acquisition whose reply is lost can still be released, and sent again takes nothing more.
     const holder = charges.some(({ limit }) => limit.algorithm === 'concurrency') ? uniqueId() : ''
     return new Promise((resolve, reject) => {
-      this.enqueue({ charges, keys, how, options, holder, millis: (this.clock ?? systemClock).now(), asked: 1, resolve, reject })
+      this.enqueue({ charges, keys, how, options, holder, asked: 1, resolve, reject })
     })
+  }
+
+  /** Resolves when all that was asked has been answered. */
+  async idle(): Promise<void> {
+    while (this.waiting.length + this.sent.size > 0) {
+      this.flush()
+      await Promise.all(this.sent)
+    }
   }
 
   private enqueue(decision: Waiting): void {
@@ -60,73 +76,117 @@ export class Batcher {
     this.waiting = []
     let batch: Waiting[] = []
     let charges = 0
-    let characters = 0
+    let bytes = 0
     for (const decision of waiting) {
-      const size = decision.keys.reduce((sum, key) => sum + key.length + 32, 0)
-      const full =
-        batch.length === MOST_DECISIONS || charges + decision.charges.length > MOST_CHARGES || characters + size > MOST_CHARACTERS
+      const size = sizeOf(decision)
+      const full = batch.length === MOST_DECISIONS || charges + decision.charges.length > MOST_CHARGES || bytes + size > MOST_BYTES
       if (full && batch.length > 0) {
-        void this.send(batch)
+        this.dispatch(batch)
         batch = []
         charges = 0
-        characters = 0
+        bytes = 0
       }
       batch.push(decision)
       charges += decision.charges.length
-      characters += size
+      bytes += size
     }
-    if (batch.length > 0) void this.send(batch)
+    if (batch.length > 0) this.dispatch(batch)
+  }
+
+  private dispatch(batch: readonly Waiting[]): void {
+    const sending = this.send(batch).finally(() => this.sent.delete(sending))
+    this.sent.add(sending)
   }
 
   private async send(batch: readonly Waiting[]): Promise<void> {
-    const command = ++commands
+    const command = nextCommand()
+    const { client, timeout } = this.connection
+    let message: ReturnType<typeof encodeBatch>
     try {
       const now = this.clock === undefined ? -1 : Math.round(this.clock.now() * 1000)
-      const { keys, argument } = encodeBatch(batch, now, batch[0]?.millis ?? 0)
-      this.receive(batch, (await run(this.client, this.script, keys, argument)) as Reply, command)
+      message = encodeBatch(batch, now, now < 0 ? systemClock.now() + this.ahead : now / 1000)
+    } catch (error) {
+      // One of them makes no sense: its neighbours do.
+      if (batch.length > 1) for (const decision of batch) this.dispatch([decision])
+      else batch[0]?.reject(error)
+      return
+    }
+    // Else a client with an offline queue would send it when the connection is back: in another window, to nobody.
+    if (client.status !== 'ready') {
+      reject(batch, new RedisStoreError(`the connection is not ready (${client.status})`, this.shard, command, false))
+      return
+    }
+    try {
+      this.receive(batch, (await within(run(client, this.script, message.keys, message.argument), timeout)) as Reply, command)
     } catch (cause) {
-      this.fail(batch, cause, command)
+      if (!isSlotMoving(cause) || !(await this.apart(batch))) this.fail(batch, new RedisStoreError(cause, this.shard, command))
     }
   }
 
-  private receive(batch: readonly Waiting[], [now, unreadable, error, ...replies]: Reply, command: number): void {
-    if (unreadable > 0) this.tell('ANOMALY_STATE_UNREADABLE', `${unreadable} states could not be read and count as absent`)
-    for (const [i, reply] of replies.entries()) this.settle(batch[i] as Waiting, reply, now)
-    const rest = batch.slice(replies.length)
-    if (rest.length > 0) this.fail(rest, new Error(error), command)
+  /** Sends again what was only sent elsewhere, each decision alone. Several keys of one are the store's to take apart. */
+  private async apart(batch: readonly Waiting[]): Promise<boolean> {
+    const [first] = batch
+    if (first === undefined) return true
+    if (batch.length === 1) {
+      if (new Set(first.keys).size > 1 || first.asked === MOST_ASKED) return false
+      await new Promise<void>((resolve) => void systemClock.after(MOVING_PAUSE, resolve))
+    }
+    for (const decision of batch) this.dispatch([{ ...decision, asked: decision.asked + (batch.length === 1 ? 1 : 0) }])
+    return true
   }
 
-  private settle(decision: Waiting, [verdict, ...states]: Told, now: number): void {
-    const { charges, keys, how, options, holder } = decision
+  private receive(batch: readonly Waiting[], [micros, unreadable, error, ...replies]: Reply, command: number): void {
+    // As numbers: a client may be set to give all of them as text.
+    const now = Number(micros)
+    this.ahead = now / 1000 - systemClock.now()
+    if (Number(unreadable) > 0) this.tell('ANOMALY_STATE_UNREADABLE', `${unreadable} states could not be read and count as absent`)
+    for (const [i, reply] of replies.entries()) {
+      const decision = batch[i] as Waiting
+      try {
+        this.settle(decision, reply, now, command)
+      } catch (error) {
+        decision.reject(error)
+      }
+    }
+    const rest = batch.slice(replies.length)
+    if (rest.length > 0) this.fail(rest, new RedisStoreError(error, this.shard, command, false))
+  }
+
+  private settle(decision: Waiting, [answer, ...states]: Told, now: number, command: number): void {
+    const { charges, keys, how, options, holder, asked } = decision
+    const verdict = Number(answer)
+    if (verdict === FAILED) throw new RedisStoreError(String(states[0]), this.shard, command, false)
+    if (verdict === ANOTHER_TIME) {
+      if (asked === MOST_ASKED)
+        throw new RedisStoreError('no calendar window could be computed for the time of the server', this.shard, command, false)
+      this.enqueue({ ...decision, asked: asked + 1 })
+      return
+    }
     if (how === 'reset') {
       decision.resolve([])
       return
     }
-    if (verdict < 0) {
-      if (decision.asked < MOST_ASKED) this.enqueue({ ...decision, millis: now / 1000, asked: decision.asked + 1 })
-      else
-        decision.reject(
-          new RedisStoreError(new Error('a calendar window could not be computed for the time of the server'), this.shard, commands),
-        )
-      return
-    }
     const told = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
     const { outcomes } = decide(charges, keys, decodeStates(charges, states), now, told)
-    if (outcomes.every(({ allowed }) => allowed) !== (verdict === 1)) {
-      this.tell('ANOMALY_VERDICT', `Redis and Sluice disagree about ${keys.join(', ')}; what Redis decided stands`)
+    if (outcomes.every(({ allowed }) => allowed) !== (verdict === ALLOWED)) {
+      const message = `Redis ${verdict === ALLOWED ? 'admitted' : 'refused'} what Sluice would not: ${keys.join(', ')}`
+      this.tell('ANOMALY_VERDICT', message)
+      throw new RedisStoreError(message, this.shard, command)
     }
     decision.resolve(outcomes)
   }
 
-  private fail(batch: readonly Waiting[], cause: unknown, command: number): void {
-    const error = new RedisStoreError(cause, this.shard, command)
+  private fail(batch: readonly Waiting[], error: RedisStoreError): void {
+    const { client } = this.connection
     // A demoted primary keeps its connections: only a new one finds the new primary.
-    if (answerOf(error.message) === 'readonly' || error.answer === 'readonly') this.client.disconnect(true)
-    for (const decision of batch) decision.reject(error)
+    if (error.answer === 'readonly' && client.status === 'ready') client.disconnect(true)
+    reject(batch, error)
   }
 }
 
-type Told = readonly [verdict: number, ...states: WireState[]]
-type Reply = readonly [now: number, unreadable: number, error: string, ...replies: Told[]]
+function reject(batch: readonly Waiting[], error: RedisStoreError): void {
+  for (const decision of batch) decision.reject(error)
+}
 
-let commands = 0
+type Told = readonly [verdict: number | string, ...states: WireState[]]
+type Reply = readonly [now: number | string, unreadable: number | string, error: string, ...replies: Told[]]

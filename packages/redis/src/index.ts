@@ -1,4 +1,5 @@
 // Sluice on Redis: one store, shared by every process that connects to it.
-export { redisStore, type RedisStoreOptions } from './redis-store.ts'
+export { redisStore } from './redis-store.ts'
+export type { RedisStoreOptions } from './options.ts'
 export type { RedisClient, RedisSource } from './client.ts'
 export { RedisStoreError } from './store-error.ts'

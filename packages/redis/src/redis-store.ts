@@ -1,85 +1,83 @@
-import {
-  type Charge,
-  type ChargeGroup,
-  type Clock,
-  consumeAcross,
-  type ConsumeOptions,
-  type Outcome,
-  SluiceError,
-  type Store,
-  type StoreEvent,
-  type StoreHealth,
-  systemClock,
-} from '@sluice/core'
+import { type Charge, type ChargeGroup, consumeAcross, type ConsumeOptions, type Outcome, type Store, type StoreEvent } from '@sluice/core'
+import type { MaybePromise, StoreHealth } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { Batcher } from './batcher.ts'
+import { Batcher, MOST_CHARGES } from './batcher.ts'
 import { connect, type Connection, type RedisSource } from './client.ts'
+import { Events } from './events.ts'
 import { Keys } from './keys.ts'
+import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
+import { Preparation } from './preparation.ts'
 import { script } from './script.ts'
 import { BATCH } from './scripts.gen.ts'
-
-export interface RedisStoreOptions {
-  /** Begins every key; default `sluice`. */
-  readonly prefix?: string | undefined
-  /** Into how many hash tags subjects are spread: a power of two, 1 to 1,024, default 16, fixed for the life of the data. */
-  readonly partitions?: number | undefined
-  /** Accept other `partitions` than the data was written with: its state is forgotten. */
-  readonly migrate?: boolean | undefined
-  /** In place of Redis's own clock, for tests: expiry is then never by its time. */
-  readonly clock?: Clock | undefined
-}
+import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
+import { requireDuplicate, Transactions } from './transactions.ts'
+import type { WireDecision } from './wire.ts'
 
 /**
  * A store on Redis 6.2 or newer: all limits of a decision, and all decisions of one turn of the event loop, in one atomic
  * round trip. Each verdict is the one that the memory store would give.
- * @throws ERR_OPTION_INVALID; what cannot be decided rejects with ERR_STORE_UNAVAILABLE
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN; what cannot be decided rejects with ERR_STORE_UNAVAILABLE, and everything
+ * does with ERR_PARTITIONS_CHANGED on data that was written with other partitions
  */
 export function redisStore(source: RedisSource, options: RedisStoreOptions = {}): Store {
-  return new RedisStore(connect(source), options)
+  const settings = settingsOf(options)
+  return new RedisStore(connect(source), settings)
 }
 
 const SCRIPT = script(BATCH)
-const READY_WITHIN = 2_000
+type How = WireDecision['how']
+type Outcomes = readonly (Outcome | undefined)[]
+
+/** Charges that are decided in one atomic step, and their places among all. */
+interface Group {
+  readonly tag: string
+  readonly charges: readonly Charge[]
+  readonly indexes: readonly number[]
+}
 
 class RedisStore implements Store {
   readonly name = 'redis'
   private readonly connection: Connection
+  private readonly settings: Settings
   private readonly keys: Keys
-  private readonly clock: Clock | undefined
-  private readonly migrate: boolean
-  private readonly batchers = new Map<string, Batcher>()
-  private readonly listeners = new Set<(event: StoreEvent) => void>()
-  private prepared: Promise<void> | undefined
-  private isReady = false
+  private readonly events = new Events()
+  private readonly preparation: Preparation
+  private readonly batchers = new Map<string, Batcher | Transactions>()
+  private isClosed = false
 
-  constructor(connection: Connection, { prefix = 'sluice', partitions = 16, migrate = false, clock }: RedisStoreOptions) {
-    if (!/^[\w.:-]{1,64}$/.test(prefix))
-      throw new SluiceError('ERR_OPTION_INVALID', `redisStore: prefix: expected 1 to 64 letters, digits, _ . : or -, got "${prefix}"`)
-    if (!Number.isInteger(Math.log2(partitions)) || partitions < 1 || partitions > 1_024) {
-      throw new SluiceError(
-        'ERR_OPTION_INVALID',
-        `redisStore: partitions: expected a power of two from 1 to 1024, got ${String(partitions)}`,
-      )
-    }
+  constructor(connection: Connection, settings: Settings) {
+    if (!settings.scripting) requireDuplicate(connection.client)
     this.connection = connection
-    this.keys = new Keys(prefix, partitions)
-    this.clock = clock
-    this.migrate = migrate
+    this.settings = settings
+    this.keys = new Keys(settings.prefix, settings.partitions)
+    this.preparation = new Preparation(connection, this.keys, settings.migrate, this.events)
+    const { risks } = connection
+    if (risks.length > 0)
+      this.events.warning('WARN_CLIENT_RETRIES', `the client may send a charge twice when a reply is lost; set ${risks.join(', ')}`)
   }
 
-  consume(charges: readonly Charge[], options: ConsumeOptions = {}): Promise<readonly (Outcome | undefined)[]> {
+  async consume(charges: readonly Charge[], options: ConsumeOptions = {}): Promise<Outcomes> {
     for (const charge of charges) checkReceipt(charge)
-    if (charges.length === 0) return Promise.resolve([])
-    return this.ready(() => this.decide(charges, options))
+    if (charges.length === 0) return []
+    await this.ready()
+    return this.decide(this.groups(charges, this.unitOf), charges, options.how ?? 'charge', options)
   }
 
   async reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void> {
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
-    await this.ready(() => Promise.all(this.groups(charges).map((group) => this.ask(group.tag, group.charges, 'reset', {}))))
+    if (charges.length === 0) return
+    await this.ready()
+    const asked: Promise<unknown>[] = []
+    // Nothing binds resets together: parts of what a batch may carry, so that none is larger.
+    for (let i = 0; i < charges.length; i += MOST_CHARGES) {
+      const part = charges.slice(i, i + MOST_CHARGES)
+      for (const group of this.groups(part, this.unitOf)) asked.push(this.ask(group.tag, group.charges, 'reset', {}))
+    }
+    await Promise.all(asked)
   }
 
   shardOf(charge: Charge): string {
-    return this.connection.client.isCluster === true ? this.keys.tagOf(charge.subject) : 'redis'
+    return this.unitOf(charge)
   }
 
   health(): StoreHealth {
@@ -87,20 +85,26 @@ class RedisStore implements Store {
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {
-    this.listeners.add(listener)
-    this.warn()
-    return () => this.listeners.delete(listener)
+    return this.events.subscribe(listener)
   }
 
+  /** What was asked before is answered; what is asked from now on rejects. A client of yours stays open. */
   async close(): Promise<void> {
+    this.isClosed = true
+    await Promise.all(Array.from(this.batchers.values(), (batcher) => (batcher instanceof Batcher ? batcher.idle() : batcher.close())))
     if (this.connection.own) this.connection.client.disconnect()
   }
 
-  private async decide(charges: readonly Charge[], options: ConsumeOptions): Promise<readonly (Outcome | undefined)[]> {
-    const groups = this.groups(charges)
+  // Without a turn of its own once the store is prepared: the decisions of one turn must leave together.
+  private ready(): MaybePromise<void> {
+    if (this.isClosed) throw new RedisStoreError('the store is closed', 'redis', nextCommand(), false)
+    return this.preparation.isDone ? undefined : this.preparation.run()
+  }
+
+  /** Groups that share no atomic step (cluster slots; keys of a slot on the move): look at all, charge, give back. */
+  private async decide(groups: readonly Group[], charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
     const [only] = groups
-    if (groups.length === 1 && only !== undefined) return this.ask(only.tag, charges, options.how ?? 'charge', options)
-    // Cluster slots that share no atomic step: look at all, charge, give back.
+    if (groups.length === 1 && only !== undefined) return this.ask(only.tag, charges, how, options)
     const parts: ChargeGroup[] = groups.map((group) => ({ store: this.part(group.tag), charges: group.charges }))
     const outcomes = await consumeAcross(parts, options)
     const order = groups.flatMap((group) => group.indexes)
@@ -116,35 +120,41 @@ class RedisStore implements Store {
     }
   }
 
-  private ask(
-    tag: string,
-    charges: readonly Charge[],
-    how: 'charge' | 'force' | 'peek' | 'reset',
-    options: ConsumeOptions,
-  ): Promise<readonly Outcome[]> {
-    let batcher = this.batchers.get(tag)
-    if (batcher === undefined) {
-      batcher = new Batcher(this.connection.client, SCRIPT, tag, this.clock, (code, message) =>
-        this.tell({ type: 'anomaly', code, message }),
-      )
-      this.batchers.set(tag, batcher)
+  private async ask(tag: string, charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
+    const keys = charges.map((charge) => this.keys.keyOf(charge))
+    try {
+      return await this.batcherOf(tag).add(charges, keys, how, options)
+    } catch (error) {
+      const alone = new Set(keys).size === 1
+      if (alone || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
+      const groups = this.groups(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, tag }))
+      if (how !== 'reset') return this.decide(groups, charges, how, options)
+      await Promise.all(groups.map((group) => this.ask(tag, group.charges, how, options)))
+      return []
     }
-    return batcher.add(
-      charges,
-      charges.map((charge) => this.keys.keyOf(charge)),
-      how,
-      options,
-    )
   }
 
-  /** The charges by the unit that decides them at once: a server all, a cluster those of one tag. */
-  private groups(
-    charges: readonly Charge[],
-  ): readonly { readonly tag: string; readonly charges: readonly Charge[]; readonly indexes: readonly number[] }[] {
-    if (this.connection.client.isCluster !== true) return [{ tag: 'redis', charges, indexes: charges.map((_, i) => i) }]
+  private batcherOf(tag: string): Batcher | Transactions {
+    let batcher = this.batchers.get(tag)
+    if (batcher === undefined) {
+      const { connection, settings } = this
+      const tell = this.events.anomaly.bind(this.events)
+      batcher = settings.scripting
+        ? new Batcher(connection, SCRIPT, tag, settings.clock, tell)
+        : new Transactions(connection.client, tag, settings.clock, tell)
+      this.batchers.set(tag, batcher)
+    }
+    return batcher
+  }
+
+  /** What decides at once: a server all, a cluster the subjects of one tag. */
+  private readonly unitOf = ({ subject }: Charge): string =>
+    this.connection.client.isCluster === true ? this.keys.tagOf(subject) : 'redis'
+
+  private groups(charges: readonly Charge[], by: (charge: Charge) => string): readonly Group[] {
     const groups = new Map<string, { tag: string; charges: Charge[]; indexes: number[] }>()
     for (const [i, charge] of charges.entries()) {
-      const tag = this.keys.tagOf(charge.subject)
+      const tag = by(charge)
       const group = groups.get(tag) ?? { tag, charges: [], indexes: [] }
       groups.set(tag, group)
       group.charges.push(charge)
@@ -152,57 +162,9 @@ class RedisStore implements Store {
     }
     return [...groups.values()]
   }
-
-  /** Waits, the first time and a bounded time, for a connection, and checks that the data has this shape. */
-  private ready<T>(then: () => Promise<T>): Promise<T> {
-    if (this.isReady) return then()
-    this.prepared ??= this.prepare().finally(() => (this.prepared = undefined))
-    return this.prepared.then(then)
-  }
-
-  private async prepare(): Promise<void> {
-    const { client } = this.connection
-    if (client.status !== 'ready') await readyWithin(this.connection, READY_WITHIN)
-    const mine = String(this.keys.tags.length)
-    const stored = await client.set(this.keys.meta, mine, 'NX', 'GET')
-    if (stored !== null && stored !== mine && !this.migrate) {
-      throw new SluiceError(
-        'ERR_PARTITIONS_CHANGED',
-        `redisStore: expected the ${stored} partitions that the data under "${this.keys.prefix}" was written with, got ${mine}; migrate: true forgets its state`,
-      )
-    }
-    this.isReady = true
-  }
-
-  private warn(): void {
-    const { risks } = this.connection
-    if (risks.length > 0) {
-      this.tell({
-        type: 'warning',
-        code: 'WARN_CLIENT_RETRIES',
-        message: `the client may send a charge twice when a reply is lost; set ${risks.join(', ')}`,
-      })
-    }
-  }
-
-  private tell(event: StoreEvent): void {
-    for (const listener of this.listeners) listener(event)
-  }
 }
 
 function checkReceipt(charge: Charge): void {
   // A dry run of core's own step: it refuses a receipt that is missing or none of its own before anything is sent.
   if (charge.cost < 0 || algorithmOf(charge.limit).holds) algorithmOf(charge.limit).step(undefined, charge, 0, { holder: '-' })
-}
-
-function readyWithin({ client }: Connection, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = () => {
-      cancel()
-      client.off('ready', finish)
-      resolve()
-    }
-    const cancel = systemClock.after(ms, finish)
-    client.once('ready', finish)
-  })
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { RedisClient } from './client.ts'
+import { messageOf } from './store-error.ts'
 
 /** A Lua script with its own identity: two versions of this package can share a server. */
 export interface Script {
@@ -19,7 +20,7 @@ export async function run(client: RedisClient, { source, sha }: Script, keys: re
   try {
     return await client.evalsha(sha, keys.length, ...keys, argument)
   } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    if (!messageOf(error).startsWith('NOSCRIPT')) throw error
     return await client.eval(source, keys.length, ...keys, argument)
   }
 }

@@ -440,7 +440,13 @@ if not faked then
 local time = redis.call('TIME')
 now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
-local values = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
+local values = {}
+for first = 1, #KEYS, 1000 do
+local last = math.min(first + 999, #KEYS)
+for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
+values[first + i - 1] = value
+end
+end
 local states, isdecoded, unreadable = {}, {}, 0
 local function load(key, algorithm)
 if not isdecoded[key] then
@@ -454,18 +460,23 @@ end
 end
 return states[key]
 end
-local function write(key, state, algorithm, limit)
-states[key] = state
+local function writing(key, state, algorithm, limit)
 local text, at = algorithm.encode(state, limit)
 if faked then
-return redis.pcall('SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))))
+return { 'SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))) }
 end
 if at * 1000 <= now then
-return redis.pcall('DEL', KEYS[key])
+return { 'DEL', KEYS[key] }
 end
-return redis.pcall('SET', KEYS[key], text, 'PXAT', string.format('%.0f', at))
+return { 'SET', KEYS[key], text, 'PXAT', string.format('%.0f', at) }
 end
-local function failure(result)
+local function failure(command)
+local result
+if command[1] == 'DEL' then
+result = redis.pcall('DEL', command[2])
+else
+result = redis.pcall('SET', command[2], command[3], command[4], command[5])
+end
 return type(result) == 'table' and result.err or nil
 end
 local function step(charge, state, how, atleast)
@@ -512,7 +523,7 @@ reply[#reply + 1] = state and algorithm.met(state, limit, now, facts, seen[key] 
 local after, isallowed = step(charge, pending[key] and pending[key].state or state, how, atleast)
 if not isallowed then
 verdict = 0
-elseif after then
+elseif after and how ~= 2 then
 if not pending[key] then
 changed[#changed + 1] = key
 end
@@ -520,36 +531,45 @@ pending[key] = { state = after, algorithm = algorithm, limit = limit }
 end
 end
 reply[1] = verdict
-if verdict == 1 and how ~= 2 then
+local writes = {}
+if verdict == 1 then
 for _, key in ipairs(changed) do
 local change = pending[key]
-local err = failure(write(key, change.state, change.algorithm, change.limit))
+writes[#writes + 1] = writing(key, change.state, change.algorithm, change.limit)
+end
+for _, key in ipairs(changed) do
+states[key] = pending[key].state
+end
+end
+return reply, writes
+end
+local function commit(writes)
+for _, name in ipairs({ 'DEL', 'SET' }) do
+for _, command in ipairs(writes) do
+local err = command[1] == name and failure(command) or nil
 if err then
-return nil, err
+return err
 end
 end
 end
-return reply
+return nil
 end
 local function reset(decision)
+local writes = {}
 for i = 3, #decision do
 local key = decision[i][2]
 states[key], isdecoded[key] = nil, true
-local err = failure(redis.pcall('DEL', KEYS[key]))
-if err then
-return nil, err
+writes[#writes + 1] = { 'DEL', KEYS[key] }
 end
-end
-return { 1 }
+return { 1 }, writes
 end
 local replies = { now, 0, '' }
 for _, decision in ipairs(batch[3]) do
-local reply, err
-if decision[1] == 3 then
-reply, err = reset(decision)
-else
-reply, err = decide(decision)
+local isdone, reply, writes = pcall(decision[1] == 3 and reset or decide, decision)
+if not isdone then
+reply, writes = { -2, type(reply) == 'table' and reply.err or reply }, {}
 end
+local err = commit(writes or {})
 if err then
 replies[3] = err
 break

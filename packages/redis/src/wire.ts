@@ -16,6 +16,9 @@ import {
 type Wire = readonly (string | number)[]
 export type WireState = readonly (string | number)[]
 
+/** Bytes of a charge beside its key: indexes, cost, a holder's id, the frame of the protocol; and a share of its limit. */
+const OVERHEAD = 64
+
 /** `how` as the script has it. */
 export const HOW = { charge: 0, force: 1, peek: 2, reset: 3 } as const
 
@@ -90,6 +93,14 @@ export interface WireDecision {
   readonly how: keyof typeof HOW
   readonly options: ConsumeOptions
   readonly holder: string
+}
+
+/** About how many bytes a decision adds to a batch. */
+export function sizeOf({ charges, keys }: WireDecision): number {
+  let size = 0
+  for (let i = 0; i < charges.length; i++)
+    size += Buffer.byteLength(keys[i] as string) + String(charges[i]?.receipt ?? '').length + OVERHEAD
+  return size
 }
 
 /** What a batch sends: KEYS, and the one argument. */

@@ -54,10 +54,11 @@ function buckets(algorithm: 'tokenBucket' | 'leakyBucket', extras: fc.Arbitrary<
   return fc.array(one, { minLength: 1, maxLength: 3 })
 }
 
-/** (b + D)·P + N ≤ 2^53 − 1, not in lowest terms, so a little stricter than it must be. */
+/** (b + D)·P + N ≤ 2^53 − 1, not in lowest terms, so a little stricter than it must be; and full again within 2^52 µs. */
 function isExact({ limit, window, burst, debt, maxDelay, queue }: Limit): boolean {
   const b = Math.max(burst ?? limit, queue === true ? (limit * (maxDelay ?? SECOND)) / Number(window) + 1 : 0)
-  return (b + (debt ?? b)) * Number(window) * 1000 + limit < MOST
+  const most = (b + (debt ?? b)) * Number(window) * 1000
+  return most + limit < MOST && most / Math.max(1, limit) <= 2 ** 52
 }
 
 const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined })

@@ -67,7 +67,7 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
         if (!history.steady) slot.current = slot.variants[step.variant % slot.variants.length] as Limit
       } else {
         if (step.do === 'jitter') jitter = history.steady ? 0 : step.micros
-        else micros = Math.max(moved(run, step, micros, history.steady), furthest - MOST_BACK)
+        else micros = Math.min(LATEST, Math.max(moved(run, step, micros, history.steady), furthest - MOST_BACK))
         furthest = Math.max(furthest, micros)
         clock.set(Math.max(0, (micros + jitter) / 1000))
       }
@@ -82,6 +82,8 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
 
 // A store may forget what expired a minute ago: a clock set back further than that could tell.
 const MOST_BACK = 59_000_000
+// µs, in the year 2112: until then a bucket's state is below 2^53.
+const LATEST = 2 ** 52
 
 interface Answer<T> {
   readonly value?: T

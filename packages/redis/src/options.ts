@@ -1,0 +1,40 @@
+import { type Clock, invalid, knownOptions } from '@sluice/core'
+
+export interface RedisStoreOptions {
+  /** Begins every key; default `sluice`. */
+  readonly prefix?: string | undefined
+  /** Into how many hash tags subjects are spread: a power of two, 1 to 1,024, default 16, fixed for the life of the data. */
+  readonly partitions?: number | undefined
+  /** Accept other `partitions` than the data was written with: its state is forgotten. */
+  readonly migrate?: boolean | undefined
+  /** In place of Redis's own clock, for tests: expiry is then never by its time. */
+  readonly clock?: Clock | undefined
+  /** `false` for servers that forbid scripts: WATCH and MULTI on a connection of its own. The same verdicts, slower; default true. */
+  readonly scripting?: boolean | undefined
+}
+
+/** The options, checked, with their defaults. */
+export interface Settings {
+  readonly prefix: string
+  readonly partitions: number
+  readonly migrate: boolean
+  readonly clock: Clock | undefined
+  readonly scripting: boolean
+}
+
+const PREFIX = /^[\w.:-]{1,64}$/
+const MOST_PARTITIONS = 1_024
+
+/** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
+export function settingsOf(options: RedisStoreOptions): Settings {
+  knownOptions('redisStore', options, ['prefix', 'partitions', 'migrate', 'clock', 'scripting'])
+  const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true } = options
+  if (typeof prefix !== 'string' || !PREFIX.test(prefix)) throw invalid('redisStore: prefix', '1 to 64 letters, digits, _ . : or -', prefix)
+  if (!Number.isInteger(partitions) || !Number.isInteger(Math.log2(partitions)) || partitions > MOST_PARTITIONS)
+    throw invalid('redisStore: partitions', `a power of two from 1 to ${MOST_PARTITIONS}`, partitions)
+  if (typeof migrate !== 'boolean') throw invalid('redisStore: migrate', 'true or false', migrate)
+  if (clock !== undefined && typeof (clock as Clock | null)?.now !== 'function')
+    throw invalid('redisStore: clock', 'an object with a function now()', clock)
+  if (typeof scripting !== 'boolean') throw invalid('redisStore: scripting', 'true or false', scripting)
+  return { prefix, partitions, migrate, clock, scripting }
+}

@@ -1,0 +1,128 @@
+// One turn of the event loop is one command: counted by the server itself.
+import { fixedWindow, type Store } from '@sluice/core'
+import { redisStore } from '@sluice/redis'
+import { type RedisServer, startRedis, type TcpProxy, tcpProxy } from '@sluice/testing/redis'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { charge, SIX, take, TEN, took, used } from './lab.ts'
+
+let server: RedisServer
+let proxy: TcpProxy
+let store: Store
+/** Bytes of the commands that were sent. */
+let sizes: number[] = []
+beforeAll(async () => {
+  server = await startRedis()
+  proxy = await tcpProxy(server)
+  store = redisStore({ url: `redis://${proxy.host}:${proxy.port}` })
+})
+afterAll(async () => {
+  await store.close?.()
+  await proxy.close()
+  await server.stop()
+})
+beforeEach(async () => {
+  await server.call('FLUSHALL')
+  await took(store, charge('warm'))
+  await server.call('CONFIG', 'RESETSTAT')
+  sizes = []
+})
+
+async function calls(command = 'evalsha'): Promise<number> {
+  const stats = String(await server.call('INFO', 'commandstats'))
+  return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0)
+}
+
+const many = (limit: number) => fixedWindow({ name: 'many', limit, window: '1m', anchor: 'first' }).limit
+
+describe('one turn of the event loop', () => {
+  test('is one command, with one reading of the clock and one of the keys', async () => {
+    await Promise.all(Array.from({ length: 20 }, (_, i) => take(store, SIX.map((limit) => charge(`s${i % 2}`, limit)).slice(0, 3))))
+    expect([await calls(), await calls('time'), await calls('mget'), await calls('eval')]).toEqual([1, 1, 1, 0])
+  })
+
+  test('also when the requests of it come in several callbacks', async () => {
+    const asked: Promise<unknown>[] = []
+    await new Promise<void>((resolve) => {
+      process.nextTick(() => asked.push(took(store, charge('a'))))
+      queueMicrotask(() => asked.push(took(store, charge('b'))))
+      asked.push(took(store, charge('c')))
+      queueMicrotask(() => queueMicrotask(resolve))
+    })
+    await Promise.all(asked)
+    expect(await calls()).toBe(1)
+  })
+
+  test('keeps the order: charges, force, peeks, give-backs and resets of one subject', async () => {
+    const limit = many(3)
+    const first = await took(store, charge('a', limit))
+    const [a, b, c, d, e, , f, g] = await Promise.all([
+      took(store, charge('a', limit, 2)),
+      took(store, charge('a', limit)),
+      take(store, charge('a', limit, 2), { how: 'force' }),
+      took(store, { ...charge('a', limit, -1), receipt: first.receipt }),
+      take(store, charge('a', limit), { how: 'peek' }),
+      store.reset([charge('a', limit)]),
+      took(store, charge('a', limit)),
+      take(store, charge('a', limit, 5), { atLeast: 1 }),
+    ])
+    expect([a.allowed, b.allowed, c[0]?.allowed, d.granted, e[0]?.allowed]).toEqual([true, false, true, -1, false])
+    expect([f.remaining, g[0]?.granted, g[0]?.remaining]).toEqual([2, 2, 0])
+    expect(await calls()).toBe(2)
+  })
+
+  test('a refusal and a peek write nothing', async () => {
+    await take(
+      store,
+      SIX.map((limit) => charge('a', limit, limit.algorithm === 'concurrency' ? 1 : 10)),
+    )
+    const writes = await calls('set')
+    const refused = await Promise.all(SIX.slice(0, 5).map((limit) => took(store, charge('a', limit))))
+    await take(
+      store,
+      SIX.map((limit) => charge('b', limit)),
+      { how: 'peek' },
+    )
+    expect(refused.some(({ allowed }) => allowed)).toBe(false)
+    expect([writes, await calls('set'), await calls('del')]).toEqual([6, 6, 0])
+  })
+})
+
+describe('a batch is bounded', () => {
+  test('64 decisions', async () => {
+    const limit = many(1_000)
+    const outcomes = await Promise.all(Array.from({ length: 200 }, () => took(store, charge('a', limit))))
+    expect(outcomes.map(({ remaining }) => remaining)).toEqual(Array.from({ length: 200 }, (_, i) => 999 - i))
+    expect(await calls()).toBe(4)
+  })
+
+  test('192 charges', async () => {
+    const limits = Array.from({ length: 10 }, (_, i) => ({ ...many(1_000), name: `l${i}` }))
+    await Promise.all(
+      Array.from({ length: 40 }, () =>
+        take(
+          store,
+          limits.map((limit) => charge('a', limit)),
+        ),
+      ),
+    )
+    // 19 decisions of 10 charges in each.
+    expect(await calls()).toBe(3)
+    expect(await used(store, 'a', limits[9])).toBe(40)
+  })
+
+  test('32 kB', async () => {
+    const stop = proxy.onRequest((bytes) => void sizes.push(bytes.length))
+    const long = (i: number) => ({ ...charge(`${i}`.padEnd(64, 'x')), scope: `p/${'s'.repeat(400)}/${i}` })
+    const outcomes = await Promise.all(Array.from({ length: 192 }, (_, i) => take(store, [long(i), long(i + 1_000)])))
+    stop()
+    expect(outcomes.flat().every(({ remaining }) => remaining === 9)).toBe(true)
+    const sent = sizes.reduce((sum, size) => sum + size)
+    expect(await calls()).toBeGreaterThanOrEqual(Math.ceil(sent / 32_768))
+    expect(await calls()).toBeLessThan(sent / 32_768 + 5)
+  })
+
+  test('a batch of one is the same script', async () => {
+    await took(store, charge('a', TEN))
+    expect([await calls(), await calls('eval')]).toEqual([1, 0])
+  })
+})

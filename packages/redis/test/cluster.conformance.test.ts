@@ -1,0 +1,23 @@
+import type { Clock, Store } from '@sluice/core'
+import { redisStore } from '@sluice/redis'
+import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
+import { type RedisCluster, startCluster } from '@sluice/testing/redis'
+import { afterAll, beforeAll } from 'vitest'
+
+let cluster: RedisCluster
+beforeAll(async () => {
+  cluster = await startCluster()
+})
+afterAll(() => cluster.stop())
+
+// A namespace for each store, so that one cluster serves them all.
+let stores = 0
+const make =
+  (partitions: number) =>
+  (clock: Clock): Store =>
+    redisStore({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) }, { prefix: `t${++stores}`, partitions, clock })
+
+storeConformance('redisStore, three primaries', { make: make(16) })
+publishedTables('redisStore, three primaries', make(16))
+// The exception of law 4: charges across slots do not see each other in the look, so the model is of one slot.
+modelProperty('redisStore, three primaries, one partition', make(1))

@@ -1,0 +1,284 @@
+// Three primaries: slots, their moves, new nodes, and a primary that dies.
+import { createLimiter, fixedWindow, type Store } from '@sluice/core'
+import { redisStore } from '@sluice/redis'
+import { freePort, type RedisCluster, startCluster, ttlViolations, until } from '@sluice/testing/redis'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { crc16 } from '../src/crc16.ts'
+import { Keys } from '../src/keys.ts'
+import { admissions, charge, failure, heard, keyOf, REPLICATED_WITHIN, SIX, take, TEN, took, used } from './lab.ts'
+
+const open: Store[] = []
+const kept = (store: Store): Store => (open.push(store), store)
+const nodesOf = (cluster: RedisCluster) => cluster.nodes.filter(({ server }) => server.alive).map(({ host, port }) => ({ host, port }))
+const own = (cluster: RedisCluster, prefix = 'sluice'): Store => kept(redisStore({ cluster: nodesOf(cluster) }, { prefix }))
+const tags = new Keys('sluice', 16)
+const slotOf = (subject: string): number => crc16(tags.tagOf(subject)) % 16_384
+/** Subjects of one tag. */
+const neighbours = (count: number, of = 's0'): string[] =>
+  Array.from({ length: 100 * count }, (_, i) => `n${i}`)
+    .filter((subject) => tags.tagOf(subject) === tags.tagOf(of))
+    .slice(0, count)
+const many = (limit: number) => fixedWindow({ name: 'many', limit, window: '5m', anchor: 'first' }).limit
+
+let cluster: RedisCluster
+beforeAll(async () => {
+  cluster = await startCluster()
+})
+afterEach(() => Promise.all(open.splice(0).map((store) => store.close?.())))
+afterAll(() => cluster.stop())
+
+describe('slots', () => {
+  test('the tags are spread evenly, and a subject keeps its tag', async () => {
+    const store = own(cluster, 'spread')
+    await Promise.all(Array.from({ length: 3_000 }, (_, i) => took(store, charge(`s${i}`))))
+    const sizes = await Promise.all(cluster.nodes.map(async ({ server }) => ((await server.call('KEYS', 'spread:*')) as string[]).length))
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(3_001)
+    for (const size of sizes) expect(size).toBeGreaterThan(700)
+    for (const partitions of [1, 2, 4, 16, 128, 1_024]) {
+      const slots = new Keys('p', partitions).tags.map((tag) => Math.floor(((crc16(tag) % 16_384) * partitions) / 16_384))
+      expect(slots).toEqual(Array.from({ length: partitions }, (_, i) => i))
+    }
+  })
+
+  test('trap: keys in different slots (CROSSSLOT): all or nothing, and given back', async () => {
+    const store = own(cluster, 'across')
+    const subjects = ['s0', 's1', 's2', 's3', 's4', 's5']
+    expect(new Set(subjects.map((subject) => tags.tagOf(subject))).size).toBeGreaterThan(2)
+    const full = subjects.at(-1) as string
+    for (const limit of SIX.slice(0, 5)) {
+      await take(store, charge(full, limit, 10))
+      const refused = await take(
+        store,
+        subjects.map((subject) => charge(subject, limit)),
+      )
+      expect(refused.map(({ allowed, granted }) => [allowed, granted])).toEqual(subjects.map((subject) => [subject !== full, 0]))
+      const others = subjects.slice(0, -1)
+      expect(
+        (
+          await take(
+            store,
+            others.map((subject) => charge(subject, limit)),
+          )
+        ).map(({ remaining }) => remaining),
+      ).toEqual(others.map(() => 9))
+      expect(await Promise.all(subjects.map((subject) => used(store, subject, limit)))).toEqual([1, 1, 1, 1, 1, 10])
+    }
+  })
+
+  test('decisions across slots that race never admit more than the limit', async () => {
+    const store = own(cluster, 'race')
+    const pair = ['s0', 's1', 's2'].map((subject) => charge(subject))
+    const racing = await Promise.all(Array.from({ length: 60 }, () => take(store, pair)))
+    const admitted = racing.filter((outcomes) => outcomes.every(({ allowed }) => allowed)).length
+    expect(admitted).toBeLessThanOrEqual(10)
+    expect(await Promise.all(pair.map(({ subject }) => used(store, subject)))).toEqual([admitted, admitted, admitted])
+  })
+
+  test("your own client's keyPrefix, with braces of its own, is one slot", async () => {
+    const store = kept(redisStore(cluster.client({ keyPrefix: '{app}:' }), { prefix: 'braces' }))
+    expect(
+      await take(
+        store,
+        ['s0', 's1', 's2'].map((subject) => charge(subject)),
+      ),
+    ).toMatchObject([{ remaining: 9 }, { remaining: 9 }, { remaining: 9 }])
+  })
+
+  test('a client of yours is warned of', () => {
+    expect(heard(kept(redisStore(cluster.client())))).toMatchObject([
+      { code: 'WARN_CLIENT_RETRIES', message: expect.stringContaining('redisOptions.maxRetriesPerRequest: 0, retryDelayOnFailover: 0') },
+    ])
+    expect(heard(own(cluster))).toEqual([])
+  })
+
+  test('a burst right at the start: no node is connected yet', async () => {
+    const store = own(cluster, 'burst')
+    const outcomes = await Promise.all(Array.from({ length: 500 }, (_, i) => took(store, charge(`s${i}`))))
+    expect(outcomes.filter(({ allowed }) => allowed)).toHaveLength(500)
+  })
+})
+
+describe('slots on the move', () => {
+  test('under load, with several decisions and several limits at once: nothing counts twice, nothing is refused an answer', async () => {
+    const store = own(cluster, 'moving')
+    const subjects = neighbours(12)
+    const limits = [many(100_000), { ...many(100_000), name: 'more' }]
+    const [first = ''] = subjects
+    const from = await cluster.ownerOf(slotOf(first))
+    const counts = new Map<string, number>()
+    let running = true
+    let failures = 0
+    const causes = new Set<string>()
+    let fresh = 0
+    const newcomers: number[] = []
+    const load = async (): Promise<void> => {
+      while (running) {
+        // In one turn: known subjects, and one that never was.
+        const asked = [...subjects, ...neighbours(1, first)].map(async (subject) => {
+          try {
+            await take(
+              store,
+              limits.map((limit) => charge(subject, limit)),
+            )
+            counts.set(subject, (counts.get(subject) ?? 0) + 1)
+          } catch (error) {
+            failures += 1
+            causes.add(String(error))
+          }
+        })
+        const newcomer = `new${fresh++}`
+        if (tags.tagOf(newcomer) === tags.tagOf(first)) {
+          const outcomes = await take(
+            store,
+            limits.map((limit) => charge(newcomer, limit)),
+          )
+          newcomers.push(...outcomes.map(({ granted }) => granted))
+        }
+        await Promise.all(asked)
+      }
+    }
+    const loads = [load(), load(), load()]
+    await until('some load', () => (counts.get(first) ?? 0) > 20)
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 40))
+    await cluster.moveSlots(slotOf(first), from, (from + 1) % 3, { opened: pause, moving: pause, emptied: pause })
+    running = false
+    await Promise.all(loads)
+    expect([failures, [...causes]]).toEqual([0, []])
+    expect(newcomers.length).toBeGreaterThan(0)
+    expect(newcomers.every((granted) => granted === 1)).toBe(true)
+    for (const limit of limits) {
+      for (const subject of subjects) expect([subject, await used(store, subject, limit)]).toEqual([subject, counts.get(subject)])
+    }
+    expect(await cluster.ownerOf(slotOf(first))).toBe((from + 1) % 3)
+  })
+
+  test('a decision refuses, forces, peeks and resets by single keys while its slot is open', async () => {
+    const store = own(cluster, 'opened')
+    const [known = '', fresh = '', third = ''] = neighbours(3, 's3')
+    const two = [TEN, { ...TEN, name: 'two' }]
+    await take(store, charge(known, TEN, 9))
+    const from = await cluster.ownerOf(slotOf(known))
+    await cluster.moveSlots(slotOf(known), from, (from + 1) % 3, {
+      opened: async () => {
+        // One key is here, the other nowhere: TRYAGAIN for both together.
+        expect(
+          (
+            await take(
+              store,
+              two.map((limit) => charge(known, limit)),
+            )
+          ).map(({ remaining }) => remaining),
+        ).toEqual([0, 9])
+        expect(
+          (
+            await take(
+              store,
+              two.map((limit) => charge(known, limit)),
+            )
+          ).map(({ allowed }) => allowed),
+        ).toEqual([false, true])
+        expect(
+          (
+            await take(
+              store,
+              two.map((limit) => charge(known, limit)),
+              { how: 'force' },
+            )
+          ).every(({ allowed }) => allowed),
+        ).toBe(true)
+        expect(
+          (
+            await take(
+              store,
+              two.map((limit) => charge(fresh, limit)),
+              { how: 'peek' },
+            )
+          ).map(({ remaining }) => remaining),
+        ).toEqual([10, 10])
+        expect(
+          (
+            await take(
+              store,
+              two.map((limit) => charge(third, limit)),
+            )
+          ).map(({ remaining }) => remaining),
+        ).toEqual([9, 9])
+        await store.reset(two.map((limit) => charge(third, limit)))
+      },
+    })
+    expect(await Promise.all(two.map((limit) => used(store, known, limit)))).toEqual([10, 2])
+    expect(await Promise.all(two.map((limit) => used(store, third, limit)))).toEqual([0, 0])
+    expect(await ttlViolations(cluster.client(), { bound: () => 300_000, ignore: (key) => key.endsWith('{meta}') })).toEqual([])
+  })
+
+  test('trap: NOSCRIPT on a new cluster node', async () => {
+    const store = own(cluster, 'new')
+    const subject = 's7'
+    await take(store, charge(subject, TEN, 3))
+    const node = await cluster.addNode()
+    await cluster.moveSlots(slotOf(subject), await cluster.ownerOf(slotOf(subject)), node)
+    expect(await took(store, charge(subject))).toMatchObject({ allowed: true, remaining: 6 })
+    expect(await cluster.nodes[node]?.server.call('GET', keyOf(charge(subject), 'new'))).toMatch(/:4$/)
+  })
+})
+
+test('trap: crash when the cluster is down at start', async () => {
+  const store = kept(redisStore({ cluster: [{ host: '127.0.0.1', port: await freePort() }] }))
+  const asked = performance.now()
+  expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
+  expect(performance.now() - asked).toBeLessThan(3_000)
+  const again = performance.now()
+  expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
+  expect(performance.now() - again).toBeLessThan(100)
+})
+
+describe('a primary that dies', () => {
+  let pair: RedisCluster
+  beforeAll(async () => {
+    pair = await startCluster({ replicasPerPrimary: 1, args: ['--cluster-node-timeout', '1500'] })
+  })
+  afterAll(() => pair.stop())
+
+  test('trap: NOSCRIPT after failover: no more is admitted than the failover lost, and the store works again', async () => {
+    const store = own(pair, 'failover')
+    const subjects = Array.from({ length: 16 }, (_, i) => `s${i}`)
+    const limit = many(2_000)
+    const admitted = admissions()
+    const failures = new Set<unknown>()
+    let slowest = 0
+    let running = true
+    const load = subjects.map(async (subject) => {
+      while (running) {
+        const asked = performance.now()
+        const outcome = await took(store, charge(subject, limit)).catch((error: { code?: string }) => void failures.add(error.code))
+        slowest = Math.max(slowest, performance.now() - asked)
+        if (outcome?.allowed === true) admitted.add(subject, outcome)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    })
+    await until('some load', () => subjects.every((subject) => admitted.of(subject).length > 20))
+    const victim = await pair.ownerOf(slotOf('s0'))
+    const killed = Date.now()
+    await pair.killPrimary(victim)
+    await pair.settled()
+    const settled = Date.now()
+    await until('every subject to be answered again', () => subjects.every((subject) => admitted.since(subject, settled) > 5))
+    running = false
+    await Promise.all(load)
+    expect(slowest).toBeLessThan(2_500)
+    expect([...failures]).toEqual(['ERR_STORE_UNAVAILABLE'])
+    // What was told and not yet replicated when the primary died may be admitted again: its last moment.
+    for (const subject of subjects) {
+      const lost = admitted.of(subject).length - (await used(store, subject, limit))
+      expect(lost).toBeLessThanOrEqual(admitted.since(subject, killed - REPLICATED_WITHIN) - admitted.since(subject, settled))
+    }
+  })
+})
+
+test('one limiter on a cluster, from the outside', async () => {
+  const store = own(cluster, 'limiter')
+  const limiter = createLimiter({ name: 'c', limits: [fixedWindow({ name: 'a', limit: 2, window: '1m', anchor: 'first' })], store })
+  const decisions = await Promise.all([1, 2, 3].map(() => limiter.consume('x')))
+  expect(decisions.map(({ allowed }) => allowed)).toEqual([true, true, false])
+  expect((await failure(store.consume([charge('a', TEN, -1)]))).code).toBe('ERR_RECEIPT_REQUIRED')
+})

@@ -1,0 +1,82 @@
+import { type Charge, concurrency, type ConsumeOptions, fixedWindow, leakyBucket, type Limit, type Outcome, slidingLog } from '@sluice/core'
+import { slidingWindow, type Store, type StoreEvent, tokenBucket } from '@sluice/core'
+import { Keys } from '../src/keys.ts'
+
+/** One of each algorithm, all with 10 units. */
+export const SIX: readonly Limit[] = [
+  fixedWindow({ name: 'fixed', limit: 10, window: '1m', anchor: 'first' }).limit,
+  slidingWindow({ name: 'sliding', limit: 10, window: '1m' }).limit,
+  slidingLog({ name: 'log', limit: 10, window: '1m' }).limit,
+  tokenBucket({ name: 'token', limit: 10, window: '1m' }).limit,
+  leakyBucket({ name: 'leaky', limit: 10, window: '1m' }).limit,
+  concurrency({ name: 'concurrency', limit: 10, ttl: '1m' }).limit,
+]
+
+/** Ten from the first one on: no edge of a window comes between. */
+export const TEN: Limit = SIX[0] as Limit
+
+export function charge(subject: string, limit: Limit = TEN, cost = 1): Charge {
+  return { limit, scope: `p/${limit.name}/${limit.algorithm}`, subject, cost }
+}
+
+export async function take(store: Store, charges: Charge | readonly Charge[], options?: ConsumeOptions): Promise<readonly Outcome[]> {
+  return (await store.consume(Array.isArray(charges) ? charges : [charges as Charge], options)) as readonly Outcome[]
+}
+
+export async function took(store: Store, one: Charge): Promise<Outcome> {
+  return (await take(store, one))[0] as Outcome
+}
+
+/** Units that are counted now. */
+export async function used(store: Store, subject: string, limit: Limit = TEN): Promise<number> {
+  const [outcome] = await take(store, charge(subject, limit), { how: 'peek' })
+  return limit.limit - (outcome as Outcome).remaining
+}
+
+/** What a store tells. */
+export function heard(store: Store): StoreEvent[] {
+  const events: StoreEvent[] = []
+  store.subscribe?.((event) => events.push(event))
+  return events
+}
+
+export function keyOf(one: Charge, prefix = 'sluice', partitions = 16): string {
+  return new Keys(prefix, partitions).keyOf(one)
+}
+
+/** A store's error, as its caller sees it. */
+export async function failure(
+  promise: unknown,
+): Promise<{ code?: string; unknown?: boolean; answer?: string; command?: number; message?: string; shard?: string }> {
+  try {
+    await promise
+    return {}
+  } catch (error) {
+    return error as Error
+  }
+}
+
+/** ms: what a primary has told for longer is at its replicas, also on a busy machine. */
+export const REPLICATED_WITHIN = 1_000
+
+export interface Admissions {
+  of(subject: string): readonly number[]
+  add(subject: string, outcome: Outcome): void
+  /** How many at this time, in ms, or later. */
+  since(subject: string, ms: number): number
+}
+
+/** What was admitted, and when by the clock of the server that did. */
+export function admissions(): Admissions {
+  const times = new Map<string, number[]>()
+  const of = (subject: string): readonly number[] => times.get(subject) ?? []
+  return {
+    of,
+    add(subject: string, { at }: Outcome): void {
+      const list = times.get(subject) ?? []
+      times.set(subject, list)
+      list.push(at / 1000)
+    },
+    since: (subject: string, ms: number): number => of(subject).filter((at) => at >= ms).length,
+  }
+}

@@ -1,0 +1,201 @@
+// trap: an indeterminate EVALSHA is replayed and counts twice. Replies are lost after the commit, through a proxy that cuts.
+import type { Store } from '@sluice/core'
+import { redisStore } from '@sluice/redis'
+import { type RedisCluster, type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, until } from '@sluice/testing/redis'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { charge, failure, SIX, take, TEN, took, used } from './lab.ts'
+
+const isCharge = (request: Buffer): boolean => /evalsha/i.test(request.toString('latin1'))
+const open: Store[] = []
+const kept = (store: Store): Store => (open.push(store), store)
+afterEach(() => Promise.all(open.splice(0).map((store) => store.close?.())))
+
+describe('one server', () => {
+  let server: RedisServer
+  let proxy: TcpProxy
+  beforeAll(async () => {
+    server = await startRedis()
+    proxy = await tcpProxy(server)
+  })
+  afterAll(async () => {
+    await proxy.close()
+    await server.stop()
+  })
+  afterEach(async () => {
+    proxy.delay(0)
+    proxy.blackHole(false)
+    await proxy.refuse(false)
+    await server.call('FLUSHALL')
+  })
+  const own = (): Store => kept(redisStore({ url: `redis://${proxy.host}:${proxy.port}` }))
+
+  test('trap: an indeterminate EVALSHA is replayed and counts twice', async () => {
+    const store = own()
+    const truth = kept(redisStore({ url: server.url }))
+    await took(store, charge('warm'))
+    for (const limit of SIX) {
+      proxy.loseReplies({ after: isCharge })
+      const asked = Date.now()
+      expect(await failure(took(store, charge('a', limit)))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: true })
+      expect(Date.now() - asked).toBeLessThan(500)
+      await until('a call to work again', async () => (await took(store, charge('b', limit))).allowed)
+      expect([limit.name, await used(truth, 'a', limit)]).toEqual([limit.name, 1])
+    }
+  })
+
+  test("what the warning is about: a client with ioredis' defaults runs it again", async () => {
+    const store = kept(redisStore(proxyClient()))
+    await took(store, charge('warm'))
+    proxy.loseReplies({ after: isCharge })
+    expect(await took(store, charge('a'))).toMatchObject({ remaining: 8 })
+  })
+
+  test('a whole batch whose reply is lost counts once, and is one failed command', async () => {
+    const store = own()
+    await took(store, charge('warm'))
+    proxy.loseReplies({ after: isCharge })
+    const failures = await Promise.all(Array.from({ length: 20 }, (_, i) => failure(took(store, charge(`s${i % 4}`)))))
+    expect(new Set(failures.map(({ command }) => command)).size).toBe(1)
+    const truth = kept(redisStore({ url: server.url }))
+    expect(await Promise.all([0, 1, 2, 3].map((i) => used(truth, `s${i}`)))).toEqual([5, 5, 5, 5])
+  })
+
+  test('trap: the offline queue is flushed into the wrong window after a stall', async () => {
+    const store = own()
+    const yours = kept(redisStore(proxyClient()))
+    await took(store, charge('warm'))
+    await took(yours, charge('warm'))
+    await proxy.refuse(true)
+    proxy.cut()
+    await until('the connections to be gone', () => proxy.connections === 0)
+    // In a turn of its own: clients have seen that they are closed.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const asked = Date.now()
+    for (const one of await Promise.all([store, yours].map((each) => failure(took(each, charge('a'))))))
+      expect(one).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
+    expect(Date.now() - asked).toBeLessThan(100)
+    await proxy.refuse(false)
+    for (const each of [store, yours]) await until('the connection to be back', async () => (await took(each, charge('b'))).allowed)
+    expect(await used(store, 'a')).toBe(0)
+  })
+
+  test('trap: a dead Redis costs each request 300 ms to 10 s: a bound for clients that have none', async () => {
+    const store = kept(redisStore(proxyClient()))
+    await took(store, charge('warm'))
+    proxy.blackHole(true)
+    const asked = Date.now()
+    const failures = await Promise.all([
+      failure(
+        take(
+          store,
+          SIX.map((limit) => charge('a', limit)),
+        ),
+      ),
+      failure(took(store, charge('b'))),
+    ])
+    expect(failures).toMatchObject([{ unknown: true }, { unknown: true }])
+    expect(Date.now() - asked).toBeLessThan(1_500)
+    proxy.blackHole(false)
+    await until('a call to work again', async () => (await took(store, charge('c'))).allowed)
+  })
+
+  test('trap: crash when Redis is down at start', async () => {
+    await proxy.refuse(true)
+    const store = own()
+    const yours = kept(redisStore(proxyClient()))
+    const asked = Date.now()
+    for (const one of await Promise.all([store, yours].map((each) => failure(took(each, charge('a'))))))
+      expect(one).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
+    expect(Date.now() - asked).toBeLessThan(3_000)
+    const again = Date.now()
+    expect(await failure(took(store, charge('a')))).toMatchObject({ unknown: false })
+    expect(Date.now() - again).toBeLessThan(100)
+    await proxy.refuse(false)
+    for (const each of [store, yours]) await until('Redis to be there', async () => (await took(each, charge('b'))).allowed)
+    expect(await used(store, 'a')).toBe(0)
+  })
+
+  test('Redis is there, and silent, at the start', async () => {
+    proxy.blackHole(true)
+    const store = own()
+    const asked = Date.now()
+    expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+    expect(Date.now() - asked).toBeLessThan(3_500)
+    proxy.blackHole(false)
+    await until('Redis to answer', async () => (await took(store, charge('b'))).allowed)
+  })
+
+  test('close() answers what was asked before, and rejects what is asked after', async () => {
+    const store = own()
+    await took(store, charge('warm'))
+    proxy.delay(50)
+    const asked = Promise.all(Array.from({ length: 200 }, () => took(store, charge('a', { ...TEN, limit: 200 }))))
+    await Promise.resolve()
+    await store.close?.()
+    expect((await asked).filter(({ allowed }) => allowed)).toHaveLength(200)
+    expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
+    await store.close?.()
+  })
+
+  test('close() of a store that never reached Redis', async () => {
+    await proxy.refuse(true)
+    const store = own()
+    const asked = failure(took(store, charge('a')))
+    await store.close?.()
+    expect(await asked).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+  })
+
+  test('trap: NOSCRIPT after restart', async () => {
+    const store = kept(redisStore({ url: server.url }))
+    await took(store, charge('a'))
+    await server.restart({ keepData: true })
+    await until('a call to work again', async () => (await took(store, charge('b'))).allowed)
+    expect(await used(store, 'a')).toBe(1)
+  })
+
+  test('trap: READONLY kept after failover', async () => {
+    const store = kept(redisStore({ url: server.url }))
+    await took(store, charge('a'))
+    const before = Number(/total_connections_received:(\d+)/.exec(String(await server.call('INFO', 'stats')))?.[1])
+    await server.call('REPLICAOF', '127.0.0.1', '1')
+    try {
+      expect(await failure(took(store, charge('b')))).toMatchObject({ answer: 'readonly', unknown: false })
+      // It has looked for the new primary, which may be behind the same name.
+      await until('a new connection', async () => {
+        await failure(took(store, charge('b')))
+        return Number(/total_connections_received:(\d+)/.exec(String(await server.call('INFO', 'stats')))?.[1]) > before + 3
+      })
+    } finally {
+      await server.call('REPLICAOF', 'NO', 'ONE')
+    }
+    await until('a call to work again', async () => (await took(store, charge('c'))).allowed)
+  })
+
+  function proxyClient() {
+    return server.client({ host: proxy.host, port: proxy.port })
+  }
+})
+
+describe('a cluster', () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startCluster({ proxied: true })
+  })
+  afterAll(() => cluster.stop())
+
+  test('trap: an indeterminate EVALSHA is replayed and counts twice', async () => {
+    const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
+    const store = kept(redisStore({ cluster: nodes }))
+    const truth = kept(redisStore({ cluster: nodes }))
+    await Promise.all(Array.from({ length: 100 }, (_, i) => took(store, charge(`warm${i}`))))
+    for (const limit of SIX) {
+      for (const { proxy } of cluster.nodes) proxy?.loseReplies({ after: isCharge })
+      const subject = `lost ${limit.name}`
+      expect(await failure(took(store, charge(subject, limit)))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: true })
+      for (const { proxy } of cluster.nodes) proxy?.loseReplies({ after: () => false })
+      await until('the next call to work', async () => (await took(store, charge(`next ${limit.name}`, limit))).allowed)
+      expect([limit.name, await used(truth, subject, limit)]).toEqual([limit.name, 1])
+      expect(await took(store, charge(subject, limit))).toMatchObject({ allowed: true, remaining: 8 })
+    }
+  })
+})

@@ -1,0 +1,64 @@
+// One primary, two replicas, three Sentinels: failover under load.
+import { fixedWindow, type Store } from '@sluice/core'
+import { redisStore } from '@sluice/redis'
+import { type RedisSentinel, startSentinel, until } from '@sluice/testing/redis'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { admissions, charge, failure, heard, REPLICATED_WITHIN, took, used } from './lab.ts'
+
+let sentinel: RedisSentinel
+beforeAll(async () => {
+  sentinel = await startSentinel()
+})
+afterAll(() => sentinel.stop())
+
+const limit = fixedWindow({ name: 'many', limit: 2_000, window: '5m', anchor: 'first' }).limit
+
+test('a store of its own, and one on a client of yours', async () => {
+  const own = redisStore({ sentinels: sentinel.sentinels, name: sentinel.name })
+  const yours = redisStore(sentinel.client())
+  expect(heard(own)).toEqual([])
+  expect(heard(yours)).toMatchObject([{ code: 'WARN_CLIENT_RETRIES' }])
+  expect(await took(own, charge('both'))).toMatchObject({ remaining: 9 })
+  expect(await took(yours, charge('both'))).toMatchObject({ remaining: 8 })
+  await own.close?.()
+})
+
+test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more admitted than it lost', async () => {
+  const store: Store = redisStore({ sentinels: sentinel.sentinels, name: sentinel.name })
+  const subjects = ['s0', 's1', 's2', 's3']
+  const admitted = admissions()
+  const failures = new Set<unknown>()
+  const at = (subject: string): number => admitted.of(subject).length
+  let running = true
+  let slowest = 0
+  const load = subjects.map(async (subject) => {
+    while (running) {
+      const asked = performance.now()
+      const outcome = await took(store, charge(subject, limit)).catch((error: { code?: string }) => void failures.add(error.code))
+      slowest = Math.max(slowest, performance.now() - asked)
+      if (outcome?.allowed === true) admitted.add(subject, outcome)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  })
+  await until('some load', () => subjects.every((subject) => at(subject) > 50))
+  const killed = Date.now()
+  await sentinel.killPrimary()
+  await sentinel.settled()
+  await until('every subject to be answered again', () => subjects.every((subject) => admitted.since(subject, killed + 1_000) > 20))
+  running = false
+  await Promise.all(load)
+  expect(slowest).toBeLessThan(1_500)
+  expect([...failures]).toEqual(['ERR_STORE_UNAVAILABLE'])
+  // Lost: what was told and not yet replicated when the primary died, which is its last moment.
+  for (const subject of subjects) {
+    const lost = at(subject) - (await used(store, subject, limit))
+    expect(lost).toBeLessThanOrEqual(admitted.since(subject, killed - REPLICATED_WITHIN) - admitted.since(subject, killed + 1_000))
+  }
+  await store.close?.()
+})
+
+test('Sentinels that do not know the name: rejections, nothing else', async () => {
+  const store = redisStore({ sentinels: sentinel.sentinels, name: 'nobody' })
+  expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
+  await store.close?.()
+})

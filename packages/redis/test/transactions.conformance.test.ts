@@ -1,0 +1,22 @@
+// The mode without Lua: the contract, the model and the published tables, as with scripts.
+import { redisStore } from '@sluice/redis'
+import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
+import { type RedisServer, startRedis } from '@sluice/testing/redis'
+import type { Clock, Store } from '@sluice/core'
+import { afterAll, beforeAll } from 'vitest'
+
+let server: RedisServer
+beforeAll(async () => {
+  server = await startRedis()
+  // What forbids scripts is the server: a store that sent one would fail every test.
+  await server.call('ACL', 'SETUSER', 'default', '-@scripting')
+})
+afterAll(() => server.stop())
+
+// A namespace for each store, so that one server serves them all.
+let stores = 0
+const make = (clock: Clock): Store => redisStore({ url: server.url }, { prefix: `t${++stores}`, clock, scripting: false })
+
+storeConformance('redisStore without scripts', { make })
+modelProperty('redisStore without scripts', make)
+publishedTables('redisStore without scripts', make)

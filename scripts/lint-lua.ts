@@ -1,0 +1,163 @@
+// Lints lua/, or the folders that are given: what Redis runs, a type checker never sees.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { type Node, parse } from 'luaparse'
+import { PARTS } from './lua-parts.ts'
+
+/** What Redis gives a script; all else is a local of the script itself. */
+const GIVEN = new Set(
+  'KEYS ARGV redis cjson struct string table math tonumber tostring ipairs pairs next select type unpack error pcall assert'.split(' '),
+)
+/** Commands that write nothing: an error of theirs ends the script before anything was charged. */
+const READS = new Set(['TIME', 'MGET'])
+
+const ROOT = join(import.meta.dirname, '..')
+
+/** What is wrong, at a line and a column of a file, both from 1. */
+type Tell = (file: string, line: number, column: number, message: string) => void
+
+interface Source {
+  readonly file: string
+  readonly text: string
+}
+
+const folders = process.argv.length > 2 ? process.argv.slice(2) : [join(ROOT, 'lua')]
+for (const folder of folders) lint(folder)
+
+function lint(folder: string): void {
+  const tell: Tell = (file, line, column, message) => {
+    console.error(`${relative(ROOT, join(folder, file))}:${line}:${column}: ${message}`)
+    process.exitCode = 1
+  }
+  const files = readdirSync(folder).filter((name) => name.endsWith('.lua'))
+  for (const file of files) if (!PARTS.includes(file.slice(0, -4))) tell(file, 1, 1, 'is in no script: add it to scripts/lua-parts.ts')
+  const sources = PARTS.map((part) => `${part}.lua`)
+    .filter((file) => files.includes(file))
+    .map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') }))
+  for (const source of sources) lintHeader(source, (message) => tell(source.file, 1, 1, message))
+  lintScript(sources, tell)
+}
+
+/** The contract of a file, which its callers read instead of its code. */
+function lintHeader({ text }: Source, tell: (message: string) => void): void {
+  const lines = text.split('\n')
+  const end = lines.findIndex((line) => !line.startsWith('--'))
+  const header = lines.slice(0, end < 0 ? lines.length : end)
+  const names = (name: RegExp): boolean => header.some((line) => name.test(line))
+  if (!/^-- Purpose: \S/.test(lines[0] ?? '')) tell('the header must begin with "-- Purpose: "')
+  if (!names(/^-- redis\.calls: \S/)) tell('the header must have a line "-- redis.calls: "')
+  const isState = names(/^-- State: \S/)
+  const needed: readonly (readonly [name: string, line: RegExp])[] = isState
+    ? [
+        ['Limit', /^-- Limit: \S/],
+        ['Receipt', /^-- Receipt: \S/],
+      ]
+    : [
+        ['KEYS', /^-- .*\bKEYS\b.*: \S/],
+        ['ARGV', /^-- .*\bARGV\b.*: \S/],
+        ['Reply', /^-- .*\breply\b.*: \S/i],
+      ]
+  for (const [name, line] of needed) if (!names(line)) tell(`the header must have a line "-- ${name}: "`)
+}
+
+/** The parts are one script: a local of one is seen by those after it. So they are parsed as one, and told apart by line. */
+function lintScript(sources: readonly Source[], tell: Tell): void {
+  const starts: number[] = []
+  let lines = 0
+  for (const { text } of sources) {
+    starts.push(lines)
+    lines += text.split('\n').length
+  }
+  const where = (line: number): readonly [file: string, line: number] => {
+    const i = starts.findLastIndex((start) => start < line)
+    return [sources[i]?.file ?? '', line - (starts[i] ?? 0)]
+  }
+  let tree: Node
+  try {
+    tree = parse(sources.map(({ text }) => text).join('\n'), { luaVersion: '5.1', scope: true, locations: true, comments: false })
+  } catch (error) {
+    const { line, column, message } = error as { readonly line: number; readonly column: number; readonly message: string }
+    tell(...where(line), column + 1, message.replace(/^\[\d+:\d+\] /, ''))
+    return
+  }
+  visit(tree, (node) => {
+    const { line, column } = node.loc.start
+    for (const message of violations(node)) tell(...where(line), column + 1, message)
+  })
+}
+
+function visit(node: Node, see: (node: Node) => void): void {
+  see(node)
+  for (const [field, value] of Object.entries(node)) {
+    // Those that the parser found to be global, told once more.
+    if (field === 'globals' || field === 'loc') continue
+    for (const child of Array.isArray(value) ? (value as unknown[]) : [value]) {
+      if (typeof child === 'object' && child !== null && 'type' in child) visit(child as Node, see)
+    }
+  }
+}
+
+function* violations(node: Node): Generator<string> {
+  if (node.type === 'Identifier' && node['isLocal'] === false) {
+    if (node['name'] === 'tostring') yield 'tostring writes 1700000000123456 as 1.7000000001235e+15: use string.format with %.0f'
+    else if (!GIVEN.has(node['name'] as string)) yield `"${String(node['name'])}" is no local and nothing that Redis gives: declare it`
+  }
+  if (node.type === 'AssignmentStatement')
+    for (const target of node['variables'] as Node[]) {
+      const name = rootOf(target)
+      if (name['isLocal'] === false) yield `"${String(name['name'])}" is assigned and global: Redis refuses that, or every script sees it`
+    }
+  if (node.type === 'FunctionDeclaration' && node['identifier'] !== null) {
+    const name = rootOf(node['identifier'] as Node)
+    if (name['isLocal'] === false) yield `function "${String(name['name'])}" is global: make it local`
+  }
+  if (node.type === 'BinaryExpression') {
+    if (node['operator'] === '%') yield '% divides first and rounds: use math.fmod'
+    if (node['operator'] === '..') yield '.. writes 1700000000123456 as 1.7000000001235e+15: use string.format with %.0f'
+  }
+  if (node.type === 'CallExpression' || node.type === 'StringCallExpression' || node.type === 'TableCallExpression') yield* calls(node)
+  // A call by another name would not be seen.
+  if (node.type === 'LocalStatement' || node.type === 'AssignmentStatement')
+    for (const value of node['init'] as Node[])
+      if (isRedisCall(value) || isNamed(value, 'redis') || isNamed(value, 'unpack'))
+        yield `${nameOf(value)} must be called by its own name, or the rules about it are not held`
+}
+
+function* calls(node: Node): Generator<string> {
+  const base = node['base'] as Node
+  const args = (node['arguments'] ?? [node['argument']]) as Node[]
+  const [first] = args
+  if (nameOf(base) === 'redis.call') {
+    const command = commandOf(first)
+    if (command === undefined || !READS.has(command))
+      yield `redis.call(${command ?? '…'}) ends the script where it fails, a batch half charged: use redis.pcall`
+  }
+  if (nameOf(base) === 'unpack' && (first === undefined || !isNamed(first, 'KEYS')))
+    yield 'unpack fails for more values than its stack holds: only of KEYS, which are bounded'
+}
+
+function isRedisCall(node: Node): boolean {
+  return /^redis\.p?call$/.test(nameOf(node))
+}
+
+function isNamed(node: Node, name: string): boolean {
+  return node.type === 'Identifier' && node['name'] === name && node['isLocal'] === false
+}
+
+/** `a.b.c`, `a['b']` and `a` as written, '' for anything else. */
+function nameOf(node: Node): string {
+  if (node.type === 'Identifier') return node['name'] as string
+  if (node.type === 'MemberExpression') return `${nameOf(node['base'] as Node)}.${(node['identifier'] as Node)['name'] as string}`
+  if (node.type === 'IndexExpression') return `${nameOf(node['base'] as Node)}.${commandOf(node['index'] as Node)?.toLowerCase() ?? '…'}`
+  return ''
+}
+
+/** What `a.b[c]` is a part of: `a`. */
+function rootOf(node: Node): Node {
+  return node.type === 'MemberExpression' || node.type === 'IndexExpression' ? rootOf(node['base'] as Node) : node
+}
+
+/** A string literal's text in capitals; without `encodingMode` luaparse gives only its source. */
+function commandOf(node: Node | undefined): string | undefined {
+  return node?.type === 'StringLiteral' ? (node['raw'] as string).replace(/^(\[=*\[|['"])|(\]=*\]|['"])$/g, '').toUpperCase() : undefined
+}

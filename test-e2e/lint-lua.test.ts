@@ -1,0 +1,106 @@
+// What keeps lua/ exact and safe: one violation of each rule, in a folder of its own, and the reason it is given.
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ROOT } from './support/workspace.ts'
+
+const HEADER = '-- Purpose: a part.\n-- KEYS, ARGV, reply: see batch.lua.\n-- redis.calls: none.\n\n'
+
+const REFUSED: readonly (readonly [name: string, file: string, source: string, line: number, reason: string])[] = [
+  ['what does not parse', 'lib.lua', `${HEADER}local a = = 1`, 5, 'expected near'],
+  ['a later Lua than that of Redis', 'lib.lua', `${HEADER}local a = 7 // 2`, 5, 'near'],
+  ['a global that is assigned', 'lib.lua', `${HEADER}count = 1`, 5, '"count" is assigned and global'],
+  ['a field of what Redis gives', 'lib.lua', `${HEADER}math.huge = 1`, 5, '"math" is assigned and global'],
+  ['a global function', 'lib.lua', `${HEADER}function f() end`, 5, 'function "f" is global'],
+  ['a function in a table that is global', 'lib.lua', `${HEADER}function redis.f() end`, 5, 'function "redis" is global'],
+  ['a global that is read', 'lib.lua', `${HEADER}local a = os`, 5, '"os" is no local and nothing that Redis gives'],
+  ['a global that is called', 'lib.lua', `${HEADER}print('x')`, 5, '"print" is no local'],
+  ['a local of a part that follows', 'lib.lua', `${HEADER}local a = late`, 5, '"late" is no local'],
+  ['a local out of its scope', 'lib.lua', `${HEADER}do\n  local a = 1\nend\nlocal b = a`, 8, '"a" is no local'],
+  ['no purpose', 'lib.lua', '-- What: a part.\n-- KEYS, ARGV, reply: none.\n-- redis.calls: none.\n', 1, '"-- Purpose: "'],
+  ['no header', 'lib.lua', 'local a = 1', 1, '"-- Purpose: "'],
+  ['a contract after the code', 'lib.lua', `local a = 1\n${HEADER}`, 1, '"-- Purpose: "'],
+  ['no count of calls', 'lib.lua', '-- Purpose: a part.\n-- KEYS, ARGV, reply: none.\n', 1, '"-- redis.calls: "'],
+  ['no keys', 'lib.lua', '-- Purpose: a part.\n-- ARGV, reply: none.\n-- redis.calls: none.\n', 1, '"-- KEYS: "'],
+  ['no arguments', 'lib.lua', '-- Purpose: a part.\n-- KEYS, reply: none.\n-- redis.calls: none.\n', 1, '"-- ARGV: "'],
+  ['no reply', 'lib.lua', '-- Purpose: a part.\n-- KEYS, ARGV: none.\n-- redis.calls: none.\n', 1, '"-- Reply: "'],
+  ['a state without its limit', 'bucket.lua', '-- Purpose: p.\n-- State: s.\n-- Receipt: r.\n-- redis.calls: none.\n', 1, '"-- Limit: "'],
+  ['a state without its receipt', 'bucket.lua', '-- Purpose: p.\n-- State: s.\n-- Limit: l.\n-- redis.calls: none.\n', 1, '"-- Receipt: "'],
+  ['a write that ends the script', 'lib.lua', `${HEADER}redis.call('SET', KEYS[1], 1)`, 5, 'redis.call(SET) ends the script'],
+  ['one in small letters', 'lib.lua', `${HEADER}redis.call("incrby", KEYS[1], 1)`, 5, 'redis.call(INCRBY) ends the script'],
+  ['one of an index', 'lib.lua', `${HEADER}redis['call']('DEL', KEYS[1])`, 5, 'redis.call(DEL) ends the script'],
+  ['one that is computed', 'lib.lua', `${HEADER}local c = 'SET'\nredis.call(c, KEYS[1], 1)`, 6, 'redis.call(…) ends the script'],
+  ['one by another name', 'lib.lua', `${HEADER}local call = redis.call`, 5, 'redis.call must be called by its own name'],
+  ['redis by another name', 'lib.lua', `${HEADER}local r = redis`, 5, 'redis must be called by its own name'],
+  ['tostring', 'lib.lua', `${HEADER}local a = tostring(1)`, 5, 'use string.format with %.0f'],
+  ['two dots', 'lib.lua', `${HEADER}local a = 1700000000123456 .. ''`, 5, 'use string.format with %.0f'],
+  ['a remainder', 'lib.lua', `${HEADER}local a = 7 % 2`, 5, 'use math.fmod'],
+  ['unpack of anything', 'lib.lua', `${HEADER}local a = { unpack(ARGV) }`, 5, 'only of KEYS'],
+  ['unpack of a local that is called KEYS', 'lib.lua', `${HEADER}local KEYS = {}\nlocal a = unpack(KEYS)`, 6, 'only of KEYS'],
+  ['a file that no script has', 'other.lua', HEADER, 1, 'is in no script'],
+]
+
+const LET_THROUGH: readonly (readonly [name: string, source: string])[] = [
+  ['what a part before declared', 'local a = shared + 1'],
+  ['what Redis gives', "local a = cjson.decode(ARGV[1])\nlocal b = struct.pack('>d', 1)\nlocal c = math.fmod(7, 2)"],
+  ['reads', "local now = redis.call('TIME')\nlocal values = redis.call('MGET', unpack(KEYS))"],
+  ['reads of a part of the keys', "local values = redis.call('MGET', unpack(KEYS, 1, 1000))"],
+  ['writes that may fail', "local result = redis.pcall('SET', KEYS[1], 1, 'PX', 60000)"],
+  ['functions in a local table', 'local t = {}\nfunction t.f(a)\n  t.last = a\nend'],
+  ['globals in comments and texts', "-- tostring(x) .. y % z\nlocal a = 'tostring'"],
+]
+
+/** What is told of each folder of its own; all are linted at once. */
+let folder: string
+let told: readonly string[]
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-lint-lua-'))
+  for (const [name, file, source] of REFUSED) write(name, { 'batch.lua': `${HEADER}local late = 1\n`, [file]: source })
+  for (const [name, source] of LET_THROUGH) write(name, { 'lib.lua': `${HEADER}local shared = 1\n`, 'batch.lua': `${HEADER}${source}\n` })
+  told = lint(...[...REFUSED, ...LET_THROUGH].map(([name]) => join(folder, name)))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function write(name: string, files: Readonly<Record<string, string>>): void {
+  mkdirSync(join(folder, name))
+  for (const [file, source] of Object.entries(files)) writeFileSync(join(folder, name, file), source)
+}
+
+function lint(...folders: readonly string[]): readonly string[] {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/lint-lua.ts', ...folders], { cwd: ROOT, encoding: 'utf8' })
+  const lines = `${stdout}${stderr}`.split('\n').filter((line) => line !== '')
+  expect(status, lines.join('\n')).toBe(lines.length > 0 ? 1 : 0)
+  return lines
+}
+
+function toldOf(name: string): readonly string[] {
+  return told.filter((line) => line.includes(`/${name}/`)).map((line) => line.slice(line.lastIndexOf(`/${name}/`) + name.length + 2))
+}
+
+test('lua/ passes', () => {
+  expect(lint()).toEqual([])
+})
+
+for (const [name, file, , line, reason] of REFUSED) {
+  test(`refused: ${name}`, () => {
+    const own = toldOf(name)
+    expect(own.filter((told) => told.startsWith(`${file}:${line}:`) && told.includes(reason))).not.toEqual([])
+    expect(own.filter((told) => !told.startsWith(`${file}:${line}:`))).toEqual([])
+  })
+}
+
+for (const [name] of LET_THROUGH) {
+  test(`let through: ${name}`, () => {
+    expect(toldOf(name)).toEqual([])
+  })
+}
+
+test('a line is that of its own file, wherever the file is in the script', () => {
+  const own = join(folder, 'whole')
+  cpSync(join(ROOT, 'lua'), own, { recursive: true })
+  const text = readFileSync(join(own, 'concurrency.lua'), 'utf8')
+  writeFileSync(join(own, 'concurrency.lua'), `${text}local last = tostring(1)\n`)
+  expect(lint(own)).toEqual([expect.stringContaining(`/concurrency.lua:${text.split('\n').length}:14: tostring`)])
+})

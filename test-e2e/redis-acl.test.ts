@@ -1,0 +1,84 @@
+// The ACL rules that docs/redis.md gives are enough, and each of them is needed.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { concurrency, fixedWindow, slidingWindow, tokenBucket } from '@sluice/core'
+import { redisStore } from '@sluice/redis'
+import type { Store } from '@sluice/core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
+import { ROOT } from './support/workspace.ts'
+
+const page = readFileSync(join(ROOT, 'docs', 'redis.md'), 'utf8')
+/** The rules of the page that begin `user <name> `, as the words of ACL SETUSER. */
+function rulesOf(name: string): readonly string[] {
+  const rules = new RegExp(`^user ${name} (.+)$`, 'm').exec(page)?.[1]
+  if (rules === undefined) throw new Error(`docs/redis.md has no rules for the user ${name}`)
+  return rules.split(' ')
+}
+
+const limits = [
+  slidingWindow({ name: 'sliding', limit: 5, window: '1m' }).limit,
+  fixedWindow({ name: 'day', limit: 5, window: 'day' }).limit,
+  tokenBucket({ name: 'bucket', limit: 5, window: '1m' }).limit,
+  concurrency({ name: 'slots', limit: 5, ttl: '1m' }).limit,
+]
+
+/** Whatever a store does: charges, refusals, give-backs, resets. */
+async function exercise(store: Store): Promise<void> {
+  try {
+    for (const subject of ['one', 'two', 'three', 'four']) {
+      const targets = limits.map((limit) => ({ limit, scope: `acl/${limit.name}`, subject }))
+      const outcomes = await store.consume(targets.map((target) => ({ ...target, cost: 1 })))
+      expect(outcomes.map((outcome) => outcome?.allowed)).toEqual([true, true, true, true])
+      await store.consume(targets.map((target, i) => ({ ...target, cost: -1, receipt: outcomes[i]?.receipt })))
+      await store.reset(targets)
+    }
+  } finally {
+    await store.close?.()
+  }
+}
+
+describe('one server', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+  const sign = async (name: string, rules: readonly string[]) => {
+    await server.call('ACL', 'SETUSER', name, 'reset', ...rules)
+    // As after a restart: the script is not there.
+    await server.call('SCRIPT', 'FLUSH')
+    return { url: `redis://${name}:secret@${server.host}:${server.port}` }
+  }
+
+  test.each([
+    ['sluice', true],
+    ['sluice-no-scripts', false],
+  ])('the user %s may do all that is needed, and nothing elsewhere', async (name, scripting) => {
+    const source = await sign(name, rulesOf(name))
+    await exercise(redisStore(source, { scripting }))
+    const log = (await server.call('ACL', 'LOG')) as unknown[]
+    expect(log.map(String).filter((entry) => !/\b(config|client)\b/i.test(entry))).toEqual([])
+    await expect(exercise(redisStore(source, { scripting, prefix: 'other' }))).rejects.toMatchObject({ answer: 'noperm' })
+  })
+
+  test.each(rulesOf('sluice').filter((rule) => /^\+(?!info)/.test(rule)))('without %s it is refused', async (rule) => {
+    const rules = rulesOf('sluice').filter((other) => other !== rule)
+    await expect(exercise(redisStore(await sign('less', rules)))).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', answer: 'noperm' })
+  })
+})
+
+describe('a cluster', () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startCluster()
+  })
+  afterAll(() => cluster.stop())
+
+  test('the rules of the page for a cluster are enough', async () => {
+    for (const { server } of cluster.nodes) await server.call('ACL', 'SETUSER', 'sluice', 'reset', ...rulesOf('sluice-cluster'))
+    const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
+    const redisOptions = { username: 'sluice', password: 'secret' }
+    await exercise(redisStore({ cluster: nodes, options: { redisOptions } }))
+  })
+})
