@@ -8,6 +8,11 @@ export interface StepOptions extends ConsumeOptions {
   readonly source?: Source | undefined
   /** The id of a holder that would be acquired; made by the step if absent. Given by a store that sends it elsewhere first. */
   readonly holder?: string | undefined
+  /**
+   * Of a store that leases: the charge is a lease of `lease`, of at most so many units; or a lease is given back, so many units
+   * of it at most (0: it is too late). Absent: a plain charge, and `lease` says nothing.
+   */
+  readonly most?: number | undefined
 }
 
 export interface Step<S> {

@@ -2,6 +2,12 @@ import type { Charge, Outcome } from '../store.ts'
 import type { StepOptions } from './algorithm.ts'
 import { algorithmOf } from './registry.ts'
 
+/** What a store tells a whole decision. */
+export interface DecideOptions extends StepOptions {
+  /** `most` of charge `i`, asked when those before it have been stepped: they may draw on the same ceiling. */
+  readonly mostOf?: ((i: number, earlier: readonly Outcome[]) => number | undefined) | undefined
+}
+
 export interface Decided {
   readonly outcomes: readonly Outcome[]
   /** The states to write, in the order of the charges: `undefined` writes nothing. Absent when the decision was refused. */
@@ -17,14 +23,14 @@ export function decide(
   places: readonly unknown[],
   met: readonly unknown[],
   now: number,
-  options: StepOptions,
+  options: DecideOptions,
 ): Decided {
   const outcomes: Outcome[] = []
   const states: unknown[] = []
   let refused = false
   for (let i = 0; i < charges.length; i++) {
     const charge = charges[i] as Charge
-    const step = algorithmOf(charge.limit).step(latest(i, places, states) ?? met[i], charge, now, holding(options, i))
+    const step = algorithmOf(charge.limit).step(latest(i, places, states) ?? met[i], charge, now, optionsOf(i, options, outcomes))
     outcomes.push(step.outcome)
     states.push(step.state)
     refused ||= !step.outcome.allowed
@@ -34,9 +40,11 @@ export function decide(
   return { outcomes, states: undefined }
 }
 
-/** Each holder of a decision has an id of its own. */
-function holding(options: StepOptions, i: number): StepOptions {
-  return options.holder === undefined ? options : { ...options, holder: holderOf(options.holder, i) }
+/** Each holder of a decision has an id of its own, and each lease is bounded by what those before it left. */
+function optionsOf(i: number, options: DecideOptions, earlier: readonly Outcome[]): StepOptions {
+  const { holder, mostOf } = options
+  if (holder === undefined && mostOf === undefined) return options
+  return { ...options, holder: holder === undefined ? undefined : holderOf(holder, i), most: mostOf?.(i, earlier) }
 }
 
 /** The id of the holder that charge `i` of a decision would acquire. */

@@ -62,11 +62,15 @@ class FixedWindowReading implements Reading<FixedWindowState> {
     return new FixedWindowReading({ start: this.state.start, count }, this.limit, this.now)
   }
 
-  /** ms to the end of the window; more than its length while it starts ahead of now. */
-  private left(): number {
+  end(): number {
     const { start } = this.state
     const { window } = this.limit
-    return (typeof window === 'number' ? start + window : calendarSpan(this.limit, start).end) - this.now
+    return typeof window === 'number' ? start + window : calendarSpan(this.limit, start).end
+  }
+
+  /** ms to the end of the window; more than its length while it starts ahead of now. */
+  private left(): number {
+    return this.end() - this.now
   }
 }
 

@@ -1,7 +1,7 @@
 // For authors of stores: what every store shares, so that all of them give the same verdicts.
 
 // A whole decision: all or nothing over several charges.
-export { type Decided, decide, holderOf } from './decide.ts'
+export { type Decided, decide, type DecideOptions, holderOf } from './decide.ts'
 
 // The algorithms one by one.
 export type { Algorithm, Step, StepOptions } from './algorithm.ts'

@@ -19,6 +19,8 @@ export interface Reading<S> {
   take(units: number, options: StepOptions): Moved<S>
   /** Gives back at most `units`; `undefined` when there is nothing to give back. */
   give(units: number, charge: Charge): Moved<S> | undefined
+  /** ms since the epoch by which a unit taken now must be spent, or it counts in another window; absent where there is none. */
+  end?(): number
 }
 
 /** What a take or a give-back leaves behind. */
@@ -42,24 +44,31 @@ export function stepOf<S>(read: (state: S | undefined, limit: Limit, nowMicros: 
     if (options.how === 'peek') return unchanged(met, now, options, true, 0, units, delay)
     if (units === 0) return unchanged(met, now, options, true, 0, 0, delay)
     const moved = met.take(units, options)
+    const outcome = outcomeOf(moved.after, now, options, true, 0, moved.units, moved.units > 0 ? moved.receipt : undefined, delay)
     return {
       state: moved.after === met ? undefined : moved.after.state,
-      outcome: outcomeOf(moved.after, now, options, true, 0, moved.units, moved.units > 0 ? moved.receipt : undefined, delay),
+      outcome: moved.units > 0 && options.most !== undefined ? { ...outcome, leaseFor: leaseFor(moved.after, now, options) } : outcome,
     }
   }
 }
 
 /** The units to take: the cost where it fits or is forced, a part of it from `atLeast`, or `undefined` to refuse. */
 function grant(met: Reading<unknown>, wait: number, cost: number, options: StepOptions): number | undefined {
-  if (wait === 0 || options.how === 'force') return cost
-  const { atLeast } = options
+  const { atLeast, most = Infinity } = options
+  if ((wait === 0 && cost <= most) || options.how === 'force') return cost
   if (atLeast === undefined || atLeast < 1) return undefined
-  const room = met.room()
+  const room = Math.min(met.room(), most)
   return room >= atLeast ? Math.min(cost, room) : undefined
 }
 
+/** Whole ms, rounded down: a lease never outlives its ttl, nor its window. */
+function leaseFor(reading: Reading<unknown>, now: number, { lease }: StepOptions): number {
+  const end = reading.end?.() ?? Infinity
+  return Math.max(0, Math.floor(Math.min(lease?.ttl ?? 0, end - now / 1000)))
+}
+
 function giveBack<S>(met: Reading<S>, charge: Charge, now: number, options: StepOptions): Step<S> {
-  const moved = options.how === 'peek' ? undefined : met.give(-charge.cost, charge)
+  const moved = options.how === 'peek' ? undefined : met.give(Math.min(-charge.cost, options.most ?? Infinity), charge)
   if (moved === undefined) return unchanged(met, now, options, true, 0, 0)
   return { state: moved.after.state, outcome: outcomeOf(moved.after, now, options, true, 0, moved.units === 0 ? 0 : -moved.units) }
 }

@@ -72,6 +72,10 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
     return { after: this.with(count - fromCount, previous - fromPrevious), units: fromCount + fromPrevious, receipt: undefined }
   }
 
+  end(): number {
+    return this.state.start + this.window
+  }
+
   private with(count: number, previous: number): SlidingWindowReading {
     return new SlidingWindowReading({ start: this.state.start, count, previous }, this.quota, this.window, this.now)
   }
