@@ -1,15 +1,16 @@
 -- Purpose: decides a batch of decisions in order, each all or nothing and seeing those before it. Last part of the one script.
--- KEYS: every state key of the batch, once.
+-- KEYS: every state key of the batch, and the key of the leases beside it where a charge has terms, once.
 -- ARGV[1]: JSON { now, limits, decisions }
 --   now: µs, -1 for Redis's own clock (anything else is for tests: expiry is then relative, and never by that time)
 --   limits: as each algorithm's file says
 --   decision: { how, atleast, charge... }, how 0 charge, 1 force, 2 peek, 3 reset
---   charge: { limit, key, cost, receipt, holder }: indexes from 1, units, as each file says, id of a new holder
+--   charge: { limit, key, cost, receipt, holder, terms }: indexes from 1, units, as each file says, id of a new holder, the
+--   terms of a lease as leases.lua says (absent for a plain charge)
 -- Reply: { now, unreadable states, error, decision... }
 --   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
 --   decision: { verdict, state... }, verdict 1, 0, -1 (a calendar limit computed for another time: nothing was charged) or
 --   -2 (it makes no sense: nothing was charged, and one text says why); the states are those met before the decision, an
---   empty one for an absent one
+--   empty one for an absent one; behind them, in the same form, the leases that each charge with terms met
 -- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes. A refusal and a
 --   peek write nothing.
 
@@ -46,7 +47,7 @@ end
 
 -- The command that leaves this state. Value and expiry go in one: a key without an expiry would block for ever.
 local function writing(key, state, algorithm, limit)
-  local text, at = algorithm.encode(state, limit)
+  local text, at = algorithm.encode(state, limit, now)
   if faked then
     return { 'SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))) }
   end
@@ -67,8 +68,9 @@ local function failure(command)
   return type(result) == 'table' and result.err or nil
 end
 
--- The state that a charge leaves, nil where it leaves all as it is; and whether it is allowed.
-local function step(charge, state, how, atleast)
+-- The state that a charge leaves, nil where it leaves all as it is; whether it is allowed; and the units that a lease took,
+-- or gave back (below 0). It may move most units, nil for a plain charge.
+local function step(charge, state, how, atleast, most)
   local limit, cost = limits[charge[1]], charge[3]
   local algorithm = algorithms[limit[1]]
   local view = algorithm.read(state, limit, now)
@@ -76,27 +78,41 @@ local function step(charge, state, how, atleast)
     if how == 2 then
       return nil, true
     end
-    return algorithm.give(view, limit, now, -cost, charge[4]), true
+    local after, units = algorithm.give(view, limit, now, math.min(-cost, most or MAX), charge[4])
+    return after, true, -(units or 0)
   end
   local facts = { receipt = charge[4], holder = charge[5] }
   -- A holder that is gone is not renewed: there is no part of that, and no forcing it.
   local isrenewal = algorithm.renews and facts.receipt[1] ~= nil
-  if not algorithm.fits(view, limit, now, cost, facts) and (how ~= 1 or isrenewal) then
-    local room = algorithm.room(view, limit, now)
+  local fits = cost <= (most or MAX) and algorithm.fits(view, limit, now, cost, facts)
+  if not fits and (how ~= 1 or isrenewal) then
+    local room = math.min(algorithm.room(view, limit, now), most or MAX)
     if isrenewal or atleast < 1 or cost < 1 or room < atleast then
       return nil, false
     end
     cost = math.min(cost, room)
   end
   if cost == 0 then
-    return nil, true
+    return nil, true, 0
   end
-  return algorithm.take(view, limit, now, cost, facts), true
+  return algorithm.take(view, limit, now, cost, facts), true, cost
+end
+
+-- What is kept under this key as the decision would leave it so far.
+local function latest(pending, key, met)
+  return pending[key] and pending[key].state or met
+end
+
+local function put(pending, changed, key, change)
+  if not pending[key] then
+    changed[#changed + 1] = key
+  end
+  pending[key] = change
 end
 
 local function decide(decision)
   local how, atleast = decision[1], decision[2]
-  local reply, pending, changed, verdict = { 1 }, {}, {}, 1
+  local reply, ledgers, pending, changed, verdict = { 1 }, {}, {}, {}, 1
   local seen = {}
   for i = 3, #decision do
     seen[decision[i][2]] = (seen[decision[i][2]] or 0) + 1
@@ -111,17 +127,27 @@ local function decide(decision)
     local state = load(key, algorithm)
     local facts = { cost = charge[3], atleast = atleast, receipt = charge[4] }
     reply[#reply + 1] = state and algorithm.met(state, limit, now, facts, seen[key] > 1) or {}
-    local after, isallowed = step(charge, pending[key] and pending[key].state or state, how, atleast)
+    local terms, most, ledger = charge[6], nil, nil
+    if terms then
+      local met = load(terms[1], leases)
+      ledgers[#ledgers + 1] = met and told(met) or {}
+      ledger = leases.read(latest(pending, terms[1], met), terms, now)
+      most = leases.most(ledger, terms, now, charge[3])
+    end
+    local after, isallowed, units = step(charge, latest(pending, key, state), how, atleast, most)
     if not isallowed then
       verdict = 0
     elseif after and how ~= 2 then
-      if not pending[key] then
-        changed[#changed + 1] = key
+      put(pending, changed, key, { state = after, algorithm = algorithm, limit = limit })
+      if terms and units ~= 0 then
+        put(pending, changed, terms[1], { state = leases.count(ledger, terms, units), algorithm = leases, limit = terms })
       end
-      pending[key] = { state = after, algorithm = algorithm, limit = limit }
     end
   end
   reply[1] = verdict
+  for _, met in ipairs(ledgers) do
+    reply[#reply + 1] = met
+  end
   local writes = {}
   if verdict == 1 then
     for _, key in ipairs(changed) do

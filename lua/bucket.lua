@@ -91,7 +91,8 @@ function algorithms.b.give(view, limit, now, units, receipt)
   if units < 1 or (view[1] == 0 and view[2] == 0) then
     return nil
   end
-  local credits = math.min(units, fdiv(MAX, p)) * p
+  local back = math.min(units, fdiv(MAX, p))
+  local credits = back * p
   local missing = view[1] - fdiv(credits, n)
   local rest = view[2] - math.fmod(credits, n)
   if rest < 0 then
@@ -99,9 +100,9 @@ function algorithms.b.give(view, limit, now, units, receipt)
     missing = missing - 1
   end
   if missing < 0 then
-    missing, rest = 0, 0
+    return { now, 0, n }, fdiv(view[1] * n + view[2], p)
   end
-  return { now + missing, rest, n }
+  return { now + missing, rest, n }, back
 end
 
 function algorithms.b.met(state)

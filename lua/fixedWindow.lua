@@ -83,7 +83,10 @@ function algorithms.f.give(view, _, _, units, receipt)
     return nil
   end
   local back = math.min(units, receipt[2], view[2])
-  return back > 0 and { view[1], view[2] - back } or nil
+  if back < 1 then
+    return nil
+  end
+  return { view[1], view[2] - back }, back
 end
 
 function algorithms.f.met(state)

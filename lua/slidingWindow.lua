@@ -60,11 +60,17 @@ function algorithms.s.give(view, limit, _, units, receipt)
   local most = math.min(units, receipt[2])
   if receipt[1] == view[1] then
     local back = math.min(most, view[2])
-    return back > 0 and { view[1], view[2] - back, view[3] } or nil
+    if back < 1 then
+      return nil
+    end
+    return { view[1], view[2] - back, view[3] }, back
   end
   if receipt[1] == view[1] - limit[3] then
     local back = math.min(most, view[3])
-    return back > 0 and { view[1], view[2], view[3] - back } or nil
+    if back < 1 then
+      return nil
+    end
+    return { view[1], view[2], view[3] - back }, back
   end
   return nil
 end

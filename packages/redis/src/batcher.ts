@@ -1,10 +1,11 @@
 import { setImmediate as endOfTurn } from 'node:timers'
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
-import { decide, uniqueId } from '@sluice/core/algorithms'
+import { uniqueId } from '@sluice/core/algorithms'
 import { type Connection, within } from './client.ts'
+import { decideLeasing, unwrap } from './leases.ts'
 import { run, type Script } from './script.ts'
 import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
-import { decodeStates, encodeBatch, sizeOf, type WireDecision, type WireState } from './wire.ts'
+import { decodeLedgers, decodeStates, encodeBatch, sizeOf, type WireDecision, type WireState } from './wire.ts'
 
 /** A batch is bounded, or it holds up the server for everybody else. */
 const MOST_DECISIONS = 64
@@ -53,7 +54,7 @@ export class Batcher {
     // Made before it is sent: an acquisition whose reply is lost can still be released, and sent again takes nothing more.
     const holder = charges.some(({ limit }) => limit.algorithm === 'concurrency') ? uniqueId() : ''
     return new Promise((resolve, reject) => {
-      this.enqueue({ charges, keys, how, options, holder, asked: 1, resolve, reject })
+      this.enqueue({ ...unwrap(charges, how, options), keys, how, options, holder, asked: 1, resolve, reject })
     })
   }
 
@@ -167,7 +168,7 @@ export class Batcher {
       return
     }
     const told = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
-    const { outcomes } = decide(charges, keys, decodeStates(charges, states), now, told)
+    const { outcomes } = decideLeasing(decision, decodeStates(charges, states), decodeLedgers(decision, states), now, told)
     if (outcomes.every(({ allowed }) => allowed) !== (verdict === ALLOWED)) {
       const message = `Redis ${verdict === ALLOWED ? 'admitted' : 'refused'} what Sluice would not: ${keys.join(', ')}`
       this.tell('ANOMALY_VERDICT', message)

@@ -7,6 +7,7 @@ const SLOTS = 16_384
 /** Longer subjects are hashed: bytes of a key are paid for on every request. */
 const LONGEST = 64
 const HASH_MARK = '#'
+const LEASES_MARK = '!l'
 
 /** Where each state of a store lives: `<prefix>:{<tag>}:<scope>.<unit>:<subject>`, the tag chosen by the subject, so that one subject's limits share a slot. */
 export class Keys {
@@ -33,13 +34,24 @@ export class Keys {
   }
 }
 
+/** Where the leases of a state are accounted: in its slot. No state lives there. */
+export function leasesKey(stateKey: string): string {
+  return `${stateKey}${LEASES_MARK}`
+}
+
 /** The subject as it is, or its hash; a subject that looks like a hash has its mark doubled, so the two never meet. */
 function bounded(subject: string): string {
   // A lone surrogate has no UTF-8: sent as it is, all of them would be the same three bytes.
+  // One that ends like the accounts of leases would share a key with those of another subject.
+  if (subject.endsWith(LEASES_MARK)) return hashed(subject)
   if (subject.length > LONGEST || /\p{Surrogate}/u.test(subject) || Buffer.byteLength(subject) > LONGEST) {
-    return `${HASH_MARK}${createHash('sha256').update(subject, 'utf16le').digest('base64url')}`
+    return hashed(subject)
   }
   return subject.startsWith(HASH_MARK) ? `${HASH_MARK}${subject}` : subject
+}
+
+function hashed(subject: string): string {
+  return `${HASH_MARK}${createHash('sha256').update(subject, 'utf16le').digest('base64url')}`
 }
 
 /** One tag for each of `count` equal stretches of the slots: the first number whose slot lies there. The same in every process. */

@@ -5,6 +5,7 @@ import { Batcher, MOST_CHARGES } from './batcher.ts'
 import { connect, type Connection, type RedisSource } from './client.ts'
 import { Events } from './events.ts'
 import { Keys } from './keys.ts'
+import { checkLease, unwrap } from './leases.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
 import { Preparation } from './preparation.ts'
 import { script } from './script.ts'
@@ -57,7 +58,8 @@ class RedisStore implements Store {
   }
 
   async consume(charges: readonly Charge[], options: ConsumeOptions = {}): Promise<Outcomes> {
-    for (const charge of charges) checkReceipt(charge)
+    checkLease(options)
+    for (const charge of unwrap(charges, 'peek', {}).charges) checkReceipt(charge)
     if (charges.length === 0) return []
     await this.ready()
     return this.decide(this.groups(charges, this.unitOf), charges, options.how ?? 'charge', options)

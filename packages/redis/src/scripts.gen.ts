@@ -91,7 +91,10 @@ if receipt[1] ~= view[1] then
 return nil
 end
 local back = math.min(units, receipt[2], view[2])
-return back > 0 and { view[1], view[2] - back } or nil
+if back < 1 then
+return nil
+end
+return { view[1], view[2] - back }, back
 end
 function algorithms.f.met(state)
 return told(state)
@@ -143,11 +146,17 @@ function algorithms.s.give(view, limit, _, units, receipt)
 local most = math.min(units, receipt[2])
 if receipt[1] == view[1] then
 local back = math.min(most, view[2])
-return back > 0 and { view[1], view[2] - back, view[3] } or nil
+if back < 1 then
+return nil
+end
+return { view[1], view[2] - back, view[3] }, back
 end
 if receipt[1] == view[1] - limit[3] then
 local back = math.min(most, view[3])
-return back > 0 and { view[1], view[2], view[3] - back } or nil
+if back < 1 then
+return nil
+end
+return { view[1], view[2], view[3] - back }, back
 end
 return nil
 end
@@ -232,7 +241,8 @@ end
 if units < 1 or (view[1] == 0 and view[2] == 0) then
 return nil
 end
-local credits = math.min(units, fdiv(MAX, p)) * p
+local back = math.min(units, fdiv(MAX, p))
+local credits = back * p
 local missing = view[1] - fdiv(credits, n)
 local rest = view[2] - math.fmod(credits, n)
 if rest < 0 then
@@ -240,9 +250,9 @@ rest = rest + n
 missing = missing - 1
 end
 if missing < 0 then
-missing, rest = 0, 0
+return { now, 0, n }, fdiv(view[1] * n + view[2], p)
 end
-return { now + missing, rest, n }
+return { now + missing, rest, n }, back
 end
 function algorithms.b.met(state)
 return told(state)
@@ -433,6 +443,48 @@ reply[#reply + 1] = holder[2]
 end
 return reply
 end
+local leases = {}
+function leases.decode(text)
+local epoch, granted, previous = string.match(text, '^(%d+):(%d+):(%d+)$')
+epoch, granted, previous = integer(epoch), integer(granted), integer(previous)
+if epoch and granted and previous then
+return { epoch, granted, previous }
+end
+return nil
+end
+function leases.encode(state, terms, now)
+return string.format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(now + 2 * terms[2], 1000)
+end
+function leases.read(state, terms, now)
+local epoch = fdiv(now, terms[2])
+if not state or state[1] < epoch - 1 then
+return { epoch, 0, 0 }
+end
+if state[1] == epoch - 1 then
+return { epoch, 0, state[2] }
+end
+return state
+end
+function leases.most(view, terms, now, cost)
+if cost > 0 then
+return math.max(0, terms[3] - view[2] - view[3])
+end
+local age = now - terms[3]
+return age >= 0 and age <= terms[2] and -cost or 0
+end
+function leases.count(view, terms, units)
+if units > 0 then
+return { view[1], math.min(MAX, view[2] + units), view[3] }
+end
+local epoch = fdiv(terms[3], terms[2])
+if epoch == view[1] then
+return { view[1], math.max(0, view[2] + units), view[3] }
+end
+if epoch == view[1] - 1 then
+return { view[1], view[2], math.max(0, view[3] + units) }
+end
+return view
+end
 local batch = cjson.decode(ARGV[1])
 local now, limits = batch[1], batch[2]
 local faked = now >= 0
@@ -461,7 +513,7 @@ end
 return states[key]
 end
 local function writing(key, state, algorithm, limit)
-local text, at = algorithm.encode(state, limit)
+local text, at = algorithm.encode(state, limit, now)
 if faked then
 return { 'SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))) }
 end
@@ -479,7 +531,7 @@ result = redis.pcall('SET', command[2], command[3], command[4], command[5])
 end
 return type(result) == 'table' and result.err or nil
 end
-local function step(charge, state, how, atleast)
+local function step(charge, state, how, atleast, most)
 local limit, cost = limits[charge[1]], charge[3]
 local algorithm = algorithms[limit[1]]
 local view = algorithm.read(state, limit, now)
@@ -487,25 +539,36 @@ if cost < 0 then
 if how == 2 then
 return nil, true
 end
-return algorithm.give(view, limit, now, -cost, charge[4]), true
+local after, units = algorithm.give(view, limit, now, math.min(-cost, most or MAX), charge[4])
+return after, true, -(units or 0)
 end
 local facts = { receipt = charge[4], holder = charge[5] }
 local isrenewal = algorithm.renews and facts.receipt[1] ~= nil
-if not algorithm.fits(view, limit, now, cost, facts) and (how ~= 1 or isrenewal) then
-local room = algorithm.room(view, limit, now)
+local fits = cost <= (most or MAX) and algorithm.fits(view, limit, now, cost, facts)
+if not fits and (how ~= 1 or isrenewal) then
+local room = math.min(algorithm.room(view, limit, now), most or MAX)
 if isrenewal or atleast < 1 or cost < 1 or room < atleast then
 return nil, false
 end
 cost = math.min(cost, room)
 end
 if cost == 0 then
-return nil, true
+return nil, true, 0
 end
-return algorithm.take(view, limit, now, cost, facts), true
+return algorithm.take(view, limit, now, cost, facts), true, cost
+end
+local function latest(pending, key, met)
+return pending[key] and pending[key].state or met
+end
+local function put(pending, changed, key, change)
+if not pending[key] then
+changed[#changed + 1] = key
+end
+pending[key] = change
 end
 local function decide(decision)
 local how, atleast = decision[1], decision[2]
-local reply, pending, changed, verdict = { 1 }, {}, {}, 1
+local reply, ledgers, pending, changed, verdict = { 1 }, {}, {}, {}, 1
 local seen = {}
 for i = 3, #decision do
 seen[decision[i][2]] = (seen[decision[i][2]] or 0) + 1
@@ -520,17 +583,27 @@ end
 local state = load(key, algorithm)
 local facts = { cost = charge[3], atleast = atleast, receipt = charge[4] }
 reply[#reply + 1] = state and algorithm.met(state, limit, now, facts, seen[key] > 1) or {}
-local after, isallowed = step(charge, pending[key] and pending[key].state or state, how, atleast)
+local terms, most, ledger = charge[6], nil, nil
+if terms then
+local met = load(terms[1], leases)
+ledgers[#ledgers + 1] = met and told(met) or {}
+ledger = leases.read(latest(pending, terms[1], met), terms, now)
+most = leases.most(ledger, terms, now, charge[3])
+end
+local after, isallowed, units = step(charge, latest(pending, key, state), how, atleast, most)
 if not isallowed then
 verdict = 0
 elseif after and how ~= 2 then
-if not pending[key] then
-changed[#changed + 1] = key
+put(pending, changed, key, { state = after, algorithm = algorithm, limit = limit })
+if terms and units ~= 0 then
+put(pending, changed, terms[1], { state = leases.count(ledger, terms, units), algorithm = leases, limit = terms })
 end
-pending[key] = { state = after, algorithm = algorithm, limit = limit }
 end
 end
 reply[1] = verdict
+for _, met in ipairs(ledgers) do
+reply[#reply + 1] = met
+end
 local writes = {}
 if verdict == 1 then
 for _, key in ipairs(changed) do

@@ -1,7 +1,8 @@
-import type { Charge, Limit, Outcome } from '@sluice/core'
-import { decide } from '@sluice/core/algorithms'
+import type { Charge, Outcome } from '@sluice/core'
+import { leasesKey } from './keys.ts'
+import { decideLeasing, type Ledger } from './leases.ts'
 import type { Write } from './transactions-session.ts'
-import { decodeKept, encodeKept } from './transactions-states.ts'
+import { decodeKept, decodeLedger, encodeKept, encodeLedger, type Kept } from './transactions-states.ts'
 import type { WireDecision } from './wire.ts'
 
 /** With `clock`, ms that a state lives at least: never by the time of a test. */
@@ -15,8 +16,8 @@ export class Draft {
   unreadable = 0
   private readonly values = new Map<string, Buffer | null>()
   private readonly states = new Map<string, unknown>()
-  /** What was changed, and the limit under which it is kept; `undefined`: it is reset. */
-  private readonly changed = new Map<string, Limit | undefined>()
+  /** What was changed, as it is kept; `undefined`: it is reset. */
+  private readonly changed = new Map<string, (() => Kept) | undefined>()
   private now = 0
   private isFaked = false
 
@@ -30,7 +31,8 @@ export class Draft {
     this.isFaked = isFaked
   }
 
-  answer({ charges, keys, how, options, holder }: WireDecision): Answer {
+  answer(decision: WireDecision): Answer {
+    const { charges, keys, how, options, holder } = decision
     if (how === 'reset') {
       for (const key of keys) {
         this.states.set(key, undefined)
@@ -38,15 +40,14 @@ export class Draft {
       }
       return { outcomes: [] }
     }
-    const met = charges.map(({ limit }, i) => this.load(keys[i] as string, limit))
+    const met = charges.map(({ limit }, i) => this.load(keys[i] as string, (value) => decodeKept(limit, value)))
     try {
       const told = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
-      const { outcomes, states = [] } = decide(charges, keys, met, this.now, told)
+      const { outcomes, states = [], ledgers } = decideLeasing(decision, met, this.ledgers(decision), this.now, told)
       for (const [i, state] of states.entries()) {
-        if (state === undefined) continue
-        this.states.set(keys[i] as string, state)
-        this.changed.set(keys[i] as string, (charges[i] as Charge).limit)
+        if (state !== undefined) this.change(keys[i] as string, state, () => encodeKept(state, (charges[i] as Charge).limit, this.now))
       }
+      for (const [key, { ledger, ttl }] of ledgers) this.change(key, ledger, () => encodeLedger(ledger, ttl, this.now))
       return { outcomes }
     } catch (error) {
       // A bad one does not spoil its neighbours.
@@ -55,9 +56,9 @@ export class Draft {
   }
 
   writes(): readonly Write[] {
-    return [...this.changed].map(([key, limit]): Write => {
-      if (limit === undefined) return { key, value: undefined }
-      const { value, expires } = encodeKept(this.states.get(key), limit, this.now)
+    return [...this.changed].map(([key, kept]): Write => {
+      if (kept === undefined) return { key, value: undefined }
+      const { value, expires } = kept()
       const millis = Math.floor(this.now / 1000)
       if (this.isFaked) return { key, value, expiry: 'PX', ms: Math.max(SHORTEST_LIFE, expires - millis) }
       if (expires * 1000 <= this.now) return { key, value: undefined }
@@ -65,10 +66,25 @@ export class Draft {
     })
   }
 
-  private load(key: string, limit: Limit): unknown {
+  private change(key: string, state: unknown, kept: () => Kept): void {
+    this.states.set(key, state)
+    this.changed.set(key, kept)
+  }
+
+  private ledgers({ keys, leases }: WireDecision): ReadonlyMap<string, Ledger> {
+    const ledgers = new Map<string, Ledger>()
+    for (const [i, terms] of leases.entries()) {
+      const key = leasesKey(keys[i] as string)
+      const ledger = terms === undefined ? undefined : (this.load(key, decodeLedger) as Ledger | undefined)
+      if (ledger !== undefined) ledgers.set(key, ledger)
+    }
+    return ledgers
+  }
+
+  private load(key: string, decode: (value: Buffer) => unknown): unknown {
     if (this.states.has(key)) return this.states.get(key)
     const value = this.values.get(key) ?? null
-    const state = value === null ? undefined : decodeKept(limit, value)
+    const state = value === null ? undefined : decode(value)
     if (value !== null && state === undefined) this.unreadable += 1
     this.states.set(key, state)
     return state

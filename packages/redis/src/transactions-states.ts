@@ -9,6 +9,7 @@ import {
   type SlidingLogState,
   type SlidingWindowState,
 } from '@sluice/core/algorithms'
+import type { Ledger } from './leases.ts'
 
 // The states as the scripts of lua/ keep them, so that a store with scripts and one without can share data.
 
@@ -134,6 +135,17 @@ export function decodeKept({ algorithm }: Limit, value: Buffer): unknown {
 
 export function encodeKept(state: unknown, limit: Limit, nowMicros: number): Kept {
   return forms[limit.algorithm].encode(state, limit, nowMicros)
+}
+
+// lua/leases.lua: "epoch:granted:previous", ttls since the epoch and units.
+export function decodeLedger(value: Buffer): Ledger | undefined {
+  const [epoch, granted, previous] = integers(value, /^(\d+):(\d+):(\d+)$/) ?? []
+  return epoch === undefined || granted === undefined || previous === undefined ? undefined : { epoch, granted, previous }
+}
+
+/** For two ttls from its last write: then every lease in it is void. */
+export function encodeLedger({ epoch, granted, previous }: Ledger, ttl: number, nowMicros: number): Kept {
+  return { value: `${epoch}:${granted}:${previous}`, expires: Math.ceil((nowMicros + 2 * ttl) / 1000) }
 }
 
 /** The groups of a pattern, if every one is an integer below 2^53. */

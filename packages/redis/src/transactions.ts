@@ -3,10 +3,11 @@ import { type Charge, type Clock, type ConsumeOptions, type Outcome, SluiceError
 import { uniqueId } from '@sluice/core/algorithms'
 import type { Tell } from './batcher.ts'
 import type { RedisClient } from './client.ts'
+import { unwrap } from './leases.ts'
 import { answerOf, isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
 import { type Answer, Draft } from './transactions-draft.ts'
 import { type Address, openSession, refreshSlots, type Session } from './transactions-session.ts'
-import type { WireDecision } from './wire.ts'
+import { keysOf, type WireDecision } from './wire.ts'
 
 // For servers that forbid scripts: states are watched, read, decided here by core's own steps, and written if nothing has
 // changed meanwhile (WATCH, MULTI, EXEC). Two round trips a decision in place of one, and a lost race is run again.
@@ -61,7 +62,7 @@ export class Transactions {
     return new Promise((resolve, reject) => {
       // At the end of this turn, not of this call: requests that arrived together share a transaction.
       if (this.waiting.length === 0) endOfTurn(() => void this.start())
-      this.waiting.push({ charges, keys, how, options, holder, since: systemClock.monotonic(), resolve, reject })
+      this.waiting.push({ ...unwrap(charges, how, options), keys, how, options, holder, since: systemClock.monotonic(), resolve, reject })
     })
   }
 
@@ -122,7 +123,7 @@ export class Transactions {
     let isSent = false
     try {
       const session = await this.open(asked)
-      const draft = new Draft([...new Set(batch.flatMap(({ keys }) => keys))])
+      const draft = new Draft(keysOf(batch))
       const look = await session.look(draft.keys)
       draft.begin(look.values, this.clock === undefined ? look.now : Math.round(this.clock.now() * 1000), this.clock !== undefined)
       const answers = batch.map((decision) => draft.answer(decision))

@@ -10,6 +10,8 @@ import {
   type SlidingLogState,
   type SlidingWindowState,
 } from '@sluice/core/algorithms'
+import { leasesKey } from './keys.ts'
+import type { Ledger, Terms, Unwrapped } from './leases.ts'
 
 // How charges and states cross to the script and back: the one place that knows the shapes which lua/*.lua describe.
 
@@ -87,8 +89,7 @@ function split({ receipt }: Charge): Wire {
 }
 
 /** A decision on its way to the script, or a reset. */
-export interface WireDecision {
-  readonly charges: readonly Charge[]
+export interface WireDecision extends Unwrapped {
   readonly keys: readonly string[]
   readonly how: keyof typeof HOW
   readonly options: ConsumeOptions
@@ -96,11 +97,19 @@ export interface WireDecision {
 }
 
 /** About how many bytes a decision adds to a batch. */
-export function sizeOf({ charges, keys }: WireDecision): number {
+export function sizeOf({ charges, keys, leases }: WireDecision): number {
   let size = 0
-  for (let i = 0; i < charges.length; i++)
-    size += Buffer.byteLength(keys[i] as string) + String(charges[i]?.receipt ?? '').length + OVERHEAD
+  for (let i = 0; i < charges.length; i++) {
+    const own = Buffer.byteLength(keys[i] as string) + OVERHEAD
+    size += String(charges[i]?.receipt ?? '').length + (leases[i] === undefined ? own : 2 * own)
+  }
   return size
+}
+
+/** Every key that decisions read: of their states, and of the leases beside those. */
+export function keysOf(decisions: readonly WireDecision[]): readonly string[] {
+  const all = decisions.flatMap(({ keys, leases }) => keys.flatMap((key, i) => (leases[i] === undefined ? [key] : [key, leasesKey(key)])))
+  return [...new Set(all)]
 }
 
 /** What a batch sends: KEYS, and the one argument. */
@@ -109,24 +118,43 @@ export function encodeBatch(
   nowMicros: number,
   clientMillis: number,
 ): { readonly keys: readonly string[]; readonly argument: string } {
-  const keys = new Map<string, number>()
+  const keys = keysOf(decisions)
+  const places = new Map(keys.map((key, i) => [key, i + 1]))
   const limits = new Map<Limit, number>()
   const wireLimits: Wire[] = []
-  const wire = decisions.map(({ charges, keys: named, how, options, holder }) => [
+  const wire = decisions.map(({ charges, keys: named, leases, how, options, holder }) => [
     HOW[how],
     options.atLeast ?? 0,
     ...charges.map((charge, i) => {
       const key = named[i] as string
-      if (!keys.has(key)) keys.set(key, keys.size + 1)
       let limit = limits.get(charge.limit)
       if (limit === undefined) {
         limits.set(charge.limit, (limit = limits.size + 1))
         wireLimits.push(forms[charge.limit.algorithm].limit(charge.limit, clientMillis))
       }
-      return [limit, keys.get(key), charge.cost, forms[charge.limit.algorithm].receipt(charge), holderOf(holder, i)]
+      const plain = [limit, places.get(key), charge.cost, forms[charge.limit.algorithm].receipt(charge), holderOf(holder, i)]
+      const terms = leases[i]
+      return terms === undefined ? plain : [...plain, [places.get(leasesKey(key)), ...termsWire(terms)]]
     }),
   ])
-  return { keys: [...keys.keys()], argument: JSON.stringify([nowMicros, wireLimits, wire]) }
+  return { keys, argument: JSON.stringify([nowMicros, wireLimits, wire]) }
+}
+
+function termsWire(terms: Terms): Wire {
+  return [terms.ttl, 'ceiling' in terms ? terms.ceiling : terms.since]
+}
+
+/** The ledgers that a decision met: behind the states, one for each charge with terms. */
+export function decodeLedgers({ charges, keys, leases }: WireDecision, wire: readonly WireState[]): ReadonlyMap<string, Ledger> {
+  const ledgers = new Map<string, Ledger>()
+  let at = charges.length
+  for (const [i, terms] of leases.entries()) {
+    if (terms === undefined) continue
+    const [epoch, granted, previous] = (wire[at++] ?? []).map(Number)
+    if (epoch !== undefined && granted !== undefined && previous !== undefined)
+      ledgers.set(leasesKey(keys[i] as string), { epoch, granted, previous })
+  }
+  return ledgers
 }
 
 /** The states that a decision met, for core's own step; an absent one is `undefined`. */
