@@ -3,7 +3,7 @@ import { fixedWindow, type Store } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy } from '@sluice/testing/redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, SIX, take, TEN, took, used } from './lab.ts'
+import { charge, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
 
 let server: RedisServer
 let proxy: TcpProxy
@@ -20,6 +20,7 @@ afterAll(async () => {
   await proxy.close()
   await server.stop()
 })
+scanAfterEach(() => server.client())
 beforeEach(async () => {
   await server.call('FLUSHALL')
   await took(store, charge('warm'))

@@ -3,12 +3,17 @@ import { redisStore } from '@sluice/redis'
 import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisCluster, startCluster } from '@sluice/testing/redis'
 import { afterAll, beforeAll } from 'vitest'
+import { scanAfterEach } from './lab.ts'
 
 let cluster: RedisCluster
 beforeAll(async () => {
   cluster = await startCluster()
 })
 afterAll(() => cluster.stop())
+scanAfterEach(
+  () => cluster.client(),
+  () => Promise.all(cluster.nodes.map((node) => node.server.call('FLUSHALL'))),
+)
 
 // A namespace for each store, so that one cluster serves them all.
 let stores = 0

@@ -5,7 +5,7 @@ import { freePort, type RedisCluster, startCluster, ttlViolations, until } from 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { crc16 } from '../src/crc16.ts'
 import { Keys } from '../src/keys.ts'
-import { admissions, charge, failure, heard, keyOf, REPLICATED_WITHIN, SIX, take, TEN, took, used } from './lab.ts'
+import { admissions, charge, failure, heard, keyOf, REPLICATED_WITHIN, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
 
 const open: Store[] = []
 const kept = (store: Store): Store => (open.push(store), store)
@@ -26,6 +26,7 @@ beforeAll(async () => {
 })
 afterEach(() => Promise.all(open.splice(0).map((store) => store.close?.())))
 afterAll(() => cluster.stop())
+scanAfterEach(() => cluster.client())
 
 describe('slots', () => {
   test('the tags are spread evenly, and a subject keeps its tag', async () => {

@@ -3,7 +3,7 @@ import { fixedWindow, systemClock } from '@sluice/core'
 import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, failure, heard, keyOf, SIX, take, TEN, took, used } from './lab.ts'
+import { charge, failure, heard, keyOf, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -11,6 +11,7 @@ beforeAll(async () => {
 })
 afterEach(() => server.call('FLUSHALL'))
 afterAll(() => server.stop())
+scanAfterEach(() => server.client())
 
 const kept = (options?: RedisStoreOptions) =>
   redisStore(server.client({ enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }), options)

@@ -1,5 +1,7 @@
 import { type Charge, concurrency, type ConsumeOptions, fixedWindow, leakyBucket, type Limit, type Outcome, slidingLog } from '@sluice/core'
 import { slidingWindow, type Store, type StoreEvent, tokenBucket } from '@sluice/core'
+import { ttlViolations } from '@sluice/testing/redis'
+import { afterEach, expect } from 'vitest'
 import { Keys } from '../src/keys.ts'
 
 /** One of each algorithm, all with 10 units. */
@@ -79,4 +81,31 @@ export function admissions(): Admissions {
     },
     since: (subject: string, ms: number): number => of(subject).filter((at) => at >= ms).length,
   }
+}
+
+const DAY = 86_400_000
+// A day of 25 hours; a start that is 5 s ahead of a clock that stepped back.
+const SLACK = 3_600_000 + 5_000
+const CALENDAR: Readonly<Record<string, number>> = { day: DAY, week: 7 * DAY, month: 31 * DAY }
+/** Under a clock for tests, what would be over by it stays for a minute. */
+const LEAST = 60_000
+
+/** ms: the longest that a key of this name may live. Buckets and holders do not tell their time in it: theirs is that of the longest limit there is. */
+function bound(key: string): number {
+  // The conformance suite has scopes of its own form: the unit stands before the subject, wherever the algorithm does.
+  const [, algorithm] = /\/(fixedWindow|slidingWindow|slidingLog|tokenBucket|leakyBucket|concurrency)/.exec(key) ?? []
+  const [, length] = /\.(\d+|day|week|month)(?:f|@[^:]*)?:/.exec(key) ?? []
+  const window = CALENDAR[length ?? ''] ?? Number(length ?? 0)
+  if (algorithm === 'fixedWindow') return Math.max(LEAST, window + SLACK)
+  if (algorithm === 'slidingWindow') return Math.max(LEAST, 2 * window + SLACK)
+  if (algorithm === 'slidingLog') return window + LEAST
+  return algorithm === 'concurrency' ? 366 * DAY : 2 ** 52 / 1000
+}
+
+/** After each test: every key that a store left there expires, none later than it may. */
+export function scanAfterEach(client: () => Parameters<typeof ttlViolations>[0], flush?: () => Promise<unknown>): void {
+  afterEach(async () => {
+    expect(await ttlViolations(client(), { bound, ignore: (key) => key.endsWith(':{meta}') })).toEqual([])
+    await flush?.()
+  })
 }

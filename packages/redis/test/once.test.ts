@@ -3,7 +3,7 @@ import type { Store } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import { type RedisCluster, type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, until } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, failure, SIX, take, TEN, took, used } from './lab.ts'
+import { charge, failure, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
 
 const isCharge = (request: Buffer): boolean => /evalsha/i.test(request.toString('latin1'))
 const open: Store[] = []
@@ -21,6 +21,7 @@ describe('one server', () => {
     await proxy.close()
     await server.stop()
   })
+  scanAfterEach(() => server.client())
   afterEach(async () => {
     proxy.delay(0)
     proxy.blackHole(false)
@@ -182,6 +183,7 @@ describe('a cluster', () => {
     cluster = await startCluster({ proxied: true })
   })
   afterAll(() => cluster.stop())
+  scanAfterEach(() => cluster.client())
 
   test('trap: an indeterminate EVALSHA is replayed and counts twice', async () => {
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))

@@ -3,13 +3,14 @@ import { fixedWindow, type Store } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import { type RedisSentinel, startSentinel, until } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { admissions, charge, failure, heard, REPLICATED_WITHIN, took, used } from './lab.ts'
+import { admissions, charge, failure, heard, REPLICATED_WITHIN, took, used, scanAfterEach } from './lab.ts'
 
 let sentinel: RedisSentinel
 beforeAll(async () => {
   sentinel = await startSentinel()
 })
 afterAll(() => sentinel.stop())
+scanAfterEach(() => sentinel.client())
 
 const limit = fixedWindow({ name: 'many', limit: 2_000, window: '5m', anchor: 'first' }).limit
 

@@ -3,12 +3,17 @@ import { modelProperty, publishedTables, storeConformance } from '@sluice/testin
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import type { Clock, Store } from '@sluice/core'
 import { afterAll, beforeAll } from 'vitest'
+import { scanAfterEach } from './lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {
   server = await startRedis()
 })
 afterAll(() => server.stop())
+scanAfterEach(
+  () => server.client(),
+  () => server.call('FLUSHALL'),
+)
 
 // A namespace for each store, so that one server serves them all.
 let stores = 0

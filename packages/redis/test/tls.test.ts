@@ -2,13 +2,14 @@
 import { redisStore } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { charge, failure, heard, took } from './lab.ts'
+import { charge, failure, heard, took, scanAfterEach } from './lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {
   server = await startRedis({ tls: true, password: 'p@ss:/#word' })
 })
 afterAll(() => server.stop())
+scanAfterEach(() => server.client())
 
 test('a store of its own: the password in the URL, the authority in the options', async () => {
   expect(server.url).toMatch(/^rediss:/)

@@ -5,6 +5,7 @@ import { redisStore } from '@sluice/redis'
 import { modelProperty, storeConformance } from '@sluice/testing'
 import { type RedisCluster, startCluster } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { scanAfterEach } from './lab.ts'
 
 let cluster: RedisCluster
 let stores = 0
@@ -12,6 +13,7 @@ beforeAll(async () => {
   cluster = await startCluster()
 }, 60_000)
 afterAll(() => cluster.stop())
+scanAfterEach(() => cluster.client())
 
 const make = (clock?: Clock, partitions = 4, prefix = `t${++stores}`): Store => {
   const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))

@@ -5,6 +5,7 @@ import { redisStore } from '@sluice/redis'
 import { modelProperty } from '@sluice/testing'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy, ttlViolations } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { scanAfterEach } from './lab.ts'
 
 const DAY = 86_400_000
 
@@ -14,6 +15,7 @@ beforeAll(async () => {
   server = await startRedis()
 })
 afterAll(() => server.stop())
+scanAfterEach(() => server.client())
 
 const opened: Store[] = []
 function open(prefix: string, scripting: boolean, url: string = server.url): Store {

@@ -5,7 +5,7 @@ import { redisStore, type RedisClient } from '@sluice/redis'
 import { type RedisServer, startRedis, ttlViolations } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { BATCH } from '../src/scripts.gen.ts'
-import { charge, failure, heard, keyOf, SIX, take, TEN, took, used } from './lab.ts'
+import { charge, failure, heard, keyOf, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
 
 let server: RedisServer
 const open: Store[] = []
@@ -20,6 +20,7 @@ afterEach(async () => {
   await server.call('FLUSHALL')
 })
 afterAll(() => server.stop())
+scanAfterEach(() => server.client())
 
 /** No key outlives two of the longest windows here. */
 async function expectExpiries(): Promise<void> {
