@@ -63,8 +63,8 @@ const INCREMENT: readonly (readonly [from: string, to: string])[] = [
     'states[key] = algorithm.decode(values[key])\n      if states[key] then states[key].isread = true end',
   ],
   [
-    '  local text, at = algorithm.encode(state, limit)',
-    "  if state.by then return { 'INCRBY', KEYS[key], state.by } end\n  local text, at = algorithm.encode(state, limit)",
+    '  local text, at = algorithm.encode(state, limit, now)',
+    "  if state.by then return { 'INCRBY', KEYS[key], state.by } end\n  local text, at = algorithm.encode(state, limit, now)",
   ],
   [
     "  if command[1] == 'DEL' then",
@@ -167,7 +167,7 @@ function patched(others: readonly string[], window: string, ...changes: readonly
     if (!text.includes(from)) throw new Error(`lua/batch.lua has changed, there is no longer: ${from}`)
     return text.replace(from, () => to)
   }, lua('batch'))
-  return [lua('lib'), lua('slidingWindow'), window, ...others.map(lua), batch].join('\n')
+  return [lua('lib'), lua('leases'), lua('slidingWindow'), window, ...others.map(lua), batch].join('\n')
 }
 
 interface Lane {
