@@ -138,7 +138,7 @@ describe.each([
       expect((await lease(of(10), part(10))).granted).toBe(6)
     })
 
-    test('given back after the ttl, or before its grant, nothing returns', async () => {
+    test('trap: a lease returned late: given back after the ttl, or before its grant, nothing returns', async () => {
       const first = await lease(of(10), part(10))
       clock.advance(-1)
       expect((await took(store, back(of(1), first))).granted).toBe(0)
@@ -260,7 +260,7 @@ describe.each([
       expect(await failure(store.consume([charge('a')], { lease: terms }))).toMatchObject({ code: 'ERR_OPTION_INVALID' })
   })
 
-  test('leases that were hoarded and come back together refill no more than the ceiling', async () => {
+  test('trap: a lease returned late: leases that were hoarded and come back together refill no more than the ceiling', async () => {
     const one = charge('a', tokenBucket({ name: 'hoard', limit: 200, window: '1s', burst: 100 }).limit, 10)
     const hoard: Outcome[] = []
     for (let i = 0; i < 20; i++) {
