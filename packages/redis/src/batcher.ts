@@ -1,11 +1,10 @@
 import { setImmediate as endOfTurn } from 'node:timers'
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
-import { uniqueId } from '@sluice/core/algorithms'
 import { type Connection, within } from './client.ts'
 import { decideLeasing, unwrap } from './leases.ts'
 import { run, type Script } from './script.ts'
 import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
-import { decodeLedgers, decodeStates, encodeBatch, sizeOf, type WireDecision, type WireState } from './wire.ts'
+import { decodeLedgers, decodeStates, encodeBatch, newHolder, sizeOf, type WireDecision, type WireState } from './wire.ts'
 
 /** A batch is bounded, or it holds up the server for everybody else. */
 const MOST_DECISIONS = 64
@@ -51,8 +50,7 @@ export class Batcher {
   }
 
   add(charges: readonly Charge[], keys: readonly string[], how: WireDecision['how'], options: ConsumeOptions): Promise<readonly Outcome[]> {
-    // Made before it is sent: an acquisition whose reply is lost can still be released, and sent again takes nothing more.
-    const holder = charges.some(({ limit }) => limit.algorithm === 'concurrency') ? uniqueId() : ''
+    const holder = newHolder(charges)
     return new Promise((resolve, reject) => {
       this.enqueue({ ...unwrap(charges, how, options), keys, how, options, holder, asked: 1, resolve, reject })
     })

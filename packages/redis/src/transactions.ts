@@ -1,13 +1,12 @@
 import { setImmediate as endOfTurn } from 'node:timers'
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, SluiceError, systemClock } from '@sluice/core'
-import { uniqueId } from '@sluice/core/algorithms'
 import type { Tell } from './batcher.ts'
 import type { RedisClient } from './client.ts'
 import { unwrap } from './leases.ts'
 import { answerOf, isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
 import { type Answer, Draft } from './transactions-draft.ts'
 import { type Address, openSession, refreshSlots, type Session } from './transactions-session.ts'
-import { keysOf, type WireDecision } from './wire.ts'
+import { keysOf, newHolder, type WireDecision } from './wire.ts'
 
 // For servers that forbid scripts: states are watched, read, decided here by core's own steps, and written if nothing has
 // changed meanwhile (WATCH, MULTI, EXEC). Two round trips a decision in place of one, and a lost race is run again.
@@ -58,7 +57,7 @@ export class Transactions {
 
   add(charges: readonly Charge[], keys: readonly string[], how: WireDecision['how'], options: ConsumeOptions): Promise<readonly Outcome[]> {
     if (charges.length === 0) return Promise.resolve([])
-    const holder = charges.some(({ limit }) => limit.algorithm === 'concurrency') ? uniqueId() : ''
+    const holder = newHolder(charges)
     return new Promise((resolve, reject) => {
       // At the end of this turn, not of this call: requests that arrived together share a transaction.
       if (this.waiting.length === 0) endOfTurn(() => void this.start())

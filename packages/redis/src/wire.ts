@@ -1,5 +1,6 @@
 import type { Charge, ConsumeOptions, Limit } from '@sluice/core'
 import {
+  algorithmOf,
   type BucketState,
   calendarSpan,
   type ConcurrencyState,
@@ -9,6 +10,7 @@ import {
   rateOf,
   type SlidingLogState,
   type SlidingWindowState,
+  uniqueId,
 } from '@sluice/core/algorithms'
 import { leasesKey } from './keys.ts'
 import type { Ledger, Terms, Unwrapped } from './leases.ts'
@@ -104,6 +106,14 @@ export function sizeOf({ charges, keys, leases }: WireDecision): number {
     size += String(charges[i]?.receipt ?? '').length + (leases[i] === undefined ? own : 2 * own)
   }
   return size
+}
+
+/**
+ * The id under which a decision's holders are acquired, `''` if it has none. Made before it is sent: one whose reply is lost can
+ * still be released, and sent again takes nothing more.
+ */
+export function newHolder(charges: readonly Charge[]): string {
+  return charges.some(({ limit }) => algorithmOf(limit).holds) ? uniqueId() : ''
 }
 
 /** Every key that decisions read: of their states, and of the leases beside those. */
