@@ -1,12 +1,21 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Clock, memoryStore, type Store } from '../src/index.ts'
+import { redisStore } from '@sluice/redis'
 import { httpConformance } from '@sluice/testing'
+import { startRedis, storePerCase } from '@sluice/testing/redis'
 import express from 'express'
 import express4 from 'express4'
+import { afterAll } from 'vitest'
 import { expressAdapter } from './adapter.ts'
+
+const server = await startRedis()
+afterAll(() => server.stop())
+const onRedis = { makeStore: storePerCase(server, redisStore) }
 
 httpConformance('Express 5 × memory', expressAdapter(express))
 httpConformance('Express 4 × memory', expressAdapter(express4))
+httpConformance('Express 5 × Redis', expressAdapter(express), onRedis)
+httpConformance('Express 4 × Redis', expressAdapter(express4), onRedis)
 httpConformance('Express 5 × later', expressAdapter(express), { makeStore: answeringLater })
 
 /** Answers in another turn of the event loop, as a store on the network does. */

@@ -7,6 +7,9 @@ export { type ClusterNode, type RedisCluster, type StartCluster, startCluster } 
 export { type MoveHooks } from './slots.ts'
 export { type RedisSentinel, type StartSentinel, startSentinel } from './sentinel.ts'
 
+/** Stores on them. */
+export { storePerCase } from './stores.ts'
+
 /** The way to them. */
 export { type Direction, type ProxyStats } from './pair.ts'
 export { type LoseReplies, type RequestHook, type TcpProxy, tcpProxy } from './proxy.ts'
