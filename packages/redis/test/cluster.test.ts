@@ -212,6 +212,29 @@ describe('slots on the move', () => {
     expect(await ttlViolations(cluster.client(), { bound: () => 300_000, ignore: (key) => key.endsWith('{meta}') })).toEqual([])
   })
 
+  test('a lease asked for while its slot is open has not run; a plain charge has, and after the move a lease is granted', async () => {
+    const store = own(cluster, 'leased')
+    const subjects = neighbours(2, 's5')
+    const [known = ''] = subjects
+    const leasing = { lease: { ttl: 250, ceiling: 5 }, atLeast: 1 } as const
+    await take(store, charge(known, TEN, 2))
+    const from = await cluster.ownerOf(slotOf(known))
+    await cluster.moveSlots(slotOf(known), from, (from + 1) % 3, {
+      opened: async () => {
+        // A state and its ledger are decided together, and a slot on the move answers for two keys only where both are.
+        for (const subject of subjects) {
+          const failed = await failure(take(store, charge(subject, TEN, 4), leasing))
+          expect([failed.code, failed.unknown]).toEqual(['ERR_STORE_UNAVAILABLE', false])
+          expect(failed.message).toMatch(/TRYAGAIN|MOVED|ASK/)
+          expect((await took(store, charge(subject))).allowed).toBe(true)
+        }
+      },
+    })
+    expect(await Promise.all(subjects.map((subject) => used(store, subject)))).toEqual([3, 1])
+    const [granted] = await take(store, charge(known, TEN, 4), leasing)
+    expect([granted?.granted, granted?.remaining]).toEqual([4, 3])
+  })
+
   test('trap: NOSCRIPT on a new cluster node', async () => {
     const store = own(cluster, 'new')
     const subject = 's7'

@@ -51,8 +51,8 @@ export interface History {
 
 export const SUBJECTS: readonly string[] = ['alice', 'bob', '__proto__']
 
-/** Histories over two limits of one family, or over three of any for `mixed`. */
-export function histories(family: Family | 'mixed', length: number): fc.Arbitrary<History> {
+/** Histories over two limits of one family, or over three of any for `mixed`; a decision has up to `charges` of them. */
+export function histories(family: Family | 'mixed', length: number, charges = 3): fc.Arbitrary<History> {
   const names = Object.keys(families) as Family[]
   const one = (name: fc.Arbitrary<Family>, i: number): fc.Arbitrary<Slot> =>
     name.chain((name) => families[name].map((variants) => ({ scope: `p/l${i}/${variants[0]?.algorithm}`, variants })))
@@ -67,7 +67,7 @@ export function histories(family: Family | 'mixed', length: number): fc.Arbitrar
     slots,
     start: fc.oneof(fc.constantFrom(...STARTS), fc.integer({ min: 0, max: 4_000_000_000_000 })),
     steady: fc.boolean(),
-    steps: fc.array(step, { minLength: 1, maxLength: length, size: 'max' }),
+    steps: fc.array(stepWith(charges), { minLength: 1, maxLength: length, size: 'max' }),
   })
 }
 
@@ -103,19 +103,19 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('renew' as const), pick }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('give-bare' as const), slot, subject, units }) },
 )
-const consume: fc.Arbitrary<Step> = fc.record({
-  do: fc.constant('consume' as const),
-  moves: fc.oneof(
-    { weight: 3, arbitrary: fc.array(move, { minLength: 1, maxLength: 1 }) },
-    { weight: 1, arbitrary: fc.array(move, { minLength: 2, maxLength: 3 }) },
-  ),
-  how: fc.oneof({ weight: 8, arbitrary: fc.constant('charge' as const) }, fc.constantFrom('force' as const, 'peek' as const)),
-  atLeast: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: units }),
-})
+const consume = (charges: number): fc.Arbitrary<Step> => {
+  const single = fc.array(move, { minLength: 1, maxLength: 1 })
+  const several = fc.array(move, { minLength: Math.min(2, charges), maxLength: charges })
+  return fc.record({
+    do: fc.constant('consume' as const),
+    moves: fc.oneof({ weight: 3, arbitrary: single }, { weight: 1, arbitrary: several }),
+    how: fc.oneof({ weight: 8, arbitrary: fc.constant('charge' as const) }, fc.constantFrom('force' as const, 'peek' as const)),
+    atLeast: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: units }),
+  })
+}
 
 const tiny = fc.constantFrom(-1000, -999, -1, 0, 0, 0, 1, 999, 1000)
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 16, arbitrary: consume },
+const other: readonly fc.WeightedArbitrary<Step>[] = [
   {
     weight: 2,
     arbitrary: fc.record({
@@ -152,4 +152,5 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('change' as const), slot, variant: fc.nat(3) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('jitter' as const), micros: fc.double({ min: -0.45, max: 0.45, noNaN: true }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const), slot, subject }) },
-)
+]
+const stepWith = (charges: number): fc.Arbitrary<Step> => fc.oneof({ weight: 16, arbitrary: consume(charges) }, ...other)

@@ -10,6 +10,8 @@ export interface ModelPropertyOptions {
   readonly steps?: number | undefined
   /** ms for each algorithm. */
   readonly timeout?: number | undefined
+  /** Charges of one decision, at most; default 3. */
+  readonly charges?: number | undefined
   /** Fixes what is random, to run a failure again; default the environment's SLUICE_SEED. */
   readonly seed?: number | undefined
 }
@@ -28,7 +30,7 @@ export function modelProperty(name: string, makeStore: (clock: Clock) => MaybePr
       test(`${family}: ${target} random steps, every field, and the promise`, { timeout: options.timeout ?? 60_000 + target }, async () => {
         let steps = 0
         for (let batch = 0; steps < target; batch++) {
-          const property = fc.asyncProperty(histories(family, LENGTH), async (history) => {
+          const property = fc.asyncProperty(histories(family, LENGTH, options.charges), async (history) => {
             steps += history.steps.length
             const found = await firstMismatch(history, makeStore)
             if (found !== undefined) throw new Error(`step ${found.step}: ${found.message}`)
