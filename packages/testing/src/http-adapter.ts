@@ -14,6 +14,8 @@ export type Feature =
   | 'route pattern'
   /** A handler can write the head of the response before the limiter runs. */
   | 'early head'
+  /** A limiter that a request meets twice decides it twice. Where it does not, a case says that it decides once. */
+  | 'runs twice'
 
 /** An app, as data and functions: what to mount, in which order. */
 export interface AppSpec {

@@ -5,6 +5,8 @@ import type { Ask, Incoming, Reply } from './http-client.ts'
 export interface HttpCase {
   readonly name: string
   readonly needs?: readonly Feature[] | undefined
+  /** Run only where the framework is without this: what holds there instead. */
+  readonly lacking?: Feature | undefined
   scene(stage: Stage): Scene
   run(trial: Trial): Promise<void>
 }

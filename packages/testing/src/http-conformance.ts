@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type Clock, type MaybePromise, memoryStore, type Store } from '@sluice/core'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { fakeClock } from './fake-clock.ts'
-import type { Control, HttpAdapter, Served } from './http-adapter.ts'
+import type { Control, Feature, HttpAdapter, Served } from './http-adapter.ts'
 import type { HttpCase, Trial } from './http-case.ts'
 import { httpCases } from './http-cases.ts'
 import { type Ask, bytes, hang, send, stream } from './http-client.ts'
@@ -24,7 +24,8 @@ export function httpConformance(name: string, adapter: HttpAdapter, options: Htt
   const column = matrixColumn(name)
   describe(`httpConformance: ${name}`, () => {
     for (const each of httpCases) {
-      if (each.needs?.some((feature) => adapter.lacks?.includes(feature)) === true) {
+      const lacks = (feature: Feature) => adapter.lacks?.includes(feature) === true
+      if (each.needs?.some(lacks) === true || (each.lacking !== undefined && !lacks(each.lacking))) {
         column.set(each.name, '–')
         continue
       }
