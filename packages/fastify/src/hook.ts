@@ -1,0 +1,128 @@
+import {
+  createPipeline,
+  type Decision,
+  type HttpOutcome,
+  invalid,
+  isPromise,
+  isSluiceError,
+  type Limiter,
+  type RateLimitOptions,
+  systemClock,
+} from '@sluice/core'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { host, socketHost } from './host.ts'
+
+export const STAGES = ['onRequest', 'preValidation', 'preHandler'] as const
+
+/** Where in Fastify's lifecycle a request is decided. */
+export type Stage = (typeof STAGES)[number]
+
+/** The options of one limiter: core's, and where it decides. Function options get Fastify's request. */
+export interface FastifyLimitOptions extends Omit<RateLimitOptions<FastifyRequest, FastifyReply>, 'handler'> {
+  /**
+   * When the request is decided. Default `'onRequest'`: before the body is read, so that a refused one costs nothing; with a
+   * key by `body()` `'preValidation'`, where there is one.
+   */
+  readonly hook?: Stage | undefined
+  /** Answers a refusal itself, with `reply` or with what it returns; status and headers are set by then. */
+  readonly handler?: ((request: FastifyRequest, decision: Decision, reply: FastifyReply) => unknown) | undefined
+}
+
+/** A hook for `onRequest`, `preValidation` or `preHandler`, with its limiter. */
+export type FastifyRateLimit = ((request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void) & {
+  readonly limiter: Limiter
+}
+
+/** Whom each limiter has decided: `reply.callNotFound()` runs hooks again, and one limiter may stand in two contexts. */
+const decided = new WeakMap<Limiter, WeakSet<FastifyRequest>>()
+
+/** @throws ERR_OPTION_INVALID */
+export function stageOf({ hook, key, limits, tiers }: FastifyLimitOptions): Stage {
+  if (hook !== undefined && !STAGES.includes(hook)) throw invalid('hook', "'onRequest', 'preValidation' or 'preHandler'", hook)
+  const rules = [...(limits ?? []), ...Object.values(tiers ?? {}).flat()]
+  const parts = [key, ...rules.map((rule) => rule.key)].flat()
+  const readsBody = parts.some((part) => typeof part === 'object' && part.name.startsWith('body:'))
+  return hook ?? (readsBody ? 'preValidation' : 'onRequest')
+}
+
+/** @throws a SluiceError for each option that makes no sense, saying what was expected and what came */
+export function hookOf({ hook: _stage, handler, ...rest }: FastifyLimitOptions): FastifyRateLimit {
+  // Core hands a refusal over when there is a handler; the reply that ours gets is not core's business.
+  const options: RateLimitOptions<FastifyRequest, FastifyReply> =
+    handler === undefined ? rest : { ...rest, handler: (typeof handler === 'function' ? () => undefined : handler) as never }
+  const decide = createPipeline(rest.trustProxy === undefined ? host : socketHost, options)
+  const { limiter } = decide
+  const seen = decided.get(limiter) ?? new WeakSet()
+  decided.set(limiter, seen)
+
+  const hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    if (seen.has(request)) {
+      done()
+      return
+    }
+    seen.add(request)
+    const failed = (error: unknown): void => {
+      // A connection that is gone has lost its address, and nobody is there to be answered.
+      if (!(request.socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) done(error as Error)
+    }
+    let outcome: ReturnType<typeof decide>
+    try {
+      outcome = decide(request)
+    } catch (error) {
+      failed(error)
+      return
+    }
+    if (isPromise(outcome)) outcome.then((later) => apply(later, request, reply, done), failed)
+    else apply(outcome, request, reply, done)
+  }
+
+  const apply = (outcome: HttpOutcome<FastifyReply>, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    // A limiter that skips does not hide the decision of one before it.
+    if (outcome.decision !== undefined) request.rateLimit = outcome.decision
+    // On Node's own response, so that a hijacked reply has them too.
+    if (!reply.raw.headersSent) for (const [name, value] of outcome.headers) reply.raw.setHeader(name, value)
+    if (outcome.pass) proceed(outcome, reply, done)
+    else refuse(outcome, request, reply, done)
+  }
+
+  const refuse = (
+    { status, body, decision }: HttpOutcome & { pass: false },
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: HookHandlerDoneFunction,
+  ): void => {
+    if (reply.sent || reply.raw.headersSent) return
+    reply.code(status)
+    if (handler === undefined || decision === undefined) {
+      // Bytes: to text, Fastify would add a charset.
+      reply.send(Buffer.from(body))
+      return
+    }
+    // In a promise, so that a throw and a rejection take one way.
+    Promise.resolve()
+      .then(() => handler(request, decision, reply))
+      .then((payload) => {
+        if (payload !== undefined && payload !== reply && !reply.sent) reply.send(payload)
+      })
+      .catch((error: Error) => {
+        // Fastify would answer an error with the status that is set.
+        reply.code(200)
+        done(error)
+      })
+  }
+
+  return Object.assign(hook, { limiter })
+}
+
+function proceed({ delay, done: settle }: HttpOutcome<FastifyReply> & { pass: true }, reply: FastifyReply, done: () => void): void {
+  const { raw } = reply
+  // `close` comes once, after the last byte or when the client is gone; for one that is gone by now it has been.
+  if (settle !== undefined) whenClosed(raw, () => void settle(raw.writableFinished ? raw.statusCode : undefined, reply))
+  if (delay > 0) whenClosed(raw, systemClock.after(delay, done))
+  else done()
+}
+
+function whenClosed(raw: FastifyReply['raw'], run: () => void): void {
+  if (raw.destroyed) run()
+  else raw.once('close', run)
+}

@@ -1,0 +1,116 @@
+import type { Answer, AppSpec, HttpAdapter, Mount, Reader, Route } from '@sluice/testing'
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  type onRequestHookHandler,
+  type RouteShorthandOptions,
+} from 'fastify'
+import { Readable } from 'node:stream'
+import { type FastifyLimitOptions, type FastifyRateLimit, rateLimit } from '../src/index.ts'
+
+// A handler answers with its reply, the neutral reader with the request.
+const replies = new WeakMap<FastifyRequest, FastifyReply>()
+
+const read: Reader = {
+  method: (request: FastifyRequest) => request.method,
+  path: (request: FastifyRequest) => request.url.split('?', 1)[0] as string,
+  header: (request: FastifyRequest, name) => request.headers[name] as string | undefined,
+  decision: (request: FastifyRequest) => request.rateLimit,
+  responseHeader: (reply: FastifyReply, name) => reply.getHeader(name) as string | undefined,
+  reply: (request: FastifyRequest, status, text) => replies.get(request)?.code(status).send(text),
+}
+
+/**
+ * How httpConformance() drives Fastify: limiters of the app are registrations; those of a route are hooks, or, where the app has
+ * none and the route one, `config.rateLimit`.
+ */
+export const fastifyAdapter: HttpAdapter = {
+  read,
+  lacks: ['runs twice'],
+  async serve(spec) {
+    const app = await appOf(spec)
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    return { url, close: () => app.close() }
+  },
+}
+
+async function appOf(spec: AppSpec): Promise<FastifyInstance> {
+  // The nearest proxy; Fastify trusts nobody for a number of hops.
+  const options: FastifyServerOptions = { trustProxy: spec.trust ? 'loopback' : false, forceCloseConnections: true }
+  const app = fastify(options)
+  if (spec.early !== undefined) app.addHook('onRequest', early(spec.early))
+  // Last, so that it sees the errors of all hooks; it answers as Fastify does by default.
+  app.setErrorHandler((error, _request, reply) => {
+    spec.failed(error)
+    return reply.send(error)
+  })
+
+  // An empty registration, so that the hooks of routes inherit nothing.
+  await app.register(rateLimit, { global: false })
+  const made = new Map<Mount, FastifyRateLimit>()
+  const hookOf = (mount: Mount): FastifyRateLimit => {
+    const hook = made.get(mount) ?? app.rateLimit(optionsOf(mount))
+    made.set(mount, hook)
+    return hook
+  }
+  for (const mount of spec.use) {
+    if (spec.routes.some(({ use }) => use?.includes(mount))) app.addHook('onRequest', hookOf(mount))
+    else await app.register(rateLimit, optionsOf(mount))
+  }
+  for (const route of spec.routes) {
+    const { use = [], method = 'GET', path } = route
+    // Elsewhere the first route wins; Fastify refuses a second one.
+    if (app.hasRoute({ method, url: path })) continue
+    const [only] = use
+    const inConfig = spec.use.length === 0 && use.length === 1 && spec.routes.every((other) => other === route || other.use?.[0] !== only)
+    const limits: RouteShorthandOptions =
+      inConfig && only !== undefined ? { config: { rateLimit: named(only) } } : { onRequest: use.map(hookOf) }
+    app.route({ method, url: path, ...limits, handler: handlerOf(route) })
+  }
+  return app
+}
+
+/** A limiter among a route's options is called after the route; the cases expect core's name. */
+function named(mount: Mount): FastifyLimitOptions {
+  return mount.limiter === undefined ? { name: 'default', ...optionsOf(mount) } : optionsOf(mount)
+}
+
+function optionsOf(mount: Mount): FastifyLimitOptions {
+  const { handler } = mount
+  if (typeof handler !== 'function') return mount
+  return {
+    ...mount,
+    handler(request, decision, reply) {
+      replies.set(request, reply)
+      return handler(request, decision)
+    },
+  }
+}
+
+function early(end: () => Promise<void>): onRequestHookHandler {
+  return (_request, reply, done) => {
+    reply.raw.write('early')
+    done()
+    void end().then(() => reply.raw.end())
+  }
+}
+
+function handlerOf(route: Route) {
+  // No async function: where there is nothing to answer, the response is left alone.
+  return (request: FastifyRequest, reply: FastifyReply): unknown => {
+    const answer = route.answer({ decision: request.rateLimit })
+    return answer instanceof Promise ? answer.then((later) => apply(later, reply)) : apply(answer, reply)
+  }
+}
+
+function apply({ status = 200, headers = {}, json, stream, raw }: Answer, reply: FastifyReply): unknown {
+  if (raw !== undefined) {
+    reply.hijack()
+    reply.raw.writeHead(status, headers)
+    reply.raw.end(raw)
+  } else if (stream !== undefined) return reply.code(status).headers(headers).send(Readable.from(stream))
+  else if (json !== undefined) return reply.code(status).headers(headers).send(json)
+  return undefined
+}
