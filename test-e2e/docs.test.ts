@@ -62,7 +62,8 @@ describe('programs', () => {
     }
     const { stdout } = spawnSync(process.execPath, [binary('typescript', 'tsc'), '-p', '.'], { cwd: FOLDER, encoding: 'utf8' })
     errors = stdout.trim().split(/\n(?=\S)/)
-  })
+    // A whole compilation, with the types of every framework.
+  }, 120_000)
 
   test.each(compiled)('%s compiles', (_name, fence) => {
     expect(errors.filter((error) => error.startsWith(`${fileOf(fence)}(`))).toEqual([])

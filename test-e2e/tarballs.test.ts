@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PROGRAM, TYPES } from './support/consumer.ts'
 import { binary, ROOT } from './support/workspace.ts'
 
-const PACKAGES = ['core', 'express', 'redis']
+const PACKAGES = ['core', 'express', 'fastify', 'redis']
 const consumer = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-consumer-')))
 const modules = join(consumer, 'node_modules')
 const tarball = (name: string): string =>
@@ -39,6 +39,7 @@ beforeAll(() => {
     run('tar', ['-xzf', tarball(name), '--strip-components=1', '-C', join(modules, '@sluice', name)])
   }
   link('express', join(import.meta.dirname, 'node_modules', 'express'))
+  link('fastify', join(import.meta.dirname, 'node_modules', 'fastify'))
   link('ioredis', join(import.meta.dirname, 'node_modules', 'ioredis'))
   link('@types/express', join(import.meta.dirname, 'node_modules', '@types', 'express'))
   link('@types/node', join(ROOT, 'node_modules', '@types', 'node'))
@@ -88,12 +89,12 @@ describe.each(['node20', 'node22', 'node'])('%s', (alias) => {
     [
       'import',
       'mjs',
-      "import * as core from '@sluice/core'\nimport { rateLimit } from '@sluice/express'\nimport { redisStore } from '@sluice/redis'\nimport express from 'express'\n",
+      "import * as core from '@sluice/core'\nimport { rateLimit } from '@sluice/express'\nimport { redisStore } from '@sluice/redis'\nimport express from 'express'\nimport { rateLimit as plugin } from '@sluice/fastify'\nimport fastify from 'fastify'\n",
     ],
     [
       'require',
       'cjs',
-      "const core = require('@sluice/core')\nconst { rateLimit } = require('@sluice/express')\nconst { redisStore } = require('@sluice/redis')\nconst express = require('express')\n",
+      "const core = require('@sluice/core')\nconst { rateLimit } = require('@sluice/express')\nconst { redisStore } = require('@sluice/redis')\nconst express = require('express')\nconst { rateLimit: plugin } = require('@sluice/fastify')\nconst fastify = require('fastify')\n",
     ],
   ])('%s works', (_how, extension, head) => {
     writeFileSync(join(consumer, `program.${extension}`), head + PROGRAM)
