@@ -3,32 +3,65 @@ import { SluiceError } from './errors.ts'
 // What other limiters call the same thing. A silent alias would hide that the meaning differs a little; a silent
 // ignore would run with no limit at all.
 const PEERS: Readonly<Record<string, string>> = {
+  addHeaders: 'standard and legacy',
+  addHeadersOnExceeding: 'standard and legacy',
   allowList: 'skip',
+  binding: 'store',
   blockDuration: 'a longer window',
+  cache: 'store, as memoryStore({ maxSubjects })',
+  continueExceeding: 'a longer window',
   db: 'store',
+  delayAfter: 'limits, with leakyBucket({ queue: true })',
+  delayMs: 'limits, with leakyBucket({ queue: true })',
+  disableHeader: 'standard and legacy',
   driver: 'store',
   duration: 'window',
+  enableDraftSpec: 'standard',
   errorMessage: 'message',
+  errorResponseBuilder: 'message or handler',
+  execEvenly: 'limits, with leakyBucket({ queue: true })',
+  execEvenlyMinDelayMs: 'limits, with leakyBucket({ queue: true })',
   expire: 'window',
+  exponentialBackoff: 'a longer window',
+  groupId: 'limiter, one for all of the group',
   headers: 'standard and legacy',
   id: 'key',
-  identifier: 'key',
+  identifier: 'key, or name for what clients call it',
+  insuranceLimiter: 'failMode',
   interval: 'window',
+  ipv6Subnet: 'ipv6Prefix',
   keyGenerator: 'key',
   keyPrefix: 'name',
   legacyHeaders: 'legacy',
+  logger: 'on',
   max: 'limit',
+  maxDelayMs: 'limits, with leakyBucket({ queue: true })',
+  nameSpace: 'name',
+  namespace: 'name',
   numberOfRequests: 'limit',
+  onBanReach: 'on',
+  onExceeded: 'on',
+  onExceeding: 'on',
+  onLimited: 'on',
+  onLimitReached: 'on',
+  passOnStoreError: 'failMode',
   points: 'limit',
   prefix: 'name',
+  redis: 'store',
+  rejectIfRedisNotReady: 'failMode',
   requestPropertyName: 'limiter, whose decision is on the request',
+  requestStorePropertyName: 'limiter, whose decision is on the request',
   requestWasSuccessful: 'refundWhen',
   skipFailedRequests: 'refundWhen',
   skipIf: 'skip',
+  skipOnError: 'failMode',
   skipSuccessfulRequests: 'refundWhen',
   standardHeaders: 'standard',
+  status: 'statusCode',
   statusText: 'message',
+  storeClient: 'store',
   throttlers: 'limits',
+  throw: 'handler',
   timeWindow: 'window',
   tokens: 'limit',
   tokensPerInterval: 'limit',
@@ -63,7 +96,9 @@ export function knownOptions(what: string, options: unknown, known: readonly str
 function meant(name: string, known: readonly string[]): string | undefined {
   const theirs = Object.hasOwn(PEERS, name) ? PEERS[name] : undefined
   if (theirs !== undefined && known.some((option) => theirs.split(/\W+/).includes(option))) return theirs
-  return known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= 2)
+  // Of a short word two letters are most of it: `ban` is not meant for `on`.
+  const most = Math.min(2, Math.floor(name.length / 3))
+  return known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= most)
 }
 
 /** Edits (insert, delete, replace) between two words. */

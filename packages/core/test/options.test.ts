@@ -134,6 +134,8 @@ describe('a limit is refused when it is defined', () => {
     expect(refusal(() => loose.slidingWindow({ ...good, windw: 1 })).message).toContain('"windw" is not an option; use window')
     expect(refusal(() => loose.tokenBucket({ ...good, bursts: 1 })).message).toContain('use burst')
     expect(refusal(() => loose.slidingWindow({ ...good, qqqqqq: 1 })).message).toContain('expected one of name, limit, window, key')
+    expect(refusal(() => loose.slidingWindow({ ...good, nam3: 1 })).message).toContain('use name')
+    expect(refusal(() => loose.slidingWindow({ ...good, bay: 1 })).message).toContain('expected one of')
     expect(refusal(() => loose.slidingWindow(undefined as never)).code).toBe('ERR_OPTION_INVALID')
     expect(refusal(() => loose.slidingWindow([] as never)).code).toBe('ERR_OPTION_INVALID')
   })

@@ -123,6 +123,27 @@ describe('the pipeline', () => {
     expect(() => pipeline({ partitionKey: { secret: 'hunter2' } })).toThrow(/^(?!.*hunter2)/)
   })
 
+  it.each([
+    ['allowList', 'skip'],
+    ['addHeaders', 'standard and legacy'],
+    ['binding', 'store'],
+    ['errorResponseBuilder', 'message or handler'],
+    ['execEvenly', 'limits, with leakyBucket'],
+    ['groupId', 'limiter'],
+    ['identifier', 'key, or name'],
+    ['insuranceLimiter', 'failMode'],
+    ['ipv6Subnet', 'ipv6Prefix'],
+    ['namespace', 'name'],
+    ['onLimited', 'on'],
+    ['passOnStoreError', 'failMode'],
+    ['skipOnError', 'failMode'],
+    ['status', 'statusCode'],
+    ['storeClient', 'store'],
+    ['throw', 'handler'],
+  ])('the option %s of a peer is refused, naming ours: %s', (theirs, ours) => {
+    expect(() => pipeline({ [theirs]: 1 })).toThrow(`"${theirs}" is not an option; use ${ours}`)
+  })
+
   it('takes a name for a peer’s option only where ours is one', () => {
     expect(() => pipeline({ windowMs: 1 } as never)).toThrow('use window')
     expect(() => memoryStore({ max: 1 } as never)).toThrow('expected one of maxSubjects')
