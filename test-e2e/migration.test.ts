@@ -1,0 +1,61 @@
+// The tables of docs/migration are held against what the limiters say of each option themselves.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createPipeline, isSluiceError } from '@sluice/core'
+import { describe, expect, test } from 'vitest'
+import { ROOT } from './support/workspace.ts'
+
+const FOLDER = join(ROOT, 'docs', 'migration')
+// What adapters take beside core's options.
+const OF_ADAPTERS = ['global', 'hook']
+
+/** The rows of the table under `## Options`: the options of a peer, and the cell that says ours. */
+function rowsOf(page: string): (readonly [theirs: string, ours: string])[] {
+  const [, section = ''] = readFileSync(join(FOLDER, page), 'utf8').split(/^## Options$/m)
+  const [table = ''] = section
+    .trim()
+    .split('\n\n')
+    .filter((part) => part.startsWith('| theirs | ours |'))
+  return table
+    .split('\n')
+    .slice(2)
+    .flatMap((row) => {
+      const [, theirs = '', ours = ''] = row.split('|')
+      return [...theirs.matchAll(/`(\w+)`/g)].map(([, name]) => [name!, ours.trim()] as const)
+    })
+}
+
+/** What is said of an option: `undefined` when it is one of ours, else what to use, `''` where there is nothing. */
+function said(option: string): string | undefined {
+  if (OF_ADAPTERS.includes(option)) return undefined
+  try {
+    // What the host reads is asked of no request.
+    createPipeline({} as never, { [option]: undefined })
+  } catch (error) {
+    if (!isSluiceError(error) || error.code !== 'ERR_OPTION_UNKNOWN') throw error
+    return /; use (.*) \(ERR_OPTION_UNKNOWN/.exec(error.message)?.[1] ?? ''
+  }
+  return undefined
+}
+
+/** What is wrong with a row. */
+function complaint(theirs: string, ours: string): string | undefined {
+  const use = said(theirs)
+  const named = [...ours.matchAll(/`(\w+)`/g)].map(([, name]) => name!)
+  if (use === undefined) return named.includes(theirs) ? undefined : 'it is an option of ours'
+  if (ours === '–') return use === '' ? undefined : `the limiter says to use ${use}`
+  return use.split(/\W+/).some((word) => named.includes(word)) ? undefined : `the limiter says to use ${use || 'nothing'}`
+}
+
+const PAGES = readdirSync(FOLDER).filter((file) => file !== 'README.md')
+
+describe.each(PAGES)('docs/migration/%s', (page) => {
+  test('has a table of options', () => expect(rowsOf(page).length).toBeGreaterThan(5))
+
+  test.each(rowsOf(page))('%s: %s', (theirs, ours) => expect(complaint(theirs, ours)).toBeUndefined())
+})
+
+test('the index lists every page', () => {
+  const index = readFileSync(join(FOLDER, 'README.md'), 'utf8')
+  expect(PAGES.filter((page) => !index.includes(`(${page})`))).toEqual([])
+})
