@@ -117,7 +117,9 @@ export function hookOf({ hook: _stage, handler, ...rest }: FastifyLimitOptions):
 function proceed({ delay, done: settle }: HttpOutcome<FastifyReply> & { pass: true }, reply: FastifyReply, done: () => void): void {
   const { raw } = reply
   // `close` comes once, after the last byte or when the client is gone; for one that is gone by now it has been.
-  if (settle !== undefined) whenClosed(raw, () => void settle(raw.writableFinished ? raw.statusCode : undefined, reply))
+  // HTTP/2 calls a response that was cut off finished, but not ended.
+  const status = () => (raw.writableEnded && raw.writableFinished ? raw.statusCode : undefined)
+  if (settle !== undefined) whenClosed(raw, () => void settle(status(), reply))
   if (delay > 0) whenClosed(raw, systemClock.after(delay, done))
   else done()
 }
