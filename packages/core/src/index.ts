@@ -35,6 +35,9 @@ export type { HeaderLine } from './http/headers.ts'
 export type { DialectOptions } from './http/headers-dialect.ts'
 export type { Host } from './http/host.ts'
 export type { RateLimitOptions } from './http/options.ts'
+export { awaitTurn } from './http/turn.ts'
+export { whenAborted, whenBodyEnds } from './http/web.ts'
+export type { WebResponse, WebSignal } from './runtime.ts'
 
 // Errors: one class, a closed set of codes; and the one wording in which options are refused.
 export { CODES, invalid, isSluiceError, SluiceError } from './errors.ts'

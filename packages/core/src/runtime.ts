@@ -11,12 +11,36 @@ interface Runtime {
   }
   readonly performance?: { now(): number }
   readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> }
+  readonly ReadableStream: new (source: object, strategy: { readonly highWaterMark: number }) => WebBody
+  readonly Response: new (body: WebBody, init: WebResponse) => WebResponse
   readonly TextEncoder: new () => { encode(text: string): Uint8Array }
   queueMicrotask(run: () => void): void
   setTimeout(run: () => void, ms: number): unknown
   clearTimeout(timer: unknown): void
 }
 export const runtime: Runtime = globalThis as never
+
+/** As much of the web's `Response` as core reads. */
+export interface WebResponse {
+  readonly status: number
+  readonly body: WebBody | null
+}
+
+interface WebBody {
+  readonly locked: boolean
+  getReader(): WebReader
+}
+
+export interface WebReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: unknown }>
+  cancel(reason?: unknown): Promise<void>
+}
+
+/** As much of the web's `AbortSignal` as core uses. */
+export interface WebSignal {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', run: () => void, options: { readonly once: true }): void
+}
 
 /** A value, or a promise of it. What can be decided locally is never a promise. */
 export type MaybePromise<T> = T | Promise<T>

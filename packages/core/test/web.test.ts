@@ -1,0 +1,117 @@
+import { awaitTurn, whenAborted, whenBodyEnds } from '@sluice/core'
+import { describe, expect, it } from 'vitest'
+
+/** A body of these parts, which notes what is asked of it, and fails after them where told to. */
+function bodyOf(parts: readonly string[], notes: string[] = [], failure?: Error): ReadableStream<Uint8Array> {
+  const left = parts.map((part) => new TextEncoder().encode(part))
+  return new ReadableStream(
+    {
+      pull(controller) {
+        const part = left.shift()
+        notes.push(part === undefined ? 'end' : 'pull')
+        if (part !== undefined) controller.enqueue(part)
+        else if (failure === undefined) controller.close()
+        else controller.error(failure)
+      },
+      cancel: (reason) => void notes.push(`cancel ${String(reason)}`),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function tracked(response: Response) {
+  const ends: boolean[] = []
+  return { ends, response: whenBodyEnds(response, (whole) => ends.push(whole)) }
+}
+
+describe('whenBodyEnds', () => {
+  it('tells of the end when the last byte has been read, and not before; nothing is read ahead', async () => {
+    const notes: string[] = []
+    const { ends, response } = tracked(new Response(bodyOf(['one', 'two'], notes)))
+    const reader = response.body!.getReader()
+    expect([notes, ends]).toEqual([[], []])
+    await reader.read()
+    await reader.read()
+    expect([notes, ends]).toEqual([['pull', 'pull'], []])
+    expect((await reader.read()).done).toBe(true)
+    expect([notes, ends]).toEqual([['pull', 'pull', 'end'], [true]])
+  })
+
+  it('keeps status, text, headers and bytes, of a response with immutable headers too', async () => {
+    const { response } = tracked(new Response('ö'.repeat(100_000), { status: 201, statusText: 'Made', headers: { 'x-a': '1' } }))
+    expect([response.status, response.statusText, response.headers.get('x-a')]).toEqual([201, 'Made', '1'])
+    expect(await response.text()).toBe('ö'.repeat(100_000))
+    const fetched = tracked(await fetch('data:text/plain,hello'))
+    expect([await fetched.response.text(), fetched.ends]).toEqual(['hello', [true]])
+  })
+
+  it('keeps the lines of a header that comes twice', () => {
+    const headers = new Headers([
+      ['set-cookie', 'a=1'],
+      ['set-cookie', 'b=2'],
+    ])
+    expect(tracked(new Response('x', { headers })).response.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
+  })
+
+  it('a reader that gives up: told once, and the source hears of it', async () => {
+    const notes: string[] = []
+    const { ends, response } = tracked(new Response(bodyOf(['one', 'two'], notes)))
+    const reader = response.body!.getReader()
+    await reader.read()
+    await reader.cancel('enough')
+    expect([notes, ends]).toEqual([['pull', 'cancel enough'], [false]])
+  })
+
+  it('given up while a part is awaited: told once, and nothing is unhandled', async () => {
+    const ends: boolean[] = []
+    const never = new ReadableStream({ pull: () => new Promise(() => undefined) })
+    const response = whenBodyEnds(new Response(never), (whole) => ends.push(whole))
+    const reader = response.body!.getReader()
+    const read = reader.read()
+    await reader.cancel()
+    expect([(await read).done, ends]).toEqual([true, [false]])
+  })
+
+  it('a body that fails: told once, and the reader gets its error', async () => {
+    const { ends, response } = tracked(new Response(bodyOf(['one'], [], new Error('broken'))))
+    await expect(response.text()).rejects.toThrow('broken')
+    expect(ends).toEqual([false])
+  })
+
+  it('no body has ended at once, and the response stays the same object', () => {
+    const empty = new Response(null, { status: 204 })
+    const { ends, response } = tracked(empty)
+    expect([response === empty, ends]).toEqual([true, [true]])
+  })
+
+  it('a body that is being read by somebody else is left alone', () => {
+    const taken = new Response('x')
+    taken.body!.getReader()
+    const { ends, response } = tracked(taken)
+    expect([response === taken, ends]).toEqual([true, [false]])
+  })
+})
+
+describe('whenAborted and awaitTurn', () => {
+  it('tells of a client that is gone, now or later, once; without a signal never', () => {
+    const client = new AbortController()
+    let told = 0
+    const tell = () => (told += 1)
+    whenAborted(client.signal, tell)
+    whenAborted(undefined, tell)
+    expect(told).toBe(0)
+    client.abort()
+    expect(told).toBe(1)
+    whenAborted(client.signal, tell)
+    expect(told).toBe(2)
+  })
+
+  it('a turn comes, or the client is gone before', async () => {
+    const client = new AbortController()
+    const whenGone = (gone: () => void) => whenAborted(client.signal, gone)
+    expect(await awaitTurn(1, whenGone)).toBe(true)
+    const turn = awaitTurn(3_600_000, whenGone)
+    client.abort()
+    expect([await turn, await awaitTurn(3_600_000, whenGone)]).toEqual([false, false])
+  })
+})
