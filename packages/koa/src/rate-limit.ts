@@ -1,0 +1,103 @@
+import {
+  awaitTurn,
+  createPipeline,
+  type Decision,
+  type Host,
+  type HttpOutcome,
+  isPromise,
+  isSluiceError,
+  type Limiter,
+  type RateLimitOptions,
+} from '@sluice/core'
+import type Koa from 'koa'
+import { sentStatus, setHeaders, whenClosed } from './response.ts'
+
+declare module 'koa' {
+  interface DefaultState {
+    /** The decision of the limiter that decided last; `undefined` when all of them skipped. */
+    rateLimit?: Decision | undefined
+  }
+}
+
+/** What every function option gets: Koa's context, of the application's own state and context. */
+export type KoaContext<State = Koa.DefaultState, Context = Koa.DefaultContext> = Koa.ParameterizedContext<State, Context>
+export type KoaOptions<State = Koa.DefaultState, Context = Koa.DefaultContext> = RateLimitOptions<KoaContext<State, Context>, Koa.Response>
+export type KoaRateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext> = Koa.Middleware<State, Context> & {
+  readonly limiter: Limiter
+}
+
+const host: Host<KoaContext> = {
+  id: (ctx) => ctx.req,
+  method: (ctx) => ctx.method,
+  path: (ctx) => ctx.path,
+  // '' is Koa's word for none.
+  address: (ctx) => ctx.ip || undefined,
+  trust({ app: { proxy, maxIpsCount, proxyIpHeader } }) {
+    if (!proxy) return 'none'
+    // Proxies append to X-Forwarded-For, and without a count Koa takes its leftmost entry, which is the client's to choose.
+    return maxIpsCount > 0 || proxyIpHeader.toLowerCase() !== 'x-forwarded-for' ? 'some' : 'anyone'
+  },
+  header: (ctx, name) => {
+    const value = ctx.req.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  },
+  route,
+  body: (ctx) => (ctx.request as { readonly body?: unknown }).body,
+}
+
+/** By what @koa/router leaves on the context: the route that is running, else the last that will. A layer of `router.use` is no route. */
+function route(ctx: KoaContext): string | undefined {
+  const layers = ctx['matched'] as readonly { readonly methods: readonly string[]; readonly path: unknown }[] | undefined
+  const routes = layers?.filter(({ methods }) => methods.includes(ctx.method))
+  const found = routes?.find(({ path }) => path === ctx['_matchedRoute']) ?? routes?.at(-1)
+  return found === undefined ? undefined : String(found.path)
+}
+
+// With `trustProxy`, Sluice reads the forwarded headers itself, from the connection on: `ctx.ip` may be read from them already.
+const socketHost: Host<KoaContext> = { ...host, address: (ctx) => ctx.req.socket.remoteAddress }
+
+/**
+ * Koa middleware: `app.use(rateLimit())` limits each client address to 100 requests a minute. `ctx.state.rateLimit` holds the
+ * decision; what could not be decided is thrown.
+ * @throws a SluiceError for each option that makes no sense, saying what was expected and what came
+ */
+export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext>(
+  options: KoaOptions<State, Context> = {},
+): KoaRateLimit<State, Context> {
+  // From untyped code, options may be null: for createPipeline to refuse.
+  const decide = createPipeline((options?.trustProxy === undefined ? host : socketHost) as Host<KoaContext<State, Context>>, options)
+  const { handler } = options
+
+  const middleware = async (ctx: KoaContext<State, Context>, next: Koa.Next): Promise<unknown> => {
+    let outcome: HttpOutcome<Koa.Response>
+    try {
+      const decided = decide(ctx)
+      outcome = isPromise(decided) ? await decided : decided
+    } catch (error) {
+      // A connection that is gone has lost its address, and nobody is there to be answered.
+      if (ctx.req.socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN') return undefined
+      throw error
+    }
+    // A limiter that skips does not hide the decision of one before it.
+    if (outcome.decision !== undefined) (ctx.state as { rateLimit?: Decision }).rateLimit = outcome.decision
+    setHeaders(ctx, outcome.headers)
+    return outcome.pass ? proceed(outcome, ctx.response, next) : refuse(outcome, ctx)
+  }
+
+  const refuse = async (outcome: HttpOutcome & { pass: false }, ctx: KoaContext<State, Context>): Promise<void> => {
+    if (ctx.headerSent) return
+    ctx.status = outcome.status
+    if (handler === undefined || outcome.decision === undefined) ctx.body = outcome.body
+    else await handler(ctx, outcome.decision)
+  }
+
+  return Object.assign(middleware, { limiter: decide.limiter })
+}
+
+async function proceed(outcome: HttpOutcome<Koa.Response> & { pass: true }, response: Koa.Response, next: Koa.Next): Promise<unknown> {
+  const { delay, done } = outcome
+  if (done !== undefined) whenClosed(response, () => void done(sentStatus(response), response))
+  // For a client that left, the middleware before this one still has to come to its end.
+  if (delay > 0 && !(await awaitTurn(delay, (gone) => whenClosed(response, gone)))) return undefined
+  return next()
+}
