@@ -1,0 +1,21 @@
+const bodies = new WeakMap<Request, Promise<unknown>>()
+
+/** The fields of a JSON or form body, read from a copy: the handler can still read its own. What cannot be parsed has no fields. */
+export function parsedBody(request: Request): Promise<unknown> | undefined {
+  const known = bodies.get(request)
+  if (known !== undefined) return known
+  const type = request.headers.get('content-type')?.toLowerCase() ?? ''
+  const parse = type.includes('json') ? JSON.parse : type.includes('urlencoded') ? fieldsOf : undefined
+  if (parse === undefined || request.bodyUsed) return undefined
+  const body = request
+    .clone()
+    .text()
+    .then(parse)
+    .catch(() => undefined)
+  bodies.set(request, body)
+  return body
+}
+
+function fieldsOf(text: string): unknown {
+  return Object.fromEntries(new URLSearchParams(text))
+}

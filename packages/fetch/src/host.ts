@@ -1,0 +1,39 @@
+import { connectionAddress, createPipeline, type Host, invalid, type Pipeline, type RateLimitOptions } from '@sluice/core'
+import { parsedBody } from './body.ts'
+
+/** The options of core, for a `Request` and what its runtime passes beside it, and one that only this package needs. */
+export interface CheckOptions<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> extends RateLimitOptions<
+  Req,
+  Response
+> {
+  /** The address of the connection, where nothing that the runtime passes tells it: a `Request` does not know it. */
+  readonly address?: ((request: Req, ...rest: Rest) => string | undefined) | undefined
+}
+
+/**
+ * The pipeline of core over requests and what came beside them.
+ * @throws what createPipeline() throws
+ */
+export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>(
+  options: CheckOptions<Req, Rest>,
+): Pipeline<Req, Response> & { note(request: Req, rest: Rest): void } {
+  // From untyped code, options may be null: for createPipeline to refuse.
+  const { address, ...shared } = options ?? {}
+  if (address !== undefined && typeof address !== 'function') throw invalid('address', 'a function of the request', address)
+
+  // By the request, since option functions of core get one context.
+  const beside = new WeakMap<Request, Rest>()
+  const host: Host<Req> = {
+    id: (request) => request,
+    method: (request) => request.method,
+    path: (request) => new URL(request.url).pathname,
+    address(request) {
+      const rest = beside.get(request) as Rest
+      return address === undefined ? connectionAddress(request, rest[0]) : address(request, ...rest)
+    },
+    header: (request, name) => request.headers.get(name) ?? undefined,
+    body: parsedBody,
+  }
+  const pipeline = createPipeline<Req, Response>(host, options && shared)
+  return Object.assign(pipeline, { note: (request: Req, rest: Rest) => void beside.set(request, rest) })
+}

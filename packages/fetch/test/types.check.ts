@@ -1,0 +1,58 @@
+// Compiled, never run: what the types promise to users of the package.
+import { expectTypeOf } from 'vitest'
+import { createCheck, type Decision, decisionOf, fixedWindow, type Limiter, rateLimit, slidingWindow, user } from '../src/index.ts'
+
+interface Info {
+  readonly remoteAddr: { readonly hostname: string }
+}
+interface Authenticated extends Request {
+  readonly account?: { readonly id: string; readonly plan: string }
+}
+const minute = slidingWindow({ name: 'minute', limit: 100, window: '1m' })
+const day = fixedWindow({ name: 'day', limit: 1_000, window: 'day' })
+const ok = () => new Response('ok')
+
+// Every function option sees the handler's own kind of request; `address` and `error` see what comes beside it too.
+const full = rateLimit(async (request: Authenticated, info: Info) => Response.json([request.account, info.remoteAddr.hostname]), {
+  tiers: { free: [minute], premium: [minute, day] },
+  tier: (request) => request.account?.plan,
+  key: (request) => request.account?.id,
+  cost: async (request) => ({ minute: Number(new URL(request.url).searchParams.get('n')) }),
+  skip: (request) => request.method === 'OPTIONS',
+  refundWhen: (status, request, response) => status >= 400 && request.method === 'POST' && response.redirected,
+  settle: (_request, response) => Number(response.headers.get('x-used')),
+  message: (decision, request) => `${request.url}: ${decision.retryAfter}`,
+  handler: (request, decision) => Response.json({ url: request.url, left: decision.remaining }, { status: 429 }),
+  address: (_request, info) => info.remoteAddr.hostname,
+  error: (error, request, info) => new Response(`${String(error)} ${request.url} ${info.remoteAddr.hostname}`, { status: 500 }),
+})
+expectTypeOf(full.limiter).toEqualTypeOf<Limiter>()
+expectTypeOf(full).parameters.toEqualTypeOf<[Authenticated, Info]>()
+expectTypeOf(full).returns.toEqualTypeOf<Promise<Response>>()
+
+// A handler for any runtime, and a limiter of what nobody annotated.
+export const plain: (request: Request) => Promise<Response> = rateLimit((request) => new Response(request.url))
+rateLimit(ok, { limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((request: Request) => request.url) })] })
+
+export const checked = async (request: Request): Promise<Response> => {
+  const check = createCheck({ key: (each) => each.headers.get('x-api-key') ?? undefined })
+  const { refusal, send, decision } = await check(request)
+  expectTypeOf(decision).toEqualTypeOf<Decision | undefined>()
+  expectTypeOf(decisionOf(request)).toEqualTypeOf<Decision | undefined>()
+  return refusal ?? send(ok())
+}
+
+// @ts-expect-error A handler comes first.
+rateLimit({ limit: 1 })
+// @ts-expect-error An option of a peer.
+rateLimit(ok, { windowMs: 60_000 })
+// @ts-expect-error A misspelt option.
+rateLimit(ok, { limmit: 1 })
+// @ts-expect-error A number from the environment is text.
+rateLimit(ok, { limit: '100' })
+// @ts-expect-error A Request has no address.
+rateLimit(ok, { key: (request) => request.ip })
+// @ts-expect-error A handler answers with a Response.
+rateLimit(() => 'ok')
+// @ts-expect-error Nothing can be caught there.
+createCheck({ error: ok })
