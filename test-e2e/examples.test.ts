@@ -14,7 +14,7 @@ interface Example {
   readonly command?: readonly [string, ...string[]]
 }
 
-const EXAMPLES: readonly Example[] = [{ name: 'fastify' }]
+const EXAMPLES: readonly Example[] = [{ name: 'fastify' }, { name: 'koa' }]
 
 let child: ChildProcess | undefined
 afterEach(() => child?.kill('SIGKILL'))
