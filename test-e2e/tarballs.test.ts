@@ -4,10 +4,11 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ADAPTERS } from './support/adapters.ts'
 import { PROGRAM, TYPES } from './support/consumer.ts'
 import { binary, ROOT } from './support/workspace.ts'
 
-const PACKAGES = ['core', 'express', 'fastify', 'redis']
+const PACKAGES = ['core', 'express', 'redis', ...Object.keys(ADAPTERS)]
 const consumer = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-consumer-')))
 const modules = join(consumer, 'node_modules')
 const tarball = (name: string): string =>
@@ -39,9 +40,9 @@ beforeAll(() => {
     run('tar', ['-xzf', tarball(name), '--strip-components=1', '-C', join(modules, '@sluice', name)])
   }
   link('express', join(import.meta.dirname, 'node_modules', 'express'))
-  link('fastify', join(import.meta.dirname, 'node_modules', 'fastify'))
   link('ioredis', join(import.meta.dirname, 'node_modules', 'ioredis'))
   link('@types/express', join(import.meta.dirname, 'node_modules', '@types', 'express'))
+  for (const name of ['koa', '@types/koa', 'fastify']) link(name, join(import.meta.dirname, 'node_modules', name))
   link('@types/node', join(ROOT, 'node_modules', '@types', 'node'))
 }, 120_000)
 afterAll(() => rmSync(consumer, { recursive: true }))
@@ -89,17 +90,28 @@ describe.each(['node20', 'node22', 'node'])('%s', (alias) => {
     [
       'import',
       'mjs',
-      "import * as core from '@sluice/core'\nimport { rateLimit } from '@sluice/express'\nimport { redisStore } from '@sluice/redis'\nimport express from 'express'\nimport { rateLimit as plugin } from '@sluice/fastify'\nimport fastify from 'fastify'\n",
+      "import * as core from '@sluice/core'\nimport { rateLimit } from '@sluice/express'\nimport { redisStore } from '@sluice/redis'\nimport express from 'express'\n",
     ],
     [
       'require',
       'cjs',
-      "const core = require('@sluice/core')\nconst { rateLimit } = require('@sluice/express')\nconst { redisStore } = require('@sluice/redis')\nconst express = require('express')\nconst { rateLimit: plugin } = require('@sluice/fastify')\nconst fastify = require('fastify')\n",
+      "const core = require('@sluice/core')\nconst { rateLimit } = require('@sluice/express')\nconst { redisStore } = require('@sluice/redis')\nconst express = require('express')\n",
     ],
   ])('%s works', (_how, extension, head) => {
     writeFileSync(join(consumer, `program.${extension}`), head + PROGRAM)
     expect(run(node, [`program.${extension}`]).trim()).toBe('ok')
   })
+  test.each(Object.keys(ADAPTERS).flatMap((name) => [[name, 'import'] as const, [name, 'require'] as const]))(
+    '%s: %s works',
+    (name, how) => {
+      const { imports, program } = ADAPTERS[name]!
+      const line = ([from, what]: [string, string]) =>
+        how === 'import' ? `import ${what} from '${from}'` : `const ${what} = require('${from}')`
+      const file = `${name}.${how === 'import' ? 'mjs' : 'cjs'}`
+      writeFileSync(join(consumer, file), [...Object.entries(imports).map(line), program].join('\n'))
+      expect(run(node, [file]).trim()).toBe('ok')
+    },
+  )
 })
 
 describe.each([
@@ -111,8 +123,11 @@ describe.each([
     ['NodeNext, CommonJS', 'cts', { module: 'nodenext', moduleResolution: 'nodenext' }],
     ['a bundler', 'ts', { module: 'esnext', moduleResolution: 'bundler' }],
   ])('reads the types under %s', (_how, extension, options) => {
-    const file = `types.${extension}`
-    writeFileSync(join(consumer, file), TYPES)
+    const programs = { types: TYPES, ...Object.fromEntries(Object.entries(ADAPTERS).map(([name, { types }]) => [`types-${name}`, types])) }
+    const files = Object.entries(programs).map(([name, text]) => {
+      writeFileSync(join(consumer, `${name}.${extension}`), text)
+      return `${name}.${extension}`
+    })
     const compilerOptions = {
       target: 'es2023',
       lib: ['es2023'],
@@ -123,7 +138,7 @@ describe.each([
       noEmit: true,
       ...options,
     }
-    writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
+    writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
     expect(run(process.execPath, [tsc, '-p', '.'])).toBe('')
   })
 })
