@@ -1,0 +1,139 @@
+/// <reference types="node" />
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { makeFolder, removeFolder, runSupervised, type Supervised } from '../redis/supervised.ts'
+import { until } from '../redis/until.ts'
+import { workerdBinary } from './binary.ts'
+import { BUNDLE, configOf, OBJECTS, SOCKET, type WorkerOptions } from './config.ts'
+
+/** One workerd, in a temporary folder; both are gone when this process is, whatever ends it. */
+export interface Workerd {
+  /** Where the worker answers, without a slash at the end: `http://127.0.0.1:…`. Another one after a restart. */
+  readonly url: string
+  /** False from `kill()` to `restart()`. */
+  readonly alive: boolean
+  /** Ends it by SIGKILL and starts it again, with what its objects hold only if asked; also after `kill()`. */
+  restart(options?: { readonly keepData?: boolean }): Promise<void>
+  /** SIGKILL. */
+  kill(): Promise<void>
+  /** SIGSTOP: connections are accepted by the system, and nothing answers. */
+  pause(): Promise<void>
+  resume(): Promise<void>
+  stop(): Promise<void>
+  /** What it has said since it was first started, `console` of the worker included. */
+  logs(): string
+}
+
+const LOG = 'workerd.log'
+const CONFIG = 'config.capnp'
+/** A warning of workerd: every call to the object would fail. */
+const NO_CLASS = /no such Durable Object class is exported/
+
+/** Bundles a worker, starts it on a free port of 127.0.0.1, and waits until it listens. A worker that does not start rejects with what workerd said. */
+export async function startWorkerd(options: WorkerOptions): Promise<Workerd> {
+  const binary = await workerdBinary()
+  const folder = await makeFolder()
+  try {
+    mkdirSync(join(folder, OBJECTS))
+    writeFileSync(join(folder, BUNDLE), await bundleOf(options.entry))
+    writeFileSync(join(folder, CONFIG), configOf(options))
+    const server = new Server(binary, folder)
+    await server.start()
+    return server
+  } catch (error) {
+    await removeFolder(folder)
+    throw error
+  }
+}
+
+/** As wrangler would bundle it, but workspace packages from their sources. */
+async function bundleOf(entry: string | URL): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [typeof entry === 'string' ? entry : fileURLToPath(entry)],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2023',
+    platform: 'neutral',
+    conditions: ['source', 'workerd', 'worker', 'browser'],
+    mainFields: ['browser', 'module', 'main'],
+    external: ['node:*', 'cloudflare:*'],
+    logLevel: 'silent',
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
+class Server implements Workerd {
+  private readonly binary: string
+  private readonly folder: string
+  private process: Supervised | undefined
+  private port = 0
+  private lastLogs: string | undefined
+
+  constructor(binary: string, folder: string) {
+    this.binary = binary
+    this.folder = folder
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  get alive(): boolean {
+    return this.process !== undefined && this.process.ended() === undefined
+  }
+
+  async start(): Promise<void> {
+    const before = this.logs().length
+    // Control messages go where all it says goes: one tells the port, once everything is loaded.
+    const started = await runSupervised(this.binary, ['serve', '--experimental', '--control-fd=1', CONFIG], this.folder, LOG)
+    this.process = started
+    const port = (): string | undefined =>
+      new RegExp(`\\{"event":"listen","socket":"${SOCKET}","port":(\\d+)\\}`).exec(this.logs().slice(before))?.[1]
+    await until('workerd to listen', () => started.ended() !== undefined || port() !== undefined).catch(async (error: unknown) => {
+      await this.kill()
+      throw error
+    })
+    if (!this.alive) throw new Error(`workerd ended (${started.ended()}):\n${this.logs()}`)
+    if (NO_CLASS.test(this.logs())) {
+      await this.kill()
+      throw new Error(this.logs())
+    }
+    this.port = Number(port())
+  }
+
+  async restart({ keepData = false }: { readonly keepData?: boolean } = {}): Promise<void> {
+    await this.kill()
+    if (!keepData) {
+      rmSync(join(this.folder, OBJECTS), { recursive: true, force: true })
+      mkdirSync(join(this.folder, OBJECTS))
+    }
+    await this.start()
+  }
+
+  async kill(): Promise<void> {
+    await this.process?.kill()
+  }
+
+  async pause(): Promise<void> {
+    await this.process?.signal('SIGSTOP')
+  }
+
+  async resume(): Promise<void> {
+    await this.process?.signal('SIGCONT')
+  }
+
+  async stop(): Promise<void> {
+    if (this.lastLogs !== undefined) return
+    await this.kill()
+    this.lastLogs = this.logs()
+    await removeFolder(this.folder)
+  }
+
+  logs(): string {
+    const file = join(this.folder, LOG)
+    return this.lastLogs ?? (existsSync(file) ? readFileSync(file, 'utf8') : '')
+  }
+}
