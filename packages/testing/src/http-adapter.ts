@@ -17,6 +17,8 @@ export type Feature =
   /** A limiter that a request meets twice decides it twice. Where it does not, a case says that it decides once. */
   | 'runs twice'
 
+export type HangUp = 'close' | 'reset'
+
 /** An app, as data and functions: what to mount, in which order. */
 export interface AppSpec {
   /** The name of the case. A server in another process is told this, and finds the case by it. */
@@ -79,6 +81,8 @@ export interface Reader {
 export interface HttpAdapter {
   readonly read: Reader
   readonly lacks?: readonly Feature[] | undefined
+  /** How clients hang up. Default `close`. A server that takes a closed connection for a half-closed one, whose client still reads, hears only of a `reset` while it sends nothing. */
+  readonly hangUp?: HangUp | undefined
   /** Serves the app on a real socket of 127.0.0.1. */
   serve(app: AppSpec): Promise<Served>
 }
@@ -99,6 +103,8 @@ export interface Control {
   /** Opens a gate that a handler waits at. */
   open(gate: string): MaybePromise<void>
   heard(): MaybePromise<Heard>
+  /** Of a server in another process: the errors that nobody handled there, once the case has ended. */
+  unhandled?(): MaybePromise<readonly string[]>
 }
 
 /** What has happened on the server so far. */

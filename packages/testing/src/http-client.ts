@@ -1,6 +1,7 @@
 /// <reference types="node" />
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
+import type { HangUp } from './http-adapter.ts'
 
 export interface Ask {
   readonly method?: string | undefined
@@ -57,8 +58,9 @@ export async function send(url: string, ask: Ask = {}): Promise<Reply> {
 }
 
 /** Sends one request, and resolves with the head of its response. */
-export async function stream(url: string, ask: Ask = {}): Promise<Incoming> {
-  const incoming = await open(url, ask).response
+export async function stream(url: string, ask: Ask = {}, how: HangUp = 'close'): Promise<Incoming> {
+  const { response, destroy } = open(url, ask, how)
+  const incoming = await response
   let body = ''
   let ended = false
   incoming.setEncoding('utf8')
@@ -71,13 +73,13 @@ export async function stream(url: string, ask: Ask = {}): Promise<Incoming> {
     lines: linesOf(incoming),
     text: () => body,
     ended: () => ended,
-    destroy: () => incoming.destroy(),
+    destroy,
   }
 }
 
 /** Sends one request; the function returned hangs up, whatever has come. */
-export function hang(url: string, ask: Ask = {}): () => void {
-  const { response, destroy } = open(url, ask)
+export function hang(url: string, ask: Ask = {}, how: HangUp = 'close'): () => void {
+  const { response, destroy } = open(url, ask, how)
   response.catch(() => undefined)
   return destroy
 }
@@ -98,6 +100,7 @@ export function bytes(url: string, text: string): Promise<string> {
 function open(
   url: string,
   { method = 'GET', path = '/', headers = [], body }: Ask,
+  how: HangUp = 'close',
 ): { response: Promise<IncomingMessage>; destroy: () => void } {
   const { hostname, port, host } = new URL(url)
   const own: (readonly [string, string])[] = [
@@ -112,7 +115,7 @@ function open(
     request.on('error', reject)
   })
   request.end(body)
-  return { response, destroy: () => request.destroy() }
+  return { response, destroy: () => void (how === 'reset' ? request.socket?.resetAndDestroy() : request.destroy()) }
 }
 
 function linesOf({ rawHeaders }: IncomingMessage): readonly string[] {

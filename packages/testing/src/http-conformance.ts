@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type Clock, type MaybePromise, memoryStore, type Store } from '@sluice/core'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { fakeClock } from './fake-clock.ts'
-import type { Control, Feature, HttpAdapter, Served } from './http-adapter.ts'
+import type { Control, Feature, HangUp, HttpAdapter, Served } from './http-adapter.ts'
 import type { HttpCase, Trial } from './http-case.ts'
 import { httpCases } from './http-cases.ts'
 import { type Ask, bytes, hang, send, stream } from './http-client.ts'
@@ -49,7 +49,7 @@ async function play(each: HttpCase, adapter: HttpAdapter, makeStore: (clock: Clo
     const store = await makeStore(clock)
     const stage = new ServerStage(adapter.read, clock, store)
     try {
-      await visit(each, await adapter.serve(stage.app(each.name, each.scene(stage))), stage)
+      stray.push(...(await visit(each, await adapter.serve(stage.app(each.name, each.scene(stage))), stage, adapter.hangUp)))
     } finally {
       await store.close?.()
     }
@@ -62,9 +62,10 @@ async function play(each: HttpCase, adapter: HttpAdapter, makeStore: (clock: Clo
   expect(stray, 'unhandled errors').toEqual([])
 }
 
-async function visit(each: HttpCase, served: Served, stage: ServerStage): Promise<void> {
-  const control = served.control ?? stage
-  const { trial, finish } = trialOf(served.url, control)
+/** Resolves with the unhandled errors of a server in another process. */
+async function visit(each: HttpCase, served: Served, stage: ServerStage, hangUp: HangUp | undefined): Promise<readonly string[]> {
+  const control: Control = served.control ?? stage
+  const { trial, finish } = trialOf(served.url, control, hangUp)
   try {
     await each.run(trial)
   } finally {
@@ -72,9 +73,14 @@ async function visit(each: HttpCase, served: Served, stage: ServerStage): Promis
     await served.close()
   }
   await finish()
+  return control.unhandled?.() ?? []
 }
 
-function trialOf(url: string, control: Control): { readonly trial: Trial; readonly finish: () => Promise<void> } {
+function trialOf(
+  url: string,
+  control: Control,
+  hangUp: HangUp | undefined,
+): { readonly trial: Trial; readonly finish: () => Promise<void> } {
   let errors: readonly (string | RegExp)[] = []
   let warnings: readonly string[] = []
   const until = (so: () => boolean | Promise<boolean>) => vi.waitUntil(so, { timeout: 5_000, interval: 2 })
@@ -87,8 +93,8 @@ function trialOf(url: string, control: Control): { readonly trial: Trial; readon
   const trial: Trial = {
     send: (ask) => send(url, ask),
     get: (path, ...headers) => send(url, { path, headers }),
-    stream: (ask) => stream(url, ask),
-    hang: (ask?: Ask) => hang(url, ask),
+    stream: (ask) => stream(url, ask, hangUp),
+    hang: (ask?: Ask) => hang(url, ask, hangUp),
     bytes: (text) => bytes(url, text),
     advance: async (ms) => control.advance(ms),
     open: async (gate) => control.open(gate),

@@ -7,7 +7,8 @@ export const START = 1_800_000_000_000
 
 interface Gate {
   readonly promise: Promise<void>
-  resolve(): void
+  isOpen: boolean
+  open(): void
 }
 
 /** The server's side of one case, in the process of the server. */
@@ -17,9 +18,11 @@ export class ServerStage implements Stage, Control {
   store: Store
   private readonly gates = new Map<string, Gate>()
   private readonly told = { notes: [] as string[], changes: [] as string[], warnings: [] as string[], errors: [] as string[] }
+  private readonly pause: (() => Promise<void>) | undefined
   private ended = false
 
-  constructor(read: Reader, clock: FakeClock, store: Store) {
+  constructor(read: Reader, clock: FakeClock, store: Store, pause?: () => Promise<void>) {
+    this.pause = pause
     this.read = read
     this.clock = clock
     this.store = watched(store, (change) => this.told.changes.push(change))
@@ -33,8 +36,10 @@ export class ServerStage implements Stage, Control {
     this.told.notes.push(text)
   }
 
-  gate(name: string): Promise<void> {
-    return this.ended ? Promise.resolve() : this.gateOf(name).promise
+  async gate(name: string): Promise<void> {
+    const gate = this.gateOf(name)
+    if (this.pause === undefined) await gate.promise
+    else while (!gate.isOpen) await this.pause()
   }
 
   advance(ms: number): void {
@@ -42,7 +47,7 @@ export class ServerStage implements Stage, Control {
   }
 
   open(name: string): void {
-    this.gateOf(name).resolve()
+    this.gateOf(name).open()
   }
 
   heard(): Heard {
@@ -61,7 +66,7 @@ export class ServerStage implements Stage, Control {
   /** Lets every handler go that still waits. */
   end(): void {
     this.ended = true
-    for (const gate of this.gates.values()) gate.resolve()
+    for (const gate of this.gates.values()) gate.open()
   }
 
   private gateOf(name: string): Gate {
@@ -69,7 +74,15 @@ export class ServerStage implements Stage, Control {
     if (known !== undefined) return known
     let resolve = (): void => undefined
     const promise = new Promise<void>((done) => (resolve = done))
-    const gate = { promise, resolve }
+    const gate: Gate = {
+      promise,
+      isOpen: false,
+      open() {
+        gate.isOpen = true
+        resolve()
+      },
+    }
+    if (this.ended) gate.open()
     this.gates.set(name, gate)
     return gate
   }
