@@ -1,0 +1,76 @@
+// How httpConformance() drives Hono, on any runtime: no node: import here.
+import type { Answer, AppSpec, Feature, Mount, Reader, Route } from '@sluice/testing/http'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { rateLimit } from '../src/index.ts'
+
+export const read: Reader = {
+  method: (c: Context) => c.req.method,
+  path: (c: Context) => c.req.path,
+  header: (c: Context, name) => c.req.header(name),
+  decision: (c: Context) => c.get('rateLimit'),
+  responseHeader: (response: Response, name) => response.headers.get(name) ?? undefined,
+  reply: (c: Context, status, text) => c.text(text, status as 429),
+}
+
+/** Hono trusts no proxy by itself, and a `Response` has no head to be written early. */
+export const lacks: readonly Feature[] = ['own trust', 'early head']
+
+export function appOf(spec: AppSpec): Hono {
+  const made = new Map<Mount, MiddlewareHandler>()
+  const limiterOf = (mount: Mount): MiddlewareHandler => {
+    const handler = made.get(mount) ?? rateLimit(mount)
+    made.set(mount, handler)
+    return handler
+  }
+  const app = new Hono()
+  for (const mount of spec.use) app.use(limiterOf(mount))
+  for (const route of spec.routes) app.on(route.method ?? 'GET', [route.path], ...(route.use ?? []).map(limiterOf), handlerOf(route))
+  // As Hono does by default, but that it is not printed.
+  app.onError((error, c) => {
+    spec.failed(error)
+    if (!(error instanceof HTTPException)) return c.text('Internal Server Error', 500)
+    const response = error.getResponse()
+    return c.newResponse(response.body, response)
+  })
+  return app
+}
+
+// Synchronous where the answer is.
+function handlerOf(route: Route): (c: Context) => Response | Promise<Response> {
+  return (c) => {
+    const answer = asHono(() => route.answer({ decision: c.get('rateLimit') }))
+    return answer instanceof Promise ? answer.then((later) => apply(later, c), thrown) : apply(answer, c)
+  }
+}
+
+function asHono<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    return thrown(error)
+  }
+}
+
+function thrown(error: unknown): never {
+  const { status, message } = error as Error & { readonly status?: 418 }
+  throw status === undefined ? error : new HTTPException(status, { message })
+}
+
+function apply({ status = 200, headers = {}, json, stream, raw }: Answer, c: Context): Response {
+  if (raw !== undefined) return new Response(raw, { status, headers })
+  if (stream !== undefined) return c.body(streamOf(stream), status as 200, headers)
+  return c.json(json, status as 200, headers)
+}
+
+function streamOf(parts: AsyncIterable<string>): ReadableStream<Uint8Array> {
+  const source = parts[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await source.next()
+      if (done === true) controller.close()
+      else controller.enqueue(encoder.encode(value))
+    },
+  })
+}

@@ -1,0 +1,25 @@
+import { redisStore } from '@sluice/redis'
+import { httpConformance } from '@sluice/testing'
+import { startRedis, storePerCase } from '@sluice/testing/redis'
+import { remoteAdapter } from '@sluice/testing/runtimes'
+import { afterAll } from 'vitest'
+import { lacks } from './app.ts'
+import { startServed, startServedOnWorkerd } from './elsewhere.ts'
+import { onNode } from './on-node.ts'
+
+const server = await startRedis()
+const bun = await startServed('bun', server.url)
+const deno = await startServed('deno', server.url)
+const workerd = await startServedOnWorkerd()
+afterAll(async () => {
+  for (const each of [bun, deno, workerd, server]) await each.stop()
+})
+
+httpConformance('Node × memory', onNode)
+httpConformance('Node × Redis', onNode, { makeStore: storePerCase(server, redisStore) })
+httpConformance('Bun × memory', remoteAdapter({ url: bun.url, store: 'memory', lacks }))
+httpConformance('Bun × Redis', remoteAdapter({ url: bun.url, store: 'redis', lacks }))
+httpConformance('Deno × memory', remoteAdapter({ url: deno.url, store: 'memory', lacks }))
+httpConformance('Deno × Redis', remoteAdapter({ url: deno.url, store: 'redis', lacks }))
+// A client that leaves while nothing is sent is noticed there only by a reset. No Redis: a connection belongs to the request that opened it.
+httpConformance('workerd × memory', remoteAdapter({ url: workerd.url, store: 'memory', lacks, hangUp: 'reset' }))

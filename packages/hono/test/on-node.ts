@@ -1,0 +1,26 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { HttpAdapter } from '@sluice/testing'
+import type { Hono } from 'hono'
+import { WebSocketServer } from 'ws'
+import { appOf, lacks, read } from './app.ts'
+
+/** Serves an app, WebSockets included, on a port of 127.0.0.1. */
+export async function serveOnNode(app: Hono<any>): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const sockets = new WebSocketServer({ noServer: true })
+  // The types of the two packages do not agree.
+  const server = createAdaptorServer({ fetch: app.fetch, websocket: { server: sockets as never } }).listen(0, '127.0.0.1') as Server
+  await once(server, 'listening')
+  const close = async () => {
+    server.close()
+    server.closeAllConnections()
+    for (const client of sockets.clients) client.terminate()
+    await once(server, 'close')
+  }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
+}
+
+/** How httpConformance() drives Hono on Node. */
+export const onNode: HttpAdapter = { read, lacks, serve: (spec) => serveOnNode(appOf(spec)) }

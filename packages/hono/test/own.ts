@@ -1,0 +1,36 @@
+// What is Hono's own, for every runtime: no node: import here.
+import { type Context, Hono } from 'hono'
+import type { UpgradeWebSocket } from 'hono/ws'
+import { fixedWindow, messageLimit, rateLimit, slidingWindow } from '../src/index.ts'
+
+const subjectOf = (c: Context) => c.json(c.get('rateLimit')?.charges[0]?.subject)
+
+export function ownApp(upgradeWebSocket: UpgradeWebSocket<any>): Hono {
+  const app = new Hono().basePath('/own')
+  app.get('/subject', rateLimit({ name: 'subject', trustProxy: 0 }), subjectOf)
+
+  // Immutable headers, in runtimes that take that seriously.
+  app.get('/redirect', rateLimit({ name: 'redirect' }), () => Response.redirect('https://sluice.test/', 302))
+
+  const settled: string[] = []
+  const settle = async (c: Context) => {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    settled.push(c.req.path)
+    return 1
+  }
+  app.get('/late', rateLimit({ name: 'late', settle }), (c) => c.text('late'))
+  app.get('/settled', (c) => c.json(settled))
+
+  const handshakes = rateLimit({ name: 'handshakes', limits: [fixedWindow({ name: 'hour', limit: 2, window: '1h' })] })
+  const messages = messageLimit({ limits: [slidingWindow({ name: 'messages', limit: 2, window: '1h' })], closeAfter: 2 })
+  app.get(
+    '/socket',
+    handshakes,
+    upgradeWebSocket(
+      messages(() => ({
+        onMessage: (event, ws) => ws.send(`heard ${event.data as string}`),
+      })),
+    ),
+  )
+  return app
+}

@@ -1,0 +1,13 @@
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
+
+/** A client that keeps what it gets. */
+export async function connect(url: string, headers: Readonly<Record<string, string>> = {}) {
+  const socket = new WebSocket(url.replace('http', 'ws'), { headers })
+  const got: string[] = []
+  socket.on('message', (data: Buffer) => void got.push(data.toString()))
+  socket.on('error', () => undefined)
+  const closed = once(socket, 'close').then(([code, reason]) => [code, String(reason)] as const)
+  await once(socket, 'open')
+  return { got, closed, send: (text: string | Uint8Array) => socket.send(text), leave: () => socket.terminate() }
+}
