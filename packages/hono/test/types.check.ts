@@ -1,0 +1,91 @@
+// Compiled, never run: what the types promise to users of the package.
+import { upgradeWebSocket } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import { expectTypeOf } from 'vitest'
+import {
+  createLimiter,
+  type Decision,
+  fixedWindow,
+  header,
+  type HonoOptions,
+  type Limiter,
+  messageLimit,
+  type MessageLimitOptions,
+  rateLimit,
+  slidingWindow,
+  user,
+} from '../src/index.ts'
+
+interface AppEnv {
+  Bindings: { readonly PLANS: { plan(id: string | undefined): Promise<'free' | 'premium'> } }
+  Variables: { account?: { readonly id: string } }
+}
+
+const minute = slidingWindow({ name: 'minute', limit: 100, window: '1m' })
+const day = fixedWindow({ name: 'day', limit: 1_000, window: 'day' })
+
+// Every function option sees the app's context, with its bindings and variables.
+export const full: HonoOptions<AppEnv> = {
+  tiers: { free: [minute], premium: [minute, day] },
+  tier: (c) => c.env.PLANS.plan(c.var.account?.id),
+  key: (c) => c.get('account')?.id,
+  cost: async (c) => ({ minute: Number(c.req.query('n')) }),
+  skip: (c) => c.req.path.startsWith('/health'),
+  refundWhen: (status, c, response) => status >= 400 && c.req.method === 'POST' && response.headers.has('x-free'),
+  settle: (_c, response) => Number(response.headers.get('x-used')),
+  message: (decision, c) => `${c.req.path}: ${decision.retryAfter}`,
+  handler: (c, decision) => c.json({ left: decision.remaining }, 429),
+}
+export const keyed: HonoOptions = {
+  limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((c: Context<AppEnv>) => c.get('account')?.id) })],
+}
+
+// Mounted in an app of any environment, with limits, and where a handler is.
+const app = new Hono<AppEnv>()
+app.use(rateLimit())
+app.use(rateLimit<AppEnv>({ limits: [minute, day], key: (c) => c.var.account?.id }))
+app.use('/api/*', rateLimit({ limits: [slidingWindow({ name: 'minute', limit: 1, window: '1m', key: header('x-api-key') })] }))
+app.get('/', rateLimit({ limit: (c) => Number(c.req.query('limit')), window: async () => '1m' as const }), (c) => {
+  // The decision is a variable of every context, and what the app declares stays.
+  expectTypeOf(c.get('rateLimit')).toEqualTypeOf<Decision | undefined>()
+  expectTypeOf(c.var.rateLimit).toEqualTypeOf<Decision | undefined>()
+  expectTypeOf(c.var.account).toEqualTypeOf<{ readonly id: string } | undefined>()
+  return c.json({ left: c.var.rateLimit?.remaining })
+})
+export const decisionOf = (c: Context): Decision | undefined => c.get('rateLimit')
+
+// What comes back is a handler, and its limiter.
+expectTypeOf(rateLimit().limiter).toEqualTypeOf<Limiter>()
+expectTypeOf(rateLimit<AppEnv>({}).limiter).toEqualTypeOf<Limiter>()
+
+// @ts-expect-error An option of a peer.
+rateLimit({ windowMs: 60_000 })
+// @ts-expect-error A misspelt option.
+rateLimit({ limmit: 1 })
+// @ts-expect-error A window in words.
+rateLimit({ window: '1 minute' })
+// @ts-expect-error A number from the environment is text.
+rateLimit({ limit: '100' })
+// @ts-expect-error A handler answers with a response.
+rateLimit({ handler: () => 'slow down' })
+// @ts-expect-error A binding that the app does not have.
+rateLimit<AppEnv>({ tier: (c) => c.env.PLAN })
+// @ts-expect-error The decision is not the handler's to make.
+app.get('/forged', (c) => c.text(String(c.set('rateLimit', 1))))
+
+// Messages of a WebSocket.
+const messages = messageLimit<AppEnv>({
+  limits: [minute],
+  key: ({ c }) => c.get('account')?.id,
+  cost: ({ event }) => (typeof event.data === 'string' ? 1 : 10),
+  handler: ({ ws }, { retryAfter }) => ws.send(`${retryAfter}`),
+  closeAfter: 3,
+})
+expectTypeOf(messages.limiter).toEqualTypeOf<Limiter>()
+app.get('/socket', upgradeWebSocket(messages((c) => ({ onMessage: (event, ws) => ws.send(`${c.req.path} ${event.type}`) }))))
+app.get('/later', upgradeWebSocket(messageLimit({ limits: [minute] })(async () => ({ onClose: () => undefined }))))
+export const shared: MessageLimitOptions = { limiter: createLimiter({ limits: [minute] }) }
+// @ts-expect-error A message has no response.
+messageLimit({ refundWhen: () => true })
+// @ts-expect-error Nor headers.
+messageLimit({ legacy: 'delta' })
