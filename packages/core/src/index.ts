@@ -37,7 +37,7 @@ export type { Host } from './http/host.ts'
 export type { RateLimitOptions } from './http/options.ts'
 export { connectionAddress } from './http/connection.ts'
 export { awaitTurn } from './http/turn.ts'
-export { whenAborted, whenBodyEnds } from './http/web.ts'
+export { followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from './http/web.ts'
 export type { WebResponse, WebSignal } from './runtime.ts'
 
 // Errors: one class, a closed set of codes; and the one wording in which options are refused.

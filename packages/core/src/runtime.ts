@@ -12,7 +12,7 @@ interface Runtime {
   readonly performance?: { now(): number }
   readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> }
   readonly ReadableStream: new (source: object, strategy: { readonly highWaterMark: number }) => WebBody
-  readonly Response: new (body: WebBody, init: WebResponse) => WebResponse
+  readonly Response: new (body: WebBody | null, init: WebResponse) => WebResponse
   readonly TextEncoder: new () => { encode(text: string): Uint8Array }
   queueMicrotask(run: () => void): void
   setTimeout(run: () => void, ms: number): unknown
@@ -24,6 +24,7 @@ export const runtime: Runtime = globalThis as never
 export interface WebResponse {
   readonly status: number
   readonly body: WebBody | null
+  readonly headers: { set(name: string, value: string): void }
 }
 
 interface WebBody {

@@ -1,5 +1,5 @@
-import { awaitTurn, whenAborted, whenBodyEnds } from '@sluice/core'
-import { describe, expect, it } from 'vitest'
+import { awaitTurn, followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 
 /** A body of these parts, which notes what is asked of it, and fails after them where told to. */
 function bodyOf(parts: readonly string[], notes: string[] = [], failure?: Error): ReadableStream<Uint8Array> {
@@ -89,6 +89,64 @@ describe('whenBodyEnds', () => {
     taken.body!.getReader()
     const { ends, response } = tracked(taken)
     expect([response === taken, ends]).toEqual([true, [false]])
+  })
+})
+
+describe('a response that nobody sends', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('trap: held for ever: given up after a minute without a reader', () => {
+    vi.useFakeTimers()
+    const { ends } = tracked(new Response('x'))
+    vi.advanceTimersByTime(59_999)
+    expect(ends).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(ends).toEqual([false])
+  })
+
+  it('one that is being read may take longer', async () => {
+    vi.useFakeTimers()
+    const { ends, response } = tracked(new Response(bodyOf(['one', 'two'])))
+    const reader = response.body!.getReader()
+    await reader.read()
+    vi.advanceTimersByTime(3_600_000)
+    expect(ends).toEqual([])
+    await reader.read()
+    await reader.read()
+    expect(ends).toEqual([true])
+  })
+})
+
+describe('withHeaders, followResponse and waitedFor', () => {
+  it('sets, and never appends, on a copy where it has to be one', async () => {
+    const own = new Response('x', { headers: { 'x-a': '0' } })
+    expect(withHeaders(own, [['X-A', '1']])).toBe(own)
+    expect(own.headers.get('x-a')).toBe('1')
+    const fetched = await fetch('data:text/plain,hello')
+    const copy = withHeaders(fetched, [['X-A', '1']])
+    expect([copy === fetched, copy.headers.get('x-a'), await copy.text()]).toEqual([false, '1', 'hello'])
+    const failed = Response.error()
+    expect(withHeaders(failed, [['X-A', '1']])).toBe(failed)
+  })
+
+  it('HEAD has ended when it is answered', async () => {
+    const told: unknown[] = []
+    const response = new Response('x')
+    expect(followResponse(response, (status) => void told.push(status), 'HEAD')).toBe(response)
+    expect(await followResponse(new Response('x', { status: 201 }), (status) => void told.push(status), 'GET').text()).toBe('x')
+    expect(told).toEqual([200, 201])
+  })
+
+  it.each(['at once', 'later'])('a runtime waits until all is done (%s)', async (when) => {
+    const work: Promise<void>[] = []
+    const steps: string[] = []
+    const settle = when === 'later' ? async () => void steps.push('done') : () => void steps.push('done')
+    const done = waitedFor(settle, { waitUntil: (each) => void work.push(each) })
+    expect(work).toHaveLength(1)
+    void done(200)
+    await work[0]
+    expect(steps).toEqual(['done'])
+    expect(waitedFor(settle, undefined)).toBe(settle)
   })
 })
 

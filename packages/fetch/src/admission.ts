@@ -5,11 +5,13 @@ import {
   type HttpOutcome,
   isSluiceError,
   type Limiter,
+  followResponse,
   type MaybePromise,
+  waitedFor,
   whenAborted,
+  withHeaders,
 } from '@sluice/core'
 import { type CheckOptions, pipelineOf } from './host.ts'
-import { awaited, followed, withHeaders } from './response.ts'
 
 /** What a limiter says about one request. */
 export interface Admission {
@@ -73,11 +75,11 @@ async function admitted(
   rest: readonly unknown[],
   lines: Lines,
 ): Promise<Admission> {
-  const done = outcome.done && awaited(outcome.done, [request, ...rest])
+  const done = outcome.done && waitedFor(outcome.done, [request, ...rest].find(hasWaitUntil))
   const abandon = () => void done?.(undefined)
   if (done !== undefined) whenAborted(request.signal, abandon)
   const left = delay > 0 && !(await awaitTurn(delay, (gone) => whenAborted(request.signal, gone)))
-  const send = (response: Response) => withHeaders(done === undefined ? response : followed(response, done, request.method), lines)
+  const send = (response: Response) => withHeaders(done === undefined ? response : followResponse(response, done, request.method), lines)
   return { decision, headers, refuse: left ? GONE.refuse : undefined, send, abandon }
 }
 
@@ -102,4 +104,8 @@ const GONE: Admission = {
   refuse: () => new Response(null, { status: 499 }),
   send: (response) => response,
   abandon: () => undefined,
+}
+
+function hasWaitUntil(value: unknown): value is { waitUntil(work: Promise<void>): void } {
+  return typeof value === 'object' && value !== null && typeof (value as { waitUntil?: unknown }).waitUntil === 'function'
 }

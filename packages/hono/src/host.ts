@@ -1,4 +1,4 @@
-import type { Host } from '@sluice/core'
+import { connectionAddress, type Host } from '@sluice/core'
 import type { Context } from 'hono'
 import { matchedRoutes } from 'hono/route'
 
@@ -14,25 +14,10 @@ export const host: Host<Context> = {
   body: bodyOf,
 }
 
-/** What the servers of Node, Bun and Deno hand to `app.fetch(request, …)`; some adapters wrap it. */
-interface Connection {
-  readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } }
-  requestIP?(request: Request): { readonly address: string } | null
-  readonly remoteAddr?: { readonly hostname?: string }
-}
-
+/** By what the servers of Node, Bun and Deno hand to `app.fetch(request, …)`; some adapters wrap it. */
 function addressOf(c: Context): string | undefined {
-  const request = c.req.raw as Request & { readonly cf?: { readonly clientIp?: string } | undefined }
-  // Requests have this property on workerd alone. There, what is in `c.env` are bindings: touching one may call it.
-  if ('cf' in request) {
-    // Cloudflare overwrites the header, and says nothing in `cf`; a workerd on its own knows its connection, and passes on any header.
-    return request.cf === undefined ? undefined : (request.cf.clientIp ?? c.req.header('cf-connecting-ip'))
-  }
-  const env = c.env as (Connection & { readonly server?: Connection }) | undefined
-  const connection = env?.server ?? env
-  if (connection?.incoming !== undefined) return connection.incoming.socket?.remoteAddress
-  if (typeof connection?.requestIP === 'function') return connection.requestIP(c.req.raw)?.address
-  return connection?.remoteAddr?.hostname
+  const env = c.env as { readonly server?: unknown } | undefined
+  return connectionAddress(c.req.raw, env?.server ?? env)
 }
 
 /** The first route from here on. A wildcard for all methods is middleware, which also sees what is not there. */

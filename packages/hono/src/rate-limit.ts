@@ -7,6 +7,7 @@ import {
   isSluiceError,
   type Limiter,
   type RateLimitOptions,
+  withHeaders,
 } from '@sluice/core'
 import type { Context, Env, MiddlewareHandler, Next } from 'hono'
 import { host } from './host.ts'
@@ -81,18 +82,4 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
   }
 
   return Object.assign(middleware, { limiter: decide.limiter })
-}
-
-function withHeaders(response: Response, lines: readonly HeaderLine[]): Response {
-  const set = (target: Response): Response => {
-    for (const [name, value] of lines) target.headers.set(name, value)
-    return target
-  }
-  try {
-    return set(response)
-  } catch (error) {
-    // The headers of `fetch()` and `Response.redirect()` cannot be changed, nor can a switch of protocols be copied.
-    if (!(error instanceof TypeError)) throw error
-    return response.status < 200 ? response : set(new Response(response.body, response))
-  }
 }

@@ -1,10 +1,41 @@
-import { runtime, type WebReader, type WebResponse, type WebSignal } from '../runtime.ts'
+import { systemClock } from '../clock.ts'
+import { chain, runtime, type WebReader, type WebResponse, type WebSignal } from '../runtime.ts'
+import type { Done } from './after.ts'
+import type { HeaderLine } from './headers.ts'
 
 // For adapters of frameworks on the web's own Request and Response, which have no event for "the response is out".
 
+/** The response with these headers set: the same one, or a copy where its headers cannot be changed, as those of a fetched response. */
+export function withHeaders<R extends WebResponse>(response: R, lines: Iterable<HeaderLine>): R {
+  try {
+    return setHeaders(response, lines)
+  } catch (error) {
+    // Upgrades to WebSocket (101) and `Response.error()` (0) cannot be built by anybody else: better without headers than broken.
+    if (!(error instanceof TypeError) || response.status < 200) return response
+    return setHeaders(new runtime.Response(response.body, response) as R, lines)
+  }
+}
+
+/** The response to send, that tells `done` when its body has ended. A server reads no body in answer to HEAD. */
+export function followResponse<R extends WebResponse>(response: R, done: Done<R>, method: string): R {
+  if (method === 'HEAD') {
+    void done(response.status, response)
+    return response
+  }
+  return whenBodyEnds(response, (whole) => void done(whole ? response.status : undefined, response))
+}
+
+/** `done`, for which a runtime that ends with the response, and so has a `waitUntil`, is made to wait. */
+export function waitedFor<R>(done: Done<R>, context: { waitUntil(work: Promise<void>): void } | undefined): Done<R> {
+  if (context === undefined) return done
+  let finish = (): void => undefined
+  context.waitUntil(new Promise<void>((resolve) => (finish = resolve)))
+  return (status, response) => chain(done(status, response), finish)
+}
+
 /**
  * Calls `ended` once: `true` when the body of a response has been read to its end, `false` when it failed or its reader gave
- * up. The response returned is the one to send: the same if it has no body, which has ended by now.
+ * up, or nobody began to read it within a minute. The response returned is the one to send: the same if it has no body, which has ended by now.
  */
 export function whenBodyEnds<R extends WebResponse>(response: R, ended: (whole: boolean) => void): R {
   const { body } = response
@@ -14,14 +45,20 @@ export function whenBodyEnds<R extends WebResponse>(response: R, ended: (whole: 
     return response
   }
   const reader = body.getReader()
+  const told = once(ended)
+  // Another response went out in its place: a handler that came after its timeout, an error that came after it.
+  const began = systemClock.after(UNREAD, () => told(false))
   // Nothing is read ahead: the server's back pressure reaches the handler's stream.
-  const stream = new runtime.ReadableStream(source(reader, once(ended)), { highWaterMark: 0 })
+  const stream = new runtime.ReadableStream(source(reader, began, told), { highWaterMark: 0 })
   return new runtime.Response(stream, response) as R
 }
 
-function source(reader: WebReader, ended: (whole: boolean) => void) {
+const UNREAD = 60_000
+
+function source(reader: WebReader, began: () => void, ended: (whole: boolean) => void) {
   return {
     async pull(controller: { enqueue(part: unknown): void; close(): void }): Promise<void> {
+      began()
       try {
         const { done, value } = await reader.read()
         if (!done) {
@@ -36,6 +73,7 @@ function source(reader: WebReader, ended: (whole: boolean) => void) {
       }
     },
     cancel(reason: unknown): Promise<void> {
+      began()
       ended(false)
       return reader.cancel(reason)
     },
@@ -55,4 +93,9 @@ function once<T>(run: (value: T) => void): (value: T) => void {
     called = true
     run(value)
   }
+}
+
+function setHeaders<R extends WebResponse>(response: R, lines: Iterable<HeaderLine>): R {
+  for (const [name, value] of lines) response.headers.set(name, value)
+  return response
 }
