@@ -14,7 +14,7 @@ interface Example {
   readonly command?: readonly [string, ...string[]]
 }
 
-const EXAMPLES: readonly Example[] = [{ name: 'fastify' }, { name: 'koa' }]
+const EXAMPLES: readonly Example[] = [{ name: 'fastify' }, { name: 'koa' }, { name: 'hono' }]
 
 let child: ChildProcess | undefined
 afterEach(() => child?.kill('SIGKILL'))
