@@ -1,6 +1,5 @@
 import { connectionAddress, type Host } from '@sluice/core'
 import type { Context } from 'hono'
-import { matchedRoutes } from 'hono/route'
 
 /** What Hono is told about a request, on any runtime. */
 export const host: Host<Context> = {
@@ -22,7 +21,8 @@ function addressOf(c: Context): string | undefined {
 
 /** The first route from here on. A wildcard for all methods is middleware, which also sees what is not there. */
 function routeOf(c: Context): string | undefined {
-  const here = matchedRoutes(c).slice(c.req.routeIndex)
+  // Not by 'hono/route': under `require` the app is of Hono's other build, which that one does not know.
+  const here = c.req.matchedRoutes.slice(c.req.routeIndex)
   return here.find(({ method, path }) => method !== 'ALL' || !path.endsWith('*'))?.path
 }
 

@@ -1,7 +1,6 @@
 import { awaitTurn, type Decision, type HttpOutcome, isPromise, type MaybePromise, type Pipeline, systemClock } from '@sluice/core'
 import type { Context } from 'hono'
-import type { WSContext, WSEvents } from 'hono/ws'
-import type { MessageLimitOptions, Opened, Received } from './message-limit.ts'
+import type { MessageEventLike, MessageLimitOptions, MessageSocket, Opened, Received, SocketEvents } from './message-limit.ts'
 
 interface Rules {
   readonly decide: Pipeline<Received, unknown>
@@ -9,42 +8,49 @@ interface Rules {
   readonly handler: MessageLimitOptions['handler']
 }
 type Outcome = HttpOutcome
-type OnMessage<T> = NonNullable<WSEvents<T>['onMessage']>
 
 const OPEN = 1
 const CLOSE = { abuse: 1008, failed: 1011, later: 1013 } as const
 
 /** The `onMessage` of one connection, with a limit before it. What it keeps is two numbers and, while a store is asked, what waits for it. */
-export function limitMessages<T>(c: Context, opened: Opened, events: WSEvents<T>, { decide, closeAfter, handler }: Rules): OnMessage<T> {
+export function limitMessages(
+  c: Context,
+  opened: Opened,
+  events: SocketEvents,
+  { decide, closeAfter, handler }: Rules,
+): (event: MessageEventLike, ws: MessageSocket) => void {
   let refusals = 0
   let toldUntil = 0
   let waiting = 0
   let last: Promise<void> = Promise.resolve()
 
-  const failed = (error: unknown, ws: WSContext<T>): void => {
+  const failed = (error: unknown, ws: MessageSocket): void => {
     // A runtime hears of no promise here, and would end the process over one that nobody handles.
     events.onError?.(Object.assign(new Event('error'), { error }), ws)
     ws.close(CLOSE.failed)
   }
 
   const apply = (outcome: Outcome, message: Received): unknown => {
-    const ws = message.ws as WSContext<T>
+    const { ws } = message
     if (!outcome.pass) return refuse(outcome, message)
     refusals = 0
     toldUntil = 0
     const { delay, done } = outcome
     const pass = (): unknown => {
-      const result: unknown = ws.readyState === OPEN ? events.onMessage?.(message.event, ws) : undefined
-      if (done === undefined) return result
-      if (isPromise(result)) return result.finally(() => void done(undefined))
-      void done(undefined)
-      return result
+      let result: unknown
+      try {
+        if (ws.readyState === OPEN) result = events.onMessage?.(message.event, ws)
+      } finally {
+        if (!isPromise(result)) void done?.(undefined)
+      }
+      return isPromise(result) ? result.finally(() => void done?.(undefined)) : result
     }
     return delay > 0 ? awaitTurn(delay, () => undefined).then(pass) : pass()
   }
 
   const refuse = ({ decision, body }: Outcome & { readonly pass: false }, message: Received): unknown => {
     const { ws } = message
+    if (ws.readyState !== OPEN) return undefined
     refusals += 1
     if (refusals >= closeAfter) {
       const later = decision?.verdict === 'unavailable'
@@ -66,7 +72,7 @@ export function limitMessages<T>(c: Context, opened: Opened, events: WSEvents<T>
       await before
       void apply(outcome, message)
     } catch (error) {
-      failed(error, message.ws as WSContext<T>)
+      failed(error, message.ws)
     }
   }
 

@@ -9,16 +9,37 @@ import {
   type RateLimitOptions,
 } from '@sluice/core'
 import type { Context, Env } from 'hono'
-import type { WSContext, WSEvents } from 'hono/ws'
 import { host } from './host.ts'
 import { limitMessages } from './message-connection.ts'
+
+// Written here, with just the part that is used: Hono's own types of WebSockets need those of a browser.
+
+/** What upgradeWebSocket() of every runtime hands to `onMessage`. */
+export interface MessageEventLike {
+  readonly data: string | ArrayBufferLike | Blob
+}
+
+/** Hono's `WSContext`. */
+export interface MessageSocket {
+  readonly readyState: 0 | 1 | 2 | 3
+  send(data: string | ArrayBuffer): void
+  close(code?: number, reason?: string): void
+}
+
+/** What upgradeWebSocket() is given: Hono's `WSEvents`. */
+export interface SocketEvents {
+  onOpen?: (event: any, ws: any) => void
+  onMessage?: (event: any, ws: any) => void
+  onClose?: (event: any, ws: any) => void
+  onError?: (event: any, ws: any) => void
+}
 
 /** One message of a WebSocket, as the functions among the options get it. */
 export interface Message<E extends Env = any> {
   /** Of the request that opened the connection. */
   readonly c: Context<E>
-  readonly event: Parameters<NonNullable<WSEvents['onMessage']>>[0]
-  readonly ws: WSContext
+  readonly event: MessageEventLike
+  readonly ws: MessageSocket
 }
 
 // Those of rateLimit() that make sense without a response.
@@ -56,7 +77,7 @@ export interface MessageLimitOptions<E extends Env = any> extends Pick<RateLimit
 
 /** Puts a limit before the `onMessage` of what `upgradeWebSocket` is given. */
 export interface MessageLimit<E extends Env = any> {
-  <T>(createEvents: (c: Context<E>) => MaybePromise<WSEvents<T>>): (c: Context<E>) => MaybePromise<WSEvents<T>>
+  <T extends SocketEvents>(createEvents: (c: Context<E>) => MaybePromise<T>): (c: Context<E>) => MaybePromise<T>
   readonly limiter: Limiter
 }
 
@@ -98,8 +119,8 @@ export function messageLimit(options: MessageLimitOptions = {}): MessageLimit {
   const decide = createPipeline<Received, unknown>(messageHost, { ...rest, standard: false, legacy: false })
   const rules = { decide, closeAfter, handler: options.handler }
 
-  const limited = <T>(createEvents: (c: Context) => MaybePromise<WSEvents<T>>) => {
-    const withLimit = (c: Context, events: WSEvents<T>): WSEvents<T> => ({
+  const limited = <T extends SocketEvents>(createEvents: (c: Context) => MaybePromise<T>) => {
+    const withLimit = (c: Context, events: T): T => ({
       ...events,
       onMessage: limitMessages(c, openedBy(c), events, rules),
     })

@@ -16,14 +16,14 @@ export const read: Reader = {
 /** Hono trusts no proxy by itself, and a `Response` has no head to be written early. */
 export const lacks: readonly Feature[] = ['own trust', 'early head']
 
-export function appOf(spec: AppSpec): Hono {
+export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
   const made = new Map<Mount, MiddlewareHandler>()
   const limiterOf = (mount: Mount): MiddlewareHandler => {
     const handler = made.get(mount) ?? rateLimit(mount)
     made.set(mount, handler)
     return handler
   }
-  const app = new Hono()
+  const app = new framework()
   for (const mount of spec.use) app.use(limiterOf(mount))
   for (const route of spec.routes) app.on(route.method ?? 'GET', [route.path], ...(route.use ?? []).map(limiterOf), handlerOf(route))
   // As Hono does by default, but that it is not printed.

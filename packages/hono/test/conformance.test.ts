@@ -2,6 +2,7 @@ import { redisStore } from '@sluice/redis'
 import { httpConformance } from '@sluice/testing'
 import { startRedis, storePerCase } from '@sluice/testing/redis'
 import { remoteAdapter } from '@sluice/testing/runtimes'
+import { Hono as oldest } from 'hono-oldest'
 import { afterAll } from 'vitest'
 import { lacks } from './app.ts'
 import { startServed, startServedOnWorkerd } from './elsewhere.ts'
@@ -15,8 +16,9 @@ afterAll(async () => {
   for (const each of [bun, deno, workerd, server]) await each.stop()
 })
 
-httpConformance('Node × memory', onNode)
-httpConformance('Node × Redis', onNode, { makeStore: storePerCase(server, redisStore) })
+httpConformance('Node × memory', onNode())
+httpConformance('Node × memory, Hono 4.8', onNode(oldest as never))
+httpConformance('Node × Redis', onNode(), { makeStore: storePerCase(server, redisStore) })
 httpConformance('Bun × memory', remoteAdapter({ url: bun.url, store: 'memory', lacks }))
 httpConformance('Bun × Redis', remoteAdapter({ url: bun.url, store: 'redis', lacks }))
 httpConformance('Deno × memory', remoteAdapter({ url: deno.url, store: 'memory', lacks }))

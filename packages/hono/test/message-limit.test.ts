@@ -6,14 +6,15 @@ import { afterEach, expect, test, vi } from 'vitest'
 import {
   concurrency,
   fixedWindow,
-  isSluiceError,
   leakyBucket,
   memoryStore,
   messageLimit,
   type MessageLimitOptions,
+  type MessageSocket,
   type Store,
 } from '../src/index.ts'
 import { serveOnNode } from './on-node.ts'
+import { refusalOf } from './refusal.ts'
 import { connect } from './socket-client.ts'
 
 const START = 1_800_000_000_000
@@ -163,14 +164,13 @@ test.each([
 
 test('concurrency is held until what onMessage returns has ended', async () => {
   const opened: (() => void)[] = []
+  const slow = async (event: { readonly data: unknown }, ws: MessageSocket): Promise<void> => {
+    await new Promise<void>((resolve) => opened.push(resolve))
+    ws.send(event.data as string)
+  }
   const { open } = await served(
     { limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })], message: 'busy', store: standing() },
-    () => ({
-      async onMessage(event, ws) {
-        await new Promise<void>((resolve) => opened.push(resolve))
-        ws.send(event.data as string)
-      },
-    }),
+    () => ({ onMessage: (event, ws) => slow(event, ws) as never }),
   )
   const client = await open()
   for (const text of ['1', '2']) client.send(text)
@@ -219,13 +219,9 @@ test.each([
   [{ limit: 0 }, 'ERR_OPTION_INVALID', 'got 0'],
   [null, 'ERR_OPTION_INVALID', 'null'],
 ])('options that make no sense are refused when the limit is made: %o', (options, code, text) => {
-  try {
-    messageLimit(options as never)
-  } catch (error) {
-    expect(isSluiceError(error) && [error.code, error.message.includes(text)]).toEqual([code, true])
-    return
-  }
-  throw new Error('expected a refusal')
+  const [got, message] = refusalOf(() => messageLimit(options as never))
+  expect(got).toBe(code)
+  expect(message).toContain(text)
 })
 
 function storeOf(consume: Store['consume']): Store {

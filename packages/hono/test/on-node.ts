@@ -22,5 +22,5 @@ export async function serveOnNode(app: Hono<any>): Promise<{ readonly url: strin
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
 }
 
-/** How httpConformance() drives Hono on Node. */
-export const onNode: HttpAdapter = { read, lacks, serve: (spec) => serveOnNode(appOf(spec)) }
+/** How httpConformance() drives Hono on Node, of this version or another. */
+export const onNode = (framework?: typeof Hono): HttpAdapter => ({ read, lacks, serve: (spec) => serveOnNode(appOf(spec, framework)) })

@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { createRequire } from 'node:module'
 import { fakeClock } from '@sluice/testing'
 import { type Context, Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
@@ -157,6 +158,16 @@ describe('rateLimit', () => {
     expect(await subject('/late/1', { method: 'POST' })).toBe('POST /late/1')
   })
 
+  test('trap: two builds of Hono: the one that `require` gets is served as well', async () => {
+    const { Hono: Required } = createRequire(import.meta.url)('hono') as { readonly Hono: typeof Hono }
+    expect(Required).not.toBe(Hono)
+    const app = new Required()
+    app.use(rateLimit({ limit: 9, key: [ip(), route()], settle: () => 1, store: standing() }))
+    app.get('/users/:id', (c) => c.json(c.get('rateLimit')?.charges[0]?.subject))
+    const get = await served(app)
+    expect(await (await get('/users/1')).json()).toBe('127.0.0.1:GET /users/\\:id')
+  })
+
   test('body(): JSON and forms, read once and left for the handler; what cannot be parsed has no fields', async () => {
     const app = new Hono()
     app.use(rateLimit({ limit: 9, key: body('email'), store: standing() }))
@@ -277,7 +288,7 @@ describe('who the client is', () => {
   const subject = async (env: unknown, init: RequestInit & { readonly cf?: unknown } = {}) => {
     const asked = new Request('http://sluice.test/', { headers: { 'cf-connecting-ip': '6.6.6.6' }, ...init })
     if ('cf' in init) Object.defineProperty(asked, 'cf', { value: init.cf })
-    return (await app.fetch(asked, env as object)).json()
+    return (await app.fetch(asked, env)).json()
   }
 
   test.each([
