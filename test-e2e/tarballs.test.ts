@@ -42,7 +42,7 @@ beforeAll(() => {
   link('express', join(import.meta.dirname, 'node_modules', 'express'))
   link('ioredis', join(import.meta.dirname, 'node_modules', 'ioredis'))
   link('@types/express', join(import.meta.dirname, 'node_modules', '@types', 'express'))
-  for (const name of ['koa', '@types/koa', 'fastify']) link(name, join(import.meta.dirname, 'node_modules', name))
+  for (const name of ['koa', '@types/koa', 'fastify', 'hono']) link(name, join(import.meta.dirname, 'node_modules', name))
   link('@types/node', join(ROOT, 'node_modules', '@types', 'node'))
 }, 120_000)
 afterAll(() => rmSync(consumer, { recursive: true }))

@@ -93,4 +93,31 @@ void app.rateLimit({ name: 'other' }).limiter.reset('a')
 void app.register(rateLimit, { key: 5 })
 `,
   },
+  hono: {
+    imports: { '@sluice/hono': '{ rateLimit, route }', hono: '{ Hono }' },
+    program: `
+const app = new Hono()
+app.use(rateLimit({ limit: 1, window: '1m', key: route() }))
+app.get('/:id', (c) => c.json({ left: c.var.rateLimit.remaining }))
+const main = async () => {
+  const [one, two] = [await app.request('/1'), await app.request('/2')]
+  const got = [one.status, await one.text(), two.status, Number(two.headers.get('retry-after')) > 0, (await two.json()).status]
+  console.log(String(got) === '200,{"left":0},429,true,429' ? 'ok' : got)
+}
+main().catch((error) => { console.error(error); process.exitCode = 1 })
+`,
+    types: `
+import { type Decision, messageLimit, rateLimit } from '@sluice/hono'
+import { Hono } from 'hono'
+
+interface AppEnv { Variables: { plan?: 'free' | 'premium' } }
+const app = new Hono<AppEnv>()
+app.use(rateLimit())
+app.use(rateLimit<AppEnv>({ limit: 5, window: '15m', key: (c) => c.req.header('x-api-key'), tier: (c) => c.var.plan, tiers: {} }))
+app.get('/', (c) => c.json(c.var.rateLimit?.remaining))
+export const decided = messageLimit({ limit: 5 }).limiter.peek('ann') as Decision
+// @ts-expect-error: no variable of the app
+app.use(rateLimit<AppEnv>({ key: (c) => c.var.plam }))
+`,
+  },
 }
