@@ -1,11 +1,27 @@
 import { redisStore } from '@sluice/redis'
 import { httpConformance } from '@sluice/testing'
 import { startRedis, storePerCase } from '@sluice/testing/redis'
+import { remoteAdapter, startRuntime } from '@sluice/testing/runtimes'
+import { startWorkerd } from '@sluice/testing/workerd'
 import { afterAll } from 'vitest'
-import { fetchAdapter } from './adapter.ts'
+import { lacks } from './app.ts'
+import { onNode } from './on-node.ts'
 
+const program = (name: string) => new URL(`./served-${name}.ts`, import.meta.url)
 const server = await startRedis()
-afterAll(() => server.stop())
+const bun = await startRuntime('bun', program('bun'), [server.url])
+const deno = await startRuntime('deno', program('deno'), [server.url])
+// Without the flag, a worker is not told that its client is gone before it has answered.
+const workerd = await startWorkerd({ entry: program('workerd'), compatibilityFlags: ['enable_request_signal'] })
+afterAll(async () => {
+  for (const each of [bun, deno, workerd, server]) await each.stop()
+})
 
-httpConformance('fetch × memory', fetchAdapter)
-httpConformance('fetch × Redis', fetchAdapter, { makeStore: storePerCase(server, redisStore) })
+httpConformance('Node × memory', onNode)
+httpConformance('Node × Redis', onNode, { makeStore: storePerCase(server, redisStore) })
+httpConformance('Bun × memory', remoteAdapter({ url: bun.url, store: 'memory', lacks }))
+httpConformance('Bun × Redis', remoteAdapter({ url: bun.url, store: 'redis', lacks }))
+httpConformance('Deno × memory', remoteAdapter({ url: deno.url, store: 'memory', lacks }))
+httpConformance('Deno × Redis', remoteAdapter({ url: deno.url, store: 'redis', lacks }))
+// A client that leaves while nothing is sent is noticed there only by a reset. No Redis: a connection belongs to the request that opened it.
+httpConformance('workerd × memory', remoteAdapter({ url: workerd.url, store: 'memory', lacks, hangUp: 'reset' }))

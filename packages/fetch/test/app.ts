@@ -1,11 +1,8 @@
-import { once } from 'node:events'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
-import type { Answer, AppSpec, HttpAdapter, Mount, Reader, Route } from '@sluice/testing'
+// How httpConformance() drives code of requests and responses, on any runtime: no node: import here.
+import type { Answer, AppSpec, Feature, Mount, Reader, Route } from '@sluice/testing/http'
 import { decisionOf, type FetchHandler, type Limiter, rateLimit } from '../src/index.ts'
 
-const read: Reader = {
+export const read: Reader = {
   method: (request: Request) => request.method,
   path: (request: Request) => new URL(request.url).pathname,
   header: (request: Request, name) => request.headers.get(name) ?? undefined,
@@ -14,24 +11,8 @@ const read: Reader = {
   reply: (_request: Request, status, text) => new Response(text, { status }),
 }
 
-/** How httpConformance() drives code of requests and responses: on node:http, by way of a server for such code. */
-export const fetchAdapter: HttpAdapter = {
-  read,
-  // There is no framework to have them.
-  lacks: ['own trust', 'route pattern', 'early head'],
-  async serve(spec) {
-    // Without its own faster Request and Response, so that these are Node's.
-    const server = createAdaptorServer({ fetch: appOf(spec), overrideGlobalObjects: false }) as Server
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const close = async () => {
-      server.close()
-      server.closeAllConnections()
-      await once(server, 'close')
-    }
-    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
-  },
-}
+/** There is no framework to have them. */
+export const lacks: readonly Feature[] = ['own trust', 'route pattern', 'early head']
 
 /** The app of a case, for any server of requests and responses. */
 export function appOf(spec: AppSpec): FetchHandler {

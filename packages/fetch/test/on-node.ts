@@ -1,0 +1,24 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { HttpAdapter } from '@sluice/testing'
+import { appOf, lacks, read } from './app.ts'
+
+/** On node:http, by way of a server for such code. */
+export const onNode: HttpAdapter = {
+  read,
+  lacks,
+  async serve(spec) {
+    // Without its own faster Request and Response, so that these are Node's.
+    const server = createAdaptorServer({ fetch: appOf(spec), overrideGlobalObjects: false }) as Server
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const close = async () => {
+      server.close()
+      server.closeAllConnections()
+      await once(server, 'close')
+    }
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
+  },
+}

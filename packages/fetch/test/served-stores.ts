@@ -1,0 +1,10 @@
+// Where ioredis runs too. The argument of the program is the URL of a Redis.
+import { type Clock, memoryStore, type Store } from '@sluice/core'
+import { redisStore } from '@sluice/redis'
+
+let made = 0
+
+export const storesOn = (runtime: string, redis = ''): Readonly<Record<string, (clock: Clock) => Store>> => ({
+  memory: (clock) => memoryStore({ clock }),
+  redis: (clock) => redisStore({ url: redis }, { prefix: `${runtime}${++made}`, clock }),
+})
