@@ -20,7 +20,7 @@ export default defineConfig({
       project('hono', 'packages/hono', 30_000),
       project('nestjs', 'packages/nestjs', 30_000),
       project('fastify', 'packages/fastify'),
-      project('fetch', 'packages/fetch'),
+      project('fetch', 'packages/fetch', 30_000),
       project('cloudflare', 'packages/cloudflare', 60_000),
       project('redis', 'packages/redis', 60_000),
       project('e2e', 'test-e2e', 120_000),
