@@ -1,12 +1,48 @@
 import type { Charge, ConsumeOptions, Outcome, Store } from './store.ts'
-import { isPromise, type MaybePromise } from './runtime.ts'
+import { chain, isPromise, type MaybePromise } from './runtime.ts'
 
 /** Charges that one store can decide atomically, but not together with those of another group. */
 export interface ChargeGroup {
-  readonly store: Store
+  readonly store: Pick<Store, 'consume'>
   readonly charges: readonly Charge[]
 }
 type Outcomes = readonly (Outcome | undefined)[]
+
+/** Charges of one unit of a store (a cluster slot, a Durable Object), and their places among all of a decision. */
+export interface UnitGroup {
+  readonly unit: string
+  readonly charges: readonly Charge[]
+  readonly indexes: readonly number[]
+}
+
+/** The charges of a decision by the unit that decides them at once, in the order in which the units appear. */
+export function groupByUnit(charges: readonly Charge[], unitOf: (charge: Charge) => string): readonly UnitGroup[] {
+  const groups = new Map<string, { unit: string; charges: Charge[]; indexes: number[] }>()
+  for (const [i, charge] of charges.entries()) {
+    const unit = unitOf(charge)
+    const group = groups.get(unit) ?? { unit, charges: [], indexes: [] }
+    groups.set(unit, group)
+    group.charges.push(charge)
+    group.indexes.push(i)
+  }
+  return [...groups.values()]
+}
+
+/** `consumeAcross` over the units of one store: `ask` charges one of them. The outcomes are in the order of the decision's charges. */
+export function consumeUnits(
+  groups: readonly UnitGroup[],
+  ask: (unit: string, charges: readonly Charge[], options: ConsumeOptions) => MaybePromise<Outcomes>,
+  options: ConsumeOptions = {},
+): MaybePromise<Outcomes> {
+  const parts = groups.map(({ unit, charges }): ChargeGroup => {
+    return { store: { consume: (part, how = {}) => ask(unit, part, how) }, charges }
+  })
+  return chain(consumeAcross(parts, options), (outcomes) => {
+    const ordered: (Outcome | undefined)[] = []
+    for (const [i, index] of groups.flatMap(({ indexes }) => indexes).entries()) ordered[index] = outcomes[i]
+    return ordered
+  })
+}
 
 /** ms told to a decision that lost a race after all groups had room: what it lost to may be given back at once. */
 const HELD_RETRY = 50

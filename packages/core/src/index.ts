@@ -25,7 +25,7 @@ export type { MemoryStoreOptions } from './memory-store.ts'
 export type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreError, StoreEvent, StoreHealth } from './store.ts'
 
 // One decision over stores, or parts of one, that share no atomic step.
-export { type ChargeGroup, consumeAcross } from './across.ts'
+export { type ChargeGroup, consumeAcross, consumeUnits, groupByUnit, type UnitGroup } from './across.ts'
 
 // HTTP, for authors of adapters: facts of a request in, headers and an answer out.
 export { createPipeline } from './http/pipeline.ts'
