@@ -1,0 +1,80 @@
+// What the tests run in workerd: the store as a Worker has it, told over HTTP what to do, and its object, which can be looked into.
+import type { Charge, ConsumeOptions, Outcome, Store } from '@sluice/core'
+import { createLimiter, fixedWindow } from '@sluice/core'
+import { durableObjectStore, type DurableObjectStoreOptions, type ObjectNamespace, type ObjectState, RateLimitObject } from '@sluice/cloudflare'
+
+/** One thing that a store is asked. */
+export type Call =
+  | { readonly do: 'consume'; readonly charges: readonly Charge[]; readonly options?: ConsumeOptions | undefined }
+  | { readonly do: 'reset'; readonly targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[] }
+/** What a Worker is asked in one request: calls that one store is given in one turn. */
+export interface Ask {
+  readonly store: Omit<DurableObjectStoreOptions, 'clock' | 'objects'> & { readonly objects?: number | 'own' | undefined }
+  /** ms, in place of the objects' clock. */
+  readonly now?: number | undefined
+  readonly calls: readonly Call[]
+}
+export type Told =
+  | { readonly outcomes: readonly (Outcome | undefined)[] }
+  | { readonly error: { readonly message: string; readonly code?: string; readonly unknown?: boolean; readonly command?: number } }
+
+interface Env {
+  readonly LIMITS: ObjectNamespace
+}
+
+export class Limits extends RateLimitObject {
+  override readonly keepExpired = 100
+  private readonly state: ObjectState
+
+  constructor(state: ObjectState) {
+    super(state)
+    this.state = state
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url)
+    if (url.pathname === '/spoil') this.state.storage.sql.exec("UPDATE states SET state = '{'")
+    if (url.pathname === '/') return (await super.fetch(request)) as unknown as Response
+    const rows = this.state.storage.sql.exec('SELECT key, state FROM states ORDER BY key').toArray()
+    return Response.json({ rows, alarm: await this.state.storage.getAlarm() })
+  }
+}
+
+// Trap: timers or random numbers at module scope. It would not start.
+let shared: { readonly limiter: ReturnType<typeof createLimiter> } | undefined
+createLimiter({ name: 'module', limits: [fixedWindow({ name: 'one', limit: 1, window: '1m' })] })
+
+export default {
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const url = new URL(request.url)
+    if (url.pathname === '/look' || url.pathname === '/spoil') {
+      const object = env.LIMITS.get(env.LIMITS.idFromName(url.searchParams.get('object') ?? ''))
+      return (await object.fetch(request.url, { method: 'POST', body: '' })) as unknown as Response
+    }
+    if (url.pathname === '/shared') return shop(env)
+    const { store: options, now, calls } = (await request.json()) as Ask
+    const objects = options.objects === 'own' ? (subject: string) => subject : options.objects
+    const store = durableObjectStore(env.LIMITS, { ...options, objects, clock: now === undefined ? undefined : { now: () => now } })
+    const told = await Promise.all(calls.map((call) => run(store, call)))
+    return new Response(JSON.stringify(told, (_, value: unknown) => (value === Infinity ? 'Infinity' : value)))
+  },
+}
+
+/** A limiter that outlives the request that made it. */
+async function shop(env: Env): Promise<Response> {
+  const limits = [fixedWindow({ name: 'hour', limit: 10, window: '1h', anchor: 'first' })]
+  shared ??= { limiter: createLimiter({ name: 'shared', store: durableObjectStore(env.LIMITS, { name: 'shared' }), limits }) }
+  const decisions = await Promise.all([shared.limiter.consume('a'), shared.limiter.consume('a')])
+  return Response.json(decisions.map(({ allowed }) => allowed))
+}
+
+async function run(store: Store, call: Call): Promise<Told> {
+  try {
+    if (call.do === 'consume') return { outcomes: await store.consume(call.charges, call.options) }
+    await store.reset(call.targets)
+    return { outcomes: [] }
+  } catch (error) {
+    const { message, code, unknown, command } = error as Extract<Told, { error: unknown }>['error']
+    return { error: { message, code, unknown, command } as Extract<Told, { error: unknown }>['error'] }
+  }
+}
