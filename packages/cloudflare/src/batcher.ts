@@ -62,15 +62,15 @@ export class Batcher {
     const command = nextCommand()
     try {
       const answers = await this.ask(object, batch)
-      for (const [i, { resolve, reject }] of batch.entries()) {
+      for (const [i, waiting] of batch.entries()) {
         const answer = answers[i]
-        if (answer === undefined) reject(new DurableObjectStoreError('it left out an answer', object, command))
-        else if ('error' in answer) reject(new DurableObjectStoreError(answer.error, object, command, false))
-        else resolve(decodeOutcomes(answer.outcomes))
+        if (answer === undefined) waiting.reject(new DurableObjectStoreError('it left out an answer', object, command))
+        else if ('error' in answer) waiting.reject(new DurableObjectStoreError(answer.error, object, command, false))
+        else waiting.resolve(decodeOutcomes(answer.outcomes))
       }
     } catch (cause) {
       const error = new DurableObjectStoreError(cause, object, command)
-      for (const { reject } of batch) reject(error)
+      for (const waiting of batch) waiting.reject(error)
     }
   }
 

@@ -81,6 +81,7 @@ function decisionOf(charges: readonly Charge[], { how = 'charge', atLeast }: Con
 /** A dry run of core's own step: a receipt that is missing or none of its own, or a limit that is none, is refused before anything is sent. */
 function check(charge: Charge): void {
   // JSON would make it null.
-  if (!Number.isSafeInteger(charge.cost)) throw invalid(`limit "${charge.limit.name}": cost`, 'a whole number', charge.cost, 'ERR_COST_INVALID')
+  if (!Number.isSafeInteger(charge.cost))
+    throw invalid(`limit "${charge.limit.name}": cost`, 'a whole number', charge.cost, 'ERR_COST_INVALID')
   algorithmOf(charge.limit).step(undefined, charge, 0, { holder: '-' })
 }

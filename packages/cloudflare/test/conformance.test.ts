@@ -1,8 +1,9 @@
 // The law of every store, on the real object in a real workerd.
 import type { Clock, Store } from '@sluice/core'
-import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
+import { publishedTables, storeConformance } from '@sluice/testing'
+import { modelFamilies } from '@sluice/testing/model'
 import type { Workerd } from '@sluice/testing/workerd'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { remoteStore, startLab } from './lab.ts'
 
 let server: Workerd
@@ -11,13 +12,18 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-const make =
-  (objects: number) =>
-  (clock: Clock): Store =>
-    remoteStore(server, { objects }, clock)
+const make = (clock: Clock): Store => remoteStore(server, {}, clock)
+storeConformance('durableObjectStore', { make })
+publishedTables('durableObjectStore', make)
 
-storeConformance('durableObjectStore', { make: make(64) })
-publishedTables('durableObjectStore', make(64))
-// Fewer steps than in a process: each is a request to the Worker, and from there one to the object.
 // The exception of law 4: charges in several objects do not see each other in the look, so the model is of one object.
-modelProperty('durableObjectStore, one object', make(1), { steps: Number(process.env['SLUICE_FUZZ'] ?? 1_000) })
+describe('durableObjectStore, one object: the model', () => {
+  const steps = process.env['SLUICE_FUZZ'] ?? '2000'
+  const seed = process.env['SLUICE_SEED']
+  for (const family of modelFamilies) {
+    test(`${family}: ${steps} random steps, every field, and the promise`, { timeout: 120_000 + 20 * Number(steps) }, async () => {
+      const query = new URLSearchParams({ family, steps, ...(seed === undefined ? {} : { seed }) })
+      expect(await (await fetch(`${server.url}/model?${query}`)).text()).toMatch(/^\d+ steps$/)
+    })
+  }
+})

@@ -2,6 +2,7 @@ import { type Charge, type Clock, concurrency, fixedWindow, leakyBucket, type Li
 import { slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { startWorkerd, type Workerd } from '@sluice/testing/workerd'
 import type { Ask, Call, Told } from './lab.worker.ts'
+import { scoped } from './scoped.ts'
 
 /** One of each algorithm, all with 10 units. */
 export const SIX: readonly Limit[] = [
@@ -20,7 +21,7 @@ export function charge(subject: string, limit: Limit = TEN, cost = 1): Charge {
 }
 
 export const startLab = (): Promise<Workerd> =>
-  startWorkerd({ entry: new URL('./lab.worker.ts', import.meta.url), objects: { LIMITS: 'Limits' } })
+  startWorkerd({ entry: new URL('./lab.worker.ts', import.meta.url), objects: { LIMITS: 'Limits', SHORT: 'Short' } })
 
 /** What the store in the Worker answers to calls of one turn. */
 export async function ask(server: Workerd, calls: readonly Call[], store: Ask['store'] = {}, now?: number): Promise<readonly Told[]> {
@@ -49,28 +50,22 @@ export async function used(server: Workerd, subject: string, limit: Limit = TEN,
 export async function look(
   server: Workerd,
   object: string,
+  binding = 'LIMITS',
 ): Promise<{ readonly rows: readonly { readonly key: string; readonly state: string }[]; readonly alarm: number | null }> {
-  return (await fetch(`${server.url}/look?object=${encodeURIComponent(object)}`)).json() as never
+  return (await fetch(`${server.url}/look?object=${encodeURIComponent(object)}&binding=${binding}`)).json() as never
 }
 
-/**
- * The store that runs in the Worker, as one of this process: what it is given crosses as JSON, and so does what it answers. Each
- * has scopes of its own, so that one set of objects serves them all: to make new ones takes the time of several decisions.
- */
+/** The store that runs in the Worker, as one of this process: what it is given crosses as JSON, and so does what it answers. */
 export function remoteStore(server: Workerd, store: Ask['store'], clock: Clock): Store {
-  const own = `${++stores}!`
   const call = async (one: Call): Promise<readonly (Outcome | undefined)[]> => {
     const [told] = await ask(server, [one], store, clock.now())
     if (told === undefined || 'error' in told) throw Object.assign(new Error(told?.error.message), told?.error)
     // JSON has no undefined: a receipt that is absent, and an outcome that is.
     return told.outcomes.map((outcome) => (outcome ? { ...outcome, receipt: outcome.receipt } : undefined))
   }
-  const scoped = <T extends Pick<Charge, 'scope'>>(all: readonly T[]): readonly T[] => all.map((one) => ({ ...one, scope: own + one.scope }))
-  return {
+  return scoped({
     name: 'durable-object',
-    consume: (charges, options) => call({ do: 'consume', charges: scoped(charges), options }),
-    reset: async (targets) => void (await call({ do: 'reset', targets: scoped(targets) })),
-  }
+    consume: (charges, options) => call({ do: 'consume', charges, options }),
+    reset: async (targets) => void (await call({ do: 'reset', targets })),
+  })
 }
-
-let stores = 0

@@ -1,7 +1,15 @@
 // What the tests run in workerd: the store as a Worker has it, told over HTTP what to do, and its object, which can be looked into.
-import type { Charge, ConsumeOptions, Outcome, Store } from '@sluice/core'
+import type { Charge, Clock, ConsumeOptions, Outcome, Store } from '@sluice/core'
 import { createLimiter, fixedWindow } from '@sluice/core'
-import { durableObjectStore, type DurableObjectStoreOptions, type ObjectNamespace, type ObjectState, RateLimitObject } from '@sluice/cloudflare'
+import {
+  durableObjectStore,
+  type DurableObjectStoreOptions,
+  type ObjectNamespace,
+  type ObjectState,
+  RateLimitObject,
+} from '@sluice/cloudflare'
+import { runHistories } from '@sluice/testing/model'
+import { scoped } from './scoped.ts'
 
 /** One thing that a store is asked. */
 export type Call =
@@ -9,7 +17,10 @@ export type Call =
   | { readonly do: 'reset'; readonly targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[] }
 /** What a Worker is asked in one request: calls that one store is given in one turn. */
 export interface Ask {
-  readonly store: Omit<DurableObjectStoreOptions, 'clock' | 'objects'> & { readonly objects?: number | 'own' | undefined }
+  readonly store: Omit<DurableObjectStoreOptions, 'clock' | 'objects'> & {
+    readonly objects?: number | 'own' | undefined
+    readonly binding?: keyof Env
+  }
   /** ms, in place of the objects' clock. */
   readonly now?: number | undefined
   readonly calls: readonly Call[]
@@ -20,10 +31,11 @@ export type Told =
 
 interface Env {
   readonly LIMITS: ObjectNamespace
+  /** Of objects that clean up at once. */
+  readonly SHORT: ObjectNamespace
 }
 
 export class Limits extends RateLimitObject {
-  override readonly keepExpired = 100
   private readonly state: ObjectState
 
   constructor(state: ObjectState) {
@@ -40,6 +52,10 @@ export class Limits extends RateLimitObject {
   }
 }
 
+export class Short extends Limits {
+  override readonly keepExpired = 100
+}
+
 // Trap: timers or random numbers at module scope. It would not start.
 let shared: { readonly limiter: ReturnType<typeof createLimiter> } | undefined
 createLimiter({ name: 'module', limits: [fixedWindow({ name: 'one', limit: 1, window: '1m' })] })
@@ -48,16 +64,36 @@ export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const url = new URL(request.url)
     if (url.pathname === '/look' || url.pathname === '/spoil') {
-      const object = env.LIMITS.get(env.LIMITS.idFromName(url.searchParams.get('object') ?? ''))
+      const namespace = env[(url.searchParams.get('binding') ?? 'LIMITS') as keyof Env]
+      const object = namespace.get(namespace.idFromName(url.searchParams.get('object') ?? ''))
       return (await object.fetch(request.url, { method: 'POST', body: '' })) as unknown as Response
     }
     if (url.pathname === '/shared') return shop(env)
-    const { store: options, now, calls } = (await request.json()) as Ask
+    if (url.pathname === '/model') return model(env, url.searchParams)
+    const { store: asked, now, calls } = (await request.json()) as Ask
+    const { binding = 'LIMITS', ...options } = asked
     const objects = options.objects === 'own' ? (subject: string) => subject : options.objects
-    const store = durableObjectStore(env.LIMITS, { ...options, objects, clock: now === undefined ? undefined : { now: () => now } })
+    const store = durableObjectStore(env[binding], { ...options, objects, clock: now === undefined ? undefined : { now: () => now } })
     const told = await Promise.all(calls.map((call) => run(store, call)))
     return new Response(JSON.stringify(told, (_, value: unknown) => (value === Infinity ? 'Infinity' : value)))
   },
+}
+
+/** Random histories against the model: here, or each of their steps would be a request. */
+async function model(env: Env, query: URLSearchParams): Promise<Response> {
+  const make = (clock: Clock): Store => scoped(durableObjectStore(env.LIMITS, { name: 'model', objects: 1, clock }))
+  const seed = query.get('seed')
+  try {
+    const steps = await runHistories(
+      query.get('family') as 'mixed',
+      Number(query.get('steps')),
+      make,
+      seed === null ? undefined : Number(seed),
+    )
+    return new Response(`${steps} steps`)
+  } catch (error) {
+    return new Response((error as Error).message)
+  }
 }
 
 /** A limiter that outlives the request that made it. */

@@ -13,19 +13,26 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 const consume = (...charges: ReturnType<typeof charge>[]): Call => ({ do: 'consume', charges })
-const admitted = (told: Told | undefined): boolean => told !== undefined && 'outcomes' in told && told.outcomes.every((one) => one?.allowed === true)
+const admitted = (told: Told | undefined): boolean =>
+  told !== undefined && 'outcomes' in told && told.outcomes.every((one) => one?.allowed === true)
 
 describe('batches', () => {
   test('trap: a batch that reads all keys and then writes all: one subject repeated in it is admitted without end', async () => {
     for (const limit of SIX) {
       const five = { ...limit, limit: 5, ...(limit.burst === undefined ? {} : { burst: 5 }) }
-      const told = await ask(server, Array.from({ length: 64 }, () => consume(charge('batch', five))))
+      const told = await ask(
+        server,
+        Array.from({ length: 64 }, () => consume(charge('batch', five))),
+      )
       expect([limit.name, told.map(admitted).lastIndexOf(true), told.filter(admitted).length]).toEqual([limit.name, 4, 5])
     }
   })
 
   test('more than one batch carries: the order stays', async () => {
-    const told = await ask(server, Array.from({ length: 1_500 }, () => consume(charge('many'))))
+    const told = await ask(
+      server,
+      Array.from({ length: 1_500 }, () => consume(charge('many'))),
+    )
     expect([told.filter(admitted).length, told.map(admitted).lastIndexOf(true)]).toEqual([10, 9])
   })
 
@@ -104,26 +111,44 @@ describe('state', () => {
   })
 
   test('trap: state that is never cleared: the alarm deletes what has expired, and rests when nothing is left', async () => {
-    const store = { name: 'alarm', objects: 1 }
+    const [store, rest] = ['alarm', 'rest'].map((name) => ({ name, objects: 1, binding: 'SHORT' }) as const)
+    const held = (): ReturnType<typeof look> => look(server, 'alarm.1/0', 'SHORT')
     const short = fixedWindow({ name: 'short', limit: 5, window: '50ms', anchor: 'first' }).limit
     const bucket = tokenBucket({ name: 'fast', limit: 1_000, window: '1s' }).limit
-    // More than one step of the sweep, and one that stays.
-    await take(
-      server,
-      Array.from({ length: 2_500 }, (_, i) => charge(`s${i}`, i % 2 === 0 ? short : bucket)),
-      store,
-    )
+    // More than one alarm sweeps, and one that stays.
+    for (let i = 0; i < 6_000; i += 2_000) {
+      await take(
+        server,
+        Array.from({ length: 2_000 }, (_, j) => charge(`s${i + j}`, j % 2 === 0 ? short : bucket)),
+        store,
+      )
+    }
     await take(server, charge('stays'), store)
-    expect((await look(server, 'alarm.1/0')).alarm).toBeGreaterThan(Date.now() - 1_000)
-    await until('the alarm', async () => (await look(server, 'alarm.1/0')).rows.length === 1)
-    const [row] = (await look(server, 'alarm.1/0')).rows
-    expect(row?.key).toContain('"stays"')
-    await until('the next alarm to be set', async () => (await look(server, 'alarm.1/0')).alarm !== null)
-    await take(server, charge('last', short), { name: 'rest', objects: 1 })
+    await until('the alarm', async () => (await held()).rows.length === 1)
+    expect((await held()).rows[0]?.key).toContain('"stays"')
+    await until('the next alarm to be set', async () => (await held()).alarm !== null)
+    await take(server, charge('last', short), rest)
     await until('the alarm to rest', async () => {
-      const { rows, alarm } = await look(server, 'rest.1/0')
+      const { rows, alarm } = await look(server, 'rest.1/0', 'SHORT')
       return rows.length === 0 && alarm === null
     })
+  })
+
+  test('the alarm waits for ten minutes, whatever comes meanwhile', async () => {
+    const store = { name: 'late', objects: 1 }
+    const before = Date.now()
+    await take(server, charge('a'), store)
+    const { alarm } = await look(server, 'late.1/0')
+    expect(alarm).toBeGreaterThanOrEqual(before + 660_000)
+    expect(alarm).toBeLessThanOrEqual(Date.now() + 660_000)
+    // Sooner by less than that is not worth another row.
+    await take(server, charge('a', fixedWindow({ name: 'short', limit: 5, window: '50ms', anchor: 'first' }).limit), store)
+    expect((await look(server, 'late.1/0')).alarm).toBe(alarm)
+    const long = { name: 'longer', objects: 1 }
+    await take(server, charge('a', fixedWindow({ name: 'long', limit: 5, window: '30d', anchor: 'first' }).limit), long)
+    expect((await look(server, 'longer.1/0')).alarm).toBeGreaterThan(Date.now() + 2_000_000_000)
+    await take(server, charge('a'), long)
+    expect((await look(server, 'longer.1/0')).alarm).toBeLessThanOrEqual(Date.now() + 660_000)
   })
 
   test('a refusal and a peek write nothing', async () => {
