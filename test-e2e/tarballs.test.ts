@@ -8,7 +8,7 @@ import { ADAPTERS } from './support/adapters.ts'
 import { PROGRAM, TYPES } from './support/consumer.ts'
 import { binary, ROOT } from './support/workspace.ts'
 
-const PACKAGES = ['core', 'express', 'redis', ...Object.keys(ADAPTERS)]
+const PACKAGES = ['core', 'express', 'redis', 'cloudflare', ...Object.keys(ADAPTERS)]
 const consumer = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-consumer-')))
 const modules = join(consumer, 'node_modules')
 const tarball = (name: string): string =>
@@ -90,12 +90,12 @@ describe.each(['node20', 'node22', 'node'])('%s', (alias) => {
     [
       'import',
       'mjs',
-      "import * as core from '@sluice/core'\nimport { rateLimit } from '@sluice/express'\nimport { redisStore } from '@sluice/redis'\nimport express from 'express'\n",
+      "import * as core from '@sluice/core'\nimport { rateLimit } from '@sluice/express'\nimport { redisStore } from '@sluice/redis'\nimport { durableObjectStore } from '@sluice/cloudflare'\nimport express from 'express'\n",
     ],
     [
       'require',
       'cjs',
-      "const core = require('@sluice/core')\nconst { rateLimit } = require('@sluice/express')\nconst { redisStore } = require('@sluice/redis')\nconst express = require('express')\n",
+      "const core = require('@sluice/core')\nconst { rateLimit } = require('@sluice/express')\nconst { redisStore } = require('@sluice/redis')\nconst { durableObjectStore } = require('@sluice/cloudflare')\nconst express = require('express')\n",
     ],
   ])('%s works', (_how, extension, head) => {
     writeFileSync(join(consumer, `program.${extension}`), head + PROGRAM)

@@ -1,6 +1,6 @@
 // The programs of somebody who installed the packages.
 
-/** Runs under `import` and under `require`, with `core`, `rateLimit`, `redisStore` and `express` in scope; prints `ok`. */
+/** Runs under `import` and under `require`, with `core`, `rateLimit`, `redisStore`, `durableObjectStore` and `express` in scope; prints `ok`. */
 export const PROGRAM = `
 const check = (what, got, expected) => {
   if (String(got) !== String(expected)) throw new Error(what + ': ' + got + ' instead of ' + expected)
@@ -15,6 +15,11 @@ const main = async () => {
   const unheard = core.createLimiter({ name: 'away', limits: [core.slidingWindow({ name: 'minute', limit: 1, window: '1m' })], store: away })
   check('away', await unheard.consume('user:42').then(() => 'decided', (error) => error.code), 'ERR_STORE_UNAVAILABLE')
   await away.close()
+
+  // Outside of Cloudflare too: a package that cannot be imported there could not be tested there.
+  const edge = durableObjectStore({ idFromName: (name) => name, get: () => ({ fetch: () => Promise.reject(new Error('no object')) }) })
+  const charges = [{ limit: core.slidingWindow({ name: 'minute', limit: 1, window: '1m' }).limit, scope: 'a', subject: 'b', cost: 1 }]
+  check('edge', await edge.consume(charges).then(() => 'decided', (error) => error.code), 'ERR_STORE_UNAVAILABLE')
 
   const app = express()
   app.use(rateLimit({ limit: 1, window: '1m' }))
@@ -43,6 +48,7 @@ import { createLimiter, type Decision, fixedWindow, slidingWindow } from '@sluic
 import { algorithms } from '@sluice/core/algorithms'
 import { rateLimit } from '@sluice/express'
 import { redisStore } from '@sluice/redis'
+import { durableObjectStore, type ObjectNamespace, RateLimitObject } from '@sluice/cloudflare'
 import express from 'express'
 
 export const limiter = createLimiter({
@@ -54,6 +60,11 @@ export const misspelt = limiter.consume('user:42', { cost: { hour: 2 } })
 // @ts-expect-error: not a duration
 export const window = slidingWindow({ name: 'minute', limit: 100, window: '1 minute' })
 export const names: string[] = Object.keys(algorithms)
+
+export const edge = (namespace: ObjectNamespace) => durableObjectStore(namespace, { objects: 128, locationHint: 'weur' })
+export class Sooner extends RateLimitObject {
+  override readonly keepExpired = 60_000
+}
 
 const app = express()
 app.use(rateLimit())

@@ -88,7 +88,7 @@ async function model(env: Env, query: URLSearchParams): Promise<Response> {
       query.get('family') as 'mixed',
       Number(query.get('steps')),
       make,
-      seed === null ? undefined : Number(seed),
+      { seed: seed === null ? undefined : Number(seed) },
     )
     return new Response(`${steps} steps`)
   } catch (error) {
