@@ -2,7 +2,9 @@ import {
   type Charge,
   type ChargeGroup,
   consumeAcross,
+  consumeUnits,
   fixedWindow,
+  groupByUnit,
   memoryStore,
   type Outcome,
   slidingWindow,
@@ -113,5 +115,37 @@ describe('one group, or none', () => {
     void consumeAcross([{ store, charges }], { atLeast: 1 })
     expect(seen).toEqual([[charges, { atLeast: 1 }]])
     expect(consumeAcross([])).toEqual([])
+  })
+})
+
+describe('the units of one store', () => {
+  const unitOf = ({ subject }: Charge): string => subject.slice(0, 1)
+  const charges = [charge('a1'), charge('b1', 2), charge('a2', 3), charge('b1')]
+
+  it('are asked for their charges, and the outcomes are in the order of the decision', async () => {
+    const groups = groupByUnit(charges, unitOf)
+    expect(groups.map(({ unit, indexes }) => [unit, indexes])).toEqual([
+      ['a', [0, 2]],
+      ['b', [1, 3]],
+    ])
+    for (const wrap of [(store: Store) => store, later]) {
+      const stores: Readonly<Record<string, Store>> = { a: wrap(memoryStore()), b: wrap(memoryStore()) }
+      const outcomes = await consumeUnits(groups, (unit, part, options) => (stores[unit] as Store).consume(part, options))
+      expect(outcomes.map((outcome) => outcome?.remaining)).toEqual([2, 1, 0, 0])
+    }
+  })
+
+  it('are one when there is one: no look beforehand', () => {
+    const asked: unknown[] = []
+    const store = memoryStore()
+    const outcomes = consumeUnits(
+      groupByUnit(charges, () => 'all'),
+      (unit, part, options) => {
+        asked.push([unit, part.length, options])
+        return store.consume(part, options)
+      },
+      { atLeast: 1 },
+    )
+    expect([asked, (outcomes as Outcome[]).length]).toEqual([[['all', 4, { atLeast: 1 }]], 4])
   })
 })
