@@ -1,5 +1,5 @@
-import { type Charge, type ChargeGroup, consumeAcross, type ConsumeOptions, type Outcome, type Store, type StoreEvent } from '@sluice/core'
-import type { MaybePromise, StoreHealth } from '@sluice/core'
+import { type Charge, type ConsumeOptions, consumeUnits, groupByUnit, type Outcome, type Store, type StoreEvent } from '@sluice/core'
+import type { MaybePromise, StoreHealth, UnitGroup } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { Batcher, MOST_CHARGES } from './batcher.ts'
 import { connect, type Connection, type RedisSource } from './client.ts'
@@ -29,13 +29,6 @@ const SCRIPT = script(BATCH)
 type How = WireDecision['how']
 type Outcomes = readonly (Outcome | undefined)[]
 
-/** Charges that are decided in one atomic step, and their places among all. */
-interface Group {
-  readonly tag: string
-  readonly charges: readonly Charge[]
-  readonly indexes: readonly number[]
-}
-
 class RedisStore implements Store {
   readonly name = 'redis'
   private readonly connection: Connection
@@ -62,7 +55,7 @@ class RedisStore implements Store {
     for (const charge of unwrap(charges, 'peek', {}).charges) checkReceipt(charge)
     if (charges.length === 0) return []
     await this.ready()
-    return this.decide(this.groups(charges, this.unitOf), charges, options.how ?? 'charge', options)
+    return this.decide(groupByUnit(charges, this.unitOf), charges, options.how ?? 'charge', options)
   }
 
   async reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void> {
@@ -73,7 +66,7 @@ class RedisStore implements Store {
     // Nothing binds resets together: parts of what a batch may carry, so that none is larger.
     for (let i = 0; i < charges.length; i += MOST_CHARGES) {
       const part = charges.slice(i, i + MOST_CHARGES)
-      for (const group of this.groups(part, this.unitOf)) asked.push(this.ask(group.tag, group.charges, 'reset', {}))
+      for (const group of groupByUnit(part, this.unitOf)) asked.push(this.ask(group.unit, group.charges, 'reset', {}))
     }
     await Promise.all(asked)
   }
@@ -104,22 +97,10 @@ class RedisStore implements Store {
   }
 
   /** Groups that share no atomic step (cluster slots; keys of a slot on the move): look at all, charge, give back. */
-  private async decide(groups: readonly Group[], charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
+  private async decide(groups: readonly UnitGroup[], charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
     const [only] = groups
-    if (groups.length === 1 && only !== undefined) return this.ask(only.tag, charges, how, options)
-    const parts: ChargeGroup[] = groups.map((group) => ({ store: this.part(group.tag), charges: group.charges }))
-    const outcomes = await consumeAcross(parts, options)
-    const order = groups.flatMap((group) => group.indexes)
-    return charges.map((_, i) => outcomes[order.indexOf(i)])
-  }
-
-  /** One slot as a store, for a decision over several. */
-  private part(tag: string): Store {
-    return {
-      name: this.name,
-      consume: (charges, options = {}) => this.ask(tag, charges, options.how ?? 'charge', options),
-      reset: () => undefined,
-    }
+    if (groups.length === 1 && only !== undefined) return this.ask(only.unit, charges, how, options)
+    return consumeUnits(groups, (tag, part, asked) => this.ask(tag, part, asked.how ?? 'charge', asked), options)
   }
 
   private async ask(tag: string, charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
@@ -129,7 +110,7 @@ class RedisStore implements Store {
     } catch (error) {
       const alone = new Set(keys).size === 1
       if (alone || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
-      const groups = this.groups(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, tag }))
+      const groups = groupByUnit(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, unit: tag }))
       if (how !== 'reset') return this.decide(groups, charges, how, options)
       await Promise.all(groups.map((group) => this.ask(tag, group.charges, how, options)))
       return []
@@ -152,18 +133,6 @@ class RedisStore implements Store {
   /** What decides at once: a server all, a cluster the subjects of one tag. */
   private readonly unitOf = ({ subject }: Charge): string =>
     this.connection.client.isCluster === true ? this.keys.tagOf(subject) : 'redis'
-
-  private groups(charges: readonly Charge[], by: (charge: Charge) => string): readonly Group[] {
-    const groups = new Map<string, { tag: string; charges: Charge[]; indexes: number[] }>()
-    for (const [i, charge] of charges.entries()) {
-      const tag = by(charge)
-      const group = groups.get(tag) ?? { tag, charges: [], indexes: [] }
-      groups.set(tag, group)
-      group.charges.push(charge)
-      group.indexes.push(i)
-    }
-    return [...groups.values()]
-  }
 }
 
 function checkReceipt(charge: Charge): void {
