@@ -1,8 +1,8 @@
 // Sluice's engine. Most applications import their framework's package, which has all of this too.
 
 // Limits: six algorithms as plain data.
-export { concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, tokenBucket } from './limit.ts'
-export type { CalendarWindow, Common, Limit, LimitRule } from './limit.ts'
+export { amendLimit, concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, tokenBucket } from './limit.ts'
+export type { CalendarWindow, Common, Limit, LimitChanges, LimitRule } from './limit.ts'
 export type { Duration } from './duration.ts'
 
 // A limiter: limits, tiers and a store under one name.
@@ -29,7 +29,7 @@ export { type ChargeGroup, consumeAcross, consumeUnits, groupByUnit, type UnitGr
 
 // HTTP, for authors of adapters: facts of a request in, headers and an answer out.
 export { createPipeline } from './http/pipeline.ts'
-export type { HttpOutcome, Pipeline } from './http/pipeline.ts'
+export type { Extension, HttpOutcome, Pipeline } from './http/pipeline.ts'
 export type { Done } from './http/after.ts'
 export type { HeaderLine } from './http/headers.ts'
 export type { DialectOptions } from './http/headers-dialect.ts'

@@ -35,6 +35,8 @@ export type CalendarWindow = 'day' | 'week' | 'month'
 export interface LimitRule<N extends string = string, in C = any> {
   readonly limit: Limit<N>
   readonly key?: KeyOf<C> | undefined
+  /** The state is apart from that of the limiter's other limits, under this name. */
+  readonly scope?: string | undefined
 }
 
 /** What every factory takes. */
@@ -130,6 +132,30 @@ export function concurrency<const N extends string, C>(
     window: millisOf(ttl, `${where(o)}: ttl`),
     retryHint: retryHint === undefined ? undefined : millisOf(retryHint, `${where(o)}: retryHint`),
   })
+}
+
+/** What may differ in a limit that is made from another: the algorithm, the burst and the key stay. */
+export interface LimitChanges<N extends string = string> {
+  readonly name?: N | undefined
+  readonly limit?: number | undefined
+  readonly window?: Duration | undefined
+  /** A state of its own under this name; spelled as names are. */
+  readonly scope?: string | undefined
+}
+
+/**
+ * The rule with other numbers, or with a state of its own; checked like a defined one.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_LIMIT_INEXACT
+ */
+export function amendLimit<N extends string, C>(given: LimitRule<string, C>, changes: LimitChanges<N>): LimitRule<N, C> {
+  const { name, limit, window: old, timeZone, ...data } = given.limit
+  knownOptions(where({ name }), changes, ['name', 'limit', 'window', 'scope'])
+  const scope = changes.scope ?? given.scope
+  if (scope !== undefined) checkName(scope, `${where({ name })}: scope`)
+  // A zone is for a calendar's window.
+  const length = changes.window === undefined ? { window: old, timeZone } : { window: window({ name, window: changes.window }) }
+  const made = rule({ name: (changes.name ?? name) as N, limit: changes.limit ?? limit, key: given.key }, { ...data, ...length })
+  return scope === undefined ? made : Object.freeze({ ...made, scope })
 }
 
 const COMMON = ['name', 'limit', 'window', 'key'] as const

@@ -27,20 +27,30 @@ export class LimiterEngine implements Limiter {
   readonly announcer: Announcer
   private readonly store: Store
   private readonly options: Readonly<Record<'charge' | 'peek' | 'force', ConsumeOptions>>
-  private readonly settled = new WeakSet<Decision>()
-  private readonly peeked = new WeakSet<Decision>()
+  private readonly settled: WeakSet<Decision>
+  private readonly peeked: WeakSet<Decision>
+  /** Of the first limiter and all that were derived from it: what `reset` forgets. */
+  private readonly family: Policy[]
   private readonly leave: () => MaybePromise<void>
 
-  constructor(policy: Policy, store: Store | undefined, announcer: Announcer, shorthand = false) {
+  constructor(policy: Policy, store: Store | undefined, announcer: Announcer, shorthand = false, parent?: LimiterEngine) {
     if (store !== undefined && (typeof store?.consume !== 'function' || typeof store.reset !== 'function'))
       throw invalid('store', 'a Store such as memoryStore()', store)
     this.name = policy.name
     this.policy = policy
     this.shorthand = shorthand
     this.announcer = announcer
-    this.store = store ?? memoryStore()
+    this.store = store ?? parent?.store ?? memoryStore()
+    this.settled = parent?.settled ?? new WeakSet()
+    this.peeked = parent?.peeked ?? new WeakSet()
+    this.family = parent?.family ?? []
+    this.family.push(policy)
     const { failMode } = policy
     this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
+    if (parent !== undefined) {
+      this.leave = () => undefined
+      return
+    }
     // Set by node:cluster in its workers: each of them would count for itself.
     if (this.store.name === 'memory' && runtime.process?.env?.['NODE_UNIQUE_ID'] !== undefined) {
       announcer.check(
@@ -55,6 +65,11 @@ export class LimiterEngine implements Limiter {
       unfollow()
       return store === undefined ? this.store.close?.() : undefined
     }
+  }
+
+  /** A limiter of the same name, store and observers with other sets of limits; each settles what the other decided. */
+  derive(policy: Policy): LimiterEngine {
+    return new LimiterEngine(policy, undefined, this.announcer, this.shorthand, this)
   }
 
   consume(subject: Subject<string>, ask?: Ask<string, string>): MaybePromise<Decision> {
@@ -102,14 +117,14 @@ export class LimiterEngine implements Limiter {
 
   reset(subject: Subject<string>): MaybePromise<void> {
     this.checkSubject(subject)
-    const sets = [...(this.policy.base === undefined ? [] : [this.policy.base]), ...this.policy.tiers.values()]
+    const sets = this.family.flatMap(({ base, tiers }) => [...(base === undefined ? [] : [base]), ...tiers.values()])
+    // Each limit once, in however many sets it is.
+    const placed = new Map(sets.flatMap(({ limits }) => limits.map(({ limit, scope }) => [limit, scope] as const)))
     return this.store.reset(
-      sets.flatMap(({ limits }) =>
-        limits.flatMap(({ limit, scope }) => {
-          const named = subjectOf(limit.name, subject)
-          return named === undefined ? [] : [{ limit, scope, subject: named }]
-        }),
-      ),
+      [...placed].flatMap(([limit, scope]) => {
+        const named = subjectOf(limit.name, subject)
+        return named === undefined ? [] : [{ limit, scope, subject: named }]
+      }),
     )
   }
 

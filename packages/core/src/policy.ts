@@ -18,6 +18,7 @@ export interface PolicyOptions<C = any> {
 
 /** A limit with the place of its state. */
 export interface PlacedLimit {
+  readonly rule: LimitRule
   readonly limit: Limit
   readonly scope: string
   readonly key: KeyOf<any> | undefined
@@ -60,7 +61,7 @@ export function definePolicy(options: PolicyOptions): Policy {
   const base = limits === undefined ? undefined : limitSet(limits, undefined, place, 'limits')
   const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, place, `tiers.${tier}`)]))
   const all = [...(base === undefined ? [] : [base]), ...sets.values()]
-  const data = { mode, failMode, sets: all.map((set) => [set.tier ?? null, set.limits.map(({ limit }) => limit)]) }
+  const data = { mode, failMode, sets: all.map((set) => [set.tier ?? null, set.limits.map(({ limit, scope }) => [limit, scope])]) }
   return Object.freeze({
     name,
     mode,
@@ -70,6 +71,13 @@ export function definePolicy(options: PolicyOptions): Policy {
     names: new Set(all.flatMap((set) => set.limits.map(({ limit }) => limit.name))),
     definition: JSON.stringify(data),
   })
+}
+
+/** The same policy with each of its sets of limits changed. */
+export function changePolicy({ name, mode, failMode, base, tiers }: Policy, change: (rules: Rules) => Rules): Policy {
+  const changed = (set: LimitSet) => change(set.limits.map(({ rule }) => rule))
+  const sets = tiers.size === 0 ? undefined : Object.fromEntries([...tiers].map(([tier, set]) => [tier, changed(set)]))
+  return definePolicy({ name, mode, failMode, limits: base && changed(base), tiers: sets })
 }
 
 /** The limits of a tier; `defaulted` when the first tier listed stands in for one that is not there. */
@@ -101,7 +109,14 @@ function limitSet(rules: Rules, tier: string | undefined, place: string, what: s
     if (seen.has(name))
       throw new SluiceError('ERR_NAME_DUPLICATE', `${what}: expected names unique ignoring case, got "${limit.name}" twice`)
     seen.add(name)
-    return Object.freeze({ limit, scope: `${place}/${limit.name}/${limit.algorithm}`, key: rule.key, holds: algorithmOf(limit).holds })
+    const apart = rule.scope === undefined ? place : `${place}/${rule.scope}`
+    return Object.freeze({
+      rule,
+      limit,
+      scope: `${apart}/${limit.name}/${limit.algorithm}`,
+      key: rule.key,
+      holds: algorithmOf(limit).holds,
+    })
   })
   return Object.freeze({ tier, limits: Object.freeze(limits) })
 }

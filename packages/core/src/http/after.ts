@@ -10,20 +10,26 @@ import { sensibleCost } from './values.ts'
 /** Called once, when the response's body has ended or the client is gone; `status` is undefined when there was no response. */
 export type Done<R> = (status: number | undefined, response?: R) => MaybePromise<void>
 
+/** What a pipeline settles with. */
+export interface Settling<C, R> {
+  readonly limiter: Limiter
+  readonly options: RateLimitOptions<C, R>
+  readonly names: ReadonlySet<string>
+  readonly announcer: Announcer
+}
+
 /** What is left to do for an admitted request after its response: refund, settle, release. `undefined` when there is nothing. */
 export function afterResponse<C, R>(
-  limiter: Limiter,
+  { limiter, options, names, announcer }: Settling<C, R>,
   decision: Decision,
   context: C,
-  options: RateLimitOptions<C, R>,
-  names: ReadonlySet<string>,
-  announcer: Announcer,
+  renews: boolean,
 ): Done<R> | undefined {
   if (decision.verdict !== 'allowed') return undefined
   const holds = decision.charges.some(({ limit }) => algorithmOf(limit).holds)
   const { refundWhen, settle } = options
   if (!holds && refundWhen === undefined && settle === undefined) return undefined
-  const stop = holds ? keepAlive(limiter, decision, announcer) : undefined
+  const stop = holds && renews ? keepAlive(limiter, decision, announcer) : undefined
 
   const settled = (status: number | undefined, response: R | undefined): MaybePromise<void> => {
     // Without a response there is nothing to judge by: the charge stands.

@@ -14,6 +14,8 @@ export interface Host<C> {
   header(context: C, name: string): string | undefined
   /** The route's pattern, where the framework knows it. */
   route?(context: C): string | undefined
+  /** False where nobody may ever call `done` (a message without a response): holders are not renewed there, so that they end with their ttl. */
+  ends?(context: C): boolean
   /** The parsed body. */
   body?(context: C): MaybePromise<unknown>
 }

@@ -1,9 +1,12 @@
 import type { Decision } from '../decision.ts'
 import { clientAddress, type Tell } from '../identity/client.ts'
+import { invalid } from '../errors.ts'
+import type { Limit, LimitRule } from '../limit.ts'
 import type { Cost, Limiter } from '../limiter.ts'
 import { LimiterEngine } from '../limiter-engine.ts'
 import { Announcer } from '../observers.ts'
-import { definePolicy, type LimitSet } from '../policy.ts'
+import { knownOptions } from '../options.ts'
+import { changePolicy, definePolicy, type LimitSet } from '../policy.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
 import { afterResponse, type Done } from './after.ts'
 import { checkDialect, type HeaderEntry, type HeaderLine, itemsOf, renderHeaders } from './headers.ts'
@@ -36,7 +39,19 @@ export type HttpOutcome<R = unknown> =
     }
 
 /** Decides one request. Throws, or rejects, only where nobody could decide. */
-export type Pipeline<C, R> = ((context: C) => MaybePromise<HttpOutcome<R>>) & { readonly limiter: Limiter }
+export type Pipeline<C, R> = ((context: C) => MaybePromise<HttpOutcome<R>>) & {
+  readonly limiter: Limiter
+  /**
+   * A pipeline of the same limiter for some of its requests: `change` is given each set of limits (that of every tier) and
+   * answers with what holds here. All of them are one decision. A limit that stays shares its state with everywhere else; one
+   * made by `amendLimit` with a `scope` does not.
+   * @throws what `createPipeline` throws; ERR_OPTION_INVALID for a limiter that somebody wrapped
+   */
+  extend(change: (rules: readonly LimitRule<string, C>[]) => readonly LimitRule<string, C>[], options?: Extension<C, R>): Pipeline<C, R>
+}
+/** The options that an extension may have of its own. */
+export type Extension<C, R = unknown> = Pick<RateLimitOptions<C, R>, (typeof EXTENDING)[number]>
+const EXTENDING = ['key', 'missing', 'skip', 'cost', 'refundWhen', 'settle', 'message', 'statusCode', 'handler'] as const
 
 // Registered, so that limiters of two copies of this package still write one header set.
 const ENTRIES = Symbol.for('sluice.entries')
@@ -49,17 +64,30 @@ export function createPipeline<C, R = unknown>(host: Host<C>, given: RateLimitOp
   checkOptions(given as RateLimitOptions<never, never>)
   // A copy: the caller may change its object while requests are under way.
   const options = { ...given }
-  const dialect = checkDialect(options)
   const { policy: defined, shorthand: isShorthand } = policyOptions(options as RateLimitOptions<C, never>)
   const limiter: Limiter = options.limiter ?? engineOf(defined, isShorthand, options)
   // One that somebody wrapped is asked through its public face: it has one subject, and its limits are its own affair.
   const engine = limiter instanceof LimiterEngine ? limiter : undefined
-  const shorthand = engine?.shorthand ?? false
-  const announcer =
-    options.limiter === undefined && engine !== undefined ? engine.announcer : new Announcer(limiter.name, undefined, options.strict)
-  const names: ReadonlySet<string> = engine?.policy.names ?? new Set()
+  const own = options.limiter === undefined && engine !== undefined
+  const announcer = own ? engine.announcer : new Announcer(limiter.name, undefined, options.strict)
+  const client = clientOf(host, options, announcer)
+  const numbered = own && engine.shorthand ? engine.policy.base?.limits[0]?.limit : undefined
+  return pipelineOf({ host, client, limiter, engine, announcer, numbered }, options)
+}
 
-  const { skip, tier, cost, key, missing, ipv6Prefix, trustProxy } = options
+/** What a pipeline and its extensions share. */
+interface Family<C> {
+  readonly host: Host<C>
+  /** The host whose `address` is the client's. */
+  readonly client: Host<C>
+  readonly limiter: Limiter
+  readonly engine: LimiterEngine | undefined
+  readonly announcer: Announcer
+  /** The limit whose numbers may come from functions. */
+  readonly numbered: Limit | undefined
+}
+
+function clientOf<C, R>(host: Host<C>, { ipv6Prefix, trustProxy }: RateLimitOptions<C, R>, announcer: Announcer): Host<C> {
   // What a client can provoke is told, never thrown.
   const tell: Tell = (code, message) =>
     code === 'WARN_FORWARDED_CONFLICT' ? announcer.warn(code, message) : announcer.check(code, message)
@@ -69,16 +97,21 @@ export function createPipeline<C, R = unknown>(host: Host<C>, given: RateLimitOp
       tell('WARN_TRUST_PERMISSIVE', 'the framework is set to trust every proxy, so any client can claim any address; list your own proxies')
     return trust !== 'none'
   }
-  const client: Host<C> = {
+  return {
     ...host,
     address: clientAddress(host, { trustProxy, ipv6Prefix, hostTrusts: host.trust === undefined ? undefined : hostTrusts }, tell),
   }
+}
+
+function pipelineOf<C, R>(family: Family<C>, options: RateLimitOptions<C, R>): Pipeline<C, R> {
+  const { host, client, limiter, engine, announcer, numbered } = family
+  const dialect = checkDialect(options)
+  const shorthand = engine?.shorthand ?? false
+  const names: ReadonlySet<string> = engine?.policy.names ?? new Set()
+  const { skip, tier, cost, key, missing, ipv6Prefix } = options
   const subjects = subjectsReader(engine?.policy, key, { host: client, missing, ipv6Prefix })
-  const numbers = numbersReader(
-    options as RateLimitOptions<C, never>,
-    options.limiter === undefined && shorthand ? engine?.policy.base : undefined,
-    announcer,
-  )
+  const numbers = numbersReader(options as RateLimitOptions<C, never>, engine?.policy.base, numbered, announcer)
+  const settling = { limiter, options, names, announcer }
   const partition = options.partitionKey === undefined ? undefined : partitionKeys(options.partitionKey.secret)
 
   const limited = (context: C): MaybePromise<HttpOutcome<R>> =>
@@ -138,14 +171,23 @@ export function createPipeline<C, R = unknown>(host: Host<C>, given: RateLimitOp
     headers,
     decision,
     delay: decision.mode === 'enforce' ? decision.delay : 0,
-    done: afterResponse(limiter, decision, context, options, names, announcer),
+    done: afterResponse(settling, decision, context, host.ends?.(context) ?? true),
   })
 
   const run = (context: C): MaybePromise<HttpOutcome<R>> => {
     if (host.method(context) === 'OPTIONS' && host.header(context, 'access-control-request-method')) return SKIPPED
     return skip === undefined ? limited(context) : chain(skip(context), (skipped) => (skipped === true ? SKIPPED : limited(context)))
   }
-  return Object.assign(run, { limiter })
+  const extend: Pipeline<C, R>['extend'] = (change, over = {}) => {
+    if (engine === undefined) throw invalid('limiter', 'one made by createLimiter() or rateLimit(), to be extended', limiter)
+    knownOptions('extend', over, EXTENDING)
+    const given = Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined))
+    const extended: RateLimitOptions<C, R> = { ...options, ...given }
+    checkOptions(extended as RateLimitOptions<never, never>)
+    const derived = engine.derive(changePolicy(engine.policy, change))
+    return pipelineOf({ ...family, limiter: derived, engine: derived }, extended)
+  }
+  return Object.assign(run, { limiter, extend })
 }
 
 const SKIPPED: HttpOutcome = Object.freeze({ pass: true, headers: [], decision: undefined, delay: 0, done: undefined })

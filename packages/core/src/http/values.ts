@@ -1,6 +1,6 @@
 import { millisOf } from '../duration.ts'
 import { show } from '../errors.ts'
-import { withNumbers } from '../limit.ts'
+import { type Limit, withNumbers } from '../limit.ts'
 import type { Cost } from '../limiter.ts'
 import type { Announcer } from '../observers.ts'
 import type { LimitSet, PlacedLimit } from '../policy.ts'
@@ -14,10 +14,11 @@ import type { RateLimitOptions } from './options.ts'
 export function numbersReader<C>(
   options: RateLimitOptions<C, never>,
   base: LimitSet | undefined,
+  shorthand: Limit | undefined,
   announcer: Announcer,
 ): ((context: C) => MaybePromise<LimitSet>) | undefined {
   const { limit, window } = options
-  const placed = base?.limits[0]
+  const placed = base?.limits.find((each) => each.limit === shorthand)
   if (placed === undefined || (typeof limit !== 'function' && typeof window !== 'function')) return undefined
   let good = { quantity: placed.limit.limit, ms: placed.limit.window as number, set: base as LimitSet }
   const known = new Map<string, LimitSet>()
@@ -48,7 +49,8 @@ export function numbersReader<C>(
 const MOST_KNOWN = 1_000
 
 function changed(base: LimitSet, placed: PlacedLimit, quantity: number, ms: number): LimitSet {
-  return { tier: base.tier, limits: [{ ...placed, limit: withNumbers(placed.limit, quantity, ms) }] }
+  const limit = withNumbers(placed.limit, quantity, ms)
+  return { tier: base.tier, limits: base.limits.map((each) => (each === placed ? { ...placed, limit } : each)) }
 }
 
 /** A cost as the limiter takes it, or `undefined` (1 for a charge, as charged for a settlement) in place of nonsense. */
