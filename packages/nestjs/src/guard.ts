@@ -1,0 +1,118 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
+import { type Decision, type HttpOutcome, isPromise, isSluiceError, type MaybePromise, systemClock } from '@sluice/core'
+import { decided, leave, type Pending } from './calls.ts'
+import { exceptionOf, type Refusal } from './exceptions.ts'
+import type { RateLimitResult } from './options.ts'
+import { type RoutePipeline, Routes } from './routes.ts'
+import { type HttpResponse, httpRequestOf, responseOf, transportOf } from './transport.ts'
+
+type Admission = Extract<HttpOutcome<RateLimitResult>, { pass: true }>
+
+/** Bind it with APP_GUARD, after the guards that say who is calling; on a gateway, with @UseGuards. */
+export class RateLimitGuard implements CanActivate {
+  private readonly routes: Routes
+  private readonly shared = new WeakMap<object, Map<RoutePipeline, Promise<boolean>>>()
+
+  constructor(routes: Routes) {
+    this.routes = routes
+  }
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const decide = this.routes.of(context)
+    if (decide === undefined) return true
+    const request = this.routes.own.graphql === 'request' && transportOf(context) === 'graphql' ? httpRequestOf(context) : undefined
+    return request === undefined ? this.decide(decide, context) : this.once(request, decide, context)
+  }
+
+  private decide(decide: RoutePipeline, context: ExecutionContext): boolean | Promise<boolean> {
+    let outcome: ReturnType<typeof decide>
+    try {
+      outcome = decide(context)
+    } catch (error) {
+      return failed(error, context)
+    }
+    if (!isPromise(outcome)) return this.apply(outcome, context)
+    return outcome.then(
+      (later) => this.apply(later, context),
+      (error: unknown) => failed(error, context),
+    )
+  }
+
+  /** Fields of one request that have the same limits: the first asks, and the others get its answer. */
+  private once(request: object, decide: RoutePipeline, context: ExecutionContext): Promise<boolean> {
+    const answers = this.shared.get(request) ?? new Map<RoutePipeline, Promise<boolean>>()
+    this.shared.set(request, answers)
+    const answer = answers.get(decide) ?? (async () => this.decide(decide, context))()
+    answers.set(decide, answer)
+    return answer
+  }
+
+  private apply(outcome: HttpOutcome<RateLimitResult>, context: ExecutionContext): boolean | Promise<boolean> {
+    const response = responseOf(context)
+    if (outcome.decision !== undefined) decided(context, outcome.decision)
+    if (response !== undefined && !response.headersSent) {
+      // The type of a refusal's body is for whoever writes the body.
+      for (const [name, value] of outcome.headers) if (name !== 'Content-Type') response.setHeader(name, value)
+    }
+    if (outcome.pass) return proceed(outcome, context, response)
+    // Somebody answers already: the handler is not reached, and nothing is written.
+    return transportOf(context) === 'http' && response?.headersSent === true ? NEVER : this.refuse(outcome, context, response)
+  }
+
+  private async refuse(refusal: Refusal, context: ExecutionContext, response: HttpResponse | undefined): Promise<boolean> {
+    const { handler, exception } = this.routes.own
+    if (handler !== undefined && response !== undefined && refusal.decision !== undefined) {
+      return answered(handler, refusal.decision, context, response, refusal.status)
+    }
+    throw (await exception?.(refusal, context)) ?? (await exceptionOf(refusal, context))
+  }
+}
+Injectable()(RateLimitGuard)
+Inject(Routes)(RateLimitGuard, undefined, 0)
+
+// For a request that is answered elsewhere or by nobody: any answer of a guard would have Nest write another one.
+const NEVER = new Promise<never>(() => undefined)
+
+async function answered(
+  handler: (context: ExecutionContext, decision: Decision) => MaybePromise<unknown>,
+  decision: Decision,
+  context: ExecutionContext,
+  response: HttpResponse,
+  status: number,
+): Promise<boolean> {
+  response.statusCode = status
+  await handler(context, decision)
+  return NEVER
+}
+
+function proceed(
+  { delay, done, decision }: Admission,
+  context: ExecutionContext,
+  response: HttpResponse | undefined,
+): boolean | Promise<boolean> {
+  const result: Pending['result'] = { response }
+  if (done !== undefined) {
+    const finished =
+      response === undefined ? undefined : () => void done(response.writableFinished ? response.statusCode : undefined, result)
+    if (response !== undefined && finished !== undefined) whenClosed(response, finished)
+    leave(context, { result, end: response === undefined ? (status, ended) => void done(status, ended) : undefined })
+  }
+  if (delay === 0 || decision === undefined) return true
+  return new Promise((resolve) => {
+    const cancel = systemClock.after(delay, () => resolve(true))
+    // A client that is gone is not served: its handler never runs.
+    if (response !== undefined) whenClosed(response, cancel)
+  })
+}
+
+function whenClosed(response: HttpResponse, run: () => void): void {
+  if (response.destroyed) run()
+  else response.once('close', run)
+}
+
+/** A connection that is gone has lost its address, and nobody is there to be answered. */
+function failed(error: unknown, context: ExecutionContext): Promise<never> {
+  const gone = httpRequestOf(context)?.socket?.destroyed === true
+  if (gone && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN') return NEVER
+  throw error
+}

@@ -1,0 +1,52 @@
+import type { ExecutionContext } from '@nestjs/common'
+import { type Duration, invalid, type KeyOf, type LimitRule, type MaybePromise, type RateLimitOptions } from '@sluice/core'
+import type { Refusal } from './exceptions.ts'
+
+/** What a handler did, for `refundWhen` and `settle`. `value` and `error` are known where RateLimitInterceptor is bound. */
+export interface RateLimitResult {
+  /** The last thing that it returned or emitted. */
+  readonly value?: unknown
+  /** What it threw. */
+  readonly error?: unknown
+  /** The platform's own response (`http.ServerResponse`); `undefined` where there is none. */
+  readonly response?: any
+}
+
+/** Makes what is thrown for a refusal; `undefined`: as without it. */
+export type ExceptionOf = (refusal: Refusal, context: ExecutionContext) => MaybePromise<unknown>
+
+/** Limits that routes take by name: the shorthand of one sliding window, or a list. */
+export type PolicyLimits =
+  | readonly LimitRule<string, ExecutionContext>[]
+  | { readonly limit?: number | undefined; readonly window?: Duration | undefined; readonly key?: KeyOf<ExecutionContext> | undefined }
+
+/** Functions get Nest's ExecutionContext. */
+export interface RateLimitModuleOptions extends RateLimitOptions<ExecutionContext, RateLimitResult> {
+  /** For `@RateLimit('name')`: limits with one state wherever they are named. */
+  readonly policies?: Readonly<Record<string, PolicyLimits>> | undefined
+  readonly exception?: ExceptionOf | undefined
+  /** GraphQL: each field is a call (default), or fields of one request that have the same limits share one decision. */
+  readonly graphql?: 'field' | 'request' | undefined
+}
+
+/** For `useClass` and `useExisting`. */
+export interface RateLimitOptionsFactory {
+  createRateLimitOptions(): MaybePromise<RateLimitModuleOptions>
+}
+
+export interface SplitOptions {
+  readonly own: Pick<RateLimitModuleOptions, 'policies' | 'exception' | 'graphql' | 'handler'>
+  readonly ofCore: RateLimitOptions<ExecutionContext, RateLimitResult>
+}
+
+/** @throws ERR_OPTION_INVALID for the options that are Nest's */
+export function splitOptions(options: RateLimitModuleOptions): SplitOptions {
+  // Untyped code may give null: for createPipeline to refuse.
+  if (typeof options !== 'object' || options === null) return { own: {}, ofCore: options }
+  const { policies, exception, graphql, ...ofCore } = options
+  if (policies !== undefined && (typeof policies !== 'object' || policies === null))
+    throw invalid('policies', 'an object of limits by name', policies)
+  if (exception !== undefined && typeof exception !== 'function') throw invalid('exception', 'a function', exception)
+  if (graphql !== undefined && graphql !== 'field' && graphql !== 'request') throw invalid('graphql', "'field' or 'request'", graphql)
+  return { own: { policies, exception, graphql, handler: ofCore.handler }, ofCore }
+}
