@@ -4,11 +4,18 @@ import { defineConfig } from 'vitest/config'
 // `require` as well: `import` or `module` among them would hand ES modules to CommonJS dependencies.
 const resolve = { conditions: ['source', 'node'] }
 const ssr = { resolve }
-const project = (name: string, root: string, testTimeout = 10_000) => ({
+const project = (name: string, root: string, testTimeout = 10_000, exclude: string[] = []) => ({
   resolve,
   ssr,
-  test: { name, root, include: ['**/*.test.ts'], testTimeout, dangerouslyIgnoreUnhandledErrors: false },
+  test: { name, root, include: ['**/*.test.ts'], exclude: ['**/node_modules/**', ...exclude], testTimeout, dangerouslyIgnoreUnhandledErrors: false },
 })
+
+// The same tests on another version of Nest: all of it from one place, since two copies in one app would not know each other's providers.
+const onNest = (version: string) => {
+  const base = project(`nestjs${version}`, `packages/nestjs/test/nest${version}`, 30_000)
+  const copies = new URL(`packages/nestjs/test/nest${version}/node_modules/@nestjs/`, import.meta.url).pathname
+  return { ...base, resolve: { ...resolve, alias: [{ find: /^@nestjs\//, replacement: copies }] } }
+}
 
 export default defineConfig({
   test: {
@@ -18,7 +25,9 @@ export default defineConfig({
       project('express', 'packages/express'),
       project('koa', 'packages/koa'),
       project('hono', 'packages/hono', 30_000),
-      project('nestjs', 'packages/nestjs', 30_000),
+      project('nestjs', 'packages/nestjs', 30_000, ['test/nest1*/**']),
+      onNest('10'),
+      onNest('11'),
       project('fastify', 'packages/fastify'),
       project('fetch', 'packages/fetch', 30_000),
       project('cloudflare', 'packages/cloudflare', 60_000),
