@@ -1,17 +1,21 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
 import { type Decision, type HttpOutcome, isPromise, isSluiceError, type MaybePromise, systemClock } from '@sluice/core'
-import { decided, leave, type Pending } from './calls.ts'
+import { decided, decisionOf, leave, type Pending } from './calls.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
 import type { RateLimitResult } from './options.ts'
 import { type RoutePipeline, Routes } from './routes.ts'
 import { type HttpResponse, httpRequestOf, responseOf, transportOf } from './transport.ts'
 
+interface Shared {
+  readonly first: ExecutionContext
+  readonly answer: Promise<boolean>
+}
 type Admission = Extract<HttpOutcome<RateLimitResult>, { pass: true }>
 
 /** Bind it with APP_GUARD, after the guards that say who is calling; on a gateway, with @UseGuards. */
 export class RateLimitGuard implements CanActivate {
   private readonly routes: Routes
-  private readonly shared = new WeakMap<object, Map<RoutePipeline, Promise<boolean>>>()
+  private readonly shared = new WeakMap<object, Map<RoutePipeline, Shared>>()
 
   constructor(routes: Routes) {
     this.routes = routes
@@ -40,11 +44,18 @@ export class RateLimitGuard implements CanActivate {
 
   /** Fields of one request that have the same limits: the first asks, and the others get its answer. */
   private once(request: object, decide: RoutePipeline, context: ExecutionContext): Promise<boolean> {
-    const answers = this.shared.get(request) ?? new Map<RoutePipeline, Promise<boolean>>()
+    const answers = this.shared.get(request) ?? new Map<RoutePipeline, Shared>()
     this.shared.set(request, answers)
-    const answer = answers.get(decide) ?? (async () => this.decide(decide, context))()
-    answers.set(decide, answer)
-    return answer
+    const known = answers.get(decide)
+    if (known === undefined) {
+      const answer = (async () => this.decide(decide, context))()
+      answers.set(decide, { first: context, answer })
+      return answer
+    }
+    return known.answer.finally(() => {
+      const decision = decisionOf(known.first)
+      if (decision !== undefined) decided(context, decision)
+    })
   }
 
   private apply(outcome: HttpOutcome<RateLimitResult>, context: ExecutionContext): boolean | Promise<boolean> {

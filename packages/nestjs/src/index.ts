@@ -11,7 +11,8 @@ export { RateLimiter } from './rate-limiter.ts'
 
 // Decorators of a class or a method; names are those of `Register`.
 export { RateLimit, RateLimitCost, RateLimitDecision, SkipRateLimit } from './decorators.ts'
-export type { LimitName, NumbersByName, PolicyName, Register, RouteCost, RouteOptions } from './register.ts'
+// By a star, or an augmentation of this module would not reach `Register`.
+export type * from './register.ts'
 
 // A guard with a limiter of its own, without the module.
 export { type NestRateLimit, rateLimit } from './rate-limit.ts'

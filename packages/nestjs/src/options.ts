@@ -41,8 +41,8 @@ export interface SplitOptions {
 
 /** @throws ERR_OPTION_INVALID for the options that are Nest's */
 export function splitOptions(options: RateLimitModuleOptions): SplitOptions {
-  // Untyped code may give null: for createPipeline to refuse.
-  if (typeof options !== 'object' || options === null) return { own: {}, ofCore: options }
+  // Untyped code may give null or a list: for createPipeline to refuse.
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return { own: {}, ofCore: options }
   const { policies, exception, graphql, ...ofCore } = options
   if (policies !== undefined && (typeof policies !== 'object' || policies === null))
     throw invalid('policies', 'an object of limits by name', policies)
