@@ -20,6 +20,8 @@ const OPTIONS = {
     noEmit: true,
     noUnusedLocals: false,
     noUnusedParameters: false,
+    // Nest's decorators.
+    experimentalDecorators: true,
     allowJs: true,
     checkJs: true,
     moduleDetection: 'force',

@@ -120,4 +120,19 @@ export const decided = messageLimit({ limit: 5 }).limiter.peek('ann') as Decisio
 app.use(rateLimit<AppEnv>({ key: (c) => c.var.plam }))
 `,
   },
+  nestjs: {
+    imports: { '@sluice/nestjs': '{ rateLimit, RateLimitModule }' },
+    program: `
+const got = [RateLimitModule.forRoot().module === RateLimitModule, typeof rateLimit({ limit: 1 }).canActivate]
+console.log(String(got) === 'true,function' ? 'ok' : got)
+`,
+    types: `
+import { RateLimit, RateLimitModule } from '@sluice/nestjs'
+
+export const nest = RateLimitModule.forRoot({ limit: 5, window: '1m', key: (context) => context.getClass().name })
+export const decorator: MethodDecorator = RateLimit({ limit: 5, window: '1m' })
+// @ts-expect-error: no text
+RateLimitModule.forRoot({ key: (context) => context.getClass() })
+`,
+  },
 }
