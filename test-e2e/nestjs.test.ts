@@ -13,7 +13,7 @@ let end = async (): Promise<unknown> => undefined
 beforeAll(async () => {
   // `npm start`, one half after the other.
   const compiled = spawnSync(process.execPath, [binary('typescript', 'tsc'), '-b'], { cwd: FOLDER, encoding: 'utf8' })
-  expect(compiled.stdout).toBe('')
+  if (compiled.status !== 0) throw new Error(compiled.stdout)
   const child = spawn(process.execPath, ['--conditions=source', 'dist/main.js'], { cwd: FOLDER, env: { ...process.env, PORT: '0' } })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
@@ -23,7 +23,8 @@ beforeAll(async () => {
     return ended
   }
   await until('the example to listen', () => child.exitCode !== null || said.includes('Listening.'))
-  url = /http:\/\/\S+/.exec(said)?.[0].replace('[::1]', 'localhost') ?? expect.fail(`It ended before it was ready:\n${said}`)
+  if (child.exitCode !== null) throw new Error(`It ended before it was ready:\n${said}`)
+  url = /http:\/\/\S+/.exec(said)![0].replace('[::1]', 'localhost')
 }, 120_000)
 afterAll(() => end())
 

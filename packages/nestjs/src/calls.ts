@@ -15,7 +15,7 @@ const pending = new WeakMap<object, Pending[]>()
 const decisions = new WeakMap<object, Decision>()
 
 /** One object per call, the same for guards, interceptors and decorators of parameters. */
-export function callOf(context: ArgumentsHost): object {
+function callOf(context: ArgumentsHost): object {
   const transport = transportOf(context)
   // Nest makes a list of arguments anew where it reads parameters; these are the objects that stay.
   const own: unknown = context.getArgByIndex({ http: 0, graphql: 3, ws: 1, rpc: 1 }[transport])

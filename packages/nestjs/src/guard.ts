@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
-import { type Decision, type HttpOutcome, isPromise, isSluiceError, type MaybePromise, systemClock } from '@sluice/core'
+import { type HttpOutcome, isPromise, isSluiceError, systemClock } from '@sluice/core'
 import { decided, decisionOf, leave, type Pending } from './calls.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
 import type { RateLimitResult } from './options.ts'
@@ -67,13 +67,15 @@ export class RateLimitGuard implements CanActivate {
     }
     if (outcome.pass) return proceed(outcome, context, response)
     // Somebody answers already: the handler is not reached, and nothing is written.
-    return transportOf(context) === 'http' && response?.headersSent === true ? NEVER : this.refuse(outcome, context, response)
+    return transportOf(context) === 'http' && response?.headersSent === true ? never() : this.refuse(outcome, context, response)
   }
 
   private async refuse(refusal: Refusal, context: ExecutionContext, response: HttpResponse | undefined): Promise<boolean> {
     const { handler, exception } = this.routes.own
-    if (handler !== undefined && response !== undefined && refusal.decision !== undefined) {
-      return answered(handler, refusal.decision, context, response, refusal.status)
+    if (handler !== undefined && response !== undefined && refusal.decision !== undefined && transportOf(context) === 'http') {
+      response.statusCode = refusal.status
+      await handler(context, refusal.decision)
+      return never()
     }
     throw (await exception?.(refusal, context)) ?? (await exceptionOf(refusal, context))
   }
@@ -81,19 +83,10 @@ export class RateLimitGuard implements CanActivate {
 Injectable()(RateLimitGuard)
 Inject(Routes)(RateLimitGuard, undefined, 0)
 
-// For a request that is answered elsewhere or by nobody: any answer of a guard would have Nest write another one.
-const NEVER = new Promise<never>(() => undefined)
-
-async function answered(
-  handler: (context: ExecutionContext, decision: Decision) => MaybePromise<unknown>,
-  decision: Decision,
-  context: ExecutionContext,
-  response: HttpResponse,
-  status: number,
-): Promise<boolean> {
-  response.statusCode = status
-  await handler(context, decision)
-  return NEVER
+// For a request that is answered elsewhere, or by nobody: any answer of a guard would have Nest write another one. One promise
+// for all would hold every request that waits for it.
+function never(): Promise<never> {
+  return new Promise(() => undefined)
 }
 
 function proceed(
@@ -103,9 +96,7 @@ function proceed(
 ): boolean | Promise<boolean> {
   const result: Pending['result'] = { response }
   if (done !== undefined) {
-    const finished =
-      response === undefined ? undefined : () => void done(response.writableFinished ? response.statusCode : undefined, result)
-    if (response !== undefined && finished !== undefined) whenClosed(response, finished)
+    if (response !== undefined) whenClosed(response, () => void done(response.writableFinished ? response.statusCode : undefined, result))
     leave(context, { result, end: response === undefined ? (status, ended) => void done(status, ended) : undefined })
   }
   if (delay === 0 || decision === undefined) return true
@@ -124,6 +115,6 @@ function whenClosed(response: HttpResponse, run: () => void): void {
 /** A connection that is gone has lost its address, and nobody is there to be answered. */
 function failed(error: unknown, context: ExecutionContext): Promise<never> {
   const gone = httpRequestOf(context)?.socket?.destroyed === true
-  if (gone && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN') return NEVER
+  if (gone && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN') return never()
   throw error
 }

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common'
-import { type Duration, invalid, type KeyOf, type LimitRule, type MaybePromise, type RateLimitOptions } from '@sluice/core'
+import { type Decision, type Duration, invalid, type KeyOf, type LimitRule, type MaybePromise, type RateLimitOptions } from '@sluice/core'
 import type { Refusal } from './exceptions.ts'
 
 /** What a handler did, for `refundWhen` and `settle`. `value` and `error` are known where RateLimitInterceptor is bound. */
@@ -21,10 +21,12 @@ export type PolicyLimits =
   | { readonly limit?: number | undefined; readonly window?: Duration | undefined; readonly key?: KeyOf<ExecutionContext> | undefined }
 
 /** Functions get Nest's ExecutionContext. */
-export interface RateLimitModuleOptions extends RateLimitOptions<ExecutionContext, RateLimitResult> {
+export interface RateLimitModuleOptions extends Omit<RateLimitOptions<ExecutionContext, RateLimitResult>, 'handler'> {
   /** For `@RateLimit('name')`: limits with one state wherever they are named. */
   readonly policies?: Readonly<Record<string, PolicyLimits>> | undefined
   readonly exception?: ExceptionOf | undefined
+  /** Over HTTP: answers a refusal itself; the headers are set by then. */
+  readonly handler?: ((context: ExecutionContext, decision: Decision) => unknown) | undefined
   /** GraphQL: each field is a call (default), or fields of one request that have the same limits share one decision. */
   readonly graphql?: 'field' | 'request' | undefined
 }
@@ -42,11 +44,13 @@ export interface SplitOptions {
 /** @throws ERR_OPTION_INVALID for the options that are Nest's */
 export function splitOptions(options: RateLimitModuleOptions): SplitOptions {
   // Untyped code may give null or a list: for createPipeline to refuse.
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) return { own: {}, ofCore: options }
-  const { policies, exception, graphql, ...ofCore } = options
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return { own: {}, ofCore: options as object }
+  const { policies, exception, graphql, handler, ...ofCore } = options
   if (policies !== undefined && (typeof policies !== 'object' || policies === null))
     throw invalid('policies', 'an object of limits by name', policies)
-  if (exception !== undefined && typeof exception !== 'function') throw invalid('exception', 'a function', exception)
+  for (const [name, value] of Object.entries({ exception, handler })) {
+    if (value !== undefined && typeof value !== 'function') throw invalid(name, 'a function', value)
+  }
   if (graphql !== undefined && graphql !== 'field' && graphql !== 'request') throw invalid('graphql', "'field' or 'request'", graphql)
-  return { own: { policies, exception, graphql, handler: ofCore.handler }, ofCore }
+  return { own: { policies, exception, graphql, handler }, ofCore }
 }

@@ -6,7 +6,6 @@ import type { RateLimitModuleOptions, RateLimitResult } from './options.ts'
  * Tells the decorators the names of your limits and policies, so that a misspelt one does not compile:
  * `declare module '@sluice/nestjs' { interface Register { rateLimit: typeof options } }`, the options as `forRoot` gets them.
  */
-// oxlint-disable-next-line typescript/no-empty-object-type -- to be augmented
 export interface Register {}
 
 type Options = Register extends { rateLimit: infer O } ? O : RateLimitModuleOptions
@@ -17,7 +16,7 @@ type Tiered<O> = O extends { tiers?: infer T } ? { [K in keyof T]: NamesOf<T[K]>
 type Shorthand<O> = O extends { limits: unknown } | { tiers: unknown } ? never : 'default'
 
 /** The module's limits by name. */
-export type LimitName = Listed<Options> | Tiered<Options> | Shorthand<Options>
+export type LimitName = [Listed<Options>, Tiered<Options>, Shorthand<Options>][number]
 /** The module's policies by name. */
 export type PolicyName = Options extends { policies?: infer P } ? keyof NonNullable<P> & string : never
 

@@ -36,8 +36,8 @@ export function transportOf(context: ArgumentsHost): 'http' | 'graphql' | 'ws' |
 }
 
 /** The request of an HTTP call or a GraphQL operation; `undefined` elsewhere, and where the GraphQL context does not hold it. */
-export function requestOf<T = any>(context: ArgumentsHost): T | undefined {
-  return httpRequestOf(context) as T | undefined
+export function requestOf(context: ArgumentsHost): any {
+  return httpRequestOf(context)
 }
 
 export function httpRequestOf(context: ArgumentsHost): HttpRequest | undefined {

@@ -61,8 +61,7 @@ async function appOf(platform: Platform, spec: AppSpec): Promise<INestApplicatio
     made.set(mount, guard)
     return guard
   }
-  class App {}
-  Module({
+  @Module({
     imports: first === undefined ? [] : [RateLimitModule.forRoot(first)],
     controllers: [...routesOf(spec).map((route) => controllerOf(route, (route.use ?? []).map(guardOf))), Unknown],
     providers: [
@@ -71,7 +70,8 @@ async function appOf(platform: Platform, spec: AppSpec): Promise<INestApplicatio
         mount === first ? { provide: APP_GUARD, useClass: RateLimitGuard } : { provide: APP_GUARD, useValue: guardOf(mount) },
       ),
     ],
-  })(App)
+  })
+  class App {}
   const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter({ trustProxy: spec.trust && '127.0.0.1' })
   const app = await NestFactory.create(App, adapter as ExpressAdapter, { logger: false, bodyParser: spec.parse })
   if (platform === 'express')

@@ -10,7 +10,7 @@ afterEach(async () => {
   for (const app of open.splice(0)) await app.close()
 })
 
-export const START = 1_800_000_000_000
+const START = 1_800_000_000_000
 export const GUARD: Provider = { provide: APP_GUARD, useClass: RateLimitGuard }
 export const INTERCEPTOR: Provider = { provide: APP_INTERCEPTOR, useClass: RateLimitInterceptor }
 
@@ -21,8 +21,8 @@ export function stoppedStore() {
 }
 
 export function moduleOf(metadata: ModuleMetadata): Type {
+  @Module(metadata)
   class App {}
-  Module(metadata)(App)
   return App
 }
 
@@ -51,7 +51,7 @@ export interface Told {
   readonly headers: Headers
 }
 
-export async function told(answer: Promise<Response>): Promise<Told> {
+async function told(answer: Promise<Response>): Promise<Told> {
   const { status, headers, ...response } = await answer.then(async (got) => ({
     status: got.status,
     headers: got.headers,

@@ -126,6 +126,19 @@ describe('limits of a method', () => {
     expect((await get('/strict')).status).toBe(429)
     expect((await get('/plain')).left, 'the counter of the module is another').toEqual([18, 97])
   })
+  test('without numbers a limit is as it was, on a counter of its own', async () => {
+    @Controller('apart')
+    @RateLimit({ short: {} })
+    class Apart {
+      @Get()
+      apart(): string {
+        return 'apart'
+      }
+    }
+    const { get } = await appOf(moduleOptions(), { controllers: [Users, Apart] })
+    await get('/plain')
+    expect((await get('/apart')).left).toEqual([19, 98])
+  })
   test('a policy has one state wherever it is named; several decorators stand together', async () => {
     const { get } = await users()
     expect(await get('/login')).toMatchObject({ policy: '"short";q=20;w=60, "long";q=100;w=3600, "login";q=2;w=900', left: [19, 99, 1] })

@@ -108,6 +108,13 @@ test('errors have extensions, the response has headers, and other fields are ans
   expect(await ask('{ free }')).toMatchObject({ data: { free: 'free' } })
 })
 
+test('a handler answers over HTTP alone: a field has its error', async () => {
+  const handler = () => expect.fail('asked')
+  const { ask } = await served({ limits: [fixedWindow({ name: 'minute', limit: 1, window: '1m' })], handler })
+  await ask('{ left }')
+  expect((await ask('{ left }')).errors?.[0]?.message).toBe('Limit "minute" allows 1 request per 60 seconds. Retry in 60 seconds.')
+})
+
 test('fields of types are no calls, unless Nest is told to guard them', async () => {
   const plain = await served({})
   expect((await plain.ask('{ me { id name } }')).header).toBe('"minute";r=4;t=60')

@@ -11,13 +11,14 @@ import {
   UseGuards,
 } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   fixedWindow,
   memoryStore,
   RateLimit,
   rateLimit,
   type RateLimitAsyncOptions,
+  RateLimiter,
   RateLimitCost,
   RateLimitException,
   RateLimitModule,
@@ -130,10 +131,12 @@ describe('a mistake is told', () => {
   })
   test.each<[string, object, string]>([
     ["a peer's option", { throttlers: [] }, 'ERR_OPTION_UNKNOWN'],
+    ["a peer's list", [{ limit: 1, ttl: 60_000 }], 'ERR_OPTION_INVALID'],
     ['policies', { policies: 'login' }, 'ERR_OPTION_INVALID'],
     ['a policy', { policies: { login: { limit: 0 } } }, 'ERR_OPTION_INVALID'],
     ['the name of a policy', { policies: { 'log in': { limit: 1 } } }, 'ERR_NAME_INVALID'],
     ['exception', { exception: 'Slow down.' }, 'ERR_OPTION_INVALID'],
+    ['handler', { handler: 'Slow down.' }, 'ERR_OPTION_INVALID'],
     ['graphql', { graphql: 'operation' }, 'ERR_OPTION_INVALID'],
   ])('when the app is created: %s', async (_what, options, code) => {
     await expect(started(options, SkipRateLimit())).rejects.toMatchObject({ code })
@@ -157,6 +160,19 @@ describe('a mistake is told', () => {
     const { get } = await appOf({}, { controllers: [first, version('v2')] })
     expect((await get('/v1')).left).toEqual([99, 2])
     expect(await get('/v2')).toMatchObject({ left: [98, 2], policy: expect.stringContaining('"v2";q=3') as string })
+  })
+  test.each([
+    ['ttl', 'window'],
+    ['getTracker', 'key'],
+    ['skipIf', 'skip'],
+    ['ignoreUserAgents', 'skip'],
+    ['errorMessage', 'message'],
+    ['setHeaders', 'standard and legacy'],
+    ['storage', 'store'],
+    ['ipv6SubnetPrefix', 'ipv6Prefix'],
+  ])('%s of @nestjs/throttler: use %s', async (theirs, ours) => {
+    const message = expect.stringContaining(`"${theirs}" is not an option; use ${ours} (`) as string
+    await expect(started({ [theirs]: 1 }, SkipRateLimit())).rejects.toMatchObject({ code: 'ERR_OPTION_UNKNOWN', message })
   })
   test('two limits of one method want a list, or a name', () => {
     @Controller()
@@ -199,7 +215,7 @@ describe('a refusal', () => {
   test('is an exception of yours, made of the decision', async () => {
     const exception: RateLimitModuleOptions['exception'] = async ({ decision }, context) => {
       await Promise.resolve()
-      return new ForbiddenException(`${context.getHandler().name}: ${decision?.binding?.name} ${decision?.retryAfter! > 0}`)
+      return new ForbiddenException(`${context.getHandler().name}: ${decision?.binding?.name} ${(decision?.retryAfter ?? 0) > 0}`)
     }
     const answer = await refused({ exception })
     expect(answer).toMatchObject({ status: 403, text: expect.stringContaining('plain: minute true') as string })
@@ -277,28 +293,21 @@ describe('what the handler did', () => {
   }
   const app = (options: RateLimitModuleOptions) =>
     appOf({ limits: [minute(20)], ...options }, { controllers: [Search], providers: [INTERCEPTOR] })
-  const until = async (get: () => Promise<number>, expected: number) => {
-    // After the response, so by the time of a later request.
-    for (let tries = 0; tries < 100; tries++) if ((await get()) === expected) return expected
-    return get()
-  }
 
   test('settles by the value that was returned', async () => {
     const { get, app: nest } = await app({ cost: () => 10, settle: (_, { value }) => (value as { rows: number }).rows })
-    const { RateLimiter } = await import('../src/index.ts')
     const limiter = nest.get(RateLimiter)
     expect((await get('/rows')).left).toEqual([10])
-    expect(await until(async () => (await limiter.peek('127.0.0.1', { cost: 0 })).remaining, 17)).toBe(17)
+    await vi.waitUntil(async () => (await limiter.peek('127.0.0.1', { cost: 0 })).remaining === 17)
   })
   test('refunds by the error that was thrown, or by the status', async () => {
-    const { RateLimiter } = await import('../src/index.ts')
     const { get, app: nest } = await app({ refundWhen: (status, _, { error }) => error instanceof NotFoundException || status === 500 })
     const limiter = nest.get(RateLimiter)
     const left = async () => (await limiter.peek('127.0.0.1', { cost: 0 })).remaining
     expect((await get('/miss')).status).toBe(404)
-    expect(await until(left, 20)).toBe(20)
+    await vi.waitUntil(async () => (await left()) === 20)
     expect((await get('/boom')).status).toBe(500)
-    expect(await until(left, 20)).toBe(20)
+    await vi.waitUntil(async () => (await left()) === 20)
     await get('/rows')
     expect(await left()).toBe(19)
   })
