@@ -7,7 +7,14 @@ const ssr = { resolve }
 const project = (name: string, root: string, testTimeout = 10_000, exclude: string[] = []) => ({
   resolve,
   ssr,
-  test: { name, root, include: ['**/*.test.ts'], exclude: ['**/node_modules/**', ...exclude], testTimeout, dangerouslyIgnoreUnhandledErrors: false },
+  test: {
+    name,
+    root,
+    include: ['**/*.test.ts'],
+    exclude: ['**/node_modules/**', ...exclude],
+    testTimeout,
+    dangerouslyIgnoreUnhandledErrors: false,
+  },
 })
 
 // The same tests on another version of Nest: all of it from one place, since two copies in one app would not know each other's providers.

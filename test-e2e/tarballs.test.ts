@@ -41,7 +41,8 @@ beforeAll(() => {
   }
   link('express', join(import.meta.dirname, 'node_modules', 'express'))
   link('ioredis', join(import.meta.dirname, 'node_modules', 'ioredis'))
-  for (const name of ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs']) link(name, join(import.meta.dirname, 'node_modules', name))
+  for (const name of ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'])
+    link(name, join(import.meta.dirname, 'node_modules', name))
   link('@types/express', join(import.meta.dirname, 'node_modules', '@types', 'express'))
   for (const name of ['koa', '@types/koa', 'fastify', 'hono']) link(name, join(import.meta.dirname, 'node_modules', name))
   link('@types/node', join(ROOT, 'node_modules', '@types', 'node'))
