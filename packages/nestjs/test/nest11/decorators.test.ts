@@ -1,2 +1,2 @@
 // The same tests, on the version of this folder.
-import '../decorators.test.ts'
+await import('../decorators.test.ts')
