@@ -88,12 +88,9 @@ async function model(env: Env, query: URLSearchParams): Promise<Response> {
   const make = (clock: Clock): Store => scoped(durableObjectStore(env.LIMITS, { name: 'model', objects: 1, clock }))
   const seed = query.get('seed')
   try {
-    const steps = await runHistories(
-      query.get('family') as 'mixed',
-      Number(query.get('steps')),
-      make,
-      { seed: seed === null ? undefined : Number(seed) },
-    )
+    const steps = await runHistories(query.get('family') as 'mixed', Number(query.get('steps')), make, {
+      seed: seed === null ? undefined : Number(seed),
+    })
     return new Response(`${steps} steps`)
   } catch (error) {
     return new Response((error as Error).message)
