@@ -1,59 +1,59 @@
-import { Controller, Get, HttpCode, Module, Post } from '@nestjs/common'
+// An API with two plans by API key, and a limit on each address beside them.
+import { Controller, Get, Module } from '@nestjs/common'
 import { APP_GUARD, NestFactory } from '@nestjs/core'
 import {
+  type Decision,
   fixedWindow,
   header,
   ip,
   RateLimit,
+  RateLimitDecision,
   RateLimitGuard,
   RateLimitModule,
-  type RateLimitModuleOptions,
   requestOf,
-  slidingWindow,
+  SkipRateLimit,
 } from '@sluice/nestjs'
 
-const plans = new Map([['key-of-alice', 'premium']])
-// Beside the limits by key: whoever sends a new key with each request would get a new quota each time.
-const address = slidingWindow({ name: 'address', limit: 30, window: '1m', key: ip() })
-
-const options = {
-  key: header('x-api-key'),
-  tier: (context) => plans.get(requestOf(context).headers['x-api-key']) ?? 'free',
-  tiers: {
-    free: [address, slidingWindow({ name: 'minute', limit: 5, window: '1m' }), fixedWindow({ name: 'day', limit: 1_000, window: 'day' })],
-    premium: [slidingWindow({ name: 'minute', limit: 50, window: '1m' }), fixedWindow({ name: 'day', limit: 1_000_000, window: 'day' })],
-  },
-  policies: { login: { limit: 3, window: '15m', key: ip() } },
-} satisfies RateLimitModuleOptions
-
-// The names of the limits, for the decorators: a misspelt one does not compile.
-declare module '@sluice/nestjs' {
-  interface Register {
-    rateLimit: typeof options
-  }
-}
+const plans = new Map([
+  ['key-of-ann', 'free'],
+  ['key-of-bob', 'premium'],
+])
+// A key that nobody checked is the client's own choice: without this, a new key for each request would be no limit at all.
+const address = fixedWindow({ name: 'address', limit: 30, window: '1m', anchor: 'first', key: ip() })
+const plan = (minute: number, day: number) => [
+  fixedWindow({ name: 'minute', limit: minute, window: '1m', anchor: 'first' }),
+  fixedWindow({ name: 'day', limit: day, window: 'day' }),
+  address,
+]
 
 @Controller()
 class Api {
   @Get()
-  hello() {
-    return { hello: 'world' }
+  plan(@RateLimitDecision() { tier, remaining }: Decision) {
+    return { plan: tier, left: remaining }
   }
   @Get('report')
-  @RateLimit({ minute: { limit: 1 } })
-  report() {
-    return { rows: 42 }
+  @RateLimit({ limit: 2, window: '1h' })
+  report(@RateLimitDecision() { remaining }: Decision) {
+    return { left: remaining }
   }
-  @Post('login')
-  @HttpCode(401)
-  @RateLimit('login')
-  login() {}
+  @Get('health')
+  @SkipRateLimit()
+  health() {
+    return { ok: true }
+  }
 }
 
-@Module({ imports: [RateLimitModule.forRoot(options)], controllers: [Api], providers: [{ provide: APP_GUARD, useClass: RateLimitGuard }] })
+const limits = RateLimitModule.forRoot({
+  key: header('x-api-key'),
+  tiers: { free: plan(5, 1_000), premium: plan(100, 50_000) },
+  tier: (context) => plans.get(requestOf(context).headers['x-api-key']) ?? 'free',
+})
+@Module({ imports: [limits], controllers: [Api], providers: [{ provide: APP_GUARD, useClass: RateLimitGuard }] })
 class App {}
 
-const app = await NestFactory.create(App, { logger: ['warn', 'error'] })
-app.enableShutdownHooks()
+const app = await NestFactory.create(App, { logger: ['warn', 'error'], forceCloseConnections: true })
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void app.close())
 await app.listen(Number(process.env['PORT'] ?? 3000))
-console.log(`Listening. Try:  curl -i ${await app.getUrl()}`)
+const { port } = app.getHttpServer().address() as { readonly port: number }
+console.log(`Listening. Try:  curl -i -H 'x-api-key: key-of-ann' http://localhost:${port}/`)
