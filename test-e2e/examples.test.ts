@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { until } from '@sluice/testing/redis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { ROOT } from './support/workspace.ts'
+import { binary, ROOT } from './support/workspace.ts'
 
 interface Example {
   /** Its folder in `examples/`. */
@@ -14,7 +14,14 @@ interface Example {
   readonly command?: readonly [string, ...string[]]
 }
 
-const EXAMPLES: readonly Example[] = [{ name: 'fastify' }, { name: 'koa' }, { name: 'hono' }]
+// Decorators are compiled first; then Node takes the shell's place, so that it gets the signal.
+const COMPILED = `"${process.execPath}" "${binary('typescript', 'tsc')}" -b && exec "${process.execPath}" --conditions=source dist/main.js`
+const EXAMPLES: readonly Example[] = [
+  { name: 'fastify' },
+  { name: 'koa' },
+  { name: 'hono' },
+  { name: 'nestjs', command: ['sh', '-c', COMPILED] },
+]
 
 let child: ChildProcess | undefined
 afterEach(() => child?.kill('SIGKILL'))
