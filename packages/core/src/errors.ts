@@ -35,10 +35,12 @@ export const CODES = [
   'WARN_SETTLE_FAILED',
   'WARN_CLIENT_RETRIES',
   'WARN_EVICTION',
+  'WARN_INSTANCES_UNKNOWN',
   // Told to the `anomaly` observer.
   'ANOMALY_OVERFLOW',
   'ANOMALY_STATE_UNREADABLE',
   'ANOMALY_VERDICT',
+  'ANOMALY_UNRECONCILED',
 ] as const
 export type Code = (typeof CODES)[number]
 
