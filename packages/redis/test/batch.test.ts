@@ -1,9 +1,8 @@
 // One turn of the event loop is one command: counted by the server itself.
 import { fixedWindow, type Store } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy } from '@sluice/testing/redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
+import { charge, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
 let server: RedisServer
 let proxy: TcpProxy
@@ -13,7 +12,7 @@ let sizes: number[] = []
 beforeAll(async () => {
   server = await startRedis()
   proxy = await tcpProxy(server)
-  store = redisStore({ url: `redis://${proxy.host}:${proxy.port}` })
+  store = rawStore({ url: `redis://${proxy.host}:${proxy.port}` })
 })
 afterAll(async () => {
   await store.close?.()

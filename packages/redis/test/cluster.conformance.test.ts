@@ -1,9 +1,8 @@
 import type { Clock, Store } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
 import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisCluster, startCluster } from '@sluice/testing/redis'
 import { afterAll, beforeAll } from 'vitest'
-import { scanAfterEach } from './lab.ts'
+import { scanAfterEach, rawStore } from './lab.ts'
 
 let cluster: RedisCluster
 beforeAll(async () => {
@@ -20,7 +19,7 @@ let stores = 0
 const make =
   (partitions: number) =>
   (clock: Clock): Store =>
-    redisStore({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) }, { prefix: `t${++stores}`, partitions, clock })
+    rawStore({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) }, { prefix: `t${++stores}`, partitions, clock })
 
 storeConformance('redisStore, three primaries', { make: make(16) })
 publishedTables('redisStore, three primaries', make(16))

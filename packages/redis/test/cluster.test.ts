@@ -1,16 +1,15 @@
 // Three primaries: slots, their moves, new nodes, and a primary that dies.
 import { createLimiter, fixedWindow, type Store } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
 import { freePort, type RedisCluster, startCluster, ttlViolations, until } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { crc16 } from '../src/crc16.ts'
 import { Keys } from '../src/keys.ts'
-import { admissions, charge, failure, heard, keyOf, REPLICATED_WITHIN, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
+import { admissions, charge, failure, heard, keyOf, REPLICATED_WITHIN, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
 const open: Store[] = []
 const kept = (store: Store): Store => (open.push(store), store)
 const nodesOf = (cluster: RedisCluster) => cluster.nodes.filter(({ server }) => server.alive).map(({ host, port }) => ({ host, port }))
-const own = (cluster: RedisCluster, prefix = 'sluice'): Store => kept(redisStore({ cluster: nodesOf(cluster) }, { prefix }))
+const own = (cluster: RedisCluster, prefix = 'sluice'): Store => kept(rawStore({ cluster: nodesOf(cluster) }, { prefix }))
 const tags = new Keys('sluice', 16)
 const slotOf = (subject: string): number => crc16(tags.tagOf(subject)) % 16_384
 /** Subjects of one tag. */
@@ -76,7 +75,7 @@ describe('slots', () => {
   })
 
   test("your own client's keyPrefix, with braces of its own, is one slot", async () => {
-    const store = kept(redisStore(cluster.client({ keyPrefix: '{app}:' }), { prefix: 'braces' }))
+    const store = kept(rawStore(cluster.client({ keyPrefix: '{app}:' }), { prefix: 'braces' }))
     expect(
       await take(
         store,
@@ -86,7 +85,7 @@ describe('slots', () => {
   })
 
   test('a client of yours is warned of', () => {
-    expect(heard(kept(redisStore(cluster.client())))).toMatchObject([
+    expect(heard(kept(rawStore(cluster.client())))).toMatchObject([
       { code: 'WARN_CLIENT_RETRIES', message: expect.stringContaining('redisOptions.maxRetriesPerRequest: 0, retryDelayOnFailover: 0') },
     ])
     expect(heard(own(cluster))).toEqual([])
@@ -247,7 +246,7 @@ describe('slots on the move', () => {
 })
 
 test('trap: crash when the cluster is down at start', async () => {
-  const store = kept(redisStore({ cluster: [{ host: '127.0.0.1', port: await freePort() }] }))
+  const store = kept(rawStore({ cluster: [{ host: '127.0.0.1', port: await freePort() }] }))
   const asked = performance.now()
   expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
   expect(performance.now() - asked).toBeLessThan(3_000)

@@ -1,9 +1,9 @@
-// Where state lives, and what redisStore() takes.
+// Where state lives, and what rawStore() takes.
 import { fixedWindow, systemClock } from '@sluice/core'
 import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, failure, heard, keyOf, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
+import { charge, failure, heard, keyOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -14,7 +14,7 @@ afterAll(() => server.stop())
 scanAfterEach(() => server.client())
 
 const kept = (options?: RedisStoreOptions) =>
-  redisStore(server.client({ enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }), options)
+  rawStore(server.client({ enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }), options)
 
 describe('keys', () => {
   test('are <prefix>:{<tag>}:<scope>.<unit>:<subject>, in one hash tag for each subject', async () => {
@@ -91,6 +91,8 @@ describe('options', () => {
     [{ migrate: 'yes' }, 'ERR_OPTION_INVALID', 'redisStore: migrate: expected true or false, got the string "yes"'],
     [{ scripting: 1 }, 'ERR_OPTION_INVALID', 'redisStore: scripting: expected true or false, got 1'],
     [{ clock: {} }, 'ERR_OPTION_INVALID', 'redisStore: clock: expected an object with a function now(), got an object'],
+    [{ failover: { deadline: 0 } }, 'ERR_OPTION_INVALID', 'failover: deadline: expected 1 to 10000 ms, got 0'],
+    [{ failover: true }, 'ERR_OPTION_INVALID', 'failover: expected an options object, got true'],
   ]
   for (const [options, code, message] of refused) {
     test(`${JSON.stringify(options)} is refused`, () => {
@@ -113,7 +115,7 @@ describe('options', () => {
   ]
   for (const [source, code, message] of sources) {
     test(`the source ${JSON.stringify(source)} is refused`, () => {
-      expect(() => redisStore(source as RedisSource)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }))
+      expect(() => rawStore(source as RedisSource)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }))
     })
   }
 

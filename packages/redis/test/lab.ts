@@ -1,5 +1,6 @@
 import { type Charge, concurrency, type ConsumeOptions, fixedWindow, leakyBucket, type Limit, type Outcome, slidingLog } from '@sluice/core'
 import { slidingWindow, type Store, type StoreEvent, tokenBucket } from '@sluice/core'
+import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/redis'
 import { ttlViolations } from '@sluice/testing/redis'
 import { afterEach, expect } from 'vitest'
 import { Keys } from '../src/keys.ts'
@@ -13,6 +14,11 @@ export const SIX: readonly Limit[] = [
   leakyBucket({ name: 'leaky', limit: 10, window: '1m' }).limit,
   concurrency({ name: 'concurrency', limit: 10, ttl: '1m' }).limit,
 ]
+
+/** The store alone, without its layers: what it cannot decide, it rejects. */
+export function rawStore(source: RedisSource, options: RedisStoreOptions = {}): Store {
+  return redisStore(source, { failover: false, ...options })
+}
 
 /** Ten from the first one on: no edge of a window comes between. */
 export const TEN: Limit = SIX[0] as Limit

@@ -10,11 +10,10 @@ import {
   type Outcome,
 } from '@sluice/core'
 import { slidingLog, slidingWindow, type Store, tokenBucket } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
 import { type FakeClock, fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, failure, heard, keyOf, take, took, used } from './lab.ts'
+import { charge, failure, heard, keyOf, take, took, used, rawStore } from './lab.ts'
 
 const TTL = 250
 const FIXED = fixedWindow({ name: 'fixed', limit: 100, window: '1m' }).limit
@@ -36,7 +35,7 @@ afterAll(() => server.stop())
 
 const opened: Store[] = []
 function open(scripting: boolean, clock: FakeClock | undefined, prefix = `lease${++stores}`): Store {
-  const store = redisStore({ url: server.url }, { prefix, scripting, clock })
+  const store = rawStore({ url: server.url }, { prefix, scripting, clock })
   opened.push(store)
   return store
 }

@@ -1,9 +1,8 @@
 // trap: an indeterminate EVALSHA is replayed and counts twice. Replies are lost after the commit, through a proxy that cuts.
 import type { Store } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
 import { type RedisCluster, type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, until } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, failure, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
+import { charge, failure, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
 const isCharge = (request: Buffer): boolean => /evalsha/i.test(request.toString('latin1'))
 const open: Store[] = []
@@ -28,11 +27,11 @@ describe('one server', () => {
     await proxy.refuse(false)
     await server.call('FLUSHALL')
   })
-  const own = (): Store => kept(redisStore({ url: `redis://${proxy.host}:${proxy.port}` }))
+  const own = (): Store => kept(rawStore({ url: `redis://${proxy.host}:${proxy.port}` }))
 
   test('trap: an indeterminate EVALSHA is replayed and counts twice', async () => {
     const store = own()
-    const truth = kept(redisStore({ url: server.url }))
+    const truth = kept(rawStore({ url: server.url }))
     await took(store, charge('warm'))
     for (const limit of SIX) {
       proxy.loseReplies({ after: isCharge })
@@ -45,7 +44,7 @@ describe('one server', () => {
   })
 
   test("what the warning is about: a client with ioredis' defaults runs it again", async () => {
-    const store = kept(redisStore(proxyClient()))
+    const store = kept(rawStore(proxyClient()))
     await took(store, charge('warm'))
     proxy.loseReplies({ after: isCharge })
     expect(await took(store, charge('a'))).toMatchObject({ remaining: 8 })
@@ -57,13 +56,13 @@ describe('one server', () => {
     proxy.loseReplies({ after: isCharge })
     const failures = await Promise.all(Array.from({ length: 20 }, (_, i) => failure(took(store, charge(`s${i % 4}`)))))
     expect(new Set(failures.map(({ command }) => command)).size).toBe(1)
-    const truth = kept(redisStore({ url: server.url }))
+    const truth = kept(rawStore({ url: server.url }))
     expect(await Promise.all([0, 1, 2, 3].map((i) => used(truth, `s${i}`)))).toEqual([5, 5, 5, 5])
   })
 
   test('trap: the offline queue is flushed into the wrong window after a stall', async () => {
     const store = own()
-    const yours = kept(redisStore(proxyClient()))
+    const yours = kept(rawStore(proxyClient()))
     await took(store, charge('warm'))
     await took(yours, charge('warm'))
     await proxy.refuse(true)
@@ -81,7 +80,7 @@ describe('one server', () => {
   })
 
   test('trap: a dead Redis costs each request 300 ms to 10 s: a bound for clients that have none', async () => {
-    const store = kept(redisStore(proxyClient()))
+    const store = kept(rawStore(proxyClient()))
     await took(store, charge('warm'))
     proxy.blackHole(true)
     const asked = Date.now()
@@ -103,7 +102,7 @@ describe('one server', () => {
   test('trap: crash when Redis is down at start', async () => {
     await proxy.refuse(true)
     const store = own()
-    const yours = kept(redisStore(proxyClient()))
+    const yours = kept(rawStore(proxyClient()))
     const asked = Date.now()
     for (const one of await Promise.all([store, yours].map((each) => failure(took(each, charge('a'))))))
       expect(one).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
@@ -147,7 +146,7 @@ describe('one server', () => {
   })
 
   test('trap: NOSCRIPT after restart', async () => {
-    const store = kept(redisStore({ url: server.url }))
+    const store = kept(rawStore({ url: server.url }))
     await took(store, charge('a'))
     await server.restart({ keepData: true })
     await until('a call to work again', async () => (await took(store, charge('b'))).allowed)
@@ -155,7 +154,7 @@ describe('one server', () => {
   })
 
   test('trap: READONLY kept after failover', async () => {
-    const store = kept(redisStore({ url: server.url }))
+    const store = kept(rawStore({ url: server.url }))
     await took(store, charge('a'))
     const before = Number(/total_connections_received:(\d+)/.exec(String(await server.call('INFO', 'stats')))?.[1])
     await server.call('REPLICAOF', '127.0.0.1', '1')
@@ -187,8 +186,8 @@ describe('a cluster', () => {
 
   test('trap: an indeterminate EVALSHA is replayed and counts twice', async () => {
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
-    const store = kept(redisStore({ cluster: nodes }))
-    const truth = kept(redisStore({ cluster: nodes }))
+    const store = kept(rawStore({ cluster: nodes }))
+    const truth = kept(rawStore({ cluster: nodes }))
     await Promise.all(Array.from({ length: 100 }, (_, i) => took(store, charge(`warm${i}`))))
     for (const limit of SIX) {
       for (const { proxy } of cluster.nodes) proxy?.loseReplies({ after: isCharge })

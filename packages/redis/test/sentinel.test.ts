@@ -1,9 +1,8 @@
 // One primary, two replicas, three Sentinels: failover under load.
 import { fixedWindow, type Store } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
 import { type RedisSentinel, startSentinel, until } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { admissions, charge, failure, heard, REPLICATED_WITHIN, took, used, scanAfterEach } from './lab.ts'
+import { admissions, charge, failure, heard, REPLICATED_WITHIN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
 let sentinel: RedisSentinel
 beforeAll(async () => {
@@ -15,8 +14,8 @@ scanAfterEach(() => sentinel.client())
 const limit = fixedWindow({ name: 'many', limit: 2_000, window: '5m', anchor: 'first' }).limit
 
 test('a store of its own, and one on a client of yours', async () => {
-  const own = redisStore({ sentinels: sentinel.sentinels, name: sentinel.name })
-  const yours = redisStore(sentinel.client())
+  const own = rawStore({ sentinels: sentinel.sentinels, name: sentinel.name })
+  const yours = rawStore(sentinel.client())
   expect(heard(own)).toEqual([])
   expect(heard(yours)).toMatchObject([{ code: 'WARN_CLIENT_RETRIES' }])
   expect(await took(own, charge('both'))).toMatchObject({ remaining: 9 })
@@ -25,7 +24,7 @@ test('a store of its own, and one on a client of yours', async () => {
 })
 
 test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more admitted than it lost', async () => {
-  const store: Store = redisStore({ sentinels: sentinel.sentinels, name: sentinel.name })
+  const store: Store = rawStore({ sentinels: sentinel.sentinels, name: sentinel.name })
   const subjects = ['s0', 's1', 's2', 's3']
   const admitted = admissions()
   const failures = new Set<unknown>()
@@ -59,7 +58,7 @@ test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more
 })
 
 test('Sentinels that do not know the name: rejections, nothing else', async () => {
-  const store = redisStore({ sentinels: sentinel.sentinels, name: 'nobody' })
+  const store = rawStore({ sentinels: sentinel.sentinels, name: 'nobody' })
   expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
   await store.close?.()
 })

@@ -1,9 +1,8 @@
-import { redisStore } from '@sluice/redis'
 import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import type { Clock, Store } from '@sluice/core'
 import { afterAll, beforeAll } from 'vitest'
-import { scanAfterEach } from './lab.ts'
+import { scanAfterEach, rawStore } from './lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -17,7 +16,7 @@ scanAfterEach(
 
 // A namespace for each store, so that one server serves them all.
 let stores = 0
-const make = (clock: Clock): Store => redisStore({ url: server.url }, { prefix: `t${++stores}`, clock })
+const make = (clock: Clock): Store => rawStore({ url: server.url }, { prefix: `t${++stores}`, clock })
 
 storeConformance('redisStore, one server', { make })
 modelProperty('redisStore, one server', make)

@@ -1,8 +1,7 @@
 // A server with TLS and a password, through a client of ours and one of yours.
-import { redisStore } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { charge, failure, heard, took, scanAfterEach } from './lab.ts'
+import { charge, failure, heard, took, scanAfterEach, rawStore } from './lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -13,21 +12,21 @@ scanAfterEach(() => server.client())
 
 test('a store of its own: the password in the URL, the authority in the options', async () => {
   expect(server.url).toMatch(/^rediss:/)
-  const store = redisStore({ url: server.url, options: { tls: server.options.tls ?? {} } })
+  const store = rawStore({ url: server.url, options: { tls: server.options.tls ?? {} } })
   expect(heard(store)).toEqual([])
   expect(await took(store, charge('a'))).toMatchObject({ allowed: true, remaining: 9 })
   await store.close?.()
 })
 
 test('a client of yours', async () => {
-  const store = redisStore(server.client())
+  const store = rawStore(server.client())
   expect(await took(store, charge('b'))).toMatchObject({ allowed: true, remaining: 9 })
   await store.close?.()
 })
 
 test('a wrong password, an authority that is not trusted: rejections, nothing else', async () => {
-  const wrong = redisStore({ url: server.url.replace('p%40ss', 'pass'), options: { tls: server.options.tls ?? {} } })
-  const untrusted = redisStore({ url: server.url })
+  const wrong = rawStore({ url: server.url.replace('p%40ss', 'pass'), options: { tls: server.options.tls ?? {} } })
+  const untrusted = rawStore({ url: server.url })
   const failures = await Promise.all([wrong, untrusted].map((store) => failure(took(store, charge('a')))))
   for (const one of failures) expect(one).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
   await Promise.all([wrong, untrusted].map((store) => store.close?.()))

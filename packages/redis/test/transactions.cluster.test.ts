@@ -1,11 +1,10 @@
 // The mode without Lua on a cluster: a connection for each tag, to the server of its slot, wherever that goes.
 import { fixedWindow } from '@sluice/core'
 import type { Charge, Clock, Outcome, Store } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
 import { modelProperty, storeConformance } from '@sluice/testing'
 import { type RedisCluster, startCluster } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { scanAfterEach } from './lab.ts'
+import { scanAfterEach, rawStore } from './lab.ts'
 
 let cluster: RedisCluster
 let stores = 0
@@ -17,7 +16,7 @@ scanAfterEach(() => cluster.client())
 
 const make = (clock?: Clock, partitions = 4, prefix = `t${++stores}`): Store => {
   const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
-  return redisStore({ cluster: nodes }, { prefix, clock, scripting: false, partitions })
+  return rawStore({ cluster: nodes }, { prefix, clock, scripting: false, partitions })
 }
 
 storeConformance('redisStore without scripts, a cluster', { make: (clock) => make(clock) })

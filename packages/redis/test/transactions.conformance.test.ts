@@ -1,10 +1,9 @@
 // The mode without Lua: the contract, the model and the published tables, as with scripts.
-import { redisStore } from '@sluice/redis'
 import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import type { Clock, Store } from '@sluice/core'
 import { afterAll, beforeAll } from 'vitest'
-import { scanAfterEach } from './lab.ts'
+import { scanAfterEach, rawStore } from './lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -20,7 +19,7 @@ scanAfterEach(
 
 // A namespace for each store, so that one server serves them all.
 let stores = 0
-const make = (clock: Clock): Store => redisStore({ url: server.url }, { prefix: `t${++stores}`, clock, scripting: false })
+const make = (clock: Clock): Store => rawStore({ url: server.url }, { prefix: `t${++stores}`, clock, scripting: false })
 
 storeConformance('redisStore without scripts', { make })
 modelProperty('redisStore without scripts', make)

@@ -1,11 +1,10 @@
 // The mode without Lua: data shared with scripts, races, lost replies, and a server that says no.
 import { concurrency, fixedWindow, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
 import type { Charge, Clock, Limit, Outcome, Store, StoreError } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
 import { modelProperty } from '@sluice/testing'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy, ttlViolations } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { scanAfterEach } from './lab.ts'
+import { scanAfterEach, rawStore } from './lab.ts'
 
 const DAY = 86_400_000
 
@@ -19,7 +18,7 @@ scanAfterEach(() => server.client())
 
 const opened: Store[] = []
 function open(prefix: string, scripting: boolean, url: string = server.url): Store {
-  const store = redisStore({ url }, { prefix, scripting })
+  const store = rawStore({ url }, { prefix, scripting })
   opened.push(store)
   return store
 }
@@ -36,7 +35,7 @@ describe('data shared with a store that has scripts', () => {
   // What one wrote the other reads, at random, within one history: a state that either misread would part from the model.
   modelProperty('with and without scripts in turns', (clock: Clock): Store => {
     const prefix = `both${++stores}`
-    const [lua, bare] = [true, false].map((scripting) => redisStore({ url: server.url }, { prefix, clock, scripting })) as [Store, Store]
+    const [lua, bare] = [true, false].map((scripting) => rawStore({ url: server.url }, { prefix, clock, scripting })) as [Store, Store]
     let calls = stores
     const turn = (): Store => ((Math.imul(++calls, 0x9e3779b1) >>> 20) % 2 === 0 ? lua : bare)
     return {
@@ -213,12 +212,12 @@ describe('a server and a network that fail', () => {
 
   test("a caller's client keeps its connection to itself, and must be one that can be duplicated", async () => {
     const client = server.client()
-    const store = redisStore(client, { prefix: `own${++stores}`, scripting: false })
+    const store = rawStore(client, { prefix: `own${++stores}`, scripting: false })
     expect((await store.consume([charge(FIXED)]))[0]?.remaining).toBe(149)
     await store.close?.()
     expect(await client.ping()).toBe('PONG')
     client.disconnect()
-    expect(() => redisStore({ evalsha: () => 1, options: {} } as never, { scripting: false })).toThrow('can be duplicated')
+    expect(() => rawStore({ evalsha: () => 1, options: {} } as never, { scripting: false })).toThrow('can be duplicated')
   })
 })
 

@@ -1,15 +1,15 @@
 // Faults of today's rate limiters on Redis, one by one, on a real server.
 import { randomBytes } from 'node:crypto'
 import { createLimiter, fixedWindow, type Store, tokenBucket } from '@sluice/core'
-import { redisStore, type RedisClient } from '@sluice/redis'
+import { type RedisClient } from '@sluice/redis'
 import { type RedisServer, startRedis, ttlViolations } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { BATCH } from '../src/scripts.gen.ts'
-import { charge, failure, heard, keyOf, SIX, take, TEN, took, used, scanAfterEach } from './lab.ts'
+import { charge, failure, heard, keyOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
 let server: RedisServer
 const open: Store[] = []
-const own = (): Store => kept(redisStore({ url: server.url }))
+const own = (): Store => kept(rawStore({ url: server.url }))
 const kept = (store: Store): Store => (open.push(store), store)
 
 beforeAll(async () => {
@@ -141,7 +141,7 @@ describe('scripts', () => {
     const calls: string[] = []
     let failing = 5
     const store = kept(
-      redisStore(
+      rawStore(
         watched(client, (name) => {
           calls.push(name)
           if ((name === 'evalsha' || name === 'eval') && failing-- > 0) throw new Error('not now')
@@ -211,7 +211,7 @@ describe('batches', () => {
   test('trap: an error in the middle of a batch leaves half of it charged', async () => {
     // May write, and not delete: a reset fails where it stands in the batch.
     await server.call('ACL', 'SETUSER', 'writer', 'reset', 'on', '>pass', '~*', '+@all', '-del')
-    const store = kept(redisStore({ url: server.url.replace('redis://', 'redis://writer:pass@') }))
+    const store = kept(rawStore({ url: server.url.replace('redis://', 'redis://writer:pass@') }))
     await took(store, charge('first'))
     const before = took(store, charge('a'))
     const reset = failure(store.reset([charge('first')]))
@@ -225,7 +225,7 @@ describe('batches', () => {
 
   test('trap: an error in the middle of a decision leaves half of it charged', async () => {
     await server.call('ACL', 'SETUSER', 'writer', 'reset', 'on', '>pass', '~*', '+@all', '-del')
-    const store = kept(redisStore({ url: server.url.replace('redis://', 'redis://writer:pass@') }))
+    const store = kept(rawStore({ url: server.url.replace('redis://', 'redis://writer:pass@') }))
     const holders = SIX.find(({ algorithm }) => algorithm === 'concurrency')
     const held = await took(store, charge('a', holders))
     // The last holder's key is deleted: which is refused, so the charge beside it must not stand.
@@ -330,7 +330,7 @@ describe('state', () => {
       '+del',
       '+time',
     )
-    const store = kept(redisStore({ url: server.url.replace('redis://', 'redis://plain:pass@') }))
+    const store = kept(rawStore({ url: server.url.replace('redis://', 'redis://plain:pass@') }))
     const events = heard(store)
     expect(await took(store, charge('a'))).toMatchObject({ allowed: true })
     await store.reset([charge('a')])
@@ -369,16 +369,16 @@ describe('clocks', () => {
 describe('the client', () => {
   test('trap: instanceof Redis with two copies of ioredis', async () => {
     const plain = server.client()
-    const store = kept(redisStore(watched(plain, () => undefined)))
+    const store = kept(rawStore(watched(plain, () => undefined)))
     expect(await took(store, charge('a'))).toMatchObject({ remaining: 9 })
     const { evalsha, eval: run, get, set, on, once, off, disconnect, quit } = plain
     const bare = { evalsha, eval: run, get, set, on, once, off, disconnect, quit }
     const shape = { ...Object.fromEntries(Object.entries(bare).map(([name, f]) => [name, f.bind(plain)])), status: 'ready', options: {} }
-    expect(await took(kept(redisStore(shape as unknown as RedisClient)), charge('a'))).toMatchObject({ remaining: 8 })
+    expect(await took(kept(rawStore(shape as unknown as RedisClient)), charge('a'))).toMatchObject({ remaining: 8 })
   })
 
   test('trap: a client that sends again what may have run: warned of once', async () => {
-    const store = kept(redisStore(server.client()))
+    const store = kept(rawStore(server.client()))
     const events = heard(store)
     await took(store, charge('a'))
     expect(events).toHaveLength(1)
@@ -397,16 +397,16 @@ describe('the client', () => {
     await limiter.consume('a')
     expect(told).toEqual(events)
     const safe = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }
-    expect(heard(kept(redisStore(server.client(safe))))).toEqual([])
+    expect(heard(kept(rawStore(server.client(safe))))).toEqual([])
     expect(heard(own())).toEqual([])
   })
 
   test('a URL that sets what a charge must not have is warned of too', () => {
-    expect(heard(kept(redisStore({ url: `${server.url}?maxRetriesPerRequest=20` })))).toMatchObject([{ code: 'WARN_CLIENT_RETRIES' }])
+    expect(heard(kept(rawStore({ url: `${server.url}?maxRetriesPerRequest=20` })))).toMatchObject([{ code: 'WARN_CLIENT_RETRIES' }])
   })
 
   test('a keyPrefix of your client stands before ours', async () => {
-    const store = kept(redisStore(server.client({ keyPrefix: 'app:' })))
+    const store = kept(rawStore(server.client({ keyPrefix: 'app:' })))
     expect(await took(store, charge('a'))).toMatchObject({ remaining: 9 })
     expect(await took(store, charge('a'))).toMatchObject({ remaining: 8 })
     expect(((await server.call('KEYS', '*')) as string[]).toSorted()).toEqual([`app:${keyOf(charge('a'))}`, 'app:sluice:{meta}'].toSorted())
@@ -415,7 +415,7 @@ describe('the client', () => {
   })
 
   test('a client that gives numbers as text', async () => {
-    const store = kept(redisStore(server.client({ stringNumbers: true })))
+    const store = kept(rawStore(server.client({ stringNumbers: true })))
     expect(
       await take(
         store,
