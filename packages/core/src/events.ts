@@ -1,4 +1,4 @@
-import type { StoreEvent } from '@sluice/core'
+import type { StoreEvent } from './store.ts'
 
 type Listener = (event: StoreEvent) => void
 
@@ -26,7 +26,7 @@ export class Events {
     this.tell(event)
   }
 
-  private tell(event: StoreEvent): void {
+  tell(event: StoreEvent): void {
     for (const listener of this.listeners) hear(listener, event)
   }
 }

@@ -27,6 +27,12 @@ export type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreErro
 // One decision over stores, or parts of one, that share no atomic step.
 export { type ChargeGroup, consumeAcross, consumeUnits, groupByUnit, type UnitGroup } from './across.ts'
 
+// The layers over a store, for authors of stores.
+export { stack } from './layers/stack.ts'
+export type { StackOptions, StackParts } from './layers/stack.ts'
+export type { FailoverOptions, FailoverParts } from './layers/failover-options.ts'
+export type { Presence } from './layers/fleet.ts'
+
 // HTTP, for authors of adapters: facts of a request in, headers and an answer out.
 export { createPipeline } from './http/pipeline.ts'
 export type { Extension, HttpOutcome, Pipeline } from './http/pipeline.ts'

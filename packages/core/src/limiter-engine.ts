@@ -6,9 +6,9 @@ import type { Ask, Cost, Limiter, Subject } from './limiter.ts'
 import { memoryStore } from './memory-store.ts'
 import { claimName } from './names.ts'
 import type { Announcer } from './observers.ts'
-import { type LimitSet, limitsOf, type PlacedLimit, type Policy } from './policy.ts'
+import { type FailMode, type LimitSet, limitsOf, type PlacedLimit, type Policy } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
-import type { Charge, ConsumeOptions, Outcome, Store, StoreHealth } from './store.ts'
+import type { Charge, ConsumeOptions, Outcome, Source, Store, StoreHealth } from './store.ts'
 
 let enabled = true
 
@@ -59,7 +59,7 @@ export class LimiterEngine implements Limiter {
       )
     }
     const free = claimName(this.store, policy, announcer)
-    const unfollow = announcer.follow(this.store)
+    const unfollow = announcer.follow(this.store, (tier) => tierOf(tier, failMode))
     this.leave = () => {
       free()
       unfollow()
@@ -129,7 +129,8 @@ export class LimiterEngine implements Limiter {
   }
 
   health(): StoreHealth {
-    return this.store.health?.() ?? { tier: this.store.name, breaker: 'closed' }
+    const health = this.store.health?.() ?? { tier: this.store.name, breaker: 'closed' }
+    return { ...health, tier: tierOf(health.tier, this.policy.failMode) }
   }
 
   close(): MaybePromise<void> {
@@ -242,6 +243,11 @@ export class LimiterEngine implements Limiter {
     if (!this.policy.names.has(name))
       throw invalid(`limiter "${this.name}": ${what}`, `names among ${[...this.policy.names].join(', ')}`, name, code)
   }
+}
+
+/** What answers for this policy where a store says that it would decide locally. */
+function tierOf(tier: Source, failMode: FailMode | undefined): Source {
+  return tier === 'local' && failMode !== undefined ? failMode : tier
 }
 
 // Own properties only: a limit may be named `constructor`.

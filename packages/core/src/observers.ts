@@ -2,7 +2,7 @@ import type { Decision } from './decision.ts'
 import { type Code, invalid, SluiceError } from './errors.ts'
 import { knownOptions } from './options.ts'
 import { runtime } from './runtime.ts'
-import type { Store, StoreEvent } from './store.ts'
+import type { Source, Store, StoreEvent } from './store.ts'
 
 /** Who is told what. There is no other hook. An observer that throws is reported as a warning and harms nothing. */
 export interface Observers {
@@ -38,9 +38,11 @@ export class Announcer {
     this.strict = strict
   }
 
-  /** Passes on what a store tells; the function returned ends it. */
-  follow(store: Store): () => void {
-    return store.subscribe?.((event) => this.event(event)) ?? (() => undefined)
+  /** Passes on what a store tells, its tiers as this limiter has them; the function returned ends it. */
+  follow(store: Store, tier: (of: Source) => Source = (of) => of): () => void {
+    const hear = (event: StoreEvent): void =>
+      this.event(event.type === 'tier' ? { ...event, from: tier(event.from), to: tier(event.to) } : event)
+    return store.subscribe?.(hear) ?? (() => undefined)
   }
 
   decided(decision: Decision): void {

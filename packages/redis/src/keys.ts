@@ -24,6 +24,11 @@ export class Keys {
     return `${this.prefix}:{meta}`
   }
 
+  /** Who shares the data, by when each was heard of last. */
+  get instances(): string {
+    return `${this.prefix}:{meta}:instances`
+  }
+
   tagOf(subject: string): string {
     return this.tags[fnv1a(subject) & (this.tags.length - 1)] as string
   }

@@ -1,4 +1,4 @@
-import { type Clock, invalid, knownOptions } from '@sluice/core'
+import { type Clock, type FailoverOptions, invalid, knownOptions } from '@sluice/core'
 
 export interface RedisStoreOptions {
   /** Begins every key; default `sluice`. */
@@ -11,6 +11,8 @@ export interface RedisStoreOptions {
   readonly clock?: Clock | undefined
   /** `false` for servers that forbid scripts: WATCH and MULTI on a connection of its own. The same verdicts, slower; default true. */
   readonly scripting?: boolean | undefined
+  /** What happens while Redis is away or slow; `false`: decisions reject. */
+  readonly failover?: FailoverOptions | false | undefined
 }
 
 /** The options, checked, with their defaults. */
@@ -20,6 +22,7 @@ export interface Settings {
   readonly migrate: boolean
   readonly clock: Clock | undefined
   readonly scripting: boolean
+  readonly failover: FailoverOptions | false
 }
 
 const PREFIX = /^[\w.:-]{1,64}$/
@@ -27,8 +30,8 @@ const MOST_PARTITIONS = 1_024
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
 export function settingsOf(options: RedisStoreOptions): Settings {
-  knownOptions('redisStore', options, ['prefix', 'partitions', 'migrate', 'clock', 'scripting'])
-  const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true } = options
+  knownOptions('redisStore', options, ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover'])
+  const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true, failover = {} } = options
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) throw invalid('redisStore: prefix', '1 to 64 letters, digits, _ . : or -', prefix)
   if (!Number.isInteger(partitions) || !Number.isInteger(Math.log2(partitions)) || partitions > MOST_PARTITIONS)
     throw invalid('redisStore: partitions', `a power of two from 1 to ${MOST_PARTITIONS}`, partitions)
@@ -36,5 +39,5 @@ export function settingsOf(options: RedisStoreOptions): Settings {
   if (clock !== undefined && typeof (clock as Clock | null)?.now !== 'function')
     throw invalid('redisStore: clock', 'an object with a function now()', clock)
   if (typeof scripting !== 'boolean') throw invalid('redisStore: scripting', 'true or false', scripting)
-  return { prefix, partitions, migrate, clock, scripting }
+  return { prefix, partitions, migrate, clock, scripting, failover }
 }

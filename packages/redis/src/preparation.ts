@@ -1,6 +1,6 @@
 import { SluiceError } from '@sluice/core'
+import type { Events } from '@sluice/core/algorithms'
 import { type Connection, readyWithin, within } from './client.ts'
-import type { Events } from './events.ts'
 import type { Keys } from './keys.ts'
 import { messageOf, nextCommand, RedisStoreError } from './store-error.ts'
 

@@ -1,9 +1,9 @@
-import { type Charge, type ConsumeOptions, consumeUnits, groupByUnit, type Outcome, type Store, type StoreEvent } from '@sluice/core'
-import type { MaybePromise, StoreHealth, UnitGroup } from '@sluice/core'
-import { algorithmOf } from '@sluice/core/algorithms'
+import { type Charge, type ConsumeOptions, consumeUnits, groupByUnit, type Outcome, stack, type Store, type StoreEvent } from '@sluice/core'
+import type { MaybePromise, Presence, StoreHealth, UnitGroup } from '@sluice/core'
+import { algorithmOf, Events } from '@sluice/core/algorithms'
 import { Batcher, MOST_CHARGES } from './batcher.ts'
 import { connect, type Connection, type RedisSource } from './client.ts'
-import { Events } from './events.ts'
+import { instancesOf } from './instances.ts'
 import { Keys } from './keys.ts'
 import { checkLease, unwrap } from './leases.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
@@ -22,7 +22,14 @@ import type { WireDecision } from './wire.ts'
  */
 export function redisStore(source: RedisSource, options: RedisStoreOptions = {}): Store {
   const settings = settingsOf(options)
-  return new RedisStore(connect(source), settings)
+  const { failover, clock } = settings
+  const store = new RedisStore(connect(source), settings)
+  try {
+    return stack(store, { failover }, { clock, presence: failover === false ? undefined : store.presence() })
+  } catch (error) {
+    void store.close()
+    throw error
+  }
 }
 
 const SCRIPT = script(BATCH)
@@ -73,6 +80,10 @@ class RedisStore implements Store {
 
   shardOf(charge: Charge): string {
     return this.unitOf(charge)
+  }
+
+  presence(): Presence | undefined {
+    return instancesOf(this.connection, this.keys, () => this.ready())
   }
 
   health(): StoreHealth {

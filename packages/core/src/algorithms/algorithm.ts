@@ -80,9 +80,9 @@ export function ceilDiv(a: number, b: number): number {
   return (a - rest) / b + (rest > 0 ? 1 : 0)
 }
 
-/** `quantity × share`, whole, at least 1. */
+/** `quantity × share`, whole, at least 1; of nothing, nothing. */
 export function shareOf(quantity: number, share: number): number {
-  return Math.max(1, Math.floor(quantity * share))
+  return quantity === 0 ? 0 : Math.max(1, Math.floor(quantity * share))
 }
 
 /** The limit at a share of its quantity. */

@@ -1,0 +1,330 @@
+import { consumeAcross } from '../across.ts'
+import { algorithmOf } from '../algorithms/registry.ts'
+import { Events } from '../events.ts'
+import { isPromise, type MaybePromise } from '../runtime.ts'
+import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../store.ts'
+import { Deadlines } from './commands.ts'
+import { type FailoverOptions, type FailoverParts, type FailoverSettings, failoverSettings } from './failover-options.ts'
+import { Fleet } from './fleet.ts'
+import { isLocal, isOfUnknown, LocalTier } from './local-tier.ts'
+import { Shard, type ShardHost } from './shard.ts'
+import { isStoreError } from './store-error.ts'
+import { Warm } from './warm.ts'
+
+type Outcomes = readonly (Outcome | undefined)[]
+type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
+/** Where a charge is decided: at a shard of the store, or, for what this process took itself, here. */
+type Route = Shard | 'here'
+
+/**
+ * Decides for a store that is away, slow or refusing: at this process's share of each limit (`local`), or as the policy's
+ * `failMode` says, `open` or `closed`. A request waits for the store no longer than the deadline, and while a breaker is open
+ * not at all. It never rejects for a failure of the store.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ */
+export function failover(inner: Store, options: FailoverOptions = {}, parts: FailoverParts = {}): Store {
+  return new Failover(inner, failoverSettings(options, parts), parts)
+}
+
+class Failover implements Store {
+  readonly name: string
+  readonly look?: NonNullable<Store['look']>
+  private readonly inner: Store
+  private readonly settings: FailoverSettings
+  private readonly events = new Events()
+  private readonly local: LocalTier
+  private readonly warm = new Warm()
+  private readonly deadlines: Deadlines
+  private readonly fleet: Fleet | undefined
+  private readonly host: ShardHost
+  private readonly shards = new Map<string, Shard>()
+  /** Shards whose breaker is not closed. */
+  private away = 0
+  private isClosed = false
+
+  constructor(inner: Store, settings: FailoverSettings, { presence }: FailoverParts) {
+    const { clock, deadline, maxSubjects, share } = settings
+    this.name = inner.name
+    if (inner.look !== undefined) this.look = (charges) => inner.look?.(charges) ?? []
+    this.inner = inner
+    this.settings = settings
+    this.local = new LocalTier(maxSubjects, clock)
+    this.deadlines = new Deadlines(deadline, clock)
+    // A share that was given needs no count.
+    this.fleet = presence === undefined || share !== 'fleet' ? undefined : new Fleet(presence, clock, (error) => this.uncounted(error))
+    this.host = this.hostOf()
+  }
+
+  consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): MaybePromise<Outcomes> {
+    const [first] = charges
+    if (first === undefined || this.isClosed) return this.inner.consume(charges, options)
+    const route = this.routeOf(first)
+    for (let i = 1; i < charges.length; i++) {
+      if (this.routeOf(charges[i] as Charge) !== route) return this.across(charges, options)
+    }
+    return this.ask(route, charges, options, undefined)
+  }
+
+  /** Forgets here in any case; rejects where the store could not. */
+  reset(targets: readonly Target[]): MaybePromise<void> {
+    this.local.reset(targets)
+    for (const target of targets) {
+      this.warm.forget(target)
+      this.shardFor({ ...target, cost: 0 }).ledger.forget(target)
+    }
+    return this.inner.reset(targets)
+  }
+
+  shardOf(charge: Charge): string {
+    return this.inner.shardOf?.(charge) ?? this.name
+  }
+
+  health(): StoreHealth {
+    const instances = this.fleet?.count ?? this.settings.instances
+    if (this.away === 0) return { tier: this.name, breaker: 'closed', instances }
+    const isOpen = [...this.shards.values()].some(({ state }) => state === 'open')
+    return { tier: 'local', breaker: isOpen ? 'open' : 'half-open', instances }
+  }
+
+  subscribe(listener: (event: StoreEvent) => void): () => void {
+    const ends = [this.events, this.inner, this.local].map((source) => source.subscribe?.(listener))
+    return () => {
+      for (const end of ends) end?.()
+    }
+  }
+
+  /** What is owed to a store that is there is charged; this process is counted no longer; then the store is closed. */
+  async close(): Promise<void> {
+    const isFirst = !this.isClosed
+    this.isClosed = true
+    if (isFirst) {
+      for (const shard of this.shards.values()) shard.close()
+      await Promise.all(Array.from(this.shards.values(), (shard) => shard.state === 'closed' && shard.settle()))
+      await this.fleet?.close()
+    }
+    await this.inner.close?.()
+    this.local.close()
+  }
+
+  private routeOf(charge: Charge): Route {
+    return charge.receipt !== undefined && isLocal(charge.receipt) ? 'here' : this.shardFor(charge)
+  }
+
+  private shardFor(charge: Charge): Shard {
+    const name = this.shardOf(charge)
+    let shard = this.shards.get(name)
+    if (shard === undefined) this.shards.set(name, (shard = new Shard(name, this.host)))
+    return shard
+  }
+
+  /** Over several shards, or tiers: all or nothing all the same, each part by whoever can decide it. One deadline for all of it. */
+  private across(charges: readonly Charge[], options: ConsumeOptions): MaybePromise<Outcomes> {
+    const due = this.settings.clock.monotonic() + this.settings.deadline
+    const parts = new Map<Route, number[]>()
+    for (const [i, charge] of charges.entries()) {
+      const route = this.routeOf(charge)
+      const indexes = parts.get(route)
+      if (indexes === undefined) parts.set(route, [i])
+      else indexes.push(i)
+    }
+    const groups = Array.from(parts, ([route, indexes]) => ({
+      store: this.partOf(route, due),
+      charges: indexes.map((i) => charges[i] as Charge),
+    }))
+    const order = [...parts.values()].flat()
+    const inOrder = (outcomes: Outcomes): Outcomes => charges.map((_, i) => outcomes[order.indexOf(i)])
+    const outcomes = consumeAcross(groups, options)
+    return isPromise(outcomes) ? outcomes.then(inOrder) : inOrder(outcomes)
+  }
+
+  private partOf(route: Route, due: number): Store {
+    return {
+      name: this.name,
+      // What one part took is given back by its receipt, wherever that leads.
+      consume: (charges, options = NO_OPTIONS) => {
+        const [first] = charges
+        return this.ask(first === undefined ? route : this.routeOf(first), charges, options, due)
+      },
+      reset: () => undefined,
+    }
+  }
+
+  private ask(route: Route, charges: readonly Charge[], options: ConsumeOptions, due: number | undefined): MaybePromise<Outcomes> {
+    if (route === 'here') return this.takenHere(charges, options)
+    const isTooLate = due !== undefined && this.settings.clock.monotonic() >= due
+    if (isTooLate || !route.admits(charges, options.how)) return this.instead(route, charges, options, false)
+    try {
+      const answer = this.inner.consume(charges, options)
+      return isPromise(answer) ? this.attempt(route, charges, options, due, answer) : this.heard(route, charges, answer)
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      route.failed(error.command)
+      route.refused(error.answer)
+      return this.instead(route, charges, options, error.unknown)
+    }
+  }
+
+  /** What the store answers within the deadline; else what another tier does, once and for all. */
+  private attempt(
+    shard: Shard,
+    charges: readonly Charge[],
+    options: ConsumeOptions,
+    due: number | undefined,
+    answer: Promise<Outcomes>,
+  ): Promise<Outcomes> {
+    const command = this.deadlines.join(shard, due)
+    return new Promise((resolve, reject) => {
+      let decided: Outcomes | undefined
+      let isOver = false
+      const decide = (isUnknown: boolean): void => {
+        isOver = true
+        try {
+          resolve((decided = this.instead(shard, charges, options, isUnknown)))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      command.add({
+        late: () => {
+          shard.sample = charges[0]
+          decide(true)
+        },
+      })
+      answer.then(
+        (outcomes) => {
+          if (isOver) return this.heardLate(charges, options, outcomes, decided)
+          isOver = true
+          command.answered()
+          resolve(this.heard(shard, charges, outcomes))
+        },
+        (error: unknown) => {
+          if (isOver) return
+          isOver = true
+          if (!isStoreError(error)) {
+            command.answered()
+            reject(error)
+            return
+          }
+          shard.sample = charges[0]
+          command.failed(error.command)
+          shard.refused(error.answer)
+          decide(error.unknown)
+        },
+      )
+    })
+  }
+
+  private heard(shard: Shard, charges: readonly Charge[], outcomes: Outcomes): Outcomes {
+    for (let i = 0; i < outcomes.length; i++) {
+      const outcome = outcomes[i]
+      if (outcome !== undefined) this.warm.see(charges[i] as Charge, outcome, this.settings.clock.monotonic)
+    }
+    if (shard.state !== 'closed') shard.tried(outcomes)
+    return outcomes
+  }
+
+  /** It has charged after all. That stands for what was admitted meanwhile; what nobody uses, and nobody else will release, goes back. */
+  private heardLate(charges: readonly Charge[], { how }: ConsumeOptions, outcomes: Outcomes, decided: Outcomes | undefined): void {
+    if (how === 'peek') return
+    const back = charges.flatMap((charge, i): Charge[] => {
+      const outcome = outcomes[i]
+      if (outcome === undefined || charge.receipt !== undefined || outcome.receipt === undefined || outcome.granted <= 0) return []
+      if (decided?.every((other) => other?.allowed === true) === true && !algorithmOf(charge.limit).holds) return []
+      return [{ ...charge, cost: -outcome.granted, receipt: outcome.receipt }]
+    })
+    if (back.length > 0) void giveBack(this.inner, back)
+  }
+
+  /** By what is left of the tiers. What only the store could do, by its receipt, is not tried again. */
+  private instead(shard: Shard, charges: readonly Charge[], options: ConsumeOptions, isUnknown: boolean): Outcomes {
+    const own = charges.filter(({ receipt }) => receipt === undefined)
+    const decided = own.length === 0 ? [] : this.decide(shard, own, options, isUnknown)
+    if (own.length === charges.length) return decided
+    let next = 0
+    return charges.map((charge) => (charge.receipt === undefined ? decided[next++] : this.local.done(charge)))
+  }
+
+  private decide(shard: Shard, charges: readonly Charge[], options: ConsumeOptions, isUnknown: boolean): readonly Outcome[] {
+    const { failMode = 'local', how } = options
+    if (failMode !== 'local') return this.local.without(charges, failMode)
+    const share = this.share()
+    const now = this.settings.clock.monotonic()
+    for (const charge of charges) {
+      const left = this.warm.take(charge, shard.awaySince ?? now, now)
+      if (left !== undefined) this.local.seed(charge, left, share)
+    }
+    const outcomes = this.local.consume(charges, options, share, isUnknown)
+    // What the store may have charged itself is not owed to it.
+    if (how !== 'peek' && !isUnknown) this.owe(shard, charges, outcomes)
+    return outcomes
+  }
+
+  /** By receipts of this tier. */
+  private takenHere(charges: readonly Charge[], options: ConsumeOptions): Outcomes {
+    const outcomes = this.local.consume(charges, options, this.share(), false)
+    for (const [i, charge] of charges.entries()) {
+      const outcome = outcomes[i] as Outcome
+      if (outcome.granted < 0 && !isOfUnknown(charge.receipt)) this.owe(this.shardFor(charge), [charge], [outcome])
+    }
+    return outcomes
+  }
+
+  private owe(shard: Shard, charges: readonly Charge[], outcomes: readonly Outcome[]): void {
+    if (this.settings.reconcile === 'forget') return
+    for (const [i, charge] of charges.entries()) {
+      if (!algorithmOf(charge.limit).holds) shard.ledger.add(charge, outcomes[i]?.granted ?? 0)
+    }
+  }
+
+  /** The part of each limit that this process admits by itself. */
+  private share(): number {
+    const { share, instances } = this.settings
+    if (share !== 'fleet') return share
+    const count = this.fleet?.count ?? instances
+    if (count === undefined) this.uncounted()
+    return 1 / (count ?? 1)
+  }
+
+  private uncounted(cause?: unknown): void {
+    if (this.settings.instances !== undefined || this.fleet?.count !== undefined) return
+    // A store that is away is told of by its breaker; that it may not count is told at once.
+    if (cause !== undefined && !(isStoreError(cause) && cause.answer === 'noperm')) return
+    const why = cause === undefined ? '' : ` (${(cause as Error).message})`
+    this.events.warning(
+      'WARN_INSTANCES_UNKNOWN',
+      `how many processes share the limits was never heard${why}: each counts as the only one while the store is away; set failover: { instances }`,
+    )
+  }
+
+  private hostOf(): ShardHost {
+    const { clock, deadline, maxSubjects } = this.settings
+    return {
+      store: this.inner,
+      clock,
+      deadline,
+      maxSubjects,
+      isClosed: () => this.isClosed,
+      lacks: (of) => this.local.lacks(of, this.share()),
+      changed: ({ name }, from, to) => {
+        this.events.tell({ type: 'breaker', shard: name, from, to })
+        if (from === 'closed' && ++this.away === 1) this.events.tell({ type: 'tier', from: this.name, to: 'local' })
+        if (to === 'closed' && --this.away === 0) this.events.tell({ type: 'tier', from: 'local', to: this.name })
+      },
+      lost: (subjects, { message }) =>
+        this.events.anomaly(
+          'ANOMALY_UNRECONCILED',
+          `what ${subjects} subjects used while the store was away may or may not be charged there now: ${message}`,
+        ),
+    }
+  }
+}
+
+const NO_OPTIONS: ConsumeOptions = Object.freeze({})
+
+async function giveBack(store: Store, charges: readonly Charge[]): Promise<void> {
+  try {
+    await store.consume(charges)
+  } catch {
+    // Not tried again: too much stays taken, never too little.
+  }
+}
