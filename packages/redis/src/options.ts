@@ -1,4 +1,5 @@
-import { type Clock, type FailoverOptions, invalid, knownOptions } from '@sluice/core'
+import { type Clock, type FailoverOptions, invalid, knownOptions, SluiceError } from '@sluice/core'
+import type { RedisSource } from './client.ts'
 
 export interface RedisStoreOptions {
   /** Begins every key; default `sluice`. */
@@ -13,6 +14,8 @@ export interface RedisStoreOptions {
   readonly scripting?: boolean | undefined
   /** What happens while Redis is away or slow; `false`: decisions reject. */
   readonly failover?: FailoverOptions | false | undefined
+  /** A replica, as `redisStore` takes its first argument. While Redis is away, it is read to begin with what was left; it never decides. */
+  readonly replica?: RedisSource | undefined
 }
 
 /** The options, checked, with their defaults. */
@@ -23,6 +26,7 @@ export interface Settings {
   readonly clock: Clock | undefined
   readonly scripting: boolean
   readonly failover: FailoverOptions | false
+  readonly replica: RedisSource | undefined
 }
 
 const PREFIX = /^[\w.:-]{1,64}$/
@@ -30,8 +34,8 @@ const MOST_PARTITIONS = 1_024
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
 export function settingsOf(options: RedisStoreOptions): Settings {
-  knownOptions('redisStore', options, ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover'])
-  const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true, failover = {} } = options
+  knownOptions('redisStore', options, ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover', 'replica'])
+  const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true, failover = {}, replica } = options
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) throw invalid('redisStore: prefix', '1 to 64 letters, digits, _ . : or -', prefix)
   if (!Number.isInteger(partitions) || !Number.isInteger(Math.log2(partitions)) || partitions > MOST_PARTITIONS)
     throw invalid('redisStore: partitions', `a power of two from 1 to ${MOST_PARTITIONS}`, partitions)
@@ -39,5 +43,7 @@ export function settingsOf(options: RedisStoreOptions): Settings {
   if (clock !== undefined && typeof (clock as Clock | null)?.now !== 'function')
     throw invalid('redisStore: clock', 'an object with a function now()', clock)
   if (typeof scripting !== 'boolean') throw invalid('redisStore: scripting', 'true or false', scripting)
-  return { prefix, partitions, migrate, clock, scripting, failover }
+  if (replica !== undefined && failover === false)
+    throw new SluiceError('ERR_OPTION_CONFLICT', 'redisStore: replica: expected failover beside it, which is what reads it, got false')
+  return { prefix, partitions, migrate, clock, scripting, failover, replica }
 }

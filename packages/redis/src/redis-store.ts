@@ -8,6 +8,7 @@ import { Keys } from './keys.ts'
 import { checkLease, unwrap } from './leases.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
 import { Preparation } from './preparation.ts'
+import { Replica } from './replica.ts'
 import { script } from './script.ts'
 import { BATCH } from './scripts.gen.ts'
 import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
@@ -22,9 +23,10 @@ import type { WireDecision } from './wire.ts'
  */
 export function redisStore(source: RedisSource, options: RedisStoreOptions = {}): Store {
   const settings = settingsOf(options)
-  const { failover, clock } = settings
+  const { failover, clock, replica } = settings
   const store = new RedisStore(connect(source), settings)
   try {
+    if (replica !== undefined) store.readFrom(connect(replica))
     return stack(store, { failover }, { clock, presence: failover === false ? undefined : store.presence() })
   } catch (error) {
     void store.close()
@@ -38,12 +40,14 @@ type Outcomes = readonly (Outcome | undefined)[]
 
 class RedisStore implements Store {
   readonly name = 'redis'
+  look?: NonNullable<Store['look']>
   private readonly connection: Connection
   private readonly settings: Settings
   private readonly keys: Keys
   private readonly events = new Events()
   private readonly preparation: Preparation
   private readonly batchers = new Map<string, Batcher | Transactions>()
+  private replica: Connection | undefined
   private isClosed = false
 
   constructor(connection: Connection, settings: Settings) {
@@ -82,6 +86,12 @@ class RedisStore implements Store {
     return this.unitOf(charge)
   }
 
+  readFrom(connection: Connection): void {
+    this.replica = connection
+    const replica = new Replica(connection, this.keys, this.settings.clock)
+    this.look = (charges) => replica.look(charges)
+  }
+
   presence(): Presence | undefined {
     return instancesOf(this.connection, this.keys, () => this.ready())
   }
@@ -98,7 +108,7 @@ class RedisStore implements Store {
   async close(): Promise<void> {
     this.isClosed = true
     await Promise.all(Array.from(this.batchers.values(), (batcher) => (batcher instanceof Batcher ? batcher.idle() : batcher.close())))
-    if (this.connection.own) this.connection.client.disconnect()
+    for (const connection of [this.connection, this.replica]) if (connection?.own === true) connection.client.disconnect()
   }
 
   // Without a turn of its own once the store is prepared: the decisions of one turn must leave together.

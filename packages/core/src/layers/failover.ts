@@ -7,6 +7,7 @@ import { Deadlines } from './commands.ts'
 import { type FailoverOptions, type FailoverParts, type FailoverSettings, failoverSettings } from './failover-options.ts'
 import { Fleet } from './fleet.ts'
 import { isLocal, isOfUnknown, LocalTier } from './local-tier.ts'
+import { Seeder } from './seeder.ts'
 import { Shard, type ShardHost } from './shard.ts'
 import { isStoreError } from './store-error.ts'
 import { Warm } from './warm.ts'
@@ -28,7 +29,6 @@ export function failover(inner: Store, options: FailoverOptions = {}, parts: Fai
 
 class Failover implements Store {
   readonly name: string
-  readonly look?: NonNullable<Store['look']>
   private readonly inner: Store
   private readonly settings: FailoverSettings
   private readonly events = new Events()
@@ -36,6 +36,7 @@ class Failover implements Store {
   private readonly warm = new Warm()
   private readonly deadlines: Deadlines
   private readonly fleet: Fleet | undefined
+  private readonly seeder: Seeder | undefined
   private readonly host: ShardHost
   private readonly shards = new Map<string, Shard>()
   /** Shards whose breaker is not closed. */
@@ -45,13 +46,16 @@ class Failover implements Store {
   constructor(inner: Store, settings: FailoverSettings, { presence }: FailoverParts) {
     const { clock, deadline, maxSubjects, share } = settings
     this.name = inner.name
-    if (inner.look !== undefined) this.look = (charges) => inner.look?.(charges) ?? []
     this.inner = inner
     this.settings = settings
     this.local = new LocalTier(maxSubjects, clock)
     this.deadlines = new Deadlines(deadline, clock)
     // A share that was given needs no count.
     this.fleet = presence === undefined || share !== 'fleet' ? undefined : new Fleet(presence, clock, (error) => this.uncounted(error))
+    if (inner.look !== undefined) {
+      const seed = (charge: Charge, left: number): void => this.local.seed(charge, left, this.share())
+      this.seeder = new Seeder((charges) => inner.look?.(charges) ?? [], clock, seed)
+    }
     this.host = this.hostOf()
   }
 
@@ -253,6 +257,7 @@ class Failover implements Store {
       const left = this.warm.take(charge, shard.awaySince ?? now, now)
       if (left !== undefined) this.local.seed(charge, left, share)
     }
+    if (shard.state !== 'closed') this.seeder?.ask(charges, now)
     const outcomes = this.local.consume(charges, options, share, isUnknown)
     // What the store may have charged itself is not owed to it.
     if (how !== 'peek' && !isUnknown) this.owe(shard, charges, outcomes)

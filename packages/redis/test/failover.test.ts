@@ -1,0 +1,290 @@
+// Redis that dies, hangs, refuses and comes back, on real servers.
+import type { Outcome, Store, StoreEvent } from '@sluice/core'
+import { createLimiter, fixedWindow, isPromise, slidingWindow, tokenBucket } from '@sluice/core'
+import { redisStore, type RedisStoreOptions } from '@sluice/redis'
+import { type Admission, checkEnvelope } from '@sluice/testing'
+import { type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, until } from '@sluice/testing/redis'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { charge, heard, rawStore, scanAfterEach, take, took, used } from './lab.ts'
+
+const MANY = fixedWindow({ name: 'many', limit: 1_000, window: '1h', anchor: 'first' }).limit
+/** ms: a request may take this long on a busy machine, and no more: far below any bound of the client's. */
+const SOON = 700
+
+let server: RedisServer
+let proxy: TcpProxy
+const open: Store[] = []
+beforeAll(async () => {
+  server = await startRedis()
+  proxy = await tcpProxy(server)
+})
+// Before the hook that follows, so that it runs after it: a dead server cannot be scanned.
+scanAfterEach(
+  () => server.client(),
+  () => server.call('FLUSHALL'),
+)
+afterEach(async () => {
+  await server.resume()
+  if (!server.alive) await server.restart()
+  proxy.delay(0)
+  proxy.blackHole(false)
+  await proxy.refuse(false)
+  await Promise.all(open.splice(0).map((store) => store.close?.()))
+})
+afterAll(async () => {
+  await proxy.close()
+  await server.stop()
+})
+
+function kept(store: Store): Store {
+  open.push(store)
+  return store
+}
+const own = (options?: RedisStoreOptions): Store => kept(redisStore({ url: `redis://${proxy.host}:${proxy.port}` }, options))
+const direct = (options?: RedisStoreOptions): Store => kept(redisStore({ url: server.url }, options))
+
+async function answeredBy(source: string, store: Store): Promise<void> {
+  await until(`an answer of ${source}`, async () => (await took(store, charge('asking', MANY, 0))).source === source)
+}
+
+async function timed(run: () => unknown): Promise<number> {
+  const asked = performance.now()
+  await run()
+  return performance.now() - asked
+}
+
+/** Its breaker open, by requests that cost nothing. */
+async function opened(store: Store): Promise<void> {
+  await until('the breaker to be open', async () => {
+    await took(store, charge('opening', MANY, 0))
+    return store.health?.().breaker === 'open'
+  })
+}
+
+describe('one server', () => {
+  test('trap: a dead Redis costs each request 300 ms to 10 s: killed', async () => {
+    const store = direct()
+    const events = heard(store)
+    await took(store, charge('a', MANY))
+    await server.kill()
+    for (let i = 0; i < 20; i++) expect(await timed(() => took(store, charge('a', MANY)))).toBeLessThan(SOON)
+    expect(store.health?.()).toMatchObject({ tier: 'local', breaker: 'open' })
+    await server.restart()
+    await answeredBy('redis', store)
+    expect(store.health?.()).toMatchObject({ tier: 'redis', breaker: 'closed' })
+    const tiers = events.filter((event) => event.type === 'tier')
+    expect(tiers[0]).toEqual({ type: 'tier', from: 'redis', to: 'local' })
+    expect(tiers.at(-1)).toEqual({ type: 'tier', from: 'local', to: 'redis' })
+    // The server forgot all: what is charged there now is what this process owed.
+    expect(await used(store, 'a', MANY)).toBe(20)
+  })
+
+  test('trap: a dead Redis costs each request 300 ms to 10 s: stopped, with its connections open', async () => {
+    const store = direct()
+    await took(store, charge('a', MANY))
+    await server.pause()
+    for (let i = 0; i < 3; i++) expect(await timed(() => took(store, charge('a', MANY)))).toBeLessThan(SOON)
+    await opened(store)
+    const answers = Array.from({ length: 1_000 }, (_, i) => store.consume([charge(`s${i}`, MANY)]))
+    expect(answers.some(isPromise)).toBe(false)
+    await server.resume()
+    await answeredBy('redis', store)
+    // The first ones have run after all, late, once each; and were not charged again.
+    await until('what was sent to have run', async () => (await used(store, 'a', MANY)) >= 4)
+    expect(await used(store, 'a', MANY)).toBe(4)
+  })
+
+  test('trap: several limits in sequence multiply it: one deadline for all limits of a decision', async () => {
+    const store = own()
+    const limiter = createLimiter({
+      store,
+      limits: [1, 2, 3, 4, 5].map((i) => slidingWindow({ name: `l${i}`, limit: 10, window: '1m' })),
+    })
+    await limiter.consume('a')
+    proxy.blackHole(true)
+    expect(await timed(() => limiter.consume('a'))).toBeLessThan(SOON)
+    expect((await limiter.consume('a')).allowed).toBe(true)
+  })
+
+  test('a reply that is lost after the commit: decided here, charged there once', async () => {
+    const store = own()
+    const truth = kept(rawStore({ url: server.url }))
+    await took(store, charge('a', MANY))
+    proxy.loseReplies({ after: (request) => /evalsha/i.test(request.toString('latin1')) })
+    expect(await took(store, charge('a', MANY))).toMatchObject({ allowed: true, source: 'local' })
+    await answeredBy('redis', store)
+    await took(store, charge('b', MANY))
+    expect(await used(truth, 'a', MANY)).toBe(2)
+  })
+
+  test('a Redis that is slower than the deadline, and then is not', async () => {
+    const store = own()
+    await took(store, charge('a', MANY))
+    proxy.delay(300)
+    await opened(store)
+    expect(await timed(() => took(store, charge('a', MANY)))).toBeLessThan(SOON)
+    proxy.delay(0)
+    await answeredBy('redis', store)
+  })
+
+  test('trap: crash when Redis is down at start: it is decided here, and there when it comes', async () => {
+    await server.kill()
+    const store = direct({ failover: { instances: 4 } })
+    for (let i = 0; i < 10; i++) {
+      let outcome: Outcome | undefined
+      expect(await timed(async () => (outcome = await took(store, charge('a', MANY))))).toBeLessThan(SOON)
+      expect(outcome).toMatchObject({ source: 'local', allowed: true, remaining: 249 - i })
+    }
+    await server.restart()
+    await answeredBy('redis', store)
+    expect(await used(store, 'a', MANY)).toBe(10)
+    await until('the count', () => store.health?.().instances === 1)
+  })
+
+  test('close() of a store that never reached Redis ends soon', async () => {
+    await server.kill()
+    const store = direct()
+    await took(store, charge('a'))
+    expect(await timed(() => store.close?.())).toBeLessThan(4_000)
+  })
+
+  test('trap: READONLY kept after failover', async () => {
+    const store = direct()
+    const events: StoreEvent[] = heard(store)
+    await took(store, charge('a', MANY))
+    await server.call('REPLICAOF', '127.0.0.1', '1')
+    try {
+      expect(await took(store, charge('a', MANY))).toMatchObject({ source: 'local' })
+      expect(store.health?.().breaker).toBe('open')
+      // Looks succeed there; only a request finds out.
+      await until('a second try', async () => {
+        await took(store, charge('a', MANY))
+        return events.filter((event) => event.type === 'breaker' && event.to === 'half-open').length > 2
+      })
+      expect(events.some((event) => event.type === 'breaker' && event.to === 'closed')).toBe(false)
+    } finally {
+      await server.call('REPLICAOF', 'NO', 'ONE')
+    }
+    await until('Redis to decide', async () => (await took(store, charge('b', MANY))).source === 'redis')
+  })
+
+  test('a Redis that is full', async () => {
+    const store = direct()
+    await took(store, charge('a', MANY))
+    try {
+      await server.call('CONFIG', 'SET', 'maxmemory', '1')
+      expect(await took(store, charge('a', MANY))).toMatchObject({ source: 'local' })
+      expect(store.consume([charge('a', MANY)], { failMode: 'closed' })).toMatchObject([{ source: 'closed', allowed: false }])
+    } finally {
+      await server.call('CONFIG', 'SET', 'maxmemory', '0')
+    }
+    await until('Redis to decide', async () => (await took(store, charge('b', MANY))).source === 'redis')
+  })
+
+  test('processes count each other, and one that closes is gone at once', async () => {
+    const [one, two] = [direct(), direct()]
+    await until('two', () => two.health?.().instances === 2)
+    expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(2)
+    expect(await server.call('PTTL', 'sluice:{meta}:instances')).toBeGreaterThan(0)
+    await two.close?.()
+    expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(1)
+    await one.close?.()
+    expect(await server.call('EXISTS', 'sluice:{meta}:instances')).toBe(0)
+  })
+
+  test('without scripts, and on a client of yours, it is the same', async () => {
+    for (const store of [direct({ scripting: false, prefix: 'bare' }), kept(redisStore(server.client(), { prefix: 'yours' }))]) {
+      await took(store, charge('a', MANY))
+      await until('the count', () => store.health?.().instances === 1)
+      await server.pause()
+      await opened(store)
+      expect(isPromise(store.consume([charge('a', MANY)]))).toBe(false)
+      await server.resume()
+      await answeredBy('redis', store)
+    }
+  })
+
+  test('the bound: n · ⌊L · share⌋ while Redis is away, + what is unknown', async () => {
+    const limit = tokenBucket({ name: 'bucket', limit: 60, window: '1m', burst: 60 }).limit
+    const stores = [direct(), direct(), direct()]
+    await until('three', async () => {
+      await Promise.all(stores.map((store) => took(store, charge('warm', limit, 0))))
+      return (
+        stores.every((store) => store.health?.().instances !== undefined) && (await server.call('ZCARD', 'sluice:{meta}:instances')) === 3
+      )
+    })
+    // Each has to have read it since.
+    await until('each to know of three', () => stores.every((store) => store.health?.().instances === 3), 20_000)
+    await server.pause()
+    let unknown = 0
+    const admitted: Admission[] = []
+    const drive = async (): Promise<void> => {
+      for (const store of stores) {
+        const answer = store.consume([charge('a', limit)])
+        const [outcome] = (await answer) as readonly Outcome[]
+        if (isPromise(answer)) unknown += 1
+        if (outcome?.allowed === true) admitted.push({ at: outcome.at, units: outcome.granted })
+      }
+    }
+    for (let i = 0; i < 100; i++) await drive()
+    await new Promise((resolve) => setTimeout(resolve, 2_100))
+    for (let i = 0; i < 20; i++) await drive()
+    expect(stores.every((store) => store.health?.().breaker !== 'closed')).toBe(true)
+    expect(admitted.length).toBeGreaterThan(60)
+    const bound = { ...limit, limit: 3 * Math.floor(60 / 3), burst: 3 * Math.floor(60 / 3) + unknown }
+    expect(checkEnvelope(bound, admitted)).toEqual([])
+    await server.resume()
+  })
+})
+
+describe('a replica', () => {
+  let replica: RedisServer
+  beforeAll(async () => {
+    replica = await startRedis()
+    await replica.call('REPLICAOF', server.host, String(server.port))
+    await until('the replica to be in sync', async () => /master_link_status:up/.test(String(await replica.call('INFO', 'replication'))))
+  })
+  afterAll(() => replica.stop())
+
+  test('is read, by no script, to begin with what was left; it never decides', async () => {
+    const truth = kept(rawStore({ url: server.url }))
+    const store = direct({ replica: { url: replica.url }, failover: { instances: 2, share: 0.5 } })
+    await took(truth, charge('a', MANY, 900))
+    await until('the replica to know', async () => Number(await replica.call('DBSIZE')) >= 2)
+    await server.kill()
+    await opened(store)
+    expect(await took(store, charge('a', MANY))).toMatchObject({ source: 'local' })
+    await until('the replica to be read', async () => (await took(store, charge('a', MANY, 0))).remaining <= 50)
+    const [first] = await take(store, charge('a', MANY, 10))
+    expect(first).toMatchObject({ source: 'local', remaining: 40 })
+    expect(String(await replica.call('INFO', 'commandstats'))).not.toMatch(/cmdstat_eval/)
+    await replica.kill()
+    expect(await took(store, charge('b', MANY))).toMatchObject({ source: 'local', remaining: 499 })
+  })
+})
+
+describe('a cluster', () => {
+  test('one primary away: its subjects are decided here, those of the others there', async () => {
+    const cluster = await startCluster()
+    try {
+      const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
+      const store = kept(redisStore({ cluster: nodes }))
+      const subjects = Array.from({ length: 60 }, (_, i) => `s${i}`)
+      await Promise.all(subjects.map((subject) => took(store, charge(subject, MANY))))
+      await cluster.nodes[0]?.server.pause()
+      const sources = async () => Promise.all(subjects.map(async (subject) => (await took(store, charge(subject, MANY))).source))
+      for (let i = 0; i < 4; i++) await sources()
+      const now = await sources()
+      expect(new Set(now)).toEqual(new Set(['local', 'redis']))
+      const there = subjects[now.indexOf('redis')] as string
+      const here = subjects[now.indexOf('local')] as string
+      const both = await take(store, [charge(here, MANY), charge(there, MANY)])
+      expect(both.map(({ source }) => source)).toEqual(['local', 'redis'])
+      await cluster.nodes[0]?.server.resume()
+      await until('all to be decided there', async () => (await sources()).every((source) => source === 'redis'))
+      await store.close?.()
+    } finally {
+      await cluster.stop()
+    }
+  })
+})
