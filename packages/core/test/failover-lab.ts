@@ -10,7 +10,7 @@ import {
   type Store,
 } from '@sluice/core'
 import type { FailoverOptions, FailoverParts, StoreError, StoreEvent } from '@sluice/core'
-import { type FakeClock, fakeClock } from '@sluice/testing'
+import { type Admission, type FakeClock, fakeClock, type GivenBack } from '@sluice/testing'
 
 export const TEN: Limit = fixedWindow({ name: 'ten', limit: 10, window: '1m' }).limit
 export const HUNDRED: Limit = fixedWindow({ name: 'hundred', limit: 100, window: '1m' }).limit
@@ -34,6 +34,8 @@ interface Asked {
 /** A store in memory that is asked over a wire that a test can cut, stop or make refuse. */
 export interface Remote extends Store {
   readonly asked: Asked[]
+  /** Every charge that was made there, whoever heard of it. */
+  readonly made: readonly Admission[]
   /** From now on each call rejects so, having done nothing. */
   fail(how: Failure | Error): void
   /** From now on calls are done, and the answers wait; `late()` lets them come. */
@@ -46,7 +48,13 @@ export interface Remote extends Store {
   used(subject: string, limit?: Limit): number
 }
 
+interface Made extends Admission {
+  readonly receipt: Outcome['receipt']
+  readonly givenBack: GivenBack[]
+}
+
 let commands = 0
+let orders = 0
 
 export function storeError({ unknown = false, answer, shard = 'redis', command = ++commands }: Failure): StoreError {
   return Object.assign(new Error('away'), { code: 'ERR_STORE_UNAVAILABLE', unknown, answer, shard, command })
@@ -55,14 +63,26 @@ export function storeError({ unknown = false, answer, shard = 'redis', command =
 export function remote(clock: FakeClock, shardOf: (charge: Charge) => string = () => 'redis'): Remote {
   const memory = memoryStore({ clock })
   const asked: Asked[] = []
+  const made: Made[] = []
+  const record = ({ limit, receipt }: Charge, { granted, at, receipt: given }: Outcome, how: ConsumeOptions['how']): void => {
+    const order = (orders += 1)
+    const until = limit.algorithm === 'concurrency' ? at + (limit.window as number) * 1000 : undefined
+    if (granted > 0) made.push({ at, order, units: granted, forced: how === 'force', until, receipt: given, givenBack: [] })
+    else if (granted < 0)
+      made.findLast((one) => one.receipt === receipt && one.givenBack.length === 0)?.givenBack.push({ at, order, units: -granted })
+  }
   let mode: 'well' | 'silent' | 'stalled' | Failure | Error = 'well'
   let held: (() => void)[] = []
   const held_ = (): Promise<void> => new Promise((resolve) => held.push(resolve))
   const run = (charges: readonly Charge[], options: ConsumeOptions) =>
-    (memory.consume(charges, options) as readonly Outcome[]).map((outcome) => ({ ...outcome, source: 'redis' }))
+    (memory.consume(charges, options) as readonly Outcome[]).map((outcome, i) => {
+      if (options.how !== 'peek') record(charges[i] as Charge, outcome, options.how)
+      return { ...outcome, source: 'redis' }
+    })
   return {
     name: 'redis',
     asked,
+    made,
     async consume(charges, options = {}) {
       asked.push({ charges, options })
       if (mode === 'silent') {

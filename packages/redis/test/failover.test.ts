@@ -207,13 +207,8 @@ describe('one server', () => {
   test('the bound: n · ⌊L · share⌋ while Redis is away, + what is unknown', async () => {
     const limit = tokenBucket({ name: 'bucket', limit: 60, window: '1m', burst: 60 }).limit
     const stores = [direct(), direct(), direct()]
-    await until('three', async () => {
-      await Promise.all(stores.map((store) => took(store, charge('warm', limit, 0))))
-      return (
-        stores.every((store) => store.health?.().instances !== undefined) && (await server.call('ZCARD', 'sluice:{meta}:instances')) === 3
-      )
-    })
-    // Each has to have read it since.
+    await Promise.all(stores.map((store) => took(store, charge('warm', limit, 0))))
+    // The first two hear of the third with their next beat.
     await until('each to know of three', () => stores.every((store) => store.health?.().instances === 3), 20_000)
     await server.pause()
     let unknown = 0
@@ -227,10 +222,8 @@ describe('one server', () => {
       }
     }
     for (let i = 0; i < 100; i++) await drive()
-    await new Promise((resolve) => setTimeout(resolve, 2_100))
-    for (let i = 0; i < 20; i++) await drive()
     expect(stores.every((store) => store.health?.().breaker !== 'closed')).toBe(true)
-    expect(admitted.length).toBeGreaterThan(60)
+    expect(admitted.length).toBeGreaterThanOrEqual(60)
     const bound = { ...limit, limit: 3 * Math.floor(60 / 3), burst: 3 * Math.floor(60 / 3) + unknown }
     expect(checkEnvelope(bound, admitted)).toEqual([])
     await server.resume()

@@ -1,0 +1,81 @@
+// The bound: whatever fails and when, the store admits its limit, and each process its share of it.
+import {
+  concurrency,
+  fixedWindow,
+  leakyBucket,
+  type Limit,
+  type Outcome,
+  slidingLog,
+  slidingWindow,
+  stack,
+  tokenBucket,
+} from '@sluice/core'
+import { algorithmOf } from '@sluice/core/algorithms'
+import { type Admission, checkEnvelope, fakeClock } from '@sluice/testing'
+import { describe, expect, test } from 'vitest'
+import { charge, remote, settled } from './failover-lab.ts'
+
+const PROCESSES = 3
+const limits: readonly Limit[] = [
+  fixedWindow({ name: 'fixed', limit: 20, window: '2s' }).limit,
+  fixedWindow({ name: 'first', limit: 20, window: '2s', anchor: 'first' }).limit,
+  slidingWindow({ name: 'sliding', limit: 20, window: '2s' }).limit,
+  slidingLog({ name: 'log', limit: 20, window: '2s' }).limit,
+  tokenBucket({ name: 'token', limit: 20, window: '2s', burst: 31 }).limit,
+  leakyBucket({ name: 'leaky', limit: 20, window: '2s' }).limit,
+  concurrency({ name: 'slots', limit: 20, ttl: '2s' }).limit,
+]
+
+function seeded(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+describe.each(limits.map((limit) => [limit.name, limit] as const))('%s', (_name, limit) => {
+  test.each([1, 2, 3])('through cuts, stops, refusals and recoveries (%i)', async (seed) => {
+    const random = seeded(seed)
+    const clock = fakeClock()
+    const inner = remote(clock)
+    const stores = Array.from({ length: PROCESSES }, () => stack(inner, { failover: { instances: PROCESSES } }, { clock }))
+    const here: Admission[][] = stores.map(() => [])
+    const until = (at: number) => (limit.algorithm === 'concurrency' ? at + (limit.window as number) * 1000 : undefined)
+    const faults = [
+      () => inner.heal(),
+      () => inner.heal(),
+      () => inner.heal(),
+      () => inner.fail({}),
+      () => inner.fail({ unknown: true }),
+      () => inner.fail({ answer: 'readonly' }),
+      () => inner.silence(),
+      () => inner.stall(),
+    ]
+    const sources = new Set<string>()
+    for (let step = 0; step < 1_500; step++) {
+      if (random(60) === 0) faults[random(faults.length)]?.()
+      if (random(10) === 0) inner.late()
+      const which = random(PROCESSES)
+      const cost = limit.algorithm === 'concurrency' ? 1 : 1 + random(3)
+      const asked = Promise.resolve(stores[which]?.consume([charge('a', limit, cost)]))
+      // The answer, or the deadline.
+      await settled()
+      for (let i = 0; i < 3; i++) {
+        clock.advance(random(30))
+        await settled()
+      }
+      clock.advance(60)
+      const [outcome] = (await asked) as readonly Outcome[]
+      if (outcome === undefined) throw new Error('the only charge has no outcome')
+      sources.add(outcome.source)
+      if (outcome.allowed && outcome.source === 'local')
+        here[which]?.push({ at: outcome.at, units: outcome.granted, until: until(outcome.at) })
+    }
+    expect(sources).toEqual(new Set(['redis', 'local']))
+    expect(checkEnvelope(limit, inner.made)).toEqual([])
+    const share = algorithmOf(limit).scale(limit, 1 / PROCESSES)
+    for (const own of here) expect(checkEnvelope(share, own)).toEqual([])
+    for (const store of stores) await store.close?.()
+  })
+})
