@@ -179,7 +179,7 @@ interface Lane {
 const server = await startRedis()
 const client = server.client()
 const { limit } = slidingWindow({ name: 'minute', limit: LIMIT, window: WINDOW })
-const store = redisStore({ url: server.url }, { prefix: 'store' })
+const store = redisStore({ url: server.url }, { prefix: 'store', failover: false })
 
 async function scripted(name: string, source: string, encode: (keys: readonly string[]) => readonly [keys: string[], ...args: string[]]) {
   const sha = String(await client.script('LOAD', source))

@@ -132,7 +132,7 @@ describe('a fleet on a cluster of three', () => {
   })
 
   test('the first requests of a process reach every node', async () => {
-    const store = redisStore({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) })
+    const store = redisStore({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) }, { failover: false })
     const { limit } = slidingWindow({ name: 'minute', limit: 10, window: '500ms' })
     const asked = Array.from({ length: 200 }, (_, i) => store.consume([{ limit, scope: 'first', subject: String(i), cost: 1 }]))
     const rejected = (await Promise.allSettled(asked)).flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : []))

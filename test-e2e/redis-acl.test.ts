@@ -5,7 +5,7 @@ import { concurrency, fixedWindow, slidingWindow, tokenBucket } from '@sluice/co
 import { redisStore } from '@sluice/redis'
 import type { Store } from '@sluice/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
+import { type RedisCluster, type RedisServer, startCluster, startRedis, until } from '@sluice/testing/redis'
 import { ROOT } from './support/workspace.ts'
 
 const page = readFileSync(join(ROOT, 'docs', 'redis.md'), 'utf8')
@@ -56,17 +56,42 @@ describe('one server', () => {
     ['sluice-no-scripts', false],
   ])('the user %s may do all that is needed, and nothing elsewhere', async (name, scripting) => {
     const source = await sign(name, rulesOf(name))
-    await exercise(redisStore(source, { scripting }))
+    await exercise(redisStore(source, { scripting, failover: false }))
+    await counting(redisStore(source, { scripting }), (store) => store.health?.().instances === 1)
     const log = (await server.call('ACL', 'LOG')) as unknown[]
     expect(log.map(String).filter((entry) => !/\b(config|client)\b/i.test(entry))).toEqual([])
-    await expect(exercise(redisStore(source, { scripting, prefix: 'other' }))).rejects.toMatchObject({ answer: 'noperm' })
+    await expect(exercise(redisStore(source, { scripting, failover: false, prefix: 'other' }))).rejects.toMatchObject({ answer: 'noperm' })
   })
 
-  test.each(rulesOf('sluice').filter((rule) => /^\+(?!info)/.test(rule)))('without %s it is refused', async (rule) => {
+  test.each(rulesOf('sluice').filter((rule) => /^\+(?!info|z|pexpire)/.test(rule)))('without %s it is refused', async (rule) => {
     const rules = rulesOf('sluice').filter((other) => other !== rule)
-    await expect(exercise(redisStore(await sign('less', rules)))).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', answer: 'noperm' })
+    await expect(exercise(redisStore(await sign('less', rules), { failover: false }))).rejects.toMatchObject({
+      code: 'ERR_STORE_UNAVAILABLE',
+      answer: 'noperm',
+    })
+  })
+
+  test.each(rulesOf('sluice').filter((rule) => /^\+(z|pexpire)/.test(rule)))('without %s processes are not counted', async (rule) => {
+    const source = await sign(
+      'less',
+      rulesOf('sluice').filter((other) => other !== rule),
+    )
+    await server.call('ACL', 'LOG', 'RESET')
+    const told: unknown[] = []
+    const store = redisStore(source)
+    store.subscribe?.((event) => told.push('code' in event && event.code))
+    const isTold = (): boolean => told.includes('WARN_INSTANCES_UNKNOWN')
+    // Leaving is the one that nobody waits for.
+    await counting(store, rule === '+zrem' ? () => store.health?.().instances === 1 : isTold)
+    expect(((await server.call('ACL', 'LOG')) as unknown[]).map(String).join()).toContain(`,${rule.slice(1)},`)
   })
 })
+
+/** Whatever a store does for its processes to count each other. */
+async function counting(store: Store, isDone: (store: Store) => boolean): Promise<void> {
+  await until('the count', () => isDone(store))
+  await store.close?.()
+}
 
 describe('a cluster', () => {
   let cluster: RedisCluster
@@ -79,6 +104,7 @@ describe('a cluster', () => {
     for (const { server } of cluster.nodes) await server.call('ACL', 'SETUSER', 'sluice', 'reset', ...rulesOf('sluice-cluster'))
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
     const redisOptions = { username: 'sluice', password: 'secret' }
-    await exercise(redisStore({ cluster: nodes, options: { redisOptions } }))
+    await exercise(redisStore({ cluster: nodes, options: { redisOptions } }, { failover: false }))
+    await counting(redisStore({ cluster: nodes, options: { redisOptions } }), (store) => store.health?.().instances === 1)
   })
 })

@@ -7,7 +7,10 @@ import express from 'express'
 
 const limit = Number(process.env['LIMIT'] ?? 6)
 const window = (process.env['WINDOW'] ?? '20s') as Duration
-const store = redisStore({ url: process.env['REDIS_URL'] ?? 'redis://localhost:6379' }, { prefix: process.env['PREFIX'] })
+const store = redisStore(
+  { url: process.env['REDIS_URL'] ?? 'redis://localhost:6379' },
+  { prefix: process.env['PREFIX'], failover: { deadline: Number(process.env['DEADLINE'] ?? 50) } },
+)
 
 const app = express()
 app.use((_req, res, next) => {

@@ -11,7 +11,7 @@ const main = async () => {
   check('second', (await limiter.consume('user:42')).allowed, false)
 
   // Nobody listens there: what the store cannot decide it rejects, and nothing stays behind.
-  const away = redisStore({ url: 'redis://127.0.0.1:1' })
+  const away = redisStore({ url: 'redis://127.0.0.1:1' }, { failover: false })
   const unheard = core.createLimiter({ name: 'away', limits: [core.slidingWindow({ name: 'minute', limit: 1, window: '1m' })], store: away })
   check('away', await unheard.consume('user:42').then(() => 'decided', (error) => error.code), 'ERR_STORE_UNAVAILABLE')
   await away.close()

@@ -13,6 +13,7 @@ export interface PolicyOptions<C = any> {
   readonly limits?: Rules<C> | undefined
   readonly tiers?: Readonly<Record<string, Rules<C>>> | undefined
   readonly mode?: Mode | undefined
+  /** What decides while the store is away; default `local`. */
   readonly failMode?: FailMode | undefined
 }
 

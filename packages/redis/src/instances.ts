@@ -10,11 +10,11 @@ const GONE_AFTER = 15_000
 const SHARD = 'redis'
 
 /** The commands that counting needs, which a client known by its shape may lack. */
-type Counting = Pick<Redis, 'time' | 'multi' | 'zrem'>
+type Counting = Pick<Redis, 'time' | 'pipeline' | 'zrem' | 'del'>
 
 /**
  * The stores on one prefix, counted in one sorted set: each adds itself under the time of the server, and reads how many are
- * there in the same transaction. `undefined` for a client that lacks a command for it.
+ * there in the same round trip. `undefined` for a client that lacks a command for it.
  */
 export function instancesOf(connection: Connection, keys: Keys, ready: () => unknown): Presence | undefined {
   const { client } = connection
@@ -59,19 +59,21 @@ class Instances implements Presence {
     const [seconds, micros] = (await this.client.time()) as unknown as readonly [string, string]
     const now = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
     const { key, id } = this
+    // No transaction: a user who may MULTI and not EXEC would leave the connection in one.
     const replies = await this.client
-      .multi()
+      .pipeline()
       .zremrangebyscore(key, '-inf', now - GONE_AFTER)
       .zadd(key, now, id)
       .zcard(key)
       .pexpire(key, GONE_AFTER)
       .exec()
     const failed = replies?.find(([error]) => error !== null)?.[0]
+    if (failed?.message.startsWith('WRONGTYPE') === true) await this.client.del(key)
     if (failed) throw failed
     return Number(replies?.[2]?.[1])
   }
 }
 
 function canCount(client: RedisClient): client is RedisClient & Counting {
-  return (['time', 'multi', 'zrem'] as const).every((name) => typeof (client as Partial<Counting>)[name] === 'function')
+  return (['time', 'pipeline', 'zrem', 'del'] as const).every((name) => typeof (client as Partial<Counting>)[name] === 'function')
 }

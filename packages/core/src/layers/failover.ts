@@ -154,6 +154,7 @@ class Failover implements Store {
   }
 
   private ask(route: Route, charges: readonly Charge[], options: ConsumeOptions, due: number | undefined): MaybePromise<Outcomes> {
+    const [first] = charges
     if (route === 'here') return this.takenHere(charges, options)
     const isTooLate = due !== undefined && this.settings.clock.monotonic() >= due
     if (isTooLate || !route.admits(charges, options.how)) return this.instead(route, charges, options, false)
@@ -162,6 +163,7 @@ class Failover implements Store {
       return isPromise(answer) ? this.attempt(route, charges, options, due, answer) : this.heard(route, charges, answer)
     } catch (error) {
       if (!isStoreError(error)) throw error
+      route.sample = first
       route.failed(error.command)
       route.refused(error.answer)
       return this.instead(route, charges, options, error.unknown)
@@ -199,7 +201,8 @@ class Failover implements Store {
           if (isOver) return this.heardLate(charges, options, outcomes, decided)
           isOver = true
           command.answered()
-          resolve(this.heard(shard, charges, outcomes))
+          resolve(outcomes)
+          this.heard(shard, charges, outcomes)
         },
         (error: unknown) => {
           if (isOver) return

@@ -58,7 +58,7 @@ export class LocalTier {
     const isOpen = source === 'open'
     // By then the store has been looked at again.
     const told = { ...this.blank(source), allowed: isOpen, retryAfter: isOpen ? 0 : LONGEST_DELAY }
-    return charges.map(({ cost }) => ({ ...told, granted: isOpen ? cost : 0 }))
+    return charges.map(({ cost }) => ({ ...told, granted: isOpen ? Math.max(0, cost) : 0 }))
   }
 
   /** For a give-back or a renewal that only the store could do: it is not tried again, so it counts as done. */

@@ -38,7 +38,7 @@ export class Shard {
   private trial: 'no' | 'wanted' | 'running' = 'no'
   private needsTrial = false
   private lastFailed: number | undefined
-  private isSettling = false
+  private settling: Promise<boolean> | undefined
   private cancel: () => void = () => undefined
 
   constructor(name: string, host: ShardHost) {
@@ -89,19 +89,10 @@ export class Shard {
     if (wrote) void this.recover()
   }
 
-  /** Charges what is owed to a store that is there. */
-  async settle(): Promise<boolean> {
-    if (this.isSettling) return true
-    this.isSettling = true
-    try {
-      // As many rounds as it takes for what is owed now: what is added meanwhile is for the next time.
-      for (let rounds = Math.ceil(this.ledger.size / SETTLE_BATCH); rounds > 0; rounds--) {
-        if (!(await this.charge(this.ledger.take(SETTLE_BATCH)))) return false
-      }
-      return true
-    } finally {
-      this.isSettling = false
-    }
+  /** Charges what is owed to a store that is there; whether it was there for all of it. */
+  settle(): Promise<boolean> {
+    this.settling ??= this.settleAll().finally(() => (this.settling = undefined))
+    return this.settling
   }
 
   close(): void {
@@ -133,6 +124,14 @@ export class Shard {
     if (host.clock.monotonic() - asked > host.deadline) return this.open()
     if (this.needsTrial) this.trial = 'wanted'
     else await this.recover()
+  }
+
+  private async settleAll(): Promise<boolean> {
+    // As many rounds as it takes for what is owed now: what is added meanwhile is for the next time.
+    for (let rounds = Math.ceil(this.ledger.size / SETTLE_BATCH); rounds > 0; rounds--) {
+      if (!(await this.charge(this.ledger.take(SETTLE_BATCH)))) return false
+    }
+    return true
   }
 
   private async recover(): Promise<void> {
