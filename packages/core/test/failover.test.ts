@@ -1,7 +1,34 @@
 // The state machine of the failover layer, on a clock that only the tests move.
-import { concurrency, createLimiter, leakyBucket, type Outcome, setEnabled, slidingWindow, SluiceError, tokenBucket } from '@sluice/core'
+import {
+  type Charge,
+  concurrency,
+  createLimiter,
+  leakyBucket,
+  type Outcome,
+  setEnabled,
+  slidingWindow,
+  SluiceError,
+  stack,
+  tokenBucket,
+} from '@sluice/core'
+import { fakeClock } from '@sluice/testing'
 import { describe, expect, test } from 'vitest'
-import { atOnce, bench, charge, healed, HUNDRED, late, looked, one, opened, settled, storeError, TEN } from './failover-lab.ts'
+import {
+  atOnce,
+  bench,
+  charge,
+  healed,
+  HUNDRED,
+  late,
+  looked,
+  one,
+  opened,
+  passing,
+  remote,
+  settled,
+  storeError,
+  TEN,
+} from './failover-lab.ts'
 
 describe('while the store answers', () => {
   test('its answers are passed on as they are', async () => {
@@ -52,13 +79,23 @@ describe('the deadline', () => {
     expect(at.inner.asked.length).toBe(before)
   })
 
-  test('what arrives in the turn after it is not late', async () => {
-    const at = bench()
-    at.inner.silence()
-    const answer = one(at.store, charge('a'))
-    at.clock.after(50, () => at.inner.late())
-    at.clock.advance(50)
-    expect(['redis', 'local']).toContain((await answer).source)
+  test.each([
+    ['what arrives in the turn after it is not late', true, 'redis'],
+    ['what has not arrived by then is', false, 'local'],
+  ])('%s', async (_name, arrives, source) => {
+    const clock = fakeClock()
+    const inner = remote(clock)
+    // A timer of no time fires in the next turn, as it does in a runtime.
+    const after = (ms: number, run: () => void) => clock.after(Math.max(1, ms), run)
+    const store = stack(inner, { failover: { instances: 2 } }, { clock: { ...clock, after } })
+    inner.silence()
+    const answer = one(store, charge('a'))
+    clock.advance(1)
+    clock.advance(50)
+    if (arrives) inner.late()
+    await settled()
+    clock.advance(1)
+    expect((await answer).source).toBe(source)
   })
 
   test('what is not known is charged here, and never again at recovery', async () => {
@@ -307,6 +344,52 @@ describe('the local tier', () => {
     }
   })
 
+  test('trap: the fallback Map that fills during an outage: bounded', async () => {
+    const at = bench({ instances: 1, maxSubjects: 100 })
+    await opened(at)
+    for (let i = 0; i < 100; i++) atOnce(at.store, charge('x'.repeat(10_000) + i))
+    for (let i = 0; i < 5_000; i++) atOnce(at.store, charge(`s${i}`))
+    await healed(at)
+    const owed = at.inner.asked.filter(({ options }) => options.how === 'force')
+    expect([at.store.health?.().breaker, owed.length]).toEqual(['closed', 100])
+  })
+
+  test('a replica is read once a second and subject, behind the requests, and only lowers where it begins', async () => {
+    const clock = fakeClock()
+    const inner = remote(clock)
+    const looks: string[][] = []
+    const look = (charges: readonly Charge[]) => {
+      looks.push(charges.map(({ subject }) => subject))
+      return charges.map(() => ({ remaining: 40 }) as Outcome)
+    }
+    const at = { clock, inner, events: [], store: stack({ ...inner, look }, { failover: { instances: 2 } }, { clock }) }
+    await opened(at)
+    await passing(clock, 100)
+    looks.length = 0
+    for (let i = 0; i < 20; i++) {
+      expect(atOnce(at.store, charge('a', HUNDRED))).toMatchObject({ source: 'local' })
+      expect(atOnce(at.store, charge('b', HUNDRED, 0))).toMatchObject({ remaining: i === 0 ? 50 : 20 })
+      await passing(clock, 75)
+    }
+    expect(looks).toEqual([
+      ['a', 'b'],
+      ['a', 'b'],
+    ])
+    // 20 were left to it; what it used since is not given to it again.
+    expect(atOnce(at.store, charge('a', HUNDRED, 0))).toMatchObject({ remaining: 1 })
+  })
+
+  test('a replica that is away too says nothing', async () => {
+    const clock = fakeClock()
+    const inner = remote(clock)
+    const look = () => Promise.reject(new Error('away'))
+    const at = { clock, inner, events: [], store: stack({ ...inner, look }, { failover: { instances: 2 } }, { clock }) }
+    await opened(at)
+    atOnce(at.store, charge('a', HUNDRED))
+    await passing(clock, 100)
+    expect(atOnce(at.store, charge('a', HUNDRED))).toMatchObject({ source: 'local', remaining: 48 })
+  })
+
   test('a guess of the number of instances is told, once', async () => {
     const at = bench({})
     await opened(at)
@@ -392,6 +475,19 @@ describe('recovery', () => {
     atOnce(at.store, charge('a', HUNDRED, 4))
     await healed(at)
     expect([at.store.health?.().breaker, at.inner.used('a', HUNDRED)]).toEqual(['closed', 0])
+  })
+
+  test('what was given back here is not owed; of what is not known, nothing is', async () => {
+    const at = bench({ instances: 1 })
+    at.inner.silence()
+    const unknown = await late(at, charge('a', HUNDRED, 3))
+    await opened(at)
+    const kept = atOnce(at.store, charge('a', HUNDRED, 10)) as Outcome
+    const refunded = atOnce(at.store, charge('a', HUNDRED, 20)) as Outcome
+    for (const { receipt, granted } of [unknown, refunded]) await one(at.store, { ...charge('a', HUNDRED, -granted), receipt })
+    at.inner.late()
+    await healed(at)
+    expect([kept.granted, at.inner.used('a', HUNDRED)]).toEqual([10, 13])
   })
 
   test('a single failure is charged with the next success', async () => {
@@ -518,6 +614,19 @@ describe('the whole', () => {
       setEnabled(true)
     }
     expect((await limiter.consume('a')).allowed).toBe(false)
+  })
+
+  test('observers hear of the tier that answers for their policy', async () => {
+    const at = bench()
+    const limits = [slidingWindow({ name: 'a', limit: 1, window: '1m' })]
+    const heard: unknown[] = []
+    for (const failMode of ['closed', undefined] as const) {
+      const on = { tier: (event: unknown) => heard.push(event), breaker: (event: unknown) => heard.push(event) }
+      createLimiter({ name: `for-${failMode}`, limits, store: at.store, failMode, on })
+    }
+    await opened(at)
+    const breaker = { type: 'breaker', shard: 'redis', from: 'closed', to: 'open' }
+    expect(heard).toEqual([breaker, breaker, { type: 'tier', from: 'redis', to: 'closed' }, { type: 'tier', from: 'redis', to: 'local' }])
   })
 
   test('the count of the fleet: read every 5 s, and the last one stands', async () => {

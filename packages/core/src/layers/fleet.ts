@@ -9,7 +9,7 @@ export interface Presence {
 }
 
 /** ms between two beats. Whoever has not been heard of for three of them is not counted. */
-export const BEAT_EVERY = 5_000
+const BEAT_EVERY = 5_000
 
 /** How many processes share the limits, as far as this one was told. */
 export class Fleet {
