@@ -12,7 +12,7 @@ import {
 } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { type Admission, checkEnvelope, fakeClock } from '@sluice/testing'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { charge, remote, settled } from './failover-lab.ts'
 
 const PROCESSES = 3
@@ -26,6 +26,9 @@ const limits: readonly Limit[] = [
   concurrency({ name: 'slots', limit: 20, ttl: '2s' }).limit,
 ]
 
+// Only when a look is made depends on it; yet a run that fails must fail again.
+afterEach(() => void vi.restoreAllMocks())
+
 function seeded(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -37,6 +40,8 @@ function seeded(seed: number): (below: number) => number {
 describe.each(limits.map((limit) => [limit.name, limit] as const))('%s', (_name, limit) => {
   test.each([1, 2, 3])('through cuts, stops, refusals and recoveries (%i)', async (seed) => {
     const random = seeded(seed)
+    const jitter = seeded(seed + 100)
+    vi.spyOn(Math, 'random').mockImplementation(() => jitter(1_000) / 1_000)
     const clock = fakeClock()
     const inner = remote(clock)
     const stores = Array.from({ length: PROCESSES }, () => stack(inner, { failover: { instances: PROCESSES } }, { clock }))
@@ -75,7 +80,9 @@ describe.each(limits.map((limit) => [limit.name, limit] as const))('%s', (_name,
     expect(sources).toEqual(new Set(['redis', 'local']))
     expect(checkEnvelope(limit, inner.made)).toEqual([])
     const share = algorithmOf(limit).scale(limit, 1 / PROCESSES)
-    for (const own of here) expect(checkEnvelope(share, own)).toEqual([])
+    // What Redis had seen begins a window of the first charge here, which nobody is told of: so two of them may touch.
+    const told = limit.anchor === 'first' ? { ...share, limit: 2 * share.limit } : share
+    for (const own of here) expect(checkEnvelope(told, own)).toEqual([])
     for (const store of stores) await store.close?.()
   })
 })

@@ -242,6 +242,27 @@ describe('the breaker', () => {
     expect(at.store.health?.().breaker).toBe('closed')
   })
 
+  test('the one request that tries is refused, or makes no sense: another one tries', async () => {
+    const at = bench()
+    at.inner.fail({ answer: 'oom', command: 1 })
+    await one(at.store, charge('a', TEN, 10))
+    at.inner.heal()
+    await looked(at)
+    at.inner.fail(new SluiceError('ERR_COST_INVALID', 'none'))
+    await expect(one(at.store, charge('a'))).rejects.toMatchObject({ code: 'ERR_COST_INVALID' })
+    at.inner.heal()
+    expect(await one(at.store, charge('a', TEN, 11))).toMatchObject({ allowed: false, source: 'redis' })
+    // The same command again, as of one that several requests waited for.
+    at.inner.fail({ answer: 'oom', command: 1 })
+    expect(await one(at.store, charge('b'))).toMatchObject({ source: 'local' })
+    expect(at.store.health?.().breaker).toBe('open')
+    at.inner.heal()
+    await looked(at)
+    expect(await one(at.store, charge('b'))).toMatchObject({ source: 'redis' })
+    await settled()
+    expect(at.store.health?.().breaker).toBe('closed')
+  })
+
   test('a shard fails alone', async () => {
     const at = bench({ instances: 2 }, {}, ({ subject }) => subject.slice(0, 1))
     at.inner.fail({ shard: 'a' })

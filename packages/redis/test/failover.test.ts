@@ -265,7 +265,8 @@ describe('a cluster', () => {
       const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
       // Else the others refuse too, once they know.
       for (const node of cluster.nodes) await node.server.call('CONFIG', 'SET', 'cluster-require-full-coverage', 'no')
-      const store = kept(redisStore({ cluster: nodes }))
+      // Long enough for those that are there, on a busy machine.
+      const store = kept(redisStore({ cluster: nodes }, { failover: { deadline: 500 } }))
       const subjects = Array.from({ length: 60 }, (_, i) => `s${i}`)
       await Promise.all(subjects.map((subject) => took(store, charge(subject, MANY))))
       await cluster.nodes[0]?.server.pause()

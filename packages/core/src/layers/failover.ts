@@ -162,7 +162,10 @@ class Failover implements Store {
       const answer = this.inner.consume(charges, options)
       return isPromise(answer) ? this.attempt(route, charges, options, due, answer) : this.heard(route, charges, answer)
     } catch (error) {
-      if (!isStoreError(error)) throw error
+      if (!isStoreError(error)) {
+        route.tried([])
+        throw error
+      }
       route.sample = first
       route.failed(error.command)
       route.refused(error.answer)
@@ -209,6 +212,7 @@ class Failover implements Store {
           isOver = true
           if (!isStoreError(error)) {
             command.answered()
+            shard.tried([])
             reject(error)
             return
           }

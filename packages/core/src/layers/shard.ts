@@ -61,11 +61,13 @@ export class Shard {
 
   /** A command failed. Of one number, once: requests of several turns can wait for the same. */
   failed(command?: number): void {
+    if (this.state !== 'closed') {
+      if (this.trial === 'running') this.open()
+      return
+    }
     if (command !== undefined && command === this.lastFailed) return
     this.lastFailed = command
-    if (this.state === 'closed') {
-      if (this.breaker.failed()) this.open()
-    } else if (this.trial === 'running') this.open()
+    if (this.breaker.failed()) this.open()
   }
 
   /** The server said that it can not: no need to ask it twice. */
@@ -81,7 +83,7 @@ export class Shard {
     if (this.ledger.size > 0) void this.settle()
   }
 
-  /** An answer came while one request was trying: a refusal wrote nothing, so another has to try. */
+  /** An answer came while one request was trying: a refusal or a caller's error wrote nothing, so another has to try. */
   tried(outcomes: readonly (Outcome | undefined)[]): void {
     if (this.trial !== 'running') return
     const wrote = outcomes.some((outcome) => outcome !== undefined && outcome.granted > 0)
