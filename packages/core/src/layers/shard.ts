@@ -103,12 +103,14 @@ export class Shard {
 
   private open(): void {
     const { host } = this
+    // What still fails then tells nobody, and leaves no timer.
+    if (host.isClosed()) return
     const now = host.clock.monotonic()
     if (this.state === 'closed') this.awaySince = now
     this.trial = 'no'
     this.cancel()
     this.move('open', now)
-    if (!host.isClosed()) this.cancel = host.clock.after(this.breaker.delay(Math.random()), () => void this.look())
+    this.cancel = host.clock.after(this.breaker.delay(Math.random()), () => void this.look())
   }
 
   /** One look, on one timer, however many requests there are. It writes nothing, so nothing is lost when it is. */
@@ -116,14 +118,15 @@ export class Shard {
     const { host, sample } = this
     const asked = host.clock.monotonic()
     this.move('half-open', asked)
+    let failure: unknown
     try {
       if (sample !== undefined) await host.store.consume([{ ...sample, cost: 0, receipt: undefined }], { how: 'peek' })
     } catch (error) {
-      // Anything else is an answer.
-      if (isStoreError(error)) return this.open()
+      failure = error
     }
     if (host.isClosed()) return
-    if (host.clock.monotonic() - asked > host.deadline) return this.open()
+    // Any other error is an answer.
+    if (isStoreError(failure) || host.clock.monotonic() - asked > host.deadline) return this.open()
     if (this.needsTrial) this.trial = 'wanted'
     else await this.recover()
   }
