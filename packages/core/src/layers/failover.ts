@@ -5,12 +5,10 @@ import { isPromise, type MaybePromise } from '../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../store.ts'
 import { Deadlines } from './commands.ts'
 import { type FailoverOptions, type FailoverParts, type FailoverSettings, failoverSettings } from './failover-options.ts'
-import { Fleet } from './fleet.ts'
-import { isLocal, isOfUnknown, LocalTier } from './local-tier.ts'
-import { Seeder } from './seeder.ts'
+import { Instead } from './instead.ts'
+import { isLocal } from './local-tier.ts'
 import { Shard, type ShardHost } from './shard.ts'
 import { isStoreError } from './store-error.ts'
-import { Warm } from './warm.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
@@ -32,30 +30,20 @@ class Failover implements Store {
   private readonly inner: Store
   private readonly settings: FailoverSettings
   private readonly events = new Events()
-  private readonly local: LocalTier
-  private readonly warm = new Warm()
+  private readonly others: Instead
   private readonly deadlines: Deadlines
-  private readonly fleet: Fleet | undefined
-  private readonly seeder: Seeder | undefined
   private readonly host: ShardHost
   private readonly shards = new Map<string, Shard>()
   /** Shards whose breaker is not closed. */
   private away = 0
   private isClosed = false
 
-  constructor(inner: Store, settings: FailoverSettings, { presence }: FailoverParts) {
-    const { clock, deadline, maxSubjects, share } = settings
+  constructor(inner: Store, settings: FailoverSettings, parts: FailoverParts) {
     this.name = inner.name
     this.inner = inner
     this.settings = settings
-    this.local = new LocalTier(maxSubjects, clock)
-    this.deadlines = new Deadlines(deadline, clock)
-    // A share that was given needs no count.
-    this.fleet = presence === undefined || share !== 'fleet' ? undefined : new Fleet(presence, clock, (error) => this.uncounted(error))
-    if (inner.look !== undefined) {
-      const seed = (charge: Charge, left: number): void => this.local.seed(charge, left, this.share())
-      this.seeder = new Seeder((charges) => inner.look?.(charges) ?? [], clock, seed)
-    }
+    this.others = new Instead(inner, settings, parts, this.events)
+    this.deadlines = new Deadlines(settings.deadline, settings.clock)
     this.host = this.hostOf()
   }
 
@@ -71,11 +59,8 @@ class Failover implements Store {
 
   /** Forgets here in any case; rejects where the store could not. */
   reset(targets: readonly Target[]): MaybePromise<void> {
-    this.local.reset(targets)
-    for (const target of targets) {
-      this.warm.forget(target)
-      this.shardFor({ ...target, cost: 0 }).ledger.forget(target)
-    }
+    this.others.reset(targets)
+    for (const target of targets) this.shardFor({ ...target, cost: 0 }).ledger.forget(target)
     return this.inner.reset(targets)
   }
 
@@ -84,14 +69,14 @@ class Failover implements Store {
   }
 
   health(): StoreHealth {
-    const instances = this.fleet?.count ?? this.settings.instances
+    const { instances } = this.others
     if (this.away === 0) return { tier: this.name, breaker: 'closed', instances }
     const isOpen = [...this.shards.values()].some(({ state }) => state === 'open')
     return { tier: 'local', breaker: isOpen ? 'open' : 'half-open', instances }
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {
-    const ends = [this.events, this.inner, this.local].map((source) => source.subscribe?.(listener))
+    const ends = [this.events, this.inner, this.others.local].map((source) => source.subscribe?.(listener))
     return () => {
       for (const end of ends) end?.()
     }
@@ -104,10 +89,10 @@ class Failover implements Store {
     if (isFirst) {
       for (const shard of this.shards.values()) shard.close()
       await Promise.all(Array.from(this.shards.values(), (shard) => shard.state === 'closed' && shard.settle()))
-      await this.fleet?.close()
+      await this.others.leave()
     }
     await this.inner.close?.()
-    this.local.close()
+    this.others.local.close()
   }
 
   private routeOf(charge: Charge): Route {
@@ -155,9 +140,9 @@ class Failover implements Store {
 
   private ask(route: Route, charges: readonly Charge[], options: ConsumeOptions, due: number | undefined): MaybePromise<Outcomes> {
     const [first] = charges
-    if (route === 'here') return this.takenHere(charges, options)
+    if (route === 'here') return this.others.byReceipt(charges, options, (charge) => this.shardFor(charge))
     const isTooLate = due !== undefined && this.settings.clock.monotonic() >= due
-    if (isTooLate || !route.admits(charges, options.how)) return this.instead(route, charges, options, false)
+    if (isTooLate || !route.admits(charges, options.how)) return this.others.consume(route, charges, options, false)
     try {
       const answer = this.inner.consume(charges, options)
       return isPromise(answer) ? this.attempt(route, charges, options, due, answer) : this.heard(route, charges, answer)
@@ -169,7 +154,7 @@ class Failover implements Store {
       route.sample = first
       route.failed(error.command)
       route.refused(error.answer)
-      return this.instead(route, charges, options, error.unknown)
+      return this.others.consume(route, charges, options, error.unknown)
     }
   }
 
@@ -188,7 +173,7 @@ class Failover implements Store {
       const decide = (isUnknown: boolean): void => {
         isOver = true
         try {
-          resolve((decided = this.instead(shard, charges, options, isUnknown)))
+          resolve((decided = this.others.consume(shard, charges, options, isUnknown)))
         } catch (error) {
           reject(error)
         }
@@ -226,10 +211,7 @@ class Failover implements Store {
   }
 
   private heard(shard: Shard, charges: readonly Charge[], outcomes: Outcomes): Outcomes {
-    for (let i = 0; i < outcomes.length; i++) {
-      const outcome = outcomes[i]
-      if (outcome !== undefined) this.warm.see(charges[i] as Charge, outcome, this.settings.clock.monotonic)
-    }
+    this.others.see(charges, outcomes)
     if (shard.state !== 'closed') shard.tried(outcomes)
     return outcomes
   }
@@ -246,68 +228,6 @@ class Failover implements Store {
     if (back.length > 0) void giveBack(this.inner, back)
   }
 
-  /** By what is left of the tiers. What only the store could do, by its receipt, is not tried again. */
-  private instead(shard: Shard, charges: readonly Charge[], options: ConsumeOptions, isUnknown: boolean): Outcomes {
-    const own = charges.filter(({ receipt }) => receipt === undefined)
-    const decided = own.length === 0 ? [] : this.decide(shard, own, options, isUnknown)
-    if (own.length === charges.length) return decided
-    let next = 0
-    return charges.map((charge) => (charge.receipt === undefined ? decided[next++] : this.local.done(charge)))
-  }
-
-  private decide(shard: Shard, charges: readonly Charge[], options: ConsumeOptions, isUnknown: boolean): readonly Outcome[] {
-    const { failMode = 'local', how } = options
-    if (failMode !== 'local') return this.local.without(charges, failMode)
-    const share = this.share()
-    const now = this.settings.clock.monotonic()
-    for (const charge of charges) {
-      const left = this.warm.take(charge, shard.awaySince ?? now, now)
-      if (left !== undefined) this.local.seed(charge, left, share)
-    }
-    if (shard.state !== 'closed') this.seeder?.ask(charges, now)
-    const outcomes = this.local.consume(charges, options, share, isUnknown)
-    // What the store may have charged itself is not owed to it.
-    if (how !== 'peek' && !isUnknown) this.owe(shard, charges, outcomes)
-    return outcomes
-  }
-
-  /** By receipts of this tier. */
-  private takenHere(charges: readonly Charge[], options: ConsumeOptions): Outcomes {
-    const outcomes = this.local.consume(charges, options, this.share(), false)
-    for (const [i, charge] of charges.entries()) {
-      const outcome = outcomes[i] as Outcome
-      if (outcome.granted < 0 && !isOfUnknown(charge.receipt)) this.owe(this.shardFor(charge), [charge], [outcome])
-    }
-    return outcomes
-  }
-
-  private owe(shard: Shard, charges: readonly Charge[], outcomes: readonly Outcome[]): void {
-    if (this.settings.reconcile === 'forget') return
-    for (const [i, charge] of charges.entries()) {
-      if (!algorithmOf(charge.limit).holds) shard.ledger.add(charge, outcomes[i]?.granted ?? 0)
-    }
-  }
-
-  /** The part of each limit that this process admits by itself. */
-  private share(): number {
-    const { share, instances } = this.settings
-    if (share !== 'fleet') return share
-    const count = this.fleet?.count ?? instances
-    if (count === undefined) this.uncounted()
-    return 1 / (count ?? 1)
-  }
-
-  private uncounted(cause?: unknown): void {
-    if (this.settings.instances !== undefined || this.fleet?.count !== undefined) return
-    // A store that is away is told of by its breaker; that it may not count is told at once.
-    if (cause !== undefined && !(isStoreError(cause) && cause.answer === 'noperm')) return
-    const why = cause === undefined ? '' : ` (${(cause as Error).message})`
-    this.events.warning(
-      'WARN_INSTANCES_UNKNOWN',
-      `how many processes share the limits was never heard${why}: each counts as the only one while the store is away; set failover: { instances }`,
-    )
-  }
-
   private hostOf(): ShardHost {
     const { clock, deadline, maxSubjects } = this.settings
     return {
@@ -316,7 +236,7 @@ class Failover implements Store {
       deadline,
       maxSubjects,
       isClosed: () => this.isClosed,
-      lacks: (of) => this.local.lacks(of, this.share()),
+      lacks: (of) => this.others.lacks(of),
       changed: ({ name }, from, to) => {
         this.events.tell({ type: 'breaker', shard: name, from, to })
         if (from === 'closed' && ++this.away === 1) this.events.tell({ type: 'tier', from: this.name, to: 'local' })
