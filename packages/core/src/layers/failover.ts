@@ -1,4 +1,4 @@
-import { consumeAcross } from '../across.ts'
+import { consumeUnits, groupByUnit } from '../across.ts'
 import { algorithmOf } from '../algorithms/registry.ts'
 import { Events } from '../events.ts'
 import { isPromise, type MaybePromise } from '../runtime.ts'
@@ -109,33 +109,12 @@ class Failover implements Store {
   /** Over several shards, or tiers: all or nothing all the same, each part by whoever can decide it. One deadline for all of it. */
   private across(charges: readonly Charge[], options: ConsumeOptions): MaybePromise<Outcomes> {
     const due = this.settings.clock.monotonic() + this.settings.deadline
-    const parts = new Map<Route, number[]>()
-    for (const [i, charge] of charges.entries()) {
+    const groups = groupByUnit(charges, (charge) => {
       const route = this.routeOf(charge)
-      const indexes = parts.get(route)
-      if (indexes === undefined) parts.set(route, [i])
-      else indexes.push(i)
-    }
-    const groups = Array.from(parts, ([route, indexes]) => ({
-      store: this.partOf(route, due),
-      charges: indexes.map((i) => charges[i] as Charge),
-    }))
-    const order = [...parts.values()].flat()
-    const inOrder = (outcomes: Outcomes): Outcomes => charges.map((_, i) => outcomes[order.indexOf(i)])
-    const outcomes = consumeAcross(groups, options)
-    return isPromise(outcomes) ? outcomes.then(inOrder) : inOrder(outcomes)
-  }
-
-  private partOf(route: Route, due: number): Store {
-    return {
-      name: this.name,
-      // What one part took is given back by its receipt, wherever that leads.
-      consume: (charges, options = NO_OPTIONS) => {
-        const [first] = charges
-        return this.ask(first === undefined ? route : this.routeOf(first), charges, options, due)
-      },
-      reset: () => undefined,
-    }
+      return route === 'here' ? route : `shard ${route.name}`
+    })
+    // What one part took is given back by its receipt, wherever that leads.
+    return consumeUnits(groups, (_, part, how) => this.ask(this.routeOf(part[0] as Charge), part, how, due), options)
   }
 
   private ask(route: Route, charges: readonly Charge[], options: ConsumeOptions, due: number | undefined): MaybePromise<Outcomes> {
