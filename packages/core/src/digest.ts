@@ -2,6 +2,14 @@ import { randomWords } from './runtime.ts'
 
 let keys: Uint32Array | undefined
 
+/** Longer subjects are held as a digest: what clients send must not decide how much memory a subject takes. */
+const LONGEST_SUBJECT = 256
+
+/** A subject as it is kept in memory. */
+export function held(subject: string): string {
+  return subject.length > LONGEST_SUBJECT ? digest(subject) : subject
+}
+
 /**
  * 128 bits of a long text under a key of this process: HalfSipHash (Aumasson, Bernstein) twice, over UTF-16 units. Keyed, so
  * that nobody can look for two texts that meet; synchronous, which Web Crypto is not. Never leaves the process.
@@ -10,6 +18,14 @@ export function digest(text: string): string {
   keys ??= randomWords(4)
   const [a = 0, b = 0, c = 0, d = 0] = keys
   return `#${text.length}:${half(text, a, b)}${half(text, c, d)}`
+}
+
+/** FNV-1a (Fowler, Noll, Vo), mixed: 32 bits, cheap. Not keyed: whoever looks for two texts that meet finds them. */
+export function hash32(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
+  return (hash ^ (hash >>> 13)) >>> 0
 }
 
 function half(text: string, key0: number, key1: number): string {

@@ -1,7 +1,7 @@
 import { decide } from './algorithms/decide.ts'
 import { algorithmOf } from './algorithms/registry.ts'
 import { type Clock, microsOf, systemClock } from './clock.ts'
-import { digest } from './digest.ts'
+import { held } from './digest.ts'
 import { invalid } from './errors.ts'
 import type { Limit } from './limit.ts'
 import { FRESH, KEPT, LITTLE_USED, MemorySlots, type Rank, type Table } from './memory-slots.ts'
@@ -35,8 +35,6 @@ const SWEEP = 2
 const SWEEP_FULL = 16
 /** µs for which expired state stays all the same, so that a clock that steps back finds it. */
 const GRACE = 60_000_000
-/** Longer subjects are held as a digest: what clients send must not decide how much memory a subject takes. */
-const LONGEST_SUBJECT = 256
 /** V8 keeps a slice of at least this length as a view that holds on to the whole text it was cut from. */
 const SHORTEST_SLICE = 13
 /** ms told to a newcomer that is denied for want of room, and µs between two reports that this happens. */
@@ -242,10 +240,6 @@ function isMarked(receipt: Receipt | undefined): receipt is string {
 
 function unmarked(charge: Charge): Charge {
   return isMarked(charge.receipt) ? { ...charge, receipt: JSON.parse(charge.receipt.slice(1)) as Receipt } : charge
-}
-
-function held(subject: string): string {
-  return subject.length > LONGEST_SUBJECT ? digest(subject) : subject
 }
 
 /** A copy that does not keep alive the header or the body that the subject was cut from. */
