@@ -24,6 +24,10 @@ export { memoryStore } from './memory-store.ts'
 export type { MemoryStoreOptions } from './memory-store.ts'
 export type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreError, StoreEvent, StoreHealth } from './store.ts'
 
+// Layers: a store over a store.
+export { denyCache } from './layers/deny-cache.ts'
+export type { DenyCacheOptions } from './layers/deny-cache.ts'
+
 // One decision over stores, or parts of one, that share no atomic step.
 export { type ChargeGroup, consumeAcross, consumeUnits, groupByUnit, type UnitGroup } from './across.ts'
 

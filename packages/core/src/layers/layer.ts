@@ -1,0 +1,18 @@
+import { held } from '../digest.ts'
+import type { Charge, Store } from '../store.ts'
+
+const PASSED_ON = ['shardOf', 'look', 'close', 'health', 'subscribe'] as const
+
+/** A store that answers by `own`, and by the one below for the rest: what that one lacks, it lacks too. Its name is the one below's. */
+export function layerOver(inner: Store, own: Pick<Store, 'consume' | 'reset'> & Partial<Store>): Store {
+  const passed: Partial<Record<keyof Store, unknown>> = {}
+  for (const name of PASSED_ON) {
+    if (inner[name] !== undefined) passed[name] = inner[name].bind(inner)
+  }
+  return { ...(passed as Partial<Store>), ...own, name: inner.name }
+}
+
+/** One text for a scope and a subject: of no two is it the same, and its length has a bound that no client sets. */
+export function placeOf({ scope, subject }: Pick<Charge, 'scope' | 'subject'>): string {
+  return `${scope.length}:${scope}${held(subject)}`
+}
