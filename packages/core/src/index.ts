@@ -27,6 +27,8 @@ export type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreErro
 // Layers: a store over a store.
 export { denyCache } from './layers/deny-cache.ts'
 export type { DenyCacheOptions } from './layers/deny-cache.ts'
+export { leases } from './layers/leases.ts'
+export type { LeaseOptions } from './layers/lease-terms.ts'
 
 // One decision over stores, or parts of one, that share no atomic step.
 export { type ChargeGroup, consumeAcross, consumeUnits, groupByUnit, type UnitGroup } from './across.ts'

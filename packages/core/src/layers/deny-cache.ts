@@ -7,7 +7,7 @@ import { knownOptions } from '../options.ts'
 import { isPromise, type MaybePromise } from '../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from '../store.ts'
 import { type Instant, instantOf, passed } from './instant.ts'
-import { layerOver, placeOf } from './layer.ts'
+import { isSameRule, layerOver, placeOf } from './layer.ts'
 
 export interface DenyCacheOptions {
   /** The most refused subjects that are remembered, 1 to 1,000,000; default 10,000. One under three limits counts three times. */
@@ -127,7 +127,7 @@ class DenyCache {
     let found: (Outcome | undefined)[] | undefined
     for (const [i, charge] of charges.entries()) {
       const refusal = this.refusals.get(placeOf(charge))
-      if (refusal === undefined || leastOf(charge, options) < refusal.cost || !isOf(refusal.limit, charge.limit)) continue
+      if (refusal === undefined || leastOf(charge, options) < refusal.cost || !isSameRule(refusal.limit, charge.limit)) continue
       if (passed(refusal.asked, now) >= lifeOf(refusal.outcome)) continue
       found ??= charges.map(() => undefined)
       found[i] = told(refusal, leastOf(charge, options), now)
@@ -159,7 +159,7 @@ class DenyCache {
   private keep(place: string, refusal: Refusal): void {
     const known = this.refusals.get(place)
     const lives = known !== undefined && passed(known.asked, refusal.answered) < lifeOf(known.outcome)
-    if (lives && known.cost < refusal.cost && isOf(known.limit, refusal.limit)) return
+    if (lives && known.cost < refusal.cost && isSameRule(known.limit, refusal.limit)) return
     this.refusals.delete(place)
     const oldest = this.refusals.size < this.max ? undefined : this.refusals.keys().next().value
     if (oldest !== undefined) this.refusals.delete(oldest)
@@ -179,18 +179,6 @@ function isPlain({ cost, receipt }: Charge): boolean {
 /** The units without which the charge is refused. */
 function leastOf({ cost }: Charge, { atLeast = 0 }: ConsumeOptions): number {
   return atLeast >= 1 ? Math.min(cost, atLeast) : cost
-}
-
-/** Whether both are one rule: the same numbers, though defined twice. */
-function isOf(a: Limit, b: Limit): boolean {
-  return a === b || numbersOf(a) === numbersOf(b)
-}
-
-const numbers = new WeakMap<Limit, string>()
-function numbersOf(limit: Limit): string {
-  let text = numbers.get(limit)
-  if (text === undefined) numbers.set(limit, (text = JSON.stringify(limit)))
-  return text
 }
 
 /** What the store would say now, as far as is known: no wait is shorter, and no more is left. */

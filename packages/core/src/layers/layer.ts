@@ -1,4 +1,5 @@
 import { held } from '../digest.ts'
+import type { Limit } from '../limit.ts'
 import type { Charge, Store } from '../store.ts'
 
 const PASSED_ON = ['shardOf', 'look', 'close', 'health', 'subscribe'] as const
@@ -15,4 +16,16 @@ export function layerOver(inner: Store, own: Pick<Store, 'consume' | 'reset'> & 
 /** One text for a scope and a subject: of no two is it the same, and its length has a bound that no client sets. */
 export function placeOf({ scope, subject }: Pick<Charge, 'scope' | 'subject'>): string {
   return `${scope.length}:${scope}${held(subject)}`
+}
+
+/** Whether both are one rule: the same numbers, though defined twice. */
+export function isSameRule(a: Limit, b: Limit): boolean {
+  return a === b || numbersOf(a) === numbersOf(b)
+}
+
+const numbers = new WeakMap<Limit, string>()
+function numbersOf(limit: Limit): string {
+  let text = numbers.get(limit)
+  if (text === undefined) numbers.set(limit, (text = JSON.stringify(limit)))
+  return text
 }
