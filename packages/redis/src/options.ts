@@ -1,4 +1,12 @@
-import { type Clock, type FailoverOptions, invalid, knownOptions, SluiceError } from '@sluice/core'
+import {
+  type Clock,
+  type DenyCacheOptions,
+  type FailoverOptions,
+  invalid,
+  knownOptions,
+  type LeaseOptions,
+  SluiceError,
+} from '@sluice/core'
 import type { RedisSource } from './client.ts'
 
 export interface RedisStoreOptions {
@@ -16,6 +24,10 @@ export interface RedisStoreOptions {
   readonly failover?: FailoverOptions | false | undefined
   /** A replica, as `redisStore` takes its first argument. While Redis is away, it is read to begin with what was left; it never decides. */
   readonly replica?: RedisSource | undefined
+  /** Refuses again, without asking Redis, who was refused a moment ago; `false`: each refusal is Redis's own. */
+  readonly denyCache?: DenyCacheOptions | boolean | undefined
+  /** `true`, or how: spends the units of hot subjects in this process, without asking Redis; default `false`. */
+  readonly leases?: LeaseOptions | boolean | undefined
 }
 
 /** The options, checked, with their defaults. */
@@ -27,15 +39,19 @@ export interface Settings {
   readonly scripting: boolean
   readonly failover: FailoverOptions | false
   readonly replica: RedisSource | undefined
+  readonly denyCache: DenyCacheOptions | boolean
+  readonly leases: LeaseOptions | boolean
 }
 
+const KNOWN = ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover', 'replica', 'denyCache', 'leases'] as const
 const PREFIX = /^[\w.:-]{1,64}$/
 const MOST_PARTITIONS = 1_024
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
 export function settingsOf(options: RedisStoreOptions): Settings {
-  knownOptions('redisStore', options, ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover', 'replica'])
-  const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true, failover = {}, replica } = options
+  knownOptions('redisStore', options, KNOWN)
+  const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true } = options
+  const { failover = {}, replica, denyCache = true, leases = false } = options
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) throw invalid('redisStore: prefix', '1 to 64 letters, digits, _ . : or -', prefix)
   if (!Number.isInteger(partitions) || !Number.isInteger(Math.log2(partitions)) || partitions > MOST_PARTITIONS)
     throw invalid('redisStore: partitions', `a power of two from 1 to ${MOST_PARTITIONS}`, partitions)
@@ -45,5 +61,5 @@ export function settingsOf(options: RedisStoreOptions): Settings {
   if (typeof scripting !== 'boolean') throw invalid('redisStore: scripting', 'true or false', scripting)
   if (replica !== undefined && failover === false)
     throw new SluiceError('ERR_OPTION_CONFLICT', 'redisStore: replica: expected failover beside it, which is what reads it, got false')
-  return { prefix, partitions, migrate, clock, scripting, failover, replica }
+  return { prefix, partitions, migrate, clock, scripting, failover, replica, denyCache, leases }
 }

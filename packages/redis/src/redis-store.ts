@@ -23,11 +23,11 @@ import type { WireDecision } from './wire.ts'
  */
 export function redisStore(source: RedisSource, options: RedisStoreOptions = {}): Store {
   const settings = settingsOf(options)
-  const { failover, clock, replica } = settings
+  const { failover, replica, denyCache, leases, clock } = settings
   const store = new RedisStore(connect(source), settings)
   try {
     if (replica !== undefined) store.readFrom(connect(replica))
-    return stack(store, { failover }, { clock, presence: failover === false ? undefined : store.presence() })
+    return stack(store, { failover, denyCache, leases }, { clock, presence: failover === false ? undefined : store.presence() })
   } catch (error) {
     void store.close()
     throw error

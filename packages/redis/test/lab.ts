@@ -17,7 +17,7 @@ export const SIX: readonly Limit[] = [
 
 /** The store alone, without its layers: what it cannot decide, it rejects. */
 export function rawStore(source: RedisSource, options: RedisStoreOptions = {}): Store {
-  return redisStore(source, { failover: false, ...options })
+  return redisStore(source, { failover: false, denyCache: false, ...options })
 }
 
 /** Ten from the first one on: no edge of a window comes between. */
