@@ -24,8 +24,8 @@ export interface StackParts extends FailoverParts {}
  */
 export function stack(store: Store, options: StackOptions, parts: StackParts = {}): Store {
   const { clock } = parts
-  const kept = optionsOf('denyCache', options.denyCache ?? true)
-  const leased = optionsOf('leases', options.leases ?? false)
+  const kept = optionsOf('denyCache', options.denyCache, true)
+  const leased = optionsOf('leases', options.leases, false)
   let layered = store
   if (options.failover !== false) layered = failover(layered, options.failover, parts)
   if (leased !== undefined) layered = leases(layered, { clock, ...leased })
@@ -34,7 +34,8 @@ export function stack(store: Store, options: StackOptions, parts: StackParts = {
 }
 
 /** The options of a layer, or `undefined` for one that is not wanted. */
-function optionsOf<T extends object>(name: string, given: T | boolean): Partial<T> | undefined {
+function optionsOf<T extends object>(name: string, asked: T | boolean | undefined, otherwise: boolean): Partial<T> | undefined {
+  const given = asked === undefined ? otherwise : asked
   if (typeof given === 'boolean') return given ? {} : undefined
   if (typeof given !== 'object' || given === null || Array.isArray(given)) throw invalid(name, 'true, false or an options object', given)
   return given

@@ -1,0 +1,218 @@
+// The deny cache and the leases over Redis itself, by a clock that only the tests move.
+import { fixedWindow, isPromise, leases, type Limit, type Outcome, slidingWindow, type Store, tokenBucket } from '@sluice/core'
+import { redisStore, type RedisStoreOptions } from '@sluice/redis'
+import { type Admission, checkEnvelope, type FakeClock, fakeClock } from '@sluice/testing'
+import { type RedisServer, startRedis } from '@sluice/testing/redis'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { charge, rawStore, take, TEN, took, used } from './lab.ts'
+
+const TTL = 250
+const HOT = fixedWindow({ name: 'hot', limit: 10_000, window: '10s' }).limit
+
+let server: RedisServer
+let clock: FakeClock
+let prefix: string
+let prefixes = 0
+const opened: Store[] = []
+
+beforeAll(async () => {
+  server = await startRedis()
+})
+afterAll(() => server.stop())
+beforeEach(() => {
+  clock = fakeClock()
+  prefix = `layers${++prefixes}`
+})
+afterEach(async () => {
+  for (const store of opened.splice(0)) await store.close?.()
+})
+
+function open(options: RedisStoreOptions = {}): Store {
+  const store = redisStore({ url: server.url }, { prefix, clock, ...options })
+  opened.push(store)
+  return store
+}
+function raw(): Store {
+  const store = rawStore({ url: server.url }, { prefix, clock })
+  opened.push(store)
+  return store
+}
+
+describe('the deny cache', () => {
+  test('is there by default, and answers at once', async () => {
+    const store = open()
+    await took(store, charge('a', TEN, 10))
+    expect((await took(store, charge('a'))).source).toBe('redis')
+    const known = store.consume([charge('a')])
+    expect(isPromise(known)).toBe(false)
+    expect(known).toMatchObject([{ allowed: false, source: 'deny-cache', retryAfter: 60_000 }])
+  })
+
+  test('false removes it', async () => {
+    const store = open({ denyCache: false })
+    await took(store, charge('a', TEN, 10))
+    for (let i = 0; i < 3; i++) expect((await took(store, charge('a'))).source).toBe('redis')
+  })
+
+  test("trap: a cached refusal that outlives another process's refund: by 1 s at most", async () => {
+    const store = open()
+    const { receipt } = await took(raw(), charge('a', TEN, 10))
+    expect((await took(store, charge('a'))).allowed).toBe(false)
+    await took(raw(), { ...charge('a', TEN, -10), receipt })
+    clock.advance(999.999)
+    expect(await took(store, charge('a'))).toMatchObject({ allowed: false, source: 'deny-cache' })
+    clock.advance(0.001)
+    expect(await took(store, charge('a'))).toMatchObject({ allowed: true, source: 'redis' })
+  })
+
+  test('decisions of one turn in which the first are refunded: none is refused after its refund', async () => {
+    const store = open()
+    const { receipt } = await took(store, charge('a', TEN, 10))
+    const asked = [take(store, charge('a')), take(store, { ...charge('a', TEN, -10), receipt }), take(store, charge('a'))]
+    const allowed = (await Promise.all(asked)).map(([outcome]) => outcome?.allowed)
+    expect(allowed).toEqual([false, true, true])
+    expect(await took(store, charge('a'))).toMatchObject({ allowed: true })
+  })
+})
+
+describe('leases', () => {
+  const hot = async (store: Store): Promise<void> => {
+    for (let i = 0; i < 120; i++) {
+      await took(store, charge('a', HOT))
+      // What is under way arrives before time goes on.
+      for (let turns = 0; turns < 3; turns++) await settled()
+      clock.advance(5)
+    }
+  }
+  const settled = async (): Promise<void> => {
+    await server.call('PING')
+    await turn()
+  }
+  const spent = (store: Store): Outcome | undefined => {
+    const outcomes = store.consume([charge('a', HOT)])
+    if (!isPromise(outcomes)) return outcomes[0]
+    outcomes.catch(() => undefined)
+    return undefined
+  }
+
+  test('are not there by default', async () => {
+    const store = open()
+    await hot(store)
+    expect((await took(store, charge('a', HOT))).source).toBe('redis')
+    expect(await server.call('KEYS', `${prefix}:*!l`)).toEqual([])
+  })
+
+  test('a hot subject is spent at once; close gives back what is held', async () => {
+    const store = open({ leases: true })
+    await hot(store)
+    let outcome = spent(store)
+    // With some left, and no request under way.
+    for (let i = 0; i < 50 && (outcome?.remaining ?? 0) < 15; i++) {
+      await settled()
+      outcome = spent(store)
+    }
+    expect(outcome).toMatchObject({ allowed: true, source: 'lease', granted: 1 })
+    expect(await server.call('KEYS', `${prefix}:*!l`)).toHaveLength(1)
+    const before = await used(raw(), 'a', HOT)
+    await settled()
+    await store.close?.()
+    expect(await used(raw(), 'a', HOT)).toBe(before - (outcome as Outcome).remaining)
+  })
+
+  test('options that make no sense are refused, and nothing stays open', () => {
+    const code = (options: object) => {
+      try {
+        redisStore(server.client(), options)
+        return undefined
+      } catch (error) {
+        return (error as { code?: string }).code
+      }
+    }
+    for (const bad of [{ leases: { ttl: 1 } }, { leases: null }, { leases: 'yes' }, { denyCache: [] }, { denyCache: { maxSubjects: 0 } }])
+      expect(code(bad)).toBe('ERR_OPTION_INVALID')
+    expect(code({ leases: { ceiling: 5 } })).toBe('ERR_OPTION_UNKNOWN')
+  })
+
+  const limits = [
+    tokenBucket({ name: 'token', limit: 500, window: '1s', burst: 600 }).limit,
+    fixedWindow({ name: 'fixed', limit: 700, window: '1s' }).limit,
+    slidingWindow({ name: 'sliding', limit: 700, window: '1s' }).limit,
+  ]
+  test.each(limits.map((limit) => [limit.algorithm, limit] as const))(
+    '%s: four processes that stall, whose replies come late or never, keep the bound in every interval',
+    async (_, limit) => {
+      let byLease = 0
+      for (let seed = 1; seed <= 3; seed++) byLease += await keepsTheBound(seed, limit)
+      expect(byLease).toBeGreaterThan(500)
+    },
+  )
+
+  /** How many units were spent from leases. */
+  async function keepsTheBound(seed: number, limit: Limit): Promise<number> {
+    const random = seeded(seed)
+    const one = { ...charge(`s${seed}`, limit), cost: 1 }
+    const late: (() => void)[] = []
+    const asked: Promise<unknown>[] = []
+    const troubled = (inner: Store): Store => ({
+      name: inner.name,
+      reset: (targets) => inner.reset(targets),
+      async consume(charges, options) {
+        const fate = random(40)
+        const answer = inner.consume(charges, options) as Promise<readonly Outcome[]>
+        asked.push(answer)
+        const outcomes = await answer
+        if (fate === 0) throw new Error('the reply was lost')
+        if (fate === 1) await new Promise<void>((resolve) => late.push(resolve))
+        return outcomes
+      },
+    })
+    const make = (): Store => leases(troubled(raw()), { clock, hot: 10 })
+    const processes = Array.from({ length: 4 }, make)
+    const admitted: Admission[] = []
+    let byLease = 0
+    for (let step = 0; step < 300; step++) {
+      // A stall is a process that is not asked while the clock goes on.
+      clock.advance(random(30) === 0 ? random(400_000) / 1_000 : random(9_000) / 1_000)
+      if (random(8) === 0) for (const answer of late.splice(0)) answer()
+      if (random(150) === 0) processes[random(4)] = make()
+      const store = processes[random(4)] as Store
+      const burst = Array.from({ length: 1 + random(16) }, () => store.consume([{ ...one, cost: 1 + random(2) }]))
+      for (const outcomes of burst.filter((answer) => !isPromise(answer)) as (readonly Outcome[])[]) {
+        byLease += outcomes[0]?.granted ?? 0
+        admitted.push({ at: Math.round(clock.now() * 1_000), units: outcomes[0]?.granted ?? 0 })
+      }
+      for (const answer of burst.filter(isPromise)) {
+        void answer.then(
+          ([outcome]) => {
+            // What the store refused may have come from a lease meanwhile: then by the clock, not by the store.
+            const at = outcome?.source === 'lease' ? Math.round(clock.now() * 1_000) : (outcome?.at ?? 0)
+            if (outcome?.allowed === true) admitted.push({ at, units: outcome.granted })
+          },
+          () => undefined,
+        )
+      }
+      await Promise.allSettled(asked.splice(0))
+      await turn()
+    }
+    for (const answer of late.splice(0)) answer()
+    const extra = limit.algorithm === 'tokenBucket' ? Math.min((limit.limit * TTL) / 1_000, (limit.burst ?? 0) / 10) : 0
+    const bound = extra > 0 ? { ...limit, burst: (limit.burst ?? 0) + extra } : limit
+    expect(
+      checkEnvelope(
+        bound,
+        admitted.filter(({ units }) => units > 0),
+      ),
+    ).toEqual([])
+    return byLease
+  }
+})
+
+/** Random numbers that are the same in every run. */
+function seeded(seed: number): (below: number) => number {
+  let state = seed * 7_919
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
