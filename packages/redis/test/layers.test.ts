@@ -144,7 +144,7 @@ describe('leases', () => {
     async (_, limit) => {
       let byLease = 0
       for (let seed = 1; seed <= 3; seed++) byLease += await keepsTheBound(seed, limit)
-      expect(byLease).toBeGreaterThan(500)
+      expect(byLease).toBeGreaterThan(300)
     },
   )
 
@@ -167,17 +167,22 @@ describe('leases', () => {
         return outcomes
       },
     })
-    const make = (): Store => leases(troubled(raw()), { clock, hot: 10 })
+    // Its timers stall too, so that what it holds is not given back in time.
+    const stalled = { ...clock, after: () => () => undefined }
+    const make = (): Store => leases(troubled(raw()), { clock: stalled, hot: 10 })
     const processes = Array.from({ length: 4 }, make)
     const admitted: Admission[] = []
     let byLease = 0
-    for (let step = 0; step < 300; step++) {
-      // A stall is a process that is not asked while the clock goes on.
-      clock.advance(random(30) === 0 ? random(400_000) / 1_000 : random(9_000) / 1_000)
+    for (let step = 0; step < 500; step++) {
+      // All of them stall, for so long that the limit is full again; then each asks for more than there is.
+      const all = random(50) === 0
+      clock.advance(all ? 240 + random(1_500_000) / 1_000 : random(9_000) / 1_000)
       if (random(8) === 0) for (const answer of late.splice(0)) answer()
       if (random(150) === 0) processes[random(4)] = make()
-      const store = processes[random(4)] as Store
-      const burst = Array.from({ length: 1 + random(16) }, () => store.consume([{ ...one, cost: 1 + random(2) }]))
+      const who = processes.filter((_, i) => all || i === step % 4)
+      const burst = who.flatMap((store) =>
+        Array.from({ length: all ? 120 : 1 + random(3) }, () => store.consume([{ ...one, cost: 1 + random(2) }])),
+      )
       for (const outcomes of burst.filter((answer) => !isPromise(answer)) as (readonly Outcome[])[]) {
         byLease += outcomes[0]?.granted ?? 0
         admitted.push({ at: Math.round(clock.now() * 1_000), units: outcomes[0]?.granted ?? 0 })
