@@ -34,7 +34,7 @@ process.on('message', (message: Job | 'go') => {
 })
 
 async function run(job: Job): Promise<void> {
-  const store = redisStore(job.redis, { failover: false })
+  const store = redisStore(job.redis, { failover: false, denyCache: false })
   // Connected, to every node of a cluster, before anybody begins.
   for (let i = 0; i < 64; i++) await store.consume([{ limit: job.limit, scope: 'warm', subject: `${process.pid}.${i}`, cost: 0 }])
   tell({ ready: true })
