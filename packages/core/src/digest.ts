@@ -14,7 +14,7 @@ export function held(subject: string): string {
  * 128 bits of a long text under a key of this process: HalfSipHash (Aumasson, Bernstein) twice, over UTF-16 units. Keyed, so
  * that nobody can look for two texts that meet; synchronous, which Web Crypto is not. Never leaves the process.
  */
-export function digest(text: string): string {
+function digest(text: string): string {
   keys ??= randomWords(4)
   const [a = 0, b = 0, c = 0, d = 0] = keys
   return `#${text.length}:${half(text, a, b)}${half(text, c, d)}`
