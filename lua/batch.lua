@@ -83,7 +83,7 @@ local function step(charge, state, how, atleast, most)
   end
   local facts = { receipt = charge[4], holder = charge[5] }
   -- A holder that is gone is not renewed: there is no part of that, and no forcing it.
-  local isrenewal = algorithm.renews and facts.receipt[1] ~= nil
+  local isrenewal = algorithm.renews and cost > 0 and facts.receipt[1] ~= nil
   local fits = cost <= (most or MAX) and algorithm.fits(view, limit, now, cost, facts)
   if not fits and (how ~= 1 or isrenewal) then
     local room = math.min(algorithm.room(view, limit, now), most or MAX)

@@ -70,8 +70,19 @@ export function invalid(what: string, expected: string, got: unknown, code: Code
 
 /** A value as it should appear in a message: short, typed, never throwing, never a whole object. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return `the string ${JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value)}`
+  if (typeof value === 'string') return `the string ${quoted(value)}`
   if (typeof value === 'function') return 'a function'
+  if (typeof value === 'symbol') return quoted(String(value)).slice(1, -1)
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? `an array of ${value.length}` : 'an object'
   return typeof value === 'bigint' ? `${value}n` : String(value)
 }
+
+/** Text of anybody's in quotes: cut to a bearable length, and nothing in it begins a line or steers a terminal. */
+export function quoted(text: string): string {
+  const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
+  return JSON.stringify(short).replace(STEERS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+const LONGEST = 64
+// What JSON leaves as it is: DEL and the second set of controls, separators of lines, and marks that turn the direction of text.
+const STEERS = /[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g

@@ -1,6 +1,6 @@
 import { algorithmOf } from './algorithms/registry.ts'
 import { type Duration, millisOf } from './duration.ts'
-import { invalid, SluiceError } from './errors.ts'
+import { invalid, quoted, show, SluiceError } from './errors.ts'
 import type { KeyOf } from './identity/part.ts'
 import { knownOptions } from './options.ts'
 
@@ -186,7 +186,7 @@ function rule<N extends string, C>(o: Common<N, C>, data: Omit<Limit, 'name' | '
 }
 
 function where(o: { readonly name?: unknown }): string {
-  return `limit "${String(o.name)}"`
+  return `limit ${typeof o.name === 'string' ? quoted(o.name) : show(o.name)}`
 }
 
 function window(o: { readonly name?: unknown; readonly window: Duration }): number {

@@ -1,3 +1,4 @@
+import { badReceipt } from './algorithms/algorithm.ts'
 import { decide } from './algorithms/decide.ts'
 import { algorithmOf } from './algorithms/registry.ts'
 import { type Clock, microsOf, systemClock } from './clock.ts'
@@ -239,7 +240,14 @@ function isMarked(receipt: Receipt | undefined): receipt is string {
 }
 
 function unmarked(charge: Charge): Charge {
-  return isMarked(charge.receipt) ? { ...charge, receipt: JSON.parse(charge.receipt.slice(1)) as Receipt } : charge
+  if (!isMarked(charge.receipt)) return charge
+  try {
+    const receipt: unknown = JSON.parse(charge.receipt.slice(OVERFLOW_MARK.length))
+    if (typeof receipt === 'string' || typeof receipt === 'number') return { ...charge, receipt }
+  } catch {
+    // Not one of this store's.
+  }
+  throw badReceipt(charge)
 }
 
 /** A copy that does not keep alive the header or the body that the subject was cut from. */

@@ -1,4 +1,4 @@
-import { SluiceError } from './errors.ts'
+import { quoted, show, SluiceError } from './errors.ts'
 
 // What other limiters call the same thing. A silent alias would hide that the meaning differs a little; a silent
 // ignore would run with no limit at all.
@@ -83,17 +83,14 @@ const PEERS: Readonly<Record<string, string>> = {
  */
 export function knownOptions(what: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new SluiceError(
-      'ERR_OPTION_INVALID',
-      `${what}: expected an options object, got ${Array.isArray(options) ? 'an array' : String(options)}`,
-    )
+    throw new SluiceError('ERR_OPTION_INVALID', `${what}: expected an options object, got ${show(options)}`)
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
     const ours = meant(name, known)
     throw new SluiceError(
       'ERR_OPTION_UNKNOWN',
-      `${what}: "${name}" is not an option; ${ours === undefined ? `expected one of ${known.join(', ')}` : `use ${ours}`}`,
+      `${what}: ${quoted(name)} is not an option; ${ours === undefined ? `expected one of ${known.join(', ')}` : `use ${ours}`}`,
     )
   }
 }

@@ -1,4 +1,4 @@
-import { CODES, isSluiceError, slidingWindow, SluiceError } from '@sluice/core'
+import { CODES, createLimiter, fixedWindow, isSluiceError, slidingWindow, SluiceError } from '@sluice/core'
 import { describe, expect, it, vi } from 'vitest'
 
 describe('an error', () => {
@@ -27,6 +27,19 @@ describe('an error', () => {
   it('is not what only looks like one', () => {
     for (const other of [new Error('x'), { code: 'ERR_NAME_TAKEN' }, null, undefined, 'ERR_NAME_TAKEN', () => undefined])
       expect(isSluiceError(other)).toBe(false)
+  })
+
+  it('trap: no line of a log can be forged by what is refused', () => {
+    const forged = 'a\r\nERROR all is lost\u2028\u202e\x9b31m'
+    const refusals = [
+      () => slidingWindow({ name: 'a', limit: 1, window: '1m', [forged]: 1 } as never),
+      () => slidingWindow({ name: forged, limit: 1, window: '1m' }),
+      () => fixedWindow({ name: { toString: null } as never, limit: 1, window: '1m', anchor: 'x' as never }),
+      () => slidingWindow({ name: 'a', limit: 1, window: forged as never }),
+      () => createLimiter(Symbol(forged) as never),
+    ]
+    for (const refused of refusals) expect(refused).toThrow(/^[\x20-\x7e…]{1,400}$/)
+    expect(() => slidingWindow({ name: 'a', limit: 1, window: '1m', ['x'.repeat(10_000)]: 1 } as never)).toThrow(/^.{1,300}$/)
   })
 
   it('its codes are a closed set, each once', () => {

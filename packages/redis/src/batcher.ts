@@ -152,7 +152,7 @@ export class Batcher {
   }
 
   private settle(decision: Waiting, [answer, ...states]: Told, now: number, command: number): void {
-    const { charges, keys, how, options, holder, asked } = decision
+    const { charges, how, options, holder, asked } = decision
     const verdict = Number(answer)
     if (verdict === FAILED) throw new RedisStoreError(String(states[0]), this.shard, command, false)
     if (verdict === ANOTHER_TIME) {
@@ -168,7 +168,8 @@ export class Batcher {
     const told = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
     const { outcomes } = decideLeasing(decision, decodeStates(charges, states), decodeLedgers(decision, states), now, told)
     if (outcomes.every(({ allowed }) => allowed) !== (verdict === ALLOWED)) {
-      const message = `Redis ${verdict === ALLOWED ? 'admitted' : 'refused'} what Sluice would not: ${keys.join(', ')}`
+      // By their scopes: subjects are not for logs.
+      const message = `Redis ${verdict === ALLOWED ? 'admitted' : 'refused'} what Sluice would not: ${[...new Set(charges.map(({ scope }) => scope))].join(', ')}`
       this.tell('ANOMALY_VERDICT', message)
       throw new RedisStoreError(message, this.shard, command)
     }

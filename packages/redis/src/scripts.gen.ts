@@ -543,7 +543,7 @@ local after, units = algorithm.give(view, limit, now, math.min(-cost, most or MA
 return after, true, -(units or 0)
 end
 local facts = { receipt = charge[4], holder = charge[5] }
-local isrenewal = algorithm.renews and facts.receipt[1] ~= nil
+local isrenewal = algorithm.renews and cost > 0 and facts.receipt[1] ~= nil
 local fits = cost <= (most or MAX) and algorithm.fits(view, limit, now, cost, facts)
 if not fits and (how ~= 1 or isrenewal) then
 local room = math.min(algorithm.room(view, limit, now), most or MAX)

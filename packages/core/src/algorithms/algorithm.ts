@@ -56,8 +56,7 @@ export function placeReceipt(place: number, units: number): Receipt | undefined 
 /** The inverse of `placeReceipt`. */
 export function readReceipt(charge: Charge): { readonly place: number; readonly units: number } {
   const { receipt } = charge
-  if (typeof receipt === 'number') return { place: receipt, units: 1 }
-  const [place, units] = (receipt ?? '').split(':').map(Number)
+  const [place, units] = typeof receipt === 'number' ? [receipt, 1] : (receipt ?? '').split(':').map(Number)
   if (place === undefined || units === undefined || !Number.isSafeInteger(place) || !Number.isSafeInteger(units)) throw badReceipt(charge)
   return { place, units }
 }

@@ -106,8 +106,8 @@ class BucketReading implements Reading<BucketState> {
   /** The units that a receipt allows to give back. */
   private unitsOf(charge: Charge): number {
     if (this.limit.queue !== true) {
-      if (typeof charge.receipt !== 'number') throw badReceipt(charge)
-      return charge.receipt
+      if (!Number.isSafeInteger(charge.receipt)) throw badReceipt(charge)
+      return charge.receipt as number
     }
     const units = typeof charge.receipt === 'string' ? Number(charge.receipt.split(':')[0]) : Number.NaN
     if (!Number.isSafeInteger(units)) throw badReceipt(charge)

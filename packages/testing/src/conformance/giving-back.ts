@@ -174,4 +174,18 @@ export function givingBack({ test, timed }: Suite): void {
     expect(await bench.one(giveBack(one, second))).toMatchObject({ allowed: true, granted: 0 })
     expect(await bench.state(one)).toEqual(before)
   })
+
+  test('a receipt that no store made is refused by a code, and gives nothing back', async (bench) => {
+    for (const limit of Object.values(limits)) {
+      const one = charge(limit)
+      await bench.one(one)
+      const before = await bench.state(one)
+      for (const receipt of [0.5, 5e-324, '~~', '~{}', '1:2:3', 'nonsense']) {
+        const told: unknown = await bench.one({ ...one, cost: -1, receipt }).catch((error: unknown) => error)
+        if (told instanceof Error) expect(told).toMatchObject({ code: 'ERR_RECEIPT_INVALID' })
+        else expect(told).toMatchObject({ granted: expect.closeTo(0, 20) as number })
+      }
+      expect(await bench.state(one)).toEqual(before)
+    }
+  })
 }

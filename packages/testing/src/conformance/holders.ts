@@ -53,6 +53,13 @@ export function holders({ test, timed }: Suite): void {
     expect(await bench.one({ ...one, receipt: taken.receipt }, { how: 'peek' })).toMatchObject({ allowed: true, remaining: 0 })
   })
 
+  test('concurrency: a cost of 0 asks for no renewal, whatever receipt is beside it', async (bench) => {
+    const taken = await bench.one(one)
+    await fill(bench, one, TEN - 1)
+    await bench.one(one, { how: 'force' })
+    expect(await bench.one({ ...one, cost: 0, receipt: taken.receipt }, { how: 'force' })).toMatchObject({ allowed: true, granted: 0 })
+  })
+
   timed('concurrency: a holder that has expired, or was released, is not renewed', async (bench) => {
     const expired = await bench.one(one)
     bench.clock.advance(WINDOW)
