@@ -1,14 +1,17 @@
 // Options of everything that takes some.
 import {
+  concurrency,
   createLimiter,
   createPipeline,
-  type HttpOutcome,
-  type Limit,
-  type LimitRule,
-  memoryStore,
-  type Outcome,
-  setEnabled,
+  fixedWindow,
+  header,
+  ip,
+  leakyBucket,
+  slidingLog,
+  slidingWindow,
+  tokenBucket,
 } from '@sluice/core'
+import { type HttpOutcome, type Limit, type LimitRule, memoryStore, type Outcome, setEnabled } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'

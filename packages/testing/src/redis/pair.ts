@@ -34,6 +34,7 @@ export class Pair {
   private readonly rules: Rules
   private readonly closed: Promise<void>
   private losing = false
+  private isStranded = false
 
   constructor(client: Socket, upstream: Socket, stats: ProxyStats, rules: Rules) {
     this.client = client
@@ -42,10 +43,10 @@ export class Pair {
     this.rules = rules
     const requests = this.line()
     const replies = this.line()
-    client.on('data', (bytes: Buffer) => requests(rules.passing('requests'), () => this.request(bytes)))
-    client.on('end', () => requests(rules.passing('requests'), () => this.upstream.end()))
-    upstream.on('data', (bytes: Buffer) => replies(rules.passing('replies'), () => this.reply(bytes)))
-    upstream.on('end', () => replies(rules.passing('replies'), () => (this.losing ? this.destroy() : this.client.end())))
+    client.on('data', (bytes: Buffer) => requests(this.passing('requests'), () => this.request(bytes)))
+    client.on('end', () => requests(this.passing('requests'), () => this.upstream.end()))
+    upstream.on('data', (bytes: Buffer) => replies(this.passing('replies'), () => this.reply(bytes)))
+    upstream.on('end', () => replies(this.passing('replies'), () => (this.losing ? this.destroy() : this.client.end())))
     for (const socket of [client, upstream]) {
       // An end is not an error: what came before it may still be on its way.
       socket.on('error', () => void this.destroy())
@@ -54,11 +55,20 @@ export class Pair {
     this.closed = Promise.all(closed).then(() => rules.closed(this))
   }
 
+  /** Dead from now on, and neither end is told: what comes is swallowed. */
+  strand(): void {
+    this.isStranded = true
+  }
+
   /** Resolves when both connections are closed. */
   destroy(): Promise<void> {
     this.client.destroy()
     this.upstream.destroy()
     return this.closed
+  }
+
+  private passing(direction: Direction): Promise<void> {
+    return this.isStranded ? NEVER : this.rules.passing(direction)
   }
 
   private async request(bytes: Buffer): Promise<void> {
@@ -93,3 +103,5 @@ export class Pair {
     }
   }
 }
+
+const NEVER = new Promise<never>(() => undefined)

@@ -25,6 +25,10 @@ export interface TcpProxy {
   delay(ms: number, direction?: Direction): void
   /** Closes every open connection. */
   cut(): void
+  /** Every open connection is half-open from now on: its peer is gone and nobody says so. New ones are well. */
+  strand(): void
+  /** New connections go there: an address that moved to another server. */
+  retarget(target: { readonly host: string; readonly port: number }): void
   /** True: nothing passes, nothing is closed. False: what was held goes on its way, as on a network that has recovered. */
   blackHole(on: boolean): void
   /** True: new connections are refused by the system; the open ones go on. */
@@ -47,7 +51,7 @@ class Proxy implements TcpProxy {
   readonly host: string = HOST
   readonly port: number
   readonly stats: ProxyStats = { accepted: 0, requests: 0, requestBytes: 0, replyBytes: 0, lost: 0 }
-  private readonly target: { readonly host: string; readonly port: number }
+  private target: { readonly host: string; readonly port: number }
   private readonly pairs = new Set<Pair>()
   private readonly hooks = new Set<RequestHook>()
   private readonly closing = new AbortController()
@@ -71,6 +75,14 @@ class Proxy implements TcpProxy {
 
   cut(): void {
     for (const pair of this.pairs) void pair.destroy()
+  }
+
+  strand(): void {
+    for (const pair of this.pairs) pair.strand()
+  }
+
+  retarget(target: { readonly host: string; readonly port: number }): void {
+    this.target = target
   }
 
   blackHole(on: boolean): void {
@@ -111,7 +123,7 @@ class Proxy implements TcpProxy {
 
   private accept(client: Socket): void {
     this.stats.accepted += 1
-    const upstream = connect({ ...this.target, allowHalfOpen: true, noDelay: true })
+    const upstream = connect({ host: this.target.host, port: this.target.port, allowHalfOpen: true, noDelay: true })
     const pair = new Pair(client, upstream, this.stats, {
       request: (bytes) => this.request(bytes),
       passing: (direction) => this.passing(direction),

@@ -16,6 +16,8 @@ export interface StartRedis {
   readonly args?: readonly string[] | ((port: number) => readonly string[] | Promise<readonly string[]>)
   readonly password?: string
   readonly tls?: boolean
+  /** What runs it, in place of the system alone: `['env', 'NAME=value']`, `['sh', '-c', '… exec "$@"', 'sh']`. */
+  readonly wrap?: readonly string[]
   /** Run as a Sentinel, with this configuration. */
   readonly sentinel?: string
 }
@@ -64,11 +66,12 @@ export async function startRedis(options: StartRedis = {}): Promise<RedisServer>
     for (let tries = 1; ; tries += 1) {
       const port = await freePort()
       const args = typeof options.args === 'function' ? await options.args(port) : (options.args ?? [])
+      const [command = binary, ...words] = [...(options.wrap ?? []), binary]
       const server = new Server(
-        binary,
+        command,
         folder,
         port,
-        commandLine(options, port, certificates, args),
+        [...words, ...commandLine(options, port, certificates, args)],
         clientOptions(options, port, certificates),
       )
       try {
@@ -115,15 +118,15 @@ class Server implements RedisServer {
   readonly port: number
   readonly url: string
   readonly options: ClientOptions
-  private readonly binary: string
+  private readonly command: string
   private readonly folder: string
   private readonly args: readonly string[]
   private readonly clients = new Set<Redis>()
   private process: Supervised | undefined
   private lastLogs: string | undefined
 
-  constructor(binary: string, folder: string, port: number, args: readonly string[], options: ClientOptions) {
-    this.binary = binary
+  constructor(command: string, folder: string, port: number, args: readonly string[], options: ClientOptions) {
+    this.command = command
     this.folder = folder
     this.port = port
     this.args = args
@@ -137,7 +140,7 @@ class Server implements RedisServer {
   }
 
   async start(): Promise<void> {
-    const started = await runSupervised(this.binary, this.args, this.folder, LOG)
+    const started = await runSupervised(this.command, this.args, this.folder, LOG)
     this.process = started
     await until(`redis-server on port ${this.port}`, async () => started.ended() !== undefined || (await this.answers()))
     if (!this.alive) throw new Error(`redis-server ended (${started.ended()}):\n${this.logs()}`)

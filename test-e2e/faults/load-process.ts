@@ -1,0 +1,202 @@
+// One process under steady load, with a limiter of its own on a shared store. It tells every decision that it got, and what its own
+// machine did to it: the time that this thread had no processor is measured, so that it is not taken for the limiter's.
+import dns from 'node:dns'
+import { createLimiter, type Decision, type Limiter, type StoreEvent } from '@sluice/core'
+import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/redis'
+import { FRESH, KINDS, LIMITS, type Log, logOf, MANY, SOURCES, SUBJECTS } from './log.ts'
+
+export interface Job {
+  readonly source: Exclude<RedisSource, { evalsha: unknown }>
+  readonly options: RedisStoreOptions
+  readonly failMode: 'local' | 'open' | 'closed'
+  /** Decisions a second. */
+  readonly rate: number
+  /** The longest that it lasts, in seconds. */
+  readonly seconds: number
+}
+export type Ask =
+  | { readonly start: Job }
+  | { readonly mark: true }
+  | { readonly fresh: true }
+  | { readonly dns: boolean }
+  | { readonly stop: true }
+export interface Report {
+  readonly log: Log
+  readonly decisions: number
+  /** Stalls: from, to, and ms of them in which this thread had no processor. */
+  readonly stalls: Float64Array
+  readonly memory: readonly number[]
+  readonly failures: readonly string[]
+  readonly unhandled: readonly string[]
+  readonly events: readonly (StoreEvent & { readonly t: number })[]
+}
+
+/** ms, comparable between processes of one machine. */
+const now = (): number => performance.timeOrigin + performance.now()
+const unhandled: string[] = []
+process.on('unhandledRejection', (error) => unhandled.push(String((error as Error)?.stack ?? error)))
+process.on('uncaughtException', (error) => unhandled.push(String(error.stack)))
+// A leak of listeners says so here.
+process.on('warning', (warning) => unhandled.push(`${warning.name}: ${warning.message}`))
+
+// The name of the server, as a resolver would give it: a machine's own resolver cannot be taken away from one process.
+let isKnown = true
+const lookup = dns.lookup
+dns.lookup = ((name: string, ...rest: unknown[]) => {
+  if (name !== 'redis.test') return (lookup as (...all: unknown[]) => void)(name, ...rest)
+  const callback = rest.at(-1) as (error: Error | null, ...found: unknown[]) => void
+  if (isKnown) return (lookup as (...all: unknown[]) => void)('127.0.0.1', ...rest)
+  setTimeout(() => callback(Object.assign(new Error('getaddrinfo ENOTFOUND redis.test'), { code: 'ENOTFOUND' })), 5)
+}) as typeof dns.lookup
+
+class Load {
+  private readonly job: Job
+  private readonly log: Log
+  private readonly stalls: Float64Array
+  private readonly limiters: readonly Limiter[]
+  private readonly store: ReturnType<typeof redisStore>
+  private readonly failures: string[] = []
+  private readonly events: (StoreEvent & { t: number })[] = []
+  private readonly memory: number[] = []
+  private decisions = 0
+  private stalled = 0
+  private isFresh = false
+  private isOver = false
+  private inFlight = 0
+
+  constructor(job: Job) {
+    this.job = job
+    // Outside of the heap, and as large as it gets before the first measure: memory that grows is the limiter's.
+    this.log = logOf(Math.ceil(job.rate * job.seconds * 1.2))
+    this.stalls = new Float64Array(3 * 200_000)
+    this.store = redisStore(job.source, job.options)
+    const on = {
+      breaker: (event: StoreEvent) => this.hear(event),
+      anomaly: (event: StoreEvent) => this.hear(event),
+      warning: () => undefined,
+    }
+    this.limiters = LIMITS.map((limit) =>
+      createLimiter({ name: `load-${limit.name}`, limits: [{ limit }], store: this.store, failMode: job.failMode, on }),
+    )
+  }
+
+  async start(): Promise<void> {
+    this.watch(now(), process.threadCpuUsage())
+    this.tick(now(), 0)
+    // Connected, and one decision from the store itself.
+    while (!this.isOver) {
+      const decision = await this.limiters[MANY]?.consume('first')
+      if (decision?.outcomes[0]?.source === 'redis') break
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  mark(): void {
+    const gc = globalThis.gc as () => void
+    gc()
+    gc()
+    const { heapUsed, external } = process.memoryUsage()
+    this.memory.push(heapUsed + external)
+  }
+
+  fresh(): void {
+    this.isFresh = true
+  }
+
+  async stop(): Promise<Report> {
+    this.isOver = true
+    const end = now() + 3_000
+    while (this.inFlight > 0 && now() < end) await new Promise((resolve) => setTimeout(resolve, 5))
+    if (this.inFlight > 0) this.failures.push(`${this.inFlight} decisions hang`)
+    this.mark()
+    for (const limiter of this.limiters) await limiter.close()
+    await this.store.close?.()
+    const { log, decisions, memory, failures, events } = this
+    return { log, decisions, stalls: this.stalls.slice(0, 3 * this.stalled), memory, failures, unhandled: unhandled.splice(0), events }
+  }
+
+  private hear(event: StoreEvent): void {
+    if (this.events.length < 1_000) this.events.push({ ...event, t: now() })
+  }
+
+  /** Asks at an even pace, and catches up with what a stall kept it from asking. */
+  private tick(started: number, asked: number): void {
+    if (this.isOver) return
+    const due = Math.floor(((now() - started) * this.job.rate) / 1000)
+    for (let i = asked; i < due; i += 1) this.ask(i)
+    setTimeout(() => this.tick(started, Math.max(asked, due)), 4)
+  }
+
+  private ask(i: number): void {
+    const kind = this.isFresh && i % 2 === 0 ? FRESH : KINDS[i % KINDS.length]!
+    const subject = kind === MANY ? i % SUBJECTS : kind === FRESH ? i % 20 : 0
+    const index = this.decisions
+    if (index >= this.log.t.length) return
+    this.decisions += 1
+    this.log.kind[index] = kind
+    this.log.subject[index] = subject
+    const asked = now()
+    this.log.t[index] = asked
+    try {
+      const decision = this.limiters[kind]!.consume(`${kind === FRESH ? 'fresh' : 'subject'}-${subject}`)
+      if (decision instanceof Promise) {
+        this.inFlight += 1
+        decision.then(
+          (made) => this.told(index, asked, made),
+          (error: unknown) => this.failed(index, asked, error),
+        )
+      } else this.note(index, asked, decision)
+    } catch (error) {
+      this.failures.push(String((error as Error).stack))
+    }
+  }
+
+  private told(index: number, asked: number, decision: Decision): void {
+    this.inFlight -= 1
+    this.note(index, asked, decision)
+  }
+
+  private failed(index: number, asked: number, error: unknown): void {
+    this.inFlight -= 1
+    this.log.latency[index] = now() - asked
+    this.failures.push(String(error))
+  }
+
+  private note(index: number, asked: number, { allowed, outcomes: [outcome] }: Decision): void {
+    const { log } = this
+    log.latency[index] = now() - asked
+    log.allowed[index] = Number(allowed)
+    log.source[index] = 1 + SOURCES.indexOf(outcome?.source as (typeof SOURCES)[number])
+    log.granted[index] = outcome?.granted ?? 0
+    log.remaining[index] = outcome?.remaining ?? 0
+    log.at[index] = outcome?.at ?? 0
+  }
+
+  private watch(before: number, cpu: NodeJS.CpuUsage): void {
+    if (this.isOver) return
+    setTimeout(() => {
+      const t = now()
+      const used = process.threadCpuUsage()
+      const lost = t - before - 2 - (used.user + used.system - cpu.user - cpu.system) / 1000
+      if (lost > 1.2 && this.stalled < 200_000) this.stalls.set([before, t, lost], 3 * this.stalled++)
+      this.watch(t, used)
+    }, 2)
+  }
+}
+
+let load: Load | undefined
+async function answer(ask: Ask): Promise<unknown> {
+  if ('start' in ask) await (load = new Load(ask.start)).start()
+  else if ('mark' in ask) load?.mark()
+  else if ('fresh' in ask) load?.fresh()
+  else if ('dns' in ask) isKnown = ask.dns
+  else return load?.stop()
+  return 'done'
+}
+
+process.on('message', (ask: Ask) => {
+  answer(ask).then(
+    (told) => process.send?.(told),
+    (error: unknown) => process.send?.({ failed: String((error as Error).stack) }),
+  )
+})

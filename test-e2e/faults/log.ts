@@ -1,0 +1,76 @@
+// What is asked, and the columns in which a process of the load keeps what it was told: outside of the heap, sized before it starts.
+import { type Limit, slidingWindow, tokenBucket } from '@sluice/core'
+
+export const HOT_BUCKET = 0
+export const HOT_WINDOW = 1
+export const MANY = 2
+export const FRESH = 3
+
+/** By kind. The hot subjects are asked for far more than they have; the many never reach their limit; the fresh begin after recovery. */
+export const LIMITS: readonly Limit[] = [
+  tokenBucket({ name: 'bucket', limit: 20, window: '1s', burst: 20 }).limit,
+  slidingWindow({ name: 'window', limit: 20, window: '1s' }).limit,
+  slidingWindow({ name: 'many', limit: 100_000, window: '1m' }).limit,
+  slidingWindow({ name: 'fresh', limit: 3, window: '500ms' }).limit,
+]
+export const SUBJECTS = 500
+/** In turn: a quarter each for the hot ones. */
+export const KINDS: readonly number[] = [HOT_BUCKET, MANY, HOT_WINDOW, MANY]
+
+/** 0: no answer yet, or a failure. */
+export const SOURCES = ['redis', 'local', 'open', 'closed', 'deny-cache', 'lease', 'replica'] as const
+
+export interface Log {
+  /** ms since the epoch, comparable between processes, and how many ms it took. */
+  readonly t: Float64Array
+  readonly latency: Float64Array
+  readonly kind: Uint8Array
+  readonly subject: Uint16Array
+  readonly allowed: Uint8Array
+  /** 1 + its place among SOURCES. */
+  readonly source: Uint8Array
+  readonly granted: Int32Array
+  readonly remaining: Int32Array
+  /** µs, by the clock of what decided. */
+  readonly at: Float64Array
+}
+
+export function logOf(size: number): Log {
+  return {
+    t: new Float64Array(size),
+    latency: new Float64Array(size),
+    kind: new Uint8Array(size),
+    subject: new Uint16Array(size),
+    allowed: new Uint8Array(size),
+    source: new Uint8Array(size),
+    granted: new Int32Array(size),
+    remaining: new Int32Array(size),
+    at: new Float64Array(size),
+  }
+}
+
+export interface Entry {
+  readonly t: number
+  readonly latency: number
+  readonly kind: number
+  readonly subject: number
+  readonly allowed: boolean
+  readonly source: (typeof SOURCES)[number] | 'none'
+  readonly granted: number
+  readonly remaining: number
+  readonly at: number
+}
+
+export function entriesOf(log: Log, count: number): readonly Entry[] {
+  return Array.from({ length: count }, (_, i) => ({
+    t: log.t[i]!,
+    latency: log.latency[i]!,
+    kind: log.kind[i]!,
+    subject: log.subject[i]!,
+    allowed: log.allowed[i] === 1,
+    source: SOURCES[log.source[i]! - 1] ?? 'none',
+    granted: log.granted[i]!,
+    remaining: log.remaining[i]!,
+    at: log.at[i]!,
+  }))
+}
