@@ -1,4 +1,4 @@
-// Sets the workspace up, then runs a task in it: `node scripts/bootstrap.mjs start|test`. Plain JavaScript on Node ≥ 20.19 with
+// Sets the workspace up, then runs a task in it: `node scripts/bootstrap.mjs start|test|faults`. Plain JavaScript on Node ≥ 20.19 with
 // nothing installed. Once everything is in place it installs nothing and asks no network.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 const TASKS = {
   start: ['--conditions=source', 'examples/express/main.ts'],
   test: ['scripts/test.ts'],
+  faults: ['scripts/faults.ts'],
 }
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NODE = join(ROOT, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
@@ -22,7 +23,7 @@ if (task === undefined) fail(`Usage: node scripts/bootstrap.mjs ${Object.keys(TA
 checkNode()
 installPnpm()
 installWorkspace()
-run(task)
+run([...task, ...process.argv.slice(3)])
 
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)

@@ -14,6 +14,8 @@ export interface Bars {
 export interface Bench {
   readonly source: Job['source']
   readonly options?: RedisStoreOptions
+  /** `store`: the store is given a clock, which `Load.shift` shifts; else it is the server's own. */
+  readonly clock?: 'store'
   stop(): Promise<unknown>
 }
 

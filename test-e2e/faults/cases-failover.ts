@@ -26,44 +26,48 @@ const FAKETIME = [
   '/usr/lib64/faketime/libfaketime.so.1',
 ]
 
-function faketime(): string {
-  const found = FAKETIME.find((file) => file !== '' && existsSync(file))
-  if (found === undefined)
-    throw new Error('The clock steps need libfaketime: sudo apt-get install libfaketime, or SLUICE_FAKETIME=/path/to/libfaketime.so.1')
-  return found
-}
+const LIBRARY = FAKETIME.find((file) => file !== '' && existsSync(file))
 
-/** A primary, and a replica of it on a machine whose clock is off. */
-async function pair(offset: string): Promise<Pair> {
+/** A primary, and a replica of it on a machine whose clock is so many seconds off. */
+async function pair(seconds: number): Promise<Pair> {
   const primary = await startRedis()
-  const wrap = ['env', `LD_PRELOAD=${faketime()}`, `FAKETIME=${offset}`, 'FAKETIME_DONT_FAKE_MONOTONIC=1']
-  const replica = await startRedis({ wrap, args: ['--replicaof', '127.0.0.1', `${primary.port}`] })
+  const wrap = ['env', `LD_PRELOAD=${LIBRARY}`, `FAKETIME=${seconds < 0 ? '' : '+'}${seconds}`, 'FAKETIME_DONT_FAKE_MONOTONIC=1']
+  const args = ['--replicaof', '127.0.0.1', `${primary.port}`]
+  const replica = await startRedis(LIBRARY === undefined ? { args } : { args, wrap })
   await until('the replica to be in sync', async () => String(await replica.call('INFO', 'replication')).includes('master_link_status:up'))
   const proxy = await tcpProxy(primary)
   const stop = () => Promise.all([primary.stop(), replica.stop(), proxy.close()])
-  return { primary, replica, proxy, source: { url: `redis://127.0.0.1:${proxy.port}` }, stop }
+  return {
+    primary,
+    replica,
+    proxy,
+    source: { url: `redis://127.0.0.1:${proxy.port}` },
+    ...(LIBRARY === undefined ? { clock: 'store' } : {}),
+    stop,
+  }
 }
 
-const step = (offset: string, told: string): Case<Pair> => ({
-  name: `new primary, clock ${told}`,
+const step = (seconds: number, told: string): Case<Pair> => ({
+  name: `new primary, clock ${told}${LIBRARY === undefined ? ' (by the `clock` of the store: no libfaketime here)' : ''}`,
   bars: { latency: 'opens', normal: 2_000 },
   // Replication is not waited for, and a clock ahead gives at most a burst, and a window of each: both begin anew.
   losses: 1,
   steps: true,
   seconds: [1, 3],
-  setUp: () => pair(offset),
+  setUp: () => pair(seconds),
   begin: ({ primary }) => primary.kill(),
-  end: async ({ replica, proxy }) => {
+  end: async ({ replica, proxy }, load) => {
     await replica.call('REPLICAOF', 'NO', 'ONE')
+    if (LIBRARY === undefined) await load.shift(seconds * 1_000)
     proxy.retarget(replica)
   },
 })
 
 export const steps: readonly Case<Pair>[] = [
-  step('-1', '1 s behind'),
-  step('+1', '1 s ahead'),
-  step('-3600', '1 h behind'),
-  step('+3600', '1 h ahead'),
+  step(-1, '1 s behind'),
+  step(1, '1 s ahead'),
+  step(-3_600, '1 h behind'),
+  step(3_600, '1 h ahead'),
 ]
 
 interface Watched extends Bench {

@@ -8,6 +8,8 @@ import { FRESH, KINDS, LIMITS, type Log, logOf, MANY, SOURCES, SUBJECTS } from '
 export interface Job {
   readonly source: Exclude<RedisSource, { evalsha: unknown }>
   readonly options: RedisStoreOptions
+  /** The store is given a clock, which can be shifted. */
+  readonly clocked: boolean
   readonly failMode: 'local' | 'open' | 'closed'
   /** Decisions a second. */
   readonly rate: number
@@ -19,6 +21,7 @@ export type Ask =
   | { readonly mark: true }
   | { readonly fresh: true }
   | { readonly dns: boolean }
+  | { readonly shift: number }
   | { readonly stop: true }
 export interface Report {
   readonly log: Log
@@ -69,7 +72,7 @@ class Load {
     // Outside of the heap, and as large as it gets before the first measure: memory that grows is the limiter's.
     this.log = logOf(Math.ceil(job.rate * job.seconds * 1.2))
     this.stalls = new Float64Array(3 * 200_000)
-    this.store = redisStore(job.source, job.options)
+    this.store = redisStore(job.source, job.clocked ? { ...job.options, clock: { now: () => Date.now() + shift } } : job.options)
     const on = {
       breaker: (event: StoreEvent) => this.hear(event),
       anomaly: (event: StoreEvent) => this.hear(event),
@@ -185,11 +188,16 @@ class Load {
 }
 
 let load: Load | undefined
+let shift = 0
 async function answer(ask: Ask): Promise<unknown> {
-  if ('start' in ask) await (load = new Load(ask.start)).start()
-  else if ('mark' in ask) load?.mark()
+  if ('start' in ask) {
+    shift = 0
+    isKnown = true
+    await (load = new Load(ask.start)).start()
+  } else if ('mark' in ask) load?.mark()
   else if ('fresh' in ask) load?.fresh()
   else if ('dns' in ask) isKnown = ask.dns
+  else if ('shift' in ask) shift = ask.shift
   else return load?.stop()
   return 'done'
 }

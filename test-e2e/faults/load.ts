@@ -13,6 +13,8 @@ export interface Load {
   /** From now on, subjects that nobody has seen. */
   fresh(): Promise<void>
   dns(isKnown: boolean): Promise<void>
+  /** So many ms from now on, for a store that was given a clock. */
+  shift(milliseconds: number): Promise<void>
   stop(): Promise<readonly Report[]>
   end(): void
 }
@@ -33,6 +35,7 @@ export function startLoad(): Load {
     mark: async () => void (await tell({ mark: true })),
     fresh: async () => void (await tell({ fresh: true })),
     dns: async (isKnown) => void (await tell({ dns: isKnown })),
+    shift: async (milliseconds) => void (await tell({ shift: milliseconds })),
     stop: async () => (await tell({ stop: true })) as readonly Report[],
     end,
   }

@@ -17,7 +17,14 @@ export async function run(one: Case, load: Load): Promise<Row> {
   try {
     const seconds = (WARM_UP + BASELINE + lasts + RECOVERS + FRESH) / 1000 + 40
     const options = { failover: { deadline: DEADLINE, share: SHARE }, ...bench.options }
-    await load.start({ source: bench.source, options, failMode: one.failMode ?? 'local', rate: RATE, seconds })
+    await load.start({
+      source: bench.source,
+      options,
+      clocked: bench.clock === 'store',
+      failMode: one.failMode ?? 'local',
+      rate: RATE,
+      seconds,
+    })
     await wait(WARM_UP)
     await load.mark()
     const baseline = now()
