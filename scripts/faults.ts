@@ -1,9 +1,8 @@
 // `npm run test:faults`: the fault suite, longer and one fault after the other. `-- --write` keeps its table in docs/reliability.md.
 import { spawnSync } from 'node:child_process'
-import { ensureFaketime, ensureRedis } from './redis.ts'
+import { ensureRedis } from './redis.ts'
 
 await ensureRedis()
-ensureFaketime()
 const env = { ...process.env, SLUICE_FAULTS: 'full', ...(process.argv.includes('--write') ? { SLUICE_FAULTS_WRITE: '1' } : {}) }
 const filter = process.argv.slice(2).filter((word) => word !== '--write')
 const { status } = spawnSync('vitest', ['run', '--project', 'faults', ...filter], {

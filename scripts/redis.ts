@@ -16,12 +16,6 @@ export async function ensureRedis(): Promise<void> {
   console.log(missing)
 }
 
-/** For the fault suite's shifted clocks. Without it their cases shift the store's clock instead, and say so. */
-export function ensureFaketime(): void {
-  const has = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].some((arch) => existsSync(`/usr/lib/${arch}/faketime/libfaketime.so.1`))
-  if (!has && mayInstall()) run('apt-get', 'install', '-y', '--no-install-recommends', 'libfaketime')
-}
-
 /** What is missing and the line to type, or undefined. By the code that the tests ask too; by URL, as the scripts are a program of their own to the compiler. */
 async function problem(): Promise<string | undefined> {
   const { href } = new URL('../packages/testing/src/redis/server-binary.ts', import.meta.url)

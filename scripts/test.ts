@@ -3,7 +3,7 @@ import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ensureFaketime, ensureRedis } from './redis.ts'
+import { ensureRedis } from './redis.ts'
 import { stripVTControlCharacters } from 'node:util'
 
 /** The part of vitest's JSON report that is read here. */
@@ -40,7 +40,6 @@ for (const [name, command, ...args] of CHECKS) {
   }
 }
 await ensureRedis()
-ensureFaketime()
 tests()
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 ? 1 : 0

@@ -141,7 +141,7 @@ class Load {
     const asked = now()
     this.log.t[index] = asked
     try {
-      const decision = this.limiters[kind]!.consume(`${kind === FRESH ? 'fresh' : 'subject'}-${subject}`)
+      const decision = this.limiters[kind]!.consume(this.nameOf(kind, subject))
       if (decision instanceof Promise) {
         this.inFlight += 1
         decision.then(
@@ -152,6 +152,12 @@ class Load {
     } catch (error) {
       this.failures.push(String((error as Error).stack))
     }
+  }
+
+  private nameOf(kind: number, subject: number): string {
+    if (kind !== FRESH) return `subject-${subject}`
+    // By clocks of their own, two processes have no order in which the model could follow them.
+    return this.job.clocked ? `fresh-${process.pid}-${subject}` : `fresh-${subject}`
   }
 
   private told(index: number, asked: number, decision: Decision): void {

@@ -40,7 +40,7 @@ export function rowOf(one: Case, times: Times, reports: readonly Report[]): Row 
     'normal after': normal(one, times, processes),
     memory: memory(reports),
     errors: counted(reports.flatMap(({ unhandled }) => unhandled)),
-    verdicts: verdicts(processes, times),
+    verdicts: verdicts(one, processes, times),
   }
 }
 
@@ -152,13 +152,13 @@ function admitted(one: Case, times: Times, processes: readonly Log[]): Cell {
     const hot = processes.map((log) => log.filter((entry) => entry.kind === kind && entry.allowed))
     const units = hot.flat().filter(({ source }) => source !== 'open').length
     const seconds = (times.stopped - times.baseline + 1_000) / 1000
-    const eras = 1 + one.losses
-    let bound = eras * limit.limit + limit.limit * seconds
+    const parts = 1 + one.losses
+    let bound = parts * limit.limit + limit.limit * seconds
     for (const log of processes) {
       const local = log.filter(({ source, kind: of }) => of === kind && source === 'local')
       if (local.length === 0) continue
       const away = (local.at(-1)!.t - local[0]!.t + 2 * DEADLINE) / 1000
-      bound += SHARE * limit.limit * (1 + away)
+      bound += SHARE * limit.limit * (1 + away + (one.steps === true ? 1 : 0))
     }
     bound = Math.floor(bound)
     const since = hot.flat().filter(({ t, source }) => t >= times.baseline - 1_000 && source !== 'open').length
@@ -178,8 +178,7 @@ function broken(one: Case, limit: Limit, times: Times, hot: readonly Log[]): rea
   const wrong: string[] = []
   const redis = hot.flat().filter(({ source }) => source === 'redis')
   // State that was lost begins anew, and a clock that stepped is another clock.
-  const eras = one.losses > 0 || one.steps ? [redis.filter(({ t }) => t < times.begun), redis.filter(({ t }) => t >= times.ended)] : [redis]
-  for (const era of eras) {
+  for (const era of one.losses > 0 || one.steps === true ? eras(redis, times) : [redis]) {
     const [violation] = checkEnvelope(
       limit,
       era.map(({ at, granted }) => ({ at, units: granted })),
@@ -189,13 +188,20 @@ function broken(one: Case, limit: Limit, times: Times, hot: readonly Log[]): rea
   const share = algorithmOf(limit).scale(limit, SHARE)
   for (const log of hot) {
     const local = log.filter(({ source }) => source === 'local')
-    const [violation] = checkEnvelope(
-      share,
-      local.map(({ at, granted }) => ({ at, units: granted })),
-    )
-    if (violation !== undefined) wrong.push(`local, ${limit.name}: ${JSON.stringify(violation)}`)
+    for (const era of one.steps === true ? eras(local, times) : [local]) {
+      const [violation] = checkEnvelope(
+        share,
+        era.map(({ at, granted }) => ({ at, units: granted })),
+      )
+      if (violation !== undefined) wrong.push(`local, ${limit.name}: ${JSON.stringify(violation)}`)
+    }
   }
   return wrong
+}
+
+/** Before the fault and after it. */
+function eras(log: Log, times: Times): readonly Log[] {
+  return [log.filter(({ t }) => t < times.begun), log.filter(({ t }) => t >= times.ended)]
 }
 
 /** Half a second in which the store decides everything is normal. */
@@ -206,7 +212,8 @@ function normal({ bars }: Case, times: Times, processes: readonly Log[]): Cell {
   const since = processes.map((log) => {
     const others = log.filter(({ t, source }) => source !== 'redis' && t + DEADLINE >= times.ended).map(({ t, latency }) => t + latency)
     const gap = others.findIndex((t, i) => (others[i + 1] ?? times.stopped) - t > NORMAL)
-    return { after: Math.max(0, (others[gap] ?? times.ended) - times.ended), later: gap >= 0 && gap < others.length - 1 }
+    const last = others.at(gap) ?? times.ended
+    return { after: Math.max(0, last - times.ended), later: gap >= 0 && gap < others.length - 1 }
   })
   const after = Math.max(...since.map((one) => one.after))
   const text = `${after === 0 ? 'at once' : `${(after / 1000).toFixed(2)} s`}${since.some(({ later }) => later) ? ', opened again' : ''}`
@@ -226,13 +233,14 @@ function counted(errors: readonly string[]): Cell {
 }
 
 /** Subjects that nobody had seen before the recovery: every field of every decision as the model makes it. */
-function verdicts(processes: readonly Log[], times: Times): Cell {
+function verdicts({ steps }: Case, processes: readonly Log[], times: Times): Cell {
   const logs = processes.map((log) =>
     log.filter(({ kind, t }) => kind === FRESH && t >= times.fresh).map((entry) => ({ ...entry, cost: 1, of: undefined, delay: 0 })),
   )
   // A machine that is too busy for the deadline decides some of them here: those subjects have another history.
   const foreign = new Set(logs.flat().flatMap(({ source, subject }) => (source === 'redis' ? [] : [subject])))
-  const histories = historyOf(logs).filter(([first]) => first !== undefined && !foreign.has(first.subject))
+  const followed = steps === true ? logs.flatMap((log) => historyOf([log])) : historyOf(logs)
+  const histories = followed.filter(([first]) => first !== undefined && !foreign.has(first.subject))
   const count = histories.flat().length
   const difference = histories.map((history) => differenceOf(LIMITS[FRESH]!, history)).find((found) => found !== undefined)
   return {
