@@ -3,6 +3,7 @@ import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { audit } from './audit.ts'
 import { ensureRedis } from './redis.ts'
 import { stripVTControlCharacters } from 'node:util'
 
@@ -39,10 +40,25 @@ for (const [name, command, ...args] of CHECKS) {
     console.log(stripVTControlCharacters(`${[stdout, stderr, error?.message].filter(Boolean).join('\n')}\n`))
   }
 }
+audited()
 await ensureRedis()
 tests()
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 ? 1 : 0
+
+/** What the registry knows of the dependencies; not asked is not passed, and not failed. */
+function audited(): void {
+  const start = performance.now()
+  const { result, said } = audit()
+  const mark = { clean: '✓', found: '✗', unknown: '–' }[result]
+  console.log(
+    `${mark} dependency audit (${seconds(start)})${result === 'unknown' ? ': not asked, the registry does not answer audits here' : ''}`,
+  )
+  if (result === 'clean') passed += 1
+  if (result !== 'found') return
+  failed += 1
+  console.log(stripVTControlCharacters(said))
+}
 
 function tests(): void {
   const start = performance.now()

@@ -46,9 +46,21 @@ export interface Connection {
 
 /** ms after which a command is given up: whether it ran is then unknown. */
 const COMMAND_TIMEOUT = 1_000
-const CONNECT_TIMEOUT = 2_000
+const CONNECT_TIMEOUT = 1_000
 /** Below COMMAND_TIMEOUT: what waits for a node to be connected is sent before it is given up, or never. */
 const NODE_CONNECT_TIMEOUT = 900
+
+/** ms between two tries to connect, at most: ioredis' own 5 s would be how long a server that is back is not noticed. */
+const LONGEST_RETRY = 400
+/** ms without a byte while something is asked: the peer is gone, and nobody said so. */
+const SILENT = 800
+
+// Yours, if you say so: none of them decides what is charged.
+const RECOVERS = {
+  retryStrategy: (times: number): number => Math.min(50 * 2 ** Math.min(times - 1, 10), LONGEST_RETRY) + Math.random() * 100,
+  maxLoadingRetryTime: LONGEST_RETRY,
+  socketTimeout: SILENT,
+} as const
 
 // Measured (distribution.md): with these a reply that is lost after its commit leaves a count of 1, standalone and Cluster,
 // and the next call works. ioredis' defaults run the command again.
@@ -84,14 +96,14 @@ export function connect(source: RedisSource): Connection {
 function single(source: Extract<RedisSource, { url: string }>): RedisClient {
   knownOptions('redisStore: { url }', source, ['url', 'options'])
   if (typeof source.url !== 'string' || source.url === '') throw expected('{ url } with a text such as redis://localhost:6379')
-  return quiet(new Redis(source.url, { ...source.options, ...ONCE_SINGLE }))
+  return quiet(new Redis(source.url, { ...RECOVERS, ...source.options, ...ONCE_SINGLE }))
 }
 
 function bySentinels({ sentinels, name, options, ...rest }: Extract<RedisSource, { sentinels: unknown }>): RedisClient {
   knownOptions('redisStore: { sentinels }', { sentinels, name, options, ...rest }, ['sentinels', 'name', 'options'])
   if (!isListOfNodes(sentinels)) throw expected('{ sentinels } with at least one { host, port }')
   if (typeof name !== 'string' || name === '') throw expected('{ sentinels, name } with the name of the primary as the Sentinels have it')
-  return quiet(new Redis({ ...options, ...ONCE_SINGLE, sentinels: [...sentinels], name }))
+  return quiet(new Redis({ ...RECOVERS, ...options, ...ONCE_SINGLE, sentinels: [...sentinels], name }))
 }
 
 function cluster({ cluster: nodes, options, ...rest }: Extract<RedisSource, { cluster: unknown }>): RedisClient {
@@ -99,7 +111,7 @@ function cluster({ cluster: nodes, options, ...rest }: Extract<RedisSource, { cl
   if (!isListOfNodes(nodes)) throw expected('{ cluster } with at least one node')
   const perNode = options?.redisOptions as SingleOptions | undefined
   return quiet(
-    new Cluster([...nodes], { ...options, ...ONCE_CLUSTER, redisOptions: { ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT } }),
+    new Cluster([...nodes], { ...options, ...ONCE_CLUSTER, redisOptions: { ...RECOVERS, ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT } }),
   )
 }
 

@@ -5,6 +5,9 @@ const ANSWERS: readonly (readonly [prefix: string, answer: Answer])[] = [
   ['LOADING', 'loading'],
   ['READONLY', 'readonly'],
   ['OOM', 'oom'],
+  // No writes there either, while reads go on: a disk that is full, replicas that are missing.
+  ['MISCONF', 'oom'],
+  ['NOREPLICAS', 'oom'],
   ['NOPERM', 'noperm'],
   // The same, told inside of a script.
   ["ERR The user executing the script can't", 'noperm'],

@@ -6,8 +6,10 @@ const IN_A_ROW = 3
 const WINDOW = 200
 const MOST_FAILED = 10
 /** ms to the first look, and at most between two: twice as long each time. */
-const FIRST_DELAY = 500
-export const LONGEST_DELAY = 5_000
+const FIRST_DELAY = 250
+const LONGEST_DELAY = 500
+/** ms told to who is refused because the store is away: longer than one that is back goes unnoticed, so that they do not come in waves. */
+export const RETRY_AFTER = 5_000
 /** ms: opened again within this time of closing, it goes on waiting where it left off. */
 const SETTLED = 10_000
 

@@ -4,7 +4,7 @@ import { type Clock, microsOf } from '../clock.ts'
 import type { Limit } from '../limit.ts'
 import { memoryStore } from '../memory-store.ts'
 import type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreEvent } from '../store.ts'
-import { LONGEST_DELAY } from './breaker.ts'
+import { RETRY_AFTER } from './breaker.ts'
 
 /** Receipts of this tier: those of a charge that the store may have made as well are told apart. */
 const MARK = 'local:'
@@ -56,8 +56,7 @@ export class LocalTier {
   /** What a policy chose over this tier: all pass, or none does. */
   without(charges: readonly Charge[], source: Extract<Source, 'open' | 'closed'>): Outcomes {
     const isOpen = source === 'open'
-    // By then the store has been looked at again.
-    const told = { ...this.blank(source), allowed: isOpen, retryAfter: isOpen ? 0 : LONGEST_DELAY }
+    const told = { ...this.blank(source), allowed: isOpen, retryAfter: isOpen ? 0 : RETRY_AFTER }
     return charges.map(({ cost }) => ({ ...told, granted: isOpen ? Math.max(0, cost) : 0 }))
   }
 
@@ -112,7 +111,7 @@ function tell(outcome: Outcome, { cost, limit }: Charge, isUnknown: boolean): Ou
     source: 'local',
     receipt: receipt === undefined ? undefined : `${isUnknown ? MARK_UNKNOWN : MARK}${JSON.stringify(receipt)}`,
     // More than the share ever holds, but not more than the limit: it may pass when the store is back.
-    retryAfter: retryAfter === Infinity && cost <= algorithmOf(limit).quota(limit) ? LONGEST_DELAY : retryAfter,
+    retryAfter: retryAfter === Infinity && cost <= algorithmOf(limit).quota(limit) ? RETRY_AFTER : retryAfter,
   }
 }
 
