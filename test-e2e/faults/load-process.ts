@@ -3,7 +3,7 @@
 import dns from 'node:dns'
 import { createLimiter, type Decision, type Limiter, type StoreEvent } from '@sluice/core'
 import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/redis'
-import { FRESH, KINDS, LIMITS, type Log, logOf, MANY, SOURCES, SUBJECTS } from './log.ts'
+import { DEADLINE, FRESH, FRESH_SUBJECTS, FRESH_TURN, KINDS, LIMITS, type Log, logOf, MANY, SOURCES, SUBJECTS } from './log.ts'
 
 export interface Job {
   readonly source: Exclude<RedisSource, { evalsha: unknown }>
@@ -22,6 +22,7 @@ export type Ask =
   | { readonly fresh: true }
   | { readonly dns: boolean }
   | { readonly shift: number }
+  | { readonly health: true }
   | { readonly stop: true }
 export interface Report {
   readonly log: Log
@@ -65,6 +66,7 @@ class Load {
   private stalled = 0
   private isFresh = false
   private isOver = false
+  private firstFresh: number | undefined
   private inFlight = 0
 
   constructor(job: Job) {
@@ -102,6 +104,10 @@ class Load {
     this.memory.push(heapUsed + external)
   }
 
+  isNormal(): boolean {
+    return this.limiters[MANY]?.health().breaker === 'closed'
+  }
+
   fresh(): void {
     this.isFresh = true
   }
@@ -132,7 +138,7 @@ class Load {
 
   private ask(i: number): void {
     const kind = this.isFresh && i % 2 === 0 ? FRESH : KINDS[i % KINDS.length]!
-    const subject = kind === MANY ? i % SUBJECTS : kind === FRESH ? i % 20 : 0
+    const subject = kind === MANY ? i % SUBJECTS : kind === FRESH ? this.freshOf(i) : 0
     const index = this.decisions
     if (index >= this.log.t.length) return
     this.decisions += 1
@@ -140,6 +146,7 @@ class Load {
     this.log.subject[index] = subject
     const asked = now()
     this.log.t[index] = asked
+    setTimeout(() => (this.log.late[index] = Math.max(0, now() - asked - DEADLINE)), DEADLINE).unref()
     try {
       const decision = this.limiters[kind]!.consume(this.nameOf(kind, subject))
       if (decision instanceof Promise) {
@@ -152,6 +159,11 @@ class Load {
     } catch (error) {
       this.failures.push(String((error as Error).stack))
     }
+  }
+
+  private freshOf(i: number): number {
+    this.firstFresh ??= i
+    return FRESH_SUBJECTS * Math.floor((i - this.firstFresh) / FRESH_TURN) + (i % FRESH_SUBJECTS)
   }
 
   private nameOf(kind: number, subject: number): string {
@@ -203,6 +215,7 @@ async function answer(ask: Ask): Promise<unknown> {
   } else if ('mark' in ask) load?.mark()
   else if ('fresh' in ask) load?.fresh()
   else if ('dns' in ask) isKnown = ask.dns
+  else if ('health' in ask) return load?.isNormal()
   else if ('shift' in ask) shift = ask.shift
   else return load?.stop()
   return 'done'

@@ -15,6 +15,8 @@ export interface Load {
   dns(isKnown: boolean): Promise<void>
   /** So many ms from now on, for a store that was given a clock. */
   shift(milliseconds: number): Promise<void>
+  /** Whether every breaker of every process is closed. */
+  isNormal(): Promise<boolean>
   stop(): Promise<readonly Report[]>
   end(): void
 }
@@ -36,6 +38,7 @@ export function startLoad(): Load {
     fresh: async () => void (await tell({ fresh: true })),
     dns: async (isKnown) => void (await tell({ dns: isKnown })),
     shift: async (milliseconds) => void (await tell({ shift: milliseconds })),
+    isNormal: async () => (await tell({ health: true })).every((one) => one === true),
     stop: async () => (await tell({ stop: true })) as readonly Report[],
     end,
   }

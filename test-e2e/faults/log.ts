@@ -14,6 +14,11 @@ export const LIMITS: readonly Limit[] = [
   slidingWindow({ name: 'fresh', limit: 3, window: '500ms' }).limit,
 ]
 export const SUBJECTS = 500
+/** ms: how long a request waits for the store. */
+export const DEADLINE = 50
+/** Fresh subjects, and after how many decisions there are others: one bad moment of the machine spoils but some. */
+export const FRESH_SUBJECTS = 20
+export const FRESH_TURN = 80
 /** In turn: a quarter each for the hot ones. */
 export const KINDS: readonly number[] = [HOT_BUCKET, MANY, HOT_WINDOW, MANY]
 
@@ -33,6 +38,8 @@ export interface Log {
   readonly remaining: Int32Array
   /** µs, by the clock of what decided. */
   readonly at: Float64Array
+  /** ms by which a bare timer of the deadline's length, set at the same moment, was late. */
+  readonly late: Float64Array
 }
 
 export function logOf(size: number): Log {
@@ -46,6 +53,7 @@ export function logOf(size: number): Log {
     granted: new Int32Array(size),
     remaining: new Int32Array(size),
     at: new Float64Array(size),
+    late: new Float64Array(size),
   }
 }
 
@@ -59,6 +67,7 @@ export interface Entry {
   readonly granted: number
   readonly remaining: number
   readonly at: number
+  readonly late: number
 }
 
 export function entriesOf(log: Log, count: number): readonly Entry[] {
@@ -72,5 +81,6 @@ export function entriesOf(log: Log, count: number): readonly Entry[] {
     granted: log.granted[i]!,
     remaining: log.remaining[i]!,
     at: log.at[i]!,
+    late: log.late[i]!,
   }))
 }

@@ -223,8 +223,21 @@ describe('the breaker', () => {
     expect(at.events.at(-1)).toEqual({ type: 'tier', from: 'local', to: 'redis' })
   })
 
-  test('trap: READONLY kept after failover: a look is no proof of what may write; one request is', async () => {
+  test('trap: READONLY kept after failover: what is owed is the proof, and no request waits for it', async () => {
     const at = bench()
+    at.inner.fail({ answer: 'readonly' })
+    await one(at.store, charge('a'))
+    await looked(at)
+    expect(at.store.health?.().breaker).toBe('open')
+    expect(at.inner.asked.at(-1)?.options.how).toBe('peek')
+    at.inner.heal()
+    await looked(at)
+    expect(at.inner.asked.at(-1)?.options.how).toBe('force')
+    expect(at.store.health?.().breaker).toBe('closed')
+  })
+
+  test('trap: READONLY kept after failover: a look is no proof of what may write; one request is, where nothing is owed', async () => {
+    const at = bench({ reconcile: 'forget' })
     at.inner.fail({ answer: 'readonly' })
     await one(at.store, charge('a'))
     at.inner.heal()
@@ -243,7 +256,7 @@ describe('the breaker', () => {
   })
 
   test('the one request that tries is refused, or makes no sense: another one tries', async () => {
-    const at = bench()
+    const at = bench({ reconcile: 'forget' })
     at.inner.fail({ answer: 'oom', command: 1 })
     await one(at.store, charge('a', TEN, 10))
     at.inner.heal()

@@ -34,9 +34,10 @@ export class Shard {
   sample: Charge | undefined
   private readonly host: ShardHost
   private readonly breaker = new Breaker()
-  /** After an answer that only writes get, a look proves nothing: one request is let through. */
+  /** After an answer that only writes get, a look proves nothing: what is owed has to be charged first, or, for want of that, one request. */
   private trial: 'no' | 'wanted' | 'running' = 'no'
   private needsTrial = false
+  private hasWritten = false
   private lastFailed: number | undefined
   private settling: Promise<boolean> | undefined
   private cancel: () => void = () => undefined
@@ -86,9 +87,9 @@ export class Shard {
   /** An answer came while one request was trying: a refusal or a caller's error wrote nothing, so another has to try. */
   tried(outcomes: readonly (Outcome | undefined)[]): void {
     if (this.trial !== 'running') return
-    const wrote = outcomes.some((outcome) => outcome !== undefined && outcome.granted > 0)
-    this.trial = wrote ? 'no' : 'wanted'
-    if (wrote) void this.recover()
+    this.hasWritten = outcomes.some((outcome) => outcome !== undefined && outcome.granted > 0)
+    this.trial = this.hasWritten ? 'no' : 'wanted'
+    if (this.hasWritten) void this.recover()
   }
 
   /** Charges what is owed to a store that is there; whether it was there for all of it. */
@@ -127,8 +128,8 @@ export class Shard {
     if (host.isClosed()) return
     // Any other error is an answer.
     if (isStoreError(failure) || host.clock.monotonic() - asked > host.deadline) return this.open()
-    if (this.needsTrial) this.trial = 'wanted'
-    else await this.recover()
+    this.hasWritten = false
+    await this.recover()
   }
 
   private async settleAll(): Promise<boolean> {
@@ -143,6 +144,10 @@ export class Shard {
     const isSettled = await this.settle()
     if (this.host.isClosed() || this.state !== 'half-open') return
     if (!isSettled) return this.open()
+    if (this.needsTrial && !this.hasWritten) {
+      this.trial = 'wanted'
+      return
+    }
     this.needsTrial = false
     this.awaySince = undefined
     this.move('closed', this.host.clock.monotonic())
@@ -160,7 +165,8 @@ export class Shard {
     const charge = { limit, scope, subject, cost: Math.min(units, this.host.lacks({ limit, scope, subject })) }
     if (charge.cost <= 0) return undefined
     try {
-      await this.host.store.consume([charge], { how: 'force' })
+      const [outcome] = await this.host.store.consume([charge], { how: 'force' })
+      this.hasWritten ||= (outcome?.granted ?? 0) > 0
       return undefined
     } catch (error) {
       if (isUndone(error)) this.ledger.add(charge, charge.cost)
