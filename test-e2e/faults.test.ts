@@ -1,6 +1,7 @@
 // What happens to a limiter when its Redis is slow, gone, or lying: real servers, real processes, a proxy of our own between them.
 // Each fault has a row, each cell of it a bar; a cell over its bar fails. `npm run test:faults` runs all of it for longer.
 import { availableParallelism } from 'node:os'
+import { startRedis, tcpProxy } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clusters, sentinel, steps } from './faults/cases-failover.ts'
 import { singles } from './faults/cases.ts'
@@ -17,14 +18,20 @@ const rows = new Map<string, Row>()
 const idle: Load[] = []
 const waiting: ((load: Load) => void)[] = []
 let unwatch: () => void
+/** No fault is done to it. */
+let control: { readonly url: string; stop(): Promise<unknown> }
 
-beforeAll(() => {
+beforeAll(async () => {
+  const server = await startRedis()
+  const proxy = await tcpProxy(server)
+  control = { url: `redis://${proxy.host}:${proxy.port}`, stop: () => Promise.all([server.stop(), proxy.close()]) }
   unwatch = watchThisProcess()
   idle.push(...Array.from({ length: LANES }, startLoad))
 })
 
-afterAll(() => {
+afterAll(async () => {
   unwatch()
+  await control.stop()
   for (const load of idle) load.end()
   const inOrder = new Map(cases.flatMap(({ name }) => (rows.has(name) ? [[name, rows.get(name)!] as const] : [])))
   print(inOrder)
@@ -47,7 +54,7 @@ function leave(load: Load): void {
 test.concurrent.for(cases.map((one) => [one.name, one] as const))('%s', { timeout: 600_000 }, async ([name, one]) => {
   const load = await lane()
   try {
-    const row = await run(one, load)
+    const row = await run(one, load, control.url)
     rows.set(name, row)
     expect(wrongOf(row)).toEqual([])
   } finally {

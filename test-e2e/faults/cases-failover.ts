@@ -125,7 +125,7 @@ export const clusters: readonly Case<Clustered>[] = [
     name: 'Cluster: one node cut off from the clients',
     bars: BOUNDED,
     losses: 0,
-    seconds: [3, 10],
+    seconds: [3, 6],
     setUp: () => clustered({ proxied: true }),
     begin: async ({ cluster }) => cluster.nodes[0]?.proxy?.blackHole(true),
     end: async ({ cluster }) => cluster.nodes[0]?.proxy?.blackHole(false),

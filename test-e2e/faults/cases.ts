@@ -25,7 +25,7 @@ async function single(options: StartRedis = {}, host = '127.0.0.1'): Promise<Sin
 const OPENS = { latency: 'opens', normal: 2_000 } as const
 /** The deadline and 5 ms: what a request may wait at most while the breaker makes up its mind. */
 const BOUNDED = { latency: 55, normal: 2_000 } as const
-const plain = { losses: 0, seconds: [3, 10], setUp: () => single() } as const
+const plain = { losses: 0, seconds: [3, 6], setUp: () => single() } as const
 
 let seed = 7
 /** The same replies are lost in every run. */
@@ -73,7 +73,7 @@ export const singles: readonly Case<Single>[] = [
     ...plain,
     name: '10 % of replies lost, with their connection',
     bars: BOUNDED,
-    seconds: [4, 20],
+    seconds: [4, 10],
     begin: async ({ proxy }) => proxy.loseReplies({ after: oneInTen, times: Infinity }),
     end: async ({ proxy }) => proxy.loseReplies({ after: () => false, times: Infinity }),
   },
@@ -90,6 +90,14 @@ export const singles: readonly Case<Single>[] = [
     ...plain,
     name: 'black hole',
     bars: OPENS,
+    begin: async ({ proxy }) => proxy.blackHole(true),
+    end: async ({ proxy }) => proxy.blackHole(false),
+  },
+  {
+    ...plain,
+    name: 'black hole, 90 s in the full run',
+    bars: OPENS,
+    seconds: [6, 90],
     begin: async ({ proxy }) => proxy.blackHole(true),
     end: async ({ proxy }) => proxy.blackHole(false),
   },

@@ -2,14 +2,17 @@
 // machine did to it: the time that this thread had no processor is measured, so that it is not taken for the limiter's.
 import dns from 'node:dns'
 import { createLimiter, type Decision, type Limiter, type StoreEvent } from '@sluice/core'
+import { Redis } from 'ioredis'
 import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/redis'
-import { DEADLINE, FRESH, FRESH_SUBJECTS, FRESH_TURN, KINDS, LIMITS, type Log, logOf, MANY, SOURCES, SUBJECTS } from './log.ts'
+import { BUSY, DEADLINE, FRESH, FRESH_SUBJECTS, FRESH_TURN, KINDS, LIMITS, type Log, logOf, MANY, SOURCES, SUBJECTS } from './log.ts'
 
 export interface Job {
   readonly source: Exclude<RedisSource, { evalsha: unknown }>
   readonly options: RedisStoreOptions
   /** The store is given a clock, which can be shifted. */
   readonly clocked: boolean
+  /** A Redis that no fault is done to, by way of a proxy of its own: how busy the machine is. */
+  readonly control: string
   readonly failMode: 'local' | 'open' | 'closed'
   /** Decisions a second. */
   readonly rate: number
@@ -30,6 +33,8 @@ export interface Report {
   /** Stalls: from, to, and ms of them in which this thread had no processor. */
   readonly stalls: Float64Array
   readonly memory: readonly number[]
+  /** When the Redis without a fault was asked, and ms until it answered. */
+  readonly control: readonly (readonly [t: number, took: number])[]
   readonly failures: readonly string[]
   readonly unhandled: readonly string[]
   readonly events: readonly (StoreEvent & { readonly t: number })[]
@@ -62,6 +67,8 @@ class Load {
   private readonly failures: string[] = []
   private readonly events: (StoreEvent & { t: number })[] = []
   private readonly memory: number[] = []
+  private readonly control: [number, number][] = []
+  private readonly bare: Redis
   private decisions = 0
   private stalled = 0
   private isFresh = false
@@ -74,6 +81,7 @@ class Load {
     // Outside of the heap, and as large as it gets before the first measure: memory that grows is the limiter's.
     this.log = logOf(Math.ceil(job.rate * job.seconds * 1.2))
     this.stalls = new Float64Array(3 * 200_000)
+    this.bare = new Redis(job.control)
     this.store = redisStore(job.source, job.clocked ? { ...job.options, clock: { now: () => Date.now() + shift } } : job.options)
     const on = {
       breaker: (event: StoreEvent) => this.hear(event),
@@ -88,6 +96,7 @@ class Load {
   async start(): Promise<void> {
     this.watch(now(), process.threadCpuUsage())
     this.tick(now(), 0)
+    void this.askBare()
     // Connected, and one decision from the store itself.
     while (!this.isOver) {
       const decision = await this.limiters[MANY]?.consume('first')
@@ -120,8 +129,18 @@ class Load {
     this.mark()
     for (const limiter of this.limiters) await limiter.close()
     await this.store.close?.()
-    const { log, decisions, memory, failures, events } = this
-    return { log, decisions, stalls: this.stalls.slice(0, 3 * this.stalled), memory, failures, unhandled: unhandled.splice(0), events }
+    this.bare.disconnect()
+    const { log, decisions, memory, failures, events, control } = this
+    return {
+      log,
+      decisions,
+      stalls: this.stalls.slice(0, 3 * this.stalled),
+      memory,
+      control,
+      failures,
+      unhandled: unhandled.splice(0),
+      events,
+    }
   }
 
   private hear(event: StoreEvent): void {
@@ -191,6 +210,16 @@ class Load {
     log.granted[index] = outcome?.granted ?? 0
     log.remaining[index] = outcome?.remaining ?? 0
     log.at[index] = outcome?.at ?? 0
+  }
+
+  private async askBare(): Promise<void> {
+    while (!this.isOver) {
+      const asked = now()
+      await this.bare.ping()
+      // Only what matters is kept.
+      if (now() - asked > BUSY) this.control.push([asked, now() - asked])
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
   }
 
   private watch(before: number, cpu: NodeJS.CpuUsage): void {

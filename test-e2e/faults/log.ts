@@ -16,6 +16,8 @@ export const LIMITS: readonly Limit[] = [
 export const SUBJECTS = 500
 /** ms: how long a request waits for the store. */
 export const DEADLINE = 50
+/** ms: a bare PING of a Redis without a fault takes longer when the machine is too busy for the deadline. */
+export const BUSY = DEADLINE / 2
 /** Fresh subjects, and after how many decisions there are others: one bad moment of the machine spoils but some. */
 export const FRESH_SUBJECTS = 20
 export const FRESH_TURN = 80

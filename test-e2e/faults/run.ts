@@ -15,7 +15,7 @@ const LONGEST_RECOVERY = 6_000
 const RECOVERED = 700
 const FRESH = 1_200
 
-export async function run(one: Case, load: Load): Promise<Row> {
+export async function run(one: Case, load: Load, control: string): Promise<Row> {
   const bench = await one.setUp()
   const lasts = 1_000 * one.seconds[isFull ? 1 : 0]
   try {
@@ -25,6 +25,7 @@ export async function run(one: Case, load: Load): Promise<Row> {
       source: bench.source,
       options,
       clocked: bench.clock === 'store',
+      control,
       failMode: one.failMode ?? 'local',
       rate: RATE,
       seconds,
