@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Ask, Job, Report } from './load-process.ts'
 
-export const PROCESSES = 2
+const PROCESSES = 2
 
 export interface Load {
   start(job: Job): Promise<void>

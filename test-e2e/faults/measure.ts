@@ -39,7 +39,7 @@ export function rowOf(one: Case, times: Times, reports: readonly Report[]): Row 
     'normal after': normal(one, times, processes, reports),
     memory: memory(times, reports),
     errors: counted(reports.flatMap(({ unhandled }) => unhandled)),
-    verdicts: verdicts(one, processes, times),
+    verdicts: verdicts(one, processes, times, reports),
   }
 }
 
@@ -245,7 +245,7 @@ function counted(errors: readonly string[]): Cell {
 }
 
 /** Subjects that nobody had seen before the recovery: every field of every decision as the model makes it. */
-function verdicts({ steps }: Case, processes: readonly Log[], times: Times): Cell {
+function verdicts({ steps }: Case, processes: readonly Log[], times: Times, reports: readonly Report[]): Cell {
   const logs = processes.map((log) =>
     log.filter(({ kind, t }) => kind === FRESH && t >= times.fresh).map((entry) => ({ ...entry, cost: 1, of: undefined, delay: 0 })),
   )

@@ -8,7 +8,7 @@ const PAGE = join(ROOT, 'docs', 'reliability.md')
 const [BEGIN, END] = ['<!-- faults: made by `npm run test:faults -- --write` -->', '<!-- /faults -->']
 const COLUMNS = ['added latency', 'failed', 'admitted of bound', 'normal after', 'memory', 'errors', 'verdicts'] as const
 
-export function markdown(rows: ReadonlyMap<string, Row>): string {
+function markdown(rows: ReadonlyMap<string, Row>): string {
   const lines = [`| fault | ${COLUMNS.join(' | ')} |`, `|---|${COLUMNS.map(() => '---').join('|')}|`]
   for (const [name, row] of rows) lines.push(`| ${name} | ${COLUMNS.map((column) => row[column].text).join(' | ')} |`)
   return lines.join('\n')

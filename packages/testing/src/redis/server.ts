@@ -66,7 +66,7 @@ export async function startRedis(options: StartRedis = {}): Promise<RedisServer>
     for (let tries = 1; ; tries += 1) {
       const port = await freePort()
       const args = typeof options.args === 'function' ? await options.args(port) : (options.args ?? [])
-      const [command = binary, ...words] = [...(options.wrap ?? []), binary]
+      const [command, ...words] = options.wrap === undefined ? [binary] : [...options.wrap, binary]
       const server = new Server(
         command,
         folder,
