@@ -54,6 +54,27 @@ test('cut() closes what is open', async () => {
   await until('the proxy to notice', () => proxy.stats.accepted === 2 && proxy.connections === 1)
 })
 
+test('strand() leaves what is open dead, unsaid, and what is new well', async () => {
+  const redis = await once({ commandTimeout: 200 })
+  proxy.strand()
+  await expect(redis.incr('a')).rejects.toThrow('timed out')
+  expect(redis.status).toBe('ready')
+  expect(await server.call('GET', 'a')).toBe(null)
+  const { ask } = await raw(proxy.port)
+  expect(await ask('INCR a\r\n')).toBe(':1\r\n')
+})
+
+test('retarget() leads new connections to another server', async () => {
+  const redis = await once()
+  const other = await startRedis()
+  await other.call('SET', 'who', 'other')
+  proxy.retarget(other)
+  expect(await redis.get('who')).toBe(null)
+  proxy.cut()
+  await until('a new connection', async () => redis.status === 'ready' && (await redis.get('who')) === 'other')
+  await other.stop()
+})
+
 test('delay() holds replies, in order; the server has run them', async () => {
   const redis = await once()
   const before = timers()
