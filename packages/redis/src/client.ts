@@ -111,7 +111,11 @@ function cluster({ cluster: nodes, options, ...rest }: Extract<RedisSource, { cl
   if (!isListOfNodes(nodes)) throw expected('{ cluster } with at least one node')
   const perNode = options?.redisOptions as SingleOptions | undefined
   return quiet(
-    new Cluster([...nodes], { ...options, ...ONCE_CLUSTER, redisOptions: { ...RECOVERS, ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT } }),
+    new Cluster([...nodes], {
+      ...options,
+      ...ONCE_CLUSTER,
+      redisOptions: { ...RECOVERS, ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT },
+    }),
   )
 }
 
