@@ -44,7 +44,9 @@ describe.each(limits.map((limit) => [limit.name, limit] as const))('%s', (_name,
     vi.spyOn(Math, 'random').mockImplementation(() => jitter(1_000) / 1_000)
     const clock = fakeClock()
     const inner = remote(clock)
-    const stores = Array.from({ length: PROCESSES }, () => stack(inner, { failover: { instances: PROCESSES } }, { clock }))
+    const stores = Array.from({ length: PROCESSES }, () =>
+      stack(inner, { failover: { instances: PROCESSES }, denyCache: false }, { clock }),
+    )
     const here: Admission[][] = stores.map(() => [])
     const until = (at: number) => (limit.algorithm === 'concurrency' ? at + (limit.window as number) * 1000 : undefined)
     const faults = [

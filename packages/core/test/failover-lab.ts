@@ -124,7 +124,7 @@ export interface Bench {
 export function bench(options: FailoverOptions = { instances: 2 }, parts: FailoverParts = {}, shardOf?: (charge: Charge) => string): Bench {
   const clock = fakeClock()
   const inner = remote(clock, shardOf)
-  const store = stack(inner, { failover: options }, { clock, ...parts })
+  const store = stack(inner, { failover: options, denyCache: false }, { clock, ...parts })
   const events: StoreEvent[] = []
   store.subscribe?.((event) => events.push(event))
   return { clock, inner, store, events }

@@ -87,7 +87,7 @@ describe('the deadline', () => {
     const inner = remote(clock)
     // A timer of no time fires in the next turn, as it does in a runtime.
     const after = (ms: number, run: () => void) => clock.after(Math.max(1, ms), run)
-    const store = stack(inner, { failover: { instances: 2 } }, { clock: { ...clock, after } })
+    const store = stack(inner, { failover: { instances: 2 }, denyCache: false }, { clock: { ...clock, after } })
     inner.silence()
     const answer = one(store, charge('a'))
     clock.advance(1)
@@ -396,7 +396,7 @@ describe('the local tier', () => {
       looks.push(charges.map(({ subject }) => subject))
       return charges.map(() => ({ remaining: 40 }) as Outcome)
     }
-    const at = { clock, inner, events: [], store: stack({ ...inner, look }, { failover: { instances: 2 } }, { clock }) }
+    const at = { clock, inner, events: [], store: stack({ ...inner, look }, { failover: { instances: 2 }, denyCache: false }, { clock }) }
     await opened(at)
     await passing(clock, 100)
     looks.length = 0
@@ -417,7 +417,7 @@ describe('the local tier', () => {
     const clock = fakeClock()
     const inner = remote(clock)
     const look = () => Promise.reject(new Error('away'))
-    const at = { clock, inner, events: [], store: stack({ ...inner, look }, { failover: { instances: 2 } }, { clock }) }
+    const at = { clock, inner, events: [], store: stack({ ...inner, look }, { failover: { instances: 2 }, denyCache: false }, { clock }) }
     await opened(at)
     atOnce(at.store, charge('a', HUNDRED))
     await passing(clock, 100)
