@@ -1,4 +1,4 @@
-// `npm run test:faults`: the fault suite, longer and one fault after the other. `-- --write` keeps its table in docs/reliability.md.
+// `npm run test:faults`: the fault suite, each fault for longer. `-- --write` keeps its table in docs/reliability.md.
 import { spawnSync } from 'node:child_process'
 import { ensureRedis } from './redis.ts'
 

@@ -11,8 +11,8 @@ import type { Row } from './faults/measure.ts'
 import { isFull, run } from './faults/run.ts'
 import { print, write } from './faults/table.ts'
 
-/** Faults on servers of their own run side by side; in the full run, where every cell is to be quoted, one after the other. */
-const LANES = isFull ? 1 : Math.min(3, availableParallelism())
+/** Faults on servers of their own run side by side. */
+const LANES = isFull ? 2 : 3
 const cases: readonly Case[] = [...singles, ...steps, sentinel, ...clusters]
 const rows = new Map<string, Row>()
 const idle: Load[] = []

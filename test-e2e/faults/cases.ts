@@ -95,9 +95,9 @@ export const singles: readonly Case<Single>[] = [
   },
   {
     ...plain,
-    name: 'black hole, 90 s in the full run',
+    name: 'black hole, a minute in the full run',
     bars: OPENS,
-    seconds: [6, 90],
+    seconds: [6, 60],
     begin: async ({ proxy }) => proxy.blackHole(true),
     end: async ({ proxy }) => proxy.blackHole(false),
   },

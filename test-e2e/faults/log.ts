@@ -40,7 +40,7 @@ export interface Log {
   readonly remaining: Int32Array
   /** µs, by the clock of what decided. */
   readonly at: Float64Array
-  /** ms by which a bare timer of the deadline's length, set at the same moment, was late. */
+  /** ms by which bare timers of a deadline's kind, set at the same moment, were late. */
   readonly late: Float64Array
 }
 
