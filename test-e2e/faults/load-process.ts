@@ -63,6 +63,7 @@ class Load {
   private readonly log: Log
   private readonly stalls: Float64Array
   private readonly limiters: readonly Limiter[]
+  private readonly inMemory: readonly Limiter[]
   private readonly store: ReturnType<typeof redisStore>
   private readonly failures: string[] = []
   private readonly events: (StoreEvent & { t: number })[] = []
@@ -88,6 +89,7 @@ class Load {
       anomaly: (event: StoreEvent) => this.hear(event),
       warning: () => undefined,
     }
+    this.inMemory = LIMITS.map((limit) => createLimiter({ name: `memory-${limit.name}`, limits: [{ limit }], on }))
     this.limiters = LIMITS.map((limit) =>
       createLimiter({ name: `load-${limit.name}`, limits: [{ limit }], store: this.store, failMode: job.failMode, on }),
     )
@@ -127,7 +129,7 @@ class Load {
     while (this.inFlight > 0 && now() < end) await new Promise((resolve) => setTimeout(resolve, 5))
     if (this.inFlight > 0) this.failures.push(`${this.inFlight} decisions hang`)
     this.mark()
-    for (const limiter of this.limiters) await limiter.close()
+    for (const limiter of [...this.limiters, ...this.inMemory]) await limiter.close()
     await this.store.close?.()
     this.bare.disconnect()
     const { log, decisions, memory, failures, events, control } = this
@@ -163,11 +165,15 @@ class Load {
     this.decisions += 1
     this.log.kind[index] = kind
     this.log.subject[index] = subject
+    const name = this.nameOf(kind, subject)
+    const before = now()
+    void this.inMemory[kind]!.consume(name)
     const asked = now()
+    this.log.memory[index] = asked - before
     this.log.t[index] = asked
     this.timeBare(index, asked)
     try {
-      const decision = this.limiters[kind]!.consume(this.nameOf(kind, subject))
+      const decision = this.limiters[kind]!.consume(name)
       if (decision instanceof Promise) {
         this.inFlight += 1
         decision.then(

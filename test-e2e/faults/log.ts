@@ -42,6 +42,8 @@ export interface Log {
   readonly at: Float64Array
   /** ms by which bare timers of a deadline's kind, set at the same moment, were late. */
   readonly late: Float64Array
+  /** ms that a limiter in memory took for the same, just before. */
+  readonly memory: Float64Array
 }
 
 export function logOf(size: number): Log {
@@ -56,6 +58,7 @@ export function logOf(size: number): Log {
     remaining: new Int32Array(size),
     at: new Float64Array(size),
     late: new Float64Array(size),
+    memory: new Float64Array(size),
   }
 }
 
@@ -70,6 +73,7 @@ export interface Entry {
   readonly remaining: number
   readonly at: number
   readonly late: number
+  readonly memory: number
 }
 
 export function entriesOf(log: Log, count: number): readonly Entry[] {
@@ -84,5 +88,6 @@ export function entriesOf(log: Log, count: number): readonly Entry[] {
     remaining: log.remaining[i]!,
     at: log.at[i]!,
     late: log.late[i]!,
+    memory: log.memory[i]!,
   }))
 }

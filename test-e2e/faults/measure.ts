@@ -90,7 +90,7 @@ function latency(bars: Bars, times: Times, processes: readonly Log[], openings: 
         until.map(({ latency }) => latency),
         0.99,
       ),
-      slices(after),
+      Math.max(0, slices(after) - slices(after.map((entry) => ({ ...entry, latency: entry.memory })))),
     ]
     return {
       text: `${ms(first)} until open, then ${ms(rest)}`,
