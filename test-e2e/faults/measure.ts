@@ -84,7 +84,11 @@ function latency(bars: Bars, times: Times, processes: readonly Log[], openings: 
   const before = processes.map((log) => log.filter(({ t }) => t >= times.baseline && t < times.begun))
   if (bars.latency === 'opens') {
     const until = during.flatMap((log, i) => log.filter(({ t }) => t <= openings[i]!))
-    const after = during.flatMap((log, i) => log.filter(({ t }) => t > openings[i]!))
+    // Of a fault that is over in a moment, what is decided here until Redis is back.
+    const isShort = times.ended - times.begun < SLICE
+    const after = (isShort ? processes : during).flatMap((log, i) =>
+      log.filter(({ t, source }) => t > openings[i]! && (t < times.ended || source !== 'redis')),
+    )
     const [first, rest] = [
       percentile(
         until.map(({ latency }) => latency),
@@ -263,7 +267,7 @@ function verdicts({ steps }: Case, processes: readonly Log[], times: Times, repo
   const histories = followed.filter(([first]) => first !== undefined && !foreign.has(first.subject))
   const count = histories.flat().length
   const difference = histories.map((history) => differenceOf(LIMITS[FRESH]!, history)).find((found) => found !== undefined)
-  const isBusy = count < FEWEST && reports.some(({ control }) => control.some(([asked, took]) => asked + took >= times.fresh))
+  const isBusy = count < FEWEST && reports.some(({ control }) => control.some(([asked, took]) => asked + took + OPENED >= times.fresh))
   const few = count < FEWEST && !isBusy ? `of ${logs.flat().length} too few were decided by Redis` : undefined
   return { text: `${count} equal${isBusy ? ' (busy)' : ''}`, wrong: difference ?? few }
 }
