@@ -33,7 +33,7 @@ export type Row = Readonly<
 export function rowOf(one: Case, times: Times, reports: readonly Report[]): Row {
   const processes = reports.map((report) => corrected(report))
   return {
-    'added latency': latency(one.bars, times, processes, opened(times, reports)),
+    'added latency': latency(one.bars, times, processes, opened(times, reports), closed(times, reports)),
     failed: failed(one, reports, processes, times),
     'admitted of bound': admitted(one, times, processes),
     'normal after': normal(one, times, processes, reports),
@@ -79,16 +79,25 @@ function opened(times: Times, reports: readonly Report[]): readonly number[] {
   )
 }
 
-function latency(bars: Bars, times: Times, processes: readonly Log[], openings: readonly number[]): Cell {
+function closed(times: Times, reports: readonly Report[]): readonly number[] {
+  const openings = opened(times, reports)
+  return reports.map(
+    ({ events }, i) =>
+      events.find((event) => event.type === 'breaker' && event.to === 'closed' && event.t > openings[i]!)?.t ?? times.stopped,
+  )
+}
+
+function latency(bars: Bars, times: Times, processes: readonly Log[], openings: readonly number[], closings: readonly number[]): Cell {
   const during = processes.map((log) => log.filter(({ t }) => t >= times.begun && t < times.ended))
   const before = processes.map((log) => log.filter(({ t }) => t >= times.baseline && t < times.begun))
   if (bars.latency === 'opens') {
     const until = during.flatMap((log, i) => log.filter(({ t }) => t <= openings[i]!))
-    // Of a fault that is over in a moment, what is decided here until Redis is back.
+    // Of a fault that is over in a moment: until the breaker closes.
     const isShort = times.ended - times.begun < SLICE
-    const after = (isShort ? processes : during).flatMap((log, i) =>
-      log.filter(({ t, source }) => t > openings[i]! && (t < times.ended || source !== 'redis')),
-    )
+    const after = processes.flatMap((log, i) => {
+      const end = isShort ? closings[i]! : times.ended
+      return log.filter(({ t, source }) => t > openings[i]! && t < end && source !== 'redis')
+    })
     const [first, rest] = [
       percentile(
         until.map(({ latency }) => latency),
