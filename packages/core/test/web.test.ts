@@ -148,6 +148,23 @@ describe('withHeaders, followResponse and waitedFor', () => {
     expect(steps).toEqual(['done'])
     expect(waitedFor(settle, undefined)).toBe(settle)
   })
+
+  it('no shorter for a second event that tells of the same end', async () => {
+    const work: Promise<void>[] = []
+    const steps: string[] = []
+    let settled = (): void => undefined
+    const settling = [new Promise<void>((resolve) => (settled = resolve))]
+    // As the pipeline's: a later call has nothing to do.
+    const done = waitedFor(() => settling.pop(), { waitUntil: (each) => void work.push(each) })
+    const waited = work[0]!.then(() => steps.push('waited'))
+    void done(undefined)
+    void done(undefined)
+    await new Promise(setImmediate)
+    steps.push('settled')
+    settled()
+    await waited
+    expect(steps).toEqual(['settled', 'waited'])
+  })
 })
 
 describe('whenAborted and awaitTurn', () => {

@@ -30,7 +30,13 @@ export function waitedFor<R>(done: Done<R>, context: { waitUntil(work: Promise<v
   if (context === undefined) return done
   let finish = (): void => undefined
   context.waitUntil(new Promise<void>((resolve) => (finish = resolve)))
-  return (status, response) => chain(done(status, response), finish)
+  let called = false
+  return (status, response) => {
+    // A client that leaves is told of twice, by its body and by its signal: the second must not end the wait for what the first began.
+    if (called) return undefined
+    called = true
+    return chain(done(status, response), finish)
+  }
 }
 
 /**
