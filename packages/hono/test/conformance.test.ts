@@ -25,3 +25,4 @@ httpConformance('Deno × memory', remoteAdapter({ url: deno.url, store: 'memory'
 httpConformance('Deno × Redis', remoteAdapter({ url: deno.url, store: 'redis', lacks }))
 // A client that leaves while nothing is sent is noticed there only by a reset. No Redis: a connection belongs to the request that opened it.
 httpConformance('workerd × memory', remoteAdapter({ url: workerd.url, store: 'memory', lacks, hangUp: 'reset' }))
+httpConformance('workerd × Durable Objects', remoteAdapter({ url: workerd.url, store: 'durable-objects', lacks, hangUp: 'reset' }))

@@ -8,5 +8,9 @@ export function startServed(name: 'bun' | 'deno', redis = ''): Promise<Runtime> 
 
 export function startServedOnWorkerd(): Promise<Workerd> {
   // Without the flag, a worker is not told that its client is gone before it has answered.
-  return startWorkerd({ entry: new URL('./served-workerd.ts', import.meta.url), compatibilityFlags: ['enable_request_signal'] })
+  return startWorkerd({
+    entry: new URL('./served-workerd.ts', import.meta.url),
+    objects: { LIMITS: 'Limits' },
+    compatibilityFlags: ['enable_request_signal'],
+  })
 }

@@ -1,9 +1,16 @@
+import { durableObjectStore, type ObjectNamespace } from '@sluice/cloudflare'
 import { memoryStore } from '@sluice/core'
 import { upgradeWebSocket } from 'hono/cloudflare-workers'
 import { served } from './served.ts'
 
+let limits: ObjectNamespace
+let made = 0
+
 const { fetch, unhandled } = served({
-  stores: { memory: (clock) => memoryStore({ clock }) },
+  stores: {
+    memory: (clock) => memoryStore({ clock }),
+    'durable-objects': (clock) => durableObjectStore(limits, { name: `case${++made}`, objects: 1, clock }),
+  },
   upgradeWebSocket,
   // A request that waits for nothing but another request is one that hangs, to workerd.
   pause: () => new Promise((resolve) => setTimeout(resolve, 2)),
@@ -17,4 +24,11 @@ addEventListener('error', (event) => {
   unhandled(event.error)
 })
 
-export default { fetch }
+export { RateLimitObject as Limits } from '@sluice/cloudflare'
+
+export default {
+  fetch(...[request, env, context]: Parameters<typeof fetch>) {
+    limits = (env as { readonly LIMITS: ObjectNamespace }).LIMITS
+    return fetch(request, env, context)
+  },
+}
