@@ -12,7 +12,11 @@ const server = await startRedis()
 const bun = await startRuntime('bun', program('bun'), [server.url])
 const deno = await startRuntime('deno', program('deno'), [server.url])
 // Without the flag, a worker is not told that its client is gone before it has answered.
-const workerd = await startWorkerd({ entry: program('workerd'), compatibilityFlags: ['enable_request_signal'] })
+const workerd = await startWorkerd({
+  entry: program('workerd'),
+  objects: { LIMITS: 'Limits' },
+  compatibilityFlags: ['enable_request_signal'],
+})
 afterAll(async () => {
   for (const each of [bun, deno, workerd, server]) await each.stop()
 })
@@ -25,3 +29,4 @@ httpConformance('Deno × memory', remoteAdapter({ url: deno.url, store: 'memory'
 httpConformance('Deno × Redis', remoteAdapter({ url: deno.url, store: 'redis', lacks }))
 // A client that leaves while nothing is sent is noticed there only by a reset. No Redis: a connection belongs to the request that opened it.
 httpConformance('workerd × memory', remoteAdapter({ url: workerd.url, store: 'memory', lacks, hangUp: 'reset' }))
+httpConformance('workerd × Durable Objects', remoteAdapter({ url: workerd.url, store: 'durable-objects', lacks, hangUp: 'reset' }))
