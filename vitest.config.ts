@@ -7,18 +7,21 @@ const ssr = { resolve }
 interface More {
   readonly include?: string[]
   readonly exclude?: string[]
+  readonly testTimeout?: number
   readonly sequence?: { readonly groupOrder: number }
 }
-const project = (name: string, root: string, testTimeout = 10_000, { include = ['**/*.test.ts'], exclude = [], ...more }: More = {}) => ({
+// A time limit is there to end what hangs, so it is far above what anything takes, on a busy machine too.
+const project = (name: string, root: string, { include = ['**/*.test.ts'], exclude = [], ...more }: More = {}) => ({
   resolve,
   ssr,
-  // Workspace packages hang in each other's node_modules, with their tests.
   test: {
     name,
     root,
     include,
+    // Workspace packages hang in each other's node_modules, with their tests.
     exclude: ['**/node_modules/**', ...exclude],
-    testTimeout,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     dangerouslyIgnoreUnhandledErrors: false,
     ...more,
   },
@@ -27,7 +30,7 @@ const FAULTS = 'faults.test.ts'
 
 // The same tests on another version of Nest: all of it from one place, since two copies in one app would not know each other's providers.
 const onNest = (version: string) => {
-  const base = project(`nestjs${version}`, `packages/nestjs/test/nest${version}`, 30_000)
+  const base = project(`nestjs${version}`, `packages/nestjs/test/nest${version}`)
   const copies = new URL(`packages/nestjs/test/nest${version}/node_modules/@nestjs/`, import.meta.url).pathname
   return { ...base, resolve: { ...resolve, alias: [{ find: /^@nestjs\//, replacement: copies }] } }
 }
@@ -39,17 +42,17 @@ export default defineConfig({
       project('testing', 'packages/testing'),
       project('express', 'packages/express'),
       project('koa', 'packages/koa'),
-      project('hono', 'packages/hono', 30_000),
-      project('nestjs', 'packages/nestjs', 30_000, { exclude: ['test/nest1*/**'] }),
+      project('hono', 'packages/hono'),
+      project('nestjs', 'packages/nestjs', { exclude: ['test/nest1*/**'] }),
       onNest('10'),
       onNest('11'),
       project('fastify', 'packages/fastify'),
-      project('fetch', 'packages/fetch', 30_000),
-      project('cloudflare', 'packages/cloudflare', 60_000),
-      project('redis', 'packages/redis', 60_000),
-      project('e2e', 'test-e2e', 120_000, { exclude: [FAULTS] }),
+      project('fetch', 'packages/fetch'),
+      project('cloudflare', 'packages/cloudflare'),
+      project('redis', 'packages/redis'),
+      project('e2e', 'test-e2e', { exclude: [FAULTS], testTimeout: 120_000 }),
       // After all others: what it measures would be theirs.
-      project('faults', 'test-e2e', 600_000, { include: [FAULTS], sequence: { groupOrder: 1 } }),
+      project('faults', 'test-e2e', { include: [FAULTS], testTimeout: 600_000, sequence: { groupOrder: 1 } }),
     ],
   },
 })
