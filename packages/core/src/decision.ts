@@ -44,30 +44,32 @@ export interface Asked {
 
 /** Folds the outcomes of a decision's charges into one verdict. */
 export function decisionOf(asked: Asked, charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): Decision {
-  let binding = -1
+  let binding: Outcome | undefined
+  let limit: Limit | undefined
   let delay = 0
   let verdict: Decision['verdict'] = 'allowed'
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i]
     if (outcome === undefined) continue
-    const best = outcomes[binding]
-    if (best === undefined || tighter(outcome, best)) binding = i
+    if (binding === undefined || tighter(outcome, binding)) {
+      binding = outcome
+      limit = (charges[i] as Charge).limit
+    }
     if (outcome.delay > delay) delay = outcome.delay
     if (!outcome.allowed && verdict !== 'unavailable') verdict = outcome.source === 'closed' ? 'unavailable' : 'refused'
   }
-  const bound = outcomes[binding]
   return {
     allowed: verdict === 'allowed' || asked.mode !== 'enforce',
     verdict,
-    binding: charges[binding]?.limit,
-    remaining: bound?.remaining ?? Infinity,
-    retryAfter: bound?.retryAfter ?? 0,
-    resetAfter: bound?.resetAfter ?? 0,
+    binding: limit,
+    remaining: binding === undefined ? Infinity : binding.remaining,
+    retryAfter: binding === undefined ? 0 : binding.retryAfter,
+    resetAfter: binding === undefined ? 0 : binding.resetAfter,
     delay,
     policy: asked.policy,
     tier: asked.tier,
     mode: asked.mode,
-    source: bound?.source ?? 'none',
+    source: binding === undefined ? 'none' : binding.source,
     charges,
     outcomes,
   }

@@ -1,3 +1,5 @@
+import type { Cells } from './algorithms/algorithm.ts'
+
 /** How much a subject stands to lose: what is given up first when the store is full. */
 export const FRESH = 0
 export const LITTLE_USED = 1
@@ -5,9 +7,17 @@ export const LITTLE_USED = 1
 export const KEPT = 2
 export type Rank = typeof FRESH | typeof LITTLE_USED | typeof KEPT
 
-export type Table = Map<string, number>
+/** The subjects of one scope and unit, and where each is. */
+export interface Table {
+  readonly id: number
+  readonly slots: Map<string, number>
+  /** How a state lies in a row; absent: it is kept as an object. */
+  readonly cells: Cells<unknown> | undefined
+}
 
 const NONE = -1
+/** A row of numbers: when the state expires, and up to three of the state itself. */
+const ROW = 4
 
 /**
  * Up to `max` subjects of many tables, one slot each, in columns rather than objects: a slot is an index into all of them.
@@ -15,12 +25,14 @@ const NONE = -1
  */
 export class MemorySlots {
   readonly max: number
-  private readonly states: unknown[] = []
   private readonly subjects: string[] = []
+  private readonly objects = new Map<number, unknown>()
   private readonly tables: (Table | undefined)[] = []
+  private readonly freeTables: number[] = []
   private readonly free: number[] = []
-  private expires: Float64Array = new Float64Array(64)
+  private rows: Float64Array = new Float64Array(64 * ROW)
   private ranks: Uint8Array = new Uint8Array(64)
+  private tableIds: Uint32Array = new Uint32Array(64)
   private older: Int32Array = new Int32Array(64)
   private newer: Int32Array = new Int32Array(64)
   private readonly oldest = [NONE, NONE]
@@ -32,12 +44,24 @@ export class MemorySlots {
     this.max = max
   }
 
-  get size(): number {
-    return this.states.length - this.free.length
+  /** A table without subjects. */
+  table(cells: Cells<unknown> | undefined): Table {
+    const id = this.freeTables.pop() ?? this.tables.length
+    return (this.tables[id] = { id, slots: new Map(), cells })
   }
 
-  state(slot: number): unknown {
-    return this.states[slot]
+  /** Forgets a table that has no subject. */
+  drop({ id }: Table): void {
+    this.tables[id] = undefined
+    this.freeTables.push(id)
+  }
+
+  get size(): number {
+    return this.subjects.length - this.free.length
+  }
+
+  state(slot: number, { cells }: Table): unknown {
+    return cells === undefined ? this.objects.get(slot) : cells.load(this.rows, slot * ROW + 1)
   }
 
   /** Whether this slot could be given up now. */
@@ -50,9 +74,8 @@ export class MemorySlots {
     return this.max - this.size + (this.sizes[FRESH] ?? 0) + (this.sizes[LITTLE_USED] ?? 0)
   }
 
-  write(slot: number, state: unknown, expires: number, rank: Rank): void {
-    this.states[slot] = state
-    this.expires[slot] = expires
+  write(slot: number, table: Table, state: unknown, expires: number, rank: Rank): void {
+    this.put(slot, table, state, expires)
     if (this.ranks[slot] === rank) return
     this.unlink(slot)
     this.link(slot, rank)
@@ -61,42 +84,50 @@ export class MemorySlots {
   /** A new subject; when the store is full it takes the place of the oldest one of the lowest rank that is not in `pinned`. Returns its slot. */
   add(table: Table, subject: string, state: unknown, expires: number, rank: Rank, pinned: readonly unknown[]): number {
     if (this.size >= this.max) this.giveUp(pinned)
-    const slot = this.free.pop() ?? this.states.length
-    if (slot === this.expires.length) this.grow()
-    this.states[slot] = state
+    const slot = this.free.pop() ?? this.subjects.length
+    if (slot === this.ranks.length) this.grow()
     this.subjects[slot] = subject
-    this.tables[slot] = table
-    this.expires[slot] = expires
+    this.tableIds[slot] = table.id
+    this.put(slot, table, state, expires)
     this.link(slot, rank)
-    table.set(subject, slot)
+    table.slots.set(subject, slot)
     return slot
   }
 
   remove(slot: number): void {
-    this.tables[slot]?.delete(this.subjects[slot] as string)
+    this.tables[this.tableIds[slot] as number]?.slots.delete(this.subjects[slot] as string)
     this.unlink(slot)
-    this.tables[slot] = undefined
-    this.states[slot] = undefined
+    this.objects.delete(slot)
+    this.rows[slot * ROW] = Infinity
     this.subjects[slot] = ''
     this.free.push(slot)
   }
 
   /** Looks at the next `steps` slots and frees those that expired before `horizon`. */
   sweep(steps: number, horizon: number): void {
-    for (let i = 0; i < steps; i++) {
-      if (this.hand >= this.states.length) this.hand = 0
+    for (let i = Math.min(steps, this.subjects.length); i > 0; i--) {
+      if (this.hand >= this.subjects.length) this.hand = 0
       const slot = this.hand++
-      if (this.tables[slot] !== undefined && (this.expires[slot] as number) <= horizon) this.remove(slot)
+      // A free one never expires.
+      if ((this.rows[slot * ROW] as number) <= horizon) this.remove(slot)
     }
   }
 
   clear(): void {
-    for (const table of this.tables) table?.clear()
-    for (const column of [this.states, this.subjects, this.tables, this.free]) column.length = 0
+    for (const table of this.tables) table?.slots.clear()
+    for (const column of [this.subjects, this.free]) column.length = 0
+    this.objects.clear()
     this.oldest.fill(NONE)
     this.newest.fill(NONE)
     this.sizes.fill(0)
     this.hand = 0
+  }
+
+  private put(slot: number, { cells }: Table, state: unknown, expires: number): void {
+    const at = slot * ROW
+    this.rows[at] = expires
+    if (cells === undefined) this.objects.set(slot, state)
+    else cells.save(state, this.rows, at + 1)
   }
 
   private giveUp(pinned: readonly unknown[]): void {
@@ -132,15 +163,17 @@ export class MemorySlots {
   }
 
   private grow(): void {
-    const length = Math.min(this.max, 2 * this.expires.length)
-    const expires = new Float64Array(length)
+    const length = Math.min(this.max, 2 * this.ranks.length)
+    const rows = new Float64Array(length * ROW)
     const ranks = new Uint8Array(length)
+    const tableIds = new Uint32Array(length)
     const older = new Int32Array(length)
     const newer = new Int32Array(length)
-    expires.set(this.expires)
+    rows.set(this.rows)
     ranks.set(this.ranks)
+    tableIds.set(this.tableIds)
     older.set(this.older)
     newer.set(this.newer)
-    Object.assign(this, { expires, ranks, older, newer })
+    Object.assign(this, { rows, ranks, tableIds, older, newer })
   }
 }

@@ -47,7 +47,6 @@ const MOST_ROOMS = 64
 
 /** Where the states of one scope and unit live. */
 interface Room {
-  readonly id: number
   readonly table: Table
   /** The one state that newcomers share when nothing may go. */
   overflow: unknown
@@ -69,7 +68,9 @@ class MemoryStore implements Store {
   private readonly overflow: 'shared' | 'deny' | 'allow'
   private readonly clock: Clock
   private readonly scopes = new Map<string, Scope>()
-  private rooms = 0
+  // What plain() finds and steps to, by charge: kept from call to call, so that none makes lists of its own.
+  private readonly found: (number | undefined)[] = []
+  private readonly states: unknown[] = []
   private readonly listeners = new Set<(event: StoreEvent) => void>()
   private reported = -Infinity
 
@@ -90,9 +91,11 @@ class MemoryStore implements Store {
   consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): readonly Outcome[] {
     const now = microsOf(this.clock)
     this.reclaim(charges.length, now)
+    const plain = this.plain(charges, now, options)
+    if (plain !== undefined) return plain
     const places = this.locate(charges, now)
     const asked = charges.map(unmarked)
-    const met = places.map((place) => this.read(place))
+    const met = places.map((place, i) => this.read(place, charges[i] as Charge))
     if (this.overflow === 'deny' && options.how !== 'force' && places.some(isRoom)) return this.denied(asked, places, met, now, options)
     const { outcomes, states } = decide(asked, places, met, now, options)
     for (let i = 0; i < charges.length; i++) {
@@ -103,7 +106,7 @@ class MemoryStore implements Store {
 
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): void {
     for (const target of targets) {
-      const slot = this.roomOf(target).table.get(held(target.subject))
+      const slot = this.roomOf(target).table.slots.get(held(target.subject))
       if (slot !== undefined) this.slots.remove(slot)
     }
   }
@@ -128,11 +131,39 @@ class MemoryStore implements Store {
     else this.slots.sweep(SWEEP * charges, now - GRACE)
   }
 
+  /**
+   * What nearly every decision is: each charge on a state of its own, room for what is new, nothing refused but one alone. The
+   * same as the long way, without its lists; `undefined`, and nothing written, for any other.
+   */
+  private plain(charges: readonly Charge[], now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
+    const { slots, found, states } = this
+    const outcomes: Outcome[] = []
+    let fresh = 0
+    for (let i = 0; i < charges.length; i++) {
+      const charge = charges[i] as Charge
+      if (isMarked(charge.receipt) || isRepeated(charges, i)) return undefined
+      const { table } = this.roomOf(charge)
+      const slot = table.slots.get(held(charge.subject))
+      if (slot === undefined) fresh += 1
+      const met = slot === undefined ? undefined : slots.state(slot, table)
+      const { outcome, state } = algorithmOf(charge.limit).step(met, charge, now, options)
+      if (!outcome.allowed && charges.length > 1) return undefined
+      found[i] = slot
+      states[i] = state
+      outcomes.push(outcome)
+    }
+    if (slots.size + fresh > slots.max) return undefined
+    for (let i = 0; i < charges.length; i++) {
+      if (states[i] !== undefined) this.put(charges[i] as Charge, found[i], states[i], outcomes[i] as Outcome, NO_PLACES)
+    }
+    return outcomes
+  }
+
   private locate(charges: readonly Charge[], now: number): Place[] {
     const places: Place[] = []
     for (const charge of charges) {
       const room = this.roomOf(charge)
-      const slot = room.table.get(held(charge.subject))
+      const slot = room.table.slots.get(held(charge.subject))
       if (isMarked(charge.receipt)) places.push(room)
       else if (slot !== undefined) places.push(slot)
       else places.push(this.newPlace(charge, room, places, now))
@@ -142,7 +173,7 @@ class MemoryStore implements Store {
 
   /** A new subject's own place if the store can hold one more than this decision already adds; else the shared one. */
   private newPlace(charge: Charge, room: Room, places: readonly Place[], now: number): Place {
-    const place = `${room.id} ${charge.subject}`
+    const place = `${room.table.id} ${charge.subject}`
     const { slots } = this
     const others = new Set(places.filter((other) => typeof other === 'string' && other !== place)).size
     if (slots.size + others < slots.max) return place
@@ -153,8 +184,8 @@ class MemoryStore implements Store {
     return room
   }
 
-  private read(place: Place): unknown {
-    if (typeof place === 'number') return this.slots.state(place)
+  private read(place: Place, charge: Charge): unknown {
+    if (typeof place === 'number') return this.slots.state(place, this.roomOf(charge).table)
     return typeof place === 'string' || this.overflow !== 'shared' ? undefined : place.overflow
   }
 
@@ -164,13 +195,18 @@ class MemoryStore implements Store {
       place.overflow = state
       return
     }
+    // Charged twice in one decision, a new subject has a slot by now.
+    const slot = typeof place === 'number' ? place : this.roomOf(charge).table.slots.get(held(charge.subject))
+    places[i] = this.put(charge, slot, state, outcome, places)
+  }
+
+  /** Writes a state to its slot, or to a new one; returns which. */
+  private put(charge: Charge, slot: number | undefined, state: unknown, outcome: Outcome, pinned: readonly Place[]): number {
     const expires = outcome.at + outcome.resetAfter * 1000
     const { table } = this.roomOf(charge)
-    const subject = held(charge.subject)
-    // Charged twice in one decision, a new subject has a slot by now.
-    const slot = typeof place === 'number' ? place : table.get(subject)
-    if (slot === undefined) places[i] = this.slots.add(table, own(subject), state, expires, rankOf(charge, outcome, FRESH), places)
-    else this.slots.write(slot, state, expires, rankOf(charge, outcome, LITTLE_USED))
+    if (slot === undefined) return this.slots.add(table, own(held(charge.subject)), state, expires, rankOf(charge, outcome, FRESH), pinned)
+    this.slots.write(slot, table, state, expires, rankOf(charge, outcome, LITTLE_USED))
+    return slot
   }
 
   private denied(
@@ -198,11 +234,12 @@ class MemoryStore implements Store {
     const { scope: name, limit } = charge
     const scope = this.scopes.get(name)
     if (scope?.limit === limit) return scope.room
-    const unit = algorithmOf(limit).unit(limit)
+    const { cells, unit: unitOf } = algorithmOf(limit)
+    const unit = unitOf(limit)
     let room = scope?.rooms.get(unit)
     if (room === undefined) {
-      room = { id: ++this.rooms, table: new Map(), overflow: undefined }
-      if (scope !== undefined && scope.rooms.size >= MOST_ROOMS) dropEmpty(scope.rooms)
+      if (scope !== undefined && scope.rooms.size >= MOST_ROOMS) this.dropEmpty(scope.rooms)
+      room = { table: this.slots.table(cells), overflow: undefined }
     }
     if (scope === undefined) this.scopes.set(name, { rooms: new Map([[unit, room]]), limit, room })
     else {
@@ -211,6 +248,14 @@ class MemoryStore implements Store {
       scope.room = room
     }
     return room
+  }
+
+  private dropEmpty(rooms: Map<string, Room>): void {
+    for (const [unit, { table }] of rooms) {
+      if (table.slots.size > 0) continue
+      rooms.delete(unit)
+      this.slots.drop(table)
+    }
   }
 
   private report(now: number): void {
@@ -222,17 +267,21 @@ class MemoryStore implements Store {
 }
 
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})
+const NO_PLACES: readonly Place[] = []
 
 function rankOf(charge: Charge, outcome: Outcome, otherwise: Rank): Rank {
   return outcome.remaining * 2 < algorithmOf(charge.limit).quota(charge.limit) ? KEPT : otherwise
 }
 
-function dropEmpty(rooms: Map<string, Room>): void {
-  for (const [unit, { table }] of rooms) if (table.size === 0) rooms.delete(unit)
-}
-
 function isRoom(place: Place | undefined): place is Room {
   return typeof place === 'object'
+}
+
+/** A charge before this one is on the same state, as far as a look can tell. */
+function isRepeated(charges: readonly Charge[], i: number): boolean {
+  const { scope, subject } = charges[i] as Charge
+  for (let j = 0; j < i; j++) if (charges[j]?.scope === scope && charges[j]?.subject === subject) return true
+  return false
 }
 
 function isMarked(receipt: Receipt | undefined): receipt is string {

@@ -77,7 +77,8 @@ class BucketReading implements Reading<BucketState> {
     if (met >= most) return { after: this, units: 0, receipt: undefined }
     const credits = Math.min(units, burst + debt) * P
     const deficit = credits > most - met ? most : met + credits
-    const after = this.with(floorDiv(deficit, N), deficit % N)
+    const missing = floorDiv(deficit, N)
+    const after = this.with(missing, deficit - missing * N)
     const taken = floorDiv(deficit - met, P)
     return { after, units: taken, receipt: this.limit.queue === true ? after.turn(taken) : taken }
   }
@@ -214,6 +215,14 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
     },
     scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share), burst: shareOf(rateOf(limit).burst, share) }),
     unit: () => '',
+    cells: {
+      load: (cells, at) => ({ full: cells[at] as number, rest: cells[at + 1] as number, rate: cells[at + 2] as number }),
+      save(state, cells, at) {
+        cells[at] = state.full
+        cells[at + 1] = state.rest
+        cells[at + 2] = state.rate
+      },
+    },
     check,
     step: stepOf(read),
   }

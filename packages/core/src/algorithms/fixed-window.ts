@@ -1,6 +1,6 @@
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, placeReceipt, readReceipt, scaledLimit } from './algorithm.ts'
+import { type Algorithm, floorDiv, placeReceipt, readReceipt, scaledLimit } from './algorithm.ts'
 import { calendarSpan } from './calendar.ts'
 import { type Moved, type Reading, requireReceipt, stepOf } from './reading.ts'
 
@@ -93,7 +93,7 @@ function sinceFirst(state: FixedWindowState | undefined, window: number, now: nu
 }
 
 function startOf(limit: Limit, now: number): number {
-  return typeof limit.window === 'number' ? now - (now % limit.window) : calendarSpan(limit, now).start
+  return typeof limit.window === 'number' ? floorDiv(now, limit.window) * limit.window : calendarSpan(limit, now).start
 }
 
 /** At most L in each window. A window is one of the epoch, of a calendar, or begins with a subject's first admitted charge. */
@@ -109,6 +109,13 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
     typeof limit.window === 'number'
       ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}`
       : `${limit.window}@${limit.timeZone ?? 'UTC'}`,
+  cells: {
+    load: (cells, at) => ({ start: cells[at] as number, count: cells[at + 1] as number }),
+    save(state, cells, at) {
+      cells[at] = state.start
+      cells[at + 1] = state.count
+    },
+  },
   check: () => undefined,
   step: stepOf(read),
 }

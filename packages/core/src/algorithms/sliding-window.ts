@@ -104,7 +104,7 @@ function read(state: SlidingWindowState | undefined, limit: Limit, nowMicros: nu
 }
 
 function rolled(state: SlidingWindowState | undefined, window: number, now: number): SlidingWindowState {
-  const start = now - (now % window)
+  const start = floorDiv(now, window) * window
   if (state === undefined || state.start < start - window) return { start, count: 0, previous: 0 }
   if (state.start === start) return state
   if (state.start < start) return { start, count: 0, previous: state.count }
@@ -121,6 +121,14 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
   windowSeconds: (limit) => (limit.window as number) / 1000,
   scale: scaledLimit,
   unit: (limit) => `${limit.window}`,
+  cells: {
+    load: (cells, at) => ({ start: cells[at] as number, count: cells[at + 1] as number, previous: cells[at + 2] as number }),
+    save(state, cells, at) {
+      cells[at] = state.start
+      cells[at + 1] = state.count
+      cells[at + 2] = state.previous
+    },
+  },
   check(limit) {
     const most = floorDiv(Number.MAX_SAFE_INTEGER, limit.window as number)
     if (limit.limit > most) {
