@@ -3,7 +3,8 @@
 -- ARGV[1]: JSON { now, limits, decisions }
 --   now: µs, -1 for Redis's own clock (anything else is for tests: expiry is then relative, and never by that time)
 --   limits: as each algorithm's file says
---   decision: { how, atleast, charge... }, how 0 charge, 1 force, 2 peek, 3 reset
+--   decision: { how, atleast, charge... }, how 0 charge, 1 force, 2 peek, 3 reset; or, of charges that only take units under
+--   limits whose file has a function plain, each on a key of its own, the numbers { limit, key, cost, ... }
 --   charge: { limit, key, cost, receipt, holder, terms }: indexes from 1, units, as each file says, id of a new holder, the
 --   terms of a lease as leases.lua says (absent for a plain charge)
 -- Reply: { now, unreadable states, error, decision... }
@@ -13,6 +14,7 @@
 --   empty one for an absent one; behind them, in the same form, the leases that each charge with terms met
 -- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes. A refusal and a
 --   peek write nothing.
+-- Nearly every decision is a plain one, and nearly all of the server's time is spent in Lua: the short way makes no tables.
 
 local batch = cjson.decode(ARGV[1])
 local now, limits = batch[1], batch[2]
@@ -25,7 +27,7 @@ end
 -- A key of another type is read as absent too. In parts, as what unpack can put on the stack is bounded.
 local values = {}
 for first = 1, #KEYS, 1000 do
-  local last = math.min(first + 999, #KEYS)
+  local last = min(first + 999, #KEYS)
   for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
     values[first + i - 1] = value
   end
@@ -45,26 +47,22 @@ local function load(key, algorithm)
   return states[key]
 end
 
--- The command that leaves this state. Value and expiry go in one: a key without an expiry would block for ever.
-local function writing(key, state, algorithm, limit)
-  local text, at = algorithm.encode(state, limit, now)
-  if faked then
-    return { 'SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))) }
+-- Value and expiry go in one command: a key without an expiry would block for ever. Without at, over a state that was read:
+-- that has one, and setting it again costs more than all else. The error, nil if it was done.
+local function set(key, text, at)
+  local result
+  if not at then
+    result = redis.pcall('SET', KEYS[key], text, 'KEEPTTL')
+  elseif faked then
+    result = redis.pcall('SET', KEYS[key], text, 'PX', max(60000, at - fdiv(now, 1000)))
+  else
+    result = redis.pcall('SET', KEYS[key], text, 'PXAT', at)
   end
-  if at * 1000 <= now then
-    return { 'DEL', KEYS[key] }
-  end
-  return { 'SET', KEYS[key], text, 'PXAT', string.format('%.0f', at) }
+  return result.err
 end
 
--- The error of a write, nil if it was done.
-local function failure(command)
-  local result
-  if command[1] == 'DEL' then
-    result = redis.pcall('DEL', command[2])
-  else
-    result = redis.pcall('SET', command[2], command[3], command[4], command[5])
-  end
+local function delete(key)
+  local result = redis.pcall('DEL', KEYS[key])
   return type(result) == 'table' and result.err or nil
 end
 
@@ -78,7 +76,7 @@ local function step(charge, state, how, atleast, most)
     if how == 2 then
       return nil, true
     end
-    local after, units = algorithm.give(view, limit, now, math.min(-cost, most or MAX), charge[4])
+    local after, units = algorithm.give(view, limit, now, min(-cost, most or MAX), charge[4])
     return after, true, -(units or 0)
   end
   local facts = { receipt = charge[4], holder = charge[5] }
@@ -86,11 +84,11 @@ local function step(charge, state, how, atleast, most)
   local isrenewal = algorithm.renews and cost > 0 and facts.receipt[1] ~= nil
   local fits = cost <= (most or MAX) and algorithm.fits(view, limit, now, cost, facts)
   if not fits and (how ~= 1 or isrenewal) then
-    local room = math.min(algorithm.room(view, limit, now), most or MAX)
+    local room = min(algorithm.room(view, limit, now), most or MAX)
     if isrenewal or atleast < 1 or cost < 1 or room < atleast then
       return nil, false
     end
-    cost = math.min(cost, room)
+    cost = min(cost, room)
   end
   if cost == 0 then
     return nil, true, 0
@@ -108,6 +106,24 @@ local function put(pending, changed, key, change)
     changed[#changed + 1] = key
   end
   pending[key] = change
+end
+
+-- Writes { key, text or false to delete, expiry } each. Half of a decision is never left: all that can throw is behind, Redis
+-- refuses for its own reasons only the first write of a script, and a user who may not DEL is told so before a SET.
+local function commit(writes)
+  for _, write in ipairs(writes) do
+    local err = not write[2] and delete(write[1]) or nil
+    if err then
+      return err
+    end
+  end
+  for _, write in ipairs(writes) do
+    local err = write[2] and set(write[1], write[2], write[3]) or nil
+    if err then
+      return err
+    end
+  end
+  return nil
 end
 
 local function decide(decision)
@@ -152,27 +168,14 @@ local function decide(decision)
   if verdict == 1 then
     for _, key in ipairs(changed) do
       local change = pending[key]
-      writes[#writes + 1] = writing(key, change.state, change.algorithm, change.limit)
+      local text, at = change.algorithm.encode(change.state, change.limit, now)
+      writes[#writes + 1] = { key, (faked or at * 1000 > now) and text, at }
     end
     for _, key in ipairs(changed) do
       states[key] = pending[key].state
     end
   end
-  return reply, writes
-end
-
--- Half of a decision is never left: all that can throw is behind, Redis refuses for its own reasons only the first write of
--- a script, and a user who may not DEL is told so before a SET.
-local function commit(writes)
-  for _, name in ipairs({ 'DEL', 'SET' }) do
-    for _, command in ipairs(writes) do
-      local err = command[1] == name and failure(command) or nil
-      if err then
-        return err
-      end
-    end
-  end
-  return nil
+  return reply, commit(writes)
 end
 
 local function reset(decision)
@@ -180,20 +183,65 @@ local function reset(decision)
   for i = 3, #decision do
     local key = decision[i][2]
     states[key], isdecoded[key] = nil, true
-    writes[#writes + 1] = { 'DEL', KEYS[key] }
+    writes[#writes + 1] = { key, false }
   end
-  return { 1 }, writes
+  return { 1 }, commit(writes)
+end
+
+-- A plain decision as any other.
+local function spelled(decision)
+  local long = { 0, 0 }
+  for i = 1, #decision, 3 do
+    long[#long + 1] = { decision[i], decision[i + 1], decision[i + 2], {}, '' }
+  end
+  return long
+end
+
+local function plain(decision)
+  local reply, texts, ats = { 1 }, {}, {}
+  for i = 1, #decision, 3 do
+    local key, limit = decision[i + 1], limits[decision[i]]
+    local text = values[key]
+    local a, b, c
+    if text then
+      a, b, c = threeof(text)
+    end
+    -- What the long way has touched, or cannot be read.
+    if isdecoded[key] or text and not a then
+      return decide(spelled(decision))
+    end
+    local isallowed, after, at = algorithms[limit[1]].plain(a, b, c, limit, now, decision[i + 2])
+    if not isallowed then
+      reply[1] = 0
+    end
+    reply[#reply + 1] = a and told({ a, b, c }) or {}
+    texts[i], ats[i] = after, at
+  end
+  if reply[1] == 0 then
+    return reply
+  end
+  for i = 1, #decision, 3 do
+    if texts[i] then
+      local key = decision[i + 1]
+      local err = set(key, texts[i], ats[i])
+      if err then
+        return nil, err
+      end
+      values[key] = texts[i]
+    end
+  end
+  return reply
 end
 
 local replies = { now, 0, '' }
 for _, decision in ipairs(batch[3]) do
+  local way = type(decision[3]) == 'number' and plain or decision[1] == 3 and reset or decide
   -- One that makes no sense must not take its neighbours with it.
-  local isdone, reply, writes = pcall(decision[1] == 3 and reset or decide, decision)
+  local isdone, reply, err = pcall(way, decision)
   if not isdone then
     -- Of a command since Redis 7 a table, else text.
-    reply, writes = { -2, type(reply) == 'table' and reply.err or reply }, {}
+    reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
   end
-  local err = commit(writes or {})
   if err then
     replies[3] = err
     break

@@ -1,42 +1,92 @@
 -- Purpose: token bucket and leaky bucket; the twin of packages/core/src/algorithms/bucket.ts.
--- State: F, the instant (µs) at which the bucket is full; "F:r:N" when it has a remainder of r credits. Expires at F.
+-- State: F, the instant (µs) at which the bucket is full, a remainder of r credits, and the N they are of (0 when r is), as
+--   three doubles. Expires at the end of the minute that F lies in, so that most charges leave the expiry as it is.
 -- Limit: { 'b', N, P, burst, debt, queue } with N tokens per P µs in lowest terms, queue 0 or 1.
 -- Receipt: { units } of a meter, {} for none; { units, F, r, N, P } of a queue.
 -- redis.calls: none; batch.lua reads and writes.
 
 algorithms.b = {}
 
+-- The end of the minute that F lies in, ms: the same under any limit.
+local function minuteend(full)
+  return (fdiv(full, 60000000) + 1) * 60000
+end
+
+local function bucketstate(full, rest, limit)
+  return three(full, rest, rest > 0 and limit[2] or 0)
+end
+
+-- f, r under this limit: the deficit is f * N + r credits; f has no bound after a step back of the clock.
+local function deficit(full, rest, rate, limit, now)
+  if not full or full < now then
+    return 0, 0
+  end
+  local missing = full - now
+  if rest == 0 or rate == limit[2] then
+    return missing, rest
+  end
+  return missing + 1, 0
+end
+
+local function bucketfits(missing, rest, limit, cost)
+  if cost > limit[4] then
+    return false
+  end
+  local n = limit[2]
+  local spare = limit[4] * limit[3] - cost * limit[3] - rest
+  if spare < 0 then
+    return missing + cdiv(-spare, n) <= 0
+  end
+  return missing <= fdiv(spare, n)
+end
+
+-- F and r after a charge; nil where it changes nothing.
+local function drained(missing, rest, limit, now, cost)
+  local n, p = limit[2], limit[3]
+  local most = (limit[4] + limit[5]) * p
+  if missing > fdiv(most, n) then
+    return nil
+  end
+  local met = missing * n + rest
+  if met >= most then
+    return nil
+  end
+  local credits = min(cost, limit[4] + limit[5]) * p
+  local left = credits > most - met and most or met + credits
+  return now + fdiv(left, n), left % n
+end
+
 function algorithms.b.decode(text)
-  local full = integer(text)
-  if full then
-    return { full, 0, 0 }
-  end
-  local rest, rate
-  full, rest, rate = string.match(text, '^(%d+):(%d+):(%d+)$')
-  full, rest, rate = integer(full), integer(rest), integer(rate)
-  if full and rest and rate and rest < rate then
-    return { full, rest, rate }
-  end
-  return nil
+  local full, rest, rate = threeof(text)
+  return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
 end
 
-function algorithms.b.encode(state)
-  if state[2] == 0 then
-    return string.format('%.0f', state[1]), cdiv(state[1], 1000)
-  end
-  return string.format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(state[1] + 1, 1000)
+-- A full bucket is an absent one.
+function algorithms.b.encode(state, limit, now)
+  local isfull = state[1] <= now and state[2] == 0
+  return bucketstate(state[1], state[2], limit), isfull and 0 or minuteend(state[1])
 end
 
--- { f, r } under this limit: the deficit is f * N + r credits; f has no bound after a step back of the clock.
+function algorithms.b.plain(a, b, c, limit, now, cost)
+  local missing, rest = deficit(a, b, c, limit, now)
+  if not bucketfits(missing, rest, limit, cost) then
+    return false
+  end
+  local full
+  full, rest = drained(missing, rest, limit, now, cost)
+  if not full then
+    return true
+  end
+  local at = minuteend(full)
+  return true, bucketstate(full, rest, limit), not (a and at == minuteend(a)) and at
+end
+
 function algorithms.b.read(state, limit, now)
-  if not state or state[1] < now then
-    return { 0, 0 }
+  local full, rest, rate
+  if state then
+    full, rest, rate = state[1], state[2], state[3]
   end
-  local missing = state[1] - now
-  if state[2] == 0 or state[3] == limit[2] then
-    return { missing, state[2] }
-  end
-  return { missing + 1, 0 }
+  return { deficit(full, rest, rate, limit, now) }
 end
 
 function algorithms.b.room(view, limit)
@@ -45,34 +95,16 @@ function algorithms.b.room(view, limit)
   if view[1] > fdiv(cap, n) then
     return 0
   end
-  return fdiv(math.max(0, cap - view[1] * n - view[2]), p)
+  return fdiv(max(0, cap - view[1] * n - view[2]), p)
 end
 
 function algorithms.b.fits(view, limit, _, cost)
-  if cost > limit[4] then
-    return false
-  end
-  local n = limit[2]
-  local spare = limit[4] * limit[3] - cost * limit[3] - view[2]
-  if spare < 0 then
-    return view[1] + cdiv(-spare, n) <= 0
-  end
-  return view[1] <= fdiv(spare, n)
+  return bucketfits(view[1], view[2], limit, cost)
 end
 
 function algorithms.b.take(view, limit, now, cost)
-  local n, p = limit[2], limit[3]
-  local most = (limit[4] + limit[5]) * p
-  if view[1] > fdiv(most, n) then
-    return nil
-  end
-  local met = view[1] * n + view[2]
-  if met >= most then
-    return nil
-  end
-  local credits = math.min(cost, limit[4] + limit[5]) * p
-  local deficit = credits > most - met and most or met + credits
-  return { now + fdiv(deficit, n), math.fmod(deficit, n), n }
+  local full, rest = drained(view[1], view[2], limit, now, cost)
+  return full and { full, rest, limit[2] }
 end
 
 function algorithms.b.give(view, limit, now, units, receipt)
@@ -86,15 +118,15 @@ function algorithms.b.give(view, limit, now, units, receipt)
     end
   end
   if receipt[1] then
-    units = math.min(units, receipt[1])
+    units = min(units, receipt[1])
   end
   if units < 1 or (view[1] == 0 and view[2] == 0) then
     return nil
   end
-  local back = math.min(units, fdiv(MAX, p))
+  local back = min(units, fdiv(MAX, p))
   local credits = back * p
   local missing = view[1] - fdiv(credits, n)
-  local rest = view[2] - math.fmod(credits, n)
+  local rest = view[2] - credits % n
   if rest < 0 then
     rest = rest + n
     missing = missing - 1

@@ -10,7 +10,7 @@ algorithms.c = { renews = true }
 function algorithms.c.decode(text)
   local holders = {}
   for line in string.gmatch(text, '[^\n]+') do
-    local expires, id = string.match(line, '^(%d+) (%S+)$')
+    local expires, id = match(line, '^(%d+) (%S+)$')
     expires = integer(expires)
     if not expires then
       return nil
@@ -23,8 +23,8 @@ end
 function algorithms.c.encode(state)
   local lines, latest = {}, 0
   for i, holder in ipairs(state) do
-    lines[i] = string.format('%.0f %s', holder[1], holder[2])
-    latest = math.max(latest, holder[1])
+    lines[i] = format('%.0f %s', holder[1], holder[2])
+    latest = max(latest, holder[1])
   end
   return table.concat(lines, '\n'), cdiv(latest, 1000)
 end
@@ -40,7 +40,7 @@ function algorithms.c.read(state, _, now)
 end
 
 function algorithms.c.room(view, limit)
-  return math.max(0, limit[2] - #view)
+  return max(0, limit[2] - #view)
 end
 
 function algorithms.c.lives(view, id)

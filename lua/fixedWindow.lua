@@ -1,5 +1,5 @@
 -- Purpose: at most L in each window; the twin of packages/core/src/algorithms/fixed-window.ts.
--- State: "start:count", ms and units; expires at the end of its window.
+-- State: start (ms), count (units) and 0, as three doubles; expires at the end of its window.
 -- Limit: { 'f', L, anchor, W } with anchor 0 (epoch) or 1 (first charge); { 'f', L, 2, s0, s1, s2 } for a calendar: the
 --   starts of the window that the client thinks it is, of the next and of the one after.
 -- Receipt: { start, units }.
@@ -8,16 +8,12 @@
 algorithms.f = {}
 
 function algorithms.f.decode(text)
-  local start, count = string.match(text, '^(-?%d+):(%d+)$')
-  start, count = integer(start), integer(count)
-  if start and count then
-    return { start, count }
-  end
-  return nil
+  local start, count = threeof(text)
+  return start and { start, count }
 end
 
 function algorithms.f.encode(state, limit)
-  return string.format('%.0f:%.0f', state[1], state[2]), algorithms.f.finish(state[1], limit)
+  return three(state[1], state[2], 0), algorithms.f.finish(state[1], limit)
 end
 
 -- The end of the window that begins at start.
@@ -37,36 +33,51 @@ function algorithms.f.ready(limit, now)
   return limit[3] < 2 or (ms >= limit[4] and ms < limit[6])
 end
 
--- From the first charge: a window in which nothing is counted has not begun.
-function algorithms.f.sincefirst(state, window, ms)
-  if not state or state[2] == 0 or ms >= state[1] + window then
-    return { ms, 0 }
+-- The start and the count as they are now; start is nil for an absent state.
+local function current(start, count, limit, ms)
+  if limit[3] == 1 then
+    -- From the first charge: a window in which nothing is counted has not begun.
+    if not start or count == 0 or ms >= start + limit[4] then
+      return ms, 0
+    end
+    if start - ms <= AHEAD then
+      return start, count
+    end
+    return ms, count
   end
-  return state[1] - ms <= AHEAD and state or { ms, state[2] }
+  local begin = limit[4]
+  if limit[3] == 0 then
+    begin = ms - ms % begin
+  elseif ms >= limit[5] then
+    begin = limit[5]
+  end
+  if not start or start < begin then
+    return begin, 0
+  end
+  if start == begin or start - ms <= AHEAD then
+    return start, count
+  end
+  return begin, count
+end
+
+function algorithms.f.plain(a, b, _, limit, now, cost)
+  local start, count = current(a, b, limit, fdiv(now, 1000))
+  if count + cost > limit[2] then
+    return false
+  end
+  return true, three(start, min(MAX, count + cost), 0), start ~= a and algorithms.f.finish(start, limit)
 end
 
 function algorithms.f.read(state, limit, now)
-  local ms = fdiv(now, 1000)
-  if limit[3] == 1 then
-    return algorithms.f.sincefirst(state, limit[4], ms)
+  local start, count
+  if state then
+    start, count = state[1], state[2]
   end
-  local start = limit[4]
-  if limit[3] == 0 then
-    start = ms - math.fmod(ms, limit[4])
-  elseif ms >= limit[5] then
-    start = limit[5]
-  end
-  if not state or state[1] < start then
-    return { start, 0 }
-  end
-  if state[1] == start or state[1] - ms <= AHEAD then
-    return state
-  end
-  return { start, state[2] }
+  return { current(start, count, limit, fdiv(now, 1000)) }
 end
 
 function algorithms.f.room(view, limit)
-  return math.max(0, limit[2] - view[2])
+  return max(0, limit[2] - view[2])
 end
 
 function algorithms.f.fits(view, limit, _, cost)
@@ -74,7 +85,7 @@ function algorithms.f.fits(view, limit, _, cost)
 end
 
 function algorithms.f.take(view, _, _, cost)
-  local count = math.min(MAX, view[2] + cost)
+  local count = min(MAX, view[2] + cost)
   return count > view[2] and { view[1], count } or nil
 end
 
@@ -82,7 +93,7 @@ function algorithms.f.give(view, _, _, units, receipt)
   if receipt[1] ~= view[1] then
     return nil
   end
-  local back = math.min(units, receipt[2], view[2])
+  local back = min(units, receipt[2], view[2])
   if back < 1 then
     return nil
   end

@@ -9,7 +9,7 @@
 local leases = {}
 
 function leases.decode(text)
-  local epoch, granted, previous = string.match(text, '^(%d+):(%d+):(%d+)$')
+  local epoch, granted, previous = match(text, '^(%d+):(%d+):(%d+)$')
   epoch, granted, previous = integer(epoch), integer(granted), integer(previous)
   if epoch and granted and previous then
     return { epoch, granted, previous }
@@ -18,7 +18,7 @@ function leases.decode(text)
 end
 
 function leases.encode(state, terms, now)
-  return string.format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(now + 2 * terms[2], 1000)
+  return format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(now + 2 * terms[2], 1000)
 end
 
 -- An epoch ahead of now is kept: a clock that steps back frees nothing.
@@ -36,7 +36,7 @@ end
 -- The units that a charge may take, or give back: nothing of a lease that is older than its ttl.
 function leases.most(view, terms, now, cost)
   if cost > 0 then
-    return math.max(0, terms[3] - view[2] - view[3])
+    return max(0, terms[3] - view[2] - view[3])
   end
   local age = now - terms[3]
   return age >= 0 and age <= terms[2] and -cost or 0
@@ -45,14 +45,14 @@ end
 -- The state after units were taken (or, below 0, given back).
 function leases.count(view, terms, units)
   if units > 0 then
-    return { view[1], math.min(MAX, view[2] + units), view[3] }
+    return { view[1], min(MAX, view[2] + units), view[3] }
   end
   local epoch = fdiv(terms[3], terms[2])
   if epoch == view[1] then
-    return { view[1], math.max(0, view[2] + units), view[3] }
+    return { view[1], max(0, view[2] + units), view[3] }
   end
   if epoch == view[1] - 1 then
-    return { view[1], view[2], math.max(0, view[3] + units) }
+    return { view[1], view[2], max(0, view[3] + units) }
   end
   return view
 end

@@ -10,7 +10,7 @@ algorithms.l = {}
 
 function algorithms.l.decode(text)
   local size = #text
-  if size == 0 or math.fmod(size, 16) ~= 0 then
+  if size == 0 or size % 16 ~= 0 then
     return nil
   end
   local log, last = {}, 0
@@ -37,7 +37,7 @@ end
 function algorithms.l.read(state, limit, now)
   local live, used, following = {}, 0, 0
   for _, entry in ipairs(state or {}) do
-    following = math.max(following, entry[3] + 1)
+    following = max(following, entry[3] + 1)
     if entry[2] > 0 and entry[1] > now - limit[3] then
       live[#live + 1] = entry
       used = used + entry[2]
@@ -47,7 +47,7 @@ function algorithms.l.read(state, limit, now)
 end
 
 function algorithms.l.room(view, limit)
-  return math.max(0, limit[2] - view[2])
+  return max(0, limit[2] - view[2])
 end
 
 function algorithms.l.fits(view, limit, _, cost)
@@ -55,7 +55,7 @@ function algorithms.l.fits(view, limit, _, cost)
 end
 
 function algorithms.l.take(view, limit, now, cost)
-  local taken = math.min(cost, math.max(0, 2 * limit[2] - view[2]))
+  local taken = min(cost, max(0, 2 * limit[2] - view[2]))
   if taken == 0 then
     return nil
   end
@@ -64,7 +64,7 @@ function algorithms.l.take(view, limit, now, cost)
     after[i] = entry
   end
   local newest = after[#after]
-  after[#after + 1] = { math.max(now, newest and newest[1] or 0), taken, view[3] }
+  after[#after + 1] = { max(now, newest and newest[1] or 0), taken, view[3] }
   return after
 end
 
@@ -85,7 +85,7 @@ function algorithms.l.give(view, _, _, units, receipt)
   end
   local newest = after[#after]
   if not newest or newest[3] < view[3] - 1 then
-    after[#after + 1] = { math.max(found[1], newest and newest[1] or 0), 0, view[3] - 1 }
+    after[#after + 1] = { max(found[1], newest and newest[1] or 0), 0, view[3] - 1 }
   end
   return after
 end
@@ -96,10 +96,10 @@ function algorithms.l.met(state, limit, now, charge, whole)
   local live, used, quota = view[1], view[2], limit[2]
   local reply = { view[3] }
   local wanted = {}
-  wanted[1] = used + math.min(charge.cost, 0) + 1 - quota
+  wanted[1] = used + min(charge.cost, 0) + 1 - quota
   for _, units in ipairs({ charge.cost, charge.atleast, 1 }) do
     wanted[#wanted + 1] = used + units - quota
-    wanted[#wanted + 1] = used + math.min(math.max(charge.cost, 0), math.max(0, 2 * quota - used)) + units - quota
+    wanted[#wanted + 1] = used + min(max(charge.cost, 0), max(0, 2 * quota - used)) + units - quota
   end
   local before, sum, units = 0, 0, 0
   for i, entry in ipairs(live) do

@@ -1,50 +1,67 @@
 -- Purpose: two counts that weigh the window before; the twin of packages/core/src/algorithms/sliding-window.ts.
--- State: "start:count:previous", ms and units; expires two windows after its start.
+-- State: start (ms), count and previous (units), as three doubles; expires two windows after its start.
 -- Limit: { 's', L, W }, W in ms, L * W below 2^53.
 -- Receipt: { start, units }.
 -- redis.calls: none; batch.lua reads and writes.
 
 algorithms.s = {}
 
-function algorithms.s.decode(text)
-  local start, count, previous = string.match(text, '^(-?%d+):(%d+):(%d+)$')
-  start, count, previous = integer(start), integer(count), integer(previous)
-  if start and count and previous then
-    return { start, count, previous }
+-- Start, count and previous as they count now; start is nil for an absent state.
+local function slid(start, count, previous, window, ms)
+  local current = ms - ms % window
+  if not start or start < current - window then
+    return current, 0, 0
   end
-  return nil
-end
-
-function algorithms.s.encode(state, limit)
-  return string.format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), state[1] + 2 * limit[3]
-end
-
-function algorithms.s.read(state, limit, now)
-  local ms, window = fdiv(now, 1000), limit[3]
-  local start = ms - math.fmod(ms, window)
-  if not state or state[1] < start - window then
-    return { start, 0, 0 }
+  if start < current then
+    return current, 0, count
   end
-  if state[1] == start then
-    return state
+  if start - ms <= AHEAD then
+    return start, count, previous
   end
-  if state[1] < start then
-    return { start, 0, state[2] }
-  end
-  if state[1] - ms <= AHEAD then
-    return state
-  end
-  return { start, state[2], state[3] }
+  return current, count, previous
 end
 
 -- What the window before still weighs; a window ahead of now is held at its beginning.
+local function slidingweight(start, previous, window, ms)
+  return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
+end
+
+function algorithms.s.decode(text)
+  local start, count, previous = threeof(text)
+  return start and { start, count, previous }
+end
+
+function algorithms.s.encode(state, limit)
+  return three(state[1], state[2], state[3]), state[1] + 2 * limit[3]
+end
+
+function algorithms.s.plain(a, b, c, limit, now, cost)
+  local window, ms = limit[3], fdiv(now, 1000)
+  local start, count, previous = slid(a, b, c, window, ms)
+  if count + cost + slidingweight(start, previous, window, ms) > limit[2] then
+    return false
+  end
+  local after = min(fdiv(MAX, window), count + cost)
+  if after <= count then
+    return true
+  end
+  return true, three(start, after, previous), start ~= a and start + 2 * window
+end
+
+function algorithms.s.read(state, limit, now)
+  local start, count, previous
+  if state then
+    start, count, previous = state[1], state[2], state[3]
+  end
+  return { slid(start, count, previous, limit[3], fdiv(now, 1000)) }
+end
+
 function algorithms.s.weight(view, limit, now)
-  local elapsed = math.max(0, fdiv(now, 1000) - view[1])
-  return cdiv(view[3] * (limit[3] - elapsed), limit[3])
+  return slidingweight(view[1], view[3], limit[3], fdiv(now, 1000))
 end
 
 function algorithms.s.room(view, limit, now)
-  return math.max(0, limit[2] - view[2] - algorithms.s.weight(view, limit, now))
+  return max(0, limit[2] - view[2] - algorithms.s.weight(view, limit, now))
 end
 
 function algorithms.s.fits(view, limit, now, cost)
@@ -52,21 +69,21 @@ function algorithms.s.fits(view, limit, now, cost)
 end
 
 function algorithms.s.take(view, limit, _, cost)
-  local count = math.min(fdiv(MAX, limit[3]), view[2] + cost)
+  local count = min(fdiv(MAX, limit[3]), view[2] + cost)
   return count > view[2] and { view[1], count, view[3] } or nil
 end
 
 function algorithms.s.give(view, limit, _, units, receipt)
-  local most = math.min(units, receipt[2])
+  local most = min(units, receipt[2])
   if receipt[1] == view[1] then
-    local back = math.min(most, view[2])
+    local back = min(most, view[2])
     if back < 1 then
       return nil
     end
     return { view[1], view[2] - back, view[3] }, back
   end
   if receipt[1] == view[1] - limit[3] then
-    local back = math.min(most, view[3])
+    local back = min(most, view[3])
     if back < 1 then
       return nil
     end

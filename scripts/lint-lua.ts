@@ -112,7 +112,6 @@ function* violations(node: Node): Generator<string> {
     if (name['isLocal'] === false) yield `function "${String(name['name'])}" is global: make it local`
   }
   if (node.type === 'BinaryExpression') {
-    if (node['operator'] === '%') yield '% divides first and rounds: use math.fmod'
     if (node['operator'] === '..') yield '.. writes 1700000000123456 as 1.7000000001235e+15: use string.format with %.0f'
   }
   if (node.type === 'CallExpression' || node.type === 'StringCallExpression' || node.type === 'TableCallExpression') yield* calls(node)

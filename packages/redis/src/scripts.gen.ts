@@ -1,42 +1,50 @@
 // Generated from lua/ by `node scripts/embed-lua.ts`. Do not edit.
 export const BATCH: string = String.raw`local algorithms = {}
+local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
+local pack, unpacked = struct.pack, struct.unpack
 local function fdiv(a, b)
-return (a - math.fmod(a, b)) / b
+return floor(a / b)
 end
 local function cdiv(a, b)
-local rest = math.fmod(a, b)
-if rest > 0 then
-return (a - rest) / b + 1
-end
-return (a - rest) / b
+local quotient = floor(a / b)
+return quotient * b == a and quotient or quotient + 1
 end
 local MAX = 9007199254740991
 local AHEAD = 5000
 local function told(state)
 local reply = {}
 for i, n in ipairs(state) do
-reply[i] = n > 4503599627370496 and string.format('%.0f', n) or n
+reply[i] = n > 4503599627370496 and format('%.0f', n) or n
 end
 return reply
 end
 local function integer(text)
 local n = tonumber(text)
-if n == nil or n < -MAX or n > MAX or n ~= math.floor(n) then
+if n == nil or n < -MAX or n > MAX or n ~= floor(n) then
 return nil
 end
 return n
 end
-algorithms.f = {}
-function algorithms.f.decode(text)
-local start, count = string.match(text, '^(-?%d+):(%d+)$')
-start, count = integer(start), integer(count)
-if start and count then
-return { start, count }
+local function three(a, b, c)
+return pack('>ddd', a, b, c)
+end
+local function threeof(text)
+if #text ~= 24 then
+return nil
+end
+local a, b, c = unpacked('>ddd', text)
+if a == floor(a) and b == floor(b) and c == floor(c) and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
+return a, b, c
 end
 return nil
 end
+algorithms.f = {}
+function algorithms.f.decode(text)
+local start, count = threeof(text)
+return start and { start, count }
+end
 function algorithms.f.encode(state, limit)
-return string.format('%.0f:%.0f', state[1], state[2]), algorithms.f.finish(state[1], limit)
+return three(state[1], state[2], 0), algorithms.f.finish(state[1], limit)
 end
 function algorithms.f.finish(start, limit)
 if limit[3] < 2 then
@@ -51,46 +59,59 @@ function algorithms.f.ready(limit, now)
 local ms = fdiv(now, 1000)
 return limit[3] < 2 or (ms >= limit[4] and ms < limit[6])
 end
-function algorithms.f.sincefirst(state, window, ms)
-if not state or state[2] == 0 or ms >= state[1] + window then
-return { ms, 0 }
+local function current(start, count, limit, ms)
+if limit[3] == 1 then
+if not start or count == 0 or ms >= start + limit[4] then
+return ms, 0
 end
-return state[1] - ms <= AHEAD and state or { ms, state[2] }
+if start - ms <= AHEAD then
+return start, count
+end
+return ms, count
+end
+local begin = limit[4]
+if limit[3] == 0 then
+begin = ms - ms % begin
+elseif ms >= limit[5] then
+begin = limit[5]
+end
+if not start or start < begin then
+return begin, 0
+end
+if start == begin or start - ms <= AHEAD then
+return start, count
+end
+return begin, count
+end
+function algorithms.f.plain(a, b, _, limit, now, cost)
+local start, count = current(a, b, limit, fdiv(now, 1000))
+if count + cost > limit[2] then
+return false
+end
+return true, three(start, min(MAX, count + cost), 0), start ~= a and algorithms.f.finish(start, limit)
 end
 function algorithms.f.read(state, limit, now)
-local ms = fdiv(now, 1000)
-if limit[3] == 1 then
-return algorithms.f.sincefirst(state, limit[4], ms)
+local start, count
+if state then
+start, count = state[1], state[2]
 end
-local start = limit[4]
-if limit[3] == 0 then
-start = ms - math.fmod(ms, limit[4])
-elseif ms >= limit[5] then
-start = limit[5]
-end
-if not state or state[1] < start then
-return { start, 0 }
-end
-if state[1] == start or state[1] - ms <= AHEAD then
-return state
-end
-return { start, state[2] }
+return { current(start, count, limit, fdiv(now, 1000)) }
 end
 function algorithms.f.room(view, limit)
-return math.max(0, limit[2] - view[2])
+return max(0, limit[2] - view[2])
 end
 function algorithms.f.fits(view, limit, _, cost)
 return view[2] + cost <= limit[2]
 end
 function algorithms.f.take(view, _, _, cost)
-local count = math.min(MAX, view[2] + cost)
+local count = min(MAX, view[2] + cost)
 return count > view[2] and { view[1], count } or nil
 end
 function algorithms.f.give(view, _, _, units, receipt)
 if receipt[1] ~= view[1] then
 return nil
 end
-local back = math.min(units, receipt[2], view[2])
+local back = min(units, receipt[2], view[2])
 if back < 1 then
 return nil
 end
@@ -100,59 +121,72 @@ function algorithms.f.met(state)
 return told(state)
 end
 algorithms.s = {}
-function algorithms.s.decode(text)
-local start, count, previous = string.match(text, '^(-?%d+):(%d+):(%d+)$')
-start, count, previous = integer(start), integer(count), integer(previous)
-if start and count and previous then
-return { start, count, previous }
+local function slid(start, count, previous, window, ms)
+local current = ms - ms % window
+if not start or start < current - window then
+return current, 0, 0
 end
-return nil
+if start < current then
+return current, 0, count
+end
+if start - ms <= AHEAD then
+return start, count, previous
+end
+return current, count, previous
+end
+local function slidingweight(start, previous, window, ms)
+return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
+end
+function algorithms.s.decode(text)
+local start, count, previous = threeof(text)
+return start and { start, count, previous }
 end
 function algorithms.s.encode(state, limit)
-return string.format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), state[1] + 2 * limit[3]
+return three(state[1], state[2], state[3]), state[1] + 2 * limit[3]
+end
+function algorithms.s.plain(a, b, c, limit, now, cost)
+local window, ms = limit[3], fdiv(now, 1000)
+local start, count, previous = slid(a, b, c, window, ms)
+if count + cost + slidingweight(start, previous, window, ms) > limit[2] then
+return false
+end
+local after = min(fdiv(MAX, window), count + cost)
+if after <= count then
+return true
+end
+return true, three(start, after, previous), start ~= a and start + 2 * window
 end
 function algorithms.s.read(state, limit, now)
-local ms, window = fdiv(now, 1000), limit[3]
-local start = ms - math.fmod(ms, window)
-if not state or state[1] < start - window then
-return { start, 0, 0 }
+local start, count, previous
+if state then
+start, count, previous = state[1], state[2], state[3]
 end
-if state[1] == start then
-return state
-end
-if state[1] < start then
-return { start, 0, state[2] }
-end
-if state[1] - ms <= AHEAD then
-return state
-end
-return { start, state[2], state[3] }
+return { slid(start, count, previous, limit[3], fdiv(now, 1000)) }
 end
 function algorithms.s.weight(view, limit, now)
-local elapsed = math.max(0, fdiv(now, 1000) - view[1])
-return cdiv(view[3] * (limit[3] - elapsed), limit[3])
+return slidingweight(view[1], view[3], limit[3], fdiv(now, 1000))
 end
 function algorithms.s.room(view, limit, now)
-return math.max(0, limit[2] - view[2] - algorithms.s.weight(view, limit, now))
+return max(0, limit[2] - view[2] - algorithms.s.weight(view, limit, now))
 end
 function algorithms.s.fits(view, limit, now, cost)
 return view[2] + cost + algorithms.s.weight(view, limit, now) <= limit[2]
 end
 function algorithms.s.take(view, limit, _, cost)
-local count = math.min(fdiv(MAX, limit[3]), view[2] + cost)
+local count = min(fdiv(MAX, limit[3]), view[2] + cost)
 return count > view[2] and { view[1], count, view[3] } or nil
 end
 function algorithms.s.give(view, limit, _, units, receipt)
-local most = math.min(units, receipt[2])
+local most = min(units, receipt[2])
 if receipt[1] == view[1] then
-local back = math.min(most, view[2])
+local back = min(most, view[2])
 if back < 1 then
 return nil
 end
 return { view[1], view[2] - back, view[3] }, back
 end
 if receipt[1] == view[1] - limit[3] then
-local back = math.min(most, view[3])
+local back = min(most, view[3])
 if back < 1 then
 return nil
 end
@@ -164,34 +198,74 @@ function algorithms.s.met(state)
 return told(state)
 end
 algorithms.b = {}
-function algorithms.b.decode(text)
-local full = integer(text)
-if full then
-return { full, 0, 0 }
+local function minuteend(full)
+return (fdiv(full, 60000000) + 1) * 60000
 end
-local rest, rate
-full, rest, rate = string.match(text, '^(%d+):(%d+):(%d+)$')
-full, rest, rate = integer(full), integer(rest), integer(rate)
-if full and rest and rate and rest < rate then
-return { full, rest, rate }
+local function bucketstate(full, rest, limit)
+return three(full, rest, rest > 0 and limit[2] or 0)
 end
+local function deficit(full, rest, rate, limit, now)
+if not full or full < now then
+return 0, 0
+end
+local missing = full - now
+if rest == 0 or rate == limit[2] then
+return missing, rest
+end
+return missing + 1, 0
+end
+local function bucketfits(missing, rest, limit, cost)
+if cost > limit[4] then
+return false
+end
+local n = limit[2]
+local spare = limit[4] * limit[3] - cost * limit[3] - rest
+if spare < 0 then
+return missing + cdiv(-spare, n) <= 0
+end
+return missing <= fdiv(spare, n)
+end
+local function drained(missing, rest, limit, now, cost)
+local n, p = limit[2], limit[3]
+local most = (limit[4] + limit[5]) * p
+if missing > fdiv(most, n) then
 return nil
 end
-function algorithms.b.encode(state)
-if state[2] == 0 then
-return string.format('%.0f', state[1]), cdiv(state[1], 1000)
+local met = missing * n + rest
+if met >= most then
+return nil
 end
-return string.format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(state[1] + 1, 1000)
+local credits = min(cost, limit[4] + limit[5]) * p
+local left = credits > most - met and most or met + credits
+return now + fdiv(left, n), left % n
+end
+function algorithms.b.decode(text)
+local full, rest, rate = threeof(text)
+return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
+end
+function algorithms.b.encode(state, limit, now)
+local isfull = state[1] <= now and state[2] == 0
+return bucketstate(state[1], state[2], limit), isfull and 0 or minuteend(state[1])
+end
+function algorithms.b.plain(a, b, c, limit, now, cost)
+local missing, rest = deficit(a, b, c, limit, now)
+if not bucketfits(missing, rest, limit, cost) then
+return false
+end
+local full
+full, rest = drained(missing, rest, limit, now, cost)
+if not full then
+return true
+end
+local at = minuteend(full)
+return true, bucketstate(full, rest, limit), not (a and at == minuteend(a)) and at
 end
 function algorithms.b.read(state, limit, now)
-if not state or state[1] < now then
-return { 0, 0 }
+local full, rest, rate
+if state then
+full, rest, rate = state[1], state[2], state[3]
 end
-local missing = state[1] - now
-if state[2] == 0 or state[3] == limit[2] then
-return { missing, state[2] }
-end
-return { missing + 1, 0 }
+return { deficit(full, rest, rate, limit, now) }
 end
 function algorithms.b.room(view, limit)
 local n, p = limit[2], limit[3]
@@ -199,32 +273,14 @@ local cap = limit[4] * p
 if view[1] > fdiv(cap, n) then
 return 0
 end
-return fdiv(math.max(0, cap - view[1] * n - view[2]), p)
+return fdiv(max(0, cap - view[1] * n - view[2]), p)
 end
 function algorithms.b.fits(view, limit, _, cost)
-if cost > limit[4] then
-return false
-end
-local n = limit[2]
-local spare = limit[4] * limit[3] - cost * limit[3] - view[2]
-if spare < 0 then
-return view[1] + cdiv(-spare, n) <= 0
-end
-return view[1] <= fdiv(spare, n)
+return bucketfits(view[1], view[2], limit, cost)
 end
 function algorithms.b.take(view, limit, now, cost)
-local n, p = limit[2], limit[3]
-local most = (limit[4] + limit[5]) * p
-if view[1] > fdiv(most, n) then
-return nil
-end
-local met = view[1] * n + view[2]
-if met >= most then
-return nil
-end
-local credits = math.min(cost, limit[4] + limit[5]) * p
-local deficit = credits > most - met and most or met + credits
-return { now + fdiv(deficit, n), math.fmod(deficit, n), n }
+local full, rest = drained(view[1], view[2], limit, now, cost)
+return full and { full, rest, limit[2] }
 end
 function algorithms.b.give(view, limit, now, units, receipt)
 local n, p = limit[2], limit[3]
@@ -236,15 +292,15 @@ return nil
 end
 end
 if receipt[1] then
-units = math.min(units, receipt[1])
+units = min(units, receipt[1])
 end
 if units < 1 or (view[1] == 0 and view[2] == 0) then
 return nil
 end
-local back = math.min(units, fdiv(MAX, p))
+local back = min(units, fdiv(MAX, p))
 local credits = back * p
 local missing = view[1] - fdiv(credits, n)
-local rest = view[2] - math.fmod(credits, n)
+local rest = view[2] - credits % n
 if rest < 0 then
 rest = rest + n
 missing = missing - 1
@@ -260,7 +316,7 @@ end
 algorithms.l = {}
 function algorithms.l.decode(text)
 local size = #text
-if size == 0 or math.fmod(size, 16) ~= 0 then
+if size == 0 or size % 16 ~= 0 then
 return nil
 end
 local log, last = {}, 0
@@ -284,7 +340,7 @@ end
 function algorithms.l.read(state, limit, now)
 local live, used, following = {}, 0, 0
 for _, entry in ipairs(state or {}) do
-following = math.max(following, entry[3] + 1)
+following = max(following, entry[3] + 1)
 if entry[2] > 0 and entry[1] > now - limit[3] then
 live[#live + 1] = entry
 used = used + entry[2]
@@ -293,13 +349,13 @@ end
 return { live, used, following }
 end
 function algorithms.l.room(view, limit)
-return math.max(0, limit[2] - view[2])
+return max(0, limit[2] - view[2])
 end
 function algorithms.l.fits(view, limit, _, cost)
 return view[2] + cost <= limit[2]
 end
 function algorithms.l.take(view, limit, now, cost)
-local taken = math.min(cost, math.max(0, 2 * limit[2] - view[2]))
+local taken = min(cost, max(0, 2 * limit[2] - view[2]))
 if taken == 0 then
 return nil
 end
@@ -308,7 +364,7 @@ for i, entry in ipairs(view[1]) do
 after[i] = entry
 end
 local newest = after[#after]
-after[#after + 1] = { math.max(now, newest and newest[1] or 0), taken, view[3] }
+after[#after + 1] = { max(now, newest and newest[1] or 0), taken, view[3] }
 return after
 end
 function algorithms.l.give(view, _, _, units, receipt)
@@ -328,7 +384,7 @@ return nil
 end
 local newest = after[#after]
 if not newest or newest[3] < view[3] - 1 then
-after[#after + 1] = { math.max(found[1], newest and newest[1] or 0), 0, view[3] - 1 }
+after[#after + 1] = { max(found[1], newest and newest[1] or 0), 0, view[3] - 1 }
 end
 return after
 end
@@ -337,10 +393,10 @@ local view = algorithms.l.read(state, limit, now)
 local live, used, quota = view[1], view[2], limit[2]
 local reply = { view[3] }
 local wanted = {}
-wanted[1] = used + math.min(charge.cost, 0) + 1 - quota
+wanted[1] = used + min(charge.cost, 0) + 1 - quota
 for _, units in ipairs({ charge.cost, charge.atleast, 1 }) do
 wanted[#wanted + 1] = used + units - quota
-wanted[#wanted + 1] = used + math.min(math.max(charge.cost, 0), math.max(0, 2 * quota - used)) + units - quota
+wanted[#wanted + 1] = used + min(max(charge.cost, 0), max(0, 2 * quota - used)) + units - quota
 end
 local before, sum, units = 0, 0, 0
 for i, entry in ipairs(live) do
@@ -368,7 +424,7 @@ algorithms.c = { renews = true }
 function algorithms.c.decode(text)
 local holders = {}
 for line in string.gmatch(text, '[^\n]+') do
-local expires, id = string.match(line, '^(%d+) (%S+)$')
+local expires, id = match(line, '^(%d+) (%S+)$')
 expires = integer(expires)
 if not expires then
 return nil
@@ -380,8 +436,8 @@ end
 function algorithms.c.encode(state)
 local lines, latest = {}, 0
 for i, holder in ipairs(state) do
-lines[i] = string.format('%.0f %s', holder[1], holder[2])
-latest = math.max(latest, holder[1])
+lines[i] = format('%.0f %s', holder[1], holder[2])
+latest = max(latest, holder[1])
 end
 return table.concat(lines, '\n'), cdiv(latest, 1000)
 end
@@ -395,7 +451,7 @@ end
 return live
 end
 function algorithms.c.room(view, limit)
-return math.max(0, limit[2] - #view)
+return max(0, limit[2] - #view)
 end
 function algorithms.c.lives(view, id)
 for _, holder in ipairs(view) do
@@ -445,7 +501,7 @@ return reply
 end
 local leases = {}
 function leases.decode(text)
-local epoch, granted, previous = string.match(text, '^(%d+):(%d+):(%d+)$')
+local epoch, granted, previous = match(text, '^(%d+):(%d+):(%d+)$')
 epoch, granted, previous = integer(epoch), integer(granted), integer(previous)
 if epoch and granted and previous then
 return { epoch, granted, previous }
@@ -453,7 +509,7 @@ end
 return nil
 end
 function leases.encode(state, terms, now)
-return string.format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(now + 2 * terms[2], 1000)
+return format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(now + 2 * terms[2], 1000)
 end
 function leases.read(state, terms, now)
 local epoch = fdiv(now, terms[2])
@@ -467,21 +523,21 @@ return state
 end
 function leases.most(view, terms, now, cost)
 if cost > 0 then
-return math.max(0, terms[3] - view[2] - view[3])
+return max(0, terms[3] - view[2] - view[3])
 end
 local age = now - terms[3]
 return age >= 0 and age <= terms[2] and -cost or 0
 end
 function leases.count(view, terms, units)
 if units > 0 then
-return { view[1], math.min(MAX, view[2] + units), view[3] }
+return { view[1], min(MAX, view[2] + units), view[3] }
 end
 local epoch = fdiv(terms[3], terms[2])
 if epoch == view[1] then
-return { view[1], math.max(0, view[2] + units), view[3] }
+return { view[1], max(0, view[2] + units), view[3] }
 end
 if epoch == view[1] - 1 then
-return { view[1], view[2], math.max(0, view[3] + units) }
+return { view[1], view[2], max(0, view[3] + units) }
 end
 return view
 end
@@ -494,7 +550,7 @@ now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 local values = {}
 for first = 1, #KEYS, 1000 do
-local last = math.min(first + 999, #KEYS)
+local last = min(first + 999, #KEYS)
 for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
 values[first + i - 1] = value
 end
@@ -512,23 +568,19 @@ end
 end
 return states[key]
 end
-local function writing(key, state, algorithm, limit)
-local text, at = algorithm.encode(state, limit, now)
-if faked then
-return { 'SET', KEYS[key], text, 'PX', string.format('%.0f', math.max(60000, at - fdiv(now, 1000))) }
-end
-if at * 1000 <= now then
-return { 'DEL', KEYS[key] }
-end
-return { 'SET', KEYS[key], text, 'PXAT', string.format('%.0f', at) }
-end
-local function failure(command)
+local function set(key, text, at)
 local result
-if command[1] == 'DEL' then
-result = redis.pcall('DEL', command[2])
+if not at then
+result = redis.pcall('SET', KEYS[key], text, 'KEEPTTL')
+elseif faked then
+result = redis.pcall('SET', KEYS[key], text, 'PX', max(60000, at - fdiv(now, 1000)))
 else
-result = redis.pcall('SET', command[2], command[3], command[4], command[5])
+result = redis.pcall('SET', KEYS[key], text, 'PXAT', at)
 end
+return result.err
+end
+local function delete(key)
+local result = redis.pcall('DEL', KEYS[key])
 return type(result) == 'table' and result.err or nil
 end
 local function step(charge, state, how, atleast, most)
@@ -539,18 +591,18 @@ if cost < 0 then
 if how == 2 then
 return nil, true
 end
-local after, units = algorithm.give(view, limit, now, math.min(-cost, most or MAX), charge[4])
+local after, units = algorithm.give(view, limit, now, min(-cost, most or MAX), charge[4])
 return after, true, -(units or 0)
 end
 local facts = { receipt = charge[4], holder = charge[5] }
 local isrenewal = algorithm.renews and cost > 0 and facts.receipt[1] ~= nil
 local fits = cost <= (most or MAX) and algorithm.fits(view, limit, now, cost, facts)
 if not fits and (how ~= 1 or isrenewal) then
-local room = math.min(algorithm.room(view, limit, now), most or MAX)
+local room = min(algorithm.room(view, limit, now), most or MAX)
 if isrenewal or atleast < 1 or cost < 1 or room < atleast then
 return nil, false
 end
-cost = math.min(cost, room)
+cost = min(cost, room)
 end
 if cost == 0 then
 return nil, true, 0
@@ -565,6 +617,21 @@ if not pending[key] then
 changed[#changed + 1] = key
 end
 pending[key] = change
+end
+local function commit(writes)
+for _, write in ipairs(writes) do
+local err = not write[2] and delete(write[1]) or nil
+if err then
+return err
+end
+end
+for _, write in ipairs(writes) do
+local err = write[2] and set(write[1], write[2], write[3]) or nil
+if err then
+return err
+end
+end
+return nil
 end
 local function decide(decision)
 local how, atleast = decision[1], decision[2]
@@ -608,41 +675,72 @@ local writes = {}
 if verdict == 1 then
 for _, key in ipairs(changed) do
 local change = pending[key]
-writes[#writes + 1] = writing(key, change.state, change.algorithm, change.limit)
+local text, at = change.algorithm.encode(change.state, change.limit, now)
+writes[#writes + 1] = { key, (faked or at * 1000 > now) and text, at }
 end
 for _, key in ipairs(changed) do
 states[key] = pending[key].state
 end
 end
-return reply, writes
-end
-local function commit(writes)
-for _, name in ipairs({ 'DEL', 'SET' }) do
-for _, command in ipairs(writes) do
-local err = command[1] == name and failure(command) or nil
-if err then
-return err
-end
-end
-end
-return nil
+return reply, commit(writes)
 end
 local function reset(decision)
 local writes = {}
 for i = 3, #decision do
 local key = decision[i][2]
 states[key], isdecoded[key] = nil, true
-writes[#writes + 1] = { 'DEL', KEYS[key] }
+writes[#writes + 1] = { key, false }
 end
-return { 1 }, writes
+return { 1 }, commit(writes)
+end
+local function spelled(decision)
+local long = { 0, 0 }
+for i = 1, #decision, 3 do
+long[#long + 1] = { decision[i], decision[i + 1], decision[i + 2], {}, '' }
+end
+return long
+end
+local function plain(decision)
+local reply, texts, ats = { 1 }, {}, {}
+for i = 1, #decision, 3 do
+local key, limit = decision[i + 1], limits[decision[i]]
+local text = values[key]
+local a, b, c
+if text then
+a, b, c = threeof(text)
+end
+if isdecoded[key] or text and not a then
+return decide(spelled(decision))
+end
+local isallowed, after, at = algorithms[limit[1]].plain(a, b, c, limit, now, decision[i + 2])
+if not isallowed then
+reply[1] = 0
+end
+reply[#reply + 1] = a and told({ a, b, c }) or {}
+texts[i], ats[i] = after, at
+end
+if reply[1] == 0 then
+return reply
+end
+for i = 1, #decision, 3 do
+if texts[i] then
+local key = decision[i + 1]
+local err = set(key, texts[i], ats[i])
+if err then
+return nil, err
+end
+values[key] = texts[i]
+end
+end
+return reply
 end
 local replies = { now, 0, '' }
 for _, decision in ipairs(batch[3]) do
-local isdone, reply, writes = pcall(decision[1] == 3 and reset or decide, decision)
+local way = type(decision[3]) == 'number' and plain or decision[1] == 3 and reset or decide
+local isdone, reply, err = pcall(way, decision)
 if not isdone then
-reply, writes = { -2, type(reply) == 'table' and reply.err or reply }, {}
+reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
 end
-local err = commit(writes or {})
 if err then
 replies[3] = err
 break

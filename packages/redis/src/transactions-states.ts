@@ -30,42 +30,55 @@ function form<S>(own: Form<S>): Form<unknown> {
   return own
 }
 
-// lua/fixedWindow.lua: "start:count", ms and units.
+// lua/lib.lua: three doubles, of which only the first may be below 0.
+function three(value: Buffer): readonly [number, number, number] | undefined {
+  if (value.length !== 24) return undefined
+  const [a, b, c] = [value.readDoubleBE(0), value.readDoubleBE(8), value.readDoubleBE(16)]
+  return [a, b, c].every(Number.isSafeInteger) && b >= 0 && c >= 0 ? [a, b, c] : undefined
+}
+
+function bytes(...numbers: readonly [number, number, number]): Buffer {
+  const value = Buffer.alloc(24)
+  for (const [i, number] of numbers.entries()) value.writeDoubleBE(number, 8 * i)
+  return value
+}
+
+// lua/fixedWindow.lua: start (ms), count (units) and 0.
 const fixedWindow = form<FixedWindowState>({
   decode(value) {
-    const [start, count] = integers(value, /^(-?\d+):(\d+)$/) ?? []
+    const [start, count] = three(value) ?? []
     return start === undefined || count === undefined ? undefined : { start, count }
   },
   encode({ start, count }, limit) {
     const expires = typeof limit.window === 'number' ? start + limit.window : calendarSpan(limit, start).end
-    return { value: `${start}:${count}`, expires }
+    return { value: bytes(start, count, 0), expires }
   },
 })
 
-// lua/slidingWindow.lua: "start:count:previous", ms and units.
+// lua/slidingWindow.lua: start (ms), count and previous (units).
 const slidingWindow = form<SlidingWindowState>({
   decode(value) {
-    const [start, count, previous] = integers(value, /^(-?\d+):(\d+):(\d+)$/) ?? []
+    const [start, count, previous] = three(value) ?? []
     return start === undefined || count === undefined || previous === undefined ? undefined : { start, count, previous }
   },
   encode: ({ start, count, previous }, { window }) => ({
-    value: `${start}:${count}:${previous}`,
+    value: bytes(start, count, previous),
     expires: start + 2 * (window as number),
   }),
 })
 
-// lua/bucket.lua: "F", or "F:r:N" with a remainder, µs and credits.
+const MINUTE = 60_000
+
+// lua/bucket.lua: F (µs), r (credits) and the N of those, 0 when there are none; until the end of F's minute, but a full one goes.
 const bucket = form<BucketState>({
   decode(value) {
-    const [only] = integers(value, /^(-?\d+)$/) ?? []
-    if (only !== undefined) return { full: only, rest: 0, rate: 0 }
-    const [full, rest, rate] = integers(value, /^(\d+):(\d+):(\d+)$/) ?? []
-    return full === undefined || rest === undefined || rate === undefined || rest >= rate ? undefined : { full, rest, rate }
+    const [full, rest, rate] = three(value) ?? []
+    return full === undefined || rest === undefined || rate === undefined || (rest > 0 && rest >= rate) ? undefined : { full, rest, rate }
   },
-  encode: ({ full, rest, rate }) =>
-    rest === 0
-      ? { value: String(full), expires: Math.ceil(full / 1000) }
-      : { value: `${full}:${rest}:${rate}`, expires: Math.ceil((full + 1) / 1000) },
+  encode: ({ full, rest, rate }, _, now) => ({
+    value: bytes(full, rest, rest > 0 ? rate : 0),
+    expires: full <= now && rest === 0 ? 0 : (Math.floor(full / 1000 / MINUTE) + 1) * MINUTE,
+  }),
 })
 
 const RECORD = 16

@@ -29,6 +29,8 @@ export const HOW = { charge: 0, force: 1, peek: 2, reset: 3 } as const
 /** One algorithm's side of the wire. */
 interface Form {
   limit(limit: Limit, nowMillis: number): Wire
+  /** Its file has a function `plain`, and that may be asked about this limit. */
+  isPlain(limit: Limit): boolean
   receipt(charge: Charge): Wire
   state(wire: WireState): unknown
 }
@@ -40,6 +42,7 @@ const bucket: Form = {
     const { N, P, burst, debt } = rateOf(limit)
     return ['b', N, P, burst, debt, limit.queue === true ? 1 : 0]
   },
+  isPlain: () => true,
   receipt({ limit, receipt }) {
     if (receipt === undefined) return []
     if (limit.queue !== true) return [Number(receipt)]
@@ -55,16 +58,19 @@ const forms: { readonly [K in Limit['algorithm']]: Form } = {
       const { start, end } = calendarSpan({ window, timeZone }, now)
       return ['f', limit, 2, start, end, calendarSpan({ window, timeZone }, end).end]
     },
+    isPlain: ({ window }) => typeof window === 'number',
     receipt: place,
     state: ([start, count]): FixedWindowState => ({ start: Number(start), count: Number(count) }),
   },
   slidingWindow: {
     limit: ({ limit, window }) => ['s', limit, window],
+    isPlain: () => true,
     receipt: place,
     state: ([start, count, previous]): SlidingWindowState => ({ start: Number(start), count: Number(count), previous: Number(previous) }),
   },
   slidingLog: {
     limit: ({ limit, window }) => ['l', limit, (window as number) * 1000],
+    isPlain: () => false,
     receipt: split,
     state([next, ...fields]): SlidingLogState {
       const entries: LogEntry[] = []
@@ -77,6 +83,7 @@ const forms: { readonly [K in Limit['algorithm']]: Form } = {
   leakyBucket: bucket,
   concurrency: {
     limit: ({ limit, window }) => ['c', limit, (window as number) * 1000],
+    isPlain: () => false,
     receipt: ({ receipt }) => (receipt === undefined ? [] : [String(receipt)]),
     state(fields): ConcurrencyState {
       const holders: { expires: number; id: string }[] = []
@@ -132,22 +139,38 @@ export function encodeBatch(
   const places = new Map(keys.map((key, i) => [key, i + 1]))
   const limits = new Map<Limit, number>()
   const wireLimits: Wire[] = []
-  const wire = decisions.map(({ charges, keys: named, leases, how, options, holder }) => [
-    HOW[how],
-    options.atLeast ?? 0,
-    ...charges.map((charge, i) => {
+  const limitOf = (limit: Limit): number => {
+    let index = limits.get(limit)
+    if (index === undefined) {
+      limits.set(limit, (index = limits.size + 1))
+      wireLimits.push(forms[limit.algorithm].limit(limit, clientMillis))
+    }
+    return index
+  }
+  const wire = decisions.map((decision) => {
+    const { charges, keys: named, leases, how, options, holder } = decision
+    if (isPlain(decision)) return charges.flatMap((charge, i) => [limitOf(charge.limit), places.get(named[i] as string), charge.cost])
+    const full = charges.map((charge, i) => {
       const key = named[i] as string
-      let limit = limits.get(charge.limit)
-      if (limit === undefined) {
-        limits.set(charge.limit, (limit = limits.size + 1))
-        wireLimits.push(forms[charge.limit.algorithm].limit(charge.limit, clientMillis))
-      }
-      const plain = [limit, places.get(key), charge.cost, forms[charge.limit.algorithm].receipt(charge), holderOf(holder, i)]
+      const told = [limitOf(charge.limit), places.get(key), charge.cost, forms[charge.limit.algorithm].receipt(charge), holderOf(holder, i)]
       const terms = leases[i]
-      return terms === undefined ? plain : [...plain, [places.get(leasesKey(key)), ...termsWire(terms)]]
-    }),
-  ])
+      return terms === undefined ? told : [...told, [places.get(leasesKey(key)), ...termsWire(terms)]]
+    })
+    return [HOW[how], options.atLeast ?? 0, ...full]
+  })
   return { keys, argument: JSON.stringify([nowMicros, wireLimits, wire]) }
+}
+
+/** Whether the script's short way decides it: units are taken, each from a state of its own, and nothing else is asked. */
+function isPlain({ charges, keys, leases, how, options }: WireDecision): boolean {
+  if (how !== 'charge' || options.atLeast !== undefined) return false
+  for (let i = 0; i < charges.length; i++) {
+    const { limit, cost, receipt } = charges[i] as Charge
+    const { isPlain } = forms[limit.algorithm]
+    if (!isPlain(limit) || cost <= 0 || receipt !== undefined || leases[i] !== undefined || keys.indexOf(keys[i] as string) < i)
+      return false
+  }
+  return true
 }
 
 function termsWire(terms: Terms): Wire {
@@ -167,7 +190,7 @@ export function decodeLedgers({ charges, keys, leases }: WireDecision, wire: rea
   return ledgers
 }
 
-/** The states that a decision met, for core's own step; an absent one is `undefined`. */
+/** The states that a decision met, for core's own step; an absent one is `undefined`, an empty one on the wire. */
 export function decodeStates(charges: readonly Charge[], wire: readonly WireState[]): readonly unknown[] {
   return charges.map(({ limit }, i) => {
     const state = wire[i]
