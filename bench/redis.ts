@@ -89,7 +89,11 @@ for (const [i, lane] of lanes.entries()) {
   const of = (pick: (turn: Turn) => number) => median(own.map(pick))
   const ratio = median(own.map(({ rate }, round) => rate / (turns[0]?.[round] as Turn).rate))
   console.log(
-    `${lane.name.padEnd(24)} ${Math.round(of((t) => t.rate)).toLocaleString('en').padStart(10)}/s  ${ratio.toFixed(2)}  client ${of((t) => t.client).toFixed(1)} µs  server ${of((t) => t.server).toFixed(1)} µs  p99 ${of((t) => t.p99).toFixed(1)} ms`,
+    `${lane.name.padEnd(24)} ${Math.round(of((t) => t.rate))
+      .toLocaleString('en')
+      .padStart(
+        10,
+      )}/s  ${ratio.toFixed(2)}  client ${of((t) => t.client).toFixed(1)} µs  server ${of((t) => t.server).toFixed(1)} µs  p99 ${of((t) => t.p99).toFixed(1)} ms`,
   )
 }
 await store.close?.()
