@@ -14,7 +14,7 @@ interface Store {
 type Factory = (options: object) => { readonly limit: { readonly name: string; readonly algorithm: string } }
 const load = (path: string) => import(new URL(`../packages/${path}/src/index.ts`, import.meta.url).href) as Promise<unknown>
 const core = (await load('core')) as Readonly<Record<string, Factory>>
-const redis = (await load('redis')) as { readonly redisStore: (source: { url: string }, options: { failover: false }) => Store }
+const redis = (await load('redis')) as { readonly redisStore: (source: { url: string }, options: { failover: false; denyCache: false }) => Store }
 const testing = (await import(new URL('../packages/testing/src/redis/index.ts', import.meta.url).href)) as {
   readonly startRedis: () => Promise<Server>
 }
@@ -49,7 +49,7 @@ for (const row of rows) console.log(await measured(row))
 async function measured({ what, factory, options, charges = 0 }: Row): Promise<string> {
   const server = await testing.startRedis()
   try {
-    const store = redis.redisStore(server, { failover: false })
+    const store = redis.redisStore({ url: server.url }, { failover: false, denyCache: false })
     const { limit } = core[factory]!(options)
     const fill = async (policy: string, subjects: number, times: number): Promise<void> => {
       const pending = new Set<Promise<void>>()

@@ -234,12 +234,12 @@ class MemoryStore implements Store {
     const { scope: name, limit } = charge
     const scope = this.scopes.get(name)
     if (scope?.limit === limit) return scope.room
-    const { cells, unit: unitOf } = algorithmOf(limit)
-    const unit = unitOf(limit)
+    const algorithm = algorithmOf(limit)
+    const unit = algorithm.unit(limit)
     let room = scope?.rooms.get(unit)
     if (room === undefined) {
       if (scope !== undefined && scope.rooms.size >= MOST_ROOMS) this.dropEmpty(scope.rooms)
-      room = { table: this.slots.table(cells), overflow: undefined }
+      room = { table: this.slots.table(algorithm.cells), overflow: undefined }
     }
     if (scope === undefined) this.scopes.set(name, { rooms: new Map([[unit, room]]), limit, room })
     else {

@@ -166,8 +166,7 @@ function isPlain({ charges, keys, leases, how, options }: WireDecision): boolean
   if (how !== 'charge' || options.atLeast !== undefined) return false
   for (let i = 0; i < charges.length; i++) {
     const { limit, cost, receipt } = charges[i] as Charge
-    const { isPlain } = forms[limit.algorithm]
-    if (!isPlain(limit) || cost <= 0 || receipt !== undefined || leases[i] !== undefined || keys.indexOf(keys[i] as string) < i)
+    if (!forms[limit.algorithm].isPlain(limit) || cost <= 0 || receipt !== undefined || leases[i] !== undefined || keys.indexOf(keys[i] as string) < i)
       return false
   }
   return true
