@@ -1,0 +1,23 @@
+// What a fleet may admit, and by how much it was more.
+import type { LeaseOptions, Limit } from '@sluice/core'
+import { type Admission, checkEnvelope } from '@sluice/testing'
+
+/** M of docs/redis.md: units that may be out on lease, of any limit here whose window is a number. */
+export function ceilingOf(limit: Limit, { ttl = 250, share = 0.1 }: LeaseOptions): number {
+  return Math.floor(Math.min((2 * limit.limit * ttl) / Number(limit.window), share * quotaOf(limit)))
+}
+
+export function quotaOf({ burst, limit }: Limit): number {
+  return burst ?? limit
+}
+
+/** Units above the bound, in the worst interval there is: buckets have min(rate·ℓ, M) of it for their leases, windows nothing. */
+export function excessOf(limit: Limit, admissions: readonly Admission[], leases: LeaseOptions | false): number {
+  const bound = limit.algorithm === 'tokenBucket' && leases !== false ? { ...limit, burst: quotaOf(limit) + ahead(limit, leases) } : limit
+  return checkEnvelope(bound, admissions).reduce((most, { admitted, bound: allowed }) => Math.max(most, admitted - allowed), 0)
+}
+
+function ahead(limit: Limit, leases: LeaseOptions): number {
+  const { ttl = 250 } = leases
+  return Math.min(Math.floor((limit.limit * ttl) / Number(limit.window)), ceilingOf(limit, leases))
+}

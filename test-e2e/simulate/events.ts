@@ -1,0 +1,69 @@
+// What happens next: a heap of events by their time, in the order of issue within one µs.
+
+interface Event {
+  readonly at: number
+  readonly order: number
+  run: (() => void) | undefined
+}
+
+export class Events {
+  /** µs since the start. */
+  now = 0
+  /** A promise was settled, and whoever waits for it has not been told yet. */
+  hasAnswered = false
+  private readonly heap: Event[] = []
+  private issued = 0
+
+  /** `run` at that time, or now if it is over; the function returned cancels it. */
+  at(micros: number, run: () => void): () => void {
+    const event: Event = { at: Math.max(this.now, Math.round(micros)), order: this.issued++, run }
+    this.push(event)
+    return () => {
+      event.run = undefined
+    }
+  }
+
+  /** Sets the time and runs the next event up to `end`; false when there is none. */
+  step(end: number, set: (micros: number) => void): boolean {
+    const first = this.heap[0]
+    if (first === undefined || first.at > end) return false
+    this.pop()
+    this.now = first.at
+    set(first.at)
+    first.run?.()
+    return true
+  }
+
+  private push(event: Event): void {
+    const { heap } = this
+    let i = heap.push(event) - 1
+    while (i > 0) {
+      const parent = (i - 1) >> 1
+      if (!isBefore(event, heap[parent] as Event)) break
+      heap[i] = heap[parent] as Event
+      i = parent
+    }
+    heap[i] = event
+  }
+
+  private pop(): void {
+    const { heap } = this
+    const last = heap.pop() as Event
+    const size = heap.length
+    if (size === 0) return
+    let i = 0
+    for (;;) {
+      let child = 2 * i + 1
+      if (child >= size) break
+      if (child + 1 < size && isBefore(heap[child + 1] as Event, heap[child] as Event)) child++
+      if (!isBefore(heap[child] as Event, last)) break
+      heap[i] = heap[child] as Event
+      i = child
+    }
+    heap[i] = last
+  }
+}
+
+function isBefore(a: Event, b: Event): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order)
+}

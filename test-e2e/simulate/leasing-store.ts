@@ -1,0 +1,105 @@
+// The store that a simulated fleet shares: in memory, and leasing as Redis does. The memory store leases nothing (decision 0005).
+// `simulate.test.ts` compares it with a Redis, answer by answer.
+import type { Charge, Clock, ConsumeOptions, Outcome, Store } from '@sluice/core'
+import { algorithmOf, decide } from '@sluice/core/algorithms'
+
+export interface LeasingStore extends Store {
+  consume(charges: readonly Charge[], options?: ConsumeOptions): readonly Outcome[]
+}
+
+/** Units out on lease, by the number of the ttl in which they were granted. */
+interface Ledger {
+  readonly epoch: number
+  readonly granted: number
+  readonly previous: number
+}
+
+/** Of a lease that is asked for, or given back. µs. */
+interface Terms {
+  readonly ttl: number
+  readonly ceiling?: number
+  readonly since?: number
+}
+
+/** `forgets` does wrong what Redis does right, so that a test can see the bounds broken: leases are not debited. */
+export function leasingStore(clock: Clock, forgets = false): LeasingStore {
+  const states = new Map<string, unknown>()
+  const ledgers = new Map<string, Ledger>()
+
+  function consume(asked: readonly Charge[], options: ConsumeOptions = {}): readonly Outcome[] {
+    const now = Math.round(clock.now() * 1_000)
+    const terms = asked.map((charge) => termsOf(charge, options))
+    const charges = asked.map((charge, i) => (terms[i]?.since === undefined ? charge : { ...charge, receipt: innerOf(charge) }))
+    const keys = charges.map(keyOf)
+    const found = keys.map((key, i) => rolled(ledgers.get(key), terms[i]?.ttl ?? 1, now))
+    const mostOf = (i: number): number | undefined => {
+      const { ceiling, since, ttl = 0 } = terms[i] ?? {}
+      const ledger = found[i] as Ledger
+      if (ceiling !== undefined) return Math.max(0, ceiling - ledger.granted - ledger.previous)
+      return since === undefined ? undefined : now >= since && now - since <= ttl ? Infinity : 0
+    }
+    const met = keys.map((key) => states.get(key))
+    const { outcomes, states: written } = decide(charges, keys, met, now, { ...options, source: 'redis', mostOf })
+    for (const [i, key] of keys.entries()) {
+      const one = terms[i]
+      if (written === undefined) break
+      if (written[i] !== undefined && !(forgets && options.lease !== undefined)) states.set(key, written[i])
+      const units = outcomes[i]?.granted ?? 0
+      if (one !== undefined && units !== 0) ledgers.set(key, counted(found[i] as Ledger, one, units))
+    }
+    return outcomes.map((outcome, i) => told(outcome, charges[i] as Charge, terms[i], found[i] as Ledger, options))
+  }
+
+  return {
+    name: 'redis',
+    consume,
+    reset(targets) {
+      for (const target of targets) states.delete(keyOf(target))
+    },
+  }
+}
+
+function keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string {
+  return `${scope}.${algorithmOf(limit).unit(limit)}:${subject}`
+}
+
+const RECEIPT = /^lease:(\d+):(\d+):(.+)$/
+
+function termsOf({ cost, limit, receipt }: Charge, { how = 'charge', lease }: ConsumeOptions): Terms | undefined {
+  if (!algorithmOf(limit).leasable || cost === 0) return undefined
+  if (cost > 0) return lease === undefined || how !== 'charge' ? undefined : { ttl: Math.floor(lease.ttl * 1_000), ceiling: lease.ceiling }
+  const [, since, ttl] = RECEIPT.exec(String(receipt)) ?? []
+  return since === undefined ? undefined : { ttl: Number(ttl), since: Number(since) }
+}
+
+function innerOf({ receipt }: Charge): Charge['receipt'] {
+  const inner = RECEIPT.exec(String(receipt))?.[3] ?? ''
+  return inner.includes(':') ? inner : Number(inner)
+}
+
+function rolled(ledger: Ledger | undefined, ttl: number, now: number): Ledger {
+  const epoch = Math.floor(now / ttl)
+  if (ledger === undefined || ledger.epoch < epoch - 1) return { epoch, granted: 0, previous: 0 }
+  return ledger.epoch === epoch - 1 ? { epoch, granted: 0, previous: ledger.granted } : ledger
+}
+
+function counted(ledger: Ledger, { since, ttl }: Terms, units: number): Ledger {
+  const of = since === undefined ? ledger.epoch : Math.floor(since / ttl)
+  if (of === ledger.epoch) return { ...ledger, granted: Math.max(0, ledger.granted + units) }
+  return of === ledger.epoch - 1 ? { ...ledger, previous: Math.max(0, ledger.previous + units) } : ledger
+}
+
+/** A lease has a receipt of its own; refused, it waits for the ceiling too. */
+function told(outcome: Outcome, { cost }: Charge, terms: Terms | undefined, ledger: Ledger, { atLeast = 0 }: ConsumeOptions): Outcome {
+  if (terms?.ceiling === undefined) return outcome
+  if (outcome.receipt !== undefined) return { ...outcome, receipt: `lease:${outcome.at}:${terms.ttl}:${outcome.receipt}` }
+  if (outcome.allowed) return outcome
+  const least = atLeast < 1 ? cost : Math.min(cost, atLeast)
+  return { ...outcome, retryAfter: Math.max(outcome.retryAfter, wait(ledger, least, terms.ttl, terms.ceiling, outcome.at)) }
+}
+
+function wait({ epoch, granted, previous }: Ledger, units: number, ttl: number, ceiling: number, now: number): number {
+  if (granted + previous + units <= ceiling) return 0
+  if (units > ceiling) return Infinity
+  return Math.ceil(((epoch + (granted + units <= ceiling ? 1 : 2)) * ttl - now) / 1_000)
+}

@@ -1,0 +1,64 @@
+// What a fleet is put through.
+import { fixedWindow, type Limit, slidingWindow, tokenBucket } from '@sluice/core'
+import type { Layers, Network, Skew } from './instance.ts'
+
+export interface Trouble {
+  /** ms between pauses, of any instance; each lasts up to `longest` ms. */
+  readonly pauses: number
+  readonly longest: number
+  /** ms between kills; another instance takes the place a little later. */
+  readonly kills: number
+  /** ms between steps of the time of day of one instance, by up to 1 s, back or forth. */
+  readonly steps: number
+}
+
+export interface Scenario {
+  readonly name: string
+  readonly instances: number
+  readonly seconds: number
+  /** Decisions a second of the whole fleet. */
+  readonly demand: number
+  readonly limit: Limit
+  /** Over how many subjects, and with which weight: the k-th comes in proportion to 1/k^s. */
+  readonly subjects: number
+  readonly zipf?: number | undefined
+  readonly layers: Layers
+  readonly network: Network
+  readonly skew: Skew
+  readonly trouble?: Trouble | undefined
+}
+
+const NETWORK: Network = { least: 0.2, mean: 0.3, loss: 0 }
+const BAD: Network = { least: 0.2, mean: 1.5, loss: 0.002 }
+const SKEW: Skew = { offset: 5_000, drift: 200e-6 }
+const TROUBLE: Trouble = { pauses: 5, longest: 600, kills: 50, steps: 20 }
+const ALL: Layers = { denyCache: true, leases: {} }
+/** Subjects of which each process sees little. */
+const EARLY: Layers = { denyCache: true, leases: { hot: 10 } }
+const CACHE: Layers = { denyCache: true, leases: false }
+
+const hot = { subjects: 1, layers: ALL, network: NETWORK, skew: SKEW }
+const troubled = { ...hot, network: BAD, trouble: TROUBLE }
+const zipf = { ...troubled, subjects: 10_000, zipf: 1.1, instances: 100, seconds: 3, demand: 20_000 }
+
+/** `size` 1 for all of it; below 1, fleets, demands and limits are that much smaller. */
+export function scenarios(size = 1): readonly Scenario[] {
+  const bucket = (limit: number, burst: number): Limit =>
+    tokenBucket({ name: 'bucket', limit: limit * size, window: '1s', burst: burst * size }).limit
+  const fixed = (limit: number): Limit => fixedWindow({ name: 'fixed', limit: limit * size, window: '2s' }).limit
+  const sliding = (limit: number): Limit => slidingWindow({ name: 'sliding', limit: limit * size, window: '2s' }).limit
+  const all: readonly Scenario[] = [
+    { name: 'bucket, below the limit', ...hot, instances: 100, seconds: 5, demand: 10_000, limit: bucket(20_000, 100_000) },
+    { name: 'bucket, 3 × above', ...hot, instances: 100, seconds: 5, demand: 12_000, limit: bucket(4_000, 20_000) },
+    { name: 'fixed window, 2 × above', ...hot, instances: 100, seconds: 5, demand: 12_000, limit: fixed(12_000) },
+    { name: 'sliding window, 2 × above', ...hot, instances: 100, seconds: 5, demand: 12_000, limit: sliding(12_000) },
+    { name: 'bucket, below, trouble', ...troubled, instances: 1_000, seconds: 2, demand: 60_000, limit: bucket(80_000, 400_000) },
+    { name: 'bucket, 3 × above, trouble', ...troubled, instances: 300, seconds: 4, demand: 24_000, limit: bucket(8_000, 40_000) },
+    { name: 'fixed window, 2 × above, trouble', ...troubled, instances: 300, seconds: 4, demand: 24_000, limit: fixed(24_000) },
+    { name: 'sliding window, 2 × above, trouble', ...troubled, instances: 300, seconds: 4, demand: 24_000, limit: sliding(24_000) },
+    { name: 'Zipf, buckets, trouble', ...zipf, limit: bucket(1_000, 2_000), layers: EARLY },
+    { name: 'Zipf, fixed windows, trouble', ...zipf, limit: fixed(2_000), layers: EARLY },
+    { name: 'the same, deny cache alone', ...zipf, limit: fixed(2_000), layers: CACHE },
+  ]
+  return all.map((one) => ({ ...one, instances: Math.ceil(one.instances * size), demand: one.demand * size }))
+}

@@ -1,0 +1,51 @@
+// What the simulation found, for a terminal and for docs/scale.md.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../support/workspace.ts'
+import { ceilingOf } from './bounds.ts'
+import type { Result } from './fleet.ts'
+import type { Scenario } from './scenario.ts'
+
+export interface Row {
+  readonly scenario: Scenario
+  readonly result: Result
+}
+
+const PAGE = join(ROOT, 'docs', 'scale.md')
+const [BEGIN, END] = ['<!-- simulation: made by `npm run simulate -- --write` -->', '<!-- /simulation -->']
+
+export function cellsOf({ scenario, result }: Row): Readonly<Record<string, string>> {
+  const { admitted, alone, decisions, excess, failed, local, reached } = result
+  const part = (units: number): string => `${((100 * units) / decisions).toFixed(1)} %`
+  return {
+    instances: String(scenario.instances),
+    decisions: String(decisions),
+    locally: part(local),
+    'commands to the store': part(reached),
+    'without an answer': part(failed),
+    admitted: String(admitted),
+    'by one process': String(alone),
+    M: scenario.layers.leases === false ? '–' : String(ceilingOf(scenario.limit, scenario.layers.leases)),
+    'paused, killed, set': scenario.trouble === undefined ? '–' : [result.pauses, result.kills, result.steps].join(', '),
+    excess: String(excess),
+  }
+}
+
+/** What a row breaks: the bound; or, where nothing is lost, M units too few. */
+export function wrongOf({ scenario, result }: Row): string | undefined {
+  if (result.excess > 0) return `${scenario.name}: ${result.excess} units above the bound`
+  const short = result.alone - result.admitted
+  if (scenario.trouble !== undefined || scenario.layers.leases === false || short <= ceilingOf(scenario.limit, scenario.layers.leases))
+    return undefined
+  return `${scenario.name}: ${short} units fewer than one process admits`
+}
+
+export function write(rows: readonly Row[], seed: number): void {
+  const page = readFileSync(PAGE, 'utf8')
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)]
+  if (from < 0 || to < from) throw new Error(`${PAGE} has no ${BEGIN} … ${END}`)
+  const columns = Object.keys(cellsOf(rows[0] as Row))
+  const lines = rows.map((row) => `| ${row.scenario.name} | ${Object.values(cellsOf(row)).join(' | ')} |`)
+  const table = [`| fleet | ${columns.join(' | ')} |`, `|---|${columns.map(() => '---:').join('|')}|`, ...lines].join('\n')
+  writeFileSync(PAGE, `${page.slice(0, from + BEGIN.length)}\nSeed ${seed}.\n\n${table}\n${page.slice(to)}`)
+}
