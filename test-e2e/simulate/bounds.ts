@@ -7,7 +7,7 @@ export function ceilingOf(limit: Limit, { ttl = 250, share = 0.1 }: LeaseOptions
   return Math.floor(Math.min((2 * limit.limit * ttl) / Number(limit.window), share * quotaOf(limit)))
 }
 
-export function quotaOf({ burst, limit }: Limit): number {
+function quotaOf({ burst, limit }: Limit): number {
   return burst ?? limit
 }
 

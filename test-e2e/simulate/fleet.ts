@@ -34,8 +34,8 @@ interface Track {
 
 /** µs until a killed process has another in its place. */
 const RESTART = 300_000
-/** µs from the last request on, in which its answer comes. */
-const LAST_ANSWER = 100_000
+/** µs from the last request on: longer than a pause and a deadline. */
+const LAST_ANSWER = 1_000_000
 
 /** `forgets`: by a store that does not debit its leases. */
 export function simulate(scenario: Scenario, seed: number, forgets = false): Promise<Result> {
@@ -111,9 +111,10 @@ async function run(scenario: Scenario, random: Random, forgets: boolean): Promis
 
   often(1_000 / scenario.demand, request)
   if (trouble !== undefined) {
-    often(trouble.pauses, pause)
-    often(trouble.kills, kill)
-    often(trouble.steps, step)
+    const perInstance = 1_000 / scenario.instances
+    often(trouble.pauses * perInstance, pause)
+    often(trouble.kills * perInstance, kill)
+    often(trouble.steps * perInstance, step)
   }
   while (events.step(end + LAST_ANSWER, (micros) => clock.set(START + micros / 1_000))) {
     if (!events.hasAnswered) continue

@@ -50,7 +50,11 @@ export class Instance {
     this.offset = skew.offset * (2 * random.next() - 1)
     this.drift = skew.drift * (2 * random.next() - 1)
     const { clock } = this
-    let store: Store = { name: shared.name, consume: (charges, options) => this.send(() => shared.consume(charges, options)), reset: (targets) => shared.reset(targets) }
+    let store: Store = {
+      name: shared.name,
+      consume: (charges, options) => this.send(() => shared.consume(charges, options)),
+      reset: (targets) => shared.reset(targets),
+    }
     if (layers.leases !== false) store = leases(store, { clock, ...layers.leases })
     if (layers.denyCache) store = denyCache(store, { clock })
     this.store = store
