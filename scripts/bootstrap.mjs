@@ -1,4 +1,4 @@
-// Sets the workspace up, then runs a task in it: `node scripts/bootstrap.mjs start|test|faults|audit`. Plain JavaScript on Node ≥ 20.19 with
+// Sets the workspace up, then runs a task in it: `node scripts/bootstrap.mjs start|test|faults|audit|simulate`. Plain JavaScript on Node ≥ 20.19 with
 // nothing installed. Once everything is in place it installs nothing and asks no network.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -13,6 +13,7 @@ const TASKS = {
   test: ['scripts/test.ts'],
   faults: ['scripts/faults.ts'],
   audit: ['scripts/audit.ts'],
+  simulate: ['--conditions=source', 'test-e2e/simulate/main.ts'],
 }
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NODE = join(ROOT, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
