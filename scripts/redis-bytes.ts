@@ -14,7 +14,9 @@ interface Store {
 type Factory = (options: object) => { readonly limit: { readonly name: string; readonly algorithm: string } }
 const load = (path: string) => import(new URL(`../packages/${path}/src/index.ts`, import.meta.url).href) as Promise<unknown>
 const core = (await load('core')) as Readonly<Record<string, Factory>>
-const redis = (await load('redis')) as { readonly redisStore: (source: { url: string }, options: { failover: false; denyCache: false }) => Store }
+const redis = (await load('redis')) as {
+  readonly redisStore: (source: { url: string }, options: { failover: false; denyCache: false }) => Store
+}
 const testing = (await import(new URL('../packages/testing/src/redis/index.ts', import.meta.url).href)) as {
   readonly startRedis: () => Promise<Server>
 }

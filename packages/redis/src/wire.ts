@@ -166,7 +166,13 @@ function isPlain({ charges, keys, leases, how, options }: WireDecision): boolean
   if (how !== 'charge' || options.atLeast !== undefined) return false
   for (let i = 0; i < charges.length; i++) {
     const { limit, cost, receipt } = charges[i] as Charge
-    if (!forms[limit.algorithm].isPlain(limit) || cost <= 0 || receipt !== undefined || leases[i] !== undefined || keys.indexOf(keys[i] as string) < i)
+    if (
+      !forms[limit.algorithm].isPlain(limit) ||
+      cost <= 0 ||
+      receipt !== undefined ||
+      leases[i] !== undefined ||
+      keys.indexOf(keys[i] as string) < i
+    )
       return false
   }
   return true
