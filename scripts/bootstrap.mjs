@@ -1,5 +1,5 @@
-// Sets the workspace up, then runs a task in it: `node scripts/bootstrap.mjs start|test|faults|audit|simulate`. Plain JavaScript on Node ≥ 20.19 with
-// nothing installed. Once everything is in place it installs nothing and asks no network.
+// Sets the workspace up, then runs a task in it: `node scripts/bootstrap.mjs start|test|faults|audit|simulate|bench`. Plain JavaScript on
+// Node ≥ 20.19 with nothing installed. Once everything is in place it installs nothing and asks no network.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,6 +14,7 @@ const TASKS = {
   faults: ['scripts/faults.ts'],
   audit: ['scripts/audit.ts'],
   simulate: ['--conditions=source', 'test-e2e/simulate/main.ts'],
+  bench: ['--conditions=source', 'scripts/bench.ts'],
 }
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NODE = join(ROOT, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
@@ -57,7 +58,7 @@ function installWorkspace() {
 /** Everything that an install depends on: another hash, another install. */
 function manifestsHash() {
   const groups = ['packages', 'examples'].flatMap((group) => readdirSync(join(ROOT, group)).map((name) => join(group, name)))
-  const manifests = ['.', 'test-e2e', ...groups.toSorted()].map((folder) => join(folder, 'package.json'))
+  const manifests = ['.', 'bench', 'test-e2e', ...groups.toSorted()].map((folder) => join(folder, 'package.json'))
   const hash = createHash('sha256').update(`${process.platform}-${process.arch}`)
   for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', ...manifests]) {
     if (existsSync(join(ROOT, file))) hash.update(`\n${file}\n`).update(readFileSync(join(ROOT, file)))

@@ -1,0 +1,106 @@
+// The shared path: one process, many decisions in flight, beside the peers and the bare command.
+import { createLimiter, fixedWindow, type LimitRule, slidingWindow } from '@sluice/core'
+import { redisStore, type RedisStoreOptions } from '@sluice/redis'
+import { startRedis } from '@sluice/testing/redis'
+import { flight } from '../flight.ts'
+import { connect, LIMIT, redisPeers } from '../redis-peers.ts'
+import type { Group } from '../report.ts'
+import { alternate, type Lane, type Rounds } from '../rounds.ts'
+import { uniform } from '../subjects.ts'
+
+const IN_FLIGHT = 256
+const INCR = 'bare INCR'
+const SLIDING = 'Sluice, sliding window'
+const FIXED = 'Sluice, fixed window'
+const THREE = 'Sluice, three limits'
+const DEFAULT = 'Sluice, default stack'
+export const EXACT: RedisStoreOptions = { denyCache: false, leases: false, failover: false }
+const sliding = slidingWindow({ name: 'a', limit: LIMIT, window: '1m' })
+const three = [sliding, fixedWindow({ name: 'b', limit: LIMIT, window: '1h' }), fixedWindow({ name: 'c', limit: LIMIT, window: '1d' })]
+
+export const redis: Group = {
+  name: 'redis',
+  title: 'On Redis',
+  about: `${IN_FLIGHT} decisions in flight, 100,000 subjects at random, one process, one server; every decision exact and Redis's own (the deny cache, the leases and the failover layer are off, but for the default stack); a limit that nobody reaches.`,
+  full: [11, 1_500],
+  quick: [5, 350],
+  async run(settings) {
+    const server = await startRedis()
+    const client = connect(server.url)
+    const { peers, close } = await redisPeers(server.url)
+    const stores = { exact: redisStore({ url: server.url }, EXACT), full: redisStore({ url: server.url }) }
+    const subjects = uniform(100_000)
+    const used = async () => cpuOf(await client.info('cpu'))
+    let i = 0
+    const lane = (name: string, ask: (subject: string) => unknown): Lane => ({
+      name,
+      turn: (ms) => flight({ inFlight: IN_FLIGHT, ask: () => ask(subjects.at(i++)), server: used }, ms),
+    })
+    const sluice = (name: string, limits: readonly LimitRule<string>[], store = stores.exact): Lane => {
+      const limiter = createLimiter({ name: name.replaceAll(/\W+/g, '-'), limits, store })
+      return lane(name, (subject) => limiter.consume(subject))
+    }
+    try {
+      const rounds = await alternate(
+        [
+          lane(INCR, (subject) => client.incr(`incr:${subject}`)),
+          ...peers.map(({ name, ask }) => lane(name, ask)),
+          sluice(SLIDING, [sliding]),
+          sluice(FIXED, [fixedWindow({ name: 'a', limit: LIMIT, window: '1m' })]),
+          sluice(THREE, three),
+          sluice(DEFAULT, [sliding], stores.full),
+        ],
+        settings,
+      )
+      return report(rounds, rounds.best(peers.map(({ name }) => name)))
+    } finally {
+      await Promise.all([stores.exact.close?.(), stores.full.close?.()])
+      client.disconnect()
+      close()
+      await server.stop()
+    }
+  },
+}
+
+function report(rounds: Rounds, peer: string): Awaited<ReturnType<Group['run']>> {
+  const { names } = rounds
+  return {
+    tables: [
+      {
+        columns: ['lane', 'decisions/s', `of ${peer}`, 'lower quartile', 'client CPU µs', 'server CPU µs', 'p50 ms', 'p99 ms'],
+        rows: names.map((name) => [
+          name,
+          Math.round(rounds.median(name)),
+          rounds.ratio(name, peer),
+          rounds.ratio(name, peer, undefined, 0.25),
+          rounds.median(name, (turn) => turn.cpu),
+          rounds.median(name, (turn) => turn.server as number),
+          rounds.median(name, (turn) => turn.p50 as number),
+          rounds.median(name, (turn) => turn.p99 as number),
+        ]),
+      },
+    ],
+    bars: [
+      { what: `decisions/s, of the best peer (${peer})`, must: 'at least', bar: 4, got: rounds.ratio(SLIDING, peer) },
+      { what: 'client CPU a decision, of the best peer', must: 'at most', bar: 0.25, got: rounds.ratio(SLIDING, peer, (turn) => turn.cpu) },
+      { what: 'p99, of the best peer', must: 'at most', bar: 1, got: rounds.ratio(SLIDING, peer, (turn) => turn.p99 as number) },
+      { what: 'the default stack, of the best peer', must: 'at least', bar: 4, got: rounds.ratio(DEFAULT, peer) },
+      { what: 'three limits in one decision, of the best peer with one', must: 'at least', bar: 2, got: rounds.ratio(THREE, peer) },
+    ],
+    charts: [
+      {
+        file: 'redis',
+        title: `On Redis, ${IN_FLIGHT} in flight`,
+        unit: 'decisions/s',
+        series: names.map((name) => ({ name, values: [rounds.median(name)] })),
+      },
+    ],
+    data: rounds,
+  }
+}
+
+/** µs. */
+export function cpuOf(info: string): number {
+  const of = (name: string) => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1])
+  return 1e6 * (of('used_cpu_user') + of('used_cpu_sys'))
+}
