@@ -17,7 +17,8 @@ const RIGHT = 110
 const TOP = 46
 const STEP = 26
 const COLORS = ['#2f81f7', '#8b949e', '#d29922', '#a371f7', '#3fb950', '#f85149']
-const STYLE = 'text{font:13px system-ui,sans-serif;fill:#57606a}.title{font-weight:600}@media(prefers-color-scheme:dark){text{fill:#adbac7}}'
+const STYLE =
+  'text{font:13px system-ui,sans-serif;fill:#57606a}.title{font-weight:600}@media(prefers-color-scheme:dark){text{fill:#adbac7}}'
 
 export function draw(chart: Chart): string {
   return chart.over === undefined ? bars(chart) : lines(chart, chart.over)

@@ -20,7 +20,9 @@ const words = process.argv.slice(2)
 const isQuick = words.includes('--quick')
 const isWriting = words.includes('--write')
 const wanted = words.filter((word) => !word.startsWith('--'))
-const unknown = words.filter((word) => (word.startsWith('--') ? !['--quick', '--write'].includes(word) : !GROUPS.some(({ name }) => name === word)))
+const unknown = words.filter((word) =>
+  word.startsWith('--') ? !['--quick', '--write'].includes(word) : !GROUPS.some(({ name }) => name === word),
+)
 if (unknown.length > 0) {
   console.error(`Unknown: ${unknown.join(' ')}. Usage: npm run bench -- [--quick] [--write] [${GROUPS.map(({ name }) => name).join('|')}]`)
   process.exit(1)
@@ -34,7 +36,7 @@ console.log(machine)
 let missed = 0
 const start = performance.now()
 for (const group of GROUPS) {
-  if (wanted.length > 0 && !wanted.includes(group.name)) continue
+  if (wanted.length > 0 ? !wanted.includes(group.name) : isQuick && group.isLong === true) continue
   const [rounds, ms] = isQuick ? group.quick : group.full
   const began = performance.now()
   const load = loadavg()[0] ?? 0

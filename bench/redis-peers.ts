@@ -21,7 +21,7 @@ export async function redisPeers(url: string): Promise<{ readonly peers: readonl
     sendCommand: (command: string, ...args: string[]) => second.call(command, ...args) as Promise<RedisReply>,
   })
   await store.init({ windowMs: 60_000 } as Options)
-  const storage = new ThrottlerStorageRedisService(third as never)
+  const storage = new ThrottlerStorageRedisService(third)
   return {
     peers: [
       { name: 'rate-limiter-flexible', ask: (subject) => flexible.consume(subject) },

@@ -34,6 +34,8 @@ export interface Group {
   /** Rounds and ms a turn: in full, and quick. */
   readonly full: readonly [rounds: number, ms: number]
   readonly quick: readonly [rounds: number, ms: number]
+  /** Only in the full run, or by name. */
+  readonly isLong?: true
   readonly run: (settings: Settings) => Promise<Report>
 }
 

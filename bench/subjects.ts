@@ -22,7 +22,7 @@ export function zipf(count: number, seed: number): Subjects {
   return drawn(count, () => {
     const wanted = random() * sum
     let low = 0
-    for (let high = count - 1; low < high; ) {
+    for (let high = count - 1; low < high;) {
       const middle = (low + high) >> 1
       if ((sums[middle] as number) < wanted) low = middle + 1
       else high = middle

@@ -24,8 +24,10 @@ function unit(bar: Bar): string {
 function table({ title, columns, rows }: Table): string {
   const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? plain(cell) : cell)))
   const widths = columns.map((column, i) => Math.max(3, column.length, ...cells.map((row) => (row[i] ?? '').length)))
-  const line = (row: readonly string[]) => `| ${row.map((cell, i) => (isNumber(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join(' | ')} |`
-  const isNumber = (i: number) => i > 0 && rows.every((row) => typeof row[i] !== 'string' || /^[−\-≥≤<]?\s?[\d.,]/.test(row[i]) || row[i] === '–')
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, i) => (isNumber(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join(' | ')} |`
+  const isNumber = (i: number) =>
+    i > 0 && rows.every((row) => typeof row[i] !== 'string' || /^[−\-≥≤<]?\s?[\d.,]/.test(row[i]) || row[i] === '–')
   const rule = `|${widths.map((width, i) => `${'-'.repeat(width + 1)}${isNumber(i) ? ':' : '-'}`).join('|')}|`
   return [...(title === undefined ? [] : [`**${title}**`, '']), line(columns), rule, ...cells.map(line)].join('\n')
 }

@@ -16,7 +16,8 @@ const DEFAULT = 'Sluice, default stack'
 export const latency: Group = {
   name: 'latency',
   title: 'Latency on Redis at half load',
-  about: 'Requests at fixed times, half as many a second as Sluice decides with 256 in flight; a wait counts from when its request was due.',
+  about:
+    'Requests at fixed times, half as many a second as Sluice decides with 256 in flight; a wait counts from when its request was due.',
   full: [15, 1_500],
   quick: [7, 400],
   async run(settings) {
@@ -50,14 +51,13 @@ export const latency: Group = {
         tables: [
           {
             title: `${half.toLocaleString('en')} requests a second`,
-            columns: ['lane', 'p50 ms', 'p99 ms', 'added p50', 'added p99', 'client CPU µs'],
+            columns: ['lane', 'p50 ms', 'p99 ms', 'added p50', 'added p99'],
             rows: rounds.names.map((name) => [
               name,
               rounds.median(name, (turn) => turn.p50 as number),
               rounds.median(name, (turn) => turn.p99 as number),
               added(name, 'p50'),
               added(name, 'p99'),
-              rounds.median(name, (turn) => turn.cpu),
             ]),
           },
         ],

@@ -22,7 +22,8 @@ const LANES: Readonly<Record<string, () => Run>> = {
   sliding: () => sluice([sliding]),
   fixed: () => sluice([fixedWindow({ name: 'a', limit: LIMIT, window })]),
   bucket: () => sluice([tokenBucket({ name: 'a', limit: 1_000_000, window: '1s' })]),
-  three: () => sluice([sliding, fixedWindow({ name: 'b', limit: LIMIT, window: '1h' }), fixedWindow({ name: 'c', limit: LIMIT, window: '1d' })]),
+  three: () =>
+    sluice([sliding, fixedWindow({ name: 'b', limit: LIMIT, window: '1h' }), fixedWindow({ name: 'c', limit: LIMIT, window: '1d' })]),
   flexible,
 }
 

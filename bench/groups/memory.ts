@@ -20,13 +20,16 @@ const LANES: Readonly<Record<string, string>> = {
 export const memory: Group = {
   name: 'memory',
   title: 'In memory',
-  about: '100,000 subjects at random, through the public `consume`, each asked for in the same order; limits that nobody reaches. A process for each lane; each takes its turn.',
+  about:
+    '100,000 subjects at random, through the public `consume`, each asked for in the same order; limits that nobody reaches. A process for each lane; each takes its turn.',
   full: [25, 300],
   quick: [9, 120],
   async run(settings) {
     const rounds = await inMemory(Object.keys(LANES), 100_000, settings)
     return {
-      tables: [{ columns: ['lane', 'decisions/s', 'of the Map', 'lower quartile', 'CPU µs'], rows: rounds.names.map((name) => row(rounds, name)) }],
+      tables: [
+        { columns: ['lane', 'decisions/s', 'of the Map', 'lower quartile', 'CPU µs'], rows: rounds.names.map((name) => row(rounds, name)) },
+      ],
       bars: [
         { what: 'one limit, of rate-limiter-flexible', must: 'at least', bar: 2.5, got: rounds.ratio(SLUICE, PEER) },
         { what: 'one limit, of the bare Map', must: 'at least', bar: 0.5, got: rounds.ratio(SLUICE, BARE) },

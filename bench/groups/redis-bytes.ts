@@ -18,7 +18,13 @@ export const redisBytes: Group = {
       .split('\n')
       .slice(2)
       .filter((line) => line.startsWith('|'))
-      .map((line) => line.split('|').slice(1, 3).map((cell) => cell.trim()) as [string, string])
+      .map(
+        (line) =>
+          line
+            .split('|')
+            .slice(1, 3)
+            .map((cell) => cell.trim()) as [string, string],
+      )
     const bars = rows
       .filter(([what]) => what === 'fixedWindow' || what === 'slidingWindow')
       .map(([what, bytes]): Bar => ({ what, must: 'at most', bar: 80, got: Number(bytes), unit: 'bytes' }))

@@ -51,6 +51,7 @@ export const redis: Group = {
           sluice(DEFAULT, [sliding], stores.full),
         ],
         settings,
+        800,
       )
       return report(rounds, rounds.best(peers.map(({ name }) => name)))
     } finally {
@@ -100,7 +101,7 @@ function report(rounds: Rounds, peer: string): Awaited<ReturnType<Group['run']>>
 }
 
 /** µs. */
-export function cpuOf(info: string): number {
+function cpuOf(info: string): number {
   const of = (name: string) => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1])
   return 1e6 * (of('used_cpu_user') + of('used_cpu_sys'))
 }

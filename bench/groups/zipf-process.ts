@@ -1,34 +1,16 @@
 // One process of zipf.ts: told what to do, it makes ready; told to go, it decides for so long and says what came of it.
 import { setImmediate as turn } from 'node:timers/promises'
-import { createLimiter, type Decision, type Limit, slidingWindow } from '@sluice/core'
+import { createLimiter, type Decision, slidingWindow } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import { answer } from '../child.ts'
 import { cpuMicros } from '../rounds.ts'
 import { zipf } from '../subjects.ts'
-
-export interface ZipfJob {
-  readonly url: string
-  readonly seed: number
-  readonly limit: Limit
-  readonly ms: number
-}
-
-export interface ZipfDone {
-  readonly decisions: number
-  readonly admitted: number
-  readonly redis: number
-  readonly ms: number
-  readonly cpu: number
-  /** Admissions of the hottest subjects: who, and when by the store's clock in µs. */
-  readonly hot: readonly (readonly [subject: string, at: number])[]
-}
+import { isChecked, type ZipfDone, type ZipfJob } from './zipf-job.ts'
 
 const SUBJECTS = 1_000_000
 const IN_FLIGHT = 256
 /** Decisions without a call before the event loop has a turn, as in a server. */
 const AT_ONCE = 256
-/** Where the limit is out of reach, there is nothing to check. */
-const CHECKED_LIMIT = 10_000
 const hottest = new Set(Array.from({ length: 200 }, (_, k) => `user:${k}`))
 let go: () => Promise<ZipfDone> = () => Promise.reject(new Error('no job yet'))
 
@@ -39,11 +21,22 @@ answer(async (question) => {
   const limiter = createLimiter({ limits: [slidingWindow({ name: limit.name, limit: limit.limit, window: '1m' })], store })
   const subjects = zipf(SUBJECTS, 1_000 + seed)
   await limiter.consume('warm')
-  go = () => decide((i) => limiter.consume(subjects.at(i)), (i) => subjects.at(i), ms, limit.limit <= CHECKED_LIMIT)
+  go = () =>
+    decide(
+      (i) => limiter.consume(subjects.at(i)),
+      (i) => subjects.at(i),
+      ms,
+      isChecked(limit.limit),
+    )
   return 'ready'
 })
 
-async function decide(ask: (i: number) => Decision | Promise<Decision>, who: (i: number) => string, ms: number, isChecked: boolean): Promise<ZipfDone> {
+async function decide(
+  ask: (i: number) => Decision | Promise<Decision>,
+  who: (i: number) => string,
+  ms: number,
+  isChecked: boolean,
+): Promise<ZipfDone> {
   const hot: [string, number][] = []
   let admitted = 0
   let redis = 0

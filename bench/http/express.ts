@@ -32,7 +32,13 @@ function inFront(plan: Plan, { store, url }: Backing): readonly RequestHandler[]
     case 'peer': {
       const client = url === undefined ? undefined : connect(url)
       const sendCommand = (command: string, ...args: string[]) => client?.call(command, ...args) as Promise<RedisReply>
-      return [expressRateLimit({ limit: LIMIT, windowMs: WINDOW_MS, ...(client === undefined ? {} : { store: new RedisStore({ sendCommand }) }) })]
+      return [
+        expressRateLimit({
+          limit: LIMIT,
+          windowMs: WINDOW_MS,
+          ...(client === undefined ? {} : { store: new RedisStore({ sendCommand }) }),
+        }),
+      ]
     }
   }
 }

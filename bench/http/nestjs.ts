@@ -1,4 +1,3 @@
-import 'reflect-metadata'
 import type { AddressInfo } from 'node:net'
 import { ThrottlerStorageRedisService } from '@nest-lab/throttler-storage-redis'
 import { Controller, type DynamicModule, Get, Header, Module, type Provider } from '@nestjs/common'
@@ -26,6 +25,7 @@ function moduleOf(plan: Plan, backing: Backing): DynamicModule {
   Header('content-type', 'application/json')(Api.prototype, 'get', descriptor)
   if (plan === 'by hand') for (const [name, value] of BY_HAND) Header(name, value)(Api.prototype, 'get', descriptor)
   Controller()(Api)
+  // oxlint-disable-next-line typescript/no-extraneous-class -- decorated, if by hand
   class App {}
   Module({})(App)
   return { module: App, controllers: [Api], ...inFront(plan, backing) }
@@ -46,8 +46,11 @@ function inFront(plan: Plan, { store, url }: Backing): { imports?: DynamicModule
     }
     case 'peer': {
       const throttlers = [{ limit: LIMIT, ttl: WINDOW_MS }]
-      const storage = url === undefined ? {} : { storage: new ThrottlerStorageRedisService(connect(url) as never) }
-      return { imports: [ThrottlerModule.forRoot({ throttlers, ...storage })], providers: [{ provide: APP_GUARD, useClass: ThrottlerGuard }] }
+      const storage = url === undefined ? {} : { storage: new ThrottlerStorageRedisService(connect(url)) }
+      return {
+        imports: [ThrottlerModule.forRoot({ throttlers, ...storage })],
+        providers: [{ provide: APP_GUARD, useClass: ThrottlerGuard }],
+      }
     }
   }
 }
