@@ -2,7 +2,7 @@
 // of its own; all of a framework's are up, and short bursts go to them in turns.
 import { startRedis } from '@sluice/testing/redis'
 import { Child } from '../child.ts'
-import { Burst } from '../http/burst.ts'
+import { burst, warmUp } from '../http/burst.ts'
 import type { Plan } from '../http/plan.ts'
 import type { Bar, Group, Report, Table } from '../report.ts'
 import { alternate, type Lane, type Rounds, type Settings } from '../rounds.ts'
@@ -26,7 +26,7 @@ export const http: Group = {
   about:
     '32 connections, one route, one limit, 32 client addresses. "By hand" sets the five headers of Sluice from constants; "as the peer" sets the headers that the peer sets.',
   full: [31, 250],
-  quick: [7, 100],
+  quick: [5, 100],
   run: async (settings) => {
     const found = new Map<string, Rounds>()
     for (const framework of Object.keys(PEERS)) found.set(framework, await measured(framework, settings))
@@ -79,22 +79,22 @@ async function measured(framework: string, settings: Settings, url?: string): Pr
   const servers = plans.map((plan) => new Child('http/server.ts', [framework, plan, ...(url === undefined ? [] : [url])]))
   try {
     const ports = await Promise.all(servers.map((server) => server.next<number>()))
-    const bursts = ports.map((port) => new Burst(port))
-    for (const burst of bursts) await burst.warmUp()
+    for (const port of ports) await warmUp(port)
     const lanes = plans.map((name, i): Lane => {
-      const [server, burst] = [servers[i] as Child, bursts[i] as Burst]
+      const [server, port] = [servers[i] as Child, ports[i] as number]
       return {
         name,
         async turn(ms) {
+          const { run, close } = await burst(port)
           const before = await server.ask<number>('cpu')
-          const { count, ms: elapsed } = await burst.run(ms)
-          return { rate: (count * 1_000) / elapsed, cpu: ((await server.ask<number>('cpu')) - before) / count }
+          const { count, ms: elapsed } = await run(ms)
+          const used = (await server.ask<number>('cpu')) - before
+          close()
+          return { rate: (count * 1_000) / elapsed, cpu: used / count }
         },
       }
     })
-    const rounds = await alternate(lanes, settings)
-    for (const burst of bursts) burst.close()
-    return rounds
+    return await alternate(lanes, settings)
   } finally {
     for (const server of servers) server.stop()
   }

@@ -23,7 +23,7 @@ export const memory: Group = {
   about:
     '100,000 subjects at random, through the public `consume`, each asked for in the same order; limits that nobody reaches. A process for each lane; each takes its turn.',
   full: [25, 300],
-  quick: [9, 120],
+  quick: [7, 120],
   async run(settings) {
     const rounds = await inMemory(Object.keys(LANES), 100_000, settings)
     return {

@@ -17,7 +17,7 @@ export const zipf: Group = {
   title: 'A skewed crowd, two processes',
   about: `Zipf(1.0) over 1,000,000 subjects, a sliding window, \`leases: true\` and the deny cache, 256 in flight in each of ${PROCESSES} processes. The admissions of the 200 hottest subjects are checked, where they can reach the limit, against what the window promises for every interval.`,
   full: [5, 8_000],
-  quick: [1, 4_000],
+  quick: [1, 2_500],
   async run({ rounds, ms }) {
     const rows: (string | number)[][] = []
     const bars: Bar[] = []

@@ -1,73 +1,72 @@
-// A client that costs little: kept connections, one request at a time on each, responses told apart by their length alone. Where the
-// system lets it, each comes from an address of its own, and so is a subject of its own.
+// A client that costs little: 32 connections, one request at a time on each, responses told apart by their length alone. Where the system
+// lets it, each connection comes from an address of its own, and so is a subject of its own.
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { HOST } from './plan.ts'
 
 const CONNECTIONS = 32
-const WARM = 10_000
-const WARM_MS = 2_000
+const WARM = 5_000
+const WARM_MS = 1_200
 const REQUEST = `GET / HTTP/1.1\r\nHost: ${HOST}\r\nAccept: */*\r\n\r\n`
 
-export class Burst {
-  private readonly sockets: readonly Socket[]
-  private done = 0
-  private isOver = true
-  private busy = 0
-  private idle = (): void => {}
-  private failed: Error | undefined
-
-  constructor(port: number) {
-    this.sockets = Array.from({ length: CONNECTIONS }, (_, i) =>
-      this.open(port, process.platform === 'linux' ? `127.0.0.${i + 2}` : undefined),
-    )
-  }
-
+export interface Burst {
   /** Requests answered in about so many ms, and how long it took. */
-  async run(ms: number): Promise<{ readonly count: number; readonly ms: number }> {
-    this.done = 0
-    this.isOver = false
-    this.busy = CONNECTIONS
-    const start = performance.now()
-    const timer = setTimeout(() => (this.isOver = true), ms)
-    for (const socket of this.sockets) socket.write(REQUEST)
-    await new Promise<void>((resolve) => (this.idle = resolve))
-    clearTimeout(timer)
-    if (this.failed !== undefined) throw this.failed
-    return { count: this.done, ms: performance.now() - start }
-  }
+  readonly run: (ms: number) => Promise<{ readonly count: number; readonly ms: number }>
+  readonly close: () => void
+}
 
-  /** Until so many are answered, so that what runs is what the compiler makes of it in the end; but no longer than this. */
-  async warmUp(): Promise<void> {
-    const end = performance.now() + WARM_MS
-    for (let count = 0; count < WARM && performance.now() < end;) count += (await this.run(100)).count
+/** Connections are of one burst: a server closes those that idle while it is the turn of others. */
+export async function burst(port: number): Promise<Burst> {
+  const sockets = await Promise.all(Array.from({ length: CONNECTIONS }, (_, i) => open(port, i)))
+  return {
+    async run(ms) {
+      const start = performance.now()
+      const counts = await Promise.all(sockets.map((socket) => requests(socket, start + ms)))
+      return { count: counts.reduce((sum, count) => sum + count, 0), ms: performance.now() - start }
+    },
+    close: () => sockets.forEach((socket) => socket.destroy()),
   }
+}
 
-  close(): void {
-    for (const socket of this.sockets) socket.destroy()
-  }
+/** Until so many are answered, so that what runs is what the compiler makes of it in the end; but no longer than this. */
+export async function warmUp(port: number): Promise<void> {
+  const { run, close } = await burst(port)
+  const end = performance.now() + WARM_MS
+  for (let count = 0; count < WARM && performance.now() < end;) count += (await run(100)).count
+  close()
+}
 
-  private open(port: number, localAddress: string | undefined): Socket {
-    const socket = connect({ port, host: HOST, noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) })
+async function open(port: number, i: number): Promise<Socket> {
+  const localAddress = process.platform === 'linux' ? `127.0.0.${i + 2}` : HOST
+  const socket = connect({ port, host: HOST, localAddress, noDelay: true })
+  socket.setEncoding('latin1')
+  await once(socket, 'connect')
+  return socket
+}
+
+/** One after the other until then; how many were answered. */
+function requests(socket: Socket, end: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let count = 0
     let held = ''
-    socket.setEncoding('latin1')
-    socket.on('error', (error) => this.fail(error))
-    socket.on('data', (chunk: string) => {
-      held = held === '' ? chunk : held + chunk
+    const over = (error?: Error) => {
+      socket.off('data', more).off('error', over).off('close', lost)
+      if (error === undefined) resolve(count)
+      else reject(error)
+    }
+    const lost = () => over(new Error('the server closed the connection'))
+    const more = (chunk: string) => {
+      held += chunk
       if (!isWhole(held)) return
-      if (!held.startsWith('HTTP/1.1 200')) this.fail(new Error(`answered ${held}`))
+      if (!held.startsWith('HTTP/1.1 200')) return over(new Error(`answered ${held}`))
       held = ''
-      this.done += 1
-      if (!this.isOver) socket.write(REQUEST)
-      else if (--this.busy === 0) this.idle()
-    })
-    return socket
-  }
-
-  private fail(error: Error): void {
-    this.failed ??= error
-    this.isOver = true
-    this.idle()
-  }
+      count += 1
+      if (performance.now() < end) socket.write(REQUEST)
+      else over()
+    }
+    socket.on('data', more).on('error', over).on('close', lost)
+    socket.write(REQUEST)
+  })
 }
 
 function isWhole(response: string): boolean {
