@@ -47,13 +47,11 @@ local function load(key, algorithm)
   return states[key]
 end
 
--- Value and expiry go in one command: a key without an expiry would block for ever. Without at, over a state that was read:
--- that has one, and setting it again costs more than all else. The error, nil if it was done.
+-- Value and expiry go in one command: a key without an expiry would block for ever. KEEPTTL would be cheaper, and would keep a
+-- key that somebody made persistent. The error, nil if it was done.
 local function set(key, text, at)
   local result
-  if not at then
-    result = redis.pcall('SET', KEYS[key], text, 'KEEPTTL')
-  elseif faked then
+  if faked then
     result = redis.pcall('SET', KEYS[key], text, 'PX', max(60000, at - fdiv(now, 1000)))
   else
     result = redis.pcall('SET', KEYS[key], text, 'PXAT', at)

@@ -1,19 +1,15 @@
 -- Purpose: token bucket and leaky bucket; the twin of packages/core/src/algorithms/bucket.ts.
 -- State: F, the instant (µs) at which the bucket is full, a remainder of r credits, and the N they are of (0 when r is), as
---   three doubles. Expires at the end of the minute that F lies in, so that most charges leave the expiry as it is.
+--   three doubles. Expires at F.
 -- Limit: { 'b', N, P, burst, debt, queue } with N tokens per P µs in lowest terms, queue 0 or 1.
 -- Receipt: { units } of a meter, {} for none; { units, F, r, N, P } of a queue.
 -- redis.calls: none; batch.lua reads and writes.
 
 algorithms.b = {}
 
--- The end of the minute that F lies in, ms: the same under any limit.
-local function minuteend(full)
-  return (fdiv(full, 60000000) + 1) * 60000
-end
-
-local function bucketstate(full, rest, limit)
-  return three(full, rest, rest > 0 and limit[2] or 0)
+-- The bytes of a state, and when it expires, ms.
+local function bucketstate(full, rest, rate)
+  return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
 end
 
 -- f, r under this limit: the deficit is f * N + r credits; f has no bound after a step back of the clock.
@@ -61,10 +57,8 @@ function algorithms.b.decode(text)
   return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
 end
 
--- A full bucket is an absent one.
-function algorithms.b.encode(state, limit, now)
-  local isfull = state[1] <= now and state[2] == 0
-  return bucketstate(state[1], state[2], limit), isfull and 0 or minuteend(state[1])
+function algorithms.b.encode(state)
+  return bucketstate(state[1], state[2], state[3])
 end
 
 function algorithms.b.plain(a, b, c, limit, now, cost)
@@ -77,8 +71,7 @@ function algorithms.b.plain(a, b, c, limit, now, cost)
   if not full then
     return true
   end
-  local at = minuteend(full)
-  return true, bucketstate(full, rest, limit), not (a and at == minuteend(a)) and at
+  return true, bucketstate(full, rest, limit[2])
 end
 
 function algorithms.b.read(state, limit, now)

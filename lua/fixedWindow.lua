@@ -65,7 +65,7 @@ function algorithms.f.plain(a, b, _, limit, now, cost)
   if count + cost > limit[2] then
     return false
   end
-  return true, three(start, min(MAX, count + cost), 0), start ~= a and algorithms.f.finish(start, limit)
+  return true, three(start, min(MAX, count + cost), 0), algorithms.f.finish(start, limit)
 end
 
 function algorithms.f.read(state, limit, now)

@@ -45,7 +45,7 @@ function algorithms.s.plain(a, b, c, limit, now, cost)
   if after <= count then
     return true
   end
-  return true, three(start, after, previous), start ~= a and start + 2 * window
+  return true, three(start, after, previous), start + 2 * window
 end
 
 function algorithms.s.read(state, limit, now)

@@ -9,8 +9,9 @@ test('a million subjects through a store of 100,000: memory stays flat, and who 
   const { blocked, empty, samples } = JSON.parse(stdout) as { blocked: boolean[]; empty: number; samples: number[] }
   expect(blocked).toEqual([true, true])
   expect(samples).toHaveLength(10)
-  // Full at the first sample; nine times as many subjects later it holds no more than that, give or take what V8 keeps for itself.
-  const full = samples[0] as number
+  // Full at the first sample. After that V8 makes the table of subjects larger, once, since it keeps the places of those that went.
+  const [full = 0, flat = 0, ...later] = samples
   expect(full - empty).toBeGreaterThan(5)
-  for (const sample of samples) expect(sample).toBeLessThan(full * 1.15)
+  expect(flat).toBeLessThan(full * 1.25)
+  for (const sample of later) expect(sample).toBeLessThan(flat * 1.02)
 })

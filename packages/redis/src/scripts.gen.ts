@@ -88,7 +88,7 @@ local start, count = current(a, b, limit, fdiv(now, 1000))
 if count + cost > limit[2] then
 return false
 end
-return true, three(start, min(MAX, count + cost), 0), start ~= a and algorithms.f.finish(start, limit)
+return true, three(start, min(MAX, count + cost), 0), algorithms.f.finish(start, limit)
 end
 function algorithms.f.read(state, limit, now)
 local start, count
@@ -154,7 +154,7 @@ local after = min(fdiv(MAX, window), count + cost)
 if after <= count then
 return true
 end
-return true, three(start, after, previous), start ~= a and start + 2 * window
+return true, three(start, after, previous), start + 2 * window
 end
 function algorithms.s.read(state, limit, now)
 local start, count, previous
@@ -198,11 +198,8 @@ function algorithms.s.met(state)
 return told(state)
 end
 algorithms.b = {}
-local function minuteend(full)
-return (fdiv(full, 60000000) + 1) * 60000
-end
-local function bucketstate(full, rest, limit)
-return three(full, rest, rest > 0 and limit[2] or 0)
+local function bucketstate(full, rest, rate)
+return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
 end
 local function deficit(full, rest, rate, limit, now)
 if not full or full < now then
@@ -243,9 +240,8 @@ function algorithms.b.decode(text)
 local full, rest, rate = threeof(text)
 return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
 end
-function algorithms.b.encode(state, limit, now)
-local isfull = state[1] <= now and state[2] == 0
-return bucketstate(state[1], state[2], limit), isfull and 0 or minuteend(state[1])
+function algorithms.b.encode(state)
+return bucketstate(state[1], state[2], state[3])
 end
 function algorithms.b.plain(a, b, c, limit, now, cost)
 local missing, rest = deficit(a, b, c, limit, now)
@@ -257,8 +253,7 @@ full, rest = drained(missing, rest, limit, now, cost)
 if not full then
 return true
 end
-local at = minuteend(full)
-return true, bucketstate(full, rest, limit), not (a and at == minuteend(a)) and at
+return true, bucketstate(full, rest, limit[2])
 end
 function algorithms.b.read(state, limit, now)
 local full, rest, rate
@@ -570,9 +565,7 @@ return states[key]
 end
 local function set(key, text, at)
 local result
-if not at then
-result = redis.pcall('SET', KEYS[key], text, 'KEEPTTL')
-elseif faked then
+if faked then
 result = redis.pcall('SET', KEYS[key], text, 'PX', max(60000, at - fdiv(now, 1000)))
 else
 result = redis.pcall('SET', KEYS[key], text, 'PXAT', at)

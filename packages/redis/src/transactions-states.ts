@@ -67,17 +67,15 @@ const slidingWindow = form<SlidingWindowState>({
   }),
 })
 
-const MINUTE = 60_000
-
-// lua/bucket.lua: F (µs), r (credits) and the N of those, 0 when there are none; until the end of F's minute, but a full one goes.
+// lua/bucket.lua: F (µs), r (credits) and the N of those, 0 when there are none.
 const bucket = form<BucketState>({
   decode(value) {
     const [full, rest, rate] = three(value) ?? []
     return full === undefined || rest === undefined || rate === undefined || (rest > 0 && rest >= rate) ? undefined : { full, rest, rate }
   },
-  encode: ({ full, rest, rate }, _, now) => ({
+  encode: ({ full, rest, rate }) => ({
     value: bytes(full, rest, rest > 0 ? rate : 0),
-    expires: full <= now && rest === 0 ? 0 : (Math.floor(full / 1000 / MINUTE) + 1) * MINUTE,
+    expires: Math.ceil((rest > 0 ? full + 1 : full) / 1000),
   }),
 })
 
