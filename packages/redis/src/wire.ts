@@ -161,9 +161,12 @@ export function encodeBatch(
   return { keys, argument: JSON.stringify([nowMicros, wireLimits, wire]) }
 }
 
+/** More charges than that are nobody's common case, and are looked at in pairs. */
+const MOST_PLAIN = 8
+
 /** Whether the script's short way decides it: units are taken, each from a state of its own, and nothing else is asked. */
 function isPlain({ charges, keys, leases, how, options }: WireDecision): boolean {
-  if (how !== 'charge' || options.atLeast !== undefined) return false
+  if (how !== 'charge' || options.atLeast !== undefined || charges.length > MOST_PLAIN) return false
   for (let i = 0; i < charges.length; i++) {
     const { limit, cost, receipt } = charges[i] as Charge
     if (
