@@ -149,3 +149,25 @@ test('the recorder notes admissions and give-backs, and finds a store that admit
   await store.consume([charge])
   expect(violations()).toHaveLength(1)
 })
+
+test('a queue whose state is as it was before another limit took and gave back: the last of before is the last again', async () => {
+  const queue = { algorithm: 'leakyBucket', window: 1000, queue: true, name: 'limit' } as const
+  const take = { do: 'take', slot: 0, subject: 1, units: { of: 'few', n: 1 } } as const
+  const give = { do: 'give', pick: 0, units: { of: 'few', n: 1 }, own: true } as const
+  const decide = (move: typeof take | typeof give) => ({ do: 'consume', moves: [move], how: 'charge', atLeast: undefined }) as const
+  const history: History = {
+    slots: [
+      {
+        scope: 'p/l0/leakyBucket',
+        variants: [
+          { ...queue, limit: 10 },
+          { ...queue, limit: 33 },
+        ],
+      },
+    ],
+    start: 0,
+    steady: false,
+    steps: [decide(take), decide(take), { do: 'change', slot: 0, variant: 1 }, decide(take), decide(give), decide(give)],
+  }
+  expect(await firstMismatch(history, (clock) => memoryStore({ clock }))).toBeUndefined()
+})

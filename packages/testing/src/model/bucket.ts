@@ -12,7 +12,8 @@ interface Bucket {
 interface Place {
   readonly full: bigint
   readonly rest: bigint
-  /** Credits that a token cost: under another rate the turn would be told wrong. */
+  /** In which rate they count, and the credits that a token cost: under others the turn would be told wrong. */
+  readonly rate: bigint
   readonly price: bigint
   readonly units: bigint
 }
@@ -45,7 +46,9 @@ export const bucket: Family<Bucket> = metered<Bucket>({
     const place = ask.receipt as Place | undefined
     if (limit.queue === true) {
       if (place === undefined) return undefined
-      const last = state.full === place.full && state.rest === place.rest && state.rate === N && place.price === P
+      // As this limit reads the state: without a rest of credits it is of no rate.
+      const { f, r } = lacking(state, limit, now)
+      const last = now + f === place.full && r === place.rest && place.rate === N && place.price === P
       if (!last || x <= place.units * P) return undefined
     }
     const units = place === undefined ? asked : least(asked, place.units)
@@ -104,5 +107,5 @@ function at(limit: Limit, x: bigint, now: bigint): Bucket {
 
 function charged(limit: Limit, x: bigint, units: bigint, now: bigint): { state: Bucket; units: bigint; receipt: Place } {
   const state = at(limit, x, now)
-  return { state, units, receipt: { full: state.full, rest: state.rest, price: rateOf(limit).P, units } }
+  return { state, units, receipt: { full: state.full, rest: state.rest, rate: state.rate, price: rateOf(limit).P, units } }
 }
