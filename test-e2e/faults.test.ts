@@ -37,10 +37,7 @@ afterAll(async () => {
   print(inOrder)
   const isWhole = inOrder.size === cases.length && Array.from(inOrder.values()).every((row) => wrongOf(row).length === 0)
   if (process.env['SLUICE_FAULTS_WRITE'] === '1' && isWhole)
-    write(
-      inOrder,
-      `${isFull ? 'For longer' : 'As in npm test'}: Node ${process.versions.node}, ${availableParallelism()} cores, ${new Date().toISOString().slice(0, 10)}.`,
-    )
+    write(inOrder, `Node ${process.versions.node}, ${availableParallelism()} cores, ${new Date().toISOString().slice(0, 10)}.`)
 })
 
 function wrongOf(row: Row): readonly string[] {

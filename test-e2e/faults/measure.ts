@@ -261,13 +261,8 @@ function memory(times: Times, reports: readonly Report[]): Cell {
   return { text, wrong: grown >= MOST_MEMORY * minutes ? 'over 1 MB a minute' : undefined }
 }
 
-/** ioredis's own command on a node that it gives up, without a frame of ours: seen once in four runs, its cause not yet found (issue 5). */
-const isOfClient = (error: string): boolean => error.startsWith('Error: Connection is closed.') && !error.includes('/packages/')
-
-function counted(all: readonly string[]): Cell {
-  const errors = all.filter((error) => !isOfClient(error))
-  const told = all.length > errors.length ? `${errors.length}, and ${all.length - errors.length} of ioredis` : `${errors.length}`
-  return { text: told, wrong: errors.length > 0 ? errors[0] : undefined }
+function counted(errors: readonly string[]): Cell {
+  return { text: `${errors.length}`, wrong: errors.length > 0 ? errors[0] : undefined }
 }
 
 /** Subjects that nobody had seen before the recovery: every field of every decision as the model makes it. */
