@@ -159,7 +159,37 @@ function connectionOf(client: RedisClient, own: boolean): Connection {
     ...(client.isCluster === true && options.retryDelayOnFailover !== 0 ? ['retryDelayOnFailover: 0'] : []),
     ...(client.isCluster === true && options.retryDelayOnClusterDown !== 0 ? ['retryDelayOnClusterDown: 0'] : []),
   ]
+  if (client.isCluster === true) heedAsking(client as unknown as Nodes)
   return { client, own, risks, timeout: typeof perNode.commandTimeout === 'number' ? undefined : COMMAND_TIMEOUT }
+}
+
+type Asking = Pick<Redis, 'asking'>
+
+/** The part of a Cluster client that knows its nodes; one that is known by its shape may lack it. */
+interface Nodes {
+  nodes?(): readonly Asking[]
+  on(event: '+node', listener: (node: Asking) => void): unknown
+}
+
+const heeded = new WeakSet<object>()
+
+/**
+ * A redirected command is preceded by an ASKING whose failure ioredis leaves unheard. A new node without a slot is dropped at each
+ * refresh of the slots, with the ASKING under way: an unhandled rejection, which ends a process. The command's own failure is told.
+ */
+function heedAsking(client: Nodes): void {
+  if (heeded.has(client)) return
+  heeded.add(client)
+  const heed = (node: Asking): void => {
+    const ask = node.asking.bind(node)
+    node.asking = (...args) => {
+      const asked = ask(...args)
+      asked.catch(() => undefined)
+      return asked
+    }
+  }
+  for (const node of client.nodes?.() ?? []) heed(node)
+  client.on('+node', heed)
 }
 
 const waits = new WeakMap<RedisClient, Promise<void>>()

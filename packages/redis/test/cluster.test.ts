@@ -244,6 +244,37 @@ describe('slots on the move', () => {
     expect(await cluster.nodes[node]?.server.call('EXISTS', keyOf(charge(subject), 'new'))).toBe(1)
     expect(await used(store, subject)).toBe(4)
   })
+
+  test('no unheard rejection when the slots are read anew while a node without slots is asked', async () => {
+    const unheard: unknown[] = []
+    const hear = (error: unknown): void => void unheard.push(error)
+    process.on('unhandledRejection', hear)
+    const client = cluster.client()
+    try {
+      const store = kept(rawStore(client, { prefix: 'unheard' }))
+      const subject = 's8'
+      await took(store, charge(subject))
+      const index = await cluster.addNode()
+      const { server, port } = cluster.nodes[index] as RedisCluster['nodes'][number]
+      // Under its tag, and with no key yet: the old node sends who asks for it to the new one.
+      const moved = charge(neighbours(1, subject)[0] as string)
+      await cluster.moveSlots(slotOf(subject), await cluster.ownerOf(slotOf(subject)), index, {
+        opened: async () => {
+          await server.pause()
+          const asked = failure(took(store, moved))
+          await until('the new node is asked', () => client.nodes().some(({ options }) => options.port === port))
+          await new Promise((resolve) => client.refreshSlotsCache(resolve))
+          expect(client.nodes().some(({ options }) => options.port === port)).toBe(false)
+          await asked
+          await server.resume()
+        },
+      })
+      expect(unheard).toEqual([])
+      expect((await took(store, moved)).allowed).toBe(true)
+    } finally {
+      process.off('unhandledRejection', hear)
+    }
+  })
 })
 
 test('trap: crash when the cluster is down at start', async () => {
