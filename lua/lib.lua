@@ -49,13 +49,13 @@ local function three(a, b, c)
   return pack('>ddd', a, b, c)
 end
 
--- The three numbers, of which only the first may be below 0; nil for anything else.
+-- The three numbers, of which only the first may be below 0; nil for anything else, NaN and infinities among it.
 local function threeof(text)
   if #text ~= 24 then
     return nil
   end
   local a, b, c = unpacked('>ddd', text)
-  if a == floor(a) and b == floor(b) and c == floor(c) and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
+  if a % 1 == 0 and b % 1 == 0 and c % 1 == 0 and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
     return a, b, c
   end
   return nil

@@ -7,7 +7,7 @@ import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/re
 import { BUSY, DEADLINE, FRESH, FRESH_SUBJECTS, FRESH_TURN, KINDS, LIMITS, type Log, logOf, MANY, SOURCES, SUBJECTS } from './log.ts'
 
 export interface Job {
-  readonly source: Exclude<RedisSource, { evalsha: unknown }>
+  readonly source: Exclude<RedisSource, { callBuffer: unknown }>
   readonly options: RedisStoreOptions
   /** The store is given a clock, which can be shifted. */
   readonly clocked: boolean

@@ -112,7 +112,7 @@ export function definitions(): void {
       )
       // Of the shape that is asked for, and no more: a store that is made begins to connect.
       const nothing = () => Promise.reject(new Error('not connected'))
-      const client = { ...Object.fromEntries(['evalsha', 'eval', 'get', 'set', 'quit'].map((name) => [name, nothing])), ...SILENT }
+      const client = { ...Object.fromEntries(['callBuffer', 'get', 'set', 'quit'].map((name) => [name, nothing])), ...SILENT }
       const places = fc.oneof({ weight: 3, arbitrary: fc.constant(client) }, { weight: 1, arbitrary: sources.filter(goesNowhere) })
       return fuzz('stores', 6_000, fc.tuple(places, fc.oneof({ weight: 9, arbitrary: options }, garbage)), ([place, given]) => {
         const redis = refusable(() => void redisStore(place as never, given as never).close?.())

@@ -1,10 +1,22 @@
 import { setImmediate as endOfTurn } from 'node:timers'
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
+import { decide } from '@sluice/core/algorithms'
 import { type Connection, within } from './client.ts'
 import { decideLeasing, unwrap } from './leases.ts'
 import { run, type Script } from './script.ts'
 import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
-import { decodeLedgers, decodeStates, encodeBatch, newHolder, sizeOf, type WireDecision, type WireState } from './wire.ts'
+import {
+  type BatchedDecision,
+  decodeLedgers,
+  decodeStates,
+  encodeBatch,
+  isPlain,
+  newHolder,
+  RunReader,
+  sizeOf,
+  type WireDecision,
+  type WireState,
+} from './wire.ts'
 
 /** A batch is bounded, or it holds up the server for everybody else. */
 const MOST_DECISIONS = 64
@@ -23,7 +35,10 @@ const FAILED = -2
 /** Tells what should not happen: a state of somebody else's, or that Lua and TypeScript disagree. */
 export type Tell = (code: 'ANOMALY_STATE_UNREADABLE' | 'ANOMALY_VERDICT', message: string) => void
 
-interface Waiting extends WireDecision {
+/** Of a plain decision nothing else is asked. */
+const PLAIN = Object.freeze({ source: 'redis' })
+
+interface Waiting extends BatchedDecision {
   readonly asked: number
   resolve(outcomes: readonly Outcome[]): void
   reject(error: unknown): void
@@ -51,8 +66,10 @@ export class Batcher {
 
   add(charges: readonly Charge[], keys: readonly string[], how: WireDecision['how'], options: ConsumeOptions): Promise<readonly Outcome[]> {
     const holder = newHolder(charges)
+    const unwrapped = unwrap(charges, how, options)
+    const asked = { charges: unwrapped.charges, leases: unwrapped.leases, keys, how, options }
     return new Promise((resolve, reject) => {
-      this.enqueue({ ...unwrap(charges, how, options), keys, how, options, holder, asked: 1, resolve, reject })
+      this.enqueue({ ...asked, holder, isPlain: isPlain(asked), asked: 1, resolve, reject })
     })
   }
 
@@ -134,21 +151,35 @@ export class Batcher {
     return true
   }
 
-  private receive(batch: readonly Waiting[], [micros, unreadable, error, ...replies]: Reply, command: number): void {
+  private receive(batch: readonly Waiting[], [micros, unreadable, error, ...parts]: Reply, command: number): void {
     // As numbers: a client may be set to give all of them as text.
     const now = Number(micros)
     this.ahead = now / 1000 - systemClock.now()
-    if (Number(unreadable) > 0) this.tell('ANOMALY_STATE_UNREADABLE', `${unreadable} states could not be read and count as absent`)
-    for (const [i, reply] of replies.entries()) {
-      const decision = batch[i] as Waiting
+    if (Number(unreadable) > 0) this.tell('ANOMALY_STATE_UNREADABLE', `${Number(unreadable)} states could not be read and count as absent`)
+    let run: RunReader | undefined
+    let next = 0
+    for (const [i, decision] of batch.entries()) {
+      if (!decision.isPlain) run = undefined
+      const part = run === undefined ? parts[next++] : undefined
+      if (decision.isPlain && part !== undefined) run = new RunReader(part as Buffer)
+      if (run === undefined ? part === undefined : run.isDone) {
+        this.fail(batch.slice(i), new RedisStoreError(error.toString(), this.shard, command, false))
+        return
+      }
       try {
-        this.settle(decision, reply, now, command)
-      } catch (error) {
-        decision.reject(error)
+        if (run === undefined) this.settle(decision, part as Told, now, command)
+        else this.settlePlain(decision, run, now, command)
+      } catch (cause) {
+        decision.reject(cause)
       }
     }
-    const rest = batch.slice(replies.length)
-    if (rest.length > 0) this.fail(rest, new RedisStoreError(error, this.shard, command, false))
+  }
+
+  private settlePlain(decision: Waiting, run: RunReader, now: number, command: number): void {
+    const { charges, keys } = decision
+    const told = run.next(charges)
+    if (typeof told === 'string') throw new RedisStoreError(told, this.shard, command, false)
+    this.resolve(decision, told.isAllowed, decide(charges, keys, told.states, now, PLAIN).outcomes, command)
   }
 
   private settle(decision: Waiting, [answer, ...states]: Told, now: number, command: number): void {
@@ -167,9 +198,14 @@ export class Batcher {
     }
     const told = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
     const { outcomes } = decideLeasing(decision, decodeStates(charges, states), decodeLedgers(decision, states), now, told)
-    if (outcomes.every(({ allowed }) => allowed) !== (verdict === ALLOWED)) {
+    this.resolve(decision, verdict === ALLOWED, outcomes, command)
+  }
+
+  /** What core says of the states that Redis met, if its verdict is Redis's own. */
+  private resolve(decision: Waiting, isAllowed: boolean, outcomes: readonly Outcome[], command: number): void {
+    if (outcomes.every(({ allowed }) => allowed) !== isAllowed) {
       // By their scopes: subjects are not for logs.
-      const message = `Redis ${verdict === ALLOWED ? 'admitted' : 'refused'} what Sluice would not: ${[...new Set(charges.map(({ scope }) => scope))].join(', ')}`
+      const message = `Redis ${isAllowed ? 'admitted' : 'refused'} what Sluice would not: ${[...new Set(decision.charges.map(({ scope }) => scope))].join(', ')}`
       this.tell('ANOMALY_VERDICT', message)
       throw new RedisStoreError(message, this.shard, command)
     }
@@ -188,5 +224,5 @@ function reject(batch: readonly Waiting[], error: RedisStoreError): void {
   for (const decision of batch) decision.reject(error)
 }
 
-type Told = readonly [verdict: number | string, ...states: WireState[]]
-type Reply = readonly [now: number | string, unreadable: number | string, error: string, ...replies: Told[]]
+type Told = readonly [verdict: number | Buffer, ...states: WireState[]]
+type Reply = readonly [now: number | Buffer, unreadable: number | Buffer, error: Buffer, ...parts: (Told | Buffer)[]]

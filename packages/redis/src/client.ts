@@ -3,8 +3,7 @@ import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOption
 
 /** The part of an ioredis `Redis` or `Cluster` that is used: taken by shape, since two copies of ioredis have two classes. */
 export interface RedisClient {
-  evalsha(sha: string, keys: number, ...args: string[]): Promise<unknown>
-  eval(source: string, keys: number, ...args: string[]): Promise<unknown>
+  callBuffer(command: string, args: (string | number)[]): Promise<unknown>
   get(key: string): Promise<string | null>
   set(key: string, value: string): Promise<unknown>
   set(key: string, value: string, nx: 'NX'): Promise<unknown>
@@ -128,7 +127,7 @@ function expected(what: string): SluiceError {
 }
 
 function isClient(source: RedisSource): source is RedisClient {
-  return typeof (source as RedisClient | null)?.evalsha === 'function'
+  return typeof (source as RedisClient | null)?.callBuffer === 'function'
 }
 
 /** An unheard `error` event ends the process; each failure reaches its caller anyway. */

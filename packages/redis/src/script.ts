@@ -13,14 +13,14 @@ export function script(source: string): Script {
 }
 
 /**
- * Runs a script by its hash, or by its source where the server does not know it (restart, failover, SCRIPT FLUSH, a new
+ * Runs a script, its texts told as bytes, by its hash, or by its source where the server does not know it (restart, failover, SCRIPT FLUSH, a new
  * node): then nothing has run, so nothing runs twice. No promise of an earlier load is kept that could have failed.
  */
 export async function run(client: RedisClient, { source, sha }: Script, keys: readonly string[], argument: string): Promise<unknown> {
   try {
-    return await client.evalsha(sha, keys.length, ...keys, argument)
+    return await client.callBuffer('evalsha', [sha, keys.length, ...keys, argument])
   } catch (error) {
     if (!messageOf(error).startsWith('NOSCRIPT')) throw error
-    return await client.eval(source, keys.length, ...keys, argument)
+    return await client.callBuffer('eval', [source, keys.length, ...keys, argument])
   }
 }

@@ -33,7 +33,7 @@ if #text ~= 24 then
 return nil
 end
 local a, b, c = unpacked('>ddd', text)
-if a == floor(a) and b == floor(b) and c == floor(c) and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
+if a % 1 == 0 and b % 1 == 0 and c % 1 == 0 and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
 return a, b, c
 end
 return nil
@@ -563,12 +563,19 @@ end
 end
 return states[key]
 end
+local stamps = {}
+local function stamp(at)
+if not stamps[at] then
+stamps[at] = format('%.0f', at)
+end
+return stamps[at]
+end
 local function set(key, text, at)
 local result
 if faked then
 result = redis.pcall('SET', KEYS[key], text, 'PX', max(60000, at - fdiv(now, 1000)))
 else
-result = redis.pcall('SET', KEYS[key], text, 'PXAT', at)
+result = redis.pcall('SET', KEYS[key], text, 'PXAT', stamp(at))
 end
 return result.err
 end
@@ -686,59 +693,94 @@ writes[#writes + 1] = { key, false }
 end
 return { 1 }, commit(writes)
 end
-local function spelled(decision)
-local long = { 0, 0 }
-for i = 1, #decision, 3 do
-long[#long + 1] = { decision[i], decision[i + 1], decision[i + 2], {}, '' }
+local ABSENT = string.rep('\255', 24)
+local function spelled(flat, at, out, n)
+local count, long = flat[at], { 0, 0 }
+for i = at + 1, at + 3 * count, 3 do
+long[#long + 1] = { flat[i], flat[i + 1], flat[i + 2], {}, '' }
 end
-return long
+local reply, err = decide(long)
+out[n + 1] = format('%d', reply[1])
+for j = 1, count do
+local met = reply[1 + j]
+out[n + 1 + j] = met[1] and three(tonumber(met[1]), tonumber(met[2]), tonumber(met[3] or 0)) or ABSENT
 end
-local function plain(decision)
-local reply, texts, ats = { 1 }, {}, {}
-for i = 1, #decision, 3 do
-local key, limit = decision[i + 1], limits[decision[i]]
+return err
+end
+local texts, ats = {}, {}
+local function plain(flat, at, out, n)
+local count, isallowed = flat[at], true
+out[n + 1] = '1'
+for j = 1, count do
+local i = at + 3 * j - 2
+local limit, key = limits[flat[i]], flat[i + 1]
 local text = values[key]
 local a, b, c
 if text then
 a, b, c = threeof(text)
 end
 if isdecoded[key] or text and not a then
-return decide(spelled(decision))
+return spelled(flat, at, out, n)
 end
-local isallowed, after, at = algorithms[limit[1]].plain(a, b, c, limit, now, decision[i + 2])
+local fits
+fits, texts[j], ats[j] = algorithms[limit[1]].plain(a, b, c, limit, now, flat[i + 2])
+isallowed = isallowed and fits
+out[n + 1 + j] = text or ABSENT
+end
 if not isallowed then
-reply[1] = 0
+out[n + 1] = '0'
+return nil
 end
-reply[#reply + 1] = a and told({ a, b, c }) or {}
-texts[i], ats[i] = after, at
-end
-if reply[1] == 0 then
-return reply
-end
-for i = 1, #decision, 3 do
-if texts[i] then
-local key = decision[i + 1]
-local err = set(key, texts[i], ats[i])
+for j = 1, count do
+if texts[j] then
+local key = flat[at + 3 * j - 1]
+local err = set(key, texts[j], ats[j])
 if err then
-return nil, err
+return err
 end
-values[key] = texts[i]
+values[key] = texts[j]
 end
 end
-return reply
+return nil
+end
+local function why(thrown)
+return type(thrown) == 'table' and thrown.err or thrown
+end
+local function run(flat)
+local out, n, at, err = {}, 0, 1, nil
+local function go()
+while at <= #flat and not err do
+err = plain(flat, at, out, n)
+if not err then
+n = n + 1 + flat[at]
+at = at + 1 + 3 * flat[at]
+end
+end
+end
+repeat
+local isdone, thrown = pcall(go)
+if not isdone then
+out[n + 1] = '2' .. pack('>I4', #why(thrown)) .. why(thrown)
+n = n + 1
+at = at + 1 + 3 * flat[at]
+end
+until isdone
+return table.concat(out, '', 1, n), err
 end
 local replies = { now, 0, '' }
-for _, decision in ipairs(batch[3]) do
-local way = type(decision[3]) == 'number' and plain or decision[1] == 3 and reset or decide
-local isdone, reply, err = pcall(way, decision)
+for _, part in ipairs(batch[3]) do
+local way = type(part[3]) == 'number' and run or part[1] == 3 and reset or decide
+local isdone, reply, err = pcall(way, part)
 if not isdone then
-reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
+reply, err = { -2, why(reply) }, nil
+end
+if not err or way == run then
+replies[#replies + 1] = reply
 end
 if err then
 replies[3] = err
 break
 end
-replies[#replies + 1] = reply
 end
 replies[2] = unreadable
 return replies`

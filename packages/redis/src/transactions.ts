@@ -122,7 +122,7 @@ export class Transactions {
     let isSent = false
     try {
       const session = await this.open(asked)
-      const draft = new Draft(keysOf(batch))
+      const draft = new Draft([...keysOf(batch).keys()])
       const look = await session.look(draft.keys)
       draft.begin(look.values, this.clock === undefined ? look.now : Math.round(this.clock.now() * 1000), this.clock !== undefined)
       const answers = batch.map((decision) => draft.answer(decision))

@@ -18,7 +18,8 @@ import type { Ledger, Terms, Unwrapped } from './leases.ts'
 // How charges and states cross to the script and back: the one place that knows the shapes which lua/*.lua describe.
 
 type Wire = readonly (string | number)[]
-export type WireState = readonly (string | number)[]
+/** As the script tells it: text as its bytes. */
+export type WireState = readonly (Buffer | number)[]
 
 /** Bytes of a charge beside its key: indexes, cost, a holder's id, the frame of the protocol; and a share of its limit. */
 const OVERHEAD = 64
@@ -33,6 +34,8 @@ interface Form {
   isPlain(limit: Limit): boolean
   receipt(charge: Charge): Wire
   state(wire: WireState): unknown
+  /** The same from the three numbers that a run tells; of a limit that `isPlain`. */
+  ofThree?(a: number, b: number, c: number): unknown
 }
 
 const place = (charge: Charge): Wire => (typeof charge.receipt === 'number' ? [charge.receipt, 1] : split(charge))
@@ -49,6 +52,7 @@ const bucket: Form = {
     return String(receipt).split(':').map(Number)
   },
   state: ([full, rest, rate]): BucketState => ({ full: Number(full), rest: Number(rest), rate: Number(rate) }),
+  ofThree: (full, rest, rate): BucketState => ({ full, rest, rate }),
 }
 
 const forms: { readonly [K in Limit['algorithm']]: Form } = {
@@ -61,12 +65,14 @@ const forms: { readonly [K in Limit['algorithm']]: Form } = {
     isPlain: ({ window }) => typeof window === 'number',
     receipt: place,
     state: ([start, count]): FixedWindowState => ({ start: Number(start), count: Number(count) }),
+    ofThree: (start, count): FixedWindowState => ({ start, count }),
   },
   slidingWindow: {
     limit: ({ limit, window }) => ['s', limit, window],
     isPlain: () => true,
     receipt: place,
     state: ([start, count, previous]): SlidingWindowState => ({ start: Number(start), count: Number(count), previous: Number(previous) }),
+    ofThree: (start, count, previous): SlidingWindowState => ({ start, count, previous }),
   },
   slidingLog: {
     limit: ({ limit, window }) => ['l', limit, (window as number) * 1000],
@@ -105,6 +111,12 @@ export interface WireDecision extends Unwrapped {
   readonly holder: string
 }
 
+/** One on its way in a batch. */
+export interface BatchedDecision extends WireDecision {
+  /** The script's short way decides it, in a run with its neighbours. */
+  readonly isPlain: boolean
+}
+
 /** About how many bytes a decision adds to a batch. */
 export function sizeOf({ charges, keys, leases }: WireDecision): number {
   let size = 0
@@ -123,20 +135,26 @@ export function newHolder(charges: readonly Charge[]): string {
   return charges.some(({ limit }) => algorithmOf(limit).holds) ? uniqueId() : ''
 }
 
-/** Every key that decisions read: of their states, and of the leases beside those. */
-export function keysOf(decisions: readonly WireDecision[]): readonly string[] {
-  const all = decisions.flatMap(({ keys, leases }) => keys.flatMap((key, i) => (leases[i] === undefined ? [key] : [key, leasesKey(key)])))
-  return [...new Set(all)]
+/** Every key that decisions read, of their states and of the leases beside those, and its place, from 1. */
+export function keysOf(decisions: readonly WireDecision[]): Map<string, number> {
+  const places = new Map<string, number>()
+  for (const { keys, leases } of decisions) {
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string
+      if (!places.has(key)) places.set(key, places.size + 1)
+      if (leases[i] !== undefined && !places.has(leasesKey(key))) places.set(leasesKey(key), places.size + 1)
+    }
+  }
+  return places
 }
 
 /** What a batch sends: KEYS, and the one argument. */
 export function encodeBatch(
-  decisions: readonly WireDecision[],
+  decisions: readonly BatchedDecision[],
   nowMicros: number,
   clientMillis: number,
 ): { readonly keys: readonly string[]; readonly argument: string } {
-  const keys = keysOf(decisions)
-  const places = new Map(keys.map((key, i) => [key, i + 1]))
+  const places = keysOf(decisions)
   const limits = new Map<Limit, number>()
   const wireLimits: Wire[] = []
   const limitOf = (limit: Limit): number => {
@@ -147,25 +165,35 @@ export function encodeBatch(
     }
     return index
   }
-  const wire = decisions.map((decision) => {
-    const { charges, keys: named, leases, how, options, holder } = decision
-    if (isPlain(decision)) return charges.flatMap((charge, i) => [limitOf(charge.limit), places.get(named[i] as string), charge.cost])
+  const parts: unknown[] = []
+  let run: number[] | undefined
+  for (const { charges, keys, leases, how, options, holder, isPlain: plain } of decisions) {
+    if (plain) {
+      if (run === undefined) parts.push((run = []))
+      run.push(charges.length)
+      for (let i = 0; i < charges.length; i++) {
+        const { limit, cost } = charges[i] as Charge
+        run.push(limitOf(limit), places.get(keys[i] as string) as number, cost)
+      }
+      continue
+    }
+    run = undefined
     const full = charges.map((charge, i) => {
-      const key = named[i] as string
+      const key = keys[i] as string
       const told = [limitOf(charge.limit), places.get(key), charge.cost, forms[charge.limit.algorithm].receipt(charge), holderOf(holder, i)]
       const terms = leases[i]
       return terms === undefined ? told : [...told, [places.get(leasesKey(key)), ...termsWire(terms)]]
     })
-    return [HOW[how], options.atLeast ?? 0, ...full]
-  })
-  return { keys, argument: JSON.stringify([nowMicros, wireLimits, wire]) }
+    parts.push([HOW[how], options.atLeast ?? 0, ...full])
+  }
+  return { keys: [...places.keys()], argument: JSON.stringify([nowMicros, wireLimits, parts]) }
 }
 
 /** More charges than that are nobody's common case, and are looked at in pairs. */
 const MOST_PLAIN = 8
 
-/** Whether the script's short way decides it: units are taken, each from a state of its own, and nothing else is asked. */
-function isPlain({ charges, keys, leases, how, options }: WireDecision): boolean {
+/** Whether the script's short way can decide it: units are taken, each from a state of its own, and nothing else is asked. */
+export function isPlain({ charges, keys, leases, how, options }: Omit<WireDecision, 'holder'>): boolean {
   if (how !== 'charge' || options.atLeast !== undefined || charges.length > MOST_PLAIN) return false
   for (let i = 0; i < charges.length; i++) {
     const { limit, cost, receipt } = charges[i] as Charge
@@ -174,7 +202,7 @@ function isPlain({ charges, keys, leases, how, options }: WireDecision): boolean
       cost <= 0 ||
       receipt !== undefined ||
       leases[i] !== undefined ||
-      keys.indexOf(keys[i] as string) < i
+      (i > 0 && keys.indexOf(keys[i] as string) < i)
     )
       return false
   }
@@ -204,4 +232,44 @@ export function decodeStates(charges: readonly Charge[], wire: readonly WireStat
     const state = wire[i]
     return state === undefined || state.length === 0 ? undefined : forms[limit.algorithm].state(state)
   })
+}
+
+const FAILED = 0x32
+const ALLOWED = 0x31
+
+/** What the script tells of a run of plain decisions, read one after the other. */
+export class RunReader {
+  private readonly bytes: Buffer
+  private at = 0
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
+
+  /** Whether no more of its decisions were told: those did not run. */
+  get isDone(): boolean {
+    return this.at >= this.bytes.length
+  }
+
+  /** The verdict of the next, and the states it met; or why it makes no sense. */
+  next(charges: readonly Charge[]): { readonly isAllowed: boolean; readonly states: readonly unknown[] } | string {
+    const { bytes } = this
+    const verdict = bytes[this.at++]
+    if (verdict === FAILED) {
+      const start = this.at + 4
+      this.at = start + bytes.readUInt32BE(this.at)
+      return bytes.toString('utf8', start, this.at)
+    }
+    const states: unknown[] = []
+    for (const { limit } of charges) {
+      const a = bytes.readDoubleBE(this.at)
+      states.push(
+        Number.isNaN(a)
+          ? undefined
+          : forms[limit.algorithm].ofThree?.(a, bytes.readDoubleBE(this.at + 8), bytes.readDoubleBE(this.at + 16)),
+      )
+      this.at += 24
+    }
+    return { isAllowed: verdict === ALLOWED, states }
+  }
 }

@@ -217,7 +217,7 @@ describe('a server and a network that fail', () => {
     await store.close?.()
     expect(await client.ping()).toBe('PONG')
     client.disconnect()
-    expect(() => rawStore({ evalsha: () => 1, options: {} } as never, { scripting: false })).toThrow('can be duplicated')
+    expect(() => rawStore({ callBuffer: () => 1, options: {} } as never, { scripting: false })).toThrow('can be duplicated')
   })
 })
 
