@@ -1,24 +1,17 @@
 -- Purpose: decides a batch of decisions in order, each all or nothing and seeing those before it. Last part of the one script.
 -- KEYS: every state key of the batch, and the key of the leases beside it where a charge has terms, once.
--- ARGV[1]: JSON { now, limits, parts }
+-- ARGV[1]: JSON { now, limits, decisions }
 --   now: µs, -1 for Redis's own clock (anything else is for tests: expiry is then relative, and never by that time)
 --   limits: as each algorithm's file says
---   part: a decision { how, atleast, charge... }, how 0 charge, 1 force, 2 peek, 3 reset; or a run of plain ones, which only
---   take units under limits whose file has a function plain, each on a key of its own: the numbers { n, limit, key, cost (n
---   times these three), n, ... }
+--   decision: { how, atleast, charge... }, how 0 charge, 1 force, 2 peek, 3 reset
 --   charge: { limit, key, cost, receipt, holder, terms }: indexes from 1, units, as each file says, id of a new holder, the
 --   terms of a lease as leases.lua says (absent for a plain charge)
--- Reply: { now, unreadable states, error, part... }
+-- Reply: { now, unreadable states, error, decision... }
 --   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
---   of a decision: { verdict, state... }, verdict 1, 0, -1 (a calendar limit computed for another time: nothing was charged)
---   or -2 (it makes no sense: nothing was charged, and one text says why); the states are those met before the decision, an
+--   decision: { verdict, state... }, verdict 1, 0, -1 (a calendar limit computed for another time: nothing was charged) or
+--   -2 (it makes no sense: nothing was charged, and one text says why); the states are those met before the decision, an
 --   empty one for an absent one; behind them, in the same form, the leases that each charge with terms met
---   of a run: one string, for each decision '1' or '0' and the states it met, 24 bytes each, three NaN for an absent one; or
---   '2' with 4 bytes of length and a text that says why it makes no sense
--- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes. A refusal and a
---   peek write nothing.
--- Nearly every decision is a plain one, and nearly all of the server's time is spent in Lua: a run makes no tables, and tells
--- what it met as it was read.
+-- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes. A refusal and a peek write nothing.
 
 local batch = cjson.decode(ARGV[1])
 local now, limits = batch[1], batch[2]
@@ -51,24 +44,13 @@ local function load(key, algorithm)
   return states[key]
 end
 
--- Times as text: Redis would format the number each time, for a third of what a SET takes.
-local stamps = {}
-
-local function stamp(at)
-  if not stamps[at] then
-    stamps[at] = format('%.0f', at)
-  end
-  return stamps[at]
-end
-
--- Value and expiry go in one command: a key without an expiry would block for ever. KEEPTTL would be cheaper, and would keep a
--- key that somebody made persistent. The error, nil if it was done.
+-- Value and expiry go in one command, as in plain.lua. The error, nil if it was done.
 local function set(key, text, at)
   local result
   if faked then
     result = redis.pcall('SET', KEYS[key], text, 'PX', max(60000, at - fdiv(now, 1000)))
   else
-    result = redis.pcall('SET', KEYS[key], text, 'PXAT', stamp(at))
+    result = redis.pcall('SET', KEYS[key], text, 'PXAT', at)
   end
   return result.err
 end
@@ -200,106 +182,20 @@ local function reset(decision)
   return { 1 }, commit(writes)
 end
 
-local ABSENT = string.rep('\255', 24)
-
--- What the plain decision at this place tells, put behind the n-th of the run, in the long way.
-local function spelled(flat, at, out, n)
-  local count, long = flat[at], { 0, 0 }
-  for i = at + 1, at + 3 * count, 3 do
-    long[#long + 1] = { flat[i], flat[i + 1], flat[i + 2], {}, '' }
-  end
-  local reply, err = decide(long)
-  out[n + 1] = format('%d', reply[1])
-  for j = 1, count do
-    local met = reply[1 + j]
-    out[n + 1 + j] = met[1] and three(tonumber(met[1]), tonumber(met[2]), tonumber(met[3] or 0)) or ABSENT
-  end
-  return err
-end
-
-local texts, ats = {}, {}
-
--- The same in the short way. The error of a write, nil if there was none.
-local function plain(flat, at, out, n)
-  local count, isallowed = flat[at], true
-  out[n + 1] = '1'
-  for j = 1, count do
-    local i = at + 3 * j - 2
-    local limit, key = limits[flat[i]], flat[i + 1]
-    local text = values[key]
-    local a, b, c
-    if text then
-      a, b, c = threeof(text)
-    end
-    -- What the long way has touched, or cannot be read.
-    if isdecoded[key] or text and not a then
-      return spelled(flat, at, out, n)
-    end
-    local fits
-    fits, texts[j], ats[j] = algorithms[limit[1]].plain(a, b, c, limit, now, flat[i + 2])
-    isallowed = isallowed and fits
-    out[n + 1 + j] = text or ABSENT
-  end
-  if not isallowed then
-    out[n + 1] = '0'
-    return nil
-  end
-  for j = 1, count do
-    if texts[j] then
-      local key = flat[at + 3 * j - 1]
-      local err = set(key, texts[j], ats[j])
-      if err then
-        return err
-      end
-      values[key] = texts[j]
-    end
-  end
-  return nil
-end
-
--- Of a command since Redis 7 a table, else text.
-local function why(thrown)
-  return type(thrown) == 'table' and thrown.err or thrown
-end
-
-local function run(flat)
-  local out, n, at, err = {}, 0, 1, nil
-  local function go()
-    while at <= #flat and not err do
-      err = plain(flat, at, out, n)
-      if not err then
-        n = n + 1 + flat[at]
-        at = at + 1 + 3 * flat[at]
-      end
-    end
-  end
-  -- One that makes no sense must not take its neighbours with it.
-  repeat
-    local isdone, thrown = pcall(go)
-    if not isdone then
-      out[n + 1] = '2' .. pack('>I4', #why(thrown)) .. why(thrown)
-      n = n + 1
-      at = at + 1 + 3 * flat[at]
-    end
-  until isdone
-  return table.concat(out, '', 1, n), err
-end
-
 local replies = { now, 0, '' }
-for _, part in ipairs(batch[3]) do
-  local way = type(part[3]) == 'number' and run or part[1] == 3 and reset or decide
-  local isdone, reply, err = pcall(way, part)
+for _, decision in ipairs(batch[3]) do
+  local way = decision[1] == 3 and reset or decide
+  -- One that makes no sense must not take its neighbours with it.
+  local isdone, reply, err = pcall(way, decision)
   if not isdone then
-    reply, err = { -2, why(reply) }, nil
-  end
-  -- Of a run, those before the one that failed stand.
-  if not err or way == run then
-    replies[#replies + 1] = reply
+    -- Of a command since Redis 7 a table, else text.
+    reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
   end
   if err then
     replies[3] = err
     break
   end
+  replies[#replies + 1] = reply
 end
 replies[2] = unreadable
 return replies

@@ -7,51 +7,6 @@
 
 algorithms.b = {}
 
--- The bytes of a state, and when it expires, ms.
-local function bucketstate(full, rest, rate)
-  return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
-end
-
--- f, r under this limit: the deficit is f * N + r credits; f has no bound after a step back of the clock.
-local function deficit(full, rest, rate, limit, now)
-  if not full or full < now then
-    return 0, 0
-  end
-  local missing = full - now
-  if rest == 0 or rate == limit[2] then
-    return missing, rest
-  end
-  return missing + 1, 0
-end
-
-local function bucketfits(missing, rest, limit, cost)
-  if cost > limit[4] then
-    return false
-  end
-  local n = limit[2]
-  local spare = limit[4] * limit[3] - cost * limit[3] - rest
-  if spare < 0 then
-    return missing + cdiv(-spare, n) <= 0
-  end
-  return missing <= fdiv(spare, n)
-end
-
--- F and r after a charge; nil where it changes nothing.
-local function drained(missing, rest, limit, now, cost)
-  local n, p = limit[2], limit[3]
-  local most = (limit[4] + limit[5]) * p
-  if missing > fdiv(most, n) then
-    return nil
-  end
-  local met = missing * n + rest
-  if met >= most then
-    return nil
-  end
-  local credits = min(cost, limit[4] + limit[5]) * p
-  local left = credits > most - met and most or met + credits
-  return now + fdiv(left, n), left % n
-end
-
 function algorithms.b.decode(text)
   local full, rest, rate = threeof(text)
   return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
@@ -59,19 +14,6 @@ end
 
 function algorithms.b.encode(state)
   return bucketstate(state[1], state[2], state[3])
-end
-
-function algorithms.b.plain(a, b, c, limit, now, cost)
-  local missing, rest = deficit(a, b, c, limit, now)
-  if not bucketfits(missing, rest, limit, cost) then
-    return false
-  end
-  local full
-  full, rest = drained(missing, rest, limit, now, cost)
-  if not full then
-    return true
-  end
-  return true, bucketstate(full, rest, limit[2])
 end
 
 function algorithms.b.read(state, limit, now)

@@ -13,18 +13,7 @@ function algorithms.f.decode(text)
 end
 
 function algorithms.f.encode(state, limit)
-  return three(state[1], state[2], 0), algorithms.f.finish(state[1], limit)
-end
-
--- The end of the window that begins at start.
-function algorithms.f.finish(start, limit)
-  if limit[3] < 2 then
-    return start + limit[4]
-  end
-  if start < limit[5] then
-    return limit[5]
-  end
-  return limit[6]
+  return three(state[1], state[2], 0), finish(state[1], limit)
 end
 
 -- Whether this limit can be decided now: a calendar that the client computed too long ago cannot.
@@ -33,47 +22,12 @@ function algorithms.f.ready(limit, now)
   return limit[3] < 2 or (ms >= limit[4] and ms < limit[6])
 end
 
--- The start and the count as they are now; start is nil for an absent state.
-local function current(start, count, limit, ms)
-  if limit[3] == 1 then
-    -- From the first charge: a window in which nothing is counted has not begun.
-    if not start or count == 0 or ms >= start + limit[4] then
-      return ms, 0
-    end
-    if start - ms <= AHEAD then
-      return start, count
-    end
-    return ms, count
-  end
-  local begin = limit[4]
-  if limit[3] == 0 then
-    begin = ms - ms % begin
-  elseif ms >= limit[5] then
-    begin = limit[5]
-  end
-  if not start or start < begin then
-    return begin, 0
-  end
-  if start == begin or start - ms <= AHEAD then
-    return start, count
-  end
-  return begin, count
-end
-
-function algorithms.f.plain(a, b, _, limit, now, cost)
-  local start, count = current(a, b, limit, fdiv(now, 1000))
-  if count + cost > limit[2] then
-    return false
-  end
-  return true, three(start, min(MAX, count + cost), 0), algorithms.f.finish(start, limit)
-end
-
 function algorithms.f.read(state, limit, now)
   local start, count
   if state then
     start, count = state[1], state[2]
   end
-  return { current(start, count, limit, fdiv(now, 1000)) }
+  return { fixedat(start, count, limit, fdiv(now, 1000)) }
 end
 
 function algorithms.f.room(view, limit)

@@ -1,5 +1,5 @@
--- Purpose: what every algorithm here uses. First part of the one script; the algorithms follow, batch.lua ends it.
--- KEYS, ARGV, reply: see batch.lua.
+-- Purpose: what is used by both scripts, plain.lua and batch.lua; the first part of each.
+-- KEYS, ARGV, reply: see those.
 -- redis.calls: none.
 --
 -- Every number is an integer below 2^53, which a double holds exactly. Three habits keep it so:
@@ -8,7 +8,6 @@
 --   states are compared as numbers, never as text.
 -- A state of three numbers is kept as three doubles: to write and to read that takes a tenth of what text takes.
 
-local algorithms = {}
 local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
 local pack, unpacked = struct.pack, struct.unpack
 
@@ -26,24 +25,6 @@ end
 local MAX = 9007199254740991
 -- ms: a window that starts this far ahead of now is kept when the clock steps back
 local AHEAD = 5000
-
--- Numbers as text where a client's parser of integers may round: above 2^52.
-local function told(state)
-  local reply = {}
-  for i, n in ipairs(state) do
-    reply[i] = n > 4503599627370496 and format('%.0f', n) or n
-  end
-  return reply
-end
-
--- Text that is not an integer below 2^53 is no number: a garbled state counts as absent.
-local function integer(text)
-  local n = tonumber(text)
-  if n == nil or n < -MAX or n > MAX or n ~= floor(n) then
-    return nil
-  end
-  return n
-end
 
 local function three(a, b, c)
   return pack('>ddd', a, b, c)

@@ -6,26 +6,6 @@
 
 algorithms.s = {}
 
--- Start, count and previous as they count now; start is nil for an absent state.
-local function slid(start, count, previous, window, ms)
-  local current = ms - ms % window
-  if not start or start < current - window then
-    return current, 0, 0
-  end
-  if start < current then
-    return current, 0, count
-  end
-  if start - ms <= AHEAD then
-    return start, count, previous
-  end
-  return current, count, previous
-end
-
--- What the window before still weighs; a window ahead of now is held at its beginning.
-local function slidingweight(start, previous, window, ms)
-  return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
-end
-
 function algorithms.s.decode(text)
   local start, count, previous = threeof(text)
   return start and { start, count, previous }
@@ -33,19 +13,6 @@ end
 
 function algorithms.s.encode(state, limit)
   return three(state[1], state[2], state[3]), state[1] + 2 * limit[3]
-end
-
-function algorithms.s.plain(a, b, c, limit, now, cost)
-  local window, ms = limit[3], fdiv(now, 1000)
-  local start, count, previous = slid(a, b, c, window, ms)
-  if count + cost + slidingweight(start, previous, window, ms) > limit[2] then
-    return false
-  end
-  local after = min(fdiv(MAX, window), count + cost)
-  if after <= count then
-    return true
-  end
-  return true, three(start, after, previous), start + 2 * window
 end
 
 function algorithms.s.read(state, limit, now)

@@ -1,15 +1,16 @@
 // Embeds lua/ into packages/redis/src/scripts.gen.ts. `--check` changes nothing and fails when the two differ.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PARTS } from './lua-parts.ts'
+import { SCRIPTS } from './lua-parts.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const TARGET = join(ROOT, 'packages', 'redis', 'src', 'scripts.gen.ts')
 
-const source = PARTS.map((part) => stripped(readFileSync(join(ROOT, 'lua', `${part}.lua`), 'utf8'))).join('\n')
-const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do not edit.
-export const BATCH: string = String.raw\`${source}\`
-`
+const constants = Object.entries(SCRIPTS).map(([name, parts]) => {
+  const source = parts.map((part) => stripped(readFileSync(join(ROOT, 'lua', `${part}.lua`), 'utf8'))).join('\n')
+  return `export const ${name}: string = String.raw\`${source}\`\n`
+})
+const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do not edit.\n${constants.join('\n')}`
 
 if (process.argv.includes('--check')) {
   if (readFileSync(TARGET, 'utf8') !== generated) {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { type Node, parse } from 'luaparse'
-import { PARTS } from './lua-parts.ts'
+import { SCRIPTS } from './lua-parts.ts'
 
 /** What Redis gives a script; all else is a local of the script itself. */
 const GIVEN = new Set(
@@ -25,17 +25,25 @@ const folders = process.argv.length > 2 ? process.argv.slice(2) : [join(ROOT, 'l
 for (const folder of folders) lint(folder)
 
 function lint(folder: string): void {
+  // A part of two scripts is told of once.
+  const told = new Set<string>()
   const tell: Tell = (file, line, column, message) => {
-    console.error(`${relative(ROOT, join(folder, file))}:${line}:${column}: ${message}`)
-    process.exitCode = 1
+    told.add(`${relative(ROOT, join(folder, file))}:${line}:${column}: ${message}`)
   }
   const files = readdirSync(folder).filter((name) => name.endsWith('.lua'))
-  for (const file of files) if (!PARTS.includes(file.slice(0, -4))) tell(file, 1, 1, 'is in no script: add it to scripts/lua-parts.ts')
-  const sources = PARTS.map((part) => `${part}.lua`)
-    .filter((file) => files.includes(file))
-    .map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') }))
-  for (const source of sources) lintHeader(source, (message) => tell(source.file, 1, 1, message))
-  lintScript(sources, tell)
+  const used = new Set(Object.values(SCRIPTS).flat())
+  for (const file of files) if (!used.has(file.slice(0, -4))) tell(file, 1, 1, 'is in no script: add it to scripts/lua-parts.ts')
+  for (const parts of Object.values(SCRIPTS)) {
+    const sources = parts
+      .map((part) => `${part}.lua`)
+      .filter((file) => files.includes(file))
+      .map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') }))
+    for (const source of sources) lintHeader(source, (message) => tell(source.file, 1, 1, message))
+    lintScript(sources, tell)
+  }
+  if (told.size === 0) return
+  console.error([...told].join('\n'))
+  process.exitCode = 1
 }
 
 /** The contract of a file, which its callers read instead of its code. */

@@ -1,2 +1,5 @@
-// The parts of the one script, in this order: what is defined first can be used after it.
-export const PARTS: readonly string[] = ['lib', 'fixedWindow', 'slidingWindow', 'bucket', 'slidingLog', 'concurrency', 'leases', 'batch']
+// The scripts and their parts, in order: what is defined first can be used after it.
+export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
+  PLAIN: ['lib', 'arithmetic', 'plain'],
+  BATCH: ['lib', 'arithmetic', 'algorithms', 'fixedWindow', 'slidingWindow', 'bucket', 'slidingLog', 'concurrency', 'leases', 'batch'],
+}

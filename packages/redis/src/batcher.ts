@@ -3,20 +3,10 @@ import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock
 import { decide } from '@sluice/core/algorithms'
 import { type Connection, within } from './client.ts'
 import { decideLeasing, unwrap } from './leases.ts'
+import { encodePlain, isPlain, PlainReader, type Told as PlainTold } from './plain.ts'
 import { run, type Script } from './script.ts'
 import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
-import {
-  type BatchedDecision,
-  decodeLedgers,
-  decodeStates,
-  encodeBatch,
-  isPlain,
-  newHolder,
-  RunReader,
-  sizeOf,
-  type WireDecision,
-  type WireState,
-} from './wire.ts'
+import { decodeLedgers, decodeStates, encodeBatch, type Message, newHolder, sizeOf, type WireDecision, type WireState } from './wire.ts'
 
 /** A batch is bounded, or it holds up the server for everybody else. */
 const MOST_DECISIONS = 64
@@ -38,7 +28,14 @@ export type Tell = (code: 'ANOMALY_STATE_UNREADABLE' | 'ANOMALY_VERDICT', messag
 /** Of a plain decision nothing else is asked. */
 const PLAIN = Object.freeze({ source: 'redis' })
 
-interface Waiting extends BatchedDecision {
+/** The one for plain decisions, and the one for all others. */
+export interface Scripts {
+  readonly plain: Script
+  readonly batch: Script
+}
+
+interface Waiting extends WireDecision {
+  readonly isPlain: boolean
   readonly asked: number
   resolve(outcomes: readonly Outcome[]): void
   reject(error: unknown): void
@@ -47,7 +44,7 @@ interface Waiting extends BatchedDecision {
 /** What one unit of the topology (a server, a cluster slot) is asked in one turn of the event loop, in the order it was asked. */
 export class Batcher {
   private readonly connection: Connection
-  private readonly script: Script
+  private readonly scripts: Scripts
   private readonly shard: string
   private readonly clock: Clock | undefined
   private readonly tell: Tell
@@ -56,20 +53,20 @@ export class Batcher {
   /** ms that the server's clock is ahead of this process's, as far as it was told: for which time calendar windows are computed. */
   private ahead = 0
 
-  constructor(connection: Connection, script: Script, shard: string, clock: Clock | undefined, tell: Tell) {
+  constructor(connection: Connection, scripts: Scripts, shard: string, clock: Clock | undefined, tell: Tell) {
     this.connection = connection
-    this.script = script
+    this.scripts = scripts
     this.shard = shard
     this.clock = clock
     this.tell = tell
   }
 
   add(charges: readonly Charge[], keys: readonly string[], how: WireDecision['how'], options: ConsumeOptions): Promise<readonly Outcome[]> {
+    const { charges: bare, leases } = unwrap(charges, how, options)
     const holder = newHolder(charges)
-    const unwrapped = unwrap(charges, how, options)
-    const asked = { charges: unwrapped.charges, leases: unwrapped.leases, keys, how, options }
+    const plain = isPlain(bare, keys, leases, how, options)
     return new Promise((resolve, reject) => {
-      this.enqueue({ ...asked, holder, isPlain: isPlain(asked), asked: 1, resolve, reject })
+      this.enqueue({ charges: bare, leases, keys, how, options, holder, isPlain: plain, asked: 1, resolve, reject })
     })
   }
 
@@ -90,10 +87,21 @@ export class Batcher {
   private flush(): void {
     const { waiting } = this
     this.waiting = []
+    if (waiting.every(({ isPlain: plain }) => plain)) {
+      this.part(waiting)
+      return
+    }
+    const [plain, others] = parted(waiting)
+    this.part(plain)
+    this.part(others)
+  }
+
+  /** Sends in batches of bounded size, in order. */
+  private part(decisions: readonly Waiting[]): void {
     let batch: Waiting[] = []
     let charges = 0
     let bytes = 0
-    for (const decision of waiting) {
+    for (const decision of decisions) {
       const size = sizeOf(decision)
       const full = batch.length === MOST_DECISIONS || charges + decision.charges.length > MOST_CHARGES || bytes + size > MOST_BYTES
       if (full && batch.length > 0) {
@@ -117,10 +125,11 @@ export class Batcher {
   private async send(batch: readonly Waiting[]): Promise<void> {
     const command = nextCommand()
     const { client, timeout } = this.connection
-    let message: ReturnType<typeof encodeBatch>
+    const plain = batch[0]?.isPlain === true
+    let message: Message
     try {
       const now = this.clock === undefined ? -1 : Math.round(this.clock.now() * 1000)
-      message = encodeBatch(batch, now, now < 0 ? systemClock.now() + this.ahead : now / 1000)
+      message = plain ? encodePlain(batch, now) : encodeBatch(batch, now, now < 0 ? systemClock.now() + this.ahead : now / 1000)
     } catch (error) {
       // One of them makes no sense: its neighbours do.
       if (batch.length > 1) for (const decision of batch) this.dispatch([decision])
@@ -133,7 +142,9 @@ export class Batcher {
       return
     }
     try {
-      this.receive(batch, (await within(run(client, this.script, message.keys, message.argument), timeout)) as Reply, command)
+      const script = plain ? this.scripts.plain : this.scripts.batch
+      const reply = (await within(run(client, script, message.keys, message.argument), timeout)) as Reply
+      this.receive(batch, plain, reply, command)
     } catch (cause) {
       if (!isSlotMoving(cause) || !(await this.apart(batch))) this.fail(batch, new RedisStoreError(cause, this.shard, command))
     }
@@ -151,34 +162,30 @@ export class Batcher {
     return true
   }
 
-  private receive(batch: readonly Waiting[], [micros, unreadable, error, ...parts]: Reply, command: number): void {
+  private receive(batch: readonly Waiting[], plain: boolean, [micros, unreadable, error, ...told]: Reply, command: number): void {
     // As numbers: a client may be set to give all of them as text.
     const now = Number(micros)
     this.ahead = now / 1000 - systemClock.now()
     if (Number(unreadable) > 0) this.tell('ANOMALY_STATE_UNREADABLE', `${Number(unreadable)} states could not be read and count as absent`)
-    let run: RunReader | undefined
-    let next = 0
+    const reader = plain ? new PlainReader(told[0] as Buffer) : undefined
     for (const [i, decision] of batch.entries()) {
-      if (!decision.isPlain) run = undefined
-      const part = run === undefined ? parts[next++] : undefined
-      if (decision.isPlain && part !== undefined) run = new RunReader(part as Buffer)
-      if (run === undefined ? part === undefined : run.isDone) {
+      const its = reader === undefined ? (told[i] as Told | undefined) : reader.next(decision.charges)
+      if (its === undefined) {
         this.fail(batch.slice(i), new RedisStoreError(error.toString(), this.shard, command, false))
         return
       }
       try {
-        if (run === undefined) this.settle(decision, part as Told, now, command)
-        else this.settlePlain(decision, run, now, command)
+        if (Array.isArray(its)) this.settle(decision, its as Told, now, command)
+        else this.settlePlain(decision, its as PlainTold, now, command)
       } catch (cause) {
         decision.reject(cause)
       }
     }
   }
 
-  private settlePlain(decision: Waiting, run: RunReader, now: number, command: number): void {
+  private settlePlain(decision: Waiting, told: PlainTold, now: number, command: number): void {
+    if ('why' in told) throw new RedisStoreError(told.why, this.shard, command, false)
     const { charges, keys } = decision
-    const told = run.next(charges)
-    if (typeof told === 'string') throw new RedisStoreError(told, this.shard, command, false)
     this.resolve(decision, told.isAllowed, decide(charges, keys, told.states, now, PLAIN).outcomes, command)
   }
 
@@ -224,5 +231,24 @@ function reject(batch: readonly Waiting[], error: RedisStoreError): void {
   for (const decision of batch) decision.reject(error)
 }
 
+/**
+ * The plain ones, and the others: those that share a key with one of them are among these, so that the two are kept in order
+ * whichever is decided first.
+ */
+function parted(waiting: readonly Waiting[]): readonly [plain: readonly Waiting[], others: readonly Waiting[]] {
+  const keys = new Set(waiting.filter(({ isPlain: plain }) => !plain).flatMap((decision) => decision.keys))
+  const plain: Waiting[] = []
+  const others: Waiting[] = []
+  for (const decision of waiting) {
+    if (decision.isPlain && !decision.keys.some((key) => keys.has(key))) {
+      plain.push(decision)
+      continue
+    }
+    others.push({ ...decision, isPlain: false })
+    for (const key of decision.keys) keys.add(key)
+  }
+  return [plain, others]
+}
+
 type Told = readonly [verdict: number | Buffer, ...states: WireState[]]
-type Reply = readonly [now: number | Buffer, unreadable: number | Buffer, error: Buffer, ...parts: (Told | Buffer)[]]
+type Reply = readonly [now: number | Buffer, unreadable: number | Buffer, error: Buffer, ...told: (Told | Buffer)[]]

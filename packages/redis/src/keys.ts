@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Charge } from '@sluice/core'
+import type { Charge, Limit } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { crc16 } from './crc16.ts'
 
@@ -8,15 +8,20 @@ const SLOTS = 16_384
 const LONGEST = 64
 const HASH_MARK = '#'
 const LEASES_MARK = '!l'
+const UNPRINTED = /[^ -~]/
 
 /** Where each state of a store lives: `<prefix>:{<tag>}:<scope>.<unit>:<subject>`, the tag chosen by the subject, so that one subject's limits share a slot. */
 export class Keys {
   readonly prefix: string
   readonly tags: readonly string[]
+  private readonly heads: readonly string[]
+  // By scope, of the limit seen last: a scope has one, or a few that take turns.
+  private readonly middles = new Map<string, { readonly limit: Limit; readonly text: string }>()
 
   constructor(prefix: string, partitions: number) {
     this.prefix = prefix
     this.tags = spreadTags(partitions)
+    this.heads = this.tags.map((tag) => `${prefix}:{${tag}}:`)
   }
 
   /** What names the shape of the data, beside it. */
@@ -30,12 +35,25 @@ export class Keys {
   }
 
   tagOf(subject: string): string {
-    return this.tags[fnv1a(subject) & (this.tags.length - 1)] as string
+    return this.tags[this.placeOf(fnv1a(subject))] as string
   }
 
   keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string {
-    const unit = algorithmOf(limit).unit(limit)
-    return `${this.prefix}:{${this.tagOf(subject)}}:${scope}${unit === '' ? '' : `.${unit}`}:${bounded(subject)}`
+    const head = this.heads[this.placeOf(fnv1a(subject))] as string
+    return `${head}${this.middleOf(limit, scope)}${bounded(subject)}`
+  }
+
+  private placeOf(hash: number): number {
+    return hash & (this.tags.length - 1)
+  }
+
+  private middleOf(limit: Limit, scope: string): string {
+    let middle = this.middles.get(scope)
+    if (middle?.limit !== limit) {
+      const unit = algorithmOf(limit).unit(limit)
+      this.middles.set(scope, (middle = { limit, text: `${scope}${unit === '' ? '' : `.${unit}`}:` }))
+    }
+    return middle.text
   }
 }
 
@@ -46,12 +64,10 @@ export function leasesKey(stateKey: string): string {
 
 /** The subject as it is, or its hash; a subject that looks like a hash has its mark doubled, so the two never meet. */
 function bounded(subject: string): string {
-  // A lone surrogate has no UTF-8: sent as it is, all of them would be the same three bytes.
   // One that ends like the accounts of leases would share a key with those of another subject.
-  if (subject.endsWith(LEASES_MARK)) return hashed(subject)
-  if (subject.length > LONGEST || /\p{Surrogate}/u.test(subject) || Buffer.byteLength(subject) > LONGEST) {
-    return hashed(subject)
-  }
+  if (subject.length > LONGEST || subject.endsWith(LEASES_MARK)) return hashed(subject)
+  // A lone surrogate has no UTF-8: sent as it is, all of them would be the same three bytes.
+  if (UNPRINTED.test(subject) && (/\p{Surrogate}/u.test(subject) || Buffer.byteLength(subject) > LONGEST)) return hashed(subject)
   return subject.startsWith(HASH_MARK) ? `${HASH_MARK}${subject}` : subject
 }
 

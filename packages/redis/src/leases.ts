@@ -18,11 +18,13 @@ export interface Ledger {
 /** What makes a charge a lease, or the return of one. Times in µs. */
 export type Terms = { readonly ttl: number; readonly ceiling: number } | { readonly ttl: number; readonly since: number }
 
-/** A decision with its receipts as the algorithms know them; `leases` has terms at the charges that have any. */
+/** A decision with its receipts as the algorithms know them; `leases` has terms at the places of charges that have any. */
 export interface Unwrapped {
   readonly charges: readonly Charge[]
   readonly leases: readonly (Terms | undefined)[]
 }
+
+const NONE: readonly undefined[] = []
 
 /** A decision whose leases are to be accounted: the keys are those of the states. */
 interface Leasing extends Unwrapped {
@@ -49,6 +51,8 @@ export function checkLease({ lease }: ConsumeOptions): void {
 }
 
 export function unwrap(charges: readonly Charge[], how: string, { lease }: ConsumeOptions): Unwrapped {
+  // Nearly always.
+  if (lease === undefined && charges.every(({ receipt }) => receipt === undefined)) return { charges, leases: NONE }
   const asked = lease === undefined || how !== 'charge' ? undefined : { ttl: Math.floor(lease.ttl * 1000), ceiling: lease.ceiling }
   const unwrapped = charges.map((charge): readonly [Charge, Terms | undefined] => {
     if (!algorithmOf(charge.limit).leasable) return [charge, undefined]

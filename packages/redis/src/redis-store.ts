@@ -1,5 +1,5 @@
 import { type Charge, type ConsumeOptions, consumeUnits, groupByUnit, type Outcome, stack, type Store, type StoreEvent } from '@sluice/core'
-import type { MaybePromise, Presence, StoreHealth, UnitGroup } from '@sluice/core'
+import type { Presence, StoreHealth, UnitGroup } from '@sluice/core'
 import { algorithmOf, Events } from '@sluice/core/algorithms'
 import { Batcher, MOST_CHARGES } from './batcher.ts'
 import { connect, type Connection, type RedisSource } from './client.ts'
@@ -10,7 +10,7 @@ import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
 import { Preparation } from './preparation.ts'
 import { Replica } from './replica.ts'
 import { script } from './script.ts'
-import { BATCH } from './scripts.gen.ts'
+import { BATCH, PLAIN } from './scripts.gen.ts'
 import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
 import { requireDuplicate, Transactions } from './transactions.ts'
 import type { WireDecision } from './wire.ts'
@@ -34,7 +34,10 @@ export function redisStore(source: RedisSource, options: RedisStoreOptions = {})
   }
 }
 
-const SCRIPT = script(BATCH)
+const SCRIPTS = { plain: script(PLAIN), batch: script(BATCH) }
+/** What decides everything at once, where it is not a slot. */
+const SERVER = 'redis'
+const NO_OPTIONS: ConsumeOptions = Object.freeze({})
 type How = WireDecision['how']
 type Outcomes = readonly (Outcome | undefined)[]
 
@@ -42,6 +45,7 @@ class RedisStore implements Store {
   readonly name = 'redis'
   look?: NonNullable<Store['look']>
   private readonly connection: Connection
+  private readonly isCluster: boolean
   private readonly settings: Settings
   private readonly keys: Keys
   private readonly events = new Events()
@@ -53,6 +57,7 @@ class RedisStore implements Store {
   constructor(connection: Connection, settings: Settings) {
     if (!settings.scripting) requireDuplicate(connection.client)
     this.connection = connection
+    this.isCluster = connection.client.isCluster === true
     this.settings = settings
     this.keys = new Keys(settings.prefix, settings.partitions)
     this.preparation = new Preparation(connection, this.keys, settings.migrate, this.events)
@@ -61,23 +66,30 @@ class RedisStore implements Store {
       this.events.warning('WARN_CLIENT_RETRIES', `the client may send a charge twice when a reply is lost; set ${risks.join(', ')}`)
   }
 
-  async consume(charges: readonly Charge[], options: ConsumeOptions = {}): Promise<Outcomes> {
-    checkLease(options)
-    for (const charge of unwrap(charges, 'peek', {}).charges) checkReceipt(charge)
-    if (charges.length === 0) return []
-    await this.ready()
-    return this.decide(groupByUnit(charges, this.unitOf), charges, options.how ?? 'charge', options)
+  consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): Promise<Outcomes> {
+    try {
+      checkLease(options)
+      for (const charge of charges) checkReceipt(charge)
+      if (charges.length === 0) return Promise.resolve([])
+      const preparing = this.ready()
+      if (preparing !== undefined) return preparing.then(() => this.decideIn(charges, options.how ?? 'charge', options))
+      return this.decideIn(charges, options.how ?? 'charge', options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void> {
+    if (targets.length === 0) return
+    // In its turn, as a charge is: else those of this turn that were asked after it overtake it.
+    const preparing = this.ready()
+    if (preparing !== undefined) await preparing
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
-    if (charges.length === 0) return
-    await this.ready()
     const asked: Promise<unknown>[] = []
     // Nothing binds resets together: parts of what a batch may carry, so that none is larger.
     for (let i = 0; i < charges.length; i += MOST_CHARGES) {
       const part = charges.slice(i, i + MOST_CHARGES)
-      for (const group of groupByUnit(part, this.unitOf)) asked.push(this.ask(group.unit, group.charges, 'reset', {}))
+      for (const group of groupByUnit(part, this.unitOf)) asked.push(this.ask(group.unit, group.charges, 'reset', NO_OPTIONS))
     }
     await Promise.all(asked)
   }
@@ -112,9 +124,13 @@ class RedisStore implements Store {
   }
 
   // Without a turn of its own once the store is prepared: the decisions of one turn must leave together.
-  private ready(): MaybePromise<void> {
-    if (this.isClosed) throw new RedisStoreError('the store is closed', 'redis', nextCommand(), false)
+  private ready(): Promise<void> | undefined {
+    if (this.isClosed) throw new RedisStoreError('the store is closed', SERVER, nextCommand(), false)
     return this.preparation.isDone ? undefined : this.preparation.run()
+  }
+
+  private decideIn(charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
+    return this.isCluster ? this.decide(groupByUnit(charges, this.unitOf), charges, how, options) : this.ask(SERVER, charges, how, options)
   }
 
   /** Groups that share no atomic step (cluster slots; keys of a slot on the move): look at all, charge, give back. */
@@ -124,18 +140,27 @@ class RedisStore implements Store {
     return consumeUnits(groups, (tag, part, asked) => this.ask(tag, part, asked.how ?? 'charge', asked), options)
   }
 
-  private async ask(tag: string, charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
+  private ask(tag: string, charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
     const keys = charges.map((charge) => this.keys.keyOf(charge))
-    try {
-      return await this.batcherOf(tag).add(charges, keys, how, options)
-    } catch (error) {
-      const alone = new Set(keys).size === 1
-      if (alone || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
-      const groups = groupByUnit(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, unit: tag }))
-      if (how !== 'reset') return this.decide(groups, charges, how, options)
-      await Promise.all(groups.map((group) => this.ask(tag, group.charges, how, options)))
-      return []
-    }
+    const asked = this.batcherOf(tag).add(charges, keys, how, options)
+    // A server alone has no slots that move.
+    return this.isCluster ? asked.catch((error: unknown) => this.askApart(error, tag, charges, keys, how, options)) : asked
+  }
+
+  private async askApart(
+    error: unknown,
+    tag: string,
+    charges: readonly Charge[],
+    keys: readonly string[],
+    how: How,
+    options: ConsumeOptions,
+  ): Promise<Outcomes> {
+    const alone = new Set(keys).size === 1
+    if (alone || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
+    const groups = groupByUnit(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, unit: tag }))
+    if (how !== 'reset') return this.decide(groups, charges, how, options)
+    await Promise.all(groups.map((group) => this.ask(tag, group.charges, how, options)))
+    return []
   }
 
   private batcherOf(tag: string): Batcher | Transactions {
@@ -144,7 +169,7 @@ class RedisStore implements Store {
       const { connection, settings } = this
       const tell = this.events.anomaly.bind(this.events)
       batcher = settings.scripting
-        ? new Batcher(connection, SCRIPT, tag, settings.clock, tell)
+        ? new Batcher(connection, SCRIPTS, tag, settings.clock, tell)
         : new Transactions(connection.client, tag, settings.clock, tell)
       this.batchers.set(tag, batcher)
     }
@@ -152,11 +177,11 @@ class RedisStore implements Store {
   }
 
   /** What decides at once: a server all, a cluster the subjects of one tag. */
-  private readonly unitOf = ({ subject }: Charge): string =>
-    this.connection.client.isCluster === true ? this.keys.tagOf(subject) : 'redis'
+  private readonly unitOf = ({ subject }: Charge): string => (this.isCluster ? this.keys.tagOf(subject) : SERVER)
 }
 
 function checkReceipt(charge: Charge): void {
+  if (charge.cost >= 0 && !algorithmOf(charge.limit).holds) return
   // A dry run of core's own step: it refuses a receipt that is missing or none of its own before anything is sent.
-  if (charge.cost < 0 || algorithmOf(charge.limit).holds) algorithmOf(charge.limit).step(undefined, charge, 0, { holder: '-' })
+  for (const bare of unwrap([charge], 'peek', NO_OPTIONS).charges) algorithmOf(bare.limit).step(undefined, bare, 0, { holder: '-' })
 }

@@ -1,6 +1,5 @@
 // Generated from lua/ by `node scripts/embed-lua.ts`. Do not edit.
-export const BATCH: string = String.raw`local algorithms = {}
-local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
+export const PLAIN: string = String.raw`local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
 local pack, unpacked = struct.pack, struct.unpack
 local function fdiv(a, b)
 return floor(a / b)
@@ -11,20 +10,6 @@ return quotient * b == a and quotient or quotient + 1
 end
 local MAX = 9007199254740991
 local AHEAD = 5000
-local function told(state)
-local reply = {}
-for i, n in ipairs(state) do
-reply[i] = n > 4503599627370496 and format('%.0f', n) or n
-end
-return reply
-end
-local function integer(text)
-local n = tonumber(text)
-if n == nil or n < -MAX or n > MAX or n ~= floor(n) then
-return nil
-end
-return n
-end
 local function three(a, b, c)
 return pack('>ddd', a, b, c)
 end
@@ -38,15 +23,7 @@ return a, b, c
 end
 return nil
 end
-algorithms.f = {}
-function algorithms.f.decode(text)
-local start, count = threeof(text)
-return start and { start, count }
-end
-function algorithms.f.encode(state, limit)
-return three(state[1], state[2], 0), algorithms.f.finish(state[1], limit)
-end
-function algorithms.f.finish(start, limit)
+local function finish(start, limit)
 if limit[3] < 2 then
 return start + limit[4]
 end
@@ -55,11 +32,7 @@ return limit[5]
 end
 return limit[6]
 end
-function algorithms.f.ready(limit, now)
-local ms = fdiv(now, 1000)
-return limit[3] < 2 or (ms >= limit[4] and ms < limit[6])
-end
-local function current(start, count, limit, ms)
+local function fixedat(start, count, limit, ms)
 if limit[3] == 1 then
 if not start or count == 0 or ms >= start + limit[4] then
 return ms, 0
@@ -83,19 +56,332 @@ return start, count
 end
 return begin, count
 end
-function algorithms.f.plain(a, b, _, limit, now, cost)
-local start, count = current(a, b, limit, fdiv(now, 1000))
+local function slid(start, count, previous, window, ms)
+local current = ms - ms % window
+if not start or start < current - window then
+return current, 0, 0
+end
+if start < current then
+return current, 0, count
+end
+if start - ms <= AHEAD then
+return start, count, previous
+end
+return current, count, previous
+end
+local function slidingweight(start, previous, window, ms)
+return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
+end
+local function bucketstate(full, rest, rate)
+return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
+end
+local function deficit(full, rest, rate, limit, now)
+if not full or full < now then
+return 0, 0
+end
+local missing = full - now
+if rest == 0 or rate == limit[2] then
+return missing, rest
+end
+return missing + 1, 0
+end
+local function bucketfits(missing, rest, limit, cost)
+if cost > limit[4] then
+return false
+end
+local n = limit[2]
+local spare = limit[4] * limit[3] - cost * limit[3] - rest
+if spare < 0 then
+return missing + cdiv(-spare, n) <= 0
+end
+return missing <= fdiv(spare, n)
+end
+local function drained(missing, rest, limit, now, cost)
+local n, p = limit[2], limit[3]
+local most = (limit[4] + limit[5]) * p
+if missing > fdiv(most, n) then
+return nil
+end
+local met = missing * n + rest
+if met >= most then
+return nil
+end
+local credits = min(cost, limit[4] + limit[5]) * p
+local left = credits > most - met and most or met + credits
+return now + fdiv(left, n), left % n
+end
+local batch = cjson.decode(ARGV[1])
+local now, limits, run = batch[1], batch[2], batch[3]
+local faked = now >= 0
+if not faked then
+local time = redis.call('TIME')
+now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+local ms = fdiv(now, 1000)
+local values = redis.call('MGET', unpack(KEYS))
+local unreadable = 0
+local ABSENT = string.rep('\255', 24)
+local decide = {}
+function decide.f(a, b, _, limit, cost)
+local start, count = fixedat(a, b, limit, ms)
 if count + cost > limit[2] then
 return false
 end
-return true, three(start, min(MAX, count + cost), 0), algorithms.f.finish(start, limit)
+return true, three(start, min(MAX, count + cost), 0), finish(start, limit)
+end
+function decide.s(a, b, c, limit, cost)
+local window = limit[3]
+local start, count, previous = slid(a, b, c, window, ms)
+local used = count + cost
+if previous > 0 then
+used = used + slidingweight(start, previous, window, ms)
+end
+if used > limit[2] then
+return false
+end
+local after = min(floor(MAX / window), count + cost)
+if after <= count then
+return true
+end
+return true, three(start, after, previous), start + 2 * window
+end
+function decide.b(a, b, c, limit, cost)
+local missing, rest = deficit(a, b, c, limit, now)
+if not bucketfits(missing, rest, limit, cost) then
+return false
+end
+local full
+full, rest = drained(missing, rest, limit, now, cost)
+if not full then
+return true
+end
+return true, bucketstate(full, rest, limit[2])
+end
+local out, n, at, err = {}, 0, 1, nil
+local after, expires = {}, {}
+local stamps = {}
+local function set(key, text, expiry)
+local stamp = stamps[expiry]
+if not stamp then
+stamp = format('%.0f', faked and max(60000, expiry - ms) or expiry)
+stamps[expiry] = stamp
+end
+values[key] = text
+return redis.pcall('SET', KEYS[key], text, faked and 'PX' or 'PXAT', stamp).err
+end
+local function load(key)
+local text = values[key]
+if not text then
+return ABSENT
+end
+local a, b, c = threeof(text)
+if not a then
+unreadable = unreadable + 1
+values[key] = false
+return ABSENT
+end
+return text, a, b, c
+end
+local function several(charges)
+local isallowed = true
+out[n + 1] = '1'
+for j = 1, charges do
+local i = at + 3 * j - 2
+local limit = limits[run[i]]
+local text, a, b, c = load(run[i + 1])
+local fits
+fits, after[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
+isallowed = isallowed and fits
+out[n + 1 + j] = text
+end
+if not isallowed then
+out[n + 1] = '0'
+return
+end
+for j = 1, charges do
+if after[j] and not err then
+err = set(run[at + 3 * j - 1], after[j], expires[j])
+end
+end
+end
+local function go()
+local size = #run
+while at <= size do
+local charges = run[at]
+if charges == 1 then
+local limit, key = limits[run[at + 1]], run[at + 2]
+local text, a, b, c = load(key)
+local fits, left, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
+out[n + 1] = fits and '1' or '0'
+out[n + 2] = text
+if left then
+err = set(key, left, expiry)
+end
+else
+several(charges)
+end
+if err then
+return
+end
+n = n + 1 + charges
+at = at + 1 + 3 * charges
+end
+end
+repeat
+local isdone, thrown = pcall(go)
+if not isdone then
+local why = type(thrown) == 'table' and thrown.err or thrown
+out[n + 1], out[n + 2], out[n + 3] = '2', pack('>I4', #why), why
+n = n + 3
+at = at + 1 + 3 * run[at]
+end
+until isdone
+return { now, unreadable, err or '', table.concat(out, '', 1, n) }`
+
+export const BATCH: string = String.raw`local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
+local pack, unpacked = struct.pack, struct.unpack
+local function fdiv(a, b)
+return floor(a / b)
+end
+local function cdiv(a, b)
+local quotient = floor(a / b)
+return quotient * b == a and quotient or quotient + 1
+end
+local MAX = 9007199254740991
+local AHEAD = 5000
+local function three(a, b, c)
+return pack('>ddd', a, b, c)
+end
+local function threeof(text)
+if #text ~= 24 then
+return nil
+end
+local a, b, c = unpacked('>ddd', text)
+if a % 1 == 0 and b % 1 == 0 and c % 1 == 0 and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
+return a, b, c
+end
+return nil
+end
+local function finish(start, limit)
+if limit[3] < 2 then
+return start + limit[4]
+end
+if start < limit[5] then
+return limit[5]
+end
+return limit[6]
+end
+local function fixedat(start, count, limit, ms)
+if limit[3] == 1 then
+if not start or count == 0 or ms >= start + limit[4] then
+return ms, 0
+end
+if start - ms <= AHEAD then
+return start, count
+end
+return ms, count
+end
+local begin = limit[4]
+if limit[3] == 0 then
+begin = ms - ms % begin
+elseif ms >= limit[5] then
+begin = limit[5]
+end
+if not start or start < begin then
+return begin, 0
+end
+if start == begin or start - ms <= AHEAD then
+return start, count
+end
+return begin, count
+end
+local function slid(start, count, previous, window, ms)
+local current = ms - ms % window
+if not start or start < current - window then
+return current, 0, 0
+end
+if start < current then
+return current, 0, count
+end
+if start - ms <= AHEAD then
+return start, count, previous
+end
+return current, count, previous
+end
+local function slidingweight(start, previous, window, ms)
+return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
+end
+local function bucketstate(full, rest, rate)
+return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
+end
+local function deficit(full, rest, rate, limit, now)
+if not full or full < now then
+return 0, 0
+end
+local missing = full - now
+if rest == 0 or rate == limit[2] then
+return missing, rest
+end
+return missing + 1, 0
+end
+local function bucketfits(missing, rest, limit, cost)
+if cost > limit[4] then
+return false
+end
+local n = limit[2]
+local spare = limit[4] * limit[3] - cost * limit[3] - rest
+if spare < 0 then
+return missing + cdiv(-spare, n) <= 0
+end
+return missing <= fdiv(spare, n)
+end
+local function drained(missing, rest, limit, now, cost)
+local n, p = limit[2], limit[3]
+local most = (limit[4] + limit[5]) * p
+if missing > fdiv(most, n) then
+return nil
+end
+local met = missing * n + rest
+if met >= most then
+return nil
+end
+local credits = min(cost, limit[4] + limit[5]) * p
+local left = credits > most - met and most or met + credits
+return now + fdiv(left, n), left % n
+end
+local algorithms = {}
+local function told(state)
+local reply = {}
+for i, n in ipairs(state) do
+reply[i] = n > 4503599627370496 and format('%.0f', n) or n
+end
+return reply
+end
+local function integer(text)
+local n = tonumber(text)
+if n == nil or n < -MAX or n > MAX or n ~= floor(n) then
+return nil
+end
+return n
+end
+algorithms.f = {}
+function algorithms.f.decode(text)
+local start, count = threeof(text)
+return start and { start, count }
+end
+function algorithms.f.encode(state, limit)
+return three(state[1], state[2], 0), finish(state[1], limit)
+end
+function algorithms.f.ready(limit, now)
+local ms = fdiv(now, 1000)
+return limit[3] < 2 or (ms >= limit[4] and ms < limit[6])
 end
 function algorithms.f.read(state, limit, now)
 local start, count
 if state then
 start, count = state[1], state[2]
 end
-return { current(start, count, limit, fdiv(now, 1000)) }
+return { fixedat(start, count, limit, fdiv(now, 1000)) }
 end
 function algorithms.f.room(view, limit)
 return max(0, limit[2] - view[2])
@@ -121,40 +407,12 @@ function algorithms.f.met(state)
 return told(state)
 end
 algorithms.s = {}
-local function slid(start, count, previous, window, ms)
-local current = ms - ms % window
-if not start or start < current - window then
-return current, 0, 0
-end
-if start < current then
-return current, 0, count
-end
-if start - ms <= AHEAD then
-return start, count, previous
-end
-return current, count, previous
-end
-local function slidingweight(start, previous, window, ms)
-return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
-end
 function algorithms.s.decode(text)
 local start, count, previous = threeof(text)
 return start and { start, count, previous }
 end
 function algorithms.s.encode(state, limit)
 return three(state[1], state[2], state[3]), state[1] + 2 * limit[3]
-end
-function algorithms.s.plain(a, b, c, limit, now, cost)
-local window, ms = limit[3], fdiv(now, 1000)
-local start, count, previous = slid(a, b, c, window, ms)
-if count + cost + slidingweight(start, previous, window, ms) > limit[2] then
-return false
-end
-local after = min(fdiv(MAX, window), count + cost)
-if after <= count then
-return true
-end
-return true, three(start, after, previous), start + 2 * window
 end
 function algorithms.s.read(state, limit, now)
 local start, count, previous
@@ -198,62 +456,12 @@ function algorithms.s.met(state)
 return told(state)
 end
 algorithms.b = {}
-local function bucketstate(full, rest, rate)
-return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
-end
-local function deficit(full, rest, rate, limit, now)
-if not full or full < now then
-return 0, 0
-end
-local missing = full - now
-if rest == 0 or rate == limit[2] then
-return missing, rest
-end
-return missing + 1, 0
-end
-local function bucketfits(missing, rest, limit, cost)
-if cost > limit[4] then
-return false
-end
-local n = limit[2]
-local spare = limit[4] * limit[3] - cost * limit[3] - rest
-if spare < 0 then
-return missing + cdiv(-spare, n) <= 0
-end
-return missing <= fdiv(spare, n)
-end
-local function drained(missing, rest, limit, now, cost)
-local n, p = limit[2], limit[3]
-local most = (limit[4] + limit[5]) * p
-if missing > fdiv(most, n) then
-return nil
-end
-local met = missing * n + rest
-if met >= most then
-return nil
-end
-local credits = min(cost, limit[4] + limit[5]) * p
-local left = credits > most - met and most or met + credits
-return now + fdiv(left, n), left % n
-end
 function algorithms.b.decode(text)
 local full, rest, rate = threeof(text)
 return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
 end
 function algorithms.b.encode(state)
 return bucketstate(state[1], state[2], state[3])
-end
-function algorithms.b.plain(a, b, c, limit, now, cost)
-local missing, rest = deficit(a, b, c, limit, now)
-if not bucketfits(missing, rest, limit, cost) then
-return false
-end
-local full
-full, rest = drained(missing, rest, limit, now, cost)
-if not full then
-return true
-end
-return true, bucketstate(full, rest, limit[2])
 end
 function algorithms.b.read(state, limit, now)
 local full, rest, rate
@@ -563,19 +771,12 @@ end
 end
 return states[key]
 end
-local stamps = {}
-local function stamp(at)
-if not stamps[at] then
-stamps[at] = format('%.0f', at)
-end
-return stamps[at]
-end
 local function set(key, text, at)
 local result
 if faked then
 result = redis.pcall('SET', KEYS[key], text, 'PX', max(60000, at - fdiv(now, 1000)))
 else
-result = redis.pcall('SET', KEYS[key], text, 'PXAT', stamp(at))
+result = redis.pcall('SET', KEYS[key], text, 'PXAT', at)
 end
 return result.err
 end
@@ -693,94 +894,18 @@ writes[#writes + 1] = { key, false }
 end
 return { 1 }, commit(writes)
 end
-local ABSENT = string.rep('\255', 24)
-local function spelled(flat, at, out, n)
-local count, long = flat[at], { 0, 0 }
-for i = at + 1, at + 3 * count, 3 do
-long[#long + 1] = { flat[i], flat[i + 1], flat[i + 2], {}, '' }
-end
-local reply, err = decide(long)
-out[n + 1] = format('%d', reply[1])
-for j = 1, count do
-local met = reply[1 + j]
-out[n + 1 + j] = met[1] and three(tonumber(met[1]), tonumber(met[2]), tonumber(met[3] or 0)) or ABSENT
-end
-return err
-end
-local texts, ats = {}, {}
-local function plain(flat, at, out, n)
-local count, isallowed = flat[at], true
-out[n + 1] = '1'
-for j = 1, count do
-local i = at + 3 * j - 2
-local limit, key = limits[flat[i]], flat[i + 1]
-local text = values[key]
-local a, b, c
-if text then
-a, b, c = threeof(text)
-end
-if isdecoded[key] or text and not a then
-return spelled(flat, at, out, n)
-end
-local fits
-fits, texts[j], ats[j] = algorithms[limit[1]].plain(a, b, c, limit, now, flat[i + 2])
-isallowed = isallowed and fits
-out[n + 1 + j] = text or ABSENT
-end
-if not isallowed then
-out[n + 1] = '0'
-return nil
-end
-for j = 1, count do
-if texts[j] then
-local key = flat[at + 3 * j - 1]
-local err = set(key, texts[j], ats[j])
-if err then
-return err
-end
-values[key] = texts[j]
-end
-end
-return nil
-end
-local function why(thrown)
-return type(thrown) == 'table' and thrown.err or thrown
-end
-local function run(flat)
-local out, n, at, err = {}, 0, 1, nil
-local function go()
-while at <= #flat and not err do
-err = plain(flat, at, out, n)
-if not err then
-n = n + 1 + flat[at]
-at = at + 1 + 3 * flat[at]
-end
-end
-end
-repeat
-local isdone, thrown = pcall(go)
-if not isdone then
-out[n + 1] = '2' .. pack('>I4', #why(thrown)) .. why(thrown)
-n = n + 1
-at = at + 1 + 3 * flat[at]
-end
-until isdone
-return table.concat(out, '', 1, n), err
-end
 local replies = { now, 0, '' }
-for _, part in ipairs(batch[3]) do
-local way = type(part[3]) == 'number' and run or part[1] == 3 and reset or decide
-local isdone, reply, err = pcall(way, part)
+for _, decision in ipairs(batch[3]) do
+local way = decision[1] == 3 and reset or decide
+local isdone, reply, err = pcall(way, decision)
 if not isdone then
-reply, err = { -2, why(reply) }, nil
-end
-if not err or way == run then
-replies[#replies + 1] = reply
+reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
 end
 if err then
 replies[3] = err
 break
 end
+replies[#replies + 1] = reply
 end
 replies[2] = unreadable
 return replies`

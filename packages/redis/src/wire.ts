@@ -17,7 +17,7 @@ import type { Ledger, Terms, Unwrapped } from './leases.ts'
 
 // How charges and states cross to the script and back: the one place that knows the shapes which lua/*.lua describe.
 
-type Wire = readonly (string | number)[]
+export type Wire = readonly (string | number)[]
 /** As the script tells it: text as its bytes. */
 export type WireState = readonly (Buffer | number)[]
 
@@ -30,11 +30,9 @@ export const HOW = { charge: 0, force: 1, peek: 2, reset: 3 } as const
 /** One algorithm's side of the wire. */
 interface Form {
   limit(limit: Limit, nowMillis: number): Wire
-  /** Its file has a function `plain`, and that may be asked about this limit. */
-  isPlain(limit: Limit): boolean
   receipt(charge: Charge): Wire
   state(wire: WireState): unknown
-  /** The same from the three numbers that a run tells; of a limit that `isPlain`. */
+  /** The same from three numbers; of those that lua/plain.lua decides. */
   ofThree?(a: number, b: number, c: number): unknown
 }
 
@@ -45,7 +43,6 @@ const bucket: Form = {
     const { N, P, burst, debt } = rateOf(limit)
     return ['b', N, P, burst, debt, limit.queue === true ? 1 : 0]
   },
-  isPlain: () => true,
   receipt({ limit, receipt }) {
     if (receipt === undefined) return []
     if (limit.queue !== true) return [Number(receipt)]
@@ -55,28 +52,25 @@ const bucket: Form = {
   ofThree: (full, rest, rate): BucketState => ({ full, rest, rate }),
 }
 
-const forms: { readonly [K in Limit['algorithm']]: Form } = {
+export const forms: { readonly [K in Limit['algorithm']]: Form } = {
   fixedWindow: {
     limit({ limit, window, anchor, timeZone }, now) {
       if (typeof window === 'number') return ['f', limit, anchor === 'first' ? 1 : 0, window]
       const { start, end } = calendarSpan({ window, timeZone }, now)
       return ['f', limit, 2, start, end, calendarSpan({ window, timeZone }, end).end]
     },
-    isPlain: ({ window }) => typeof window === 'number',
     receipt: place,
     state: ([start, count]): FixedWindowState => ({ start: Number(start), count: Number(count) }),
     ofThree: (start, count): FixedWindowState => ({ start, count }),
   },
   slidingWindow: {
     limit: ({ limit, window }) => ['s', limit, window],
-    isPlain: () => true,
     receipt: place,
     state: ([start, count, previous]): SlidingWindowState => ({ start: Number(start), count: Number(count), previous: Number(previous) }),
     ofThree: (start, count, previous): SlidingWindowState => ({ start, count, previous }),
   },
   slidingLog: {
     limit: ({ limit, window }) => ['l', limit, (window as number) * 1000],
-    isPlain: () => false,
     receipt: split,
     state([next, ...fields]): SlidingLogState {
       const entries: LogEntry[] = []
@@ -89,7 +83,6 @@ const forms: { readonly [K in Limit['algorithm']]: Form } = {
   leakyBucket: bucket,
   concurrency: {
     limit: ({ limit, window }) => ['c', limit, (window as number) * 1000],
-    isPlain: () => false,
     receipt: ({ receipt }) => (receipt === undefined ? [] : [String(receipt)]),
     state(fields): ConcurrencyState {
       const holders: { expires: number; id: string }[] = []
@@ -109,12 +102,6 @@ export interface WireDecision extends Unwrapped {
   readonly how: keyof typeof HOW
   readonly options: ConsumeOptions
   readonly holder: string
-}
-
-/** One on its way in a batch. */
-export interface BatchedDecision extends WireDecision {
-  /** The script's short way decides it, in a run with its neighbours. */
-  readonly isPlain: boolean
 }
 
 /** About how many bytes a decision adds to a batch. */
@@ -148,65 +135,46 @@ export function keysOf(decisions: readonly WireDecision[]): Map<string, number> 
   return places
 }
 
-/** What a batch sends: KEYS, and the one argument. */
-export function encodeBatch(
-  decisions: readonly BatchedDecision[],
-  nowMicros: number,
-  clientMillis: number,
-): { readonly keys: readonly string[]; readonly argument: string } {
-  const places = keysOf(decisions)
-  const limits = new Map<Limit, number>()
-  const wireLimits: Wire[] = []
-  const limitOf = (limit: Limit): number => {
-    let index = limits.get(limit)
-    if (index === undefined) {
-      limits.set(limit, (index = limits.size + 1))
-      wireLimits.push(forms[limit.algorithm].limit(limit, clientMillis))
-    }
-    return index
-  }
-  const parts: unknown[] = []
-  let run: number[] | undefined
-  for (const { charges, keys, leases, how, options, holder, isPlain: plain } of decisions) {
-    if (plain) {
-      if (run === undefined) parts.push((run = []))
-      run.push(charges.length)
-      for (let i = 0; i < charges.length; i++) {
-        const { limit, cost } = charges[i] as Charge
-        run.push(limitOf(limit), places.get(keys[i] as string) as number, cost)
-      }
-      continue
-    }
-    run = undefined
-    const full = charges.map((charge, i) => {
-      const key = keys[i] as string
-      const told = [limitOf(charge.limit), places.get(key), charge.cost, forms[charge.limit.algorithm].receipt(charge), holderOf(holder, i)]
-      const terms = leases[i]
-      return terms === undefined ? told : [...told, [places.get(leasesKey(key)), ...termsWire(terms)]]
-    })
-    parts.push([HOW[how], options.atLeast ?? 0, ...full])
-  }
-  return { keys: [...places.keys()], argument: JSON.stringify([nowMicros, wireLimits, parts]) }
+/** What a script is sent: KEYS, and the one argument. */
+export interface Message {
+  readonly keys: readonly string[]
+  readonly argument: string
 }
 
-/** More charges than that are nobody's common case, and are looked at in pairs. */
-const MOST_PLAIN = 8
+/** The limits of a batch, each once, and the place of each, from 1. */
+export class WireLimits {
+  readonly wire: Wire[] = []
+  private readonly places = new Map<Limit, number>()
+  private readonly now: number
 
-/** Whether the script's short way can decide it: units are taken, each from a state of its own, and nothing else is asked. */
-export function isPlain({ charges, keys, leases, how, options }: Omit<WireDecision, 'holder'>): boolean {
-  if (how !== 'charge' || options.atLeast !== undefined || charges.length > MOST_PLAIN) return false
-  for (let i = 0; i < charges.length; i++) {
-    const { limit, cost, receipt } = charges[i] as Charge
-    if (
-      !forms[limit.algorithm].isPlain(limit) ||
-      cost <= 0 ||
-      receipt !== undefined ||
-      leases[i] !== undefined ||
-      (i > 0 && keys.indexOf(keys[i] as string) < i)
-    )
-      return false
+  constructor(clientMillis: number) {
+    this.now = clientMillis
   }
-  return true
+
+  placeOf(limit: Limit): number {
+    let place = this.places.get(limit)
+    if (place === undefined) {
+      place = this.wire.push(forms[limit.algorithm].limit(limit, this.now))
+      this.places.set(limit, place)
+    }
+    return place
+  }
+}
+
+export function encodeBatch(decisions: readonly WireDecision[], nowMicros: number, clientMillis: number): Message {
+  const places = keysOf(decisions)
+  const limits = new WireLimits(clientMillis)
+  const wire = decisions.map(({ charges, keys, leases, how, options, holder }) => {
+    const told = charges.map((charge, i) => {
+      const { limit, cost } = charge
+      const key = keys[i] as string
+      const plain = [limits.placeOf(limit), places.get(key), cost, forms[limit.algorithm].receipt(charge), holderOf(holder, i)]
+      const terms = leases[i]
+      return terms === undefined ? plain : [...plain, [places.get(leasesKey(key)), ...termsWire(terms)]]
+    })
+    return [HOW[how], options.atLeast ?? 0, ...told]
+  })
+  return { keys: [...places.keys()], argument: JSON.stringify([nowMicros, limits.wire, wire]) }
 }
 
 function termsWire(terms: Terms): Wire {
@@ -232,44 +200,4 @@ export function decodeStates(charges: readonly Charge[], wire: readonly WireStat
     const state = wire[i]
     return state === undefined || state.length === 0 ? undefined : forms[limit.algorithm].state(state)
   })
-}
-
-const FAILED = 0x32
-const ALLOWED = 0x31
-
-/** What the script tells of a run of plain decisions, read one after the other. */
-export class RunReader {
-  private readonly bytes: Buffer
-  private at = 0
-
-  constructor(bytes: Buffer) {
-    this.bytes = bytes
-  }
-
-  /** Whether no more of its decisions were told: those did not run. */
-  get isDone(): boolean {
-    return this.at >= this.bytes.length
-  }
-
-  /** The verdict of the next, and the states it met; or why it makes no sense. */
-  next(charges: readonly Charge[]): { readonly isAllowed: boolean; readonly states: readonly unknown[] } | string {
-    const { bytes } = this
-    const verdict = bytes[this.at++]
-    if (verdict === FAILED) {
-      const start = this.at + 4
-      this.at = start + bytes.readUInt32BE(this.at)
-      return bytes.toString('utf8', start, this.at)
-    }
-    const states: unknown[] = []
-    for (const { limit } of charges) {
-      const a = bytes.readDoubleBE(this.at)
-      states.push(
-        Number.isNaN(a)
-          ? undefined
-          : forms[limit.algorithm].ofThree?.(a, bytes.readDoubleBE(this.at + 8), bytes.readDoubleBE(this.at + 16)),
-      )
-      this.at += 24
-    }
-    return { isAllowed: verdict === ALLOWED, states }
-  }
 }

@@ -22,7 +22,9 @@ afterAll(async () => {
 scanAfterEach(() => server.client())
 beforeEach(async () => {
   await server.call('FLUSHALL')
+  // Both scripts are known to the server.
   await took(store, charge('warm'))
+  await used(store, 'warm')
   await server.call('CONFIG', 'RESETSTAT')
   sizes = []
 })
@@ -38,6 +40,18 @@ describe('one turn of the event loop', () => {
   test('is one command, with one reading of the clock and one of the keys', async () => {
     await Promise.all(Array.from({ length: 20 }, (_, i) => take(store, SIX.map((limit) => charge(`s${i % 2}`, limit)).slice(0, 3))))
     expect([await calls(), await calls('time'), await calls('mget'), await calls('eval')]).toEqual([1, 1, 1, 0])
+  })
+
+  test('is two where some do more than take units, and those that share a key with them go with them', async () => {
+    const [plain, shared, forced] = await Promise.all([
+      took(store, charge('a')),
+      take(store, [charge('b'), charge('c')]),
+      take(store, charge('b'), { how: 'force' }),
+      took(store, charge('c')),
+    ])
+    expect([await calls(), await calls('eval')]).toEqual([2, 0])
+    expect([plain, shared[1], forced[0]].map((outcome) => outcome?.remaining)).toEqual([9, 9, 8])
+    expect(await used(store, 'c')).toBe(2)
   })
 
   test('also when the requests of it come in several callbacks', async () => {

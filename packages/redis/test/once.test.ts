@@ -188,7 +188,9 @@ describe('a cluster', () => {
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
     const store = kept(rawStore({ cluster: nodes }))
     const truth = kept(rawStore({ cluster: nodes }))
+    // Each node knows both scripts.
     await Promise.all(Array.from({ length: 100 }, (_, i) => took(store, charge(`warm${i}`))))
+    await Promise.all(Array.from({ length: 100 }, (_, i) => used(store, `warm${i}`)))
     for (const limit of SIX) {
       for (const { proxy } of cluster.nodes) proxy?.loseReplies({ after: isCharge })
       const subject = `lost ${limit.name}`

@@ -217,10 +217,11 @@ describe('batches', () => {
     await server.call('ACL', 'SETUSER', 'writer', 'reset', 'on', '>pass', '~*', '+@all', '-del')
     const store = kept(rawStore({ url: server.url.replace('redis://', 'redis://writer:pass@') }))
     await took(store, charge('first'))
-    const before = took(store, charge('a'))
+    const forced = { how: 'force' } as const
+    const before = take(store, charge('a'), forced)
     const reset = failure(store.reset([charge('first')]))
-    const after = [failure(took(store, charge('b'))), failure(take(store, [charge('c'), charge('d')]))]
-    expect(await before).toMatchObject({ allowed: true, remaining: 9 })
+    const after = [failure(take(store, charge('b'), forced)), failure(take(store, [charge('c'), charge('d')], forced))]
+    expect((await before)[0]).toMatchObject({ allowed: true, remaining: 9 })
     const failed = await reset
     expect(failed).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', answer: 'noperm', unknown: false, shard: 'redis' })
     for (const one of await Promise.all(after)) expect(one).toMatchObject({ answer: 'noperm', unknown: false, command: failed.command })
