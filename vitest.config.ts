@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 // Workspace packages resolve to their sources, so that no test can run against a stale build. Node gets these conditions too, for
@@ -37,6 +38,8 @@ const onNest = (version: string) => {
 
 export default defineConfig({
   test: {
+    // One of two cores, as is the default, would mostly wait: for servers to start, for clocks to pass.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       project('core', 'packages/core'),
       project('testing', 'packages/testing'),
