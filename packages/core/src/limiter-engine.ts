@@ -1,5 +1,5 @@
 import { algorithmOf } from './algorithms/registry.ts'
-import type { Decision } from './decision.ts'
+import type { Asked, Decision } from './decision.ts'
 import { decisionOf } from './decision.ts'
 import { invalid, SluiceError } from './errors.ts'
 import type { Ask, Cost, Limiter, Subject } from './limiter.ts'
@@ -26,6 +26,7 @@ export class LimiterEngine implements Limiter {
   readonly shorthand: boolean
   readonly announcer: Announcer
   private readonly store: Store
+  private asked: Asked
   private readonly options: Readonly<Record<'charge' | 'peek' | 'force', ConsumeOptions>>
   private readonly settled: WeakSet<Decision>
   private readonly peeked: WeakSet<Decision>
@@ -45,7 +46,8 @@ export class LimiterEngine implements Limiter {
     this.peeked = parent?.peeked ?? new WeakSet()
     this.family = parent?.family ?? []
     this.family.push(policy)
-    const { failMode } = policy
+    const { failMode, mode } = policy
+    this.asked = { policy: policy.name, tier: undefined, mode }
     this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
     if (parent !== undefined) {
       this.leave = () => undefined
@@ -157,14 +159,19 @@ export class LimiterEngine implements Limiter {
   ): MaybePromise<Decision> {
     this.checkSubject(subject)
     if (cost !== undefined) this.checkCost(cost)
-    const { mode, name } = this.policy
-    const off = mode === 'off' || !enabled
-    const asked = { policy: name, tier: set.tier, mode: off ? ('off' as const) : mode }
-    if (off || set.limits.length === 0) return this.announced(decisionOf(asked, [], []))
+    const asked = this.askedOf(set.tier)
+    if (asked.mode === 'off' || !enabled) return this.announced(decisionOf({ ...asked, mode: 'off' }, [], []))
+    if (set.limits.length === 0) return this.announced(decisionOf(asked, [], []))
     const charges = set.limits.map((placed) => this.chargeOf(placed, subject, cost))
     const outcomes = this.store.consume(charges, this.options[how])
     if (isPromise(outcomes)) return outcomes.then((later) => this.announced(decisionOf(asked, charges, later)))
     return this.announced(decisionOf(asked, charges, outcomes))
+  }
+
+  /** What a decision begins with: the same for nearly all of them. */
+  private askedOf(tier: string | undefined): Asked {
+    if (this.asked.tier !== tier) this.asked = { ...this.asked, tier }
+    return this.asked
   }
 
   private announced(decision: Decision): Decision {

@@ -1,11 +1,11 @@
-import { badReceipt } from './algorithms/algorithm.ts'
+import { type Algorithm, badReceipt } from './algorithms/algorithm.ts'
 import { decide } from './algorithms/decide.ts'
 import { algorithmOf } from './algorithms/registry.ts'
 import { type Clock, microsOf, systemClock } from './clock.ts'
 import { held } from './digest.ts'
 import { invalid } from './errors.ts'
 import type { Limit } from './limit.ts'
-import { FRESH, KEPT, LITTLE_USED, MemorySlots, type Rank, type Table } from './memory-slots.ts'
+import { FRESH, type Heads, KEPT, LITTLE_USED, MemorySlots, NONE, type Table } from './memory-slots.ts'
 import { knownOptions } from './options.ts'
 import type { Charge, ConsumeOptions, Outcome, Receipt, Store, StoreEvent, StoreHealth } from './store.ts'
 
@@ -36,8 +36,6 @@ const SWEEP = 2
 const SWEEP_FULL = 16
 /** µs for which expired state stays all the same, so that a clock that steps back finds it. */
 const GRACE = 60_000_000
-/** V8 keeps a slice of at least this length as a view that holds on to the whole text it was cut from. */
-const SHORTEST_SLICE = 13
 /** ms told to a newcomer that is denied for want of room, and µs between two reports that this happens. */
 const FULL_RETRY = 1_000
 const REPORT_EVERY = 60_000_000
@@ -53,10 +51,20 @@ interface Room {
 }
 
 interface Scope {
+  readonly name: string
   readonly rooms: Map<string, Room>
-  // The limit seen last and its room: a scope has one limit, or a few that take turns.
-  limit: Limit
-  room: Room
+  /** Shared by the limits of one policy: they have the same subjects. */
+  readonly heads: Heads
+  /** Of the limit seen last: a scope has one limit, or a few that take turns. */
+  last: Rule
+}
+
+/** A limit in its scope, and what a decision needs to know of it. */
+interface Rule {
+  readonly limit: Limit
+  readonly algorithm: Algorithm
+  readonly quota: number
+  readonly room: Room
 }
 
 /** Where one charge's state is: a slot, a new subject, or the bucket that newcomers share. Equal places are one state. */
@@ -68,9 +76,13 @@ class MemoryStore implements Store {
   private readonly overflow: 'shared' | 'deny' | 'allow'
   private readonly clock: Clock
   private readonly scopes = new Map<string, Scope>()
-  // What plain() finds and steps to, by charge: kept from call to call, so that none makes lists of its own.
-  private readonly found: (number | undefined)[] = []
+  private readonly heads = new Map<string, Heads>()
+  // By charge, kept from call to call, so that none makes lists of its own: the scope seen last there, and what plain() finds
+  // and steps to.
+  private readonly recent: Scope[] = []
+  private readonly found: number[] = []
   private readonly states: unknown[] = []
+  private readonly outcomes: Outcome[] = []
   private readonly listeners = new Set<(event: StoreEvent) => void>()
   private reported = -Infinity
 
@@ -91,7 +103,7 @@ class MemoryStore implements Store {
   consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): readonly Outcome[] {
     const now = microsOf(this.clock)
     this.reclaim(charges.length, now)
-    const plain = this.plain(charges, now, options)
+    const plain = charges.length === 1 ? this.single(charges[0] as Charge, now, options) : this.plain(charges, now, options)
     if (plain !== undefined) return plain
     const places = this.locate(charges, now)
     const asked = charges.map(unmarked)
@@ -106,14 +118,16 @@ class MemoryStore implements Store {
 
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): void {
     for (const target of targets) {
-      const slot = this.roomOf(target).table.slots.get(held(target.subject))
-      if (slot !== undefined) this.slots.remove(slot)
+      const slot = this.find(this.roomOf(target), target.subject)
+      if (slot !== NONE) this.slots.remove(slot)
     }
   }
 
   close(): void {
     this.slots.clear()
     this.scopes.clear()
+    this.heads.clear()
+    this.recent.length = 0
   }
 
   health(): StoreHealth {
@@ -131,41 +145,70 @@ class MemoryStore implements Store {
     else this.slots.sweep(SWEEP * charges, now - GRACE)
   }
 
+  /** `plain` of one charge, refused or not. */
+  private single(charge: Charge, now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
+    if (isMarked(charge.receipt)) return undefined
+    const { slots } = this
+    const { algorithm, room } = this.ruleOf(charge, 0)
+    const { table } = room
+    const slot = this.find(room, charge.subject)
+    if (slot === NONE && slots.size >= slots.max) return undefined
+    const { outcome, state } = algorithm.step(slot === NONE ? undefined : slots.state(slot, table), charge, now, options)
+    if (state !== undefined) this.put(charge, 0, slot, state, outcome, NO_PLACES)
+    return [outcome]
+  }
+
   /**
    * What nearly every decision is: each charge on a state of its own, room for what is new, nothing refused but one alone. The
    * same as the long way, without its lists; `undefined`, and nothing written, for any other.
    */
   private plain(charges: readonly Charge[], now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
-    const { slots, found, states } = this
-    const outcomes: Outcome[] = []
+    const { slots, found, states, outcomes } = this
+    const count = charges.length
     let fresh = 0
-    for (let i = 0; i < charges.length; i++) {
+    let heads: Heads | undefined
+    let subject = ''
+    let head = NONE
+    for (let i = 0; i < count; i++) {
       const charge = charges[i] as Charge
-      if (isMarked(charge.receipt) || isRepeated(charges, i)) return undefined
-      const { table } = this.roomOf(charge)
-      const slot = table.slots.get(held(charge.subject))
-      if (slot === undefined) fresh += 1
-      const met = slot === undefined ? undefined : slots.state(slot, table)
-      const { outcome, state } = algorithmOf(charge.limit).step(met, charge, now, options)
-      if (!outcome.allowed && charges.length > 1) return undefined
+      const { algorithm, room } = this.ruleOf(charge, i)
+      const { table } = room
+      if (isMarked(charge.receipt) || this.isRepeated(charges, i)) return undefined
+      if (table.heads !== heads || charge.subject !== subject) {
+        heads = table.heads
+        subject = charge.subject
+        head = heads.get(held(subject)) ?? NONE
+      }
+      const slot = slots.find(head, table)
+      if (slot === NONE) fresh += 1
+      const { outcome, state } = algorithm.step(slot === NONE ? undefined : slots.state(slot, table), charge, now, options)
+      if (!outcome.allowed && count > 1) return undefined
       found[i] = slot
       states[i] = state
-      outcomes.push(outcome)
+      outcomes[i] = outcome
     }
     if (slots.size + fresh > slots.max) return undefined
-    for (let i = 0; i < charges.length; i++) {
-      if (states[i] !== undefined) this.put(charges[i] as Charge, found[i], states[i], outcomes[i] as Outcome, NO_PLACES)
+    for (let i = 0; i < count; i++) {
+      if (states[i] !== undefined) this.put(charges[i] as Charge, i, found[i] as number, states[i], outcomes[i] as Outcome, NO_PLACES)
     }
-    return outcomes
+    // Of exactly this length: a list that is pushed to has room for seventeen.
+    return count === 1 ? [outcomes[0] as Outcome] : outcomes.slice(0, count)
+  }
+
+  /** A charge before this one is on the same state. */
+  private isRepeated(charges: readonly Charge[], i: number): boolean {
+    const { recent } = this
+    for (let j = 0; j < i; j++) if (recent[j] === recent[i] && charges[j]?.subject === charges[i]?.subject) return true
+    return false
   }
 
   private locate(charges: readonly Charge[], now: number): Place[] {
     const places: Place[] = []
     for (const charge of charges) {
       const room = this.roomOf(charge)
-      const slot = room.table.slots.get(held(charge.subject))
+      const slot = this.find(room, charge.subject)
       if (isMarked(charge.receipt)) places.push(room)
-      else if (slot !== undefined) places.push(slot)
+      else if (slot !== NONE) places.push(slot)
       else places.push(this.newPlace(charge, room, places, now))
     }
     return places
@@ -196,17 +239,22 @@ class MemoryStore implements Store {
       return
     }
     // Charged twice in one decision, a new subject has a slot by now.
-    const slot = typeof place === 'number' ? place : this.roomOf(charge).table.slots.get(held(charge.subject))
-    places[i] = this.put(charge, slot, state, outcome, places)
+    const slot = typeof place === 'number' ? place : this.find(this.roomOf(charge), charge.subject)
+    places[i] = this.put(charge, i, slot, state, outcome, places)
   }
 
   /** Writes a state to its slot, or to a new one; returns which. */
-  private put(charge: Charge, slot: number | undefined, state: unknown, outcome: Outcome, pinned: readonly Place[]): number {
+  private put(charge: Charge, i: number, slot: number, state: unknown, outcome: Outcome, pinned: readonly Place[]): number {
     const expires = outcome.at + outcome.resetAfter * 1000
-    const { table } = this.roomOf(charge)
-    if (slot === undefined) return this.slots.add(table, own(held(charge.subject)), state, expires, rankOf(charge, outcome, FRESH), pinned)
-    this.slots.write(slot, table, state, expires, rankOf(charge, outcome, LITTLE_USED))
+    const { room, quota } = this.ruleOf(charge, i)
+    const isKept = outcome.remaining * 2 < quota
+    if (slot === NONE) return this.slots.add(room.table, held(charge.subject), state, expires, isKept ? KEPT : FRESH, pinned)
+    this.slots.write(slot, room.table, state, expires, isKept ? KEPT : LITTLE_USED)
     return slot
+  }
+
+  private find({ table }: Room, subject: string): number {
+    return this.slots.find(table.heads.get(held(subject)) ?? NONE, table)
   }
 
   private denied(
@@ -231,28 +279,42 @@ class MemoryStore implements Store {
   }
 
   private roomOf(charge: Pick<Charge, 'limit' | 'scope'>): Room {
-    const { scope: name, limit } = charge
-    const scope = this.scopes.get(name)
-    if (scope?.limit === limit) return scope.room
+    return this.ruleOf(charge, 0).room
+  }
+
+  /** `i`: its place in the decision, where it is found again without a look-up. */
+  private ruleOf({ scope: name, limit }: Pick<Charge, 'limit' | 'scope'>, i: number): Rule {
+    const { recent } = this
+    let scope = recent[i]
+    if (scope === undefined || scope.name !== name) recent[i] = scope = this.scopes.get(name) ?? this.newScope(name, limit)
+    if (scope.last.limit !== limit) scope.last = this.newRule(scope, limit)
+    return scope.last
+  }
+
+  private newScope(name: string, limit: Limit): Scope {
+    const policy = placeOf(name)
+    let heads = this.heads.get(policy)
+    if (heads === undefined) this.heads.set(policy, (heads = new Map()))
+    const scope = { name, rooms: new Map<string, Room>(), heads }
+    const made = Object.assign(scope, { last: this.newRule(scope, limit) })
+    this.scopes.set(name, made)
+    return made
+  }
+
+  private newRule({ rooms, heads }: Omit<Scope, 'last'>, limit: Limit): Rule {
     const algorithm = algorithmOf(limit)
     const unit = algorithm.unit(limit)
-    let room = scope?.rooms.get(unit)
+    let room = rooms.get(unit)
     if (room === undefined) {
-      if (scope !== undefined && scope.rooms.size >= MOST_ROOMS) this.dropEmpty(scope.rooms)
-      room = { table: this.slots.table(algorithm.cells), overflow: undefined }
+      if (rooms.size >= MOST_ROOMS) this.dropEmpty(rooms)
+      rooms.set(unit, (room = { table: this.slots.table(heads, algorithm.cells), overflow: undefined }))
     }
-    if (scope === undefined) this.scopes.set(name, { rooms: new Map([[unit, room]]), limit, room })
-    else {
-      scope.rooms.set(unit, room)
-      scope.limit = limit
-      scope.room = room
-    }
-    return room
+    return { limit, algorithm, quota: algorithm.quota(limit), room }
   }
 
   private dropEmpty(rooms: Map<string, Room>): void {
     for (const [unit, { table }] of rooms) {
-      if (table.slots.size > 0) continue
+      if (table.size > 0) continue
       rooms.delete(unit)
       this.slots.drop(table)
     }
@@ -269,19 +331,13 @@ class MemoryStore implements Store {
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})
 const NO_PLACES: readonly Place[] = []
 
-function rankOf(charge: Charge, outcome: Outcome, otherwise: Rank): Rank {
-  return outcome.remaining * 2 < algorithmOf(charge.limit).quota(charge.limit) ? KEPT : otherwise
-}
-
 function isRoom(place: Place | undefined): place is Room {
   return typeof place === 'object'
 }
 
-/** A charge before this one is on the same state, as far as a look can tell. */
-function isRepeated(charges: readonly Charge[], i: number): boolean {
-  const { scope, subject } = charges[i] as Charge
-  for (let j = 0; j < i; j++) if (charges[j]?.scope === scope && charges[j]?.subject === subject) return true
-  return false
+/** All of a scope but the limit and its algorithm, its last two parts. */
+function placeOf(scope: string): string {
+  return scope.slice(0, Math.max(0, scope.lastIndexOf('/', scope.lastIndexOf('/') - 1)))
 }
 
 function isMarked(receipt: Receipt | undefined): receipt is string {
@@ -297,9 +353,4 @@ function unmarked(charge: Charge): Charge {
     // Not one of this store's.
   }
   throw badReceipt(charge)
-}
-
-/** A copy that does not keep alive the header or the body that the subject was cut from. */
-function own(subject: string): string {
-  return subject.length < SHORTEST_SLICE ? subject : (JSON.parse(JSON.stringify(subject)) as string)
 }

@@ -123,6 +123,28 @@ describe('memory is bounded', () => {
     expect(sizeOf(store)).toBe(2)
   })
 
+  it.each([
+    ['first', 0],
+    ['second', 1],
+    ['last', 2],
+  ])('a subject under three limits loses only its %s state, and gets it anew', (_, gone) => {
+    const { store } = make()
+    const charges = ['a', 'b', 'c'].map((name) => {
+      return { limit: fixedWindow({ name, limit: 10, window: '1m' }).limit, scope: `p/${name}/fixedWindow`, subject: 'u', cost: 1 }
+    })
+    const each = () => charges.map((charge) => (store.consume([charge]) as readonly [Outcome])[0].remaining)
+    void store.consume(charges)
+    const target = charges[gone] as Charge
+    void store.reset([target])
+    expect(each()).toEqual(charges.map((charge) => (charge === target ? 9 : 8)))
+    void store.reset([target])
+    void store.consume(charges)
+    expect(each()).toEqual(charges.map((charge) => (charge === target ? 8 : 6)))
+    void store.reset(charges)
+    expect(each()).toEqual([9, 9, 9])
+    expect(sizeOf(store)).toBe(3)
+  })
+
   it('one new subject charged twice in one decision takes one slot', () => {
     const { left, store } = make({ maxSubjects: 1 })
     const charge = { limit, scope: 'p/a/fixedWindow', subject: 'a', cost: 2 }
