@@ -10,6 +10,14 @@ export function held(subject: string): string {
   return subject.length > LONGEST_SUBJECT ? digest(subject) : subject
 }
 
+/** V8 keeps a slice of at least this length as a view that holds on to the whole text it was cut from. */
+const SHORTEST_SLICE = 13
+
+/** A copy that does not keep alive the header or the body that the subject was cut from. */
+export function own(subject: string): string {
+  return subject.length < SHORTEST_SLICE ? subject : (JSON.parse(JSON.stringify(subject)) as string)
+}
+
 /**
  * 128 bits of a long text under a key of this process: HalfSipHash (Aumasson, Bernstein) twice, over UTF-16 units. Keyed, so
  * that nobody can look for two texts that meet; synchronous, which Web Crypto is not. Never leaves the process.
@@ -20,9 +28,9 @@ function digest(text: string): string {
   return `#${text.length}:${half(text, a, b)}${half(text, c, d)}`
 }
 
-/** FNV-1a (Fowler, Noll, Vo), mixed: 32 bits, cheap. Not keyed: whoever looks for two texts that meet finds them. */
-export function hash32(text: string): number {
-  let hash = 0x811c9dc5
+/** FNV-1a (Fowler, Noll, Vo), mixed: 32 bits, cheap. Not keyed: whoever looks for two texts that meet finds them. `from`: another's hash, to go on from. */
+export function hash32(text: string, from = 0x811c9dc5): number {
+  let hash = from
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
   return (hash ^ (hash >>> 13)) >>> 0

@@ -1,4 +1,5 @@
 import type { Cells } from './algorithms/algorithm.ts'
+import { own } from './digest.ts'
 
 /** How much a subject stands to lose: what is given up first when the store is full. */
 export const FRESH = 0
@@ -237,12 +238,4 @@ export class MemorySlots {
     this.rows = rows
     this.words = new Int32Array(rows.buffer)
   }
-}
-
-/** V8 keeps a slice of at least this length as a view that holds on to the whole text it was cut from. */
-const SHORTEST_SLICE = 13
-
-/** A copy that does not keep alive the header or the body that the subject was cut from. */
-function own(subject: string): string {
-  return subject.length < SHORTEST_SLICE ? subject : (JSON.parse(JSON.stringify(subject)) as string)
 }

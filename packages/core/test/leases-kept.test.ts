@@ -1,5 +1,5 @@
 // What becomes of units that are held here: spent, given back, let go, lost.
-import { createLimiter, leases, type Outcome, slidingLog, tokenBucket } from '@sluice/core'
+import { type Charge, createLimiter, leases, type Outcome, slidingLog, tokenBucket } from '@sluice/core'
 import { describe, expect, test } from 'vitest'
 import { charge, fresh, hot, isLease, lab, leasing, requests, returns, settle, spent, took, TTL, used, WIDE, WINDOW } from './leasing.ts'
 
@@ -13,6 +13,20 @@ describe('what is not spent', () => {
     expect(returns().map(({ charges }) => charges[0]?.cost)).toEqual([-held])
     expect(used()).toBeLessThanOrEqual(before - held)
     expect(spent(store)).toBeUndefined()
+  })
+
+  test('goes back though its ttl is so long that the subject is cold before', async () => {
+    const { limit } = tokenBucket({ name: 'long', limit: 100_000, window: '100s' })
+    const store = await hot(limit, { ttl: 5_000 })
+    // Between two looks, so that one finds it cold and not yet idle for long enough.
+    lab.clock.advance(500)
+    const held = (spent(store, charge(limit)) as Outcome).remaining
+    expect(held).toBeGreaterThan(0)
+    for (let i = 0; i < 30; i++) {
+      lab.clock.advance(100)
+      await settle()
+    }
+    expect(returns().reduce((sum, { charges }) => sum - (charges[0] as Charge).cost, 0)).toBe(held)
   })
 
   test('goes back when its lease is old, though the subject is in use', async () => {

@@ -47,6 +47,22 @@ describe('a hot subject', () => {
     expect(lab.asked[first - 1]).toMatchObject({ charges: [{ cost: 1 }] })
   })
 
+  test('costs fewer calls with a longer ttl', async () => {
+    const { limit } = tokenBucket({ name: 'long', limit: 100_000, window: '100s' })
+    const calls = async (ttl: number): Promise<number> => {
+      const store = await hot(limit, { ttl })
+      lab.asked.length = 0
+      for (let i = 0; i < 1_000; i++) {
+        await took(store, charge(limit))
+        lab.clock.advance(5)
+      }
+      return lab.asked.length
+    }
+    const short = await calls(250)
+    expect(short).toBeLessThanOrEqual(5 * 25)
+    expect(await calls(2_500)).toBeLessThanOrEqual(short / 5)
+  })
+
   test('has one request in flight, and is renewed ahead of need', async () => {
     const store = await fresh()
     let release = (): void => undefined

@@ -1,13 +1,14 @@
 import { algorithmOf } from '../algorithms/registry.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { hash32 } from '../digest.ts'
+import { hash32, held, own } from '../digest.ts'
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import { knownOptions } from '../options.ts'
 import { isPromise, type MaybePromise } from '../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from '../store.ts'
 import { type Instant, instantOf, passed } from './instant.ts'
-import { isSameRule, layerOver, placeOf } from './layer.ts'
+import { isSameRule, layerOver } from './layer.ts'
+import { type Place, Places } from './places.ts'
 
 export interface DenyCacheOptions {
   /** The most refused subjects that are remembered, 1 to 1,000,000; default 10,000. One under three limits counts three times. */
@@ -36,10 +37,10 @@ const LONGEST = 1_000
 const MARKS = 1_024
 
 type Outcomes = readonly (Outcome | undefined)[]
-type Target = Pick<Charge, 'scope' | 'subject'>
 
 /** The smallest cost that was refused. */
 interface Refusal {
+  readonly place: Place
   readonly limit: Limit
   readonly cost: number
   readonly outcome: Outcome
@@ -53,8 +54,9 @@ class DenyCache {
   private readonly inner: Store
   private readonly clock: Clock
   private readonly max: number
-  // In the order of their coming, which is nearly that of their end.
-  private readonly refusals = new Map<string, Refusal>()
+  private readonly refusals = new Places<Refusal>()
+  /** In the order of their coming, which is nearly that of their end. */
+  private readonly order = new Set<Refusal>()
   /** The number of the last change to a subject with this hash: a refusal from before it must not be kept. */
   private readonly changed = new Float64Array(MARKS)
   private changes = 0
@@ -94,7 +96,7 @@ class DenyCache {
   }
 
   /** Forgets before, since the store may act at any moment from now on, and after, since it may have refused until then. */
-  private changing<T>(targets: readonly Target[], run: () => MaybePromise<T>): MaybePromise<T> {
+  private changing<T>(targets: readonly Place[], run: () => MaybePromise<T>): MaybePromise<T> {
     this.forget(targets)
     const result = run()
     if (!isPromise(result)) return result
@@ -107,26 +109,34 @@ class DenyCache {
     )
   }
 
-  private failed(targets: readonly Target[], error: unknown): never {
+  private failed(targets: readonly Place[], error: unknown): never {
     this.forget(targets)
     throw error
   }
 
-  private forget(targets: readonly Target[]): void {
+  private forget(targets: readonly Place[]): void {
     this.changes += 1
-    for (const target of targets) {
-      const place = placeOf(target)
-      this.refusals.delete(place)
-      this.changed[hash32(place) % MARKS] = this.changes
-    }
+    for (const target of targets) this.forgetOne(target)
+  }
+
+  private forgetOne(target: Place): void {
+    if (this.order.size > 0) this.drop(this.refusals.get(target))
+    this.changed[markOf(target)] = this.changes
+  }
+
+  private drop(refusal: Refusal | undefined): void {
+    if (refusal === undefined) return
+    this.refusals.delete(refusal.place)
+    this.order.delete(refusal)
   }
 
   /** The answer to a decision that has a charge known to be refused. */
   private refused(charges: readonly Charge[], options: ConsumeOptions, now: Instant): Outcomes | undefined {
     if (this.refusals.size === 0) return undefined
     let found: (Outcome | undefined)[] | undefined
-    for (const [i, charge] of charges.entries()) {
-      const refusal = this.refusals.get(placeOf(charge))
+    for (let i = 0; i < charges.length; i++) {
+      const charge = charges[i] as Charge
+      const refusal = this.refusals.get(charge)
       if (refusal === undefined || leastOf(charge, options) < refusal.cost || !isSameRule(refusal.limit, charge.limit)) continue
       if (passed(refusal.asked, now) >= lifeOf(refusal.outcome)) continue
       found ??= charges.map(() => undefined)
@@ -136,17 +146,24 @@ class DenyCache {
   }
 
   private learn(charges: readonly Charge[], outcomes: Outcomes, options: ConsumeOptions, asked: Instant, before: number): void {
-    const taken = charges.filter((_, i) => (outcomes[i]?.granted ?? 0) !== 0)
-    if (taken.length > 0) this.forget(taken)
+    this.changes += 1
+    let refused = false
+    for (let i = 0; i < charges.length; i++) {
+      const outcome = outcomes[i]
+      if (outcome === undefined) continue
+      if (outcome.granted !== 0) this.forgetOne(charges[i] as Charge)
+      if (!outcome.allowed) refused = true
+    }
+    if (!refused) return
     let answered: Instant | undefined
     for (const [i, charge] of charges.entries()) {
       const outcome = outcomes[i]
       if (outcome === undefined || !this.mayKeep(charge, outcome)) continue
       // Behind another charge of its own subject it was refused for both of them.
-      const place = placeOf(charge)
-      if (charges.findIndex((other) => placeOf(other) === place) < i || (this.changed[hash32(place) % MARKS] as number) > before) continue
+      if (charges.findIndex((other) => isSamePlace(other, charge)) < i || (this.changed[markOf(charge)] as number) > before) continue
       answered ??= instantOf(this.clock)
-      this.keep(place, { limit: charge.limit, cost: leastOf(charge, options), outcome, asked, answered })
+      const { scope, subject, limit } = charge
+      this.keep({ place: { scope, subject: own(held(subject)) }, limit, cost: leastOf(charge, options), outcome, asked, answered })
     }
   }
 
@@ -156,15 +173,23 @@ class DenyCache {
     return algorithmOf(limit).denyCacheable && !scope.startsWith('~')
   }
 
-  private keep(place: string, refusal: Refusal): void {
-    const known = this.refusals.get(place)
+  private keep(refusal: Refusal): void {
+    const known = this.refusals.get(refusal.place)
     const lives = known !== undefined && passed(known.asked, refusal.answered) < lifeOf(known.outcome)
     if (lives && known.cost < refusal.cost && isSameRule(known.limit, refusal.limit)) return
-    this.refusals.delete(place)
-    const oldest = this.refusals.size < this.max ? undefined : this.refusals.keys().next().value
-    if (oldest !== undefined) this.refusals.delete(oldest)
-    this.refusals.set(place, refusal)
+    this.drop(known)
+    if (this.order.size >= this.max) this.drop(this.order.values().next().value)
+    this.refusals.set(refusal.place, refusal)
+    this.order.add(refusal)
   }
+}
+
+function markOf({ scope, subject }: Place): number {
+  return hash32(held(subject), hash32(scope)) % MARKS
+}
+
+function isSamePlace(a: Place, b: Place): boolean {
+  return a.scope === b.scope && a.subject === b.subject
 }
 
 /** ms. A wait is told rounded up: in its last ms only the store knows whether it is over. */

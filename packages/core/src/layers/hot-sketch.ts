@@ -1,4 +1,5 @@
-import { hash32 } from '../digest.ts'
+import { hash32, held } from '../digest.ts'
+import type { Place } from './places.ts'
 
 const ROWS = 3
 const WIDTH = 4_096
@@ -14,13 +15,13 @@ export class HotSketch {
   private since = -Infinity
 
   /** Counts one, and says how many there were. `now` is ms of a monotonic clock. */
-  add(text: string, now: number): number {
+  add({ scope, subject }: Place, now: number): number {
     if (!(now - this.since < SPAN)) {
       this.cells.fill(0)
       this.since = now
     }
     const { cells } = this
-    const hash = hash32(text)
+    const hash = hash32(held(subject), hash32(scope))
     // One hash, read three times: a second one for each row would cost more than it tells.
     const other = Math.imul(hash, 0x9e3779b1) >>> 0
     const a = hash % WIDTH
@@ -28,7 +29,10 @@ export class HotSketch {
     const c = 2 * WIDTH + ((other >>> 8) % WIDTH)
     const count = Math.min(cells[a] as number, cells[b] as number, cells[c] as number) + 1
     // Only what is below the new count grows: the others count somebody else as well.
-    for (const cell of [a, b, c]) if ((cells[cell] as number) < count) cells[cell] = Math.min(count, 0xffff)
+    const kept = Math.min(count, 0xffff)
+    if ((cells[a] as number) < kept) cells[a] = kept
+    if ((cells[b] as number) < kept) cells[b] = kept
+    if ((cells[c] as number) < kept) cells[c] = kept
     return count
   }
 }

@@ -1,6 +1,5 @@
-import { held } from '../digest.ts'
 import type { Limit } from '../limit.ts'
-import type { Charge, Store } from '../store.ts'
+import type { Store } from '../store.ts'
 
 const PASSED_ON = ['shardOf', 'look', 'close', 'health', 'subscribe'] as const
 
@@ -11,11 +10,6 @@ export function layerOver(inner: Store, own: Pick<Store, 'consume' | 'reset'> & 
     if (inner[name] !== undefined) passed[name] = inner[name].bind(inner)
   }
   return { ...(passed as Partial<Store>), ...own, name: inner.name }
-}
-
-/** One text for a scope and a subject: of no two is it the same, and its length has a bound that no client sets. */
-export function placeOf({ scope, subject }: Pick<Charge, 'scope' | 'subject'>): string {
-  return `${scope.length}:${scope}${held(subject)}`
 }
 
 /** Whether both are one rule: the same numbers, though defined twice. */

@@ -2,8 +2,8 @@ import type { Charge, Outcome } from '../store.ts'
 import type { Instant } from './instant.ts'
 import { passed } from './instant.ts'
 
-/** ms of the local rate that a lease covers. */
-const COVERS = 100
+/** Parts of its ttl for which a lease should do at the recent local rate: it is spent before what is left of it has to go back. */
+const COVERS = 0.4
 /** Below this part of a lease the next one is asked for. */
 const RENEW_AT = 0.5
 /** A lease is never smaller than this part of what the rate alone would ask for. */
@@ -44,6 +44,8 @@ export class Pool {
   wanted: number
   /** What the store had left when it last told. */
   rest: number = Infinity
+  /** ms of the local rate that a lease covers. */
+  private readonly span: number
   private renewAt: number
   private slot: number
   private current: number
@@ -56,13 +58,14 @@ export class Pool {
     this.terms = terms
     this.wanted = now.monotonic
     this.renewAt = RENEW_AT * (0.5 + jitter)
-    this.slot = slotOf(now)
+    this.span = COVERS * terms.ttl
+    this.slot = this.slotOf(now)
     this.current = 0
-    this.previous = (perSecond * COVERS) / 1_000
+    this.previous = (perSecond * this.span) / 1_000
   }
 
   demand(units: number, now: Instant): void {
-    const slot = slotOf(now)
+    const slot = this.slotOf(now)
     if (slot !== this.slot) {
       this.previous = slot === this.slot + 1 ? this.current : 0
       this.current = 0
@@ -74,12 +77,15 @@ export class Pool {
 
   /** The lease with enough left, the oldest first: the decision is about to spend from it. */
   find(units: number, now: Instant): Grant | undefined {
-    return this.grants.find((grant) => grant.left >= units && isLive(grant, now))
+    for (const grant of this.grants) if (grant.left >= units && isLive(grant, now)) return grant
+    return undefined
   }
 
   /** Units that are left here. */
   left(now: Instant): number {
-    return this.grants.reduce((sum, grant) => sum + (isLive(grant, now) ? grant.left : 0), 0)
+    let sum = 0
+    for (const grant of this.grants) if (grant.left > 0 && isLive(grant, now)) sum += grant.left
+    return sum
   }
 
   /** Units to ask for now: 0 while there is no need, or when a plain call does as well. */
@@ -110,13 +116,13 @@ export class Pool {
     this.grants.splice(at, 1)
     if (grant.left * 2 > grant.outcome.granted) this.scale = Math.max(LEAST_SCALE, this.scale / 2)
   }
+
+  private slotOf({ monotonic }: Instant): number {
+    return Math.floor(monotonic / this.span)
+  }
 }
 
 /** Counted from before it was asked for, by both clocks: void when either says so. */
 export function isLive({ asked, outcome }: Grant, now: Instant): boolean {
   return passed(asked, now) < outcome.leaseFor
-}
-
-function slotOf({ monotonic }: Instant): number {
-  return Math.floor(monotonic / COVERS)
 }

@@ -1,12 +1,14 @@
 import { systemClock } from '../clock.ts'
+import { own } from '../digest.ts'
 import type { Limit } from '../limit.ts'
 import { chain, isPromise, type MaybePromise, randomWords, uniqueId } from '../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from '../store.ts'
 import { HotSketch } from './hot-sketch.ts'
 import { type Instant, instantOf, passed } from './instant.ts'
-import { isSameRule, layerOver, placeOf } from './layer.ts'
+import { isSameRule, layerOver } from './layer.ts'
 import { type Grant, isLive, Pool, type Terms } from './lease-pool.ts'
 import { type LeaseOptions, leaseSettings, type LeaseSettings, termsOf } from './lease-terms.ts'
+import { Places } from './places.ts'
 
 /**
  * Spends the units of hot subjects here, at once, without a call: an instance asks the store for units ahead, which are debited
@@ -45,7 +47,7 @@ interface Spent {
 class Leases {
   private readonly inner: Store
   private readonly settings: LeaseSettings
-  private readonly pools = new Map<string, Pool>()
+  private readonly pools = new Places<Pool>()
   private readonly sketch = new HotSketch()
   private readonly terms = new WeakMap<Limit, Terms | 'none'>()
   /** Receipts of this process: another one's lease is not here. */
@@ -64,12 +66,12 @@ class Leases {
     if ((options.how ?? 'charge') !== 'charge' || options.lease !== undefined || this.isClosed) return this.inner.consume(charges, options)
     const now = this.now()
     const spent = charges.map((charge) => this.spend(charge, now))
-    const plain = charges.filter((_, i) => spent[i] === undefined)
-    if (plain.length === 0) {
+    if (!spent.includes(undefined)) {
       const outcomes = spent.map((one) => told(one as Spent, now))
-      this.renew(charges, now)
+      this.renew(charges, spent, now)
       return outcomes
     }
+    const plain = charges.length === 1 ? charges : charges.filter((_, i) => spent[i] === undefined)
     let answer: MaybePromise<Outcomes>
     try {
       answer = this.inner.consume(plain, options)
@@ -78,7 +80,7 @@ class Leases {
       throw error
     }
     // Behind the call, or the lease could take the unit that the call needs.
-    this.renew(charges, now)
+    this.renew(charges, spent, now)
     const join = (outcomes: Outcomes): Outcomes => this.join(charges, spent, plain, outcomes)
     if (!isPromise(answer)) return join(answer)
     return answer.then(join, (error: unknown) => {
@@ -89,7 +91,7 @@ class Leases {
 
   /** What is held here of a subject that begins anew is let go: it has all there is. */
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): MaybePromise<void> {
-    for (const target of targets) this.pools.delete(placeOf(target))
+    for (const target of targets) this.pools.delete(target)
     return this.inner.reset(targets)
   }
 
@@ -107,8 +109,8 @@ class Leases {
   /** Takes the units from a lease that has them, or nothing. */
   private spend(charge: Charge, now: Instant): Spent | undefined {
     const { cost, limit, receipt } = charge
-    if (!(cost > 0) || receipt !== undefined || this.termsOf(limit) === undefined) return undefined
-    const pool = this.pools.get(placeOf(charge))
+    if (!(cost > 0) || receipt !== undefined) return undefined
+    const pool = this.pools.get(charge)
     if (pool === undefined || !isSameRule(pool.charge.limit, limit)) return undefined
     const grant = pool.find(cost, now)
     if (grant === undefined) return undefined
@@ -141,17 +143,15 @@ class Leases {
 
   private heard(charge: Charge, outcome: Outcome | undefined): void {
     if (outcome?.source !== this.inner.name) return
-    const pool = this.pools.get(placeOf(charge))
+    const pool = this.pools.get(charge)
     if (pool !== undefined && isSameRule(pool.charge.limit, charge.limit)) pool.rest = outcome.remaining
   }
 
   /** Notes what is wanted of each leasable subject, and asks for units where there is need. */
-  private renew(charges: readonly Charge[], now: Instant): void {
-    for (const charge of charges) {
-      const terms = charge.cost > 0 && charge.receipt === undefined ? this.termsOf(charge.limit) : undefined
-      if (terms === undefined) continue
-      const place = placeOf(charge)
-      const pool = this.pools.get(place) ?? this.promote(place, charge, terms, now)
+  private renew(charges: readonly Charge[], spent: readonly (Spent | undefined)[], now: Instant): void {
+    for (let i = 0; i < charges.length; i++) {
+      const charge = charges[i] as Charge
+      const pool = spent[i]?.pool ?? this.wanted(charge, now)
       if (pool === undefined || !isSameRule(pool.charge.limit, charge.limit)) continue
       pool.demand(charge.cost, now)
       const size = pool.size(now)
@@ -159,12 +159,18 @@ class Leases {
     }
   }
 
-  private promote(place: string, charge: Charge, terms: Terms, now: Instant): Pool | undefined {
+  /** The pool of a subject that is hot, or is by now. */
+  private wanted(charge: Charge, now: Instant): Pool | undefined {
+    const terms = charge.cost > 0 && charge.receipt === undefined ? this.termsOf(charge.limit) : undefined
+    return terms === undefined ? undefined : (this.pools.get(charge) ?? this.promote(charge, terms, now))
+  }
+
+  private promote(charge: Charge, terms: Terms, now: Instant): Pool | undefined {
     const { hot, maxSubjects } = this.settings
-    if (this.pools.size >= maxSubjects || this.sketch.add(place, now.monotonic) < hot) return undefined
+    if (this.pools.size >= maxSubjects || this.sketch.add(charge, now.monotonic) < hot) return undefined
     const jitter = (randomWords(1)[0] as number) / 2 ** 32
-    const pool = new Pool(charge, terms, now, hot, jitter)
-    this.pools.set(place, pool)
+    const pool = new Pool({ ...charge, subject: own(charge.subject) }, terms, now, hot, jitter)
+    this.pools.set(pool.charge, pool)
     this.lookLater()
     return pool
   }
@@ -210,7 +216,7 @@ class Leases {
       left: outcome.granted,
       mark: `${MARK}${this.ownerId()}:${this.granted}`,
     }
-    if (this.isClosed || this.pools.get(placeOf(pool.charge)) !== pool) void this.giveUp(pool, grant, now)
+    if (this.isClosed || this.pools.get(pool.charge) !== pool) void this.giveUp(pool, grant, now)
     else pool.add(grant)
   }
 
@@ -243,7 +249,7 @@ class Leases {
 
   private restore(charge: Charge, done: boolean, now: Instant): Outcome {
     const [, owner, number, taken] = String(charge.receipt).split(':')
-    const pool = owner === this.owner ? this.pools.get(placeOf(charge)) : undefined
+    const pool = owner === this.owner ? this.pools.get(charge) : undefined
     const grant = pool?.grants.find((one) => one.number === Number(number))
     if (pool === undefined || grant === undefined || !isLive(grant, now)) return nothing(now)
     const units = done ? Math.max(0, Math.min(-charge.cost, Number(taken), grant.outcome.granted - grant.left)) : 0
@@ -255,7 +261,7 @@ class Leases {
   private look(): void {
     const now = this.now()
     const { ttl } = this.settings
-    for (const [place, pool] of this.pools) {
+    for (const pool of this.pools.values()) {
       const idle = now.monotonic - pool.wanted
       for (const grant of pool.grants.slice()) {
         const age = passed(grant.asked, now)
@@ -263,7 +269,8 @@ class Leases {
         else if (grant.left > 0 && (idle >= IDLE_AFTER * ttl || age >= RETURN_AT * grant.outcome.leaseFor))
           void this.giveUp(pool, grant, now)
       }
-      if (idle >= COLD_AFTER && !pool.asking) this.pools.delete(place)
+      // What it still holds is to go back, or is lost.
+      if (idle >= COLD_AFTER && !pool.asking && pool.left(now) === 0) this.pools.delete(pool.charge)
     }
     this.lookLater()
   }

@@ -1,0 +1,47 @@
+import { held } from '../digest.ts'
+import type { Charge } from '../store.ts'
+
+/** Where a state is, whatever the numbers of its limit. */
+export type Place = Pick<Charge, 'scope' | 'subject'>
+
+/**
+ * A value for a scope and a subject. Of both no text is made: the engine would have to write it, and hash it, for each look,
+ * which costs more than all the rest of a decision that is made here. How long a key is has a bound that no client sets.
+ */
+export class Places<V> {
+  private readonly scopes = new Map<string, Map<string, V>>()
+  private count = 0
+
+  get size(): number {
+    return this.count
+  }
+
+  get({ scope, subject }: Place): V | undefined {
+    return this.scopes.get(scope)?.get(held(subject))
+  }
+
+  /** The subject stays for as long as its value: it should be no part of a longer text. */
+  set({ scope, subject }: Place, value: V): void {
+    let subjects = this.scopes.get(scope)
+    if (subjects === undefined) this.scopes.set(scope, (subjects = new Map()))
+    const before = subjects.size
+    subjects.set(held(subject), value)
+    this.count += subjects.size - before
+  }
+
+  delete({ scope, subject }: Place): void {
+    const subjects = this.scopes.get(scope)
+    if (subjects?.delete(held(subject)) !== true) return
+    this.count -= 1
+    if (subjects.size === 0) this.scopes.delete(scope)
+  }
+
+  clear(): void {
+    this.scopes.clear()
+    this.count = 0
+  }
+
+  *values(): Generator<V> {
+    for (const subjects of this.scopes.values()) yield* subjects.values()
+  }
+}
