@@ -5,6 +5,8 @@ export interface ZipfJob {
   readonly url: string
   readonly seed: number
   readonly limit: Limit
+  /** Before what is measured, by the same limiter. */
+  readonly warmUp: number
   readonly ms: number
 }
 

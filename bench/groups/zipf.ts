@@ -9,6 +9,8 @@ import { percent } from '../table.ts'
 import { isChecked, type ZipfDone, type ZipfJob } from './zipf-job.ts'
 
 const PROCESSES = 2
+/** Times as long as what is measured: by then the hottest subjects have spent what they had, as in a service that has been up. */
+const WARM_UP = 2
 /** 1,000 a minute for each subject; and so many that nobody reaches it. */
 const LIMITS = { 'limit 1,000 a minute': 1_000, 'a limit nobody reaches': 100_000_000 }
 
@@ -65,7 +67,8 @@ async function crowd(limit: number, ms: number): Promise<Crowd> {
   const children = Array.from({ length: PROCESSES }, () => new Child('groups/zipf-process.ts', []))
   try {
     // All are ready before one begins.
-    await Promise.all(children.map((child, seed) => child.ask({ url: server.url, seed, limit: rule.limit, ms } satisfies ZipfJob)))
+    const job = { url: server.url, limit: rule.limit, warmUp: WARM_UP * ms, ms }
+    await Promise.all(children.map((child, seed) => child.ask({ ...job, seed } satisfies ZipfJob)))
     const done = await Promise.all(children.map((child) => child.ask<ZipfDone>('go')))
     const sum = (pick: (each: ZipfDone) => number) => done.reduce((all, each) => all + pick(each), 0)
     const decisions = sum((each) => each.decisions)
