@@ -61,7 +61,7 @@ export function definePolicy(options: PolicyOptions): Policy {
   const place = mode === 'shadow' ? `~${name}` : name
   const base = limits === undefined ? undefined : limitSet(limits, undefined, place, 'limits')
   const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, place, `tiers.${tier}`)]))
-  const all = [...(base === undefined ? [] : [base]), ...sets.values()]
+  const all = setsOf({ base, tiers: sets })
   const data = { mode, failMode, sets: all.map((set) => [set.tier ?? null, set.limits.map(({ limit, scope }) => [limit, scope])]) }
   return Object.freeze({
     name,
@@ -87,6 +87,11 @@ export function limitsOf(policy: Policy, tier: string | undefined): { readonly s
   if (named !== undefined) return { set: named, defaulted: false }
   if (policy.base !== undefined) return { set: policy.base, defaulted: false }
   return { set: policy.tiers.values().next().value as LimitSet, defaulted: true }
+}
+
+/** Every set of limits, of no tier and of each. */
+export function setsOf({ base, tiers }: Pick<Policy, 'base' | 'tiers'>): readonly LimitSet[] {
+  return [...(base === undefined ? [] : [base]), ...tiers.values()]
 }
 
 function tierEntries(tiers: PolicyOptions['tiers']): readonly (readonly [string, Rules])[] {

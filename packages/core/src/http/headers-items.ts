@@ -7,8 +7,8 @@ import { sfInteger, sfString, toInteger } from './structured.ts'
 export interface Item {
   /** How clients know the limit, in every field and in the body. */
   readonly name: string
-  /** The name as a structured String. */
-  readonly quoted: string
+  /** Drafts 8 to 11: what `RateLimit` says of it, up to the units: `"minute";r=`. */
+  readonly opening: string
   readonly quota: number
   readonly quotaText: string
   /** Whole seconds; `undefined` when time alone does not bring the quota back. */
@@ -96,5 +96,5 @@ function item(name: string, limit: Limit): Item {
   const quoted = sfString(name)
   const quotaText = sfInteger(quota)
   const policy = `${quoted};q=${quotaText}${window === undefined ? ';qu="concurrent-requests"' : `;w=${sfInteger(window)}`}`
-  return { name, quoted, quota, quotaText, window, policy }
+  return { name, opening: `${quoted};r=`, quota, quotaText, window, policy }
 }

@@ -8,8 +8,8 @@ import { toInteger } from './structured.ts'
 /** The longest wait that is told. A month overflows `setTimeout` in a popular client, which then retries at once. */
 const LONGEST_WAIT = 604_800
 
-/** Milliseconds as whole seconds, rounded up, from 1 to 604,800. */
-function waitSeconds(ms: number): number {
+/** Milliseconds as whole seconds, rounded up, from 1 to 604,800: what `Infinity`, refused for ever, is told as too. */
+export function waitSeconds(ms: number): number {
   const seconds = Math.ceil(ms / 1000)
   return seconds > 1 ? Math.min(seconds, LONGEST_WAIT) : 1
 }
@@ -20,20 +20,14 @@ export function unitsLeft(outcome: Outcome): number {
 }
 
 /**
- * `t`: when a client may act on `r`. With units left it also spreads them over the window, so that a client that spends
- * them evenly until then keeps to the limit's rate.
+ * `t`: when a client may act on `r`, which is `left`. With units left it also spreads them over the window, so that a client
+ * that spends them evenly until then keeps to the limit's rate.
  */
-export function resetSeconds(item: Item, outcome: Outcome): number {
-  const left = unitsLeft(outcome)
+export function resetSeconds(item: Item, outcome: Outcome, left: number): number {
   if (left === 0 && !outcome.allowed) return waitSeconds(outcome.retryAfter)
   const next = waitSeconds(outcome.nextAfter)
   if (left === 0 || item.window === undefined) return next
   return Math.max(next, Math.min(LONGEST_WAIT, Math.ceil((left * item.window) / item.quota)))
-}
-
-/** When a client that heeds one limit only may come back. Refused for ever counts as the longest wait that can be told. */
-export function bindingSeconds(item: Item, outcome: Outcome): number {
-  return outcome.allowed ? resetSeconds(item, outcome) : waitSeconds(outcome.retryAfter)
 }
 
 /** `Retry-After` of a decision that is not allowed; `undefined` when no wait would help. */

@@ -2,7 +2,7 @@ import { type Decision, tighter } from '../decision.ts'
 import type { Outcome } from '../store.ts'
 import type { Dialect } from './headers-dialect.ts'
 import { type Item, type ItemSet, itemsOf } from './headers-items.ts'
-import { bindingSeconds, resetSeconds, retrySeconds, unitsLeft } from './headers-rounding.ts'
+import { resetSeconds, retrySeconds, unitsLeft, waitSeconds } from './headers-rounding.ts'
 import { sfBytes } from './structured.ts'
 
 export { checkDialect, type Dialect, type DialectOptions } from './headers-dialect.ts'
@@ -31,6 +31,8 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
   let limits = ''
   let item: Item | undefined
   let binding: Outcome | undefined
+  let units = 0
+  let reset = 0
   let refused = false
   let wait: number | undefined = 0
 
@@ -52,13 +54,18 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
       const outcome = outcomes[i]
       if (outcome === undefined || outcome.source === 'open' || outcome.source === 'closed') continue
       const each = set.items[i] as Item
+      const left = unitsLeft(outcome)
+      const seconds = resetSeconds(each, outcome, left)
       if (standard === 'structured') {
-        const text = limitText(each, outcome, entry.partitionKeys?.[i])
+        const text = limitText(each, left, seconds, entry.partitionKeys?.[i])
         limits = limits === '' ? text : `${limits}, ${text}`
       }
       if (binding === undefined || tighter(outcome, binding)) {
         binding = outcome
         item = each
+        // Units that are too few for this request are none to a client that knows nothing of costs.
+        units = outcome.allowed ? left : 0
+        reset = outcome.allowed ? seconds : waitSeconds(outcome.retryAfter)
       }
     }
   }
@@ -66,8 +73,8 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
   // An empty structured field is no field.
   if (standard !== false && policies !== '') headers.push(['RateLimit-Policy', policies])
   if (limits !== '') headers.push(['RateLimit', limits])
-  if (item !== undefined && binding !== undefined && (legacy !== false || standard === 'draft-7' || standard === 'draft-6')) {
-    pushBinding(headers, item, binding, dialect, now)
+  if (item !== undefined && (legacy !== false || standard === 'draft-7' || standard === 'draft-6')) {
+    pushBinding(headers, item, String(units), reset, dialect, now)
   }
   if (refused && wait !== undefined) headers.push(['Retry-After', String(wait)])
   if (dialect.expose && headers.length > 0) headers.push(['Access-Control-Expose-Headers', headers.map(([name]) => name).join(', ')])
@@ -76,10 +83,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
 }
 
 /** The forms that know one limit only: that of the limit that decides. */
-function pushBinding(headers: HeaderLine[], item: Item, outcome: Outcome, { standard, legacy }: Dialect, now: number): void {
-  // Units that are too few for this request are none to a client that knows nothing of costs.
-  const left = outcome.allowed ? String(unitsLeft(outcome)) : '0'
-  const reset = bindingSeconds(item, outcome)
+function pushBinding(headers: HeaderLine[], item: Item, left: string, reset: number, { standard, legacy }: Dialect, now: number): void {
   if (standard === 'draft-7') headers.push(['RateLimit', `limit=${item.quotaText}, remaining=${left}, reset=${reset}`])
   else if (standard === 'draft-6') {
     headers.push(['RateLimit-Limit', item.quotaText], ['RateLimit-Remaining', left], ['RateLimit-Reset', String(reset)])
@@ -97,9 +101,9 @@ function policiesOf(set: ItemSet, { partitionKeys }: HeaderEntry): string {
   return set.items.map((item, i) => item.policy + partition(partitionKeys[i])).join(', ')
 }
 
-function limitText(item: Item, outcome: Outcome, key: Uint8Array | undefined): string {
-  const text = `${item.quoted};r=${unitsLeft(outcome)}`
-  return (item.window === undefined ? text : `${text};t=${resetSeconds(item, outcome)}`) + partition(key)
+function limitText(item: Item, left: number, reset: number, key: Uint8Array | undefined): string {
+  const text = item.window === undefined ? item.opening + left : `${item.opening}${left};t=${reset}`
+  return key === undefined ? text : text + partition(key)
 }
 
 function partition(key: Uint8Array | undefined): string {

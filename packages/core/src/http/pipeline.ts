@@ -6,8 +6,8 @@ import type { Cost, Limiter } from '../limiter.ts'
 import { LimiterEngine } from '../limiter-engine.ts'
 import { Announcer } from '../observers.ts'
 import { knownOptions } from '../options.ts'
-import { changePolicy, definePolicy, type LimitSet } from '../policy.ts'
-import { chain, type MaybePromise } from '../runtime.ts'
+import { changePolicy, definePolicy, type LimitSet, type Policy, setsOf } from '../policy.ts'
+import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { afterResponse, type Done } from './after.ts'
 import { checkDialect, type HeaderEntry, type HeaderLine, itemsOf, renderHeaders } from './headers.ts'
 import type { Host } from './host.ts'
@@ -112,28 +112,35 @@ function pipelineOf<C, R>(family: Family<C>, options: RateLimitOptions<C, R>): P
   const subjects = subjectsReader(engine?.policy, key, { host: client, missing, ipv6Prefix })
   const numbers = numbersReader(options as RateLimitOptions<C, never>, engine?.policy.base, numbered, announcer)
   const settling = { limiter, options, names, announcer }
+  const follows = mayFollow(engine?.policy, options)
   const partition = options.partitionKey === undefined ? undefined : partitionKeys(options.partitionKey.secret)
 
+  // What nothing asynchronous stands in front of is decided at once: each step looks, rather than chains, since a closure costs as much as the step.
   const limited = (context: C): MaybePromise<HttpOutcome<R>> =>
-    chain(tier?.(context), (named) => {
-      const plan = tier === undefined ? undefined : sensibleTier(named, announcer)
-      if (engine === undefined) return subjected(context, NO_LIMITS, plan)
-      const set = numbers === undefined ? engine.limitsOf(plan) : numbers(context)
-      return chain(set, (limits) =>
-        limits.limits.length === 0
-          ? decided(context, engine.decide(limits, 'unlimited', undefined, 'charge'))
-          : subjected(context, limits, plan),
-      )
-    })
+    tier === undefined ? planned(context, undefined) : chain(tier(context), (named) => planned(context, sensibleTier(named, announcer)))
 
-  const subjected = (context: C, set: LimitSet, plan: string | undefined): MaybePromise<HttpOutcome<R>> =>
-    chain(subjects(context, set), (found) => {
-      if (isMissingSubject(found)) return found.action === 'skip' ? SKIPPED : { pass: false, ...missingRefusal(found), decision: undefined }
-      return chain(cost?.(context), (asked) => {
-        const units = cost === undefined ? undefined : sensibleCost(asked, names, 'cost', announcer)
-        return decided(context, decide(found, units, plan))
-      })
-    })
+  const planned = (context: C, plan: string | undefined): MaybePromise<HttpOutcome<R>> => {
+    if (engine === undefined) return subjected(context, NO_LIMITS, plan)
+    return numbers === undefined
+      ? within(context, engine.limitsOf(plan), plan)
+      : chain(numbers(context), (set) => within(context, set, plan))
+  }
+
+  const within = (context: C, set: LimitSet, plan: string | undefined): MaybePromise<HttpOutcome<R>> =>
+    engine !== undefined && set.limits.length === 0
+      ? decided(context, engine.decide(set, 'unlimited', undefined, 'charge'))
+      : subjected(context, set, plan)
+
+  const subjected = (context: C, set: LimitSet, plan: string | undefined): MaybePromise<HttpOutcome<R>> => {
+    const found = subjects(context, set)
+    return isPromise(found) ? found.then((late) => charged(context, late, plan)) : charged(context, found, plan)
+  }
+
+  const charged = (context: C, found: Subjects, plan: string | undefined): MaybePromise<HttpOutcome<R>> => {
+    if (isMissingSubject(found)) return found.action === 'skip' ? SKIPPED : { pass: false, ...missingRefusal(found), decision: undefined }
+    if (cost === undefined) return decided(context, decide(found, undefined, plan))
+    return chain(cost(context), (asked) => decided(context, decide(found, sensibleCost(asked, names, 'cost', announcer), plan)))
+  }
 
   const decide = (
     { set, subject }: Exclude<Subjects, { action: string }>,
@@ -143,35 +150,38 @@ function pipelineOf<C, R>(family: Family<C>, options: RateLimitOptions<C, R>): P
     engine === undefined ? limiter.consume(subject, { cost: units, tier: plan }) : engine.decide(set, subject, units, 'charge')
 
   const decided = (context: C, decision: MaybePromise<Decision>): MaybePromise<HttpOutcome<R>> =>
-    chain(decision, (made) => {
-      if (made.mode !== 'enforce' || made.charges.length === 0) return passed(context, made, [])
-      if (partition === undefined) return answered(context, made, { decision: made, shorthand })
-      return partition(made)
-        .catch((error: unknown) => {
-          // Charged by now: a header that cannot be made must not fail the request, nor keep its holders.
-          announcer.warn('WARN_VALUE_IGNORED', `partitionKey left out: ${String(error)}`, 'partitionKey')
-          return undefined
-        })
-        .then((keys) => answered(context, made, { decision: made, shorthand, partitionKeys: keys }))
-    })
+    isPromise(decision) ? decision.then((made) => told(context, made)) : told(context, decision)
 
-  const answered = (context: C, decision: Decision, entry: HeaderEntry): MaybePromise<HttpOutcome<R>> => {
-    const headers = renderHeaders(entriesOf(host.id(context), entry), dialect, decidedAt(decision))
-    if (decision.allowed) return passed(context, decision, headers)
-    const items = itemsOf(decision, shorthand).names
-    return chain(refusal(decision, context, headers, items, options as RateLimitOptions<C, never>), (told) => ({
-      pass: false,
-      ...told,
-      decision,
-    }))
+  const told = (context: C, decision: Decision): MaybePromise<HttpOutcome<R>> => {
+    if (decision.mode !== 'enforce' || decision.charges.length === 0) return passed(context, decision, [])
+    if (partition === undefined) return answered(context, { decision, shorthand })
+    return partition(decision)
+      .catch((error: unknown) => {
+        // Charged by now: a header that cannot be made must not fail the request, nor keep its holders.
+        announcer.warn('WARN_VALUE_IGNORED', `partitionKey left out: ${String(error)}`, 'partitionKey')
+        return undefined
+      })
+      .then((partitionKeys) => answered(context, { decision, shorthand, partitionKeys }))
   }
+
+  const answered = (context: C, entry: HeaderEntry): MaybePromise<HttpOutcome<R>> => {
+    const { decision } = entry
+    const headers = renderHeaders(entriesOf(host.id(context), entry), dialect, decidedAt(decision))
+    return decision.allowed ? passed(context, decision, headers) : refused(context, decision, headers)
+  }
+
+  const refused = (context: C, decision: Decision, headers: readonly HeaderLine[]): MaybePromise<HttpOutcome<R>> =>
+    chain(
+      refusal(decision, context, headers, itemsOf(decision, shorthand).names, options as RateLimitOptions<C, never>),
+      (answer): HttpOutcome<R> => ({ pass: false, ...answer, decision }),
+    )
 
   const passed = (context: C, decision: Decision, headers: readonly HeaderLine[]): HttpOutcome<R> => ({
     pass: true,
     headers,
     decision,
     delay: decision.mode === 'enforce' ? decision.delay : 0,
-    done: afterResponse(settling, decision, context, host.ends?.(context) ?? true),
+    done: follows ? afterResponse(settling, decision, context, host.ends?.(context) ?? true) : undefined,
   })
 
   const run = (context: C): MaybePromise<HttpOutcome<R>> => {
@@ -198,6 +208,12 @@ function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: 
   return new LimiterEngine(policy, options.store, new Announcer(policy.name, options.on, options.strict), shorthand)
 }
 
+/** Whether any response may have to be followed: else none is looked at. */
+function mayFollow<C, R>(policy: Policy | undefined, { refundWhen, settle }: RateLimitOptions<C, R>): boolean {
+  const holds = policy === undefined || setsOf(policy).some(({ limits }) => limits.some((limit) => limit.holds))
+  return holds || refundWhen !== undefined || settle !== undefined
+}
+
 function isMissingSubject(found: Subjects): found is Extract<Subjects, { action: string }> {
   return 'action' in found
 }
@@ -205,7 +221,8 @@ function isMissingSubject(found: Subjects): found is Extract<Subjects, { action:
 /** Every limiter's part in this request's headers so far, this one last. */
 function entriesOf(id: object, entry: HeaderEntry): readonly HeaderEntry[] {
   const held = id as { [ENTRIES]?: HeaderEntry[] }
-  const entries = (held[ENTRIES] ??= [])
+  const entries = held[ENTRIES]
+  if (entries === undefined) return (held[ENTRIES] = [entry])
   entries.push(entry)
   return entries
 }

@@ -1,8 +1,8 @@
 import type { KeyOf } from '../identity/part.ts'
 import { isMissing, type Missing, type SubjectOptions, type SubjectReader, subjectReader } from '../identity/subject.ts'
 import type { Subject } from '../limiter.ts'
-import type { LimitSet, Policy } from '../policy.ts'
-import { chain, isPromise, type MaybePromise } from '../runtime.ts'
+import { type LimitSet, type PlacedLimit, type Policy, setsOf } from '../policy.ts'
+import { isPromise, type MaybePromise } from '../runtime.ts'
 
 /** Who is limited by which limits; or that a subject is missing and the request is to be refused or let through. */
 export type Subjects = { readonly set: LimitSet; readonly subject: Subject<string> } | Missing
@@ -26,10 +26,12 @@ export function subjectsReader<C>(
   }
   const shared = readerOf(key)
   // Made now, so that a bad key is refused at the start.
-  for (const set of [policy?.base, ...(policy?.tiers.values() ?? [])]) for (const limit of set?.limits ?? []) readerOf(limit.key ?? key)
+  for (const set of policy === undefined ? [] : setsOf(policy)) for (const limit of set.limits) readerOf(limit.key ?? key)
 
-  const whole = (context: C, set: LimitSet): MaybePromise<Subjects> =>
-    chain(shared(context), (subject) => (isMissing(subject) ? subject : { set, subject }))
+  const whole = (context: C, set: LimitSet): MaybePromise<Subjects> => {
+    const subject = shared(context)
+    return isPromise(subject) ? subject.then((late) => ofAll(set, late)) : ofAll(set, subject)
+  }
 
   const several = (context: C, set: LimitSet, keys: readonly (KeyOf<C> | undefined)[]): MaybePromise<Subjects> => {
     const values = keys.map((own) => readerOf(own)(context))
@@ -52,8 +54,16 @@ export function subjectsReader<C>(
   }
 
   return (context, set) => {
-    if (set.limits.every((limit) => limit.key === undefined)) return whole(context, set)
+    if (set.limits.every(isUnkeyed)) return whole(context, set)
     const keys = [...new Set(set.limits.map((limit) => limit.key ?? key))]
     return several(context, set, keys)
   }
+}
+
+function ofAll(set: LimitSet, subject: string | Missing): Subjects {
+  return isMissing(subject) ? subject : { set, subject }
+}
+
+function isUnkeyed({ key }: PlacedLimit): boolean {
+  return key === undefined
 }

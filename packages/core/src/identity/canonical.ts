@@ -20,19 +20,20 @@ export function canonicalizer(ipv6Prefix: number = DEFAULT_IPV6_PREFIX): Canonic
     throw invalid('ipv6Prefix', 'a whole number of bits from 32 to 64', ipv6Prefix)
   const suffix = `/${ipv6Prefix}`
   const known = new Map<string, string>()
+  const networkOf = (text: string): string | undefined => {
+    const bytes = parseAddress(text.endsWith(suffix) && text.includes(':') ? text.slice(0, -suffix.length) : text)
+    return bytes === undefined ? undefined : canonicalAddress(bytes, ipv6Prefix)
+  }
   return (text) => {
-    const plain = plainIPv4(text)
-    if (plain !== undefined) return plain
     // A zone can be of any length, and is the client's to choose.
     const short = text.length <= LONGEST
     const cached = short ? known.get(text) : undefined
     if (cached !== undefined) return cached
-    const bytes = parseAddress(text.endsWith(suffix) && text.includes(':') ? text.slice(0, -suffix.length) : text)
-    if (bytes === undefined) return undefined
-    const canonical = canonicalAddress(bytes, ipv6Prefix)
-    if (short) {
+    const plain = plainIPv4(text)
+    const canonical = plain ?? networkOf(text)
+    if (canonical !== undefined && short) {
       if (known.size >= REMEMBERED) known.clear()
-      known.set(detached(text), canonical)
+      known.set(plain ?? detached(text), canonical)
     }
     return canonical
   }
