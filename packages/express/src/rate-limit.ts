@@ -56,19 +56,19 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
   const { handler } = options
 
   const middleware = (req: Request, res: Response, next: NextFunction): void => {
-    const failed = (error: unknown): void => {
-      // A connection that is gone has lost its address, and nobody is there to be answered.
-      if (!(req.socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) next(error)
-    }
     let outcome: ReturnType<typeof decide>
     try {
       outcome = decide(req as ExpressRequest)
     } catch (error) {
-      failed(error)
+      failed(error, req, next)
       return
     }
-    if (isPromise(outcome)) outcome.then((later) => apply(later, req as ExpressRequest, res, next), failed)
-    else apply(outcome, req as ExpressRequest, res, next)
+    if (!isPromise(outcome)) apply(outcome, req as ExpressRequest, res, next)
+    else
+      outcome.then(
+        (later) => apply(later, req as ExpressRequest, res, next),
+        (error) => failed(error, req, next),
+      )
   }
 
   const apply = (outcome: HttpOutcome<Response>, req: ExpressRequest, res: Response, next: NextFunction): void => {
@@ -110,4 +110,9 @@ function proceed({ delay, done }: HttpOutcome<Response> & { pass: true }, res: R
 function whenClosed(res: Response, run: () => void): void {
   if (res.destroyed) run()
   else res.once('close', run)
+}
+
+/** A connection that is gone has lost its address, and nobody is there to be answered. */
+function failed(error: unknown, { socket }: Request, next: NextFunction): void {
+  if (!(socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) next(error)
 }

@@ -28,7 +28,7 @@ export type KoaRateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext>
 
 const host: Host<KoaContext> = {
   id: (ctx) => ctx.req,
-  method: (ctx) => ctx.method,
+  method: (ctx) => ctx.req.method as string,
   path: (ctx) => ctx.path,
   // '' is Koa's word for none.
   address: (ctx) => ctx.ip || undefined,
@@ -68,16 +68,21 @@ export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext
   const decide = createPipeline((options?.trustProxy === undefined ? host : socketHost) as Host<KoaContext<State, Context>>, options)
   const { handler } = options
 
-  const middleware = async (ctx: KoaContext<State, Context>, next: Koa.Next): Promise<unknown> => {
-    let outcome: HttpOutcome<Koa.Response>
+  const middleware = (ctx: KoaContext<State, Context>, next: Koa.Next): Promise<unknown> => {
+    let outcome: ReturnType<typeof decide>
     try {
-      const decided = decide(ctx)
-      outcome = isPromise(decided) ? await decided : decided
+      outcome = decide(ctx)
     } catch (error) {
-      // A connection that is gone has lost its address, and nobody is there to be answered.
-      if (ctx.req.socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN') return undefined
-      throw error
+      return failed(error, ctx.req)
     }
+    if (!isPromise(outcome)) return apply(outcome, ctx, next)
+    return outcome.then(
+      (later) => apply(later, ctx, next),
+      (error: unknown) => failed(error, ctx.req),
+    )
+  }
+
+  const apply = (outcome: HttpOutcome<Koa.Response>, ctx: KoaContext<State, Context>, next: Koa.Next): Promise<unknown> => {
     // A limiter that skips does not hide the decision of one before it.
     if (outcome.decision !== undefined) (ctx.state as { rateLimit?: Decision }).rateLimit = outcome.decision
     setHeaders(ctx, outcome.headers)
@@ -94,10 +99,17 @@ export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext
   return Object.assign(middleware, { limiter: decide.limiter })
 }
 
-async function proceed(outcome: HttpOutcome<Koa.Response> & { pass: true }, response: Koa.Response, next: Koa.Next): Promise<unknown> {
-  const { delay, done } = outcome
+function proceed({ delay, done }: HttpOutcome<Koa.Response> & { pass: true }, response: Koa.Response, next: Koa.Next): Promise<unknown> {
   if (done !== undefined) whenClosed(response, () => void done(sentStatus(response), response))
-  // For a client that left, the middleware before this one still has to come to its end.
-  if (delay > 0 && !(await awaitTurn(delay, (gone) => whenClosed(response, gone)))) return undefined
-  return next()
+  return delay > 0 ? inTurn(delay, response, next) : next()
+}
+
+/** For a client that left, the middleware before this one still has to come to its end. */
+async function inTurn(delay: number, response: Koa.Response, next: Koa.Next): Promise<unknown> {
+  return (await awaitTurn(delay, (gone) => whenClosed(response, gone))) ? next() : undefined
+}
+
+/** A connection that is gone has lost its address, and nobody is there to be answered. */
+async function failed(error: unknown, { socket }: Koa.Request['req']): Promise<undefined> {
+  if (!(socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) throw error
 }

@@ -5,24 +5,30 @@ type Context = ParameterizedContext<any, any>
 
 /** Sets the headers so that they outlive an error: Koa's own answer to one begins by taking every header off. */
 export function setHeaders(ctx: Context, headers: readonly HeaderLine[]): void {
-  if (headers.length === 0 || ctx.headerSent) return
-  for (const [name, value] of headers) ctx.set(name, value)
-
-  const names = new Set(headers.map(([name]) => name.toLowerCase()))
-  // Koa reads `ctx.onerror` at the time of the error. It runs to its end at once, so nobody else can meet the changed response.
-  const { onerror } = ctx
+  const { res, onerror } = ctx
+  if (headers.length === 0 || res.headersSent) return
+  // By Node's own method: Koa's would ask each time what is known by now.
+  for (const [name, value] of headers) res.setHeader(name, value)
+  // Koa reads `ctx.onerror` at the time of the error, and calls it after every response, without one.
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- it is a method of Koa's, no slot for a listener
-  ctx.onerror = (error: Error) => {
-    const { res } = ctx
-    const { removeHeader } = res
-    res.removeHeader = (name: string) => {
-      if (!names.has(name.toLowerCase())) removeHeader.call(res, name)
-    }
-    try {
-      onerror.call(ctx, error)
-    } finally {
-      res.removeHeader = removeHeader
-    }
+  ctx.onerror = (error: Error | null | undefined) => {
+    const answer = () => onerror.call(ctx, error)
+    if (error === null || error === undefined) answer()
+    else keeping(headers, res, answer)
+  }
+}
+
+/** Runs to its end at once, so nobody else can meet the changed response. */
+function keeping(headers: readonly HeaderLine[], res: Context['res'], answer: () => void): void {
+  const names = new Set(headers.map(([name]) => name.toLowerCase()))
+  const { removeHeader } = res
+  res.removeHeader = (name: string) => {
+    if (!names.has(name.toLowerCase())) removeHeader.call(res, name)
+  }
+  try {
+    answer()
+  } finally {
+    res.removeHeader = removeHeader
   }
 }
 
