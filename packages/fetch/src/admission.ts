@@ -3,6 +3,7 @@ import {
   type Decision,
   type HeaderLine,
   type HttpOutcome,
+  isPromise,
   isSluiceError,
   type Limiter,
   followResponse,
@@ -27,16 +28,22 @@ export interface Admission {
   abandon(): void
 }
 
-/** Decides one request, and waits for its turn. */
-export type Admit<Req extends Request, Rest extends readonly unknown[]> = ((request: Req, rest: Rest) => Promise<Admission>) & {
+/** Decides one request, and waits for its turn; at once where nothing is asynchronous and there is no wait. */
+export type Admit<Req extends Request, Rest extends readonly unknown[]> = ((request: Req, rest: Rest) => MaybePromise<Admission>) & {
   readonly limiter: Limiter
 }
 
-const decisions = new WeakMap<Request, Decision>()
+/** What is known of a request, on it: looking it up elsewhere would cost more than the decision. */
+interface Known {
+  [DECISION]?: Decision
+  [LINES]?: HeaderLine[]
+}
+const DECISION: unique symbol = Symbol('sluice.fetch.decision')
+const LINES: unique symbol = Symbol('sluice.fetch.lines')
 
 /** The decision of the limiter that decided last about this very request; `undefined` when all of them skipped. */
 export function decisionOf(request: Request): Decision | undefined {
-  return decisions.get(request)
+  return (request as Known)[DECISION]
 }
 
 /** @throws a SluiceError for each option that makes no sense */
@@ -44,19 +51,25 @@ export function admissions<Req extends Request, Rest extends readonly unknown[]>
   const decide = pipelineOf(options)
   const { handler } = options
 
-  const admit = async (request: Req, rest: Rest): Promise<Admission> => {
+  const admit = (request: Req, rest: Rest): MaybePromise<Admission> => {
     decide.note(request, rest)
-    let outcome: HttpOutcome<Response>
+    let outcome: ReturnType<typeof decide>
     try {
-      outcome = await decide(request)
+      outcome = decide(request)
     } catch (error) {
-      // A connection that is gone has lost its address, and nobody is there to be answered.
-      if (isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN' && request.signal.aborted) return GONE
-      throw error
+      return undecided(error, request)
     }
+    if (!isPromise(outcome)) return admission(outcome, request, rest)
+    return outcome.then(
+      (later) => admission(later, request, rest),
+      (error: unknown) => undecided(error, request),
+    )
+  }
+
+  const admission = (outcome: HttpOutcome<Response>, request: Req, rest: Rest): MaybePromise<Admission> => {
     const { decision, headers } = outcome
     // A limiter that skips does not hide the decision of one before it.
-    if (decision !== undefined) decisions.set(request, decision)
+    if (decision !== undefined) (request as Known)[DECISION] = decision
     const lines = linesOf(request, headers)
     if (outcome.pass) return admitted(outcome, request, rest, lines)
     const { status, body } = outcome
@@ -64,38 +77,46 @@ export function admissions<Req extends Request, Rest extends readonly unknown[]>
       handler === undefined || decision === undefined
         ? new Response(body, { status, headers: headers.map(([name, value]) => [name, value]) })
         : handler(request, decision)
-    return { decision, headers, refuse, send: (response) => withHeaders(response, lines), abandon: () => undefined }
+    return { decision, headers, refuse, send: (response) => withHeaders(response, lines), abandon: nothing }
   }
   return Object.assign(admit, { limiter: decide.limiter })
 }
 
-async function admitted(
-  { decision, headers, delay, ...outcome }: HttpOutcome<Response> & { pass: true },
+function admitted(
+  { decision, headers, delay, done: undone }: HttpOutcome<Response> & { pass: true },
   request: Request,
   rest: readonly unknown[],
-  lines: Lines,
-): Promise<Admission> {
-  const done = outcome.done && waitedFor(outcome.done, [request, ...rest].find(hasWaitUntil))
+  lines: readonly HeaderLine[],
+): MaybePromise<Admission> {
+  if (undone === undefined && delay === 0)
+    return { decision, headers, refuse: undefined, send: (response) => withHeaders(response, lines), abandon: nothing }
+  const { signal, method } = request
+  const done = undone && waitedFor(undone, [request, ...rest].find(hasWaitUntil))
   const abandon = () => void done?.(undefined)
-  if (done !== undefined) whenAborted(request.signal, abandon)
-  const left = delay > 0 && !(await awaitTurn(delay, (gone) => whenAborted(request.signal, gone)))
-  const send = (response: Response) => withHeaders(done === undefined ? response : followResponse(response, done, request.method), lines)
-  return { decision, headers, refuse: left ? GONE.refuse : undefined, send, abandon }
+  if (done !== undefined) whenAborted(signal, abandon)
+  const send = (response: Response) => withHeaders(done === undefined ? response : followResponse(response, done, method), lines)
+  const ready: Admission = { decision, headers, refuse: undefined, send, abandon }
+  if (delay === 0) return ready
+  return awaitTurn(delay, (gone) => whenAborted(signal, gone)).then((came) => (came ? ready : { ...ready, refuse: GONE.refuse }))
 }
 
-type Lines = ReadonlyMap<string, string>
-const linesBy = new WeakMap<Request, Map<string, string>>()
+/** A connection that is gone has lost its address, and nobody is there to be answered. */
+function undecided(error: unknown, { signal }: Request): Admission {
+  if (isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN' && signal.aborted) return GONE
+  throw error
+}
 
 /**
  * What all limiters of a request have to say by now. They set it from the inside out, so the outer ones, which decided first, set
  * what the inner ones knew. The type of a refusal's body is no part of it: the response may have another by then.
  */
-function linesOf(request: Request, headers: readonly HeaderLine[]): Lines {
-  const lines = linesBy.get(request) ?? new Map<string, string>()
-  linesBy.set(request, lines)
-  for (const [name, value] of headers) if (name !== 'Content-Type') lines.set(name, value)
+function linesOf(request: Request & Known, headers: readonly HeaderLine[]): readonly HeaderLine[] {
+  const lines = (request[LINES] ??= [])
+  for (const line of headers) if (line[0] !== 'Content-Type') lines.push(line)
   return lines
 }
+
+function nothing(): void {}
 
 // For a client that has left: a number that some servers log, and nobody receives.
 const GONE: Admission = {
@@ -103,7 +124,7 @@ const GONE: Admission = {
   headers: [],
   refuse: () => new Response(null, { status: 499 }),
   send: (response) => response,
-  abandon: () => undefined,
+  abandon: nothing,
 }
 
 function hasWaitUntil(value: unknown): value is { waitUntil(work: Promise<void>): void } {

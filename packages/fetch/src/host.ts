@@ -21,19 +21,23 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
   const { address, ...shared } = options ?? {}
   if (address !== undefined && typeof address !== 'function') throw invalid('address', 'a function of the request', address)
 
-  // By the request, since option functions of core get one context.
-  const beside = new WeakMap<Request, Rest>()
+  // On the request, since option functions of core get one context; a name for each pipeline, since what is beside it may differ.
+  const beside: unique symbol = Symbol('sluice.fetch.beside')
+  type Noted = Req & { [beside]?: Rest }
   const host: Host<Req> = {
     id: (request) => request,
     method: (request) => request.method,
     path: (request) => new URL(request.url).pathname,
     address(request) {
-      const rest = beside.get(request) as Rest
+      const rest = (request as Noted)[beside] as Rest
       return address === undefined ? connectionAddress(request, rest[0]) : address(request, ...rest)
     },
     header: (request, name) => request.headers.get(name) ?? undefined,
     body: parsedBody,
   }
   const pipeline = createPipeline<Req, Response>(host, options && shared)
-  return Object.assign(pipeline, { note: (request: Req, rest: Rest) => void beside.set(request, rest) })
+  const note = (request: Noted, rest: Rest): void => {
+    request[beside] = rest
+  }
+  return Object.assign(pipeline, { note })
 }

@@ -1,4 +1,4 @@
-import { invalid, type Limiter, type MaybePromise } from '@sluice/core'
+import { invalid, isPromise, type Limiter, type MaybePromise } from '@sluice/core'
 import { type Admission, admissions } from './admission.ts'
 import type { CheckOptions } from './host.ts'
 
@@ -39,8 +39,11 @@ export function rateLimit<Req extends Request = Request, Rest extends readonly u
   const limited = async (request: Req, ...rest: Rest): Promise<Response> => {
     let admission: Admission | undefined
     try {
-      admission = await admit(request, rest)
-      return admission.send(await (admission.refuse === undefined ? handler(request, ...rest) : admission.refuse()))
+      // Each `await` of what is here by now costs a turn of the queue.
+      const admitted = admit(request, rest)
+      admission = isPromise(admitted) ? await admitted : admitted
+      const response = admission.refuse === undefined ? handler(request, ...rest) : admission.refuse()
+      return admission.send(isPromise(response) ? await response : response)
     } catch (thrown) {
       return failed(thrown, admission, request, rest)
     }

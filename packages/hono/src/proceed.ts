@@ -1,13 +1,14 @@
 import { awaitTurn, followResponse, type HttpOutcome, waitedFor, whenAborted } from '@sluice/core'
 import type { Context, Next } from 'hono'
 
+type Admitted = HttpOutcome<Response> & { readonly pass: true }
+
 /** Goes on with an admitted request when its turn has come, and tells once when its response has ended or its client is gone. */
-export async function proceed(
-  { delay, done: undone }: HttpOutcome<Response> & { readonly pass: true },
-  c: Context,
-  next: Next,
-): Promise<Response | void> {
-  if (undone === undefined && delay === 0) return next()
+export function proceed(outcome: Admitted, c: Context, next: Next): Promise<Response | void> {
+  return outcome.done === undefined && outcome.delay === 0 ? next() : followed(outcome, c, next)
+}
+
+async function followed({ delay, done: undone }: Admitted, c: Context, next: Next): Promise<Response | void> {
   const { signal } = c.req.raw
   const done = undone && waitedFor(undone, executionOf(c))
   const gone = () => void done?.(undefined)

@@ -102,6 +102,7 @@ function once<T>(run: (value: T) => void): (value: T) => void {
 }
 
 function setHeaders<R extends WebResponse>(response: R, lines: Iterable<HeaderLine>): R {
-  for (const [name, value] of lines) response.headers.set(name, value)
+  const { headers } = response
+  for (const [name, value] of lines) headers.set(name, value)
   return response
 }
