@@ -1,6 +1,7 @@
 import {
   createPipeline,
   type Decision,
+  type HeaderLine,
   type HttpOutcome,
   invalid,
   isPromise,
@@ -33,8 +34,8 @@ export type FastifyRateLimit = ((request: FastifyRequest, reply: FastifyReply, d
   readonly limiter: Limiter
 }
 
-/** Whom each limiter has decided: `reply.callNotFound()` runs hooks again, and one limiter may stand in two contexts. */
-const decided = new WeakMap<Limiter, WeakSet<FastifyRequest>>()
+/** On a request, who has decided it: `reply.callNotFound()` runs hooks again, and one limiter may stand in two contexts. */
+const DECIDED: unique symbol = Symbol('sluice.fastify.decided')
 
 /** @throws ERR_OPTION_INVALID */
 export function stageOf({ hook, key, limits, tiers }: FastifyLimitOptions): Stage {
@@ -52,35 +53,31 @@ export function hookOf({ hook: _stage, handler, ...rest }: FastifyLimitOptions):
     handler === undefined ? rest : { ...rest, handler: (typeof handler === 'function' ? () => undefined : handler) as never }
   const decide = createPipeline(rest.trustProxy === undefined ? host : socketHost, options)
   const { limiter } = decide
-  const seen = decided.get(limiter) ?? new WeakSet()
-  decided.set(limiter, seen)
 
   const hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
-    if (seen.has(request)) {
+    if (!isFirst(request, limiter)) {
       done()
       return
-    }
-    seen.add(request)
-    const failed = (error: unknown): void => {
-      // A connection that is gone has lost its address, and nobody is there to be answered.
-      if (!(request.socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) done(error as Error)
     }
     let outcome: ReturnType<typeof decide>
     try {
       outcome = decide(request)
     } catch (error) {
-      failed(error)
+      failed(error, request, done)
       return
     }
-    if (isPromise(outcome)) outcome.then((later) => apply(later, request, reply, done), failed)
-    else apply(outcome, request, reply, done)
+    if (!isPromise(outcome)) apply(outcome, request, reply, done)
+    else
+      outcome.then(
+        (later) => apply(later, request, reply, done),
+        (error: unknown) => failed(error, request, done),
+      )
   }
 
   const apply = (outcome: HttpOutcome<FastifyReply>, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
     // A limiter that skips does not hide the decision of one before it.
     if (outcome.decision !== undefined) request.rateLimit = outcome.decision
-    // On Node's own response, so that a hijacked reply has them too.
-    if (!reply.raw.headersSent) for (const [name, value] of outcome.headers) reply.raw.setHeader(name, value)
+    if (outcome.headers.length > 0 && !reply.raw.headersSent) setHeaders(reply, outcome.headers)
     if (outcome.pass) proceed(outcome, reply, done)
     else refuse(outcome, request, reply, done)
   }
@@ -112,6 +109,31 @@ export function hookOf({ hook: _stage, handler, ...rest }: FastifyLimitOptions):
   }
 
   return Object.assign(hook, { limiter })
+}
+
+/** By Fastify: what Node's response has before, Node sets anew one by one when Fastify sends. A reply that is hijacked goes without Fastify. */
+function setHeaders(reply: FastifyReply, headers: readonly HeaderLine[]): void {
+  for (const [name, value] of headers) reply.header(name, value)
+  // oxlint-disable-next-line typescript/unbound-method -- called on the reply
+  const { hijack } = reply
+  reply.hijack = () => {
+    if (!reply.raw.headersSent) for (const [name, value] of headers) reply.raw.setHeader(name, value)
+    return hijack.call(reply)
+  }
+}
+
+/** Whether this limiter has not decided the request yet; from here on it has. */
+function isFirst(request: FastifyRequest & { [DECIDED]?: Limiter[] }, limiter: Limiter): boolean {
+  const deciders = request[DECIDED]
+  if (deciders === undefined) request[DECIDED] = [limiter]
+  else if (deciders.includes(limiter)) return false
+  else deciders.push(limiter)
+  return true
+}
+
+/** A connection that is gone has lost its address, and nobody is there to be answered. */
+function failed(error: unknown, { socket }: FastifyRequest, done: HookHandlerDoneFunction): void {
+  if (!(socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) done(error as Error)
 }
 
 function proceed({ delay, done: settle }: HttpOutcome<FastifyReply> & { pass: true }, reply: FastifyReply, done: () => void): void {

@@ -55,6 +55,8 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
   if (typeof global !== 'boolean') throw invalid('global', 'true or false', global)
   const own = planOf(options)
   const { limiter } = own.hook
+  /** Those that a plan is decided in, and the first, where the plan of a route that was there before this plugin is made. */
+  const stages = new Set<Stage>(['onRequest', own.stage])
 
   const decorator = (given?: FastifyLimitOptions): FastifyRateLimit =>
     given === undefined ? own.hook : hookOf(over(options, limiter, given, undefined))
@@ -77,6 +79,7 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
     const path = nameOf(url, [])
     const plan = plans.get(path) ?? planOf(over(options, limiter, limit, nameOf(url, method)))
     plans.set(path, plan)
+    stages.add(plan.stage)
     return plan
   }
 
@@ -86,19 +89,22 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
     if (isNearest(this)) planOfRoute(route.config?.rateLimit, route)
   })
 
-  const known = new WeakMap<object, Plan | undefined>()
-  const planFor = (request: FastifyRequest): Plan | undefined => {
-    const { config, url, method } = request.routeOptions
-    if (known.has(config)) return known.get(config)
-    const limit: RouteLimit = config.rateLimit
-    const elsewhere = typeof limit === 'object' && limit !== null && !isNearest(request.server)
-    const plan = elsewhere ? undefined : planOfRoute(limit, { url, method })
-    known.set(config, plan)
-    return plan
+  const known = new WeakMap<object, Plan | 'none'>()
+  const planFor = ({ routeOptions, server }: FastifyRequest): Plan | undefined => {
+    const { config, url, method } = routeOptions
+    let plan = known.get(config)
+    if (plan === undefined) {
+      const limit: RouteLimit = config.rateLimit
+      const elsewhere = typeof limit === 'object' && limit !== null && !isNearest(server)
+      plan = (elsewhere ? undefined : planOfRoute(limit, { url, method })) ?? 'none'
+      known.set(config, plan)
+    }
+    return plan === 'none' ? undefined : plan
   }
   for (const stage of STAGES) {
     app.addHook(stage as 'onRequest', (request, reply, done) => {
-      const plan = planFor(request)
+      // Fastify makes the options of a route anew each time that they are asked for: not for a stage that no plan has.
+      const plan = stages.has(stage) ? planFor(request) : undefined
       if (plan?.stage === stage) plan.hook(request, reply, done)
       else done()
     })
