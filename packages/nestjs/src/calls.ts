@@ -13,6 +13,12 @@ export interface Pending {
 
 const pending = new WeakMap<object, Pending[]>()
 const decisions = new WeakMap<object, Decision>()
+const DECISION: unique symbol = Symbol('sluice.nestjs.decision')
+
+interface Decided {
+  rateLimit?: Decision
+  [DECISION]?: Decision
+}
 
 /** One object per call, the same for guards, interceptors and decorators of parameters. */
 function callOf(context: ArgumentsHost): object {
@@ -38,12 +44,15 @@ export function take(context: ArgumentsHost): readonly Pending[] | undefined {
 }
 
 export function decided(context: ArgumentsHost, decision: Decision): void {
-  decisions.set(callOf(context), decision)
-  const request = httpRequestOf(context) as { rateLimit?: Decision } | undefined
+  const request = httpRequestOf(context) as Decided | undefined
   if (request !== undefined) request.rateLimit = decision
+  // A map that forgets costs as much as a decision: a request is written on. Elsewhere a call may be somebody's message.
+  if (request !== undefined && transportOf(context) === 'http') request[DECISION] = decision
+  else decisions.set(callOf(context), decision)
 }
 
 /** The decision of the limiter that decided last on this call; `undefined` when all of them skipped. */
 export function decisionOf(context: ArgumentsHost): Decision | undefined {
+  if (transportOf(context) === 'http') return (httpRequestOf(context) as Decided | undefined)?.[DECISION]
   return decisions.get(callOf(context))
 }

@@ -41,7 +41,8 @@ export class Routes {
   /** @throws ERR_OPTION_INVALID, ERR_NAME_INVALID, ERR_NAME_TAKEN for decorators that do not fit the module */
   pipelineOf(type: Type, handler: Handler): RoutePipeline | undefined {
     const known = this.known.get(type) ?? new Map<Handler, RoutePipeline | undefined>()
-    if (known.has(handler)) return known.get(handler)
+    const found = known.get(handler)
+    if (found !== undefined || known.has(handler)) return found
     const pipeline = this.compose(type, handler)
     this.known.set(type, known.set(handler, pipeline))
     return pipeline

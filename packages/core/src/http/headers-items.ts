@@ -36,16 +36,19 @@ interface Cached extends ItemSet {
 // request (a quantity from a function), so what is kept for one key is bounded.
 const cache = new WeakMap<Limit, Cached[]>()
 const MOST_SETS = 8
+// Most processes have one set, and most requests that of the request before.
+let last: Cached | undefined
 
 /** The items of a decision; rendered once per set of limits. `shorthand`: the policy is `{ limit, window }`, known by its own name alone. */
 export function itemsOf(decision: Decision, shorthand: boolean): ItemSet {
-  const { charges, policy } = decision
+  const { charges } = decision
   const first = charges[0]
   if (first === undefined) return NONE
+  if (last !== undefined && isOf(last, decision, shorthand)) return last
   let sets = cache.get(first.limit)
   if (sets === undefined) cache.set(first.limit, (sets = []))
   for (const set of sets) {
-    if (set.policy === policy && set.shorthand === shorthand && sameLimits(set.limits, charges)) return set
+    if (isOf(set, decision, shorthand)) return (last = set)
   }
   const made = render(decision, shorthand)
   if (sets.length === MOST_SETS) sets.shift()
@@ -65,8 +68,9 @@ export function advertised(limit: Limit): Pick<Item, 'quota' | 'window'> {
 
 const NONE: ItemSet = Object.freeze({ items: [], names: [], policies: '', unnamed: '' })
 
-function sameLimits(limits: readonly Limit[], charges: Decision['charges']): boolean {
-  if (limits.length !== charges.length) return false
+function isOf({ limits, policy, shorthand }: Cached, decision: Decision, short: boolean): boolean {
+  const { charges } = decision
+  if (decision.policy !== policy || short !== shorthand || limits.length !== charges.length) return false
   for (let i = 0; i < limits.length; i++) if (limits[i] !== charges[i]?.limit) return false
   return true
 }
