@@ -16,7 +16,9 @@ const PEERS = {
   nestjs: '@nestjs/throttler',
   fetch: undefined,
 } as const
-const PLANS: readonly Plan[] = ['bare', 'by hand', 'sluice', 'sluice as the peer', 'peer']
+/** Another server of the same: what tells the machine's part in a ratio from ours. */
+const AGAIN = 'by hand, again'
+const LANES: readonly (Plan | typeof AGAIN)[] = ['bare', 'by hand', AGAIN, 'sluice', 'sluice as the peer', 'peer']
 const COLUMNS = ['lane', 'requests/s', 'of bare', 'of by hand', 'lower quartile', 'CPU µs a request', 'CPU over bare']
 const OURS = 'sluice as the peer'
 
@@ -24,7 +26,7 @@ export const http: Group = {
   name: 'http',
   title: 'HTTP, in memory',
   about:
-    '32 connections, one route, one limit, 32 client addresses. "By hand" sets the five headers of Sluice from constants; "as the peer" sets the headers that the peer sets.',
+    '32 connections, one route, one limit, 32 client addresses. "By hand" sets the five headers of Sluice from constants; "again" is a second server of just that, so what its lower quartile lacks to 1 is the machine\'s; "as the peer" sets the headers that the peer sets.',
   full: [31, 250],
   quick: [5, 100],
   run: async (settings) => {
@@ -75,12 +77,15 @@ function isPeer(framework: string): boolean {
 }
 
 async function measured(framework: string, settings: Settings, url?: string): Promise<Rounds> {
-  const plans = isPeer(framework) ? PLANS : PLANS.slice(0, 3)
-  const servers = plans.map((plan) => new Child('http/server.ts', [framework, plan, ...(url === undefined ? [] : [url])]))
+  const names = isPeer(framework) ? LANES : LANES.slice(0, 4)
+  const servers = names.map((name) => {
+    const plan: Plan = name === AGAIN ? 'by hand' : name
+    return new Child('http/server.ts', [framework, plan, ...(url === undefined ? [] : [url])])
+  })
   try {
     const ports = await Promise.all(servers.map((server) => server.next<number>()))
-    for (const port of ports) await warmUp(port)
-    const lanes = plans.map((name, i): Lane => {
+    for (const port of ports) await warmUp(port, settings.isQuick)
+    const lanes = names.map((name, i): Lane => {
       const [server, port] = [servers[i] as Child, ports[i] as number]
       return {
         name,
