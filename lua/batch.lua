@@ -1,17 +1,18 @@
 -- Purpose: decides a batch of decisions in order, each all or nothing and seeing those before it. Last part of the one script.
--- KEYS: every state key of the batch, and the key of the leases beside it where a charge has terms, once.
--- ARGV[1]: JSON { now, limits, decisions }
+-- KEYS: every state key of the batch, and the key of the leases beside it where a charge has terms, once; then the buckets.
+-- ARGV[1]: JSON { now, limits, decisions, buckets }, buckets as packed.lua says, or none
 --   now: µs, -1 for Redis's own clock (anything else is for tests: expiry is then relative, and never by that time)
 --   limits: as each algorithm's file says
 --   decision: { how, atleast, charge... }, how 0 charge, 1 force, 2 peek, 3 reset
---   charge: { limit, key, cost, receipt, holder, terms }: indexes from 1, units, as each file says, id of a new holder, the
---   terms of a lease as leases.lua says (absent for a plain charge)
+--   charge: { limit, key, cost, receipt, holder, terms }: indexes from 1 (behind all keys come the places in buckets), units,
+--   as each file says, id of a new holder, the terms of a lease as leases.lua says (absent for a plain charge)
 -- Reply: { now, unreadable states, error, decision... }
 --   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
 --   decision: { verdict, state... }, verdict 1, 0, -1 (a calendar limit computed for another time: nothing was charged) or
 --   -2 (it makes no sense: nothing was charged, and one text says why); the states are those met before the decision, an
 --   empty one for an absent one; behind them, in the same form, the leases that each charge with terms met
--- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes. A refusal and a peek write nothing.
+-- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes; for places in buckets
+--   those of packed.lua. A refusal and a peek write nothing.
 
 local batch = cjson.decode(ARGV[1])
 local now, limits = batch[1], batch[2]
@@ -21,15 +22,8 @@ if not faked then
   now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- A key of another type is read as absent too. In parts, as what unpack can put on the stack is bounded.
-local values = {}
-for first = 1, #KEYS, 1000 do
-  local last = min(first + 999, #KEYS)
-  for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
-    values[first + i - 1] = value
-  end
-end
-local states, isdecoded, unreadable = {}, {}, 0
+local values, places, unreadable = packed.open(batch[4] or { 0 })
+local states, isdecoded = {}, {}
 
 local function load(key, algorithm)
   if not isdecoded[key] then
@@ -56,6 +50,9 @@ local function set(key, text, at)
 end
 
 local function delete(key)
+  if places[key] then
+    return packed.remove(places[key])
+  end
   local result = redis.pcall('DEL', KEYS[key])
   return type(result) == 'table' and result.err or nil
 end
@@ -103,18 +100,40 @@ local function put(pending, changed, key, change)
 end
 
 -- Writes { key, text or false to delete, expiry } each. Half of a decision is never left: all that can throw is behind, Redis
--- refuses for its own reasons only the first write of a script, and a user who may not DEL is told so before a SET.
+-- refuses for its own reasons only the first write of a script, and a user who may not DEL is told so before a SET, and one who
+-- may not HSET before either.
 local function commit(writes)
+  local issetting, ispacking = false, false
   for _, write in ipairs(writes) do
     local err = not write[2] and delete(write[1]) or nil
     if err then
       return err
     end
+    issetting = issetting or write[2] and not places[write[1]]
+    ispacking = ispacking or write[2] and places[write[1]]
+  end
+  if ispacking then
+    for _, write in ipairs(writes) do
+      local place = write[2] and places[write[1]]
+      local err = place and packed.prepare(place, threeof(write[2]), write[3], now, faked, issetting) or nil
+      if err then
+        return err
+      end
+    end
   end
   for _, write in ipairs(writes) do
-    local err = write[2] and set(write[1], write[2], write[3]) or nil
+    local err = write[2] and not places[write[1]] and set(write[1], write[2], write[3]) or nil
     if err then
       return err
+    end
+  end
+  if ispacking then
+    for _, write in ipairs(writes) do
+      local place = write[2] and places[write[1]]
+      local err = place and packed.write(place, threeof(write[2])) or nil
+      if err then
+        return err
+      end
     end
   end
   return nil

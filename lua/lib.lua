@@ -11,6 +11,9 @@
 local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
 local pack, unpacked = struct.pack, struct.unpack
 
+-- Of packed.lua, nil in a script that is without.
+local packed = nil
+
 -- floor(a / b) for a >= 0, b > 0
 local function fdiv(a, b)
   return floor(a / b)

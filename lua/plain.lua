@@ -2,15 +2,16 @@
 --   each from a state of its own, under fixed and sliding windows and buckets. Any other goes to batch.lua, which would decide
 --   these as well. Nearly every decision is plain, and nearly all of a server's time is spent in Lua: no tables are made for
 --   one, nor numbers told as text.
--- KEYS: every state key of the batch, once.
--- ARGV[1]: JSON { now, limits, run }
+-- KEYS: every state key of the batch, once; then the buckets.
+-- ARGV[1]: JSON { now, limits, run, buckets }, buckets as packed.lua says, where the script has that
 --   now, limits: as batch.lua has them; no calendar windows
 --   run: of each decision the number of its charges, and limit, key (indexes from 1), cost of each
 -- Reply: { now, unreadable states, error, told }
 --   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
 --   told: one string, for each decision '1' or '0' and the states it met, 24 bytes each, three NaN for an absent one; or '2'
 --   with 4 bytes of length and a text that says why it makes no sense
--- redis.calls: TIME; MGET; one SET for each key that a decision changes. A refusal writes nothing.
+-- redis.calls: TIME; MGET; one SET for each key that a decision changes; for places in buckets those of packed.lua. A refusal
+--   writes nothing.
 
 local batch = cjson.decode(ARGV[1])
 local now, limits, run = batch[1], batch[2], batch[3]
@@ -21,9 +22,13 @@ if not faked then
 end
 local ms = fdiv(now, 1000)
 
--- A key of another type is read as absent too.
-local values = redis.call('MGET', unpack(KEYS))
-local unreadable = 0
+local values, places, unreadable = nil, nil, 0
+if packed then
+  values, places, unreadable = packed.open(batch[4])
+else
+  -- A key of another type is read as absent too.
+  values = redis.call('MGET', unpack(KEYS))
+end
 
 local ABSENT = string.rep('\255', 24)
 
@@ -78,6 +83,10 @@ local stamps = {}
 -- Value and expiry go in one command: a key without an expiry would block for ever. KEEPTTL would be cheaper, and would keep a
 -- key that somebody made persistent. The error, nil if it was done.
 local function set(key, text, expiry)
+  if packed and places[key] then
+    values[key] = text
+    return packed.write(places[key], threeof(text))
+  end
   local stamp = stamps[expiry]
   if not stamp then
     stamp = format('%.0f', faked and max(60000, expiry - ms) or expiry)
@@ -85,6 +94,12 @@ local function set(key, text, expiry)
   end
   values[key] = text
   return redis.pcall('SET', KEYS[key], text, faked and 'PX' or 'PXAT', stamp).err
+end
+
+-- What a write to a place needs before any is made. The error, nil if it was done.
+local function prepare(key, text, expiry)
+  local place = packed and places[key]
+  return place and packed.prepare(place, threeof(text), expiry, now, faked, false) or nil
 end
 
 -- The state under a key, as it was read and as numbers.
@@ -119,6 +134,11 @@ local function several(charges)
     out[n + 1] = '0'
     return
   end
+  for j = 1, packed and charges or 0 do
+    if after[j] and not err then
+      err = prepare(run[at + 3 * j - 1], after[j], expires[j])
+    end
+  end
   for j = 1, charges do
     if after[j] and not err then
       err = set(run[at + 3 * j - 1], after[j], expires[j])
@@ -137,7 +157,7 @@ local function go()
       out[n + 1] = fits and '1' or '0'
       out[n + 2] = text
       if left then
-        err = set(key, left, expiry)
+        err = packed and prepare(key, left, expiry) or set(key, left, expiry)
       end
     else
       several(charges)

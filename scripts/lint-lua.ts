@@ -9,7 +9,7 @@ const GIVEN = new Set(
   'KEYS ARGV redis cjson struct string table math tonumber tostring ipairs pairs next select type unpack error pcall assert'.split(' '),
 )
 /** Commands that write nothing: an error of theirs ends the script before anything was charged. */
-const READS = new Set(['TIME', 'MGET'])
+const READS = new Set(['TIME', 'MGET', 'HMGET'])
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -139,8 +139,8 @@ function* calls(node: Node): Generator<string> {
     if (command === undefined || !READS.has(command))
       yield `redis.call(${command ?? '…'}) ends the script where it fails, a batch half charged: use redis.pcall`
   }
-  if (nameOf(base) === 'unpack' && (first === undefined || !isNamed(first, 'KEYS')))
-    yield 'unpack fails for more values than its stack holds: only of KEYS, which are bounded'
+  if (nameOf(base) === 'unpack' && args.length < 3 && (first === undefined || !isNamed(first, 'KEYS')))
+    yield 'unpack fails for more values than its stack holds: only of KEYS, which are bounded, or of a first to a last one'
 }
 
 function isRedisCall(node: Node): boolean {

@@ -1,5 +1,18 @@
 // The scripts and their parts, in order: what is defined first can be used after it.
 export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   PLAIN: ['lib', 'arithmetic', 'plain'],
-  BATCH: ['lib', 'arithmetic', 'algorithms', 'fixedWindow', 'slidingWindow', 'bucket', 'slidingLog', 'concurrency', 'leases', 'batch'],
+  PACKED: ['lib', 'arithmetic', 'packed', 'plain'],
+  BATCH: [
+    'lib',
+    'arithmetic',
+    'algorithms',
+    'fixedWindow',
+    'slidingWindow',
+    'bucket',
+    'slidingLog',
+    'concurrency',
+    'leases',
+    'packed',
+    'batch',
+  ],
 }

@@ -35,6 +35,7 @@ export const CODES = [
   'WARN_SETTLE_FAILED',
   'WARN_CLIENT_RETRIES',
   'WARN_EVICTION',
+  'WARN_PACKED_ENTRIES',
   'WARN_INSTANCES_UNKNOWN',
   // Told to the `anomaly` observer.
   'ANOMALY_OVERFLOW',

@@ -1,5 +1,5 @@
 import { setImmediate as endOfTurn } from 'node:timers'
-import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
+import { type Charge, type Clock, type ConsumeOptions, type Limit, type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
 import { type Connection, within } from './client.ts'
 import { decideLeasing, unwrap } from './leases.ts'
@@ -28,10 +28,17 @@ export type Tell = (code: 'ANOMALY_STATE_UNREADABLE' | 'ANOMALY_VERDICT', messag
 /** Of a plain decision nothing else is asked. */
 const PLAIN = Object.freeze({ source: 'redis' })
 
-/** The one for plain decisions, and the one for all others. */
+/** The one for plain decisions, the same for a store that packs, and the one for all others. */
 export interface Scripts {
   readonly plain: Script
+  readonly packed: Script
   readonly batch: Script
+}
+
+interface Setting {
+  readonly clock: Clock | undefined
+  /** Which states are packed; `undefined`: none. */
+  readonly isPacked: ((limit: Limit) => boolean) | undefined
 }
 
 interface Waiting extends WireDecision {
@@ -46,25 +53,25 @@ export class Batcher {
   private readonly connection: Connection
   private readonly scripts: Scripts
   private readonly shard: string
-  private readonly clock: Clock | undefined
+  private readonly setting: Setting
   private readonly tell: Tell
   private readonly sent = new Set<Promise<void>>()
   private waiting: Waiting[] = []
   /** ms that the server's clock is ahead of this process's, as far as it was told: for which time calendar windows are computed. */
   private ahead = 0
 
-  constructor(connection: Connection, scripts: Scripts, shard: string, clock: Clock | undefined, tell: Tell) {
+  constructor(connection: Connection, scripts: Scripts, shard: string, setting: Setting, tell: Tell) {
     this.connection = connection
     this.scripts = scripts
     this.shard = shard
-    this.clock = clock
+    this.setting = setting
     this.tell = tell
   }
 
   add(charges: readonly Charge[], keys: readonly string[], how: WireDecision['how'], options: ConsumeOptions): Promise<readonly Outcome[]> {
     const { charges: bare, leases } = unwrap(charges, how, options)
     const holder = newHolder(charges)
-    const plain = isPlain(bare, keys, leases, how, options)
+    const plain = isPlain(bare, keys, leases, how, options) && !isMixed(bare, this.setting.isPacked)
     return new Promise((resolve, reject) => {
       this.enqueue({ charges: bare, leases, keys, how, options, holder, isPlain: plain, asked: 1, resolve, reject })
     })
@@ -126,10 +133,14 @@ export class Batcher {
     const command = nextCommand()
     const { client, timeout } = this.connection
     const plain = batch[0]?.isPlain === true
+    const { isPacked } = this.setting
     let message: Message
     try {
-      const now = this.clock === undefined ? -1 : Math.round(this.clock.now() * 1000)
-      message = plain ? encodePlain(batch, now) : encodeBatch(batch, now, now < 0 ? systemClock.now() + this.ahead : now / 1000)
+      const { clock } = this.setting
+      const now = clock === undefined ? -1 : Math.round(clock.now() * 1000)
+      message = plain
+        ? encodePlain(batch, now, isPacked)
+        : encodeBatch(batch, now, now < 0 ? systemClock.now() + this.ahead : now / 1000, isPacked)
     } catch (error) {
       // One of them makes no sense: its neighbours do.
       if (batch.length > 1) for (const decision of batch) this.dispatch([decision])
@@ -142,7 +153,8 @@ export class Batcher {
       return
     }
     try {
-      const script = plain ? this.scripts.plain : this.scripts.batch
+      const { scripts } = this
+      const script = plain ? (isPacked === undefined ? scripts.plain : scripts.packed) : scripts.batch
       const reply = (await within(run(client, script, message.keys, message.argument), timeout)) as Reply
       this.receive(batch, plain, reply, command)
     } catch (cause) {
@@ -229,6 +241,13 @@ export class Batcher {
 
 function reject(batch: readonly Waiting[], error: RedisStoreError): void {
   for (const decision of batch) decision.reject(error)
+}
+
+/** Some of its states packed, others not: their commands are others, and one of those may be denied when another was done. */
+function isMixed(charges: readonly Charge[], isPacked: Setting['isPacked']): boolean {
+  if (isPacked === undefined || charges.length < 2) return false
+  const packed = charges.filter(({ limit }) => isPacked(limit)).length
+  return packed > 0 && packed < charges.length
 }
 
 /**

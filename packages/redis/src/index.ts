@@ -1,5 +1,5 @@
 // Sluice on Redis: one store, shared by every process that connects to it.
 export { redisStore } from './redis-store.ts'
-export type { RedisStoreOptions } from './options.ts'
+export type { PackedOptions, RedisStoreOptions } from './options.ts'
 export type { RedisClient, RedisSource } from './client.ts'
 export { RedisStoreError } from './store-error.ts'

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Charge, Limit } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { crc16 } from './crc16.ts'
+import { isPackable, type Packing } from './packed.ts'
 
 const SLOTS = 16_384
 /** Longer subjects are hashed: bytes of a key are paid for on every request. */
@@ -14,12 +15,14 @@ const UNPRINTED = /[^ -~]/
 export class Keys {
   readonly prefix: string
   readonly tags: readonly string[]
+  readonly packing: Packing | undefined
   private readonly heads: readonly string[]
   // By scope, of the limit seen last: a scope has one, or a few that take turns.
   private readonly middles = new Map<string, { readonly limit: Limit; readonly text: string }>()
 
-  constructor(prefix: string, partitions: number) {
+  constructor(prefix: string, partitions: number, packing?: Packing) {
     this.prefix = prefix
+    this.packing = packing
     this.tags = spreadTags(partitions)
     this.heads = this.tags.map((tag) => `${prefix}:{${tag}}:`)
   }
@@ -38,9 +41,17 @@ export class Keys {
     return this.tags[this.placeOf(fnv1a(subject))] as string
   }
 
+  /** Of a packed state it ends with a place: no key of Redis, and still what tells states apart. */
   keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string {
     const head = this.heads[this.placeOf(fnv1a(subject))] as string
-    return `${head}${this.middleOf(limit, scope)}${bounded(subject)}`
+    const { packing } = this
+    const tail = packing !== undefined && isPackable(limit) ? packing.suffixOf(subject) : bounded(subject)
+    return `${head}${this.middleOf(limit, scope)}${tail}`
+  }
+
+  /** Which states are packed; `undefined`: none. */
+  get isPacked(): ((limit: Limit) => boolean) | undefined {
+    return this.packing && isPackable
   }
 
   private placeOf(hash: number): number {

@@ -28,6 +28,15 @@ export interface RedisStoreOptions {
   readonly denyCache?: DenyCacheOptions | boolean | undefined
   /** `true`, or how: spends the units of hot subjects in this process, without asking Redis; default `false`. */
   readonly leases?: LeaseOptions | boolean | undefined
+  /** Keeps the states of fixed and sliding windows packed, some hundred subjects in one key; default: a key for each. */
+  readonly packed?: PackedOptions | undefined
+}
+
+export interface PackedOptions {
+  /** How many subjects are expected at a time: 1 to 10,000,000,000, fixed for the life of the data. More only take more memory each. */
+  readonly subjects: number
+  /** Keys the digests of subjects that are no integers, so that nobody can compute two that collide; default: the `prefix`. */
+  readonly secret?: string | undefined
 }
 
 /** The options, checked, with their defaults. */
@@ -41,11 +50,13 @@ export interface Settings {
   readonly replica: RedisSource | undefined
   readonly denyCache: DenyCacheOptions | boolean
   readonly leases: LeaseOptions | boolean
+  readonly packed: { readonly subjects: number; readonly secret: string } | undefined
 }
 
-const KNOWN = ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover', 'replica', 'denyCache', 'leases'] as const
+const KNOWN = ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover', 'replica', 'denyCache', 'leases', 'packed'] as const
 const PREFIX = /^[\w.:-]{1,64}$/
 const MOST_PARTITIONS = 1_024
+const MOST_SUBJECTS = 10_000_000_000
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
 export function settingsOf(options: RedisStoreOptions): Settings {
@@ -61,5 +72,21 @@ export function settingsOf(options: RedisStoreOptions): Settings {
   if (typeof scripting !== 'boolean') throw invalid('redisStore: scripting', 'true or false', scripting)
   if (replica !== undefined && failover === false)
     throw new SluiceError('ERR_OPTION_CONFLICT', 'redisStore: replica: expected failover beside it, which is what reads it, got false')
-  return { prefix, partitions, migrate, clock, scripting, failover, replica, denyCache, leases }
+  if (options.packed !== undefined && !scripting)
+    throw new SluiceError(
+      'ERR_OPTION_CONFLICT',
+      'redisStore: packed: expected scripting beside it, which is what packs, got scripting: false',
+    )
+  const packed = options.packed === undefined ? undefined : packedOf(options.packed, prefix)
+  return { prefix, partitions, migrate, clock, scripting, failover, replica, denyCache, leases, packed }
+}
+
+function packedOf(packed: PackedOptions, prefix: string): NonNullable<Settings['packed']> {
+  if (typeof packed !== 'object' || packed === null) throw invalid('redisStore: packed', '{ subjects }', packed)
+  knownOptions('redisStore: packed', packed, ['subjects', 'secret'])
+  const { subjects, secret = prefix } = packed
+  if (!Number.isInteger(subjects) || subjects < 1 || subjects > MOST_SUBJECTS)
+    throw invalid('redisStore: packed.subjects', `a whole number, 1 to ${MOST_SUBJECTS}`, subjects)
+  if (typeof secret !== 'string' || secret === '') throw invalid('redisStore: packed.secret', 'a text that is not empty', typeof secret)
+  return { subjects, secret }
 }

@@ -1,5 +1,5 @@
-import type { Charge, ConsumeOptions } from '@sluice/core'
-import { forms, keysOf, type Message, type WireDecision, WireLimits } from './wire.ts'
+import type { Charge, ConsumeOptions, Limit } from '@sluice/core'
+import { forms, layOut, type Message, type WireDecision, WireLimits } from './wire.ts'
 
 // The wire of lua/plain.lua: decisions that only take units, which nearly all do.
 
@@ -25,8 +25,12 @@ export function isPlain(
   return true
 }
 
-export function encodePlain(decisions: readonly WireDecision[], nowMicros: number): Message {
-  const places = keysOf(decisions)
+export function encodePlain(
+  decisions: readonly WireDecision[],
+  nowMicros: number,
+  isPacked: ((limit: Limit) => boolean) | undefined,
+): Message {
+  const { keys: named, places, buckets } = layOut(decisions, isPacked)
   const limits = new WireLimits(0)
   const run: number[] = []
   for (const { charges, keys } of decisions) {
@@ -36,7 +40,7 @@ export function encodePlain(decisions: readonly WireDecision[], nowMicros: numbe
       run.push(limits.placeOf(limit), places.get(keys[i] as string) as number, cost)
     }
   }
-  return { keys: [...places.keys()], argument: JSON.stringify([nowMicros, limits.wire, run]) }
+  return { keys: named, argument: JSON.stringify([nowMicros, limits.wire, run, ...buckets]) }
 }
 
 /** What the script told of one decision: the states it met, absent ones `undefined`; or why it makes no sense. */

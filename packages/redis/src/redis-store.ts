@@ -6,11 +6,12 @@ import { connect, type Connection, type RedisSource } from './client.ts'
 import { instancesOf } from './instances.ts'
 import { Keys } from './keys.ts'
 import { checkLease, unwrap } from './leases.ts'
+import { Packing } from './packed.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
 import { Preparation } from './preparation.ts'
 import { Replica } from './replica.ts'
 import { script } from './script.ts'
-import { BATCH, PLAIN } from './scripts.gen.ts'
+import { BATCH, PACKED, PLAIN } from './scripts.gen.ts'
 import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
 import { requireDuplicate, Transactions } from './transactions.ts'
 import type { WireDecision } from './wire.ts'
@@ -34,7 +35,7 @@ export function redisStore(source: RedisSource, options: RedisStoreOptions = {})
   }
 }
 
-const SCRIPTS = { plain: script(PLAIN), batch: script(BATCH) }
+const SCRIPTS = { plain: script(PLAIN), packed: script(PACKED), batch: script(BATCH) }
 /** What decides everything at once, where it is not a slot. */
 const SERVER = 'redis'
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})
@@ -59,7 +60,8 @@ class RedisStore implements Store {
     this.connection = connection
     this.isCluster = connection.client.isCluster === true
     this.settings = settings
-    this.keys = new Keys(settings.prefix, settings.partitions)
+    const { prefix, partitions, packed } = settings
+    this.keys = new Keys(prefix, partitions, packed && new Packing(packed, partitions))
     this.preparation = new Preparation(connection, this.keys, settings.migrate, this.events)
     const { risks } = connection
     if (risks.length > 0)
@@ -169,7 +171,7 @@ class RedisStore implements Store {
       const { connection, settings } = this
       const tell = this.events.anomaly.bind(this.events)
       batcher = settings.scripting
-        ? new Batcher(connection, SCRIPTS, tag, settings.clock, tell)
+        ? new Batcher(connection, SCRIPTS, tag, { clock: settings.clock, isPacked: this.keys.isPacked }, tell)
         : new Transactions(connection.client, tag, settings.clock, tell)
       this.batchers.set(tag, batcher)
     }

@@ -1,25 +1,31 @@
-import { type Charge, type Clock, type Outcome, SluiceError, systemClock } from '@sluice/core'
+import { type Charge, type Clock, type Limit, type Outcome, SluiceError, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
 import type { Redis } from 'ioredis'
 import { type Connection, type RedisClient, within } from './client.ts'
 import type { Keys } from './keys.ts'
-import { nextCommand, RedisStoreError } from './store-error.ts'
+import { decodeEntry, fieldBytes, HEADER, placeOf } from './packed.ts'
+import { messageOf, nextCommand, RedisStoreError } from './store-error.ts'
 import { decodeKept } from './transactions-states.ts'
 
 const SHARD = 'replica'
 
-/** Reads states from a replica: by MGET, never by a script, and writes nothing. */
+type Reading = Pick<Redis, 'mgetBuffer' | 'hmgetBuffer'>
+
+/** Reads states from a replica: by MGET and HMGET, never by a script, and writes nothing. */
 export class Replica {
   readonly connection: Connection
-  private readonly client: RedisClient & Pick<Redis, 'mgetBuffer'>
+  private readonly client: RedisClient & Reading
   private readonly keys: Keys
   private readonly clock: Clock
 
-  /** @throws ERR_OPTION_INVALID for a client that cannot MGET */
+  /** @throws ERR_OPTION_INVALID for a client that cannot MGET or HMGET */
   constructor(connection: Connection, keys: Keys, clock: Clock = systemClock) {
     const { client } = connection
     if (!canRead(client))
-      throw new SluiceError('ERR_OPTION_INVALID', 'redisStore: replica: expected an ioredis client, which has mgetBuffer()')
+      throw new SluiceError(
+        'ERR_OPTION_INVALID',
+        'redisStore: replica: expected an ioredis client, which has mgetBuffer() and hmgetBuffer()',
+      )
     this.connection = connection
     this.client = client
     this.keys = keys
@@ -29,39 +35,49 @@ export class Replica {
   /** What the replica knows, which may be a little old. By the clock of this process: a look is no decision. */
   async look(charges: readonly Charge[]): Promise<readonly (Outcome | undefined)[]> {
     const keys = charges.map((charge) => this.keys.keyOf(charge))
-    const values = await this.read(keys, charges)
+    const states = await this.read(keys, charges)
     const now = Math.round(this.clock.now() * 1000)
     return charges.map((charge, i) => {
-      const value = values.get(keys[i] as string)
-      const met = value === undefined ? undefined : decodeKept(charge.limit, value)
+      const met = states.get(keys[i] as string)
       return decide([{ ...charge, cost: 0 }], [0], [met], now, { how: 'peek', source: SHARD }).outcomes[0]
     })
   }
 
-  private async read(keys: readonly string[], charges: readonly Charge[]): Promise<ReadonlyMap<string, Buffer>> {
+  private async read(keys: readonly string[], charges: readonly Charge[]): Promise<ReadonlyMap<string, unknown>> {
     const command = nextCommand()
     const { client } = this
     if (client.status !== 'ready') throw new RedisStoreError(`the connection is not ready (${client.status})`, SHARD, command, false)
-    const found = new Map<string, Buffer>()
+    const found = new Map<string, unknown>()
+    const limits = new Map(charges.map(({ limit }, i) => [keys[i] as string, limit]))
+    const packed = Array.from(limits).filter(([, limit]) => this.keys.isPacked?.(limit) === true)
     try {
-      await Promise.all(
-        this.slots(keys, charges).map(async (slot) => {
+      await Promise.all([
+        ...this.slots(keys, charges).map(async (slot) => {
           const values = await within(client.mgetBuffer(...slot), this.connection.timeout)
-          for (const [i, value] of values.entries()) if (value !== null) found.set(slot[i] as string, value)
+          for (const [i, value] of values.entries()) {
+            const key = slot[i] as string
+            if (value !== null) found.set(key, decodeKept(limits.get(key) as Limit, value))
+          }
         }),
-      )
+        ...packed.map(async ([key, { window }]) => {
+          const { key: bucket, field } = placeOf(key)
+          const asked = client.hmgetBuffer(bucket, HEADER, fieldBytes(field)).catch(nothingOfWrongType)
+          const [header = null, entry = null] = await within(asked, this.connection.timeout)
+          found.set(key, decodeEntry(header, entry, window as number))
+        }),
+      ])
     } catch (cause) {
       throw new RedisStoreError(cause, SHARD, command, false)
     }
     return found
   }
 
-  /** Keys that one MGET may name. */
+  /** Keys that one MGET may name: of states that are not packed. */
   private slots(keys: readonly string[], charges: readonly Charge[]): readonly (readonly string[])[] {
-    if (this.client.isCluster !== true) return [[...new Set(keys)]]
     const slots = new Map<string, Set<string>>()
-    for (const [i, { subject }] of charges.entries()) {
-      const tag = this.keys.tagOf(subject)
+    for (const [i, { limit, subject }] of charges.entries()) {
+      if (this.keys.isPacked?.(limit) === true) continue
+      const tag = this.client.isCluster === true ? this.keys.tagOf(subject) : ''
       const slot = slots.get(tag) ?? new Set<string>()
       slots.set(tag, slot.add(keys[i] as string))
     }
@@ -69,6 +85,12 @@ export class Replica {
   }
 }
 
-function canRead(client: RedisClient): client is RedisClient & Pick<Redis, 'mgetBuffer'> {
-  return typeof (client as Partial<Redis>).mgetBuffer === 'function'
+function canRead(client: RedisClient): client is RedisClient & Reading {
+  return (['mgetBuffer', 'hmgetBuffer'] as const).every((name) => typeof (client as Partial<Redis>)[name] === 'function')
+}
+
+/** As MGET reads it. */
+function nothingOfWrongType(cause: unknown): readonly (Buffer | null)[] {
+  if (messageOf(cause).startsWith('WRONGTYPE')) return []
+  throw cause
 }

@@ -14,6 +14,7 @@ import {
 } from '@sluice/core/algorithms'
 import { leasesKey } from './keys.ts'
 import type { Ledger, Terms, Unwrapped } from './leases.ts'
+import { placeOf } from './packed.ts'
 
 // How charges and states cross to the script and back: the one place that knows the shapes which lua/*.lua describe.
 
@@ -141,6 +142,53 @@ export interface Message {
   readonly argument: string
 }
 
+type IsPacked = ((limit: Limit) => boolean) | undefined
+
+interface Layout {
+  /** Those of Redis. */
+  readonly keys: readonly string[]
+  /** By a state's key, the number that the script has for it. */
+  readonly places: ReadonlyMap<string, number>
+  /** As lua/packed.lua has them; none for a store that does not pack. */
+  readonly buckets: readonly [] | readonly [readonly (number | string)[]]
+}
+
+interface Bucket {
+  readonly window: number
+  readonly fields: (number | string)[]
+  readonly names: string[]
+}
+
+/** KEYS: what is a key of its own, then the buckets of those that end with a place; behind all, the places are counted on. */
+export function layOut(decisions: readonly WireDecision[], isPacked: IsPacked): Layout {
+  const places = keysOf(decisions)
+  if (isPacked === undefined) return { keys: [...places.keys()], places, buckets: [] }
+  const buckets = new Map<string, Bucket>()
+  for (const { charges, keys } of decisions) {
+    for (let i = 0; i < keys.length; i++) {
+      const { limit } = charges[i] as Charge
+      const name = keys[i] as string
+      if (!isPacked(limit) || !places.delete(name)) continue
+      const { key, field } = placeOf(name)
+      const bucket = buckets.get(key)
+      if (bucket === undefined) buckets.set(key, { window: limit.window as number, fields: [field], names: [name] })
+      else {
+        bucket.fields.push(field)
+        bucket.names.push(name)
+      }
+    }
+  }
+  const keys = [...places.keys()]
+  for (const [i, key] of keys.entries()) places.set(key, i + 1)
+  const told: (number | string)[] = [buckets.size]
+  let place = keys.length + buckets.size
+  for (const { window, fields, names } of buckets.values()) {
+    told.push(fields.length, window, ...fields)
+    for (const name of names) places.set(name, ++place)
+  }
+  return { keys: [...keys, ...buckets.keys()], places, buckets: [told] }
+}
+
 /** The limits of a batch, each once, and the place of each, from 1. */
 export class WireLimits {
   readonly wire: Wire[] = []
@@ -161,8 +209,8 @@ export class WireLimits {
   }
 }
 
-export function encodeBatch(decisions: readonly WireDecision[], nowMicros: number, clientMillis: number): Message {
-  const places = keysOf(decisions)
+export function encodeBatch(decisions: readonly WireDecision[], nowMicros: number, clientMillis: number, isPacked: IsPacked): Message {
+  const { keys: named, places, buckets } = layOut(decisions, isPacked)
   const limits = new WireLimits(clientMillis)
   const wire = decisions.map(({ charges, keys, leases, how, options, holder }) => {
     const told = charges.map((charge, i) => {
@@ -174,7 +222,7 @@ export function encodeBatch(decisions: readonly WireDecision[], nowMicros: numbe
     })
     return [HOW[how], options.atLeast ?? 0, ...told]
   })
-  return { keys: [...places.keys()], argument: JSON.stringify([nowMicros, limits.wire, wire]) }
+  return { keys: named, argument: JSON.stringify([nowMicros, limits.wire, wire, ...buckets]) }
 }
 
 function termsWire(terms: Terms): Wire {

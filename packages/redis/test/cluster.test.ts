@@ -211,6 +211,29 @@ describe('slots on the move', () => {
     expect(await ttlViolations(cluster.client(), { bound: () => 300_000, ignore: (key) => key.endsWith('{meta}') })).toEqual([])
   })
 
+  test('packed: a subject is in one key for each limit, and is decided while its slot is open', async () => {
+    const store = kept(rawStore({ cluster: nodesOf(cluster) }, { prefix: 'packed', packed: { subjects: 10_000 } }))
+    const [known = '', fresh = '', other = ''] = neighbours(3, 's7')
+    const limits = [3_600_000, 7_200_000].map((window) => fixedWindow({ name: 'hours', limit: 10, window }).limit)
+    const both = (subject: string) => limits.map((limit) => charge(subject, limit, 2))
+    const left = async (subject: string) => (await take(store, both(subject))).map(({ remaining }) => remaining)
+    await take(store, charge(known, limits[0], 5))
+    const from = await cluster.ownerOf(slotOf(known))
+    await cluster.moveSlots(slotOf(known), from, (from + 1) % 3, {
+      opened: async () => {
+        expect(await left(known)).toEqual([3, 8])
+        expect(await left(fresh)).toEqual([8, 8])
+        await store.reset(both(fresh))
+        expect(await left(other)).toEqual([8, 8])
+      },
+    })
+    expect([await left(known), await left(fresh), await left(other)]).toEqual([
+      [1, 6],
+      [8, 8],
+      [6, 6],
+    ])
+  })
+
   test('a lease asked for while its slot is open has not run; a plain charge has, and after the move a lease is granted', async () => {
     const store = own(cluster, 'leased')
     const subjects = neighbours(2, 's5')

@@ -1,5 +1,6 @@
 import type { Clock, MaybePromise, Store } from '@sluice/core'
 import { describe, expect, test } from 'vitest'
+import type { Family } from './histories-limits.ts'
 import { modelFamilies, runHistories } from './model-histories.ts'
 
 export interface ModelPropertyOptions {
@@ -11,6 +12,8 @@ export interface ModelPropertyOptions {
   readonly charges?: number | undefined
   /** Fixes what is random, to run a failure again; default the environment's SLUICE_SEED. */
   readonly seed?: number | undefined
+  /** Only these, where a store decides all others as another does that is tested; default all. */
+  readonly families?: readonly (Family | 'mixed')[] | undefined
 }
 
 /** Random histories against the model, every field of every outcome, and the promises of what was admitted meanwhile. */
@@ -18,7 +21,7 @@ export function modelProperty(name: string, makeStore: (clock: Clock) => MaybePr
   const target = options.steps ?? environment('SLUICE_FUZZ') ?? 10_000
   const seed = options.seed ?? environment('SLUICE_SEED')
   describe(`${name}: the model`, () => {
-    for (const family of modelFamilies) {
+    for (const family of options.families ?? modelFamilies) {
       test(`${family}: ${target} random steps, every field, and the promise`, { timeout: options.timeout ?? 60_000 + target }, async () => {
         expect(await runHistories(family, target, makeStore, { seed, charges: options.charges })).toBeGreaterThanOrEqual(target)
       })

@@ -1,0 +1,54 @@
+// The contract once more on packed state, with all subjects in one bucket: what one of them does, the others must not see.
+import { redisStore } from '@sluice/redis'
+import type { Clock, Store } from '@sluice/core'
+import { modelProperty, type ModelPropertyOptions, publishedTables, storeConformance } from '@sluice/testing'
+import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { rawStore, scanAfterEach } from './lab.ts'
+
+// All other states are where they are without packing.
+const PACKED: ModelPropertyOptions = { families: ['fixedWindow, epoch', 'slidingWindow', 'mixed'] }
+const packed = { subjects: 1 }
+// A namespace for each store, so that one server serves them all.
+let stores = 0
+const prefix = (): string => `t${++stores}`
+
+describe('one server', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+  scanAfterEach(
+    () => server.client(),
+    () => server.call('FLUSHALL'),
+  )
+  const make = (clock: Clock): Store => rawStore({ url: server.url }, { prefix: prefix(), clock, packed, partitions: 1 })
+  const layered = (clock: Clock): Store =>
+    redisStore({ url: server.url }, { prefix: prefix(), clock, packed, partitions: 1, leases: { hot: 60_000 } })
+
+  storeConformance('redisStore, packed', { make })
+  modelProperty('redisStore, packed', make, PACKED)
+  publishedTables('redisStore, packed', make)
+  storeConformance('redisStore, packed, all layers', { make: layered })
+})
+
+describe('three primaries', () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startCluster()
+  })
+  afterAll(() => cluster.stop())
+  scanAfterEach(
+    () => cluster.client(),
+    () => Promise.all(cluster.nodes.map((node) => node.server.call('FLUSHALL'))),
+  )
+  const make =
+    (partitions: number) =>
+    (clock: Clock): Store =>
+      rawStore({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) }, { prefix: prefix(), clock, packed, partitions })
+
+  storeConformance('redisStore, packed, three primaries', { make: make(16) })
+  // The exception of law 4 is a decision across slots: several charges only where all share one.
+  modelProperty('redisStore, packed, three primaries, one partition', make(1), PACKED)
+})
