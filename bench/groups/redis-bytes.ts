@@ -25,9 +25,16 @@ export const redisBytes: Group = {
             .slice(1, 3)
             .map((cell) => cell.trim()) as [string, string],
       )
-    const bars = rows
-      .filter(([what]) => what === 'fixedWindow' || what === 'slidingWindow')
-      .map(([what, bytes]): Bar => ({ what, must: 'at most', bar: 80, got: Number(bytes), unit: 'bytes' }))
+    const bars = rows.flatMap(([what, bytes]): Bar[] => {
+      const bar = what.includes('packed')
+        ? what.startsWith('fixed')
+          ? 20
+          : 25
+        : what === 'fixedWindow' || what === 'slidingWindow'
+          ? 80
+          : 0
+      return bar === 0 ? [] : [{ what, must: 'at most', bar, got: Number(bytes), unit: 'bytes' }]
+    })
     return {
       tables: [{ title: `${subjects.toLocaleString('en')} subjects`, columns: ['state', 'bytes a subject'], rows }],
       bars,

@@ -301,7 +301,11 @@ describe('half of a decision is never left', () => {
   test('a reset that is denied ends its batch there', async () => {
     const some = await as('-hdel')
     await took(some, charge('a', FIXED))
-    const asked = [took(some, charge('a', FIXED)), failure(some.reset([charge('a', FIXED)])), failure(took(some, charge('b', FIXED)))]
+    const asked = [
+      took(some, charge('a', FIXED)),
+      failure(some.reset([charge('a', FIXED)])),
+      failure(take(some, charge('b', FIXED), { how: 'force' })),
+    ]
     expect(await Promise.all(asked)).toMatchObject([{ remaining: 8 }, { answer: 'noperm' }, { answer: 'noperm' }])
     expect([await used(some, 'a', FIXED), await used(some, 'b', FIXED)]).toEqual([2, 0])
   })

@@ -53,7 +53,7 @@ export function itemsOf(decision: Decision, shorthand: boolean): ItemSet {
   const made = render(decision, shorthand)
   if (sets.length === MOST_SETS) sets.shift()
   sets.push(made)
-  return made
+  return (last = made)
 }
 
 /** `q` and `w` of a limit: whole, and never more permissive than the limit. */
