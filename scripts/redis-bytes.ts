@@ -101,7 +101,8 @@ async function measured({ what, factory, options, charges = 0, packed, windows =
     await store.close()
     const key = (await sampleKey(server)) as string
     if ((await server.call('PTTL', key)) === -1) throw new Error(`${key} has no expiry`)
-    const shown = packed === undefined ? shownValue(String(await server.call('GET', key))) : `a hash of ${await server.call('HLEN', key)}`
+    const shown =
+      packed === undefined ? shownValue(String(await server.call('GET', key))) : `a hash of ${Number(await server.call('HLEN', key))}`
     return `| ${what} | ${bytes.toFixed(charges === 0 && packed === undefined ? 0 : 1)} | ${charges === 0 ? `\`${key}\`` : ''} | ${charges === 0 ? shown : ''} |`
   } finally {
     await server.stop()

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { concurrency, fixedWindow, slidingWindow, tokenBucket } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
-import type { Store } from '@sluice/core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { redisStore, type RedisStoreOptions } from '@sluice/redis'
+import type { Limit, Store } from '@sluice/core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type RedisCluster, type RedisServer, startCluster, startRedis, until } from '@sluice/testing/redis'
 import { ROOT } from './support/workspace.ts'
 
@@ -68,6 +68,35 @@ describe('one server', () => {
     await expect(exercise(redisStore(await sign('less', rules), { failover: false }))).rejects.toMatchObject({
       code: 'ERR_STORE_UNAVAILABLE',
       answer: 'noperm',
+    })
+  })
+
+  describe('packed state', () => {
+    // The shape of its data is another; and a bucket that is there has its expiry already.
+    afterEach(() => server.call('FLUSHALL'))
+    const packing: RedisStoreOptions = { packed: { subjects: 1 }, partitions: 1, migrate: true, failover: false }
+    test('the user sluice-packed may do all that is needed for packed state, and a sweep', async () => {
+      const source = await sign('sluice-packed', rulesOf('sluice-packed'))
+      await exercise(redisStore(source, packing))
+      let now = Date.now()
+      const store = redisStore(source, { ...packing, clock: { now: () => now } })
+      const [limit] = limits
+      const fill = (from: number) =>
+        store.consume(
+          Array.from({ length: 150 }, (_, i) => ({ limit: limit as Limit, scope: 'acl/sweep', subject: `${from + i}`, cost: 1 })),
+        )
+      for (let i = 0; i < 10; i++) {
+        await fill(150 * i)
+        now += 60_000
+      }
+      await store.close?.()
+      expect(String(await server.call('INFO', 'commandstats'))).toMatch(/cmdstat_hscan/)
+    })
+
+    test.each(['+hmget', '+hset', '+hdel', '+pttl', '+pexpireat'])('packed, without %s it is refused', async (rule) => {
+      const rules = rulesOf('sluice-packed').filter((other) => other !== rule)
+      const source = await sign('less', rules)
+      await expect(exercise(redisStore(source, packing))).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', answer: 'noperm' })
     })
   })
 
