@@ -20,8 +20,8 @@ end
 
 local IDS = 16
 local SPANS = { 256, 4096, 2097152 }
--- Entries above which a bucket is swept: 64 are expected, and Redis packs up to hash-max-listpack-entries.
-local FULL = 128
+-- Entries above which a bucket is swept: 32 are expected, and Redis packs up to hash-max-listpack-entries.
+local FULL = 96
 -- ms that a bucket outlives its states: PTTL is then looked at often, and PEXPIREAT needed seldom.
 local SLACK = 1000
 
@@ -219,6 +219,11 @@ end
 function packed.write(place, start, count, previous)
   place.isnew = false
   return errorof(redis.pcall('HSET', place.bucket.key, place.field, writeentry(place.bucket, start, count, previous)))
+end
+
+-- Both at once, of a decision that writes nothing else.
+function packed.put(place, start, count, previous, at, now, faked)
+  return packed.prepare(place, start, at, now, faked, false) or packed.write(place, start, count, previous)
 end
 
 function packed.remove(place)

@@ -157,7 +157,13 @@ local function go()
       out[n + 1] = fits and '1' or '0'
       out[n + 2] = text
       if left then
-        err = packed and prepare(key, left, expiry) or set(key, left, expiry)
+        local place = packed and places[key]
+        if place then
+          local start, count, previous = threeof(left)
+          values[key], err = left, packed.put(place, start, count, previous, expiry, now, faked)
+        else
+          err = set(key, left, expiry)
+        end
       end
     else
       several(charges)

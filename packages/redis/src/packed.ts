@@ -5,7 +5,7 @@ import type { Limit } from '@sluice/core'
 // here says where a subject's place is, and reads it for a look at a replica.
 
 /** Entries that are expected in a bucket: more, and Redis would not pack it; fewer, and its own bytes weigh. */
-const PER_BUCKET = 64
+const PER_BUCKET = 32
 const SAFE_INTEGER = /^(?:0|-?[1-9]\d{0,17})$/
 const DIGEST_MARK = '~'
 /** Lets no digest be the text of an integer. */
@@ -55,13 +55,21 @@ export class Packing {
   }
 
   private computed(subject: string): string {
+    if (SAFE_INTEGER.test(subject)) return `!${(mixed(Number(subject)) % this.buckets).toString(36)}/${subject}`
     // In UTF-8 all lone surrogates would be the same three bytes.
     const told = /\p{Surrogate}/u.test(subject) ? `?${Buffer.from(subject, 'utf16le').toString('hex')}` : `:${subject}`
     const digest = hash('sha256', this.secret + told, 'buffer')
     const bucket = (digest.readUIntBE(0, 6) % this.buckets).toString(36)
-    if (SAFE_INTEGER.test(subject)) return `!${bucket}/${subject}`
     return `!${bucket}/${DIGEST_MARK}${FIRST_BIT + (digest.readUIntBE(6, 6) % FIRST_BIT)}`
   }
+}
+
+/** Spreads integers, which hide nothing and collide with nobody, over 32 bits: the last step of MurmurHash3 (Appleby). */
+function mixed(integer: number): number {
+  let h = integer ^ Math.imul(Math.floor(integer / 2 ** 32), 0x9e3779b1)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
 }
 
 /** What a key with such a suffix names. */

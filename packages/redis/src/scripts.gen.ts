@@ -233,7 +233,13 @@ local fits, left, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
 out[n + 1] = fits and '1' or '0'
 out[n + 2] = text
 if left then
-err = packed and prepare(key, left, expiry) or set(key, left, expiry)
+local place = packed and places[key]
+if place then
+local start, count, previous = threeof(left)
+values[key], err = left, packed.put(place, start, count, previous, expiry, now, faked)
+else
+err = set(key, left, expiry)
+end
 end
 else
 several(charges)
@@ -374,7 +380,7 @@ return type(result) == 'table' and result.err or nil
 end
 local IDS = 16
 local SPANS = { 256, 4096, 2097152 }
-local FULL = 128
+local FULL = 96
 local SLACK = 1000
 local function natural(text)
 local n = tonumber(text)
@@ -550,6 +556,9 @@ function packed.write(place, start, count, previous)
 place.isnew = false
 return errorof(redis.pcall('HSET', place.bucket.key, place.field, writeentry(place.bucket, start, count, previous)))
 end
+function packed.put(place, start, count, previous, at, now, faked)
+return packed.prepare(place, start, at, now, faked, false) or packed.write(place, start, count, previous)
+end
 function packed.remove(place)
 local result
 if place.bucket.isalien then
@@ -682,7 +691,13 @@ local fits, left, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
 out[n + 1] = fits and '1' or '0'
 out[n + 2] = text
 if left then
-err = packed and prepare(key, left, expiry) or set(key, left, expiry)
+local place = packed and places[key]
+if place then
+local start, count, previous = threeof(left)
+values[key], err = left, packed.put(place, start, count, previous, expiry, now, faked)
+else
+err = set(key, left, expiry)
+end
 end
 else
 several(charges)
@@ -1218,7 +1233,7 @@ return type(result) == 'table' and result.err or nil
 end
 local IDS = 16
 local SPANS = { 256, 4096, 2097152 }
-local FULL = 128
+local FULL = 96
 local SLACK = 1000
 local function natural(text)
 local n = tonumber(text)
@@ -1393,6 +1408,9 @@ end
 function packed.write(place, start, count, previous)
 place.isnew = false
 return errorof(redis.pcall('HSET', place.bucket.key, place.field, writeentry(place.bucket, start, count, previous)))
+end
+function packed.put(place, start, count, previous, at, now, faked)
+return packed.prepare(place, start, at, now, faked, false) or packed.write(place, start, count, previous)
 end
 function packed.remove(place)
 local result
