@@ -12,6 +12,11 @@ import { decodeLedgers, decodeStates, encodeBatch, type Message, newHolder, size
 const MOST_DECISIONS = 64
 export const MOST_CHARGES = 192
 const MOST_BYTES = 32_768
+/**
+ * Batches that are on their way when more has to wait for one of them, and then leaves all at once. They would wait in the
+ * server's queue, one turn's decision or two in each; so batches grow with the load, as far as the server needs it.
+ */
+const MOST_UNDER_WAY = 8
 /** A calendar window that was computed for another time than the server's is computed again for that. */
 const MOST_ASKED = 4
 /** ms in which the nodes of a cluster agree where a slot is. */
@@ -57,6 +62,8 @@ export class Batcher {
   private readonly tell: Tell
   private readonly sent = new Set<Promise<void>>()
   private waiting: Waiting[] = []
+  /** What waits was to leave, and had to wait for a batch to come back. */
+  private isHeld = false
   /** ms that the server's clock is ahead of this process's, as far as it was told: for which time calendar windows are computed. */
   private ahead = 0
 
@@ -92,6 +99,8 @@ export class Batcher {
   }
 
   private flush(): void {
+    this.isHeld = this.sent.size >= MOST_UNDER_WAY
+    if (this.isHeld) return
     const { waiting } = this
     this.waiting = []
     if (waiting.every(({ isPlain: plain }) => plain)) {
@@ -125,7 +134,12 @@ export class Batcher {
   }
 
   private dispatch(batch: readonly Waiting[]): void {
-    const sending = this.send(batch).finally(() => this.sent.delete(sending))
+    const sending = this.send(batch).finally(() => {
+      this.sent.delete(sending)
+      if (!this.isHeld) return
+      this.isHeld = false
+      endOfTurn(() => this.flush())
+    })
     this.sent.add(sending)
   }
 

@@ -54,6 +54,19 @@ describe('one turn of the event loop', () => {
     expect(await used(store, 'c')).toBe(2)
   })
 
+  test('is none while eight commands are under way: what gathers then leaves with the first that comes back', async () => {
+    proxy.blackHole(true)
+    const turns: Promise<unknown>[] = []
+    for (let i = 0; i < 60; i++) {
+      turns.push(took(store, charge(`s${i}`)))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    proxy.blackHole(false)
+    await Promise.all(turns)
+    expect(await calls()).toBe(9)
+    expect(await Promise.all(Array.from({ length: 60 }, (_, i) => used(store, `s${i}`)))).toEqual(Array.from({ length: 60 }, () => 1))
+  })
+
   test('also when the requests of it come in several callbacks', async () => {
     const asked: Promise<unknown>[] = []
     await new Promise<void>((resolve) => {
