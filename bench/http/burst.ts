@@ -6,7 +6,7 @@ import { HOST } from './plan.ts'
 
 const CONNECTIONS = 32
 // The compiler takes up the last of the functions that a request runs after some 60,000 of them.
-const WARM = { quick: { requests: 8_000, ms: 1_500 }, full: { requests: 80_000, ms: 20_000 } }
+const WARM = { quick: { requests: 6_000, ms: 1_000 }, full: { requests: 80_000, ms: 20_000 } }
 const REQUEST = `GET / HTTP/1.1\r\nHost: ${HOST}\r\nAccept: */*\r\n\r\n`
 
 export interface Burst {
