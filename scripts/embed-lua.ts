@@ -4,13 +4,19 @@ import { join } from 'node:path'
 import { SCRIPTS } from './lua-parts.ts'
 
 const ROOT = join(import.meta.dirname, '..')
+const WIDTH = 140
 const TARGET = join(ROOT, 'packages', 'redis', 'src', 'scripts.gen.ts')
 
-const constants = Object.entries(SCRIPTS).map(([name, parts]) => {
-  const source = parts.map((part) => stripped(readFileSync(join(ROOT, 'lua', `${part}.lua`), 'utf8'))).join('\n')
-  return `export const ${name}: string = String.raw\`${source}\`\n`
+// Each part once: scripts share them.
+const parts = [...new Set(Object.values(SCRIPTS).flat())].map(
+  (part) => `const ${part} = String.raw\`${stripped(readFileSync(join(ROOT, 'lua', `${part}.lua`), 'utf8'))}\`\n`,
+)
+const scripts = Object.entries(SCRIPTS).map(([name, names]) => {
+  const line = `export const ${name}: string = [${names.join(', ')}].join('\\n')\n`
+  // As it is formatted.
+  return line.length <= WIDTH ? line : line.replace('[', '[\n  ').replaceAll(', ', ',\n  ').replace(']', ',\n]')
 })
-const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do not edit.\n${constants.join('\n')}`
+const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do not edit.\n${[...parts, ...scripts].join('\n')}`
 
 if (process.argv.includes('--check')) {
   if (readFileSync(TARGET, 'utf8') !== generated) {

@@ -6,7 +6,7 @@ import type { Ask, Cost, Limiter, Subject } from './limiter.ts'
 import { memoryStore } from './memory-store.ts'
 import { claimName } from './names.ts'
 import type { Announcer } from './observers.ts'
-import { type FailMode, type LimitSet, limitsOf, type PlacedLimit, type Policy } from './policy.ts'
+import { type FailMode, type LimitSet, limitsOf, type PlacedLimit, type Policy, setsOf } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Source, Store, StoreHealth } from './store.ts'
 
@@ -119,7 +119,7 @@ export class LimiterEngine implements Limiter {
 
   reset(subject: Subject<string>): MaybePromise<void> {
     this.checkSubject(subject)
-    const sets = this.family.flatMap(({ base, tiers }) => [...(base === undefined ? [] : [base]), ...tiers.values()])
+    const sets = this.family.flatMap(setsOf)
     // Each limit once, in however many sets it is.
     const placed = new Map(sets.flatMap(({ limits }) => limits.map(({ limit, scope }) => [limit, scope] as const)))
     return this.store.reset(

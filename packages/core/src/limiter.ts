@@ -4,7 +4,7 @@ import type { LimitRule } from './limit.ts'
 import { LimiterEngine } from './limiter-engine.ts'
 import { Announcer, type Observers } from './observers.ts'
 import { knownOptions } from './options.ts'
-import { definePolicy, type FailMode } from './policy.ts'
+import { definePolicy, type FailMode, setsOf } from './policy.ts'
 import type { MaybePromise } from './runtime.ts'
 import type { Store, StoreHealth } from './store.ts'
 
@@ -74,7 +74,7 @@ export function createLimiter<
 >(options: LimiterOptions<R, T>): Limiter<Names<R> | { [K in keyof T]: Names<T[K]> }[keyof T], keyof T & string> {
   knownOptions('createLimiter', options, ['name', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'])
   const policy = definePolicy(options)
-  for (const { limits } of [...(policy.base === undefined ? [] : [policy.base]), ...policy.tiers.values()]) {
+  for (const { limits } of setsOf(policy)) {
     const keyed = limits.find(({ key }) => key !== undefined)
     if (keyed !== undefined) {
       throw new SluiceError(

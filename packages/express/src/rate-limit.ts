@@ -4,7 +4,7 @@ import {
   type Host,
   type HttpOutcome,
   isPromise,
-  isSluiceError,
+  hasLeft,
   type Limiter,
   type RateLimitOptions,
   systemClock,
@@ -112,7 +112,6 @@ function whenClosed(res: Response, run: () => void): void {
   else res.once('close', run)
 }
 
-/** A connection that is gone has lost its address, and nobody is there to be answered. */
 function failed(error: unknown, { socket }: Request, next: NextFunction): void {
-  if (!(socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) next(error)
+  if (!hasLeft(error, socket.destroyed)) next(error)
 }

@@ -5,7 +5,7 @@ import {
   type HttpOutcome,
   invalid,
   isPromise,
-  isSluiceError,
+  hasLeft,
   type Limiter,
   type RateLimitOptions,
   systemClock,
@@ -131,9 +131,8 @@ function isFirst(request: FastifyRequest & { [DECIDED]?: Limiter[] }, limiter: L
   return true
 }
 
-/** A connection that is gone has lost its address, and nobody is there to be answered. */
 function failed(error: unknown, { socket }: FastifyRequest, done: HookHandlerDoneFunction): void {
-  if (!(socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) done(error as Error)
+  if (!hasLeft(error, socket.destroyed)) done(error as Error)
 }
 
 function proceed({ delay, done: settle }: HttpOutcome<FastifyReply> & { pass: true }, reply: FastifyReply, done: () => void): void {

@@ -4,7 +4,7 @@ import {
   type HeaderLine,
   type HttpOutcome,
   isPromise,
-  isSluiceError,
+  hasLeft,
   type Limiter,
   followResponse,
   type MaybePromise,
@@ -100,9 +100,8 @@ function admitted(
   return awaitTurn(delay, (gone) => whenAborted(signal, gone)).then((came) => (came ? ready : { ...ready, refuse: GONE.refuse }))
 }
 
-/** A connection that is gone has lost its address, and nobody is there to be answered. */
 function undecided(error: unknown, { signal }: Request): Admission {
-  if (isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN' && signal.aborted) return GONE
+  if (hasLeft(error, signal.aborted)) return GONE
   throw error
 }
 

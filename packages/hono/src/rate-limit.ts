@@ -4,7 +4,7 @@ import {
   type HeaderLine,
   type HttpOutcome,
   isPromise,
-  isSluiceError,
+  hasLeft,
   type Limiter,
   type RateLimitOptions,
   withHeaders,
@@ -49,8 +49,7 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
       const decided = decide(c)
       outcome = isPromise(decided) ? await decided : decided
     } catch (error) {
-      // A connection that is gone has lost its address, and nobody is there to be answered.
-      if (isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN' && c.req.raw.signal.aborted) return c.body(null)
+      if (hasLeft(error, c.req.raw.signal.aborted)) return c.body(null)
       throw error
     }
     // A limiter that skips does not hide the decision of one before it.

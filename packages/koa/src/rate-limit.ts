@@ -5,7 +5,7 @@ import {
   type Host,
   type HttpOutcome,
   isPromise,
-  isSluiceError,
+  hasLeft,
   type Limiter,
   type RateLimitOptions,
 } from '@sluice/core'
@@ -109,7 +109,6 @@ async function inTurn(delay: number, response: Koa.Response, next: Koa.Next): Pr
   return (await awaitTurn(delay, (gone) => whenClosed(response, gone))) ? next() : undefined
 }
 
-/** A connection that is gone has lost its address, and nobody is there to be answered. */
 async function failed(error: unknown, { socket }: Koa.Request['req']): Promise<undefined> {
-  if (!(socket.destroyed && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN')) throw error
+  if (!hasLeft(error, socket.destroyed)) throw error
 }

@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
-import { type HttpOutcome, isPromise, isSluiceError, systemClock } from '@sluice/core'
+import { type HttpOutcome, hasLeft, isPromise, systemClock } from '@sluice/core'
 import { decided, decisionOf, leave, type Pending } from './calls.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
 import type { RateLimitResult } from './options.ts'
@@ -112,9 +112,7 @@ function whenClosed(response: HttpResponse, run: () => void): void {
   else response.once('close', run)
 }
 
-/** A connection that is gone has lost its address, and nobody is there to be answered. */
 function failed(error: unknown, context: ExecutionContext): Promise<never> {
-  const gone = httpRequestOf(context)?.socket?.destroyed === true
-  if (gone && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN') return never()
+  if (hasLeft(error, httpRequestOf(context)?.socket?.destroyed === true)) return never()
   throw error
 }

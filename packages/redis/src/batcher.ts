@@ -1,12 +1,22 @@
 import { setImmediate as endOfTurn } from 'node:timers'
-import { type Charge, type Clock, type ConsumeOptions, type Limit, type Outcome, systemClock } from '@sluice/core'
+import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
 import { type Connection, within } from './client.ts'
 import { decideLeasing, unwrap } from './leases.ts'
 import { encodePlain, isPlain, PlainReader, type Told as PlainTold } from './plain.ts'
 import { run, type Script } from './script.ts'
 import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
-import { decodeLedgers, decodeStates, encodeBatch, type Message, newHolder, sizeOf, type WireDecision, type WireState } from './wire.ts'
+import {
+  decodeLedgers,
+  decodeStates,
+  encodeBatch,
+  type IsPacked,
+  type Message,
+  newHolder,
+  sizeOf,
+  type WireDecision,
+  type WireState,
+} from './wire.ts'
 
 /** A batch is bounded, or it holds up the server for everybody else. */
 const MOST_DECISIONS = 64
@@ -42,8 +52,7 @@ export interface Scripts {
 
 interface Setting {
   readonly clock: Clock | undefined
-  /** Which states are packed; `undefined`: none. */
-  readonly isPacked: ((limit: Limit) => boolean) | undefined
+  readonly isPacked: IsPacked
 }
 
 interface Waiting extends WireDecision {
@@ -258,7 +267,7 @@ function reject(batch: readonly Waiting[], error: RedisStoreError): void {
 }
 
 /** Some of its states packed, others not: their commands are others, and one of those may be denied when another was done. */
-function isMixed(charges: readonly Charge[], isPacked: Setting['isPacked']): boolean {
+function isMixed(charges: readonly Charge[], isPacked: IsPacked): boolean {
   if (isPacked === undefined || charges.length < 2) return false
   const packed = charges.filter(({ limit }) => isPacked(limit)).length
   return packed > 0 && packed < charges.length

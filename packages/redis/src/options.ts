@@ -28,7 +28,7 @@ export interface RedisStoreOptions {
   readonly denyCache?: DenyCacheOptions | boolean | undefined
   /** `true`, or how: spends the units of hot subjects in this process, without asking Redis; default `false`. */
   readonly leases?: LeaseOptions | boolean | undefined
-  /** Keeps the states of fixed and sliding windows packed, some hundred subjects in one key; default: a key for each. */
+  /** Keeps the states of fixed and sliding windows packed, some tens of subjects in one key; default: a key for each. */
   readonly packed?: PackedOptions | undefined
 }
 

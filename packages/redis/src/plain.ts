@@ -1,5 +1,5 @@
-import type { Charge, ConsumeOptions, Limit } from '@sluice/core'
-import { forms, layOut, type Message, type WireDecision, WireLimits } from './wire.ts'
+import type { Charge, ConsumeOptions } from '@sluice/core'
+import { forms, type IsPacked, layOut, type Message, type WireDecision, WireLimits } from './wire.ts'
 
 // The wire of lua/plain.lua: decisions that only take units, which nearly all do.
 
@@ -25,11 +25,7 @@ export function isPlain(
   return true
 }
 
-export function encodePlain(
-  decisions: readonly WireDecision[],
-  nowMicros: number,
-  isPacked: ((limit: Limit) => boolean) | undefined,
-): Message {
+export function encodePlain(decisions: readonly WireDecision[], nowMicros: number, isPacked: IsPacked): Message {
   const { keys: named, places, buckets } = layOut(decisions, isPacked)
   const limits = new WireLimits(0)
   const run: number[] = []

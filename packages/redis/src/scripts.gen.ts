@@ -1,5 +1,5 @@
 // Generated from lua/ by `node scripts/embed-lua.ts`. Do not edit.
-export const PLAIN: string = String.raw`local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
+const lib = String.raw`local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
 local pack, unpacked = struct.pack, struct.unpack
 local packed = nil
 local function fdiv(a, b)
@@ -23,8 +23,9 @@ if a % 1 == 0 and b % 1 == 0 and c % 1 == 0 and a >= -MAX and a <= MAX and b >= 
 return a, b, c
 end
 return nil
-end
-local function finish(start, limit)
+end`
+
+const arithmetic = String.raw`local function finish(start, limit)
 if limit[3] < 2 then
 return start + limit[4]
 end
@@ -110,8 +111,9 @@ end
 local credits = min(cost, limit[4] + limit[5]) * p
 local left = credits > most - met and most or met + credits
 return now + fdiv(left, n), left % n
-end
-local batch = cjson.decode(ARGV[1])
+end`
+
+const plain = String.raw`local batch = cjson.decode(ARGV[1])
 local now, limits, run = batch[1], batch[2], batch[3]
 local faked = now >= 0
 if not faked then
@@ -262,119 +264,7 @@ end
 until isdone
 return { now, unreadable, err or '', table.concat(out, '', 1, n) }`
 
-export const PACKED: string = String.raw`local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
-local pack, unpacked = struct.pack, struct.unpack
-local packed = nil
-local function fdiv(a, b)
-return floor(a / b)
-end
-local function cdiv(a, b)
-local quotient = floor(a / b)
-return quotient * b == a and quotient or quotient + 1
-end
-local MAX = 9007199254740991
-local AHEAD = 5000
-local function three(a, b, c)
-return pack('>ddd', a, b, c)
-end
-local function threeof(text)
-if #text ~= 24 then
-return nil
-end
-local a, b, c = unpacked('>ddd', text)
-if a % 1 == 0 and b % 1 == 0 and c % 1 == 0 and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
-return a, b, c
-end
-return nil
-end
-local function finish(start, limit)
-if limit[3] < 2 then
-return start + limit[4]
-end
-if start < limit[5] then
-return limit[5]
-end
-return limit[6]
-end
-local function fixedat(start, count, limit, ms)
-if limit[3] == 1 then
-if not start or count == 0 or ms >= start + limit[4] then
-return ms, 0
-end
-if start - ms <= AHEAD then
-return start, count
-end
-return ms, count
-end
-local begin = limit[4]
-if limit[3] == 0 then
-begin = ms - ms % begin
-elseif ms >= limit[5] then
-begin = limit[5]
-end
-if not start or start < begin then
-return begin, 0
-end
-if start == begin or start - ms <= AHEAD then
-return start, count
-end
-return begin, count
-end
-local function slid(start, count, previous, window, ms)
-local current = ms - ms % window
-if not start or start < current - window then
-return current, 0, 0
-end
-if start < current then
-return current, 0, count
-end
-if start - ms <= AHEAD then
-return start, count, previous
-end
-return current, count, previous
-end
-local function slidingweight(start, previous, window, ms)
-return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
-end
-local function bucketstate(full, rest, rate)
-return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
-end
-local function deficit(full, rest, rate, limit, now)
-if not full or full < now then
-return 0, 0
-end
-local missing = full - now
-if rest == 0 or rate == limit[2] then
-return missing, rest
-end
-return missing + 1, 0
-end
-local function bucketfits(missing, rest, limit, cost)
-if cost > limit[4] then
-return false
-end
-local n = limit[2]
-local spare = limit[4] * limit[3] - cost * limit[3] - rest
-if spare < 0 then
-return missing + cdiv(-spare, n) <= 0
-end
-return missing <= fdiv(spare, n)
-end
-local function drained(missing, rest, limit, now, cost)
-local n, p = limit[2], limit[3]
-local most = (limit[4] + limit[5]) * p
-if missing > fdiv(most, n) then
-return nil
-end
-local met = missing * n + rest
-if met >= most then
-return nil
-end
-local credits = min(cost, limit[4] + limit[5]) * p
-local left = credits > most - met and most or met + credits
-return now + fdiv(left, n), left % n
-end
-packed = {}
+const packed = String.raw`packed = {}
 local function errorof(result)
 return type(result) == 'table' and result.err or nil
 end
@@ -568,271 +458,9 @@ result = redis.pcall('HDEL', place.bucket.key, place.field)
 end
 place.isnew = true
 return errorof(result)
-end
-local batch = cjson.decode(ARGV[1])
-local now, limits, run = batch[1], batch[2], batch[3]
-local faked = now >= 0
-if not faked then
-local time = redis.call('TIME')
-now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
-local ms = fdiv(now, 1000)
-local values, places, unreadable = nil, nil, 0
-if packed then
-values, places, unreadable = packed.open(batch[4])
-else
-values = redis.call('MGET', unpack(KEYS))
-end
-local ABSENT = string.rep('\255', 24)
-local decide = {}
-function decide.f(a, b, _, limit, cost)
-local start, count = fixedat(a, b, limit, ms)
-if count + cost > limit[2] then
-return false
-end
-return true, three(start, min(MAX, count + cost), 0), finish(start, limit)
-end
-function decide.s(a, b, c, limit, cost)
-local window = limit[3]
-local start, count, previous = slid(a, b, c, window, ms)
-local used = count + cost
-if previous > 0 then
-used = used + slidingweight(start, previous, window, ms)
-end
-if used > limit[2] then
-return false
-end
-local after = min(floor(MAX / window), count + cost)
-if after <= count then
-return true
-end
-return true, three(start, after, previous), start + 2 * window
-end
-function decide.b(a, b, c, limit, cost)
-local missing, rest = deficit(a, b, c, limit, now)
-if not bucketfits(missing, rest, limit, cost) then
-return false
-end
-local full
-full, rest = drained(missing, rest, limit, now, cost)
-if not full then
-return true
-end
-return true, bucketstate(full, rest, limit[2])
-end
-local out, n, at, err = {}, 0, 1, nil
-local after, expires = {}, {}
-local stamps = {}
-local function set(key, text, expiry)
-if packed and places[key] then
-values[key] = text
-return packed.write(places[key], threeof(text))
-end
-local stamp = stamps[expiry]
-if not stamp then
-stamp = format('%.0f', faked and max(60000, expiry - ms) or expiry)
-stamps[expiry] = stamp
-end
-values[key] = text
-return redis.pcall('SET', KEYS[key], text, faked and 'PX' or 'PXAT', stamp).err
-end
-local function prepare(key, text, expiry)
-local place = packed and places[key]
-return place and packed.prepare(place, threeof(text), expiry, now, faked, false) or nil
-end
-local function load(key)
-local text = values[key]
-if not text then
-return ABSENT
-end
-local a, b, c = threeof(text)
-if not a then
-unreadable = unreadable + 1
-values[key] = false
-return ABSENT
-end
-return text, a, b, c
-end
-local function several(charges)
-local isallowed = true
-out[n + 1] = '1'
-for j = 1, charges do
-local i = at + 3 * j - 2
-local limit = limits[run[i]]
-local text, a, b, c = load(run[i + 1])
-local fits
-fits, after[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
-isallowed = isallowed and fits
-out[n + 1 + j] = text
-end
-if not isallowed then
-out[n + 1] = '0'
-return
-end
-for j = 1, packed and charges or 0 do
-if after[j] and not err then
-err = prepare(run[at + 3 * j - 1], after[j], expires[j])
-end
-end
-for j = 1, charges do
-if after[j] and not err then
-err = set(run[at + 3 * j - 1], after[j], expires[j])
-end
-end
-end
-local function go()
-local size = #run
-while at <= size do
-local charges = run[at]
-if charges == 1 then
-local limit, key = limits[run[at + 1]], run[at + 2]
-local text, a, b, c = load(key)
-local fits, left, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
-out[n + 1] = fits and '1' or '0'
-out[n + 2] = text
-if left then
-local place = packed and places[key]
-if place then
-local start, count, previous = threeof(left)
-values[key], err = left, packed.put(place, start, count, previous, expiry, now, faked)
-else
-err = set(key, left, expiry)
-end
-end
-else
-several(charges)
-end
-if err then
-return
-end
-n = n + 1 + charges
-at = at + 1 + 3 * charges
-end
-end
-repeat
-local isdone, thrown = pcall(go)
-if not isdone then
-local why = type(thrown) == 'table' and thrown.err or thrown
-out[n + 1], out[n + 2], out[n + 3] = '2', pack('>I4', #why), why
-n = n + 3
-at = at + 1 + 3 * run[at]
-end
-until isdone
-return { now, unreadable, err or '', table.concat(out, '', 1, n) }`
+end`
 
-export const BATCH: string = String.raw`local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
-local pack, unpacked = struct.pack, struct.unpack
-local packed = nil
-local function fdiv(a, b)
-return floor(a / b)
-end
-local function cdiv(a, b)
-local quotient = floor(a / b)
-return quotient * b == a and quotient or quotient + 1
-end
-local MAX = 9007199254740991
-local AHEAD = 5000
-local function three(a, b, c)
-return pack('>ddd', a, b, c)
-end
-local function threeof(text)
-if #text ~= 24 then
-return nil
-end
-local a, b, c = unpacked('>ddd', text)
-if a % 1 == 0 and b % 1 == 0 and c % 1 == 0 and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
-return a, b, c
-end
-return nil
-end
-local function finish(start, limit)
-if limit[3] < 2 then
-return start + limit[4]
-end
-if start < limit[5] then
-return limit[5]
-end
-return limit[6]
-end
-local function fixedat(start, count, limit, ms)
-if limit[3] == 1 then
-if not start or count == 0 or ms >= start + limit[4] then
-return ms, 0
-end
-if start - ms <= AHEAD then
-return start, count
-end
-return ms, count
-end
-local begin = limit[4]
-if limit[3] == 0 then
-begin = ms - ms % begin
-elseif ms >= limit[5] then
-begin = limit[5]
-end
-if not start or start < begin then
-return begin, 0
-end
-if start == begin or start - ms <= AHEAD then
-return start, count
-end
-return begin, count
-end
-local function slid(start, count, previous, window, ms)
-local current = ms - ms % window
-if not start or start < current - window then
-return current, 0, 0
-end
-if start < current then
-return current, 0, count
-end
-if start - ms <= AHEAD then
-return start, count, previous
-end
-return current, count, previous
-end
-local function slidingweight(start, previous, window, ms)
-return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
-end
-local function bucketstate(full, rest, rate)
-return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
-end
-local function deficit(full, rest, rate, limit, now)
-if not full or full < now then
-return 0, 0
-end
-local missing = full - now
-if rest == 0 or rate == limit[2] then
-return missing, rest
-end
-return missing + 1, 0
-end
-local function bucketfits(missing, rest, limit, cost)
-if cost > limit[4] then
-return false
-end
-local n = limit[2]
-local spare = limit[4] * limit[3] - cost * limit[3] - rest
-if spare < 0 then
-return missing + cdiv(-spare, n) <= 0
-end
-return missing <= fdiv(spare, n)
-end
-local function drained(missing, rest, limit, now, cost)
-local n, p = limit[2], limit[3]
-local most = (limit[4] + limit[5]) * p
-if missing > fdiv(most, n) then
-return nil
-end
-local met = missing * n + rest
-if met >= most then
-return nil
-end
-local credits = min(cost, limit[4] + limit[5]) * p
-local left = credits > most - met and most or met + credits
-return now + fdiv(left, n), left % n
-end
-local algorithms = {}
+const algorithms = String.raw`local algorithms = {}
 local function told(state)
 local reply = {}
 for i, n in ipairs(state) do
@@ -846,8 +474,9 @@ if n == nil or n < -MAX or n > MAX or n ~= floor(n) then
 return nil
 end
 return n
-end
-algorithms.f = {}
+end`
+
+const fixedWindow = String.raw`algorithms.f = {}
 function algorithms.f.decode(text)
 local start, count = threeof(text)
 return start and { start, count }
@@ -888,8 +517,9 @@ return { view[1], view[2] - back }, back
 end
 function algorithms.f.met(state)
 return told(state)
-end
-algorithms.s = {}
+end`
+
+const slidingWindow = String.raw`algorithms.s = {}
 function algorithms.s.decode(text)
 local start, count, previous = threeof(text)
 return start and { start, count, previous }
@@ -937,8 +567,9 @@ return nil
 end
 function algorithms.s.met(state)
 return told(state)
-end
-algorithms.b = {}
+end`
+
+const bucket = String.raw`algorithms.b = {}
 function algorithms.b.decode(text)
 local full, rest, rate = threeof(text)
 return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
@@ -998,8 +629,9 @@ return { now + missing, rest, n }, back
 end
 function algorithms.b.met(state)
 return told(state)
-end
-algorithms.l = {}
+end`
+
+const slidingLog = String.raw`algorithms.l = {}
 function algorithms.l.decode(text)
 local size = #text
 if size == 0 or size % 16 ~= 0 then
@@ -1105,8 +737,9 @@ end
 before = sum
 end
 return reply
-end
-algorithms.c = { renews = true }
+end`
+
+const concurrency = String.raw`algorithms.c = { renews = true }
 function algorithms.c.decode(text)
 local holders = {}
 for line in string.gmatch(text, '[^\n]+') do
@@ -1184,8 +817,9 @@ reply[#reply + 1] = holder[1]
 reply[#reply + 1] = holder[2]
 end
 return reply
-end
-local leases = {}
+end`
+
+const leases = String.raw`local leases = {}
 function leases.decode(text)
 local epoch, granted, previous = match(text, '^(%d+):(%d+):(%d+)$')
 epoch, granted, previous = integer(epoch), integer(granted), integer(previous)
@@ -1226,203 +860,9 @@ if epoch == view[1] - 1 then
 return { view[1], view[2], max(0, view[3] + units) }
 end
 return view
-end
-packed = {}
-local function errorof(result)
-return type(result) == 'table' and result.err or nil
-end
-local IDS = 16
-local SPANS = { 256, 4096, 2097152 }
-local FULL = 96
-local SLACK = 1000
-local function natural(text)
-local n = tonumber(text)
-return n and n >= 0 and n <= MAX and n % 1 == 0 and n or nil
-end
-local function readentry(text, base, window)
-local n = natural(text)
-if not n then
-local start, count, previous = match(text, '^(%d+):(%d+):(%d+)$')
-if start then
-start, count, previous = natural(start), natural(count), natural(previous)
-end
-if start and count and previous then
-return start, count, previous
-end
-return nil
-end
-local id, rest = n % IDS, fdiv(n, IDS)
-local span, units = SPANS[rest % 4], fdiv(rest, 4)
-local start = (base + (id - base) % IDS) * window
-if start > MAX then
-return nil
-end
-if span then
-return start, units % span, fdiv(units, span)
-end
-return start, units, 0
-end
-local function writeentry(bucket, start, count, previous)
-local id, class, span = start / bucket.window, 0, 0
-while previous > 0 and count >= span and class < 3 do
-class = class + 1
-span = SPANS[class]
-end
-if id % 1 == 0 and id >= (bucket.next or bucket.base) and id < bucket.base + IDS and (count < span or class == 0) then
-local n = ((previous * span + count) * 4 + class) * IDS + id % IDS
-if n <= MAX then
-return n
-end
-end
-return format('%.0f:%.0f:%.0f', start, count, previous)
-end
-local function readheader(bucket, text)
-local base, following, cursor = natural(text), false, '0'
-if not base then
-base, following, cursor = match(text, '^(%d+):(%d+):(%d+)$')
-base, following = base and natural(base), following and natural(following)
-end
-bucket.base, bucket.next, bucket.cursor = base or false, following or false, cursor or '0'
-return base and (following or cursor == '0')
-end
-local function writeheader(bucket)
-local text = format('%.0f', bucket.base)
-if bucket.next then
-text = format('%.0f:%.0f:%s', bucket.base, bucket.next, bucket.cursor)
-end
-return errorof(redis.pcall('HSET', bucket.key, '.', text))
-end
-local function openplace(place, number, values)
-local bucket = place.bucket
-local reply = redis.pcall('HMGET', bucket.key, '.', place.field)
-if reply.err and not match(reply.err, 'WRONGTYPE') then
-redis.call('HMGET', bucket.key, '.', place.field)
-end
-local header, entry = reply[1], reply[2]
-if reply.err or entry and not header or header and not bucket.base and not readheader(bucket, header) then
-bucket.isalien = true
-return false
-end
-if entry then
-local start, count, previous = readentry(entry, bucket.base, bucket.window)
-if not start then
-return false
-end
-values[number], place.isnew = three(start, count, previous), false
-end
-return true
-end
-function packed.open(told)
-local values, places, unreadable, number, at = {}, {}, 0, #KEYS, 2
-local keys = #KEYS - told[1]
-for first = 1, keys, 1000 do
-local last = min(first + 999, keys)
-for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
-values[first + i - 1] = value
-end
-end
-for i = 1, told[1] do
-local bucket = { key = KEYS[keys + i], window = told[at + 1], base = false, next = false, cursor = '0', isalien = false }
-for j = at + 2, at + 1 + told[at] do
-local field = told[j]
-local place = { bucket = bucket, field = type(field) == 'number' and pack('>I6', field) or field, isnew = true }
-number = number + 1
-places[number] = place
-if not bucket.isalien and not openplace(place, number, values) then
-unreadable = unreadable + 1
-end
-end
-at = at + 2 + told[at]
-end
-return values, places, unreadable
-end
-local function expire(bucket, left, ms, faked)
-local result
-if faked then
-result = redis.pcall('PEXPIRE', bucket.key, left)
-else
-result = redis.pcall('PEXPIREAT', bucket.key, ms + left + SLACK)
-end
-return errorof(result)
-end
-local function sweep(bucket, base)
-bucket.next = bucket.next or base
-local scanned = redis.pcall('HSCAN', bucket.key, bucket.cursor, 'COUNT', 100)
-if scanned.err then
-return scanned.err
-end
-local found, gone = scanned[2], {}
-for i = 1, #found, 2 do
-local start = found[i] == '.' or readentry(found[i + 1], bucket.base, bucket.window)
-if not start or start ~= true and start < bucket.next * bucket.window then
-gone[#gone + 1] = found[i]
-end
-end
-for first = 1, #gone, 100 do
-local err = errorof(redis.pcall('HDEL', bucket.key, unpack(gone, first, min(first + 99, #gone))))
-if err then
-return err
-end
-end
-bucket.cursor = scanned[1]
-if bucket.cursor == '0' then
-bucket.base, bucket.next = bucket.next, false
-end
-return writeheader(bucket)
-end
-function packed.prepare(place, start, at, now, faked, told)
-local bucket, ms = place.bucket, fdiv(now, 1000)
-if bucket.isalien then
-local err = errorof(redis.pcall('DEL', bucket.key))
-if err then
-return err
-end
-bucket.isalien, bucket.base, bucket.next = false, false, false
-end
-local left, least = redis.pcall('PTTL', bucket.key), faked and max(60000, at - ms) or at - ms
-local err = errorof(left) or left < least and expire(bucket, least, ms, faked) or nil
-if err then
-return err
-end
-local spent = ms - (at - start) - (faked and 60000 or 0)
-local base = spent < 0 and 0 or fdiv(spent, bucket.window) + 1
-if left == -2 or not bucket.base then
-bucket.base, bucket.next, bucket.cursor = base, false, '0'
-return writeheader(bucket) or left == -2 and expire(bucket, least, ms, faked) or nil
-end
-if bucket.next or base > bucket.base then
-local isdue = bucket.next or start / bucket.window >= bucket.base + IDS / 2
-if not isdue and place.isnew then
-local length = redis.pcall('HLEN', bucket.key)
-if errorof(length) then
-return length.err
-end
-isdue = length > FULL
-end
-if isdue then
-return sweep(bucket, base)
-end
-end
-return told and writeheader(bucket) or nil
-end
-function packed.write(place, start, count, previous)
-place.isnew = false
-return errorof(redis.pcall('HSET', place.bucket.key, place.field, writeentry(place.bucket, start, count, previous)))
-end
-function packed.put(place, start, count, previous, at, now, faked)
-return packed.prepare(place, start, at, now, faked, false) or packed.write(place, start, count, previous)
-end
-function packed.remove(place)
-local result
-if place.bucket.isalien then
-result = redis.pcall('DEL', place.bucket.key)
-else
-result = redis.pcall('HDEL', place.bucket.key, place.field)
-end
-place.isnew = true
-return errorof(result)
-end
-local batch = cjson.decode(ARGV[1])
+end`
+
+const batch = String.raw`local batch = cjson.decode(ARGV[1])
 local now, limits = batch[1], batch[2]
 local faked = now >= 0
 if not faked then
@@ -1605,3 +1045,21 @@ replies[#replies + 1] = reply
 end
 replies[2] = unreadable
 return replies`
+
+export const PLAIN: string = [lib, arithmetic, plain].join('\n')
+
+export const PACKED: string = [lib, arithmetic, packed, plain].join('\n')
+
+export const BATCH: string = [
+  lib,
+  arithmetic,
+  algorithms,
+  fixedWindow,
+  slidingWindow,
+  bucket,
+  slidingLog,
+  concurrency,
+  leases,
+  packed,
+  batch,
+].join('\n')

@@ -142,7 +142,8 @@ export interface Message {
   readonly argument: string
 }
 
-type IsPacked = ((limit: Limit) => boolean) | undefined
+/** Which states are packed; `undefined`: none. */
+export type IsPacked = ((limit: Limit) => boolean) | undefined
 
 interface Layout {
   /** Those of Redis. */

@@ -139,8 +139,11 @@ describe('slots on the move', () => {
     }
     const loads = [load(), load(), load()]
     await until('some load', () => (counts.get(first) ?? 0) > 20)
-    const pause = () => new Promise((resolve) => setTimeout(resolve, 40))
-    await cluster.moveSlots(slotOf(first), from, (from + 1) % 3, { opened: pause, moving: pause, emptied: pause })
+    const goOn = () => {
+      const before = counts.get(first) ?? 0
+      return until('load while the slot is on the move', () => (counts.get(first) ?? 0) > before + 3)
+    }
+    await cluster.moveSlots(slotOf(first), from, (from + 1) % 3, { opened: goOn, moving: goOn, emptied: goOn })
     running = false
     await Promise.all(loads)
     expect([failures, [...causes]]).toEqual([0, []])

@@ -1,3 +1,5 @@
+import { isSluiceError } from '../errors.ts'
+
 interface WebRequest {
   readonly headers: { get(name: string): string | null }
   readonly cf?: { readonly clientIp?: string } | undefined
@@ -25,4 +27,12 @@ export function connectionAddress(request: WebRequest, given: unknown): string |
   if (connection.incoming !== undefined) return connection.incoming.socket?.remoteAddress
   if (typeof connection.requestIP === 'function') return connection.requestIP(request)?.address
   return connection.remoteAddr?.hostname
+}
+
+/**
+ * Whether a decision failed for nothing but that its client has left: a connection that is gone has lost its address, and nobody
+ * is there to be answered.
+ */
+export function hasLeft(error: unknown, isGone: boolean): boolean {
+  return isGone && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN'
 }

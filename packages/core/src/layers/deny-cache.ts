@@ -1,6 +1,6 @@
 import { algorithmOf } from '../algorithms/registry.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { hash32, held, own } from '../digest.ts'
+import { held, own } from '../digest.ts'
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import { knownOptions } from '../options.ts'
@@ -8,7 +8,7 @@ import { isPromise, type MaybePromise } from '../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from '../store.ts'
 import { type Instant, instantOf, passed } from './instant.ts'
 import { isSameRule, layerOver } from './layer.ts'
-import { type Place, Places } from './places.ts'
+import { hashOf, type Place, Places } from './places.ts'
 
 export interface DenyCacheOptions {
   /** The most refused subjects that are remembered, 1 to 1,000,000; default 10,000. One under three limits counts three times. */
@@ -184,8 +184,8 @@ class DenyCache {
   }
 }
 
-function markOf({ scope, subject }: Place): number {
-  return hash32(held(subject), hash32(scope)) % MARKS
+function markOf(place: Place): number {
+  return hashOf(place) % MARKS
 }
 
 function isSamePlace(a: Place, b: Place): boolean {

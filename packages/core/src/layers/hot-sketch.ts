@@ -1,5 +1,4 @@
-import { hash32, held } from '../digest.ts'
-import type { Place } from './places.ts'
+import { hashOf, type Place } from './places.ts'
 
 const ROWS = 3
 const WIDTH = 4_096
@@ -15,13 +14,13 @@ export class HotSketch {
   private since = -Infinity
 
   /** Counts one, and says how many there were. `now` is ms of a monotonic clock. */
-  add({ scope, subject }: Place, now: number): number {
+  add(place: Place, now: number): number {
     if (!(now - this.since < SPAN)) {
       this.cells.fill(0)
       this.since = now
     }
     const { cells } = this
-    const hash = hash32(held(subject), hash32(scope))
+    const hash = hashOf(place)
     // One hash, read three times: a second one for each row would cost more than it tells.
     const other = Math.imul(hash, 0x9e3779b1) >>> 0
     const a = hash % WIDTH

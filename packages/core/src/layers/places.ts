@@ -1,8 +1,13 @@
-import { held } from '../digest.ts'
+import { hash32, held } from '../digest.ts'
 import type { Charge } from '../store.ts'
 
 /** Where a state is, whatever the numbers of its limit. */
 export type Place = Pick<Charge, 'scope' | 'subject'>
+
+/** 32 bits of a place. Not keyed: what is counted or marked under it may be another's too. */
+export function hashOf({ scope, subject }: Place): number {
+  return hash32(held(subject), hash32(scope))
+}
 
 /**
  * A value for a scope and a subject. Of both no text is made: the engine would have to write it, and hash it, for each look,
