@@ -61,9 +61,9 @@ local function slidingweight(start, previous, window, ms)
   return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
 end
 
--- The bytes of a state, and when it expires, ms.
+-- The numbers of a state, and when it expires, ms.
 local function bucketstate(full, rest, rate)
-  return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
+  return full, rest, rest > 0 and rate or 0, cdiv(rest > 0 and full + 1 or full, 1000)
 end
 
 -- f, r under this limit: the deficit is f * N + r credits; f has no bound after a step back of the clock.

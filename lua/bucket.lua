@@ -13,7 +13,8 @@ function algorithms.b.decode(text)
 end
 
 function algorithms.b.encode(state)
-  return bucketstate(state[1], state[2], state[3])
+  local full, rest, rate, at = bucketstate(state[1], state[2], state[3])
+  return three(full, rest, rate), at
 end
 
 function algorithms.b.read(state, limit, now)

@@ -9,7 +9,7 @@
 -- A state of three numbers is kept as three doubles: to write and to read that takes a tenth of what text takes.
 
 local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
-local pack, unpacked = struct.pack, struct.unpack
+local pack, unpacked, type = struct.pack, struct.unpack, type
 
 -- Of packed.lua, nil in a script that is without.
 local packed = nil

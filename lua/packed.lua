@@ -221,11 +221,6 @@ function packed.write(place, start, count, previous)
   return errorof(redis.pcall('HSET', place.bucket.key, place.field, writeentry(place.bucket, start, count, previous)))
 end
 
--- Both at once, of a decision that writes nothing else.
-function packed.put(place, start, count, previous, at, now, faked)
-  return packed.prepare(place, start, at, now, faked, false) or packed.write(place, start, count, previous)
-end
-
 function packed.remove(place)
   local result
   if place.bucket.isalien then

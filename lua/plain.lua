@@ -31,34 +31,27 @@ else
 end
 
 local ABSENT = string.rep('\255', 24)
-
--- By the first item of a limit: whether it is allowed, the bytes of the state it leaves and when that expires, nil where it
--- leaves all as it is.
+-- By the first item of a limit, of the numbers of a state: whether it is allowed; then the numbers that it leaves, nil where it
+-- leaves all as it is; and when those expire, which the first and the third alone decide.
 local decide = {}
 
 function decide.f(a, b, _, limit, cost)
   local start, count = fixedat(a, b, limit, ms)
-  if count + cost > limit[2] then
+  count = count + cost
+  if count > limit[2] then
     return false
   end
-  return true, three(start, min(MAX, count + cost), 0), finish(start, limit)
+  return true, start, count, 0, finish(start, limit)
 end
 
 function decide.s(a, b, c, limit, cost)
   local window = limit[3]
   local start, count, previous = slid(a, b, c, window, ms)
-  local used = count + cost
-  if previous > 0 then
-    used = used + slidingweight(start, previous, window, ms)
-  end
-  if used > limit[2] then
+  count = count + cost
+  if count > limit[2] or previous > 0 and count + slidingweight(start, previous, window, ms) > limit[2] then
     return false
   end
-  local after = min(floor(MAX / window), count + cost)
-  if after <= count then
-    return true
-  end
-  return true, three(start, after, previous), start + 2 * window
+  return true, start, count, previous, start + 2 * window
 end
 
 function decide.b(a, b, c, limit, cost)
@@ -75,31 +68,33 @@ function decide.b(a, b, c, limit, cost)
 end
 
 local out, n, at, err = {}, 0, 1, nil
-local after, expires = {}, {}
+
+-- By key, the second number of what is kept now, where that is not the one of its value.
+local changed = {}
 
 -- Times as text: Redis would format the number each time, for a third of what a SET takes.
 local stamps = {}
 
--- Value and expiry go in one command: a key without an expiry would block for ever. KEEPTTL would be cheaper, and would keep a
--- key that somebody made persistent. The error, nil if it was done.
-local function set(key, text, expiry)
+-- Value and expiry go in one command: a key without an expiry would block for ever. The error, nil if it was done.
+local function set(key, a, b, c, expiry)
+  local text = three(a, b, c)
+  values[key], changed[key] = text, nil
   if packed and places[key] then
-    values[key] = text
-    return packed.write(places[key], threeof(text))
+    return packed.write(places[key], a, b, c)
   end
   local stamp = stamps[expiry]
   if not stamp then
     stamp = format('%.0f', faked and max(60000, expiry - ms) or expiry)
     stamps[expiry] = stamp
   end
-  values[key] = text
   return redis.pcall('SET', KEYS[key], text, faked and 'PX' or 'PXAT', stamp).err
 end
 
--- What a write to a place needs before any is made. The error, nil if it was done.
-local function prepare(key, text, expiry)
-  local place = packed and places[key]
-  return place and packed.prepare(place, threeof(text), expiry, now, faked, false) or nil
+-- The second number alone is written into its place, for half of what a SET takes; the key keeps its expiry.
+local function change(key, b)
+  changed[key] = b
+  local result = redis.pcall('SETRANGE', KEYS[key], '8', pack('>d', b))
+  return type(result) == 'table' and result.err or nil
 end
 
 -- The state under a key, as it was read and as numbers.
@@ -114,20 +109,50 @@ local function load(key)
     values[key] = false
     return ABSENT
   end
+  if changed[key] then
+    b = changed[key]
+    text = three(a, b, c)
+  end
   return text, a, b, c
 end
 
--- The decision at this place, of several charges: what it tells goes behind the n-th.
+-- The decision at this place, of one charge: what it tells goes behind the n-th.
+local function one()
+  local limit, key = limits[run[at + 1]], run[at + 2]
+  local text, a, b, c = load(key)
+  local isallowed, first, second, third, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
+  out[n + 1] = isallowed and '1' or '0'
+  out[n + 2] = text
+  if not first then
+    return
+  end
+  local ischange = first == a and third == c
+  local place = packed and places[key]
+  if ischange and not place then
+    err = change(key, second)
+    return
+  end
+  if place and not ischange then
+    err = packed.prepare(place, first, expiry, now, faked, false)
+  end
+  err = err or set(key, first, second, third, expiry)
+end
+
+local firsts, seconds, thirds, expires = {}, {}, {}, {}
+
+-- The same of several charges. What is changed in place and what is set need two permissions, and half of a decision must not
+-- be left for want of one of them: so all are changed, or all are set.
 local function several(charges)
-  local isallowed = true
+  local isallowed, ischange = true, true
   out[n + 1] = '1'
   for j = 1, charges do
     local i = at + 3 * j - 2
     local limit = limits[run[i]]
     local text, a, b, c = load(run[i + 1])
     local fits
-    fits, after[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
+    fits, firsts[j], seconds[j], thirds[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
     isallowed = isallowed and fits
+    ischange = ischange and firsts[j] == a and thirds[j] == c
     out[n + 1 + j] = text
   end
   if not isallowed then
@@ -135,13 +160,19 @@ local function several(charges)
     return
   end
   for j = 1, packed and charges or 0 do
-    if after[j] and not err then
-      err = prepare(run[at + 3 * j - 1], after[j], expires[j])
+    local place = places[run[at + 3 * j - 1]]
+    if firsts[j] and place and not ischange and not err then
+      err = packed.prepare(place, firsts[j], expires[j], now, faked, false)
     end
   end
   for j = 1, charges do
-    if after[j] and not err then
-      err = set(run[at + 3 * j - 1], after[j], expires[j])
+    local key = run[at + 3 * j - 1]
+    if firsts[j] and not err then
+      if ischange and not packed then
+        err = change(key, seconds[j])
+      else
+        err = set(key, firsts[j], seconds[j], thirds[j], expires[j])
+      end
     end
   end
 end
@@ -151,20 +182,7 @@ local function go()
   while at <= size do
     local charges = run[at]
     if charges == 1 then
-      local limit, key = limits[run[at + 1]], run[at + 2]
-      local text, a, b, c = load(key)
-      local fits, left, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
-      out[n + 1] = fits and '1' or '0'
-      out[n + 2] = text
-      if left then
-        local place = packed and places[key]
-        if place then
-          local start, count, previous = threeof(left)
-          values[key], err = left, packed.put(place, start, count, previous, expiry, now, faked)
-        else
-          err = set(key, left, expiry)
-        end
-      end
+      one()
     else
       several(charges)
     end

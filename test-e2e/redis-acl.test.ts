@@ -33,6 +33,10 @@ async function exercise(store: Store): Promise<void> {
       await store.consume(targets.map((target, i) => ({ ...target, cost: -1, receipt: outcomes[i]?.receipt })))
       await store.reset(targets)
     }
+    // The second changes what the first has set.
+    const again = { limit: limits[0] as Limit, scope: 'acl/again', subject: 'one', cost: 1 }
+    for (const used of [1, 2]) expect(await store.consume([again])).toMatchObject([{ allowed: true, remaining: 5 - used }])
+    await store.reset([again])
   } finally {
     await store.close?.()
   }
@@ -68,6 +72,38 @@ describe('one server', () => {
     await expect(exercise(redisStore(await sign('less', rules), { failover: false }))).rejects.toMatchObject({
       code: 'ERR_STORE_UNAVAILABLE',
       answer: 'noperm',
+    })
+  })
+
+  describe('no half of a decision is left', () => {
+    const both = ['there', 'new'].map((name) => ({ limit: limits[0] as Limit, scope: `acl/${name}`, subject: 'half', cost: 1 }))
+    const there = both.slice(0, 1)
+    const noperm = { answer: 'noperm' }
+    /** With the first of both charged, and the rule gone. */
+    const without = async (rule: string) => {
+      await server.call('FLUSHALL')
+      const store = redisStore(await sign('less', rulesOf('sluice')), { failover: false })
+      await store.consume(there)
+      await server.call('ACL', 'SETUSER', 'less', `-${rule}`)
+      const used = async () => (await store.consume(both, { how: 'peek' })).map((outcome) => 5 - (outcome?.remaining ?? 0))
+      return { store, used }
+    }
+
+    test('without +set: one could be changed in place, the other has to be set', async () => {
+      const { store, used } = await without('set')
+      await expect(store.consume(both)).rejects.toMatchObject(noperm)
+      expect(await used()).toEqual([1, 0])
+      await store.consume(there)
+      expect(await used()).toEqual([2, 0])
+      await store.close?.()
+    })
+
+    test('without +setrange: both are set, but not changed', async () => {
+      const { store, used } = await without('setrange')
+      await store.consume(both)
+      await expect(store.consume(both)).rejects.toMatchObject(noperm)
+      expect(await used()).toEqual([2, 1])
+      await store.close?.()
     })
   })
 

@@ -1,6 +1,6 @@
 // Generated from lua/ by `node scripts/embed-lua.ts`. Do not edit.
 const lib = String.raw`local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
-local pack, unpacked = struct.pack, struct.unpack
+local pack, unpacked, type = struct.pack, struct.unpack, type
 local packed = nil
 local function fdiv(a, b)
 return floor(a / b)
@@ -75,7 +75,7 @@ local function slidingweight(start, previous, window, ms)
 return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
 end
 local function bucketstate(full, rest, rate)
-return three(full, rest, rest > 0 and rate or 0), cdiv(rest > 0 and full + 1 or full, 1000)
+return full, rest, rest > 0 and rate or 0, cdiv(rest > 0 and full + 1 or full, 1000)
 end
 local function deficit(full, rest, rate, limit, now)
 if not full or full < now then
@@ -131,26 +131,20 @@ local ABSENT = string.rep('\255', 24)
 local decide = {}
 function decide.f(a, b, _, limit, cost)
 local start, count = fixedat(a, b, limit, ms)
-if count + cost > limit[2] then
+count = count + cost
+if count > limit[2] then
 return false
 end
-return true, three(start, min(MAX, count + cost), 0), finish(start, limit)
+return true, start, count, 0, finish(start, limit)
 end
 function decide.s(a, b, c, limit, cost)
 local window = limit[3]
 local start, count, previous = slid(a, b, c, window, ms)
-local used = count + cost
-if previous > 0 then
-used = used + slidingweight(start, previous, window, ms)
-end
-if used > limit[2] then
+count = count + cost
+if count > limit[2] or previous > 0 and count + slidingweight(start, previous, window, ms) > limit[2] then
 return false
 end
-local after = min(floor(MAX / window), count + cost)
-if after <= count then
-return true
-end
-return true, three(start, after, previous), start + 2 * window
+return true, start, count, previous, start + 2 * window
 end
 function decide.b(a, b, c, limit, cost)
 local missing, rest = deficit(a, b, c, limit, now)
@@ -165,24 +159,25 @@ end
 return true, bucketstate(full, rest, limit[2])
 end
 local out, n, at, err = {}, 0, 1, nil
-local after, expires = {}, {}
+local changed = {}
 local stamps = {}
-local function set(key, text, expiry)
+local function set(key, a, b, c, expiry)
+local text = three(a, b, c)
+values[key], changed[key] = text, nil
 if packed and places[key] then
-values[key] = text
-return packed.write(places[key], threeof(text))
+return packed.write(places[key], a, b, c)
 end
 local stamp = stamps[expiry]
 if not stamp then
 stamp = format('%.0f', faked and max(60000, expiry - ms) or expiry)
 stamps[expiry] = stamp
 end
-values[key] = text
 return redis.pcall('SET', KEYS[key], text, faked and 'PX' or 'PXAT', stamp).err
 end
-local function prepare(key, text, expiry)
-local place = packed and places[key]
-return place and packed.prepare(place, threeof(text), expiry, now, faked, false) or nil
+local function change(key, b)
+changed[key] = b
+local result = redis.pcall('SETRANGE', KEYS[key], '8', pack('>d', b))
+return type(result) == 'table' and result.err or nil
 end
 local function load(key)
 local text = values[key]
@@ -195,18 +190,44 @@ unreadable = unreadable + 1
 values[key] = false
 return ABSENT
 end
+if changed[key] then
+b = changed[key]
+text = three(a, b, c)
+end
 return text, a, b, c
 end
+local function one()
+local limit, key = limits[run[at + 1]], run[at + 2]
+local text, a, b, c = load(key)
+local isallowed, first, second, third, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
+out[n + 1] = isallowed and '1' or '0'
+out[n + 2] = text
+if not first then
+return
+end
+local ischange = first == a and third == c
+local place = packed and places[key]
+if ischange and not place then
+err = change(key, second)
+return
+end
+if place and not ischange then
+err = packed.prepare(place, first, expiry, now, faked, false)
+end
+err = err or set(key, first, second, third, expiry)
+end
+local firsts, seconds, thirds, expires = {}, {}, {}, {}
 local function several(charges)
-local isallowed = true
+local isallowed, ischange = true, true
 out[n + 1] = '1'
 for j = 1, charges do
 local i = at + 3 * j - 2
 local limit = limits[run[i]]
 local text, a, b, c = load(run[i + 1])
 local fits
-fits, after[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
+fits, firsts[j], seconds[j], thirds[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
 isallowed = isallowed and fits
+ischange = ischange and firsts[j] == a and thirds[j] == c
 out[n + 1 + j] = text
 end
 if not isallowed then
@@ -214,13 +235,19 @@ out[n + 1] = '0'
 return
 end
 for j = 1, packed and charges or 0 do
-if after[j] and not err then
-err = prepare(run[at + 3 * j - 1], after[j], expires[j])
+local place = places[run[at + 3 * j - 1]]
+if firsts[j] and place and not ischange and not err then
+err = packed.prepare(place, firsts[j], expires[j], now, faked, false)
 end
 end
 for j = 1, charges do
-if after[j] and not err then
-err = set(run[at + 3 * j - 1], after[j], expires[j])
+local key = run[at + 3 * j - 1]
+if firsts[j] and not err then
+if ischange and not packed then
+err = change(key, seconds[j])
+else
+err = set(key, firsts[j], seconds[j], thirds[j], expires[j])
+end
 end
 end
 end
@@ -229,20 +256,7 @@ local size = #run
 while at <= size do
 local charges = run[at]
 if charges == 1 then
-local limit, key = limits[run[at + 1]], run[at + 2]
-local text, a, b, c = load(key)
-local fits, left, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
-out[n + 1] = fits and '1' or '0'
-out[n + 2] = text
-if left then
-local place = packed and places[key]
-if place then
-local start, count, previous = threeof(left)
-values[key], err = left, packed.put(place, start, count, previous, expiry, now, faked)
-else
-err = set(key, left, expiry)
-end
-end
+one()
 else
 several(charges)
 end
@@ -446,9 +460,6 @@ function packed.write(place, start, count, previous)
 place.isnew = false
 return errorof(redis.pcall('HSET', place.bucket.key, place.field, writeentry(place.bucket, start, count, previous)))
 end
-function packed.put(place, start, count, previous, at, now, faked)
-return packed.prepare(place, start, at, now, faked, false) or packed.write(place, start, count, previous)
-end
 function packed.remove(place)
 local result
 if place.bucket.isalien then
@@ -575,7 +586,8 @@ local full, rest, rate = threeof(text)
 return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
 end
 function algorithms.b.encode(state)
-return bucketstate(state[1], state[2], state[3])
+local full, rest, rate, at = bucketstate(state[1], state[2], state[3])
+return three(full, rest, rate), at
 end
 function algorithms.b.read(state, limit, now)
 local full, rest, rate

@@ -51,13 +51,17 @@ describe('keys', () => {
     expect(await server.call('PTTL', 'sluice:{meta}')).toBe(-1)
   })
 
-  test('trap: a value without TTL that a charge finds is given one', async () => {
-    const store = own()
+  test('trap: a value without TTL that a charge finds is given one, that of a window with the next window, and blocks nobody', async () => {
+    let now = Date.now()
+    const store = kept(rawStore({ url: server.url }, { clock: { now: () => now } }))
     for (const limit of SIX) {
-      await took(store, charge('a', limit))
+      await took(store, charge('a', limit, limit.algorithm === 'concurrency' ? 1 : 9))
       await server.call('PERSIST', keyOf(charge('a', limit)))
-      await took(store, charge('a', limit))
+      // Inside a window the count is changed in place.
+      expect(await took(store, charge('a', limit))).toMatchObject({ allowed: true })
     }
+    now += 120_000
+    for (const limit of SIX) expect(await took(store, charge('a', limit))).toMatchObject({ allowed: true, remaining: 9 })
     await expectExpiries()
   })
 
