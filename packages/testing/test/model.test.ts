@@ -102,6 +102,8 @@ test('the calendar: days of 23, 24½ and 25 hours, a month, a Monday, a day that
   expect(hours('2026-03-08T12:00Z', 'day', 'America/Havana')).toEqual(['2026-03-08T05:00', 23])
   expect(hours('2011-12-30T05:00Z', 'day', 'Pacific/Apia')).toEqual(['2011-12-29T10:00', 24])
   expect(hours('2011-12-30T10:00Z', 'day', 'Pacific/Apia')).toEqual(['2011-12-30T10:00', 24])
+  // A date that came for one minute, went, and came again an hour later.
+  expect(hours('2009-11-01T12:00Z', 'month', 'America/St_Johns')).toEqual(['2009-11-01T02:30', 30 * 24 + 1])
   expect(hours('2026-11-01T00:00Z', 'week', 'UTC')).toEqual(['2026-10-26T00:00', 168])
   expect(hours('1969-12-31T00:00Z', 'week', 'UTC')).toEqual(['1969-12-29T00:00', 168])
   expect(hours('2028-02-10T00:00Z', 'month', 'UTC')).toEqual(['2028-02-01T00:00', 29 * 24])

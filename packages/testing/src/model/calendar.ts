@@ -5,7 +5,10 @@ import { floor } from './family.ts'
 // Nothing here knows an offset or a rule of daylight saving.
 
 type Calendar = Exclude<Limit['window'], number>
-const HOUR = 3_600_000
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+/** By which clocks are ever put back. */
+const LONGEST_STEP = 3 * HOUR
 const DAY = 24 * HOUR
 
 const formats = new Map<string, Intl.DateTimeFormat>()
@@ -37,8 +40,10 @@ function startOfDate(date: number, zone: string): number {
   if (found !== undefined) return found
   let hour = date * DAY - 26 * HOUR
   while (dateAt(hour, zone) < date) hour += HOUR
-  let before = hour - HOUR
-  let after = hour
+  // Before it, the date may have come for a minute and gone again: clocks were put back over midnight at 00:01.
+  let after = hour - LONGEST_STEP
+  while (dateAt(after, zone) < date) after += MINUTE
+  let before = after - MINUTE
   while (after - before > 1) {
     const middle = Math.floor((before + after) / 2)
     if (dateAt(middle, zone) < date) before = middle
