@@ -3,9 +3,11 @@
 export interface Subjects {
   /** The subject of the i-th decision. */
   readonly at: (i: number) => string
+  /** Decisions after which the order begins anew: whoever comes at all has come. */
+  readonly round: number
 }
 
-const ORDER = 1 << 20
+const SHORTEST = 1 << 20
 
 /** Uniformly at random over so many, from a fixed seed. */
 export function uniform(count: number): Subjects {
@@ -33,8 +35,9 @@ export function zipf(count: number, seed: number): Subjects {
 
 function drawn(count: number, draw: () => number): Subjects {
   const names = Array.from({ length: count }, (_, i) => `user:${i}`)
-  const order = Uint32Array.from({ length: ORDER }, draw)
-  return { at: (i) => names[order[i & (ORDER - 1)] as number] as string }
+  const round = Math.max(SHORTEST, 2 ** Math.ceil(Math.log2(count)))
+  const order = Uint32Array.from({ length: round }, draw)
+  return { at: (i) => names[order[i & (round - 1)] as number] as string, round }
 }
 
 function seeded(seed = 42): () => number {

@@ -1,5 +1,5 @@
 // One lane of memory.ts and subjects.ts: `memory-process.ts <lane> <subjects>`. A process of its own, so that no lane runs on code that the
-// compiler shaped for another. Told a number of ms, it decides for so long.
+// compiler shaped for another. Told a number of ms, it decides for so long; told anything else, until everybody has come.
 import { createLimiter, fixedWindow, type LimitRule, memoryStore, slidingWindow, tokenBucket } from '@sluice/core'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { answer } from '../child.ts'
@@ -10,8 +10,9 @@ import { uniform } from '../subjects.ts'
 const LIMIT = 100_000_000
 const CHUNK = 1_000
 const [name = '', count = ''] = process.argv.slice(2)
-const { at } = uniform(Number(count))
-const window = '1m'
+const { at, round } = uniform(Number(count))
+const HOUR = 3_600_000
+const window = '1h'
 const sliding = slidingWindow({ name: 'a', limit: LIMIT, window })
 
 /** Decides so often, from this place of the order on. */
@@ -23,7 +24,7 @@ const LANES: Readonly<Record<string, () => Run>> = {
   fixed: () => sluice([fixedWindow({ name: 'a', limit: LIMIT, window })]),
   bucket: () => sluice([tokenBucket({ name: 'a', limit: 1_000_000, window: '1s' })]),
   three: () =>
-    sluice([sliding, fixedWindow({ name: 'b', limit: LIMIT, window: '1h' }), fixedWindow({ name: 'c', limit: LIMIT, window: '1d' })]),
+    sluice([sliding, fixedWindow({ name: 'b', limit: LIMIT, window: '1d' }), fixedWindow({ name: 'c', limit: LIMIT, window: '7d' })]),
   flexible,
 }
 
@@ -36,7 +37,7 @@ function bare(): Run {
       const key = at(i)
       const now = Date.now()
       const counter = counters.get(key)
-      if (counter === undefined || now >= counter.reset) counters.set(key, { count: 1, reset: now + 60_000 })
+      if (counter === undefined || now >= counter.reset) counters.set(key, { count: 1, reset: now + HOUR })
       else if (counter.count < LIMIT) counter.count += 1
       else refused += 1
     }
@@ -45,7 +46,7 @@ function bare(): Run {
 }
 
 function sluice(limits: readonly LimitRule<string>[]): Run {
-  const limiter = createLimiter({ limits, store: memoryStore({ maxSubjects: 4_000_000 }) })
+  const limiter = createLimiter({ limits, store: memoryStore({ maxSubjects: 16_000_000 }) })
   return (from, count) => {
     for (let i = from; i < from + count; i++) {
       const decision = limiter.consume(at(i))
@@ -55,7 +56,7 @@ function sluice(limits: readonly LimitRule<string>[]): Run {
 }
 
 function flexible(): Run {
-  const limiter = new RateLimiterMemory({ points: LIMIT, duration: 60 })
+  const limiter = new RateLimiterMemory({ points: LIMIT, duration: HOUR / 1000 })
   return async (from, count) => {
     for (let i = from; i < from + count; i++) await limiter.consume(at(i))
   }
@@ -70,7 +71,8 @@ answer(async (ms) => {
   const start = performance.now()
   let decided = 0
   let elapsed = 0
-  for (; elapsed < (ms as number); elapsed = performance.now() - start) {
+  const isOver = () => (typeof ms === 'number' ? elapsed >= ms : done >= round)
+  for (; !isOver(); elapsed = performance.now() - start) {
     await run(done, CHUNK)
     done += CHUNK
     decided += CHUNK

@@ -12,7 +12,7 @@ export const subjects: Group = {
   full: [11, 300],
   quick: [5, 100],
   async run(settings) {
-    const counts = settings.isQuick ? [10_000, 1_000_000] : [1_000, 10_000, 100_000, 1_000_000]
+    const counts = settings.isQuick ? [10_000, 1_000_000] : [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
     const found: Rounds[] = []
     for (const count of counts) found.push(await inMemory(LANES, count, settings))
     const rates = (name: string) => found.map((rounds) => rounds.median(name))
