@@ -132,13 +132,15 @@ class RedisStore implements Store {
   }
 
   private decideIn(charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
-    return this.isCluster ? this.decide(groupByUnit(charges, this.unitOf), charges, how, options) : this.ask(SERVER, charges, how, options)
+    const unit = this.unitOf(charges[0] as Charge)
+    for (let i = 1; i < charges.length; i++) {
+      if (this.unitOf(charges[i] as Charge) !== unit) return this.decide(groupByUnit(charges, this.unitOf), options)
+    }
+    return this.ask(unit, charges, how, options)
   }
 
   /** Groups that share no atomic step (cluster slots; keys of a slot on the move): look at all, charge, give back. */
-  private async decide(groups: readonly UnitGroup[], charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
-    const [only] = groups
-    if (groups.length === 1 && only !== undefined) return this.ask(only.unit, charges, how, options)
+  private async decide(groups: readonly UnitGroup[], options: ConsumeOptions): Promise<Outcomes> {
     return consumeUnits(groups, (tag, part, asked) => this.ask(tag, part, asked.how ?? 'charge', asked), options)
   }
 
@@ -160,7 +162,7 @@ class RedisStore implements Store {
     const alone = new Set(keys).size === 1
     if (alone || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
     const groups = groupByUnit(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, unit: tag }))
-    if (how !== 'reset') return this.decide(groups, charges, how, options)
+    if (how !== 'reset') return this.decide(groups, options)
     await Promise.all(groups.map((group) => this.ask(tag, group.charges, how, options)))
     return []
   }
