@@ -113,13 +113,24 @@ export function hookOf({ hook: _stage, handler, ...rest }: FastifyLimitOptions):
 
 /** By Fastify: what Node's response has before, Node sets anew one by one when Fastify sends. A reply that is hijacked goes without Fastify. */
 function setHeaders(reply: FastifyReply, headers: readonly HeaderLine[]): void {
-  for (const [name, value] of headers) reply.header(name, value)
+  for (const [name, value] of headers) reply.header(lowerCase(name), value)
   // oxlint-disable-next-line typescript/unbound-method -- called on the reply
   const { hijack } = reply
-  reply.hijack = () => {
+  // Not as a literal on the right of the assignment: V8 makes those among what is old, where they hold the request until a full collection.
+  const keeping = (): FastifyReply => {
     if (!reply.raw.headersSent) for (const [name, value] of headers) reply.raw.setHeader(name, value)
     return hijack.call(reply)
   }
+  reply.hijack = keeping
+}
+
+const lowered = new Map<string, string>()
+
+/** What Fastify asks of a name, once for each: a name that it makes itself it has to look up as a new text. */
+function lowerCase(name: string): string {
+  let lower = lowered.get(name)
+  if (lower === undefined) lowered.set(name, (lower = name.toLowerCase()))
+  return lower
 }
 
 /** Whether this limiter has not decided the request yet; from here on it has. */
