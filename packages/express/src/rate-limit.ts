@@ -74,7 +74,7 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
   const apply = (outcome: HttpOutcome<Response>, req: ExpressRequest, res: Response, next: NextFunction): void => {
     // A limiter that skips does not hide the decision of one before it.
     if (outcome.decision !== undefined) req.rateLimit = outcome.decision
-    if (!res.headersSent) for (const [name, value] of outcome.headers) res.setHeader(name, value)
+    if (!res.headersSent) for (const line of outcome.headers) res.setHeader(line[0], line[1])
     if (outcome.pass) proceed(outcome, res, next)
     else refuse(outcome, req, res, next)
   }

@@ -7,6 +7,7 @@ import {
   isPromise,
   hasLeft,
   type Limiter,
+  lowerCase,
   type RateLimitOptions,
   systemClock,
 } from '@sluice/core'
@@ -113,7 +114,7 @@ export function hookOf({ hook: _stage, handler, ...rest }: FastifyLimitOptions):
 
 /** By Fastify: what Node's response has before, Node sets anew one by one when Fastify sends. A reply that is hijacked goes without Fastify. */
 function setHeaders(reply: FastifyReply, headers: readonly HeaderLine[]): void {
-  for (const [name, value] of headers) reply.header(lowerCase(name), value)
+  for (const line of headers) reply.header(lowerCase(line[0]), line[1])
   // oxlint-disable-next-line typescript/unbound-method -- called on the reply
   const { hijack } = reply
   // Not as a literal on the right of the assignment: V8 makes those among what is old, where they hold the request until a full collection.
@@ -122,15 +123,6 @@ function setHeaders(reply: FastifyReply, headers: readonly HeaderLine[]): void {
     return hijack.call(reply)
   }
   reply.hijack = keeping
-}
-
-const lowered = new Map<string, string>()
-
-/** What Fastify asks of a name, once for each: a name that it makes itself it has to look up as a new text. */
-function lowerCase(name: string): string {
-  let lower = lowered.get(name)
-  if (lower === undefined) lowered.set(name, (lower = name.toLowerCase()))
-  return lower
 }
 
 /** Whether this limiter has not decided the request yet; from here on it has. */
@@ -149,11 +141,14 @@ function failed(error: unknown, { socket }: FastifyRequest, done: HookHandlerDon
 function proceed({ delay, done: settle }: HttpOutcome<FastifyReply> & { pass: true }, reply: FastifyReply, done: () => void): void {
   const { raw } = reply
   // `close` comes once, after the last byte or when the client is gone; for one that is gone by now it has been.
-  // HTTP/2 calls a response that was cut off finished, but not ended.
-  const status = () => (raw.writableEnded && raw.writableFinished ? raw.statusCode : undefined)
-  if (settle !== undefined) whenClosed(raw, () => void settle(status(), reply))
+  if (settle !== undefined) whenClosed(raw, () => void settle(sentStatus(raw), reply))
   if (delay > 0) whenClosed(raw, systemClock.after(delay, done))
   else done()
+}
+
+/** HTTP/2 calls a response that was cut off finished, but not ended. */
+function sentStatus(raw: FastifyReply['raw']): number | undefined {
+  return raw.writableEnded && raw.writableFinished ? raw.statusCode : undefined
 }
 
 function whenClosed(raw: FastifyReply['raw'], run: () => void): void {

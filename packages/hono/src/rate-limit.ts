@@ -41,9 +41,8 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
   const { handler } = options
 
   const middleware = async (c: Context, next: Next): Promise<Response | void> => {
-    const held = c as { [LINES]?: HeaderLine[] }
-    const outermost = held[LINES] === undefined
-    const lines = (held[LINES] ??= [])
+    const held = c as { [LINES]?: readonly HeaderLine[] }
+    const before = held[LINES]
     let outcome: HttpOutcome<Response>
     try {
       const decided = decide(c)
@@ -54,12 +53,15 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
     }
     // A limiter that skips does not hide the decision of one before it.
     if (outcome.decision !== undefined) c.set('rateLimit', outcome.decision)
-    lines.push(...outcome.headers)
+    const sofar = before === undefined ? outcome.headers : [...before, ...outcome.headers]
+    held[LINES] = sofar
     // Awaited here: workerd takes a rejection that is handled a moment later for one that is not.
-    if (!outcome.pass) return await refuse(outcome, c, lines)
+    if (!outcome.pass) return await refuse(outcome, c, sofar)
     const response = await proceed(outcome, c, next)
+    if (before !== undefined) return response
     // Once for all of them: a limiter that came first would overwrite what a later one knows better.
-    if (outermost && lines.length > 0) replaceResponse(c, withHeaders(c.res, lines))
+    const lines = held[LINES]
+    if (lines.length > 0) replaceResponse(c, withHeaders(c.res, lines))
     return response
   }
 

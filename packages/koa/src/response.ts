@@ -8,7 +8,7 @@ export function setHeaders(ctx: Context, headers: readonly HeaderLine[]): void {
   const { res, onerror } = ctx
   if (headers.length === 0 || res.headersSent) return
   // By Node's own method: Koa's would ask each time what is known by now.
-  for (const [name, value] of headers) res.setHeader(name, value)
+  for (const line of headers) res.setHeader(line[0], line[1])
   // Koa reads `ctx.onerror` at the time of the error, and calls it after every response, without one.
   const answer = (error: Error | null | undefined): void => {
     if (error === null || error === undefined) onerror.call(ctx, error)

@@ -63,7 +63,7 @@ export class RateLimitGuard implements CanActivate {
     if (outcome.decision !== undefined) decided(context, outcome.decision)
     if (response !== undefined && !response.headersSent) {
       // The type of a refusal's body is for whoever writes the body.
-      for (const [name, value] of outcome.headers) if (name !== 'Content-Type') response.setHeader(name, value)
+      for (const line of outcome.headers) if (line[0] !== 'Content-Type') response.setHeader(line[0], line[1])
     }
     if (outcome.pass) return proceed(outcome, context, response)
     // Somebody answers already: the handler is not reached, and nothing is written.

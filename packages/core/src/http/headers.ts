@@ -10,6 +10,15 @@ export { itemsOf } from './headers-items.ts'
 
 export type HeaderLine = readonly [name: string, value: string]
 
+const lowered = new Map<string, string>()
+
+/** The name of a line as frameworks look it up. They lower-case what they get, and a text made anew is looked up by all of its letters. */
+export function lowerCase(name: string): string {
+  let lower = lowered.get(name)
+  if (lower === undefined) lowered.set(name, (lower = name.toLowerCase()))
+  return lower
+}
+
 /** One limiter's part in the headers of a request. */
 export interface HeaderEntry {
   readonly decision: Decision

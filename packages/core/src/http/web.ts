@@ -1,7 +1,7 @@
 import { systemClock } from '../clock.ts'
 import { chain, runtime, type WebReader, type WebResponse, type WebSignal } from '../runtime.ts'
 import type { Done } from './after.ts'
-import type { HeaderLine } from './headers.ts'
+import { type HeaderLine, lowerCase } from './headers.ts'
 
 // For adapters of frameworks on the web's own Request and Response, which have no event for "the response is out".
 
@@ -103,6 +103,6 @@ function once<T>(run: (value: T) => void): (value: T) => void {
 
 function setHeaders<R extends WebResponse>(response: R, lines: Iterable<HeaderLine>): R {
   const { headers } = response
-  for (const [name, value] of lines) headers.set(name, value)
+  for (const line of lines) headers.set(lowerCase(line[0]), line[1])
   return response
 }
