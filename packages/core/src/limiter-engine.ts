@@ -161,11 +161,8 @@ export class LimiterEngine implements Limiter {
     if (cost !== undefined) this.checkCost(cost)
     const asked = this.askedOf(set.tier)
     if (asked.mode === 'off' || !enabled) return this.announced(decisionOf({ ...asked, mode: 'off' }, [], []))
-    const { limits } = set
-    const first = limits[0]
-    if (first === undefined) return this.announced(decisionOf(asked, [], []))
-    const charges =
-      limits.length === 1 ? [this.chargeOf(first, subject, cost)] : limits.map((placed) => this.chargeOf(placed, subject, cost))
+    if (set.limits.length === 0) return this.announced(decisionOf(asked, [], []))
+    const charges = set.limits.map((placed) => this.chargeOf(placed, subject, cost))
     const outcomes = this.store.consume(charges, this.options[how])
     if (isPromise(outcomes)) return outcomes.then((later) => this.announced(decisionOf(asked, charges, later)))
     return this.announced(decisionOf(asked, charges, outcomes))

@@ -1,7 +1,7 @@
 import type { KeyOf } from '../identity/part.ts'
 import { isMissing, type Missing, type SubjectOptions, type SubjectReader, subjectReader } from '../identity/subject.ts'
 import type { Subject } from '../limiter.ts'
-import { type LimitSet, type Policy, setsOf } from '../policy.ts'
+import { type LimitSet, type PlacedLimit, type Policy, setsOf } from '../policy.ts'
 import { isPromise, type MaybePromise } from '../runtime.ts'
 
 /** Who is limited by which limits; or that a subject is missing and the request is to be refused or let through. */
@@ -54,7 +54,7 @@ export function subjectsReader<C>(
   }
 
   return (context, set) => {
-    if (isUnkeyed(set)) return whole(context, set)
+    if (set.limits.every(isUnkeyed)) return whole(context, set)
     const keys = [...new Set(set.limits.map((limit) => limit.key ?? key))]
     return several(context, set, keys)
   }
@@ -64,8 +64,6 @@ function ofAll(set: LimitSet, subject: string | Missing): Subjects {
   return isMissing(subject) ? subject : { set, subject }
 }
 
-/** No limit has a key of its own. A loop, since on a frozen list V8 calls the methods of arrays as they are. */
-function isUnkeyed({ limits }: LimitSet): boolean {
-  for (const { key } of limits) if (key !== undefined) return false
-  return true
+function isUnkeyed({ key }: PlacedLimit): boolean {
+  return key === undefined
 }
