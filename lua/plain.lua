@@ -138,12 +138,40 @@ local function one()
   err = err or set(key, first, second, third, expiry)
 end
 
-local firsts, seconds, thirds, expires = {}, {}, {}, {}
+local firsts, seconds, thirds, expires, ischange = {}, {}, {}, {}, {}
 
--- The same of several charges. What is changed in place and what is set need two permissions, and half of a decision must not
--- be left for want of one of them: so all are changed, or all are set.
+-- Writes what the decision at this place leaves. Half of it must not stay for want of a permission: SET comes first, and does
+-- for SETRANGE where that is denied; what a bucket needs comes before either.
+local function commit(charges)
+  for j = 1, packed and charges or 0 do
+    local place = places[run[at + 3 * j - 1]]
+    if firsts[j] and place and not ischange[j] and not err then
+      err = packed.prepare(place, firsts[j], expires[j], now, faked, false)
+    end
+  end
+  local isset = false
+  for j = 1, charges do
+    if firsts[j] and not ischange[j] and not err then
+      isset = true
+      err = set(run[at + 3 * j - 1], firsts[j], seconds[j], thirds[j], expires[j])
+    end
+  end
+  for j = 1, charges do
+    if ischange[j] and not err then
+      local key = run[at + 3 * j - 1]
+      if not packed then
+        err = change(key, seconds[j])
+      end
+      if packed or err and isset then
+        err = set(key, firsts[j], seconds[j], thirds[j], expires[j])
+      end
+    end
+  end
+end
+
+-- The decision at this place, of several charges.
 local function several(charges)
-  local isallowed, ischange = true, true
+  local isallowed = true
   out[n + 1] = '1'
   for j = 1, charges do
     local i = at + 3 * j - 2
@@ -152,28 +180,13 @@ local function several(charges)
     local fits
     fits, firsts[j], seconds[j], thirds[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
     isallowed = isallowed and fits
-    ischange = ischange and firsts[j] == a and thirds[j] == c
+    ischange[j] = a and firsts[j] == a and thirds[j] == c
     out[n + 1 + j] = text
   end
-  if not isallowed then
+  if isallowed then
+    commit(charges)
+  else
     out[n + 1] = '0'
-    return
-  end
-  for j = 1, packed and charges or 0 do
-    local place = places[run[at + 3 * j - 1]]
-    if firsts[j] and place and not ischange and not err then
-      err = packed.prepare(place, firsts[j], expires[j], now, faked, false)
-    end
-  end
-  for j = 1, charges do
-    local key = run[at + 3 * j - 1]
-    if firsts[j] and not err then
-      if ischange and not packed then
-        err = change(key, seconds[j])
-      else
-        err = set(key, firsts[j], seconds[j], thirds[j], expires[j])
-      end
-    end
   end
 end
 

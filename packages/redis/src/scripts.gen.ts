@@ -216,9 +216,35 @@ err = packed.prepare(place, first, expiry, now, faked, false)
 end
 err = err or set(key, first, second, third, expiry)
 end
-local firsts, seconds, thirds, expires = {}, {}, {}, {}
+local firsts, seconds, thirds, expires, ischange = {}, {}, {}, {}, {}
+local function commit(charges)
+for j = 1, packed and charges or 0 do
+local place = places[run[at + 3 * j - 1]]
+if firsts[j] and place and not ischange[j] and not err then
+err = packed.prepare(place, firsts[j], expires[j], now, faked, false)
+end
+end
+local isset = false
+for j = 1, charges do
+if firsts[j] and not ischange[j] and not err then
+isset = true
+err = set(run[at + 3 * j - 1], firsts[j], seconds[j], thirds[j], expires[j])
+end
+end
+for j = 1, charges do
+if ischange[j] and not err then
+local key = run[at + 3 * j - 1]
+if not packed then
+err = change(key, seconds[j])
+end
+if packed or err and isset then
+err = set(key, firsts[j], seconds[j], thirds[j], expires[j])
+end
+end
+end
+end
 local function several(charges)
-local isallowed, ischange = true, true
+local isallowed = true
 out[n + 1] = '1'
 for j = 1, charges do
 local i = at + 3 * j - 2
@@ -227,28 +253,13 @@ local text, a, b, c = load(run[i + 1])
 local fits
 fits, firsts[j], seconds[j], thirds[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
 isallowed = isallowed and fits
-ischange = ischange and firsts[j] == a and thirds[j] == c
+ischange[j] = a and firsts[j] == a and thirds[j] == c
 out[n + 1 + j] = text
 end
-if not isallowed then
-out[n + 1] = '0'
-return
-end
-for j = 1, packed and charges or 0 do
-local place = places[run[at + 3 * j - 1]]
-if firsts[j] and place and not ischange and not err then
-err = packed.prepare(place, firsts[j], expires[j], now, faked, false)
-end
-end
-for j = 1, charges do
-local key = run[at + 3 * j - 1]
-if firsts[j] and not err then
-if ischange and not packed then
-err = change(key, seconds[j])
+if isallowed then
+commit(charges)
 else
-err = set(key, firsts[j], seconds[j], thirds[j], expires[j])
-end
-end
+out[n + 1] = '0'
 end
 end
 local function go()
