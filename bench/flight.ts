@@ -34,6 +34,16 @@ export async function flight({ inFlight, ask, server }: Flight, ms: number): Pro
   }
 }
 
+/** Asks for each of these, so that none is new when it counts. */
+export async function everybody(names: readonly string[], ask: (name: string) => unknown, inFlight = 256): Promise<void> {
+  let next = 0
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      while (next < names.length) await ask(names[next++] as string)
+    }),
+  )
+}
+
 /** So many a second at fixed times, whatever comes of it; a wait counts from when it was due. */
 export async function steady(ask: () => Promise<unknown>, perSecond: number, ms: number): Promise<Turn> {
   const waits: number[] = []

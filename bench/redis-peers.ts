@@ -5,31 +5,27 @@ import { Redis } from 'ioredis'
 import { RedisStore, type RedisReply } from 'rate-limit-redis'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
 
-export interface Peer {
-  readonly name: string
-  readonly ask: (subject: string) => Promise<unknown>
-}
+export type Ask = (subject: string) => unknown
 
 export const LIMIT = 100_000_000
+/** ms, of every lane: with shorter ones, most of what a lane does in its few turns would be to begin windows. */
+export const WINDOW = 3_600_000
 
-export async function redisPeers(url: string): Promise<{ readonly peers: readonly Peer[]; readonly close: () => void }> {
-  const clients = Array.from({ length: 3 }, () => connect(url))
-  const [first, second, third] = clients as [Redis, Redis, Redis]
-  await Promise.all(clients.map((client) => client.ping()))
-  const flexible = new RateLimiterRedis({ storeClient: first, points: LIMIT, duration: 60, keyPrefix: 'flexible' })
-  const store = new RedisStore({
-    sendCommand: (command: string, ...args: string[]) => second.call(command, ...args) as Promise<RedisReply>,
-  })
-  await store.init({ windowMs: 60_000 } as Options)
-  const storage = new ThrottlerStorageRedisService(third)
-  return {
-    peers: [
-      { name: 'rate-limiter-flexible', ask: (subject) => flexible.consume(subject) },
-      { name: 'rate-limit-redis', ask: (subject) => store.increment(subject) },
-      { name: 'throttler-storage-redis', ask: (subject) => storage.increment(subject, 60_000, LIMIT, 0, 'default') },
-    ],
-    close: () => clients.forEach((client) => client.disconnect()),
-  }
+export const PEERS: Readonly<Record<string, (client: Redis) => Ask | Promise<Ask>>> = {
+  'rate-limiter-flexible': (client) => {
+    const limiter = new RateLimiterRedis({ storeClient: client, points: LIMIT, duration: WINDOW / 1_000, keyPrefix: 'flexible' })
+    return (subject) => limiter.consume(subject)
+  },
+  'rate-limit-redis': async (client) => {
+    const sendCommand = (command: string, ...args: string[]) => client.call(command, ...args) as Promise<RedisReply>
+    const store = new RedisStore({ sendCommand })
+    await store.init({ windowMs: WINDOW } as Options)
+    return (subject) => store.increment(subject)
+  },
+  'throttler-storage-redis': (client) => {
+    const storage = new ThrottlerStorageRedisService(client)
+    return (subject) => storage.increment(subject, WINDOW, LIMIT, 0, 'default')
+  },
 }
 
 /** ioredis 6 names its replies unless told not to; the peers were written for those of before. */

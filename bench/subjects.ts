@@ -1,6 +1,7 @@
 // Who is asked for, in which order: the same in every lane.
 
 export interface Subjects {
+  readonly names: readonly string[]
   /** The subject of the i-th decision. */
   readonly at: (i: number) => string
   /** Decisions after which the order begins anew: whoever comes at all has come. */
@@ -37,7 +38,7 @@ function drawn(count: number, draw: () => number): Subjects {
   const names = Array.from({ length: count }, (_, i) => `user:${i}`)
   const round = Math.max(SHORTEST, 2 ** Math.ceil(Math.log2(count)))
   const order = Uint32Array.from({ length: round }, draw)
-  return { at: (i) => names[order[i & (round - 1)] as number] as string, round }
+  return { at: (i) => names[order[i & (round - 1)] as number] as string, names, round }
 }
 
 function seeded(seed = 42): () => number {

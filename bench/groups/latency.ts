@@ -2,8 +2,8 @@
 import { createLimiter, slidingWindow } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import { startRedis } from '@sluice/testing/redis'
-import { flight, steady } from '../flight.ts'
-import { connect, LIMIT } from '../redis-peers.ts'
+import { everybody, flight, steady } from '../flight.ts'
+import { connect, LIMIT, WINDOW } from '../redis-peers.ts'
 import type { Group } from '../report.ts'
 import { alternate, type Lane, quantile } from '../rounds.ts'
 import { uniform } from '../subjects.ts'
@@ -26,10 +26,11 @@ export const latency: Group = {
     const stores = [redisStore({ url: server.url }, EXACT), redisStore({ url: server.url })] as const
     const subjects = uniform(100_000)
     let i = 0
-    const limits = [slidingWindow({ name: 'a', limit: LIMIT, window: '1m' })]
+    const limits = [slidingWindow({ name: 'a', limit: LIMIT, window: WINDOW })]
     const [exact, full] = stores.map((store) => createLimiter({ limits, store }))
     const decide = async () => exact?.consume(subjects.at(i++))
     try {
+      for (const limiter of [exact, full]) await everybody(subjects.names, (subject) => limiter?.consume(subject))
       const rates: number[] = []
       for (let n = 0; n < 5; n++) rates.push((await flight({ inFlight: 256, ask: decide }, settings.ms)).rate)
       const half = Math.round(quantile(rates, 0.5) / 2)
