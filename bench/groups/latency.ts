@@ -19,7 +19,7 @@ export const latency: Group = {
   about:
     'Requests at fixed times, half as many a second as Sluice decides with 256 in flight; a wait counts from when its request was due.',
   full: [15, 1_500],
-  quick: [7, 400],
+  quick: [5, 300],
   async run(settings) {
     const server = await startRedis()
     const client = connect(server.url)

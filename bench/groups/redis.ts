@@ -26,7 +26,7 @@ export const redis: Group = {
   title: 'On Redis',
   about: `${IN_FLIGHT} decisions in flight, 100,000 subjects at random, one process, a server for each lane; every decision exact and Redis's own (the deny cache, the leases and the failover layer are off, but for the default stack); a limit an hour that nobody reaches. Everybody has come before it counts.`,
   full: [11, 1_500],
-  quick: [5, 250],
+  quick: [5, 200],
   async run(settings) {
     const subjects = uniform(SUBJECTS)
     const ends: (() => unknown)[] = []
