@@ -26,7 +26,7 @@ const MOST_BYTES = 32_768
  * Batches that are on their way when more has to wait for one of them, and then leaves all at once. They would wait in the
  * server's queue, one turn's decision or two in each; so batches grow with the load, as far as the server needs it.
  */
-const MOST_UNDER_WAY = 4
+const MOST_UNDER_WAY = 8
 /** A calendar window that was computed for another time than the server's is computed again for that. */
 const MOST_ASKED = 4
 /** ms in which the nodes of a cluster agree where a slot is. */
