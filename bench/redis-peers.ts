@@ -1,5 +1,6 @@
 // The peers that can be asked for a decision on Redis without HTTP, each through its own client as its documentation has it.
 import { ThrottlerStorageRedisService } from '@nest-lab/throttler-storage-redis'
+import type { RedisStoreOptions } from '@sluice/redis'
 import type { Options } from 'express-rate-limit'
 import { Redis } from 'ioredis'
 import { RedisStore, type RedisReply } from 'rate-limit-redis'
@@ -10,6 +11,9 @@ export type Ask = (subject: string) => unknown
 export const LIMIT = 100_000_000
 /** ms, of every lane: with shorter ones, most of what a lane does in its few turns would be to begin windows. */
 export const WINDOW = 3_600_000
+
+/** Every decision is Redis's own. */
+export const EXACT: RedisStoreOptions = { denyCache: false, leases: false, failover: false }
 
 export const PEERS: Readonly<Record<string, (client: Redis) => Ask | Promise<Ask>>> = {
   'rate-limiter-flexible': (client) => {

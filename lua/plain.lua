@@ -10,8 +10,8 @@
 --   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
 --   told: one string, for each decision '1' or '0' and the states it met, 24 bytes each, three NaN for an absent one; or '2'
 --   with 4 bytes of length and a text that says why it makes no sense
--- redis.calls: TIME; MGET; one SET for each key that a decision changes; for places in buckets those of packed.lua. A refusal
---   writes nothing.
+-- redis.calls: TIME; MGET; one SETRANGE for each key that a decision changes in the second of its numbers alone, one SET
+--   for each other; for places in buckets those of packed.lua. A refusal writes nothing.
 
 local batch = cjson.decode(ARGV[1])
 local now, limits, run = batch[1], batch[2], batch[3]
