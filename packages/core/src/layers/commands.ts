@@ -144,8 +144,9 @@ export class Deadlines {
 
   private expire(): void {
     this.armedFor = Infinity
-    const now = this.clock.monotonic()
-    while (this.sent[0] !== undefined && (this.sent[0].isDone || this.sent[0].due <= now)) this.sent.shift()?.expire()
+    // A timer counts whole ms: what is due within one would wait for another of them.
+    const soon = this.clock.monotonic() + 1
+    while (this.sent[0] !== undefined && (this.sent[0].isDone || this.sent[0].due < soon)) this.sent.shift()?.expire()
     this.arm()
   }
 }
