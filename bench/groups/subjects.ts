@@ -11,6 +11,7 @@ export const subjects: Group = {
   about: 'One limit each. What grows is what the processor cannot keep near it: every lane slows down, and how much is the row.',
   full: [11, 300],
   quick: [5, 100],
+  isLong: true,
   async run(settings) {
     const counts = settings.isQuick ? [10_000, 1_000_000] : [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
     const found: Rounds[] = []
