@@ -10,8 +10,8 @@
 --   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
 --   told: one string, for each decision '1' or '0' and the states it met, 24 bytes each, three NaN for an absent one; or '2'
 --   with 4 bytes of length and a text that says why it makes no sense
--- redis.calls: TIME; MGET; one SETRANGE for each key that a decision changes in the second of its numbers alone, one SET
---   for each other; for places in buckets those of packed.lua. A refusal writes nothing.
+-- redis.calls: TIME; MGET; one SETRANGE for each key that a decision changes in the second of its numbers alone, PTTL before the
+--   first of them; one SET for each other; for places in buckets those of packed.lua. A refusal writes nothing.
 
 local batch = cjson.decode(ARGV[1])
 local now, limits, run = batch[1], batch[2], batch[3]
@@ -116,6 +116,27 @@ local function load(key)
   return text, a, b, c
 end
 
+local islooked = false
+
+-- Whether a state that these numbers replace can be changed in place: its expiry is that of the first and the third. That the key
+-- still has one is asked of one key a command, which costs little: one that somebody made persistent is set again, before long.
+local function stays(key, a, c, first, third)
+  if first ~= a or third ~= c then
+    return false
+  end
+  if islooked then
+    return true
+  end
+  islooked = true
+  if packed and places[key] then
+    -- What prepares a bucket looks.
+    return false
+  end
+  local left = redis.pcall('PTTL', KEYS[key])
+  err = type(left) == 'table' and left.err or nil
+  return left ~= -1
+end
+
 -- The decision at this place, of one charge: what it tells goes behind the n-th.
 local function one()
   local limit, key = limits[run[at + 1]], run[at + 2]
@@ -126,16 +147,19 @@ local function one()
   if not first then
     return
   end
-  local ischange = first == a and third == c
+  local ischange = stays(key, a, c, first, third)
   local place = packed and places[key]
-  if ischange and not place then
-    err = change(key, second)
-    return
-  end
   if place and not ischange then
     err = packed.prepare(place, first, expiry, now, faked, false)
   end
-  err = err or set(key, first, second, third, expiry)
+  if err then
+    return
+  end
+  if ischange and not place then
+    err = change(key, second)
+  else
+    err = set(key, first, second, third, expiry)
+  end
 end
 
 local firsts, seconds, thirds, expires, ischange = {}, {}, {}, {}, {}
@@ -180,7 +204,7 @@ local function several(charges)
     local fits
     fits, firsts[j], seconds[j], thirds[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
     isallowed = isallowed and fits
-    ischange[j] = a and firsts[j] == a and thirds[j] == c
+    ischange[j] = firsts[j] and stays(run[i + 1], a, c, firsts[j], thirds[j])
     out[n + 1 + j] = text
   end
   if isallowed then

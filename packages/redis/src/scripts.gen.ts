@@ -196,6 +196,22 @@ text = three(a, b, c)
 end
 return text, a, b, c
 end
+local islooked = false
+local function stays(key, a, c, first, third)
+if first ~= a or third ~= c then
+return false
+end
+if islooked then
+return true
+end
+islooked = true
+if packed and places[key] then
+return false
+end
+local left = redis.pcall('PTTL', KEYS[key])
+err = type(left) == 'table' and left.err or nil
+return left ~= -1
+end
 local function one()
 local limit, key = limits[run[at + 1]], run[at + 2]
 local text, a, b, c = load(key)
@@ -205,16 +221,19 @@ out[n + 2] = text
 if not first then
 return
 end
-local ischange = first == a and third == c
+local ischange = stays(key, a, c, first, third)
 local place = packed and places[key]
-if ischange and not place then
-err = change(key, second)
-return
-end
 if place and not ischange then
 err = packed.prepare(place, first, expiry, now, faked, false)
 end
-err = err or set(key, first, second, third, expiry)
+if err then
+return
+end
+if ischange and not place then
+err = change(key, second)
+else
+err = set(key, first, second, third, expiry)
+end
 end
 local firsts, seconds, thirds, expires, ischange = {}, {}, {}, {}, {}
 local function commit(charges)
@@ -253,7 +272,7 @@ local text, a, b, c = load(run[i + 1])
 local fits
 fits, firsts[j], seconds[j], thirds[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
 isallowed = isallowed and fits
-ischange[j] = a and firsts[j] == a and thirds[j] == c
+ischange[j] = firsts[j] and stays(run[i + 1], a, c, firsts[j], thirds[j])
 out[n + 1 + j] = text
 end
 if isallowed then
