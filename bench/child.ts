@@ -1,6 +1,7 @@
 // A process of its own for what must not share a heap or a core's time with the rest: it answers each message with one.
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { alternate, type Rounds, type Settings, type Turn } from './rounds.ts'
 
 export class Child {
   private readonly process: ChildProcess
@@ -33,6 +34,17 @@ export class Child {
 
   stop(): void {
     this.process.kill()
+  }
+}
+
+/** Lanes that have a process each: told a number of ms, it takes a turn; told anything else before, it asks for everybody. Ends them. */
+export async function inProcesses(children: ReadonlyMap<string, Child>, settings: Settings): Promise<Rounds> {
+  try {
+    for (const child of children.values()) await child.ask('everybody')
+    const lanes = Array.from(children, ([name, child]) => ({ name, turn: (ms: number) => child.ask<Turn>(ms) }))
+    return await alternate(lanes, settings)
+  } finally {
+    for (const child of children.values()) child.stop()
   }
 }
 

@@ -1,7 +1,7 @@
 // The local path: decisions a second of one process, beside the bare bound and a peer.
-import { Child } from '../child.ts'
+import { Child, inProcesses } from '../child.ts'
 import type { Group } from '../report.ts'
-import { alternate, type Rounds, type Settings, type Turn } from '../rounds.ts'
+import type { Rounds, Settings } from '../rounds.ts'
 
 export const BARE = 'a bare Map of counters'
 export const SLUICE = 'Sluice, sliding window'
@@ -57,13 +57,7 @@ function row(rounds: Rounds, name: string): (string | number)[] {
 const HEAP = '--max-old-space-size=12288'
 
 /** Every subject has come before it counts. */
-export async function inMemory(names: readonly string[], subjects: number, settings: Settings): Promise<Rounds> {
-  const children = names.map((name) => new Child('groups/memory-process.ts', [LANES[name] as string, String(subjects)], [HEAP]))
-  try {
-    for (const child of children) await child.ask('everybody')
-    const lanes = names.map((name, i) => ({ name, turn: (ms: number) => (children[i] as Child).ask<Turn>(ms) }))
-    return await alternate(lanes, settings)
-  } finally {
-    for (const child of children) child.stop()
-  }
+export function inMemory(names: readonly string[], subjects: number, settings: Settings): Promise<Rounds> {
+  const start = (lane: string) => new Child('groups/memory-process.ts', [lane, String(subjects)], [HEAP])
+  return inProcesses(new Map(names.map((name) => [name, start(LANES[name] as string)])), settings)
 }

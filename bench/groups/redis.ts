@@ -1,8 +1,8 @@
 // The shared path: one process, many decisions in flight, beside the peers and the bare command.
-import { Child } from '../child.ts'
+import { Child, inProcesses } from '../child.ts'
 import { PEERS } from '../redis-peers.ts'
 import type { Group } from '../report.ts'
-import { alternate, type Rounds, type Turn } from '../rounds.ts'
+import type { Rounds } from '../rounds.ts'
 
 const IN_FLIGHT = 256
 const SUBJECTS = 100_000
@@ -28,16 +28,9 @@ export const redis: Group = {
   full: [11, 1_500],
   quick: [5, 200],
   async run(settings) {
-    const names = Object.keys(LANES)
-    const children = names.map((name) => new Child('groups/redis-process.ts', [LANES[name] as string, String(IN_FLIGHT), String(SUBJECTS)]))
-    try {
-      for (const child of children) await child.ask('everybody')
-      const lanes = names.map((name, i) => ({ name, turn: (ms: number) => (children[i] as Child).ask<Turn>(ms) }))
-      const rounds = await alternate(lanes, settings)
-      return report(rounds, rounds.best(Object.keys(PEERS)))
-    } finally {
-      for (const child of children) child.stop()
-    }
+    const start = (lane: string) => new Child('groups/redis-process.ts', [lane, String(IN_FLIGHT), String(SUBJECTS)])
+    const rounds = await inProcesses(new Map(Object.entries(LANES).map(([name, lane]) => [name, start(lane)])), settings)
+    return report(rounds, rounds.best(Object.keys(PEERS)))
   },
 }
 

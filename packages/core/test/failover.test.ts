@@ -79,6 +79,25 @@ describe('the deadline', () => {
     expect(at.inner.asked.length).toBe(before)
   })
 
+  test('what is due within the same millisecond has one timer, and what is due later its own', async () => {
+    const at = bench()
+    at.inner.stall()
+    const sources: unknown[] = []
+    const ask = () => void one(at.store, charge('a')).then(({ source }) => sources.push(source))
+    ask()
+    at.clock.advance(0.6)
+    ask()
+    at.clock.advance(0.6)
+    ask()
+    // The first is due at 50 ms, the others 0.6 and 1.2 ms later.
+    at.clock.advance(50 - at.clock.monotonic())
+    await settled()
+    expect(sources).toEqual(['local', 'local'])
+    at.clock.advance(1.2)
+    await settled()
+    expect(sources).toEqual(['local', 'local', 'local'])
+  })
+
   test.each([
     ['what arrives in the turn after it is not late', true, 'redis'],
     ['what has not arrived by then is', false, 'local'],
