@@ -70,9 +70,9 @@ export class Rounds {
 }
 
 /** One turn of each to warm up, which does not count, then the rounds. */
-export async function alternate(lanes: readonly Lane[], { rounds, ms }: Settings, warmUp = ms): Promise<Rounds> {
+export async function alternate(lanes: readonly Lane[], { rounds, ms }: Settings): Promise<Rounds> {
   const turns = new Map(lanes.map(({ name }) => [name, [] as Turn[]]))
-  for (const lane of lanes) await lane.turn(warmUp)
+  for (const lane of lanes) await lane.turn(ms)
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < lanes.length; i++) {
       const lane = lanes[(i + round) % lanes.length] as Lane
