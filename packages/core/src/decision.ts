@@ -1,3 +1,4 @@
+import { ceilMillis } from './clock.ts'
 import type { Limit } from './limit.ts'
 import type { Charge, Outcome, Source } from './store.ts'
 
@@ -13,8 +14,10 @@ export interface Decision<N extends string = string> {
   readonly remaining: number
   /** Of the binding limit: 0 when admitted, `Infinity` if never. */
   readonly retryAfter: number
-  /** Of the binding limit. */
+  /** ms until nothing of the binding limit is used any more; 0 without a binding limit. */
   readonly resetAfter: number
+  /** The same moment as ms since the Unix epoch, by the clock of the store that decided; 0 without a binding limit. */
+  readonly resetAt: number
   /** ms to wait before going on: the longest of the limits. */
   readonly delay: number
   readonly policy: string
@@ -65,6 +68,7 @@ export function decisionOf(asked: Asked, charges: readonly Charge[], outcomes: r
     remaining: binding === undefined ? Infinity : binding.remaining,
     retryAfter: binding === undefined ? 0 : binding.retryAfter,
     resetAfter: binding === undefined ? 0 : binding.resetAfter,
+    resetAt: binding === undefined ? 0 : ceilMillis(binding.at) + binding.resetAfter,
     delay,
     policy: asked.policy,
     tier: asked.tier,

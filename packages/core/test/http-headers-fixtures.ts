@@ -49,6 +49,7 @@ export function decision(parts: readonly (readonly [Limit, Partial<Outcome> | un
     remaining: binding?.remaining ?? Infinity,
     retryAfter: binding?.retryAfter ?? 0,
     resetAfter: binding?.resetAfter ?? 0,
+    resetAt: binding === undefined ? 0 : Math.ceil(binding.at / 1000) + binding.resetAfter,
     delay: 0,
     policy: 'default',
     tier: undefined,

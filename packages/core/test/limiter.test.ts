@@ -45,6 +45,21 @@ describe('consume', () => {
     expect(await limiter.consume('u')).toMatchObject({ allowed: false, verdict: 'refused', retryAfter: 40_000 })
   })
 
+  it('says by the clock of the store when the binding limit is full again', () => {
+    const clock = at(START + 0.25)
+    const limits = [perMinute(5), fixedWindow({ name: 'hour', limit: 3, window: '1h' })]
+    const limiter = createLimiter({ limits, tiers: { unlimited: [] }, store: memoryStore({ clock }) })
+    const hour = Math.ceil(START / 3_600_000) * 3_600_000
+    const decision = limiter.consume('u') as Decision
+    expect(decision.binding?.name).toBe('hour')
+    // Whole ms, rounded up like every duration: never too early.
+    expect(decision.resetAt).toBeGreaterThanOrEqual(hour)
+    expect(decision.resetAt).toBeLessThanOrEqual(hour + 1)
+    clock.ms = START + 10_000
+    expect(limiter.peek('u')).toMatchObject({ resetAt: hour })
+    expect(limiter.consume('u', { tier: 'unlimited' })).toMatchObject({ binding: undefined, resetAt: 0 })
+  })
+
   it('trap: of two limits, the one that had room is not drained by a refusal of the other', () => {
     const limiter = createLimiter({
       limits: [perMinute(100), fixedWindow({ name: 'strict', limit: 1, window: '1m' })],
