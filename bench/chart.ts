@@ -1,5 +1,5 @@
 // Charts as SVG, by hand: horizontal bars, or lines over a logarithmic axis. Legible on a light page and on a dark one.
-import { plain } from './table.ts'
+import { formatNumber } from './format.ts'
 
 export interface Chart {
   readonly file: string
@@ -33,7 +33,7 @@ function bars({ title, unit, series }: Chart): string {
     return [
       text(LEFT - 8, y + 14, name, 'end'),
       `<rect x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="18" rx="2" fill="${color}"/>`,
-      text(LEFT + width + 6, y + 14, plain(value)),
+      text(LEFT + width + 6, y + 14, formatNumber(value)),
     ].join('')
   })
   return svg(TOP + series.length * STEP + 8, `${title}, ${unit}`, body)
@@ -51,7 +51,7 @@ function lines({ title, unit, series }: Chart, { what, at }: NonNullable<Chart['
     return `<polyline points="${points}" fill="none" stroke="${color}" stroke-width="2"/>${text(x(last) + 8, y(values.at(-1) ?? 0) + 4, name)}`
   })
   const ticks = at.map((value) => text(x(value), height - 20, value.toLocaleString('en'), 'middle'))
-  const scale = [0, most / 2, most].map((value) => text(62, y(value) + 4, plain(value), 'end'))
+  const scale = [0, most / 2, most].map((value) => text(62, y(value) + 4, formatNumber(value), 'end'))
   return svg(height, `${title}, ${unit}`, [...body, ...ticks, ...scale, text((x(first) + x(last)) / 2, height - 4, what, 'middle')])
 }
 

@@ -1,4 +1,5 @@
 // Markdown that is also legible in a terminal.
+import { formatNumber } from './format.ts'
 import { type Bar, isReached, type Report, type Table } from './report.ts'
 
 export function markdown(report: Report): string {
@@ -10,8 +11,8 @@ function bars(of: readonly Bar[]): string {
     columns: ['bar', 'wanted', 'got', ''],
     rows: of.map((bar) => [
       bar.what,
-      `${bar.must === 'at least' ? '≥' : '≤'} ${plain(bar.bar)}${unit(bar)}`,
-      `${plain(bar.got)}${unit(bar)}`,
+      `${bar.must === 'at least' ? '≥' : '≤'} ${formatNumber(bar.bar)}${unit(bar)}`,
+      `${formatNumber(bar.got)}${unit(bar)}`,
       isReached(bar) ? 'reached' : `missed by ${Math.round(Math.abs(1 - bar.got / bar.bar) * 100)} %`,
     ]),
   })
@@ -22,7 +23,7 @@ function unit(bar: Bar): string {
 }
 
 function table({ title, columns, rows }: Table): string {
-  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? plain(cell) : cell)))
+  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? formatNumber(cell) : cell)))
   const widths = columns.map((column, i) => Math.max(3, column.length, ...cells.map((row) => (row[i] ?? '').length)))
   const line = (row: readonly string[]) =>
     `| ${row.map((cell, i) => (isNumber(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join(' | ')} |`
@@ -30,16 +31,4 @@ function table({ title, columns, rows }: Table): string {
     i > 0 && rows.every((row) => typeof row[i] !== 'string' || /^[−\-≥≤<]?\s?[\d.,]/.test(row[i]) || row[i] === '–')
   const rule = `|${widths.map((width, i) => `${'-'.repeat(width + 1)}${isNumber(i) ? ':' : '-'}`).join('|')}|`
   return [...(title === undefined ? [] : [`**${title}**`, '']), line(columns), rule, ...cells.map(line)].join('\n')
-}
-
-/** As many digits as mean something. */
-export function plain(value: number): string {
-  if (!Number.isFinite(value)) return '–'
-  const size = Math.abs(value)
-  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 4
-  return value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: size >= 100 || size === 0 ? 0 : digits })
-}
-
-export function percent(part: number): string {
-  return `${(part * 100).toFixed(part > 0.999 || part < 0.01 ? 2 : 1)} %`
 }

@@ -5,7 +5,7 @@ import { startRedis } from '@sluice/testing/redis'
 import { Child } from '../child.ts'
 import type { Bar, Group } from '../report.ts'
 import { quantile } from '../rounds.ts'
-import { percent } from '../table.ts'
+import { formatPercent } from '../format.ts'
 import { isChecked, type ZipfDone, type ZipfJob } from './zipf-job.ts'
 
 const PROCESSES = 2
@@ -35,8 +35,8 @@ export const zipf: Group = {
       rows.push([
         name,
         Math.round(rate),
-        percent(median((turn) => turn.admitted)),
-        percent(asked),
+        formatPercent(median((turn) => turn.admitted)),
+        formatPercent(asked),
         cpu,
         isChecked(limit) ? violations : '–',
       ])
