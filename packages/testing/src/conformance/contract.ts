@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { type Bench, charge, type Suite } from './bench.ts'
+import { type Bench, charge, type Suite } from './suite.ts'
 import { changed, every, metered, TEN } from './limits.ts'
 
 /** What every algorithm has in common: what an outcome says, and what a refusal, a peek and a forced charge do. */

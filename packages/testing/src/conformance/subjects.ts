@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { charge, type Suite } from './bench.ts'
+import { charge, type Suite } from './suite.ts'
 import { fill } from './contract.ts'
 import { changed, every, limits, TEN, windows } from './limits.ts'
 

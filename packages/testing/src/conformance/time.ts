@@ -1,7 +1,7 @@
 import { type Limit, fixedWindow } from '@sluice/core'
 import { expect } from 'vitest'
 import { START } from '../fake-clock.ts'
-import { type Bench, charge, type Suite } from './bench.ts'
+import { type Bench, charge, type Suite } from './suite.ts'
 import { fill } from './contract.ts'
 import { every, limits, TEN, WINDOW } from './limits.ts'
 

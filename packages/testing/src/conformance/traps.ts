@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
-import { charge, giveBack, type Suite } from './bench.ts'
+import { charge, giveBack, type Suite } from './suite.ts'
 import { fill } from './contract.ts'
 import { changed, every, limits, metered, TEN, WINDOW } from './limits.ts'
 
-/** The counting rows of traps.md, in its words; more of them are in changes.ts, subjects.ts and time.ts. */
+/** The counting rows of traps.md, in its words; more of them are in limit-changes.ts, subjects.ts and time.ts. */
 export function traps({ test, timed }: Suite): void {
   test('trap: A refused request drains the quota (or, of two limits, the one that had room).', async (bench) => {
     for (const [kind, limit] of metered) {

@@ -5,7 +5,7 @@ import { BUS, HOST } from './ports.ts'
 import { type TcpProxy, tcpProxy } from './proxy.ts'
 import { type RedisServer, startRedis } from './server.ts'
 import { moveSlot, type MoveHooks, SLOTS } from './slots.ts'
-import { until } from './until.ts'
+import { until } from '../processes/until.ts'
 
 export interface StartCluster {
   /** Default 3. */

@@ -8,15 +8,15 @@ export { type MoveHooks } from './slots.ts'
 export { type RedisSentinel, type StartSentinel, startSentinel } from './sentinel.ts'
 
 /** Stores on them. */
-export { storePerCase } from './stores.ts'
+export { storePerCase } from './store-per-case.ts'
 
 /** The way to them. */
-export { type Direction, type ProxyStats } from './pair.ts'
+export { type Direction, type ProxyStats } from './proxied-connection.ts'
 export { type LoseReplies, type RequestHook, type TcpProxy, tcpProxy } from './proxy.ts'
 export { freePort } from './ports.ts'
 
 /** What they hold. */
-export { type TtlRules, type TtlViolation, ttlViolations } from './scan.ts'
+export { type TtlRules, type TtlViolation, ttlViolations } from './ttl-violations.ts'
 
 /** Waiting for them: a condition, not a time. */
-export { until } from './until.ts'
+export { until } from '../processes/until.ts'

@@ -1,7 +1,7 @@
 /// <reference types="node" />
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Direction, Pair, type ProxyStats } from './pair.ts'
+import { type Direction, Pair, type ProxyStats } from './proxied-connection.ts'
 import { freePort, HOST } from './ports.ts'
 
 export interface LoseReplies {

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { HOST } from './ports.ts'
 import { type ClientOptions, type RedisServer, startRedis } from './server.ts'
-import { until } from './until.ts'
+import { until } from '../processes/until.ts'
 
 export interface StartSentinel {
   /** How long the primary is silent, in ms, before a sentinel takes it for down. Default 1000. */

@@ -5,8 +5,8 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { type Certificates, makeCertificates } from './certificates.ts'
 import { freePort, HOST } from './ports.ts'
 import { redisServerBinary } from './server-binary.ts'
-import { makeFolder, removeFolder, runSupervised, type Supervised } from './supervised.ts'
-import { until } from './until.ts'
+import { makeFolder, removeFolder, runSupervised, type Supervised } from '../processes/supervised-process.ts'
+import { until } from '../processes/until.ts'
 
 /** As ioredis 6 types its constructor: replies in the form that its commands promise. */
 export type ClientOptions = RedisOptions & { replyMapping?: 'legacy' }

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { makeFolder, removeFolder, runSupervised } from '../redis/supervised.ts'
-import { until } from '../redis/until.ts'
+import { makeFolder, removeFolder, runSupervised } from '../processes/supervised-process.ts'
+import { until } from '../processes/until.ts'
 import { runtimeBinary, type RuntimeName } from './binary.ts'
 
 /** A program in another runtime; it is gone when this process is, whatever ends it. */

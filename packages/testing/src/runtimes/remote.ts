@@ -1,6 +1,6 @@
 /// <reference types="node" />
-import type { Feature, HangUp, HttpAdapter, Reader } from '../http-adapter.ts'
-import { type Command, CONTROL, type Told } from '../http-case-server.ts'
+import type { Feature, HangUp, HttpAdapter, Reader } from '../http/adapter.ts'
+import { type Command, CONTROL, type Told } from '../http/case-server.ts'
 
 export interface RemoteOptions {
   /** Where a server with a `caseServer()` answers. */

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { makeFolder, removeFolder, runSupervised, type Supervised } from '../redis/supervised.ts'
-import { until } from '../redis/until.ts'
+import { makeFolder, removeFolder, runSupervised, type Supervised } from '../processes/supervised-process.ts'
+import { until } from '../processes/until.ts'
 import { workerdBinary } from './binary.ts'
 import { BUNDLE, configOf, OBJECTS, SOCKET, type WorkerOptions } from './config.ts'
 

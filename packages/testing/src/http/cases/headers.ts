@@ -1,0 +1,173 @@
+import { fixedWindow } from '@sluice/core'
+import { admitted, answered, type HttpCase, OK, problem, refused, retrying } from '../case.ts'
+import type { Mount } from '../adapter.ts'
+
+const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
+
+/** One admitted and one refused request under one limit of 1 a minute: the lines of each. */
+function dialect(name: string, options: Mount, first: readonly string[], second: readonly string[]): HttpCase {
+  return {
+    name,
+    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], ...options })] }),
+    async run(t) {
+      t.answers(await t.get(), 200, first, OK)
+      t.answers(await t.get(), 429, [...second, ...retrying(60), ...answered()], problem('minute', '1 request per 60 seconds', 60))
+    },
+  }
+}
+
+const structured = ['ratelimit-policy: "minute";q=1;w=60', 'ratelimit: "minute";r=0;t=60']
+const legacy = ['x-ratelimit-limit: 1', 'x-ratelimit-remaining: 0', 'x-ratelimit-reset: 1800000060']
+const delta = ['x-ratelimit-limit: 1', 'x-ratelimit-remaining: 0', 'x-ratelimit-reset: 60']
+const draft7 = ['ratelimit-policy: 1;w=60', 'ratelimit: limit=1, remaining=0, reset=60']
+const draft6 = ['ratelimit-policy: 1;w=60', 'ratelimit-limit: 1', 'ratelimit-remaining: 0', 'ratelimit-reset: 60']
+
+/** What the header lines are, in every dialect. */
+export const headerCases: readonly HttpCase[] = [
+  {
+    name: 'allowed: every header line and the body of the route; refused: every header line and the problem body',
+    scene: (stage) => ({ use: [stage.limits({ limits: [minute(2)] })] }),
+    async run(t) {
+      const policy = '"minute";q=2;w=60'
+      t.answers(await t.get(), 200, admitted(policy, '"minute";r=1;t=60', [2, 1, 60]), OK)
+      t.answers(await t.get(), 200, admitted(policy, '"minute";r=0;t=60', [2, 0, 60]), OK)
+      const body = problem('minute', '2 requests per 60 seconds', 60)
+      t.answers(await t.get(), 429, refused(policy, '"minute";r=0;t=60', [2, 0, 60], 60), body)
+      await t.advance(60_000)
+      t.answers(await t.get(), 200, admitted(policy, '"minute";r=1;t=60', [2, 1, 120]), OK)
+    },
+  },
+  {
+    name: 'the shorthand is one sliding window, known by the name of the limiter',
+    scene: (stage) => ({
+      use: [stage.limits({ limit: 2, window: '1m' })],
+      routes: [
+        {
+          path: '/named',
+          use: [stage.limits({ name: 'api', limit: 2, window: '1m' })],
+          answer: () => ({ json: { ok: true } }),
+        },
+      ],
+    }),
+    async run(t) {
+      t.answers(await t.get(), 200, admitted('"default";q=2;w=60', '"default";r=1;t=120', [2, 1, 120]), OK)
+      const policy = '"default";q=2;w=60, "api";q=2;w=60'
+      t.answers(await t.get('/named'), 200, admitted(policy, '"default";r=0;t=90, "api";r=1;t=120', [2, 0, 90]), OK)
+      const lines = refused('"default";q=2;w=60', '"default";r=0;t=90', [2, 0, 90], 90)
+      t.answers(await t.get(), 429, lines, problem('default', '2 requests per 60 seconds', 90))
+    },
+  },
+  {
+    name: 'several limits: all of them in configured order, the binding one in the legacy lines, a named policy in their names',
+    scene: (stage) => ({
+      use: [stage.limits({ name: 'api', limits: [minute(2), fixedWindow({ name: 'day', limit: 5_000, window: 'day' })] })],
+    }),
+    async run(t) {
+      const policy = '"api.minute";q=2;w=60, "api.day";q=5000;w=86400'
+      t.answers(await t.get(), 200, admitted(policy, '"api.minute";r=1;t=60, "api.day";r=4999;t=86383', [2, 1, 60]), OK)
+      await t.get()
+      const lines = refused(policy, '"api.minute";r=0;t=60, "api.day";r=4998;t=86366', [2, 0, 60], 60)
+      t.answers(await t.get(), 429, lines, problem('api.minute', '2 requests per 60 seconds', 60))
+    },
+  },
+  dialect('standard: draft-11', { standard: 'draft-11' }, [...structured, ...legacy], [...structured, ...legacy]),
+  dialect('standard: draft-10', { standard: 'draft-10' }, [...structured, ...legacy], [...structured, ...legacy]),
+  dialect('standard: draft-9', { standard: 'draft-9' }, [...structured, ...legacy], [...structured, ...legacy]),
+  dialect('standard: draft-8', { standard: 'draft-8' }, [...structured, ...legacy], [...structured, ...legacy]),
+  dialect('standard: draft-7', { standard: 'draft-7' }, [...draft7, ...legacy], [...draft7, ...legacy]),
+  dialect('standard: draft-6', { standard: 'draft-6' }, [...draft6, ...legacy], [...draft6, ...legacy]),
+  dialect('legacy: delta', { legacy: 'delta' }, [...structured, ...delta], [...structured, ...delta]),
+  dialect('legacy: false', { legacy: false }, structured, structured),
+  dialect('standard: false', { standard: false }, legacy, legacy),
+  dialect('both off: a refusal still has its Retry-After', { standard: false, legacy: false }, [], []),
+  dialect(
+    'exposeHeaders names what is there',
+    { exposeHeaders: true, legacy: false },
+    [...structured, 'access-control-expose-headers: RateLimit-Policy, RateLimit'],
+    [...structured, 'access-control-expose-headers: RateLimit-Policy, RateLimit, Retry-After'],
+  ),
+  {
+    name: 'trap: Reset in seconds on one path and epoch on another',
+    scene: (stage) => ({
+      routes: (['epoch', 'delta'] as const).map((legacy) => ({
+        path: `/${legacy}`,
+        use: [stage.limits({ name: legacy, limits: [minute(1)], legacy, standard: false })],
+        answer: () => ({ json: { ok: true } }),
+      })),
+    }),
+    async run(t) {
+      const reset = ({ lines }: { readonly lines: readonly string[] }) => lines.find((line) => line.startsWith('x-ratelimit-reset'))
+      t.is([reset(await t.get('/epoch')), reset(await t.get('/epoch'))], Array(2).fill('x-ratelimit-reset: 1800000060'))
+      t.is([reset(await t.get('/delta')), reset(await t.get('/delta'))], Array(2).fill('x-ratelimit-reset: 60'))
+    },
+  },
+  {
+    name: 'trap: Retry-After of 0, fractional, suffixed or twice: one line of whole seconds, rounded up',
+    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], legacy: false, standard: false })] }),
+    async run(t) {
+      await t.get()
+      for (const [ms, seconds] of [
+        [30_500, 30],
+        [29_499, 1],
+      ] as const) {
+        await t.advance(ms)
+        const body = problem('minute', '1 request per 60 seconds', seconds)
+        t.answers(await t.get(), 429, [...retrying(seconds), ...answered()], body)
+      }
+      await t.advance(1)
+      t.is((await t.get()).status, 200, 'whoever waits is admitted')
+    },
+  },
+  {
+    name: 'Retry-After, t and Reset are at most a week',
+    scene: (stage) => ({ use: [stage.limits({ limits: [fixedWindow({ name: 'month', limit: 1, window: '30d' })] })] }),
+    async run(t) {
+      await t.get()
+      const lines = refused('"month";q=1;w=2592000', '"month";r=0;t=604800', [1, 0, 604_800], 604_800)
+      t.answers(await t.get(), 429, lines, problem('month', '1 request per 2592000 seconds', 604_800))
+    },
+  },
+  {
+    name: 'refused for ever: no Retry-After, the detail says so, and nothing is taken',
+    scene: (stage) => ({ use: [stage.limits({ limits: [minute(2)], cost: (c) => Number(stage.read.header(c, 'x-cost') ?? 1) })] }),
+    async run(t) {
+      const policy = '"minute";q=2;w=60'
+      const body =
+        '{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":429,"detail":"Limit \\"minute\\" allows 2 requests per 60 seconds. This request costs 3, more than the limit ever allows: retrying does not help.","violated-policies":["minute"]}'
+      const lines = refused(policy, '"minute";r=2;t=60', [2, 0, 604_800], undefined)
+      t.answers(await t.get('/', ['X-Cost', '3']), 429, lines, body)
+      t.answers(await t.get('/', ['X-Cost', '2']), 200, admitted(policy, '"minute";r=0;t=60', [2, 0, 60]))
+      t.warnings('WARN_COST_NEVER')
+    },
+  },
+  {
+    name: 'partitionKey: an HMAC of the subject, never the subject',
+    scene: (stage) => ({
+      use: [
+        stage.limits({
+          limits: [minute(9)],
+          key: (c) => stage.read.header(c, 'x-name'),
+          partitionKey: { secret: 'a secret of the server' },
+        }),
+      ],
+    }),
+    async run(t) {
+      // printf alice | openssl dgst -sha256 -hmac 'a secret of the server' -binary | head -c 16 | base64
+      const pk = ';pk=:JYSLfeBaNouN6dBOdjivDw==:'
+      const alice = await t.get('/', ['X-Name', 'alice'])
+      t.answers(alice, 200, admitted(`"minute";q=9;w=60${pk}`, `"minute";r=8;t=60${pk}`, [9, 8, 60]), OK)
+      const bob = await t.get('/', ['X-Name', 'bob'])
+      t.is(bob.lines.filter((line) => /pk=:[A-Za-z0-9+/]{22}==:$/.test(line)).length, 2, 'both fields have a key of 16 bytes')
+      t.is(
+        [...alice.lines, ...bob.lines].some((line) => /alice|bob|127\.0\.0\.1/.test(line)),
+        false,
+        'no subject',
+      )
+      t.is(
+        bob.lines.some((line) => line.includes(pk)),
+        false,
+        'another subject, another key',
+      )
+    },
+  },
+]

@@ -1,0 +1,25 @@
+import type { HttpCase } from '../case.ts'
+import { headerCases } from './headers.ts'
+import { optionCases } from './options.ts'
+import { proxyCases } from './proxies.ts'
+import { refusalCases } from './refusals.ts'
+import { requestCases } from './requests.ts'
+import { settlingCases } from './settling.ts'
+import { stackCases } from './stacks.ts'
+import { storeCases } from './stores.ts'
+import { streamCases } from './streams.ts'
+import { subjectCases } from './subjects.ts'
+
+/** Every case of httpConformance(), the same for every framework and store. */
+export const httpCases: readonly HttpCase[] = [
+  ...headerCases,
+  ...refusalCases,
+  ...requestCases,
+  ...streamCases,
+  ...stackCases,
+  ...optionCases,
+  ...settlingCases,
+  ...subjectCases,
+  ...proxyCases,
+  ...storeCases,
+]

@@ -1,0 +1,148 @@
+import { fixedWindow, ip } from '@sluice/core'
+import type { Feature, Mount, Stage } from '../adapter.ts'
+import type { HttpCase } from '../case.ts'
+import { grouped } from './subjects.ts'
+import type { Ask } from '../client.ts'
+
+const one = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
+const xff = (...values: readonly string[]): Ask => ({ headers: values.map((value) => ['X-Forwarded-For', value]) })
+const fwd = (value: string): Ask => ({ headers: [['Forwarded', value]] })
+const none: Ask = {}
+
+interface Proxied {
+  readonly options?: Mount | ((stage: Stage) => Mount)
+  /** Requests that share a subject, and share it with no other group. */
+  readonly groups: readonly (readonly Ask[])[]
+  readonly warnings?: readonly string[]
+  readonly trust?: true
+  readonly needs?: readonly Feature[]
+}
+
+function proxied(name: string, { options = {}, groups, warnings = [], trust, needs }: Proxied): HttpCase {
+  return {
+    name,
+    needs,
+    scene: (stage) => ({
+      trust: trust === true,
+      use: [stage.limits({ limits: [one], ...(typeof options === 'function' ? options(stage) : options) })],
+    }),
+    async run(t) {
+      const { found, expected } = await grouped((ask) => t.send(ask), groups)
+      t.is(found, expected)
+      t.warnings(...warnings)
+    },
+  }
+}
+
+/** Whose word about the client's address counts. */
+export const proxyCases: readonly HttpCase[] = [
+  proxied('trap: forged X-Forwarded-For without trust: the connection is the client, and the developer is told once', {
+    groups: [[xff('1.2.3.4'), xff('5.6.7.8'), fwd('for=9.9.9.9'), none]],
+    warnings: ['WARN_FORWARDED_UNTRUSTED'],
+  }),
+  proxied('trustProxy: 0 says that on purpose, and nobody is warned', {
+    options: { trustProxy: 0 },
+    groups: [[xff('1.2.3.4'), xff('5.6.7.8'), none]],
+  }),
+  proxied('trap: X-Forwarded-For from the left: one hop believes the rightmost entry alone', {
+    options: { trustProxy: 1 },
+    groups: [
+      [xff('1.2.3.4'), xff('6.6.6.6, 1.2.3.4'), xff('7.7.7.7,1.2.3.4'), xff('6.6.6.6', '1.2.3.4'), xff('", 1.2.3.4')],
+      [xff('1.2.3.4, 5.6.7.8'), xff('5.6.7.8')],
+      [none, xff('unknown')],
+    ],
+  }),
+  proxied('trustProxy: two hops', {
+    options: { trustProxy: 2 },
+    groups: [[xff('1.2.3.4, 10.0.0.1'), xff('6.6.6.6, 1.2.3.4, 10.0.0.2')], [xff('5.6.7.8, 10.0.0.1')]],
+  }),
+  proxied('trustProxy: CIDRs, from the right to the first stranger', {
+    options: { trustProxy: ['loopback', '10.0.0.0/8', '2001:db8:ffff::/48'] },
+    groups: [
+      [xff('1.2.3.4'), xff('1.2.3.4, 10.1.2.3'), xff('6.6.6.6, 1.2.3.4, 10.9.9.9, 2001:db8:ffff::1')],
+      [xff('1.2.3.4, 5.6.7.8, 10.1.2.3')],
+      [none],
+      // All are ours: the leftmost is the client.
+      [xff('10.1.1.1, 10.2.2.2'), xff('10.1.1.1')],
+    ],
+  }),
+  proxied('trustProxy: CIDRs that the connection is not in: its word counts for nothing', {
+    options: { trustProxy: ['10.0.0.0/8'] },
+    groups: [[xff('1.2.3.4'), xff('5.6.7.8, 10.0.0.1'), none]],
+  }),
+  proxied('trustProxy that trusts strangers is told', {
+    options: { trustProxy: ['0.0.0.0/0'] },
+    groups: [[xff('1.2.3.4'), xff('1.2.3.4, 5.6.7.8')]],
+    warnings: ['WARN_TRUST_PERMISSIVE'],
+  }),
+  proxied('Forwarded: for=, quoted, with port, any case, from the right', {
+    options: { trustProxy: 1 },
+    groups: [
+      [fwd('for=1.2.3.4'), fwd('For="1.2.3.4:5678";proto=https'), fwd('for=6.6.6.6, for=1.2.3.4;by=10.0.0.1'), xff('1.2.3.4')],
+      [fwd('for="[2001:db8:0:100::1]:4711"'), fwd('for="[2001:db8:0:1ff::2]"')],
+      [fwd('proto=https'), none],
+    ],
+  }),
+  proxied('X-Forwarded-For and Forwarded that disagree: neither, and the developer is told once', {
+    options: { trustProxy: 1 },
+    groups: [
+      [
+        { headers: [...(xff('1.2.3.4').headers ?? []), ...(fwd('for=5.6.7.8').headers ?? [])] },
+        { headers: [...(xff('6.6.6.6').headers ?? []), ...(fwd('for=7.7.7.7').headers ?? [])] },
+        none,
+      ],
+      [{ headers: [...(xff('8.8.8.8').headers ?? []), ...(fwd('for=8.8.8.8').headers ?? [])] }, xff('8.8.8.8')],
+    ],
+    warnings: ['WARN_FORWARDED_CONFLICT'],
+  }),
+  proxied('trap: IPv6 client walks its /64: all of a /56 is one client', {
+    options: { trustProxy: 1 },
+    groups: [
+      [xff('2001:db8:0:100::1'), xff('2001:db8:0:1ff:ffff::2'), xff('2001:0DB8:0000:01ab:1:2:3:4'), xff('[2001:db8:0:100::9]:443')],
+      [xff('2001:db8:0:200::1'), xff('2001:db8:0:2ff::1')],
+    ],
+  }),
+  proxied('ipv6Prefix: 64', {
+    options: { trustProxy: 1, ipv6Prefix: 64 },
+    groups: [[xff('2001:db8:0:100::1'), xff('2001:db8:0:100:ffff::2')], [xff('2001:db8:0:101::1')]],
+  }),
+  proxied('trap: ::ffff: addresses share one bucket, or escape theirs', {
+    options: { trustProxy: 1 },
+    groups: [
+      [xff('1.2.3.4'), xff('::ffff:1.2.3.4'), xff('::FFFF:102:304'), xff('0:0:0:0:0:ffff:1.2.3.4'), xff('[::ffff:1.2.3.4]:80')],
+      [xff('::ffff:1.2.3.5'), xff('1.2.3.5')],
+    ],
+  }),
+  proxied('zone ids and ports are no part of an address', {
+    options: { trustProxy: 1 },
+    groups: [
+      [xff('fe80::1%eth0'), xff('fe80::1%eth1'), xff('fe80::1')],
+      [xff('1.2.3.4:5678'), xff('1.2.3.4:9'), xff('1.2.3.4')],
+    ],
+  }),
+  proxied("ip(read): an address from a platform's header is treated the same", {
+    options: (stage) => ({ key: ip((c) => stage.read.header(c, 'x-client-ip')) }),
+    groups: [
+      [{ headers: [['X-Client-Ip', '1.2.3.4']] }, { headers: [['X-Client-Ip', '::ffff:1.2.3.4']] }],
+      [{ headers: [['X-Client-Ip', '2001:db8:0:100::1']] }, { headers: [['X-Client-Ip', '2001:db8:0:1ff::1']] }],
+    ],
+  }),
+  proxied("trap: all clients behind a proxy in one bucket: the framework's own trust is used", {
+    trust: true,
+    needs: ['own trust'],
+    groups: [
+      [xff('1.2.3.4'), xff('6.6.6.6, 1.2.3.4'), xff('::ffff:1.2.3.4')],
+      [xff('2001:db8:0:100::1'), xff('2001:db8:0:1ff::1')],
+      [none],
+    ],
+  }),
+  {
+    name: 'strict: the checks throw, into the error path of the framework',
+    scene: (stage) => ({ use: [stage.limits({ limits: [one], strict: true })] }),
+    async run(t) {
+      t.is((await t.send(xff('1.2.3.4'))).status, 500)
+      t.is((await t.send()).status, 200)
+      t.errors(/WARN_FORWARDED_UNTRUSTED/)
+    },
+  },
+]

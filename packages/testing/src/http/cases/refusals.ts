@@ -1,0 +1,133 @@
+import { fixedWindow } from '@sluice/core'
+import type { Mount, Stage } from '../adapter.ts'
+import { admitted, answered, type HttpCase, OK, problem, refused, retrying } from '../case.ts'
+
+const minute = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
+const bare = { limits: [minute], standard: false, legacy: false } as const
+const policy = '"minute";q=1;w=60'
+
+/** How the second request is refused. */
+function refusal(name: string, options: (stage: Stage) => Mount, status: number, type: string, body: string): HttpCase {
+  return {
+    name,
+    scene: (stage) => ({ use: [stage.limits({ ...bare, ...options(stage) })] }),
+    async run(t) {
+      t.answers(await t.get(), 200, [], OK)
+      t.answers(await t.get('/', ['X-Name', 'ann']), status, [...retrying(60), ...answered(type)], body)
+    },
+  }
+}
+
+/** A handler that fails, after which the framework answers. */
+function failing(name: string, handler: () => Promise<never>): HttpCase {
+  return {
+    name,
+    scene: (stage) => ({ use: [stage.limits({ limits: [minute], handler })] }),
+    async run(t) {
+      await t.get()
+      const { status, lines } = await t.get()
+      t.is(status, 500)
+      t.is(lines.includes('retry-after: 60'), true, 'the headers are on')
+      t.errors('no answer')
+    },
+  }
+}
+
+/** What a refusal says, and who says it. */
+export const refusalCases: readonly HttpCase[] = [
+  refusal('message: text', () => ({ message: 'Slow down.' }), 429, 'text/plain; charset=utf-8', 'Slow down.'),
+  refusal('message: an object is JSON', () => ({ message: { error: 'slow down' } }), 429, 'application/json', '{"error":"slow down"}'),
+  refusal(
+    'message: a function of the decision and the request, answering text',
+    ({ read }) => ({ message: (decision, c) => `${read.header(c, 'x-name')}: ${decision.binding?.name} ${decision.retryAfter}` }),
+    429,
+    'text/plain; charset=utf-8',
+    'ann: minute 60000',
+  ),
+  refusal(
+    'message: a function answering an object',
+    () => ({ message: (decision) => ({ code: 'slow', policy: decision.policy }) }),
+    429,
+    'application/json',
+    '{"code":"slow","policy":"default"}',
+  ),
+  refusal(
+    'message in another script than ASCII keeps its bytes',
+    () => ({ message: 'Zu schnell – später' }),
+    429,
+    'text/plain; charset=utf-8',
+    'Zu schnell – später',
+  ),
+  refusal(
+    'statusCode: the response and its problem body agree',
+    () => ({ statusCode: 403 }),
+    403,
+    'application/problem+json',
+    problem('minute', '1 request per 60 seconds', 60, 403),
+  ),
+  refusal('statusCode beside message', () => ({ statusCode: 503, message: 'Later.' }), 503, 'text/plain; charset=utf-8', 'Later.'),
+  {
+    name: 'message: a function that throws ends in the error path of the framework',
+    scene: (stage) => ({
+      use: [
+        stage.limits({
+          limits: [minute],
+          message() {
+            throw new Error('no message')
+          },
+        }),
+      ],
+    }),
+    async run(t) {
+      await t.get()
+      t.is((await t.get()).status, 500)
+      t.errors('no message')
+    },
+  },
+  {
+    name: 'handler: answers itself, with the headers on and the decision at hand; once per refusal',
+    scene: (stage) => ({
+      use: [
+        stage.limits({
+          limits: [minute],
+          async handler(c, decision) {
+            stage.note(`handler ${decision.verdict} ${stage.read.decision(c) === decision}`)
+            await Promise.resolve()
+            return stage.read.reply(c, 420, `calm down, ${stage.read.header(c, 'x-name')}`)
+          },
+        }),
+      ],
+    }),
+    async run(t) {
+      await t.get()
+      // The type of the body is the handler's.
+      const { lines, ...reply } = await t.get('/', ['X-Name', 'ann'])
+      const own = lines.filter((line) => !line.startsWith('content-type'))
+      const expected = refused(policy, '"minute";r=0;t=60', [1, 0, 60], 60).filter((line) => !line.startsWith('content-type'))
+      t.answers({ ...reply, lines: own }, 420, expected, 'calm down, ann')
+      t.is((await t.heard()).notes, ['handler refused true'])
+    },
+  },
+  failing('handler that rejects: the error path of the framework', () => Promise.reject(new Error('no answer'))),
+  failing('handler that throws: the error path of the framework', () => {
+    throw new Error('no answer')
+  }),
+  {
+    name: 'the decision is where the framework keeps such things, and stays there after the response',
+    scene: (stage) => ({
+      use: [stage.limits({ limits: [minute], skip: (c) => stage.read.path(c) === '/skipped' })],
+      routes: ['/', '/skipped'].map((path) => ({
+        path,
+        answer: ({ decision }) => ({
+          json:
+            decision === undefined ? null : [decision.verdict, decision.binding?.name, decision.remaining, decision.policy, decision.mode],
+        }),
+      })),
+    }),
+    async run(t) {
+      const line = admitted(policy, '"minute";r=0;t=60', [1, 0, 60])
+      t.answers(await t.get(), 200, line, '["allowed","minute",0,"default","enforce"]')
+      t.answers(await t.get('/skipped'), 200, [], 'null')
+    },
+  },
+]

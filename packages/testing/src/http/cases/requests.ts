@@ -1,0 +1,271 @@
+import { concurrency, fixedWindow, leakyBucket, systemClock } from '@sluice/core'
+import type { Answer, Route, Stage } from '../adapter.ts'
+import { admitted, type HttpCase, left, problem, refused, statuses } from '../case.ts'
+
+const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
+const policy = '"minute";q=2;w=60'
+const first = admitted(policy, '"minute";r=1;t=60', [2, 1, 60])
+const second = admitted(policy, '"minute";r=0;t=60', [2, 0, 60])
+const third = refused(policy, '"minute";r=0;t=60', [2, 0, 60], 60)
+const body = problem('minute', '2 requests per 60 seconds', 60)
+
+/** The second request of a path that fails or is not there counts like any other, and its answer has the headers. */
+function counted(
+  name: string,
+  status: number,
+  path: string,
+  answer: (() => Answer | Promise<Answer>) | undefined,
+  error?: string,
+): HttpCase {
+  return {
+    name,
+    scene: (stage) => ({
+      use: [stage.limits({ limits: [minute(2)] })],
+      routes: answer === undefined ? [] : [{ path, answer }],
+    }),
+    async run(t) {
+      t.answers(await t.get(path), status, first)
+      t.answers(await t.get(path), status, second)
+      t.answers(await t.get(path), 429, third, body)
+      if (error !== undefined) t.errors(error, error)
+    },
+  }
+}
+
+const boom = (status?: number) => Object.assign(new Error('boom'), status === undefined ? {} : { status })
+
+/** A handler that says it was reached, and answers when the gate of that name opens. */
+export function late(stage: Stage, path = '/late', status = 200): Route {
+  return {
+    path,
+    async answer() {
+      stage.note('late')
+      await stage.gate('late')
+      return { status, json: { late: true } }
+    },
+  }
+}
+
+/** Every kind of request and response that a limiter must count, or must not. */
+export const requestCases: readonly HttpCase[] = [
+  counted('trap: 404s are counted', 404, '/nowhere', undefined),
+  counted(
+    'trap: thrown handlers: the framework answers, the headers stay, the request counts',
+    500,
+    '/throw',
+    () => {
+      throw boom()
+    },
+    'boom',
+  ),
+  counted('a rejecting handler: the same', 500, '/reject', () => Promise.reject(boom()), 'boom'),
+  counted(
+    "the framework's own HTTP exception: its status, and the headers",
+    418,
+    '/teapot',
+    () => {
+      throw boom(418)
+    },
+    'boom',
+  ),
+  {
+    name: 'a response past the conveniences of the framework has the headers',
+    scene: (stage) => ({
+      use: [stage.limits({ limits: [minute(2)] })],
+      routes: [{ path: '/raw', answer: () => ({ status: 203, headers: { 'x-raw': '1' }, raw: 'raw' }) }],
+    }),
+    async run(t) {
+      t.answers(await t.get('/raw'), 203, first, 'raw')
+    },
+  },
+  {
+    name: 'trap: HEAD: counted, headers and no body, allowed and refused',
+    scene: (stage) => ({ use: [stage.limits({ limits: [minute(2)] })] }),
+    async run(t) {
+      const head = async () => {
+        const text = await t.bytes('HEAD / HTTP/1.1\r\nHost: sluice.test\r\nConnection: close\r\n\r\n')
+        const end = text.indexOf('\r\n\r\n')
+        t.is(text.slice(end + 4), '', 'no body')
+        return text.slice(0, end).toLowerCase()
+      }
+      for (const lines of [first, second, third]) {
+        const text = await head()
+        t.is(text.startsWith(`http/1.1 ${lines === third ? 429 : 200} `), true, text)
+        for (const line of lines) t.is(text.includes(`\r\n${line}`), true, line)
+      }
+    },
+  },
+  {
+    name: 'trap: preflights are skipped; any other OPTIONS is counted',
+    scene: (stage) => ({
+      use: [stage.limits({ limits: [minute(2)] })],
+      routes: [{ method: 'OPTIONS', path: '/', answer: () => ({ status: 200, json: { ok: true } }) }],
+    }),
+    async run(t) {
+      const preflight = { method: 'OPTIONS', headers: [['Access-Control-Request-Method', 'PUT']] } as const
+      t.answers(await t.send(preflight), 200, [])
+      t.answers(await t.send({ method: 'OPTIONS' }), 200, first)
+      t.answers(await t.send({ method: 'OPTIONS', headers: [['Access-Control-Request-Method', '']] }), 200, second)
+      t.answers(await t.send({ method: 'OPTIONS' }), 429, third, body)
+      t.answers(await t.send(preflight), 200, [])
+    },
+  },
+  {
+    name: 'trap: aborted requests are charged once, and never refunded by a status that nobody got',
+    scene: (stage) => ({
+      use: [stage.limits({ limits: [minute(3), concurrency({ name: 'slots', limit: 5, ttl: '1m' })], refundWhen: () => true })],
+      routes: [late(stage)],
+    }),
+    async run(t) {
+      const hangUp = t.hang({ path: '/late' })
+      await t.until(async () => (await t.heard()).notes.includes('late'))
+      hangUp()
+      await t.changed('back 1')
+      await t.open('late')
+      t.is((await t.heard()).changes, ['back 1'], 'only the slot was given back')
+      t.is(left(await t.get()), 1)
+      await t.changed('back 1', 3)
+    },
+  },
+  {
+    name: 'concurrency is held until the handler has answered, whatever it answers',
+    scene: (stage) => ({
+      use: [stage.limits({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })] })],
+      routes: [
+        late(stage),
+        {
+          path: '/throw',
+          answer: () => {
+            throw boom()
+          },
+        },
+      ],
+    }),
+    async run(t) {
+      const held = t.get('/late')
+      await t.until(async () => (await t.heard()).notes.includes('late'))
+      const busy = '"slots";q=1;qu="concurrent-requests"'
+      t.answers(await t.get(), 429, refused(busy, '"slots";r=0', [1, 0, 1], 1), problem('slots', '1 request at once', 1))
+      await t.open('late')
+      t.answers(await held, 200, admitted(busy, '"slots";r=0', [1, 0, 1]), '{"late":true}')
+      await t.changed('back 1', 1)
+      t.is((await t.get('/nowhere')).status, 404)
+      await t.changed('back 1', 2)
+      t.is((await t.get('/throw')).status, 500)
+      await t.changed('back 1', 3)
+      t.is((await t.get()).status, 200)
+      t.errors('boom')
+    },
+  },
+  {
+    name: 'trap: aborted requests free their concurrency before the handler answers',
+    scene: (stage) => ({
+      use: [stage.limits({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })] })],
+      routes: [late(stage)],
+    }),
+    async run(t) {
+      const hangUp = t.hang({ path: '/late' })
+      await t.until(async () => (await t.heard()).notes.includes('late'))
+      t.is((await t.get()).status, 429)
+      hangUp()
+      await t.changed('back 1')
+      t.is((await t.get()).status, 200)
+      // What the late answer would free is another's by now.
+      await t.open('late')
+      await t.changed('back 1', 2)
+    },
+  },
+  {
+    name: 'a queue delays the request by what its decision says',
+    scene: (stage) => ({
+      use: [stage.limits({ limits: [leakyBucket({ name: 'pace', limit: 25, window: '1s', queue: true })] })],
+      routes: [
+        {
+          path: '/queued',
+          answer: ({ decision }) => ({ json: { delay: decision?.delay } }),
+        },
+      ],
+    }),
+    async run(t) {
+      for (const delay of [0, 40, 80]) {
+        const before = systemClock.monotonic()
+        const { status, body: text } = await t.get('/queued')
+        t.is([status, text], [200, `{"delay":${delay}}`])
+        // Timers count whole milliseconds.
+        t.is(systemClock.monotonic() - before >= delay - 1, true, 'it took that long')
+      }
+    },
+  },
+  {
+    name: 'a client that hangs up while it is queued frees its concurrency, and its handler never runs',
+    scene: (stage) => ({
+      use: [
+        stage.limits({
+          limits: [leakyBucket({ name: 'pace', limit: 3, window: '1s', queue: true }), concurrency({ name: 'slots', limit: 1, ttl: '1m' })],
+          cost(c) {
+            stage.note(`cost ${stage.read.path(c)}`)
+            return 1
+          },
+        }),
+      ],
+      routes: [late(stage)],
+    }),
+    async run(t) {
+      t.is((await t.get()).status, 200)
+      await t.changed('back 1', 1)
+      const hangUp = t.hang({ path: '/late' })
+      await t.until(async () => (await t.heard()).notes.includes('cost /late'))
+      t.is((await t.get()).status, 429, 'the queued request has the only slot')
+      hangUp()
+      await t.changed('back 1', 2)
+      // Queued behind it, so by now its turn has come and gone.
+      t.is((await t.get()).status, 200)
+      t.is((await t.heard()).notes.includes('late'), false)
+    },
+  },
+  {
+    name: 'never writes after the headers are sent, and a refused request goes no further',
+    needs: ['early head'],
+    scene: (stage) => ({
+      early: () => stage.gate('early'),
+      use: [stage.limits({ limits: [minute(1)], on: { decision: () => stage.note('decided') } })],
+      routes: [
+        {
+          path: '/early',
+          answer() {
+            stage.note('reached')
+            return {}
+          },
+        },
+      ],
+    }),
+    async run(t) {
+      const times = async (what: string) => (await t.heard()).notes.filter((note) => note === what).length
+      // The response stays open until the first is decided: with a store on the network it would have ended by then, and a
+      // framework need not go on with a request that is answered.
+      const first = t.get('/early')
+      await t.until(async () => (await times('decided')) === 1 && (await times('reached')) === 1)
+      await t.open('early')
+      t.answers(await first, 200, [], 'early')
+      t.answers(await t.get('/early'), 200, [], 'early')
+      await t.until(async () => (await times('decided')) === 2)
+      t.is(await times('reached'), 1)
+    },
+  },
+  {
+    name: 'concurrent requests: exactly as many as the limit are admitted',
+    scene: (stage) => ({ use: [stage.limits({ limits: [minute(10)] })] }),
+    async run(t) {
+      const all = await Promise.all(Array.from({ length: 30 }, () => t.get()))
+      t.is(all.filter(({ status }) => status === 200).length, 10)
+      t.is(
+        all
+          .filter(({ status }) => status === 200)
+          .map(left)
+          .toSorted((a, b) => a - b),
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+      )
+      t.is(await statuses(2, () => t.get()), [429, 429])
+    },
+  },
+]

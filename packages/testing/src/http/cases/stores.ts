@@ -1,0 +1,139 @@
+import { concurrency, fixedWindow, isPromise, type Outcome, type Store } from '@sluice/core'
+import type { Mount, Stage } from '../adapter.ts'
+import { admitted, answered, type HttpCase, left, OK, problem, refused, retrying } from '../case.ts'
+import { START } from '../stage.ts'
+
+const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
+const broken = () => {
+  throw new Error('store away')
+}
+const rejecting = () => Promise.reject(new Error('store away'))
+
+function storeOf(consume: Store['consume']): Store {
+  return { name: 'custom', consume, reset: () => undefined }
+}
+
+/** A tier below the store answers every charge so. */
+function answering(given: Partial<Outcome>, later: boolean): Store {
+  const consume: Store['consume'] = (charges) => {
+    const outcomes = charges.map(({ limit }) => ({
+      allowed: true,
+      remaining: limit.limit,
+      retryAfter: 0,
+      nextAfter: 0,
+      resetAfter: 0,
+      delay: 0,
+      source: 'open',
+      at: START * 1000,
+      receipt: undefined,
+      leaseFor: 0,
+      granted: 0,
+      ...given,
+    }))
+    return later ? Promise.resolve(outcomes) : outcomes
+  }
+  return storeOf(consume)
+}
+
+/** Where nobody can decide, the framework's error path answers. */
+function failing(name: string, options: (stage: Stage) => Mount, message = 'store away'): HttpCase {
+  return {
+    name,
+    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], ...options(stage) })] }),
+    async run(t) {
+      for (const _ of [1, 2]) t.is((await t.get()).status, 500)
+      t.errors(message, message)
+    },
+  }
+}
+
+/** A function among the options that fails: `ERR`-or-not, the request ends in the error path, and nothing is unhandled. */
+const OPTIONS = ['skip', 'tier', 'key', 'cost', 'limit', 'window'] as const
+const optionFails = (name: (typeof OPTIONS)[number], fail: () => never | Promise<never>): Mount => {
+  if (name === 'tier') return { tiers: { free: [minute(1)] }, limits: undefined, tier: fail }
+  if (name === 'limit' || name === 'window') return { limits: undefined, [name]: fail }
+  return { [name]: fail }
+}
+
+/** Failing after the decision: the response is out, the developer is told. */
+function lateFailure(name: string, fail: () => never | Promise<never>): HttpCase {
+  return {
+    name,
+    scene: (stage) => ({
+      use: [
+        stage.limits({
+          limits: [minute(5), concurrency({ name: 'slots', limit: 5, ttl: '1m' })],
+          store: storeOf((charges, options) => (charges.some(({ cost }) => cost < 0) ? fail() : stage.store.consume(charges, options))),
+          refundWhen: () => true,
+        }),
+      ],
+    }),
+    async run(t) {
+      t.is((await t.get()).status, 200)
+      await t.until(async () => (await t.heard()).warnings.length > 0)
+      t.is(left(await t.get()), 3)
+      t.warnings('WARN_SETTLE_FAILED')
+    },
+  }
+}
+
+/** What clients meet when the store is away, late, or wrong. */
+export const storeCases: readonly HttpCase[] = [
+  failing('a store that throws: the error path of the framework, status 500', () => ({ store: storeOf(broken) })),
+  failing('a store that rejects: the same', () => ({ store: storeOf(rejecting) })),
+  ...OPTIONS.flatMap((name) => [
+    failing(`${name} that throws: the error path of the framework`, () => optionFails(name, broken)),
+    failing(`${name} that rejects: the same`, () => optionFails(name, rejecting)),
+  ]),
+  lateFailure('a store that throws after the response', broken),
+  lateFailure('a store that rejects after the response', rejecting),
+  ...[false, true].flatMap((later): readonly HttpCase[] => [
+    {
+      name: `store away and open${later ? ', told later' : ''}: through, with the policy alone`,
+      scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], store: answering({}, later) })] }),
+      async run(t) {
+        for (const _ of [1, 2]) t.answers(await t.get(), 200, ['ratelimit-policy: "minute";q=1;w=60'], OK)
+      },
+    },
+    {
+      name: `store away and closed${later ? ', told later' : ''}: 503, whatever the refusal is set to be`,
+      scene: (stage) => ({
+        use: [
+          stage.limits({
+            limits: [minute(1)],
+            store: answering({ allowed: false, remaining: 0, retryAfter: 2_500, source: 'closed' }, later),
+            statusCode: 420,
+            message: 'Slow down.',
+          }),
+        ],
+      }),
+      async run(t) {
+        const body =
+          '{"type":"https://iana.org/assignments/http-problem-types#temporary-reduced-capacity","title":"Temporary Reduced Capacity","status":503,"detail":"Requests cannot be counted at the moment. Retry in 3 seconds.","retry_after":3}'
+        t.answers(await t.get(), 503, ['ratelimit-policy: "minute";q=1;w=60', ...retrying(3), ...answered()], body)
+      },
+    },
+  ]),
+  {
+    name: 'a store that answers later: the same bytes, and no more admitted than the limit',
+    scene: (stage) => ({
+      use: [
+        stage.limits({
+          limits: [minute(2)],
+          store: storeOf((charges, options) => {
+            const outcomes = stage.store.consume(charges, options)
+            return isPromise(outcomes) ? outcomes : Promise.resolve(outcomes)
+          }),
+        }),
+      ],
+    }),
+    async run(t) {
+      const policy = '"minute";q=2;w=60'
+      t.answers(await t.get(), 200, admitted(policy, '"minute";r=1;t=60', [2, 1, 60]), OK)
+      const all = await Promise.all(Array.from({ length: 8 }, () => t.get()))
+      t.is(all.filter(({ status }) => status === 200).length, 1)
+      const lines = refused(policy, '"minute";r=0;t=60', [2, 0, 60], 60)
+      t.answers(await t.get(), 429, lines, problem('minute', '2 requests per 60 seconds', 60))
+    },
+  },
+]

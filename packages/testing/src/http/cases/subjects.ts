@@ -1,0 +1,189 @@
+import { body, cookie, fixedWindow, header, ip, type KeyOf, type MissingRule, route, user } from '@sluice/core'
+import type { Feature, Mount, Scene, Stage } from '../adapter.ts'
+import { answered, type HttpCase, left, OK } from '../case.ts'
+import type { Ask } from '../client.ts'
+
+const one = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
+const quiet = { standard: false, legacy: false } as const
+
+/** Under a limit of 1, the requests of one group share a subject (the first passes, the rest do not); no two groups do. */
+export async function grouped(
+  send: (ask: Ask) => Promise<{ readonly status: number }>,
+  groups: readonly (readonly Ask[])[],
+): Promise<{ readonly found: readonly (readonly number[])[]; readonly expected: readonly (readonly number[])[] }> {
+  const found: (readonly number[])[] = []
+  for (const group of groups) {
+    const row: number[] = []
+    for (const ask of group) row.push((await send(ask)).status)
+    found.push(row)
+  }
+  return { found, expected: groups.map((group) => group.map((_, i) => (i === 0 ? 200 : 429))) }
+}
+
+function keyed(
+  name: string,
+  key: (stage: Stage) => KeyOf<any>,
+  groups: readonly (readonly Ask[])[],
+  scene: Scene = {},
+  needs?: readonly Feature[],
+): HttpCase {
+  return {
+    name,
+    needs,
+    scene: (stage) => ({ use: [stage.limits({ limits: [one], key: key(stage) })], ...scene }),
+    async run(t) {
+      const { found, expected } = await grouped((ask) => t.send(ask), groups)
+      t.is(found, expected)
+    },
+  }
+}
+
+const with_ = (...headers: readonly (readonly [string, string])[]): Ask => ({ headers })
+const post = (value: unknown): Ask => ({ method: 'POST', body: JSON.stringify(value) })
+const posting = { parse: true, routes: [{ method: 'POST', path: '/', answer: () => ({ json: { ok: true } }) }] } as const
+
+/** `missing: 'reject'`: who is told what. */
+function rejecting(name: string, key: KeyOf<any>, status: 400 | 401, part: string, challenge?: string): HttpCase {
+  return {
+    name,
+    scene: (stage) => ({ use: [stage.limits({ limits: [one], key, missing: 'reject' })] }),
+    async run(t) {
+      const title = status === 401 ? 'Unauthorized' : 'Bad Request'
+      const text = `{"type":"about:blank","title":"${title}","status":${status},"detail":"The request has no ${part}, by which it would be counted."}`
+      const lines = [...answered(), ...(challenge === undefined ? [] : [`www-authenticate: ${challenge}`])]
+      for (const _ of [1, 2]) t.answers(await t.get(), status, lines, text)
+    },
+  }
+}
+
+const apiKey = (missing: MissingRule | undefined): Mount => ({ limits: [one], key: header('x-api-key'), missing, ...quiet })
+
+/** Who is limited. */
+export const subjectCases: readonly HttpCase[] = [
+  keyed('the default subject is the address of the connection', () => ip(), [[{}, with_(['X-Api-Key', 'a']), { path: '/nowhere' }]]),
+  keyed('key: header', () => header('X-Api-Key'), [
+    [with_(['X-Api-Key', 'a']), with_(['x-api-key', 'a'])],
+    [with_(['X-Api-Key', 'b']), with_(['X-Api-Key', 'b'])],
+    [{}, {}],
+  ]),
+  keyed('key: cookie', () => cookie('session'), [
+    [with_(['Cookie', 'theme=dark; session=a']), with_(['Cookie', 'session=a']), with_(['Cookie', 'session="a"; session=b'])],
+    [with_(['Cookie', 'session=b; xsession=a'])],
+    [with_(['Cookie', 'xsession=a']), {}],
+  ]),
+  keyed(
+    'key: body, by path; own properties only',
+    () => body('user.email'),
+    [
+      [post({ user: { email: 'a@x' } }), post({ user: { email: 'a@x' }, more: 1 })],
+      [post({ user: { email: 'b@x' } })],
+      [post({ user: {} }), post({ user: { email: ['a@x'] } }), post({})],
+    ],
+    posting,
+  ),
+  keyed('key: user, as authentication left it', ({ read }) => user(async (c) => Promise.resolve(read.header(c, 'x-user'))), [
+    [with_(['X-User', 'ann']), with_(['X-User', 'ann'])],
+    [with_(['X-User', 'bob'])],
+  ]),
+  keyed(
+    'key: a function',
+    ({ read }) =>
+      (c: unknown) =>
+        read.header(c, 'x-user'),
+    [[with_(['X-User', 'ann']), with_(['X-User', 'ann'])], [with_(['X-User', 'bob'])]],
+  ),
+  keyed(
+    'key: route, by method and path where no route is known yet',
+    () => route(),
+    [[{ path: '/?a=1' }, { path: '/?a=2' }], [{ method: 'POST', path: '/' }].map((ask) => ({ ...ask, body: '{}' }))],
+    posting,
+  ),
+  keyed('key: several parts make one subject without collisions', () => [header('x-a'), header('x-b')], [
+    [with_(['X-A', 'a:b'], ['X-B', 'c']), with_(['X-A', 'a:b'], ['X-B', 'c'])],
+    [with_(['X-A', 'a'], ['X-B', 'b:c'])],
+    [with_(['X-A', 'a\\'], ['X-B', 'b:c'])],
+    [with_(['X-A', 'a\\:b'], ['X-B', 'c'])],
+  ]),
+  keyed('key: a value that looks like an address does not spend that of the address', () => header('x-api-key'), [
+    [with_(['X-Api-Key', '127.0.0.1'])],
+    [{}, {}],
+    [with_(['X-Api-Key', '~ip:127.0.0.1'])],
+  ]),
+  {
+    name: 'key: route, by its pattern where the limiter is mounted on a route',
+    needs: ['route pattern'],
+    scene(stage) {
+      const limiter = stage.limits({ limits: [one], key: route() })
+      return { routes: ['/users/:id', '/teams/:id'].map((path) => ({ path, use: [limiter], answer: () => ({ json: { ok: true } }) })) }
+    },
+    async run(t) {
+      const { found, expected } = await grouped(
+        (ask) => t.send(ask),
+        [
+          [{ path: '/users/1' }, { path: '/users/2' }],
+          [{ path: '/teams/1' }, { path: '/teams/1' }],
+        ],
+      )
+      t.is(found, expected)
+    },
+  },
+  {
+    name: 'trap: one bucket for all the anonymous: by default a missing subject is the address',
+    scene: (stage) => ({ use: [stage.limits({ ...apiKey(undefined), trustProxy: 1 })] }),
+    async run(t) {
+      const { found, expected } = await grouped(
+        (ask) => t.send(ask),
+        [
+          [with_(['X-Forwarded-For', '1.1.1.1']), with_(['X-Forwarded-For', '1.1.1.1'], ['X-Api-Key', ''])],
+          [with_(['X-Forwarded-For', '2.2.2.2'])],
+          [with_(['X-Forwarded-For', '1.1.1.1'], ['X-Api-Key', 'a'])],
+        ],
+      )
+      t.is(found, expected)
+    },
+  },
+  {
+    name: 'missing: skip lets the request through, uncounted',
+    scene: (stage) => ({ use: [stage.limits({ limits: [one], key: header('x-api-key'), missing: 'skip' })] }),
+    async run(t) {
+      for (const _ of [1, 2]) t.answers(await t.get(), 200, [], OK)
+      t.is([(await t.get('/', ['X-Api-Key', 'a'])).status, (await t.get('/', ['X-Api-Key', 'a'])).status], [200, 429])
+    },
+  },
+  rejecting('missing: reject answers 401 for a credential', header('x-api-key'), 401, 'header:x-api-key', 'ApiKey'),
+  rejecting(
+    'missing: reject answers 401 with a Bearer challenge for Authorization',
+    header('authorization'),
+    401,
+    'header:authorization',
+    'Bearer',
+  ),
+  rejecting('missing: reject answers 400 for anything else', header('x-tenant'), 400, 'header:x-tenant'),
+  rejecting('missing: reject names the first part that is missing', [ip(), body('email')], 400, 'body:email'),
+  {
+    name: 'several limits with keys of their own are one decision: both or neither',
+    scene: (stage) => ({
+      use: [
+        stage.limits({
+          limits: [
+            fixedWindow({ name: 'address', limit: 3, window: '1m', key: ip() }),
+            fixedWindow({ name: 'account', limit: 1, window: '1h', key: header('x-account') }),
+          ],
+          missing: 'skip',
+        }),
+      ],
+    }),
+    async run(t) {
+      const line = ({ lines }: { readonly lines: readonly string[] }) => lines.find((each) => each.startsWith('ratelimit: '))
+      const ann = ['X-Account', 'ann'] as const
+      t.is(line(await t.get('/', ann)), 'ratelimit: "address";r=2;t=60, "account";r=0;t=3600')
+      // Refused by the account: the address keeps its 2.
+      t.is(line(await t.get('/', ann)), 'ratelimit: "address";r=2;t=60, "account";r=0;t=3600')
+      t.is(line(await t.get('/', ['X-Account', 'bob'])), 'ratelimit: "address";r=1;t=60, "account";r=0;t=3600')
+      t.is(left(await t.get()), 0, 'without an account, the limit of the address alone')
+      t.is((await t.get('/', ['X-Account', 'cyd'])).status, 429)
+      await t.advance(60_000)
+      t.is((await t.get('/', ['X-Account', 'cyd'])).status, 200, 'refused by the address: the account kept its 1')
+    },
+  },
+]

@@ -1,0 +1,173 @@
+import { type Charge, type Clock, memoryStore, type Outcome, type Store } from '@sluice/core'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { fakeClock } from '../../src/fake-clock.ts'
+import { type History, histories } from '../../src/model/histories.ts'
+import type { Family } from '../../src/model/history-limits.ts'
+import { createModel } from '../../src/model/model.ts'
+import { recordStore } from '../../src/envelope/recorder.ts'
+import { firstMismatch, mismatchOf } from '../../src/model/replay.ts'
+
+// Stores with one fault each: what compares a store with the model must see every one of them.
+
+type Consume = Store['consume']
+const faulty =
+  (bend: (consume: Consume, clock: Clock) => Consume) =>
+  (clock: Clock): Store => {
+    const inner = memoryStore({ clock })
+    const consume = inner.consume.bind(inner)
+    return { name: 'faulty', consume: bend(consume, clock), reset: inner.reset.bind(inner) }
+  }
+const every =
+  (consume: Consume, change: (outcome: Outcome, charge: Charge) => Outcome): Consume =>
+  (charges, options) =>
+    (consume(charges, options) as readonly Outcome[]).map((outcome, i) => change(outcome, charges[i] as Charge))
+
+const faults: Readonly<Record<string, (clock: Clock) => Store>> = {
+  'a refusal charges': faulty((consume) => (charges, options) => {
+    const outcomes = consume(charges, options) as readonly Outcome[]
+    if (options?.how === undefined && outcomes.some(({ allowed }) => !allowed))
+      void consume(
+        charges.filter(({ cost }) => cost > 0),
+        { how: 'force' },
+      )
+    return outcomes
+  }),
+  'a peek charges': faulty(
+    (consume) => (charges, options) => consume(charges, { ...options, how: options?.how === 'peek' ? undefined : options?.how }),
+  ),
+  'each charge is a decision of its own': faulty(
+    (consume) => (charges, options) => charges.flatMap((charge) => consume([charge], options) as readonly Outcome[]),
+  ),
+  'a give-back is forgotten': faulty(
+    (consume) => (charges, options) =>
+      consume(
+        charges.map((charge) => (charge.cost < 0 && charge.receipt !== undefined ? { ...charge, cost: 0, receipt: undefined } : charge)),
+        options,
+      ),
+  ),
+  'one is left too many': faulty((consume) => every(consume, (outcome) => ({ ...outcome, remaining: outcome.remaining + 1 }))),
+  'retryAfter is a ms too early': faulty((consume) =>
+    every(consume, (outcome) => ({ ...outcome, retryAfter: Math.max(0, outcome.retryAfter - 1) })),
+  ),
+  'retryAfter is a ms too late': faulty((consume) =>
+    every(consume, (outcome) => (outcome.retryAfter > 0 ? { ...outcome, retryAfter: outcome.retryAfter + 1 } : outcome)),
+  ),
+  'receipts are missing': faulty((consume) => every(consume, (outcome) => ({ ...outcome, receipt: undefined }))),
+  'the clock is read in ms': (clock) => memoryStore({ clock: { now: () => Math.floor(clock.now()) } }),
+  'an outcome is missing': faulty(
+    (consume) => (charges, options) =>
+      (consume(charges, options) as readonly Outcome[]).map((outcome, i) => (i === 0 ? undefined : outcome)),
+  ),
+}
+
+const found = (family: Family, makeStore: (clock: Clock) => Store): Promise<fc.RunDetails<[History]>> =>
+  fc.check(
+    fc.asyncProperty(histories(family, 120), async (history) => (await firstMismatch(history, makeStore)) === undefined),
+    { numRuns: 200, endOnFailure: true, seed: 7 },
+  )
+
+for (const [name, makeStore] of Object.entries(faults)) {
+  test(`a store with a fault is caught: ${name}`, async () => {
+    // Windows do not look at the µs.
+    const { failed, counterexample } = await found(name.includes('clock') ? 'concurrency' : 'slidingWindow', makeStore)
+    expect(failed).toBe(true)
+    const history = counterexample?.[0]
+    expect(history && (await firstMismatch(history, makeStore))?.message).toBeTypeOf('string')
+  })
+}
+
+test('the same histories find no fault where there is none', async () => {
+  expect((await found('slidingWindow', (clock) => memoryStore({ clock }))).failed).toBe(false)
+})
+
+test('a store that answers by promises is awaited', async () => {
+  const later = (clock: Clock): Store => {
+    const inner = memoryStore({ clock })
+    return {
+      name: 'later',
+      consume: async (charges, options) => inner.consume(charges, options),
+      reset: async (targets) => inner.reset(targets),
+    }
+  }
+  const [history] = fc.sample(histories('slidingWindow', 60), { numRuns: 1, seed: 3 })
+  expect(history && (await firstMismatch(history, later))).toBeUndefined()
+})
+
+test('outcomes are compared field by field, and may be missing only where another was refused', () => {
+  const limit = { algorithm: 'fixedWindow', name: 'n', limit: 2, window: 1_000 } as const
+  const charge = (subject: string, cost: number): Charge => ({ limit, scope: 's', subject, cost })
+  const [one] = createModel().consume([charge('a', 1)], {}, 0)
+  const told = { ...one, source: 'x', receipt: 'r' } as Outcome
+  if (one === undefined) throw new Error('no outcome')
+  expect(mismatchOf([one], [told])).toBeUndefined()
+  expect(mismatchOf([one], [])).toContain('expected 1 outcomes')
+  expect(mismatchOf([one], [undefined])).toContain('got undefined')
+  expect(mismatchOf([one], [{ ...told, receipt: undefined }])).toContain('receipt: expected one')
+  expect(mismatchOf([one], [{ ...told, granted: -0 }])).toContain('granted: expected 1, got -0')
+  expect(mismatchOf([one], [{ ...told, held: true }])).toContain('held')
+  const both = createModel().consume([charge('a', 1), charge('b', 3)], {}, 0)
+  expect(mismatchOf(both, [undefined, { ...both[1], source: 'x', receipt: undefined } as Outcome])).toBeUndefined()
+})
+
+test('the recorder notes admissions and give-backs, and finds a store that admits too much', async () => {
+  const clock = fakeClock(0)
+  const generous: Store = {
+    name: 'generous',
+    consume: (charges) =>
+      charges.map(({ cost }) => ({
+        allowed: true,
+        remaining: 1,
+        retryAfter: 0,
+        nextAfter: 0,
+        resetAfter: 0,
+        delay: 0,
+        source: 'generous',
+        at: clock.now() * 1000,
+        receipt: 'r',
+        leaseFor: 0,
+        granted: cost,
+      })),
+    reset: () => undefined,
+  }
+  const limit = { algorithm: 'slidingWindow', name: 'n', limit: 2, window: 1_000 } as const
+  const charge: Charge = { limit, scope: 's', subject: 'a', cost: 1 }
+  const { store, tracks, violations } = recordStore(generous)
+  await store.consume([charge, { ...charge, subject: 'b' }])
+  await store.consume([{ ...charge, cost: 2 }], { how: 'peek' })
+  await store.consume([{ ...charge, cost: -1, receipt: 'r' }])
+  await store.consume([charge])
+  await store.consume([charge])
+  expect(tracks().map(({ subject, admissions }) => [subject, admissions.length])).toEqual([
+    ['a', 3],
+    ['b', 1],
+  ])
+  expect(violations()).toEqual([])
+  await store.consume([charge])
+  expect(violations()).toMatchObject([{ rule: 'A(t) ≤ L(1 + t/W)', subject: 'a', admitted: 3, bound: 2 }])
+  await store.reset([charge])
+  await store.consume([charge])
+  expect(violations()).toHaveLength(1)
+})
+
+test('a queue whose state is as it was before another limit took and gave back: the last of before is the last again', async () => {
+  const queue = { algorithm: 'leakyBucket', window: 1000, queue: true, name: 'limit' } as const
+  const take = { do: 'take', slot: 0, subject: 1, units: { of: 'few', n: 1 } } as const
+  const give = { do: 'give', pick: 0, units: { of: 'few', n: 1 }, own: true } as const
+  const decide = (move: typeof take | typeof give) => ({ do: 'consume', moves: [move], how: 'charge', atLeast: undefined }) as const
+  const history: History = {
+    slots: [
+      {
+        scope: 'p/l0/leakyBucket',
+        variants: [
+          { ...queue, limit: 10 },
+          { ...queue, limit: 33 },
+        ],
+      },
+    ],
+    start: 0,
+    steady: false,
+    steps: [decide(take), decide(take), { do: 'change', slot: 0, variant: 1 }, decide(take), decide(give), decide(give)],
+  }
+  expect(await firstMismatch(history, (clock) => memoryStore({ clock }))).toBeUndefined()
+})

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { isFree } from '../../src/redis/ports.ts'
+import { startRedis, until } from '../../src/redis/index.ts'
+
+const PROGRAM = `
+import { startRedis } from ${JSON.stringify(new URL('../../src/redis/index.ts', import.meta.url).href)}
+const server = await startRedis()
+const [, folder] = await server.call('CONFIG', 'GET', 'dir')
+console.log(JSON.stringify({ port: server.port, folder }))
+`
+
+/** Runs the program with more after it, and waits for the server that it starts. */
+function other(rest: string): Promise<{ port: number; folder: string; ended: Promise<unknown>; kill(): void }> {
+  const args = ['--conditions=source', '--input-type=module', '--eval', PROGRAM + rest]
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+  })
+  const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
+  return new Promise((resolve, reject) => {
+    child.stdout.once('data', (line) => resolve({ ...JSON.parse(String(line)), ended, kill: () => child.kill('SIGKILL') }))
+    child.once('exit', () => reject(new Error('The program ended without a word.')))
+  })
+}
+
+test('a process that is killed leaves no server and no folder', async () => {
+  const { port, folder, ended, kill } = await other('setInterval(() => {}, 1000)')
+  expect(existsSync(folder)).toBe(true)
+  expect(await isFree(port)).toBe(false)
+  kill()
+  expect(await ended).toBe('SIGKILL')
+  await until('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
+})
+
+test('nor does one that stopped the server by a signal first', async () => {
+  const { port, folder, ended, kill } = await other('await server.pause(); setInterval(() => {}, 1000)')
+  kill()
+  await ended
+  await until('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
+})
+
+test('a server that was forgotten does not keep its process, which leaves nothing', async () => {
+  const { port, folder, ended } = await other('')
+  expect(await ended).toBe(0)
+  await until('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
+})
+
+test('stop() removes the folder', async () => {
+  const server = await startRedis()
+  const [, folder] = (await server.call('CONFIG', 'GET', 'dir')) as [string, string]
+  expect(existsSync(folder)).toBe(true)
+  await server.stop()
+  expect(existsSync(folder)).toBe(false)
+})
