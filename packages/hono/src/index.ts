@@ -1,12 +1,12 @@
-// Sluice for Hono on any runtime. Everything of core comes along, so that one import is enough.
+// Sluice for Hono, on any runtime.
+
+// What applications use of core: limits, stores and options, so that one import is enough.
 export * from '@sluice/core'
+
+// The middleware: limits requests.
 export { type HonoOptions, type HonoRateLimit, rateLimit } from './rate-limit.ts'
-export {
-  type Message,
-  type MessageEventLike,
-  messageLimit,
-  type MessageLimit,
-  type MessageLimitOptions,
-  type MessageSocket,
-  type SocketEvents,
-} from './message-limit.ts'
+
+// The limit on the messages of WebSockets.
+export { type MessageLimit, messageLimit } from './message-limit.ts'
+export type { MessageLimitOptions } from './message-options.ts'
+export type { Message, MessageEventLike, MessageSocket, SocketEvents } from './message.ts'

@@ -1,0 +1,51 @@
+import { invalid, knownOptions, type RateLimitOptions } from '@sluice/core'
+import type { Env } from 'hono'
+import type { Message } from './message.ts'
+
+/** The options of `rateLimit` that need no response. */
+const SHARED = [
+  'name',
+  'limiter',
+  'limit',
+  'window',
+  'limits',
+  'tiers',
+  'tier',
+  'key',
+  'cost',
+  'skip',
+  'store',
+  'mode',
+  'failMode',
+  'on',
+  'trustProxy',
+  'ipv6Prefix',
+  'missing',
+  'strict',
+  'message',
+  'handler',
+] as const
+
+/**
+ * The options of `messageLimit`: those of `rateLimit` that need no response, with a message in place of a request. `message` is
+ * the text sent for a refused message (default: a problem document); `handler` answers a refused message itself.
+ */
+export interface MessageLimitOptions<E extends Env = any> extends Pick<RateLimitOptions<Message<E>>, (typeof SHARED)[number]> {
+  /** How many messages refused in a row close the connection: a whole number, at least 1. Default: none does. */
+  readonly closeAfter?: number | undefined
+}
+
+/** The options for core's pipeline, apart from the one that is Hono's. */
+export interface SplitMessageOptions {
+  readonly closeAfter: number
+  readonly pipelineOptions: Omit<MessageLimitOptions, 'closeAfter'>
+}
+
+/** @throws ERR_OPTION_UNKNOWN; ERR_OPTION_INVALID for `closeAfter` */
+export function splitMessageOptions(options: MessageLimitOptions): SplitMessageOptions {
+  knownOptions('messageLimit', options, [...SHARED, 'closeAfter'])
+  const { closeAfter = Infinity, ...pipelineOptions } = options
+  if (closeAfter !== Infinity && !(Number.isSafeInteger(closeAfter) && closeAfter >= 1))
+    throw invalid('messageLimit: closeAfter', 'a whole number, at least 1', closeAfter)
+  return { closeAfter, pipelineOptions }
+}

@@ -1,0 +1,63 @@
+import { type Decision, type HttpOutcome, systemClock } from '@sluice/core'
+import type { ReceivedMessage } from './message.ts'
+import type { MessageLimitOptions } from './message-options.ts'
+
+type Refusal = Extract<HttpOutcome, { pass: false }>
+
+/** What happens to refused messages, from the options. */
+export interface RefusalRules {
+  readonly closeAfter: number
+  readonly handler: MessageLimitOptions['handler']
+}
+
+/** The status codes with which the WebSocket protocol closes a connection (RFC 6455, section 7.4). */
+export const CLOSE = { abuse: 1008, failed: 1011, later: 1013 } as const
+export const OPEN = 1
+
+/** Answers the refused messages of one connection: notifies the client once per wait, and closes after too many refusals in a row. */
+export class MessageRefusals {
+  private readonly rules: RefusalRules
+  private inARow = 0
+  /** Monotonic ms: until then the client knows that it has to wait. */
+  private notifiedUntil = 0
+
+  constructor(rules: RefusalRules) {
+    this.rules = rules
+  }
+
+  /** An admitted message ends the row of refusals. */
+  reset(): void {
+    this.inARow = 0
+    this.notifiedUntil = 0
+  }
+
+  refuse({ decision, body }: Refusal, message: ReceivedMessage): unknown {
+    const { ws } = message
+    if (ws.readyState !== OPEN) return undefined
+    this.inARow += 1
+    const { closeAfter, handler } = this.rules
+    if (this.inARow >= closeAfter) {
+      close(message, decision)
+      return undefined
+    }
+    if (handler !== undefined && decision !== undefined) return handler(message, decision)
+    // One answer per refused message would double a flood, and pile up in memory if the client does not read.
+    const now = systemClock.monotonic()
+    if (now < this.notifiedUntil) return undefined
+    this.notifiedUntil = now + (decision?.retryAfter ?? Infinity)
+    ws.send(body)
+    return undefined
+  }
+}
+
+function close({ ws }: ReceivedMessage, decision: Decision | undefined): void {
+  const isUnavailable = decision?.verdict === 'unavailable'
+  const text = isUnavailable ? 'Messages cannot be counted' : 'Too many messages'
+  ws.close(isUnavailable ? CLOSE.later : CLOSE.abuse, text + retryText(decision))
+}
+
+/** Short, because the reason of a close holds 123 bytes. */
+function retryText(decision: Decision | undefined): string {
+  const wait = decision?.retryAfter ?? Infinity
+  return wait === Infinity ? '' : `; retry in ${Math.max(1, Math.ceil(wait / 1_000))} s`
+}
