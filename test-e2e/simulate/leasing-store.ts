@@ -32,14 +32,14 @@ export function leasingStore(clock: Clock, forgets = false): LeasingStore {
     const charges = asked.map((charge, i) => (terms[i]?.since === undefined ? charge : { ...charge, receipt: innerOf(charge) }))
     const keys = charges.map(keyOf)
     const found = keys.map((key, i) => rolled(ledgers.get(key), terms[i]?.ttl ?? 1, now))
-    const mostOf = (i: number): number | undefined => {
+    const maxUnitsOf = (i: number): number | undefined => {
       const { ceiling, since, ttl = 0 } = terms[i] ?? {}
       const ledger = found[i] as Ledger
       if (ceiling !== undefined) return Math.max(0, ceiling - ledger.granted - ledger.previous)
       return since === undefined ? undefined : now >= since && now - since <= ttl ? Infinity : 0
     }
     const met = keys.map((key) => states.get(key))
-    const { outcomes, states: written } = decide(charges, keys, met, now, { ...options, source: 'redis', mostOf })
+    const { outcomes, states: written } = decide(charges, keys, met, now, { ...options, source: 'redis', maxUnitsOf })
     for (const [i, key] of keys.entries()) {
       const one = terms[i]
       if (written === undefined) break
@@ -60,7 +60,7 @@ export function leasingStore(clock: Clock, forgets = false): LeasingStore {
 }
 
 function keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string {
-  return `${scope}.${algorithmOf(limit).unit(limit)}:${subject}`
+  return `${scope}.${algorithmOf(limit).variantOf(limit)}:${subject}`
 }
 
 const RECEIPT = /^lease:(\d+):(\d+):(.+)$/

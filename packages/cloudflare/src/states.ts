@@ -57,9 +57,9 @@ export interface Swept {
 
 /** Where a charge's state is: no two subjects share a key, since JSON's text of a string, a lone surrogate in it included, is its own. */
 export function keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string | Promise<string> {
-  const unit = algorithmOf(limit).unit(limit)
-  if (subject.length <= LONGEST) return JSON.stringify([scope, unit, subject])
-  return sha256(JSON.stringify(subject)).then((hash) => JSON.stringify([scope, unit, null, hash]))
+  const variant = algorithmOf(limit).variantOf(limit)
+  if (subject.length <= LONGEST) return JSON.stringify([scope, variant, subject])
+  return sha256(JSON.stringify(subject)).then((hash) => JSON.stringify([scope, variant, null, hash]))
 }
 
 async function sha256(text: string): Promise<string> {

@@ -6,7 +6,7 @@ let keys: Uint32Array | undefined
 const LONGEST_SUBJECT = 256
 
 /** A subject as it is kept in memory. */
-export function held(subject: string): string {
+export function boundedKey(subject: string): string {
   return subject.length > LONGEST_SUBJECT ? digest(subject) : subject
 }
 
@@ -14,7 +14,7 @@ export function held(subject: string): string {
 const SHORTEST_SLICE = 13
 
 /** A copy that does not keep alive the header or the body that the subject was cut from. */
-export function own(subject: string): string {
+export function detach(subject: string): string {
   return subject.length < SHORTEST_SLICE ? subject : (JSON.parse(JSON.stringify(subject)) as string)
 }
 

@@ -1,5 +1,5 @@
 import type { Cells } from './algorithms/algorithm.ts'
-import { own } from './digest.ts'
+import { detach } from './digest.ts'
 
 /** How much a subject stands to lose: what is given up first when the store is full. */
 export const FRESH = 0
@@ -159,7 +159,7 @@ export class MemorySlots {
     this.setWord(slot, NEXT, NONE)
     let last = table.heads.get(subject)
     if (last === undefined) {
-      const text = own(subject)
+      const text = detach(subject)
       subjects[slot] = text
       table.heads.set(text, slot)
       return

@@ -2,7 +2,7 @@ import { type Algorithm, badReceipt } from './algorithms/algorithm.ts'
 import { decide } from './algorithms/decide.ts'
 import { algorithmOf } from './algorithms/registry.ts'
 import { type Clock, microsOf, systemClock } from './clock.ts'
-import { held } from './digest.ts'
+import { boundedKey } from './digest.ts'
 import { invalid } from './errors.ts'
 import type { Limit } from './limit.ts'
 import { FRESH, type Heads, KEPT, LITTLE_USED, MemorySlots, NONE, type Table } from './memory-slots.ts'
@@ -177,7 +177,7 @@ class MemoryStore implements Store {
       if (table.heads !== heads || charge.subject !== subject) {
         heads = table.heads
         subject = charge.subject
-        head = heads.get(held(subject)) ?? NONE
+        head = heads.get(boundedKey(subject)) ?? NONE
       }
       const slot = slots.find(head, table)
       if (slot === NONE) fresh += 1
@@ -248,13 +248,13 @@ class MemoryStore implements Store {
     const expires = outcome.at + outcome.resetAfter * 1000
     const { room, quota } = this.ruleOf(charge, i)
     const isKept = outcome.remaining * 2 < quota
-    if (slot === NONE) return this.slots.add(room.table, held(charge.subject), state, expires, isKept ? KEPT : FRESH, pinned)
+    if (slot === NONE) return this.slots.add(room.table, boundedKey(charge.subject), state, expires, isKept ? KEPT : FRESH, pinned)
     this.slots.write(slot, room.table, state, expires, isKept ? KEPT : LITTLE_USED)
     return slot
   }
 
   private find({ table }: Room, subject: string): number {
-    return this.slots.find(table.heads.get(held(subject)) ?? NONE, table)
+    return this.slots.find(table.heads.get(boundedKey(subject)) ?? NONE, table)
   }
 
   private denied(
@@ -303,19 +303,19 @@ class MemoryStore implements Store {
 
   private newRule({ rooms, heads }: Omit<Scope, 'last'>, limit: Limit): Rule {
     const algorithm = algorithmOf(limit)
-    const unit = algorithm.unit(limit)
-    let room = rooms.get(unit)
+    const variant = algorithm.variantOf(limit)
+    let room = rooms.get(variant)
     if (room === undefined) {
       if (rooms.size >= MOST_ROOMS) this.dropEmpty(rooms)
-      rooms.set(unit, (room = { table: this.slots.table(heads, algorithm.cells), overflow: undefined }))
+      rooms.set(variant, (room = { table: this.slots.table(heads, algorithm.cells), overflow: undefined }))
     }
     return { limit, algorithm, quota: algorithm.quota(limit), room }
   }
 
   private dropEmpty(rooms: Map<string, Room>): void {
-    for (const [unit, { table }] of rooms) {
+    for (const [variant, { table }] of rooms) {
       if (table.size > 0) continue
-      rooms.delete(unit)
+      rooms.delete(variant)
       this.slots.drop(table)
     }
   }

@@ -11,7 +11,7 @@ const HASH_MARK = '#'
 const LEASES_MARK = '!l'
 const UNPRINTED = /[^ -~]/
 
-/** Where each state of a store lives: `<prefix>:{<tag>}:<scope>.<unit>:<subject>`, the tag chosen by the subject, so that one subject's limits share a slot. */
+/** Where each state of a store lives: `<prefix>:{<tag>}:<scope>.<variant>:<subject>`, the tag chosen by the subject, so that one subject's limits share a slot. */
 export class Keys {
   readonly prefix: string
   readonly tags: readonly string[]
@@ -61,8 +61,8 @@ export class Keys {
   private middleOf(limit: Limit, scope: string): string {
     let middle = this.middles.get(scope)
     if (middle?.limit !== limit) {
-      const unit = algorithmOf(limit).unit(limit)
-      this.middles.set(scope, (middle = { limit, text: `${scope}${unit === '' ? '' : `.${unit}`}:` }))
+      const variant = algorithmOf(limit).variantOf(limit)
+      this.middles.set(scope, (middle = { limit, text: `${scope}${variant === '' ? '' : `.${variant}`}:` }))
     }
     return middle.text
   }

@@ -79,7 +79,7 @@ export function decideLeasing(
     if (terms === undefined || outcome === undefined || outcome.granted === 0) return
     after.set(leasesKey(keys[i] as string), { ledger: counted(found[i] as Ledger, terms, outcome.granted), ttl: terms.ttl })
   }
-  const mostOf = (i: number, earlier: readonly Outcome[]): number | undefined => {
+  const maxUnitsOf = (i: number, earlier: readonly Outcome[]): number | undefined => {
     account(i - 1, earlier[i - 1])
     const terms = leases[i]
     if (terms === undefined) return undefined
@@ -88,7 +88,7 @@ export function decideLeasing(
     found[i] = ledger
     return 'ceiling' in terms ? Math.max(0, terms.ceiling - ledger.granted - ledger.previous) : isLive(terms, now) ? Infinity : 0
   }
-  const { outcomes, states: written } = decide(charges, keys, states, now, { ...options, mostOf })
+  const { outcomes, states: written } = decide(charges, keys, states, now, { ...options, maxUnitsOf })
   account(charges.length - 1, outcomes.at(-1))
   const told = outcomes.map((outcome, i) => tellLease(outcome, charges[i] as Charge, leases[i], found[i], options))
   return { outcomes: told, states: written, ledgers: written === undefined ? new Map() : after }

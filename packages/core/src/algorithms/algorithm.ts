@@ -12,7 +12,7 @@ export interface StepOptions extends ConsumeOptions {
    * Of a store that leases: the charge is a lease of `lease`, of at most so many units; or a lease is given back, so many units
    * of it at most (0: it is too late). Absent: a plain charge, and `lease` says nothing.
    */
-  readonly most?: number | undefined
+  readonly maxUnits?: number | undefined
 }
 
 export interface Step<S> {
@@ -45,8 +45,8 @@ export interface Algorithm<S = unknown> {
   windowSeconds(limit: Limit): number | undefined
   /** The same limit at a share (0–1] of its quantity, whole units, at least 1. */
   scale(limit: Limit, share: number): Limit
-  /** What makes a state unreadable to another limit of the same scope (a window's length); `''` when nothing does. */
-  unit(limit: Limit): string
+  /** What makes a state unreadable to another limit of the same scope, such as the length of a window; `''` when nothing does. */
+  variantOf(limit: Limit): string
   /** Absent where a state is more than three numbers. */
   readonly cells?: Cells<S> | undefined
   /** @throws ERR_LIMIT_INEXACT when the arithmetic of this limit would leave the integers below 2^53 */

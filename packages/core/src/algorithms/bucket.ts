@@ -50,13 +50,13 @@ class BucketReading implements Reading<BucketState> {
     return { full: this.now + this.missing, rest: this.rest, rate: this.rate.N }
   }
 
-  room(): number {
+  available(): number {
     const { N, P, cap } = this.rate
     if (this.missing > floorDiv(cap, N)) return 0
     return floorDiv(Math.max(0, cap - this.missing * N - this.rest), P)
   }
 
-  wait(units: number): number {
+  waitFor(units: number): number {
     const { N, P, burst, cap } = this.rate
     if (units > burst) return Infinity
     const spare = cap - units * P - this.rest
@@ -214,7 +214,7 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
       return cap / N / 1e6
     },
     scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share), burst: shareOf(rateOf(limit).burst, share) }),
-    unit: () => '',
+    variantOf: () => '',
     cells: {
       load: (cells, at) => ({ full: cells[at] as number, rest: cells[at + 1] as number, rate: cells[at + 2] as number }),
       save(state, cells, at) {

@@ -28,11 +28,11 @@ class ConcurrencyReading implements Reading<ConcurrencyState> {
     this.now = now
   }
 
-  room(): number {
+  available(): number {
     return Math.max(0, this.quota - this.state.length)
   }
 
-  wait(units: number): number {
+  waitFor(units: number): number {
     if (units > this.quota) return Infinity
     return this.state.length + units <= this.quota ? 0 : this.hint()
   }
@@ -101,22 +101,22 @@ function step(state: ConcurrencyState | undefined, charge: Charge, now: number, 
   if (charge.cost <= 0) return acquireOrRelease(state, charge, now, options)
   if (charge.receipt !== undefined) return renew(read(state, charge.limit, now), charge, now, options)
   if (options.holder !== undefined && options.how !== 'peek') {
-    const met = read(state, charge.limit, now)
+    const current = read(state, charge.limit, now)
     // The same acquisition again: its first reply was lost.
-    if (met.lives(options.holder)) return { state: undefined, outcome: outcomeOf(met, now, options, true, 0, 1, options.holder) }
+    if (current.lives(options.holder)) return { state: undefined, outcome: outcomeOf(current, now, options, true, 0, 1, options.holder) }
   }
   return acquireOrRelease(state, charge, now, options)
 }
 
 /** Only a holder that still lives is renewed: its place may be another's by now. */
-function renew(met: ConcurrencyReading, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
+function renew(current: ConcurrencyReading, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
   if (typeof charge.receipt !== 'string') throw badReceipt(charge)
-  if (!met.lives(charge.receipt)) {
+  if (!current.lives(charge.receipt)) {
     // Its place is gone, even where there is room: a wait of 0 would say that it was admitted.
-    return unchanged(met, now, options, false, met.wait(1) || met.hint(), 0)
+    return unchanged(current, now, options, false, current.waitFor(1) || current.hint(), 0)
   }
-  if (options.how === 'peek') return unchanged(met, now, options, true, 0, 1)
-  const after = met.renewed(charge.receipt)
+  if (options.how === 'peek') return unchanged(current, now, options, true, 0, 1)
+  const after = current.renewed(charge.receipt)
   return { state: after.state, outcome: outcomeOf(after, now, options, true, 0, 1, charge.receipt) }
 }
 
@@ -129,7 +129,7 @@ export const concurrency: Algorithm<ConcurrencyState> & { readonly name: 'concur
   quota: (limit) => limit.limit,
   windowSeconds: () => undefined,
   scale: scaledLimit,
-  unit: () => '',
+  variantOf: () => '',
   check: () => undefined,
   step,
 }

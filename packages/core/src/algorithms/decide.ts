@@ -4,8 +4,8 @@ import { algorithmOf } from './registry.ts'
 
 /** What a store tells a whole decision. */
 export interface DecideOptions extends StepOptions {
-  /** `most` of charge `i`, asked when those before it have been stepped: they may draw on the same ceiling. */
-  readonly mostOf?: ((i: number, earlier: readonly Outcome[]) => number | undefined) | undefined
+  /** `maxUnits` of charge `i`, asked when those before it have been stepped: they may draw on the same ceiling. */
+  readonly maxUnitsOf?: ((i: number, earlier: readonly Outcome[]) => number | undefined) | undefined
 }
 
 export interface Decided {
@@ -16,12 +16,12 @@ export interface Decided {
 
 /**
  * Steps every charge, each seeing what those before it would leave, and gives the states to write only if all were allowed.
- * `places` names where each state lives: equal places are one state. `met` are the states as they are.
+ * `places` names where each state lives: equal places are one state. `current` are the states as they are.
  */
 export function decide(
   charges: readonly Charge[],
   places: readonly unknown[],
-  met: readonly unknown[],
+  current: readonly unknown[],
   now: number,
   options: DecideOptions,
 ): Decided {
@@ -30,21 +30,21 @@ export function decide(
   let refused = false
   for (let i = 0; i < charges.length; i++) {
     const charge = charges[i] as Charge
-    const step = algorithmOf(charge.limit).step(latest(i, places, states) ?? met[i], charge, now, optionsOf(i, options, outcomes))
+    const step = algorithmOf(charge.limit).step(latest(i, places, states) ?? current[i], charge, now, optionsOf(i, options, outcomes))
     outcomes.push(step.outcome)
     states.push(step.state)
     refused ||= !step.outcome.allowed
   }
   if (!refused) return { outcomes, states }
-  if (charges.length > 1) tellUnchanged(outcomes, charges, met, now, options)
+  if (charges.length > 1) tellUnchanged(outcomes, charges, current, now, options)
   return { outcomes, states: undefined }
 }
 
 /** Each holder of a decision has an id of its own, and each lease is bounded by what those before it left. */
 function optionsOf(i: number, options: DecideOptions, earlier: readonly Outcome[]): StepOptions {
-  const { holder, mostOf } = options
-  if (holder === undefined && mostOf === undefined) return options
-  return { ...options, holder: holder === undefined ? undefined : holderOf(holder, i), most: mostOf?.(i, earlier) }
+  const { holder, maxUnitsOf } = options
+  if (holder === undefined && maxUnitsOf === undefined) return options
+  return { ...options, holder: holder === undefined ? undefined : holderOf(holder, i), maxUnits: maxUnitsOf?.(i, earlier) }
 }
 
 /** The id of the holder that charge `i` of a decision would acquire. */
@@ -61,11 +61,17 @@ function latest(i: number, places: readonly unknown[], states: readonly unknown[
 }
 
 /** A limit that had room was not charged: it tells its state as it still is. */
-function tellUnchanged(outcomes: Outcome[], charges: readonly Charge[], met: readonly unknown[], now: number, options: StepOptions): void {
+function tellUnchanged(
+  outcomes: Outcome[],
+  charges: readonly Charge[],
+  current: readonly unknown[],
+  now: number,
+  options: StepOptions,
+): void {
   for (let i = 0; i < charges.length; i++) {
     if (outcomes[i]?.allowed !== true) continue
     const charge = charges[i] as Charge
-    const { outcome } = algorithmOf(charge.limit).step(met[i], charge, now, { ...options, how: 'peek' })
+    const { outcome } = algorithmOf(charge.limit).step(current[i], charge, now, { ...options, how: 'peek' })
     outcomes[i] = { ...outcome, granted: 0 }
   }
 }

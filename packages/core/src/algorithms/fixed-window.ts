@@ -27,11 +27,11 @@ class FixedWindowReading implements Reading<FixedWindowState> {
     this.now = now
   }
 
-  room(): number {
+  available(): number {
     return Math.max(0, this.quota - this.state.count)
   }
 
-  wait(units: number): number {
+  waitFor(units: number): number {
     if (units > this.quota) return Infinity
     return this.state.count + units <= this.quota ? 0 : this.left()
   }
@@ -105,7 +105,7 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
   quota: (limit) => limit.limit,
   windowSeconds: (limit) => (typeof limit.window === 'number' ? limit.window / 1000 : SECONDS[limit.window]),
   scale: scaledLimit,
-  unit: (limit) =>
+  variantOf: (limit) =>
     typeof limit.window === 'number'
       ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}`
       : `${limit.window}@${limit.timeZone ?? 'UTC'}`,

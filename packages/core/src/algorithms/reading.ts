@@ -8,9 +8,9 @@ export interface Reading<S> {
   readonly state: S
   readonly quota: number
   /** Units that fit now, never below 0. */
-  room(): number
+  available(): number
   /** Whole ms until `units` fit: 0 if they do, `Infinity` if they never will. */
-  wait(units: number): number
+  waitFor(units: number): number
   /** Whole ms until nothing is used any more. */
   reset(): number
   /** Whole ms that a charge taken now waits for its turn. */
@@ -34,30 +34,37 @@ export interface Moved<S> {
 /** The step of an algorithm, from how it reads its state: what peek, force, atLeast, refusals and give-backs mean is said once, here. */
 export function stepOf<S>(read: (state: S | undefined, limit: Limit, nowMicros: number) => Reading<S>): Algorithm<S>['step'] {
   return (state, charge, now, options) => {
-    const met = read(state, charge.limit, now)
-    if (charge.cost < 0) return giveBack(met, charge, now, options)
-    const wait = met.wait(charge.cost)
-    const units = grant(met, wait, charge.cost, options)
+    const current = read(state, charge.limit, now)
+    if (charge.cost < 0) return giveBack(current, charge, now, options)
+    const wait = current.waitFor(charge.cost)
+    const units = grant(current, wait, charge.cost, options)
     if (units === undefined)
-      return unchanged(met, now, options, false, options.atLeast === undefined ? wait : met.wait(Math.min(charge.cost, options.atLeast)), 0)
-    const delay = met.delay()
-    if (options.how === 'peek') return unchanged(met, now, options, true, 0, units, delay)
-    if (units === 0) return unchanged(met, now, options, true, 0, 0, delay)
-    const moved = met.take(units, options)
+      return unchanged(
+        current,
+        now,
+        options,
+        false,
+        options.atLeast === undefined ? wait : current.waitFor(Math.min(charge.cost, options.atLeast)),
+        0,
+      )
+    const delay = current.delay()
+    if (options.how === 'peek') return unchanged(current, now, options, true, 0, units, delay)
+    if (units === 0) return unchanged(current, now, options, true, 0, 0, delay)
+    const moved = current.take(units, options)
     const outcome = outcomeOf(moved.after, now, options, true, 0, moved.units, moved.units > 0 ? moved.receipt : undefined, delay)
     return {
-      state: moved.after === met ? undefined : moved.after.state,
-      outcome: moved.units > 0 && options.most !== undefined ? { ...outcome, leaseFor: leaseFor(moved.after, now, options) } : outcome,
+      state: moved.after === current ? undefined : moved.after.state,
+      outcome: moved.units > 0 && options.maxUnits !== undefined ? { ...outcome, leaseFor: leaseFor(moved.after, now, options) } : outcome,
     }
   }
 }
 
 /** The units to take: the cost where it fits or is forced, a part of it from `atLeast`, or `undefined` to refuse. */
-function grant(met: Reading<unknown>, wait: number, cost: number, options: StepOptions): number | undefined {
-  const { atLeast, most = Infinity } = options
-  if ((wait === 0 && cost <= most) || options.how === 'force') return cost
+function grant(current: Reading<unknown>, wait: number, cost: number, options: StepOptions): number | undefined {
+  const { atLeast, maxUnits = Infinity } = options
+  if ((wait === 0 && cost <= maxUnits) || options.how === 'force') return cost
   if (atLeast === undefined || atLeast < 1) return undefined
-  const room = Math.min(met.room(), most)
+  const room = Math.min(current.available(), maxUnits)
   return room >= atLeast ? Math.min(cost, room) : undefined
 }
 
@@ -67,15 +74,15 @@ function leaseFor(reading: Reading<unknown>, now: number, { lease }: StepOptions
   return Math.max(0, Math.floor(Math.min(lease?.ttl ?? 0, end - now / 1000)))
 }
 
-function giveBack<S>(met: Reading<S>, charge: Charge, now: number, options: StepOptions): Step<S> {
-  const moved = options.how === 'peek' ? undefined : met.give(Math.min(-charge.cost, options.most ?? Infinity), charge)
-  if (moved === undefined) return unchanged(met, now, options, true, 0, 0)
+function giveBack<S>(current: Reading<S>, charge: Charge, now: number, options: StepOptions): Step<S> {
+  const moved = options.how === 'peek' ? undefined : current.give(Math.min(-charge.cost, options.maxUnits ?? Infinity), charge)
+  if (moved === undefined) return unchanged(current, now, options, true, 0, 0)
   return { state: moved.after.state, outcome: outcomeOf(moved.after, now, options, true, 0, moved.units === 0 ? 0 : -moved.units) }
 }
 
 /** Writes nothing, and tells the state as it is. */
 export function unchanged<S>(
-  met: Reading<S>,
+  current: Reading<S>,
   now: number,
   options: StepOptions,
   allowed: boolean,
@@ -83,7 +90,7 @@ export function unchanged<S>(
   granted: number,
   delay = 0,
 ): Step<S> {
-  return { state: undefined, outcome: outcomeOf(met, now, options, allowed, retryAfter, granted, undefined, delay) }
+  return { state: undefined, outcome: outcomeOf(current, now, options, allowed, retryAfter, granted, undefined, delay) }
 }
 
 export function outcomeOf(
@@ -96,12 +103,12 @@ export function outcomeOf(
   receipt?: Receipt,
   delay = 0,
 ): Outcome {
-  const remaining = reading.room()
+  const remaining = reading.available()
   return {
     allowed,
     remaining,
     retryAfter,
-    nextAfter: remaining >= reading.quota ? 0 : reading.wait(remaining + 1),
+    nextAfter: remaining >= reading.quota ? 0 : reading.waitFor(remaining + 1),
     resetAfter: reading.reset(),
     delay,
     source: options.source ?? 'memory',

@@ -37,11 +37,11 @@ class SlidingLogReading implements Reading<SlidingLogState> {
     this.used = used
   }
 
-  room(): number {
+  available(): number {
     return Math.max(0, this.quota - this.used)
   }
 
-  wait(units: number): number {
+  waitFor(units: number): number {
     if (units > this.quota) return Infinity
     let over = this.used + units - this.quota
     if (over <= 0) return 0
@@ -108,7 +108,7 @@ export const slidingLog: Algorithm<SlidingLogState> & { readonly name: 'slidingL
   quota: (limit) => limit.limit,
   windowSeconds: (limit) => (limit.window as number) / 1000,
   scale: scaledLimit,
-  unit: (limit) => `${limit.window}`,
+  variantOf: (limit) => `${limit.window}`,
   check(limit) {
     const most = limit.maxLog ?? MAX_LOG
     if (limit.limit > most) {

@@ -29,11 +29,11 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
     this.now = now
   }
 
-  room(): number {
+  available(): number {
     return Math.max(0, this.quota - this.state.count - this.weight())
   }
 
-  wait(units: number): number {
+  waitFor(units: number): number {
     const { quota, window } = this
     const { count, previous } = this.state
     if (units > quota) return Infinity
@@ -120,7 +120,7 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
   quota: (limit) => limit.limit,
   windowSeconds: (limit) => (limit.window as number) / 1000,
   scale: scaledLimit,
-  unit: (limit) => `${limit.window}`,
+  variantOf: (limit) => `${limit.window}`,
   cells: {
     load: (cells, at) => ({ start: cells[at] as number, count: cells[at + 1] as number, previous: cells[at + 2] as number }),
     save(state, cells, at) {

@@ -29,15 +29,15 @@ const LONGEST_SUBJECT = 256
 /** Names a state as its store does; `undefined` for a subject that is too long to keep. */
 export function stateKey({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string | undefined {
   if (subject.length > LONGEST_SUBJECT) return undefined
-  return `${placeOf(scope, algorithmOf(limit).unit(limit))}${subject}`
+  return `${placeOf(scope, algorithmOf(limit).variantOf(limit))}${subject}`
 }
 
 /** The subject in a key of `stateKey`: cut from it, so that no text is kept alive that the subject itself was cut from. */
 export function subjectIn(key: string, { limit, scope }: Pick<Charge, 'limit' | 'scope'>): string {
-  return key.slice(placeOf(scope, algorithmOf(limit).unit(limit)).length)
+  return key.slice(placeOf(scope, algorithmOf(limit).variantOf(limit)).length)
 }
 
-// Scopes and units have no such character.
-function placeOf(scope: string, unit: string): string {
-  return `${scope}\n${unit}\n`
+// Scopes and variants have no such character.
+function placeOf(scope: string, variant: string): string {
+  return `${scope}\n${variant}\n`
 }

@@ -1,6 +1,6 @@
 import { algorithmOf } from '../algorithms/registry.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { held, own } from '../digest.ts'
+import { boundedKey, detach } from '../digest.ts'
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import { knownOptions } from '../options.ts'
@@ -163,7 +163,7 @@ class DenyCache {
       if (charges.findIndex((other) => isSamePlace(other, charge)) < i || (this.changed[markOf(charge)] as number) > before) continue
       answered ??= instantOf(this.clock)
       const { scope, subject, limit } = charge
-      this.keep({ place: { scope, subject: own(held(subject)) }, limit, cost: leastOf(charge, options), outcome, asked, answered })
+      this.keep({ place: { scope, subject: detach(boundedKey(subject)) }, limit, cost: leastOf(charge, options), outcome, asked, answered })
     }
   }
 

@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.ts'
-import { own } from '../digest.ts'
+import { detach } from '../digest.ts'
 import type { Limit } from '../limit.ts'
 import { chain, isPromise, type MaybePromise, randomWords, uniqueId } from '../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from '../store.ts'
@@ -169,7 +169,7 @@ class Leases {
     const { hot, maxSubjects } = this.settings
     if (this.pools.size >= maxSubjects || this.sketch.add(charge, now.monotonic) < hot) return undefined
     const jitter = (randomWords(1)[0] as number) / 2 ** 32
-    const pool = new Pool({ ...charge, subject: own(charge.subject) }, terms, now, hot, jitter)
+    const pool = new Pool({ ...charge, subject: detach(charge.subject) }, terms, now, hot, jitter)
     this.pools.set(pool.charge, pool)
     this.lookLater()
     return pool

@@ -1,4 +1,4 @@
-import { hash32, held } from '../digest.ts'
+import { boundedKey, hash32 } from '../digest.ts'
 import type { Charge } from '../store.ts'
 
 /** Where a state is, whatever the numbers of its limit. */
@@ -6,7 +6,7 @@ export type Place = Pick<Charge, 'scope' | 'subject'>
 
 /** 32 bits of a place. Not keyed: what is counted or marked under it may be another's too. */
 export function hashOf({ scope, subject }: Place): number {
-  return hash32(held(subject), hash32(scope))
+  return hash32(boundedKey(subject), hash32(scope))
 }
 
 /**
@@ -22,7 +22,7 @@ export class Places<V> {
   }
 
   get({ scope, subject }: Place): V | undefined {
-    return this.scopes.get(scope)?.get(held(subject))
+    return this.scopes.get(scope)?.get(boundedKey(subject))
   }
 
   /** The subject stays for as long as its value: it should be no part of a longer text. */
@@ -30,13 +30,13 @@ export class Places<V> {
     let subjects = this.scopes.get(scope)
     if (subjects === undefined) this.scopes.set(scope, (subjects = new Map()))
     const before = subjects.size
-    subjects.set(held(subject), value)
+    subjects.set(boundedKey(subject), value)
     this.count += subjects.size - before
   }
 
   delete({ scope, subject }: Place): void {
     const subjects = this.scopes.get(scope)
-    if (subjects?.delete(held(subject)) !== true) return
+    if (subjects?.delete(boundedKey(subject)) !== true) return
     this.count -= 1
     if (subjects.size === 0) this.scopes.delete(scope)
   }

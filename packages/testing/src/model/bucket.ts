@@ -19,7 +19,7 @@ interface Place {
 }
 
 export const bucket: Family<Bucket> = metered<Bucket>({
-  unit: () => '',
+  variantOf: () => '',
   quota: burstOf,
 
   read: (state, limit) => state ?? { full: 0n, rest: 0n, rate: rateOf(limit).N },

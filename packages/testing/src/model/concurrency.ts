@@ -12,7 +12,7 @@ interface Holders {
 
 let ids = 0
 
-export const concurrency: Family<Holders> = { unit: () => '', step }
+export const concurrency: Family<Holders> = { variantOf: () => '', step }
 
 function step(state: Holders | undefined, ask: Ask, now: bigint): ModelStep<Holders> {
   const { limit, cost, how, receipt } = ask

@@ -33,8 +33,8 @@ export interface ModelStep<S> {
 
 /** One algorithm, slow and obvious. States are never changed in place. */
 export interface Family<S> {
-  /** Limits of one scope whose units differ have different states. */
-  unit(limit: Limit): string
+  /** Limits of one scope with different variants have different states. */
+  variantOf(limit: Limit): string
   step(state: S | undefined, ask: Ask, now: bigint): ModelStep<S>
 }
 

@@ -18,7 +18,7 @@ interface Place {
 export const AHEAD = 5_000n
 
 export const fixedWindow: Family<Counted> = metered<Counted>({
-  unit: ({ window, anchor, timeZone }) => `${window} ${anchor ?? 'epoch'} ${typeof window === 'number' ? '' : (timeZone ?? 'UTC')}`,
+  variantOf: ({ window, anchor, timeZone }) => `${window} ${anchor ?? 'epoch'} ${typeof window === 'number' ? '' : (timeZone ?? 'UTC')}`,
   quota: ({ limit }) => BigInt(limit),
 
   read(state, limit, now) {

@@ -10,7 +10,7 @@ export interface Taken<S> {
 
 /** An algorithm that counts units, told by what it holds at an instant (µs). Everything else follows, in one place. */
 export interface Metered<S> {
-  unit(limit: Limit): string
+  variantOf(limit: Limit): string
   quota(limit: Limit): bigint
   /** The state as it stands at `now`; an absent one is an unused one. */
   read(state: S | undefined, limit: Limit, now: bigint): S
@@ -32,7 +32,7 @@ export interface Metered<S> {
 }
 
 export function metered<S>(algorithm: Metered<S>): Family<S> {
-  return { unit: (limit) => algorithm.unit(limit), step: (state, ask, now) => step(algorithm, state, ask, now) }
+  return { variantOf: (limit) => algorithm.variantOf(limit), step: (state, ask, now) => step(algorithm, state, ask, now) }
 }
 
 function step<S>(algorithm: Metered<S>, raw: S | undefined, ask: Ask, now: bigint): ModelStep<S> {

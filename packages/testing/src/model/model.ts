@@ -68,5 +68,5 @@ function step(
 }
 
 function keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string {
-  return JSON.stringify([scope, families[limit.algorithm].unit(limit), subject])
+  return JSON.stringify([scope, families[limit.algorithm].variantOf(limit), subject])
 }

@@ -15,7 +15,7 @@ interface Log {
 let ids = 0
 
 export const slidingLog: Family<Log> = metered<Log>({
-  unit: ({ window }) => `${window}`,
+  variantOf: ({ window }) => `${window}`,
   quota: ({ limit }) => BigInt(limit),
 
   read: (state) => state ?? { entries: [] },

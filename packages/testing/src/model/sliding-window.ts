@@ -16,7 +16,7 @@ interface Place {
 }
 
 export const slidingWindow: Family<Counts> = metered<Counts>({
-  unit: ({ window }) => `${window}`,
+  variantOf: ({ window }) => `${window}`,
   quota: ({ limit }) => BigInt(limit),
 
   read: (state, limit, now) => rolled(state, windowOf(limit), floor(now, 1000n)),
