@@ -1,0 +1,73 @@
+// Writes what all packages have in common: the fields below into each package.json, and a copy of LICENSE beside it.
+// `node scripts/package-fields.ts` writes. `--check` writes nothing and fails where something differs. `--release` fails as well while
+// REPOSITORY is empty.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * The address of the repository, such as `https://github.com/owner/sluice`. Fill it in here and run this script.
+ * While it is empty, no package.json has the fields `homepage`, `repository` and `bugs`.
+ */
+const REPOSITORY: string = ''
+
+const ROOT = join(import.meta.dirname, '..')
+const COMMAND = 'node scripts/package-fields.ts'
+/** The order of the fields in a package.json. Fields that are not in this list keep their order and follow. */
+const ORDER = 'name version private description keywords license homepage repository bugs type engines scripts'.split(' ')
+
+type Manifest = Readonly<Record<string, unknown>>
+
+const isChecking = process.argv.includes('--check') || process.argv.includes('--release')
+const problems: string[] = []
+
+for (const folder of readdirSync(join(ROOT, 'packages')).toSorted()) {
+  const file = `packages/${folder}/package.json`
+  const manifest = JSON.parse(read(file)) as Manifest
+  keep(file, `${JSON.stringify(completed(manifest, folder), null, 2)}\n`)
+  if (manifest['private'] !== true) keep(`packages/${folder}/LICENSE`, read('LICENSE'))
+}
+if (process.argv.includes('--release') && REPOSITORY === '')
+  problems.push(
+    'The packages cannot be released: npm compares their `repository` field with the repository that builds them, and they have none. ' +
+      `Set REPOSITORY in scripts/package-fields.ts, then run  ${COMMAND}`,
+  )
+if (problems.length > 0) {
+  console.error(problems.join('\n'))
+  process.exitCode = 1
+}
+
+function completed(manifest: Manifest, folder: string): Manifest {
+  const { homepage: _homepage, repository: _repository, bugs: _bugs, ...own } = manifest
+  const fields: Manifest = { ...own, ...common(folder), ...(own['private'] === true ? {} : published(folder)) }
+  const names = [...ORDER, ...Object.keys(fields)].filter((name) => name in fields)
+  return Object.fromEntries(names.map((name) => [name, fields[name]]))
+}
+
+function common(folder: string): Manifest {
+  return {
+    license: 'MIT',
+    type: 'module',
+    scripts: { build: 'tsc -b', test: `node ../../scripts/bootstrap.mjs test --package ${folder}` },
+  }
+}
+
+function published(folder: string): Manifest {
+  const fields = { engines: { node: '>=20.19' }, publishConfig: { access: 'public' } }
+  if (REPOSITORY === '') return fields
+  return {
+    ...fields,
+    homepage: `${REPOSITORY}/tree/main/packages/${folder}#readme`,
+    repository: { type: 'git', url: `git+${REPOSITORY}.git`, directory: `packages/${folder}` },
+    bugs: `${REPOSITORY}/issues`,
+  }
+}
+
+function keep(file: string, text: string): void {
+  if (existsSync(join(ROOT, file)) && read(file) === text) return
+  if (isChecking) problems.push(`${file} is not what scripts/package-fields.ts writes. Run  ${COMMAND}`)
+  else writeFileSync(join(ROOT, file), text)
+}
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8')
+}
