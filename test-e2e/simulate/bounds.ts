@@ -3,8 +3,8 @@ import type { LeaseOptions, Limit } from '@sluice/core'
 import { type Admission, checkEnvelope } from '@sluice/testing'
 
 /** M of docs/redis.md: units that may be out on lease, of any limit here whose window is a number. */
-export function ceilingOf(limit: Limit, { ttl = 250, share = 0.1 }: LeaseOptions): number {
-  return Math.floor(Math.min((2 * limit.limit * ttl) / Number(limit.window), share * quotaOf(limit)))
+export function ceilingOf(limit: Limit, { ttl = 250, maxPart = 0.1 }: LeaseOptions): number {
+  return Math.floor(Math.min((2 * limit.limit * ttl) / Number(limit.window), maxPart * quotaOf(limit)))
 }
 
 function quotaOf({ burst, limit }: Limit): number {

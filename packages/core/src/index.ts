@@ -27,8 +27,8 @@ export type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreErro
 // Layers: a store over a store.
 export { denyCache } from './layers/deny-cache.ts'
 export type { DenyCacheOptions } from './layers/deny-cache.ts'
-export { leases } from './layers/leases.ts'
-export type { LeaseOptions } from './layers/lease-terms.ts'
+export { leases } from './layers/leases/leases.ts'
+export type { LeaseOptions } from './layers/leases/lease-terms.ts'
 
 // One decision over stores, or parts of one, that share no atomic step.
 export { type ChargeGroup, consumeAcross, consumeUnits, groupByUnit, type UnitGroup } from './across.ts'
@@ -36,8 +36,8 @@ export { type ChargeGroup, consumeAcross, consumeUnits, groupByUnit, type UnitGr
 // The layers over a store, for authors of stores.
 export { stack } from './layers/stack.ts'
 export type { StackOptions, StackParts } from './layers/stack.ts'
-export type { FailoverOptions, FailoverParts } from './layers/failover-options.ts'
-export type { Presence } from './layers/fleet.ts'
+export type { FailoverOptions, FailoverParts } from './layers/failover/options.ts'
+export type { Presence } from './layers/failover/instance-count.ts'
 
 // HTTP, for authors of adapters: facts of a request in, headers and an answer out.
 export { createPipeline } from './http/pipeline.ts'

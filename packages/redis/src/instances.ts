@@ -36,7 +36,7 @@ class Instances implements Presence {
     this.ready = ready
   }
 
-  async beat(): Promise<number> {
+  async heartbeat(): Promise<number> {
     // Also what prepares the store before its first request.
     await this.ready()
     const command = nextCommand()

@@ -210,7 +210,7 @@ describe('one server', () => {
     const limit = tokenBucket({ name: 'bucket', limit: 60, window: '1m', burst: 60 }).limit
     const stores = [direct(), direct(), direct()]
     await Promise.all(stores.map((store) => took(store, charge('warm', limit, 0))))
-    // The first two hear of the third with their next beat.
+    // The first two hear of the third with their next heartbeat.
     await until('each to know of three', () => stores.every((store) => store.health?.().instances === 3), 20_000)
     await server.pause()
     let unknown = 0

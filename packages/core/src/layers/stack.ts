@@ -1,10 +1,10 @@
 import { invalid } from '../errors.ts'
 import type { Store } from '../store.ts'
 import { denyCache, type DenyCacheOptions } from './deny-cache.ts'
-import type { FailoverOptions, FailoverParts } from './failover-options.ts'
-import { failover } from './failover.ts'
-import type { LeaseOptions } from './lease-terms.ts'
-import { leases } from './leases.ts'
+import type { FailoverOptions, FailoverParts } from './failover/options.ts'
+import { failover } from './failover/failover.ts'
+import type { LeaseOptions } from './leases/lease-terms.ts'
+import { leases } from './leases/leases.ts'
 
 /** What stands between a limiter and a store; `false` removes a layer. */
 export interface StackOptions {

@@ -1,7 +1,7 @@
 // What becomes of units that are held here: spent, given back, let go, lost.
 import { type Charge, createLimiter, leases, type Outcome, slidingLog, tokenBucket } from '@sluice/core'
 import { describe, expect, test } from 'vitest'
-import { charge, fresh, hot, isLease, lab, leasing, requests, returns, settle, spent, took, TTL, used, WIDE, WINDOW } from './leasing.ts'
+import { charge, fresh, hot, isLease, lab, leasing, requests, returns, settle, spent, took, TTL, used, WIDE, WINDOW } from './lab.ts'
 
 describe('what is not spent', () => {
   test('goes back when the subject is idle, in time', async () => {
@@ -252,10 +252,18 @@ test('options that make no sense are refused', () => {
       return (error as { code?: string }).code
     }
   }
-  for (const bad of [{ ttl: 49 }, { ttl: 5_001 }, { ttl: 100.5 }, { ttl: '250' }, { share: 0 }, { share: 1.1 }, { share: Number.NaN }])
+  for (const bad of [
+    { ttl: 49 },
+    { ttl: 5_001 },
+    { ttl: 100.5 },
+    { ttl: '250' },
+    { maxPart: 0 },
+    { maxPart: 1.1 },
+    { maxPart: Number.NaN },
+  ])
     expect(code(bad)).toBe('ERR_OPTION_INVALID')
   for (const bad of [{ hot: 9 }, { hot: 60_001 }, { maxSubjects: 0 }, { maxSubjects: 100_001 }, { clock: null }, { clock: {} }])
     expect(code(bad)).toBe('ERR_OPTION_INVALID')
   expect(code({ ceiling: 10 })).toBe('ERR_OPTION_UNKNOWN')
-  expect(code({ ttl: 100, share: 1, hot: 10, maxSubjects: 1 })).toBeUndefined()
+  expect(code({ ttl: 100, maxPart: 1, hot: 10, maxSubjects: 1 })).toBeUndefined()
 })

@@ -1,6 +1,6 @@
-import { algorithmOf } from '../algorithms/registry.ts'
-import type { Charge, Outcome } from '../store.ts'
-import { Bounded, stateKey } from './bounded.ts'
+import { algorithmOf } from '../../algorithms/registry.ts'
+import type { Charge, Outcome } from '../../store.ts'
+import { Bounded, stateKey } from '../bounded.ts'
 
 /** Subjects whose last state is remembered; of more, those seen longest ago are forgotten. */
 const MOST = 10_000
@@ -17,7 +17,7 @@ interface Seen {
 }
 
 /** What the store said last of the subjects that had little left: where the local tier begins with them. */
-export class Warm {
+export class LastSeen {
   private readonly seen = new Bounded<Seen>(MOST)
 
   see(charge: Charge, { remaining, nextAfter, resetAfter }: Outcome, now: () => number): void {

@@ -1,6 +1,6 @@
-import type { Charge, Outcome } from '../store.ts'
-import type { Instant } from './instant.ts'
-import { passed } from './instant.ts'
+import type { Charge, Outcome } from '../../store.ts'
+import type { Instant } from '../instant.ts'
+import { passed } from '../instant.ts'
 
 /** Parts of its ttl for which a lease should do at the recent local rate: it is spent before what is left of it has to go back. */
 const COVERS = 0.4

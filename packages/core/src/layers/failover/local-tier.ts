@@ -1,9 +1,9 @@
-import { badReceipt } from '../algorithms/algorithm.ts'
-import { algorithmOf } from '../algorithms/registry.ts'
-import { type Clock, microsOf } from '../clock.ts'
-import type { Limit } from '../limit.ts'
-import { memoryStore } from '../memory-store.ts'
-import type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreEvent } from '../store.ts'
+import { badReceipt } from '../../algorithms/algorithm.ts'
+import { algorithmOf } from '../../algorithms/registry.ts'
+import { type Clock, microsOf } from '../../clock.ts'
+import type { Limit } from '../../limit.ts'
+import { memoryStore } from '../../memory-store.ts'
+import type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreEvent } from '../../store.ts'
 import { RETRY_AFTER } from './breaker.ts'
 
 /** Receipts of this tier: those of a charge that the store may have made as well are told apart. */

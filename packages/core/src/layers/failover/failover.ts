@@ -1,11 +1,11 @@
-import { consumeUnits, groupByUnit } from '../across.ts'
-import { algorithmOf } from '../algorithms/registry.ts'
-import { Events } from '../events.ts'
-import { isPromise, type MaybePromise } from '../runtime.ts'
-import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../store.ts'
-import { Deadlines } from './commands.ts'
-import { type FailoverOptions, type FailoverParts, type FailoverSettings, failoverSettings } from './failover-options.ts'
-import { Instead } from './instead.ts'
+import { consumeUnits, groupByUnit } from '../../across.ts'
+import { algorithmOf } from '../../algorithms/registry.ts'
+import { Events } from '../../events.ts'
+import { isPromise, type MaybePromise } from '../../runtime.ts'
+import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../../store.ts'
+import { Deadlines } from './deadlines.ts'
+import { type FailoverOptions, type FailoverParts, type FailoverSettings, failoverSettings } from './options.ts'
+import { LocalFallback } from './local-fallback.ts'
 import { isLocal } from './local-tier.ts'
 import { Shard, type ShardHost } from './shard.ts'
 import { isStoreError } from './store-error.ts'
@@ -30,7 +30,7 @@ class Failover implements Store {
   private readonly inner: Store
   private readonly settings: FailoverSettings
   private readonly events = new Events()
-  private readonly others: Instead
+  private readonly others: LocalFallback
   private readonly deadlines: Deadlines
   private readonly host: ShardHost
   private readonly shards = new Map<string, Shard>()
@@ -42,7 +42,7 @@ class Failover implements Store {
     this.name = inner.name
     this.inner = inner
     this.settings = settings
-    this.others = new Instead(inner, settings, parts, this.events)
+    this.others = new LocalFallback(inner, settings, parts, this.events)
     this.deadlines = new Deadlines(settings.deadline, settings.clock)
     this.host = this.hostOf()
   }

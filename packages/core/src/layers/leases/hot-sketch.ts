@@ -1,4 +1,4 @@
-import { hashOf, type Place } from './places.ts'
+import { hashOf, type Place } from '../places.ts'
 
 const ROWS = 3
 const WIDTH = 4_096

@@ -1,18 +1,18 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../clock.ts'
 
 /** How the processes that share a store count each other: what a store's package gives the failover layer. */
 export interface Presence {
   /** Says that this process is there, and resolves to how many are. */
-  beat(): Promise<number>
+  heartbeat(): Promise<number>
   /** This process is gone. */
   leave(): Promise<void>
 }
 
 /** ms between two beats. Whoever has not been heard of for three of them is not counted. */
-const BEAT_EVERY = 5_000
+const HEARTBEAT_EVERY = 5_000
 
 /** How many processes share the limits, as far as this one was told. */
-export class Fleet {
+export class InstanceCount {
   /** The last count stands while the store is away. */
   count: number | undefined
   private readonly presence: Presence
@@ -25,7 +25,7 @@ export class Fleet {
     this.presence = presence
     this.clock = clock
     this.refused = refused
-    void this.beat()
+    void this.heartbeat()
   }
 
   async close(): Promise<void> {
@@ -35,13 +35,13 @@ export class Fleet {
     await this.presence.leave().catch(() => undefined)
   }
 
-  private async beat(): Promise<void> {
+  private async heartbeat(): Promise<void> {
     try {
-      const count = await this.presence.beat()
+      const count = await this.presence.heartbeat()
       if (Number.isInteger(count) && count > 0) this.count = count
     } catch (error) {
       this.refused(error)
     }
-    if (!this.isOver) this.cancel = this.clock.after(BEAT_EVERY, () => void this.beat())
+    if (!this.isOver) this.cancel = this.clock.after(HEARTBEAT_EVERY, () => void this.heartbeat())
   }
 }

@@ -1,14 +1,14 @@
-import { systemClock } from '../clock.ts'
-import { detach } from '../digest.ts'
-import type { Limit } from '../limit.ts'
-import { chain, isPromise, type MaybePromise, randomWords, uniqueId } from '../runtime.ts'
-import type { Charge, ConsumeOptions, Outcome, Store } from '../store.ts'
+import { systemClock } from '../../clock.ts'
+import { detach } from '../../digest.ts'
+import type { Limit } from '../../limit.ts'
+import { chain, isPromise, type MaybePromise, randomWords, uniqueId } from '../../runtime.ts'
+import type { Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
 import { HotSketch } from './hot-sketch.ts'
-import { type Instant, instantOf, passed } from './instant.ts'
-import { isSameRule, layerOver } from './layer.ts'
+import { type Instant, instantOf, passed } from '../instant.ts'
+import { isSameRule, layerOver } from '../layer.ts'
 import { type Grant, isLive, Pool, type Terms } from './lease-pool.ts'
 import { type LeaseOptions, leaseSettings, type LeaseSettings, termsOf } from './lease-terms.ts'
-import { Places } from './places.ts'
+import { Places } from '../places.ts'
 
 /**
  * Spends the units of hot subjects here, at once, without a call: an instance asks the store for units ahead, which are debited

@@ -1,6 +1,6 @@
-import type { Limit } from '../limit.ts'
-import type { Charge } from '../store.ts'
-import { Bounded, stateKey, subjectIn } from './bounded.ts'
+import type { Limit } from '../../limit.ts'
+import type { Charge } from '../../store.ts'
+import { Bounded, stateKey, subjectIn } from '../bounded.ts'
 
 /** What the local tier has taken in place of a shard, of one subject under one limit. */
 export interface Taken {

@@ -1,4 +1,4 @@
-import type { StoreError } from '../store.ts'
+import type { StoreError } from '../../store.ts'
 
 /** Told by its shape: a store's package has an error class of its own. Whatever else is thrown is no failure of the store. */
 export function isStoreError(error: unknown): error is StoreError {

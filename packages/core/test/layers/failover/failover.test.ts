@@ -13,22 +13,7 @@ import {
 } from '@sluice/core'
 import { fakeClock } from '@sluice/testing'
 import { describe, expect, test } from 'vitest'
-import {
-  atOnce,
-  bench,
-  charge,
-  healed,
-  HUNDRED,
-  late,
-  looked,
-  one,
-  opened,
-  passing,
-  remote,
-  settled,
-  storeError,
-  TEN,
-} from './failover-lab.ts'
+import { atOnce, bench, charge, healed, HUNDRED, late, looked, one, opened, passing, remote, settled, storeError, TEN } from './lab.ts'
 
 describe('while the store answers', () => {
   test('its answers are passed on as they are', async () => {
@@ -644,7 +629,7 @@ describe('over several shards', () => {
 describe('the whole', () => {
   test('nothing rejects where nobody listens, and close() ends every timer', async () => {
     const left: unknown[] = []
-    const presence = { beat: () => Promise.reject(storeError({ answer: 'noperm' })), leave: () => Promise.resolve(void left.push(1)) }
+    const presence = { heartbeat: () => Promise.reject(storeError({ answer: 'noperm' })), leave: () => Promise.resolve(void left.push(1)) }
     const at = bench({}, { presence })
     await settled()
     expect(at.events).toMatchObject([{ code: 'WARN_INSTANCES_UNKNOWN' }])
@@ -689,7 +674,7 @@ describe('the whole', () => {
       {},
       {
         presence: {
-          beat: () => (beats.push(count), count > 0 ? Promise.resolve(count) : Promise.reject(storeError({}))),
+          heartbeat: () => (beats.push(count), count > 0 ? Promise.resolve(count) : Promise.reject(storeError({}))),
           leave: () => Promise.resolve(),
         },
       },

@@ -1,4 +1,4 @@
-import type { StoreHealth } from '../store.ts'
+import type { StoreHealth } from '../../store.ts'
 
 /** Failed commands in a row that open it. */
 const IN_A_ROW = 3

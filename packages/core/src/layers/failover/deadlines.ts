@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../clock.ts'
 
 /** A request that waits for the store. */
 export interface Waiting {
-  /** Called once, when the deadline has passed; not if `Command.answered` was called for it before. */
+  /** Called once, when the deadline has passed; not if `PendingBatch.answered` was called for it before. */
   late(): void
 }
 
@@ -16,7 +16,7 @@ interface Target {
  * What was asked of one shard in one turn of the event loop. A store sends it as one command, so it has one deadline, and
  * succeeds or fails as one.
  */
-export class Command {
+export class PendingBatch {
   /** ms, monotonic; infinite until the turn is over, which is when it leaves. */
   due: number = Infinity
   private readonly target: Target
@@ -79,9 +79,9 @@ export class Deadlines {
   private readonly deadline: number
   private readonly clock: Required<Clock>
   /** Of this turn of the event loop. */
-  private turn = new Map<Target, Command>()
+  private turn = new Map<Target, PendingBatch>()
   /** In the order in which they are due. */
-  private readonly sent: Command[] = []
+  private readonly sent: PendingBatch[] = []
   private armedFor = Infinity
   private disarm: () => void = () => undefined
 
@@ -91,18 +91,18 @@ export class Deadlines {
   }
 
   /** The command that a request of this turn goes with; of its own with `due`, when another deadline than that of the turn holds. */
-  join(target: Target, due: number | undefined): Command {
+  join(target: Target, due: number | undefined): PendingBatch {
     if (due !== undefined) return this.alone(target, due)
     let command = this.turn.get(target)
     if (command === undefined) {
       if (this.turn.size === 0) this.clock.after(0, () => this.seal())
-      this.turn.set(target, (command = new Command(target)))
+      this.turn.set(target, (command = new PendingBatch(target)))
     }
     return command
   }
 
-  private alone(target: Target, due: number): Command {
-    const command = new Command(target)
+  private alone(target: Target, due: number): PendingBatch {
+    const command = new PendingBatch(target)
     // Sealed by the next turn, and known by its time from now on.
     command.due = due
     this.clock.after(0, () => {
@@ -125,9 +125,9 @@ export class Deadlines {
     this.arm()
   }
 
-  private insert(command: Command): void {
+  private insert(command: PendingBatch): void {
     let at = this.sent.length
-    while (at > 0 && (this.sent[at - 1] as Command).due > command.due) at -= 1
+    while (at > 0 && (this.sent[at - 1] as PendingBatch).due > command.due) at -= 1
     this.sent.splice(at, 0, command)
   }
 

@@ -1,7 +1,7 @@
-import { algorithmOf } from '../algorithms/registry.ts'
-import type { Clock } from '../clock.ts'
-import type { Charge, Outcome, Store } from '../store.ts'
-import { Bounded, stateKey } from './bounded.ts'
+import { algorithmOf } from '../../algorithms/registry.ts'
+import type { Clock } from '../../clock.ts'
+import type { Charge, Outcome, Store } from '../../store.ts'
+import { Bounded, stateKey } from '../bounded.ts'
 
 /** ms: a state is not read again within this time. */
 const EVERY = 1_000
@@ -16,7 +16,7 @@ type Seed = (charge: Charge, left: number) => void
  * Reads from a replica what the store had left, behind the requests: a state at most once a second, one reading at a time.
  * It never decides: what it finds only lowers where the local tier begins.
  */
-export class Seeder {
+export class ReplicaSeeder {
   private readonly look: NonNullable<Store['look']>
   private readonly clock: Required<Clock>
   private readonly seed: Seed

@@ -1,7 +1,7 @@
-// The layer alone, over a store that grants what is asked for; over Redis: packages/redis/test/leases-layer.test.ts.
+// The layer alone, over a store that grants what is asked for; over Redis: packages/redis/test/layers.test.ts.
 import { concurrency, fixedWindow, leakyBucket, leases, slidingLog, tokenBucket } from '@sluice/core'
 import { describe, expect, test } from 'vitest'
-import { charge, fresh, hot, isLease, lab, leasing, requests, settle, spent, took, TTL, used, WIDE, WINDOW } from './leasing.ts'
+import { charge, fresh, hot, isLease, lab, leasing, requests, settle, spent, took, TTL, used, WIDE, WINDOW } from './lab.ts'
 import type { Outcome } from '@sluice/core'
 
 describe('a hot subject', () => {

@@ -1,25 +1,25 @@
-import { algorithmOf } from '../algorithms/registry.ts'
-import type { Events } from '../events.ts'
-import type { Charge, ConsumeOptions, Outcome, Store } from '../store.ts'
-import type { FailoverParts, FailoverSettings } from './failover-options.ts'
-import { Fleet } from './fleet.ts'
+import { algorithmOf } from '../../algorithms/registry.ts'
+import type { Events } from '../../events.ts'
+import type { Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
+import type { FailoverParts, FailoverSettings } from './options.ts'
+import { InstanceCount } from './instance-count.ts'
 import { isOfUnknown, LocalTier } from './local-tier.ts'
-import { Seeder } from './seeder.ts'
+import { ReplicaSeeder } from './replica-seeder.ts'
 import type { Shard } from './shard.ts'
 import { isStoreError } from './store-error.ts'
-import { Warm } from './warm.ts'
+import { LastSeen } from './last-seen.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
 
 /** What decides instead of a store that is away: this process's share of each limit, or what the policy chose over it. */
-export class Instead {
+export class LocalFallback {
   readonly local: LocalTier
   private readonly settings: FailoverSettings
   private readonly events: Events
-  private readonly warm = new Warm()
-  private readonly fleet: Fleet | undefined
-  private readonly seeder: Seeder | undefined
+  private readonly lastSeen = new LastSeen()
+  private readonly instanceCount: InstanceCount | undefined
+  private readonly seeder: ReplicaSeeder | undefined
 
   constructor(store: Store, settings: FailoverSettings, { presence }: FailoverParts, events: Events) {
     const { clock, maxSubjects, share } = settings
@@ -27,15 +27,16 @@ export class Instead {
     this.events = events
     this.local = new LocalTier(maxSubjects, clock)
     // A share that was given needs no count.
-    this.fleet = presence === undefined || share !== 'fleet' ? undefined : new Fleet(presence, clock, (error) => this.uncounted(error))
+    this.instanceCount =
+      presence === undefined || share !== 'equal' ? undefined : new InstanceCount(presence, clock, (error) => this.uncounted(error))
     if (store.look !== undefined) {
       const look = (charges: readonly Charge[]) => store.look?.(charges) ?? []
-      this.seeder = new Seeder(look, clock, (charge, left) => this.local.seed(charge, left, this.share()))
+      this.seeder = new ReplicaSeeder(look, clock, (charge, left) => this.local.seed(charge, left, this.share()))
     }
   }
 
   get instances(): number | undefined {
-    return this.fleet?.count ?? this.settings.instances
+    return this.instanceCount?.count ?? this.settings.instances
   }
 
   /** What the store said, while it says anything. */
@@ -43,7 +44,7 @@ export class Instead {
     const { monotonic } = this.settings.clock
     for (let i = 0; i < outcomes.length; i++) {
       const outcome = outcomes[i]
-      if (outcome !== undefined) this.warm.see(charges[i] as Charge, outcome, monotonic)
+      if (outcome !== undefined) this.lastSeen.see(charges[i] as Charge, outcome, monotonic)
     }
   }
 
@@ -73,12 +74,12 @@ export class Instead {
 
   reset(targets: readonly Target[]): void {
     this.local.reset(targets)
-    for (const target of targets) this.warm.forget(target)
+    for (const target of targets) this.lastSeen.forget(target)
   }
 
   /** This process is counted no longer. */
   async leave(): Promise<void> {
-    await this.fleet?.close()
+    await this.instanceCount?.close()
   }
 
   private decide(shard: Shard, charges: readonly Charge[], options: ConsumeOptions, isUnknown: boolean): readonly Outcome[] {
@@ -87,7 +88,7 @@ export class Instead {
     const share = this.share()
     const now = this.settings.clock.monotonic()
     for (const charge of charges) {
-      const left = this.warm.take(charge, shard.awaySince ?? now, now)
+      const left = this.lastSeen.take(charge, shard.awaySince ?? now, now)
       if (left !== undefined) this.local.seed(charge, left, share)
     }
     if (shard.state !== 'closed') this.seeder?.ask(charges, now)
@@ -107,7 +108,7 @@ export class Instead {
   /** The part of each limit that this process admits by itself. */
   private share(): number {
     const { share } = this.settings
-    if (share !== 'fleet') return share
+    if (share !== 'equal') return share
     const count = this.instances
     if (count === undefined) this.uncounted()
     return 1 / (count ?? 1)

@@ -1,13 +1,13 @@
-import { type Clock, systemClock } from '../clock.ts'
-import { invalid } from '../errors.ts'
-import { knownOptions } from '../options.ts'
-import type { Presence } from './fleet.ts'
+import { type Clock, systemClock } from '../../clock.ts'
+import { invalid } from '../../errors.ts'
+import { knownOptions } from '../../options.ts'
+import type { Presence } from './instance-count.ts'
 
 export interface FailoverOptions {
   /** ms that a request waits for the store, 1 to 10,000; default 50. */
   readonly deadline?: number | undefined
-  /** The part of each limit that one process admits while the store is away: `fleet` (default), one over the number of processes; or a number above 0, up to 1. */
-  readonly share?: 'fleet' | number | undefined
+  /** The part of each limit that one process admits while the store is away: `equal` (default), one over the number of processes; or a number above 0, up to 1. */
+  readonly share?: 'equal' | number | undefined
   /** The number of processes until the store has told it, 1 to 1,000,000; default 1, which is warned of. */
   readonly instances?: number | undefined
   /** When the store is back: `charge` (default) takes there what the local tier lacks then; `forget` takes nothing. */
@@ -26,7 +26,7 @@ export interface FailoverParts {
 /** The options, checked, with their defaults. */
 export interface FailoverSettings {
   readonly deadline: number
-  readonly share: 'fleet' | number
+  readonly share: 'equal' | number
   readonly instances: number | undefined
   readonly reconcile: 'charge' | 'forget'
   readonly maxSubjects: number
@@ -39,11 +39,11 @@ const MOST_INSTANCES = 1_000_000
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
 export function failoverSettings(options: FailoverOptions, { clock = systemClock }: FailoverParts): FailoverSettings {
   knownOptions('failover', options, ['deadline', 'share', 'instances', 'reconcile', 'maxSubjects'])
-  const { deadline = 50, share = 'fleet', instances, reconcile = 'charge', maxSubjects = 100_000 } = options
+  const { deadline = 50, share = 'equal', instances, reconcile = 'charge', maxSubjects = 100_000 } = options
   if (typeof deadline !== 'number' || !(deadline >= 1 && deadline <= LONGEST_DEADLINE))
     throw invalid('failover: deadline', `1 to ${LONGEST_DEADLINE} ms`, deadline)
-  if (share !== 'fleet' && (typeof share !== 'number' || !(share > 0 && share <= 1)))
-    throw invalid('failover: share', "'fleet', or a number above 0 and up to 1", share)
+  if (share !== 'equal' && (typeof share !== 'number' || !(share > 0 && share <= 1)))
+    throw invalid('failover: share', "'equal', or a number above 0 and up to 1", share)
   if (instances !== undefined && (!Number.isInteger(instances) || instances < 1 || instances > MOST_INSTANCES))
     throw invalid('failover: instances', `a whole number from 1 to ${MOST_INSTANCES}`, instances)
   if (reconcile !== 'charge' && reconcile !== 'forget') throw invalid('failover: reconcile', "'charge' or 'forget'", reconcile)

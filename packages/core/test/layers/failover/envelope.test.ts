@@ -13,7 +13,7 @@ import {
 import { algorithmOf } from '@sluice/core/algorithms'
 import { type Admission, checkEnvelope, fakeClock } from '@sluice/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { charge, remote, settled } from './failover-lab.ts'
+import { charge, remote, settled } from './lab.ts'
 
 const PROCESSES = 3
 const limits: readonly Limit[] = [

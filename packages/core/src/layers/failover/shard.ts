@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import type { Charge, Outcome, Store, StoreError, StoreHealth } from '../store.ts'
+import type { Clock } from '../../clock.ts'
+import type { Charge, Outcome, Store, StoreError, StoreHealth } from '../../store.ts'
 import { Breaker } from './breaker.ts'
 import { Ledger, type Taken } from './ledger.ts'
 import { isStoreError } from './store-error.ts'
