@@ -9,6 +9,7 @@ import { binary, ROOT } from './support/workspace.ts'
 const CORE = 'Core imports nothing'
 const ADAPTER = 'Adapters know no store and no other adapter'
 const STORE = 'Stores know no adapter'
+const SUITES = 'The suites test a store or an adapter that they are given'
 const PUBLIC = 'Only public entries here'
 const TIME = 'Time is a parameter'
 
@@ -19,10 +20,13 @@ const REFUSED: readonly (readonly [name: string, file: string, code: string, rea
   ['core imports nothing later either', 'packages/core/src/d.ts', "export const lazy = () => import('node:fs')", CORE],
   ['an adapter imports no deep path', 'packages/koa/src/a.ts', "import '@sluice/core/dist/clock.js'", ADAPTER],
   ['an adapter imports no algorithm', 'packages/koa/src/b.ts', "import '@sluice/core/algorithms'", ADAPTER],
+  ['an adapter imports no tools of stores', 'packages/koa/src/f.ts', "import '@sluice/core/store-kit'", ADAPTER],
   ['an adapter imports no store', 'packages/koa/src/c.ts', "import '@sluice/redis'", ADAPTER],
   ['an adapter imports no source of core', 'packages/koa/src/d.ts', "import '../../core/src/clock.ts'", ADAPTER],
   ['a store imports no adapter', 'packages/redis/src/a.ts', "import '@sluice/express'", STORE],
+  ['a store imports no tools of adapters', 'packages/redis/src/d.ts', "import '@sluice/core/adapter-kit'", STORE],
   ['a store imports no deep path', 'packages/redis/src/b.ts', "import '@sluice/core/algorithms/bucket'", STORE],
+  ['the suites import no store', 'packages/testing/src/a.ts', "import '@sluice/redis'", SUITES],
   ['an example imports public entries only', 'examples/express/a.ts', "import '../../packages/core/src/clock.ts'", PUBLIC],
   ['an end-to-end test imports public entries only', 'test-e2e/a.test.ts', "import '@sluice/core/src/clock.ts'", PUBLIC],
   ['Date.now()', 'packages/core/src/e.ts', 'export const now = Date.now()', TIME],
@@ -53,11 +57,15 @@ const LET_THROUGH: readonly (readonly [name: string, file: string, code: string]
     'export const now = () => Date.now()\nexport const run = () => setTimeout(now, 1)',
   ],
   ['a time that is given', 'packages/core/src/l.ts', 'export const at = (ms: number) => new Date(ms)'],
-  ['an adapter imports core and its framework', 'packages/koa/src/e.ts', "export * from '@sluice/core'\nexport * from 'koa'"],
   [
-    'a store imports core and its algorithms',
+    'an adapter imports core and its framework',
+    'packages/koa/src/e.ts',
+    "export * from '@sluice/core'\nexport * from '@sluice/core/adapter-kit'\nexport * from 'koa'",
+  ],
+  [
+    'a store imports core, its algorithms and its tools for stores',
     'packages/redis/src/c.ts',
-    "export * from '@sluice/core'\nexport * from '@sluice/core/algorithms'",
+    "export * from '@sluice/core'\nexport * from '@sluice/core/algorithms'\nexport * from '@sluice/core/store-kit'",
   ],
   ['a test reads the time', 'packages/core/test/c.test.ts', 'export const now = Date.now()'],
 ]

@@ -1,7 +1,8 @@
 // The tables of docs/migration are held against what the limiters say of each option themselves.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createPipeline, isSluiceError } from '@sluice/core'
+import { isSluiceError } from '@sluice/core'
+import { createPipeline } from '@sluice/core/adapter-kit'
 import { describe, expect, test } from 'vitest'
 import { ROOT } from './support/workspace.ts'
 

@@ -1,5 +1,6 @@
 // Calls of a limiter, and charges straight to a store.
-import { type Charge, createLimiter, isPromise, memoryStore, type Outcome, type Store } from '@sluice/core'
+import { type Charge, createLimiter, memoryStore, type Outcome, type Store } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import fc from 'fast-check'
 import { describe, test } from 'vitest'
 import { garbage, optionsOf, text } from './inputs.ts'

@@ -1,17 +1,8 @@
 // Options of everything that takes some.
-import {
-  concurrency,
-  createLimiter,
-  createPipeline,
-  fixedWindow,
-  header,
-  ip,
-  leakyBucket,
-  slidingLog,
-  slidingWindow,
-  tokenBucket,
-} from '@sluice/core'
-import { type HttpOutcome, type Limit, type LimitRule, memoryStore, type Outcome, setEnabled } from '@sluice/core'
+import { concurrency, createLimiter, fixedWindow, header, ip, leakyBucket, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
+import { createPipeline } from '@sluice/core/adapter-kit'
+import { type Limit, type LimitRule, memoryStore, type Outcome, setEnabled } from '@sluice/core'
+import type { HttpOutcome } from '@sluice/core/adapter-kit'
 import { redisStore } from '@sluice/redis'
 import fc from 'fast-check'
 import { describe, test } from 'vitest'

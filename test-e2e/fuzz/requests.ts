@@ -1,6 +1,7 @@
 // Requests, by way of the pipeline that every adapter drives.
 import * as core from '@sluice/core'
-import { createPipeline, joinSubject } from '@sluice/core'
+import { joinSubject } from '@sluice/core'
+import { createPipeline } from '@sluice/core/adapter-kit'
 import fc from 'fast-check'
 import { describe, test } from 'vitest'
 import { address, answers, forwarded, garbage, optionsOf, text } from './inputs.ts'

@@ -1,6 +1,7 @@
 // What fuzzed inputs meet: limits of every algorithm, a host without a framework, and what must hold of any answer.
 import * as core from '@sluice/core'
-import type { Host, HttpOutcome, Limit, Outcome } from '@sluice/core'
+import type { Limit, Outcome } from '@sluice/core'
+import type { Host, HttpOutcome } from '@sluice/core/adapter-kit'
 import { checkHeaders } from './runner.ts'
 
 /** Limits that are accepted, of every algorithm: small numbers, so that inputs meet a limit. */

@@ -1,5 +1,6 @@
 // One scenario from its first request to what was admitted: a fleet on one store, in time that only the events move.
-import { type Charge, isPromise, memoryStore, type Outcome } from '@sluice/core'
+import { type Charge, memoryStore, type Outcome } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import { type Admission, fakeClock } from '@sluice/testing'
 import { excessOf } from './bounds.ts'
 import { Events } from './events.ts'

@@ -1,5 +1,7 @@
-import { type Charge, type ConsumeOptions, consumeUnits, groupByUnit, invalid, type Outcome, type Store } from '@sluice/core'
-import { algorithmOf, uniqueId } from '@sluice/core/algorithms'
+import type { Charge, ConsumeOptions, Outcome, Store } from '@sluice/core'
+import { consumePartitions, groupByPartition, invalid } from '@sluice/core/store-kit'
+import { algorithmOf } from '@sluice/core/algorithms'
+import { uniqueId } from '@sluice/core/store-kit'
 import { Batcher, MOST_CHARGES } from './batcher.ts'
 import { type DurableObjectStoreOptions, type Settings, settingsOf } from './options.ts'
 import type { ObjectNamespace } from './runtime.ts'
@@ -36,8 +38,8 @@ class DurableObjectStore implements Store {
     for (const charge of charges) check(charge)
     if (charges.length === 0) return []
     this.requireOpen()
-    return consumeUnits(
-      groupByUnit(charges, this.unitOf),
+    return consumePartitions(
+      groupByPartition(charges, this.partitionOf),
       (object, part, asked) => this.batcher.add(object, decisionOf(part, asked)),
       options,
     )
@@ -47,17 +49,17 @@ class DurableObjectStore implements Store {
     this.requireOpen()
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
     const asked: Promise<unknown>[] = []
-    for (const { unit, charges: all } of groupByUnit(charges, this.unitOf)) {
+    for (const { partition, charges: all } of groupByPartition(charges, this.partitionOf)) {
       // Nothing binds resets together: parts of what a batch may carry, so that none is larger.
       for (let i = 0; i < all.length; i += MOST_CHARGES) {
-        asked.push(this.batcher.add(unit, { how: 'reset', charges: all.slice(i, i + MOST_CHARGES) }))
+        asked.push(this.batcher.add(partition, { how: 'reset', charges: all.slice(i, i + MOST_CHARGES) }))
       }
     }
     await Promise.all(asked)
   }
 
   shardOf(charge: Charge): string {
-    return this.unitOf(charge)
+    return this.partitionOf(charge)
   }
 
   /** What is asked from now on rejects. What was asked before belongs to its requests: they are answered. */
@@ -65,7 +67,7 @@ class DurableObjectStore implements Store {
     this.isClosed = true
   }
 
-  private readonly unitOf = ({ subject }: Target): string => this.settings.objectOf(subject)
+  private readonly partitionOf = ({ subject }: Target): string => this.settings.objectOf(subject)
 
   private requireOpen(): void {
     if (this.isClosed) throw new DurableObjectStoreError('the store is closed', 'durable-object', nextCommand(), false)

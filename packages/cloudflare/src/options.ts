@@ -1,4 +1,5 @@
-import { type Clock, invalid, knownOptions } from '@sluice/core'
+import type { Clock } from '@sluice/core'
+import { invalid, knownOptions } from '@sluice/core/store-kit'
 
 export interface DurableObjectStoreOptions {
   /** Begins the name of every object, so that two stores on one namespace share nothing; default `sluice`. */

@@ -8,34 +8,34 @@ export interface ChargeGroup {
 }
 type Outcomes = readonly (Outcome | undefined)[]
 
-/** Charges of one unit of a store (a cluster slot, a Durable Object), and their places among all of a decision. */
-export interface UnitGroup {
-  readonly unit: string
+/** The charges of a decision that one partition of a store decides (a cluster slot, a Durable Object), and their indexes in that decision. */
+export interface PartitionGroup {
+  readonly partition: string
   readonly charges: readonly Charge[]
   readonly indexes: readonly number[]
 }
 
-/** The charges of a decision by the unit that decides them at once, in the order in which the units appear. */
-export function groupByUnit(charges: readonly Charge[], unitOf: (charge: Charge) => string): readonly UnitGroup[] {
-  const groups = new Map<string, { unit: string; charges: Charge[]; indexes: number[] }>()
+/** Groups a decision's charges by the partition that decides them in one atomic step, in the order in which the partitions appear. */
+export function groupByPartition(charges: readonly Charge[], partitionOf: (charge: Charge) => string): readonly PartitionGroup[] {
+  const groups = new Map<string, { partition: string; charges: Charge[]; indexes: number[] }>()
   for (const [i, charge] of charges.entries()) {
-    const unit = unitOf(charge)
-    const group = groups.get(unit) ?? { unit, charges: [], indexes: [] }
-    groups.set(unit, group)
+    const partition = partitionOf(charge)
+    const group = groups.get(partition) ?? { partition, charges: [], indexes: [] }
+    groups.set(partition, group)
     group.charges.push(charge)
     group.indexes.push(i)
   }
   return [...groups.values()]
 }
 
-/** `consumeAcross` over the units of one store: `ask` charges one of them. The outcomes are in the order of the decision's charges. */
-export function consumeUnits(
-  groups: readonly UnitGroup[],
-  ask: (unit: string, charges: readonly Charge[], options: ConsumeOptions) => MaybePromise<Outcomes>,
+/** `consumeAcross` over the partitions of one store: `consume` charges one of them. The outcomes are in the order of the decision's charges. */
+export function consumePartitions(
+  groups: readonly PartitionGroup[],
+  consume: (partition: string, charges: readonly Charge[], options: ConsumeOptions) => MaybePromise<Outcomes>,
   options: ConsumeOptions = {},
 ): MaybePromise<Outcomes> {
-  const parts = groups.map(({ unit, charges }): ChargeGroup => {
-    return { store: { consume: (part, how = {}) => ask(unit, part, how) }, charges }
+  const parts = groups.map(({ partition, charges }): ChargeGroup => {
+    return { store: { consume: (part, how = {}) => consume(partition, part, how) }, charges }
   })
   return chain(consumeAcross(parts, options), (outcomes) => {
     const ordered: (Outcome | undefined)[] = []

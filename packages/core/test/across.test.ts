@@ -1,15 +1,5 @@
-import {
-  type Charge,
-  type ChargeGroup,
-  consumeAcross,
-  consumeUnits,
-  fixedWindow,
-  groupByUnit,
-  memoryStore,
-  type Outcome,
-  slidingWindow,
-  type Store,
-} from '@sluice/core'
+import { type Charge, fixedWindow, memoryStore, type Outcome, slidingWindow, type Store } from '@sluice/core'
+import { type ChargeGroup, consumeAcross, consumePartitions, groupByPartition } from '@sluice/core/store-kit'
 import { describe, expect, it } from 'vitest'
 
 const limit = fixedWindow({ name: 'a', limit: 3, window: '1h', anchor: 'first' }).limit
@@ -118,19 +108,19 @@ describe('one group, or none', () => {
   })
 })
 
-describe('the units of one store', () => {
-  const unitOf = ({ subject }: Charge): string => subject.slice(0, 1)
+describe('the partitions of one store', () => {
+  const partitionOf = ({ subject }: Charge): string => subject.slice(0, 1)
   const charges = [charge('a1'), charge('b1', 2), charge('a2', 3), charge('b1')]
 
   it('are asked for their charges, and the outcomes are in the order of the decision', async () => {
-    const groups = groupByUnit(charges, unitOf)
-    expect(groups.map(({ unit, indexes }) => [unit, indexes])).toEqual([
+    const groups = groupByPartition(charges, partitionOf)
+    expect(groups.map(({ partition, indexes }) => [partition, indexes])).toEqual([
       ['a', [0, 2]],
       ['b', [1, 3]],
     ])
     for (const wrap of [(store: Store) => store, later]) {
       const stores: Readonly<Record<string, Store>> = { a: wrap(memoryStore()), b: wrap(memoryStore()) }
-      const outcomes = await consumeUnits(groups, (unit, part, options) => (stores[unit] as Store).consume(part, options))
+      const outcomes = await consumePartitions(groups, (partition, part, options) => (stores[partition] as Store).consume(part, options))
       expect(outcomes.map((outcome) => outcome?.remaining)).toEqual([2, 1, 0, 0])
     }
   })
@@ -138,10 +128,10 @@ describe('the units of one store', () => {
   it('are one when there is one: no look beforehand', () => {
     const asked: unknown[] = []
     const store = memoryStore()
-    const outcomes = consumeUnits(
-      groupByUnit(charges, () => 'all'),
-      (unit, part, options) => {
-        asked.push([unit, part.length, options])
+    const outcomes = consumePartitions(
+      groupByPartition(charges, () => 'all'),
+      (partition, part, options) => {
+        asked.push([partition, part.length, options])
         return store.consume(part, options)
       },
       { atLeast: 1 },

@@ -2,20 +2,17 @@ import {
   amendLimit,
   concurrency,
   createLimiter,
-  createPipeline,
   fixedWindow,
   header,
-  type Host,
-  type HttpOutcome,
-  isPromise,
   type LimitRule,
   memoryStore,
-  type Pipeline,
   type RateLimitOptions,
   slidingWindow,
   type StoreEvent,
   tokenBucket,
 } from '@sluice/core'
+import { createPipeline, type Host, type HttpOutcome, type Pipeline } from '@sluice/core/adapter-kit'
+import { isPromise } from '@sluice/core/store-kit'
 import { describe, expect, it, vi } from 'vitest'
 
 interface Request {

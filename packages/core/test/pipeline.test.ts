@@ -1,11 +1,8 @@
 import {
   concurrency,
   createLimiter,
-  createPipeline,
   fixedWindow,
   header,
-  type Host,
-  type HttpOutcome,
   type Limiter,
   memoryStore,
   type Outcome,
@@ -13,6 +10,7 @@ import {
   type Store,
   type StoreEvent,
 } from '@sluice/core'
+import { createPipeline, type Host, type HttpOutcome } from '@sluice/core/adapter-kit'
 import { describe, expect, it, vi } from 'vitest'
 
 // What needs no socket; everything that an adapter shows is in httpConformance().

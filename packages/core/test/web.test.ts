@@ -1,4 +1,4 @@
-import { awaitTurn, followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core'
+import { awaitTurn, followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core/adapter-kit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
 /** A body of these parts, which notes what is asked of it, and fails after them where told to. */

@@ -1,14 +1,5 @@
-import {
-  createPipeline,
-  type Decision,
-  type Host,
-  type HttpOutcome,
-  isPromise,
-  hasLeft,
-  type Limiter,
-  type RateLimitOptions,
-  systemClock,
-} from '@sluice/core'
+import { type Decision, type Limiter, type RateLimitOptions, systemClock } from '@sluice/core'
+import { createPipeline, type Host, type HttpOutcome, isPromise, hasLeft } from '@sluice/core/adapter-kit'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 
 declare global {

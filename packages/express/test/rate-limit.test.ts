@@ -12,13 +12,13 @@ import {
   type ExpressOptions,
   fixedWindow,
   header,
-  isPromise,
   memoryStore,
   rateLimit,
   route,
   slidingWindow,
   type Store,
 } from '../src/index.ts'
+import { isPromise } from '@sluice/core/adapter-kit'
 
 const START = 1_800_000_000_000
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })

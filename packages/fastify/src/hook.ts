@@ -1,16 +1,5 @@
-import {
-  createPipeline,
-  type Decision,
-  type HeaderLine,
-  type HttpOutcome,
-  invalid,
-  isPromise,
-  hasLeft,
-  type Limiter,
-  lowerCase,
-  type RateLimitOptions,
-  systemClock,
-} from '@sluice/core'
+import { type Decision, type Limiter, type RateLimitOptions, systemClock } from '@sluice/core'
+import { createPipeline, type HeaderLine, type HttpOutcome, invalid, isPromise, hasLeft, lowerCase } from '@sluice/core/adapter-kit'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { host, socketHost } from './host.ts'
 

@@ -1,4 +1,4 @@
-import type { Host } from '@sluice/core'
+import type { Host } from '@sluice/core/adapter-kit'
 import type { FastifyRequest } from 'fastify'
 
 export const host: Host<FastifyRequest> = {

@@ -1,4 +1,5 @@
-import { type Decision, invalid } from '@sluice/core'
+import type { Decision } from '@sluice/core'
+import { invalid } from '@sluice/core/adapter-kit'
 import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { type FastifyLimitOptions, type FastifyRateLimit, hookOf, type Stage, STAGES, stageOf } from './hook.ts'
 import { nameOf, over } from './route-options.ts'

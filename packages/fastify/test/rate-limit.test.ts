@@ -5,18 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { fakeClock } from '@sluice/testing'
 import fastify, { type FastifyInstance, type FastifyServerOptions, type InjectOptions } from 'fastify'
 import { describe, expect, test, vi } from 'vitest'
-import {
-  body,
-  concurrency,
-  type FastifyOptions,
-  fixedWindow,
-  header,
-  isPromise,
-  memoryStore,
-  rateLimit,
-  route,
-  type Store,
-} from '../src/index.ts'
+import { body, concurrency, type FastifyOptions, fixedWindow, header, memoryStore, rateLimit, route, type Store } from '../src/index.ts'
+import { isPromise } from '@sluice/core/adapter-kit'
 
 const START = 1_800_000_000_000
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })

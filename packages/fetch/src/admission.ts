@@ -1,17 +1,15 @@
+import type { Decision, Limiter, MaybePromise } from '@sluice/core'
 import {
   awaitTurn,
-  type Decision,
   type HeaderLine,
   type HttpOutcome,
   isPromise,
   hasLeft,
-  type Limiter,
   followResponse,
-  type MaybePromise,
   waitedFor,
   whenAborted,
   withHeaders,
-} from '@sluice/core'
+} from '@sluice/core/adapter-kit'
 import { type CheckOptions, pipelineOf } from './host.ts'
 
 /** What a limiter says about one request. */

@@ -1,4 +1,5 @@
-import { connectionAddress, createPipeline, type Host, invalid, type Pipeline, type RateLimitOptions } from '@sluice/core'
+import type { RateLimitOptions } from '@sluice/core'
+import { connectionAddress, createPipeline, type Host, invalid, type Pipeline } from '@sluice/core/adapter-kit'
 import { parsedBody } from './body.ts'
 
 /** The options of core, for a `Request` and what its runtime passes beside it, and one that only this package needs. */

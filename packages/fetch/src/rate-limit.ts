@@ -1,4 +1,5 @@
-import { invalid, isPromise, type Limiter, type MaybePromise } from '@sluice/core'
+import type { Limiter, MaybePromise } from '@sluice/core'
+import { invalid, isPromise } from '@sluice/core/adapter-kit'
 import { type Admission, admissions } from './admission.ts'
 import type { CheckOptions } from './host.ts'
 

@@ -1,4 +1,4 @@
-import { connectionAddress, type Host } from '@sluice/core'
+import { connectionAddress, type Host } from '@sluice/core/adapter-kit'
 import type { Context } from 'hono'
 
 /** How core reads a request of Hono, on any runtime. */

@@ -1,4 +1,5 @@
-import { awaitTurn, type HttpOutcome, isPromise, type MaybePromise, type Pipeline } from '@sluice/core'
+import type { MaybePromise } from '@sluice/core'
+import { awaitTurn, type HttpOutcome, isPromise, type Pipeline } from '@sluice/core/adapter-kit'
 import type { Context } from 'hono'
 import { handshakeOf, type MessageEventLike, type MessageSocket, type ReceivedMessage, type SocketEvents } from './message.ts'
 import { CLOSE, MessageRefusals, OPEN, type RefusalRules } from './message-refusal.ts'

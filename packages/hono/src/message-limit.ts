@@ -1,4 +1,5 @@
-import { createPipeline, isPromise, type Limiter, type MaybePromise } from '@sluice/core'
+import type { Limiter, MaybePromise } from '@sluice/core'
+import { createPipeline, isPromise } from '@sluice/core/adapter-kit'
 import type { Context, Env } from 'hono'
 import { limitMessages } from './message-connection.ts'
 import { messageHost, type ReceivedMessage, type SocketEvents } from './message.ts'

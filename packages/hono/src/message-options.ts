@@ -1,4 +1,5 @@
-import { invalid, knownOptions, type RateLimitOptions } from '@sluice/core'
+import type { RateLimitOptions } from '@sluice/core'
+import { invalid, knownOptions } from '@sluice/core/adapter-kit'
 import type { Env } from 'hono'
 import type { Message } from './message.ts'
 

@@ -1,4 +1,5 @@
-import { type Decision, type HttpOutcome, systemClock } from '@sluice/core'
+import { type Decision, systemClock } from '@sluice/core'
+import type { HttpOutcome } from '@sluice/core/adapter-kit'
 import type { ReceivedMessage } from './message.ts'
 import type { MessageLimitOptions } from './message-options.ts'
 

@@ -1,4 +1,4 @@
-import type { Host } from '@sluice/core'
+import type { Host } from '@sluice/core/adapter-kit'
 import type { Context, Env } from 'hono'
 import { host } from './host.ts'
 

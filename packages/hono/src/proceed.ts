@@ -1,4 +1,4 @@
-import { awaitTurn, followResponse, type HttpOutcome, waitedFor, whenAborted } from '@sluice/core'
+import { awaitTurn, followResponse, type HttpOutcome, waitedFor, whenAborted } from '@sluice/core/adapter-kit'
 import type { Context, Next } from 'hono'
 
 type Admitted = HttpOutcome<Response> & { readonly pass: true }

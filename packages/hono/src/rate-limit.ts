@@ -1,14 +1,5 @@
-import {
-  createPipeline,
-  type Decision,
-  type HeaderLine,
-  type HttpOutcome,
-  isPromise,
-  hasLeft,
-  type Limiter,
-  type RateLimitOptions,
-  withHeaders,
-} from '@sluice/core'
+import type { Decision, Limiter, RateLimitOptions } from '@sluice/core'
+import { createPipeline, type HeaderLine, type HttpOutcome, isPromise, hasLeft, withHeaders } from '@sluice/core/adapter-kit'
 import type { Context, Env, MiddlewareHandler, Next } from 'hono'
 import { host } from './host.ts'
 import { proceed, replaceResponse } from './proceed.ts'

@@ -4,19 +4,8 @@ import { fakeClock } from '@sluice/testing'
 import { type Context, Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import {
-  body,
-  concurrency,
-  fixedWindow,
-  header,
-  type HonoOptions,
-  ip,
-  isPromise,
-  memoryStore,
-  rateLimit,
-  route,
-  type Store,
-} from '../src/index.ts'
+import { body, concurrency, fixedWindow, header, type HonoOptions, ip, memoryStore, rateLimit, route, type Store } from '../src/index.ts'
+import { isPromise } from '@sluice/core/adapter-kit'
 import { serveOnNode } from './on-node.ts'
 
 const START = 1_800_000_000_000

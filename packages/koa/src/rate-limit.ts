@@ -1,14 +1,5 @@
-import {
-  awaitTurn,
-  createPipeline,
-  type Decision,
-  type Host,
-  type HttpOutcome,
-  isPromise,
-  hasLeft,
-  type Limiter,
-  type RateLimitOptions,
-} from '@sluice/core'
+import type { Decision, Limiter, RateLimitOptions } from '@sluice/core'
+import { awaitTurn, createPipeline, type Host, type HttpOutcome, isPromise, hasLeft } from '@sluice/core/adapter-kit'
 import type Koa from 'koa'
 import { sentStatus, setHeaders, whenClosed } from './response.ts'
 

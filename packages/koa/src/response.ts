@@ -1,4 +1,4 @@
-import type { HeaderLine } from '@sluice/core'
+import type { HeaderLine } from '@sluice/core/adapter-kit'
 import type { ParameterizedContext, Response } from 'koa'
 
 type Context = ParameterizedContext<any, any>

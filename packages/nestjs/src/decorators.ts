@@ -1,5 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common'
-import { type Cost, invalid, type MaybePromise } from '@sluice/core'
+import type { Cost, MaybePromise } from '@sluice/core'
+import { invalid } from '@sluice/core/adapter-kit'
 import { decisionOf } from './calls.ts'
 import { type Layer, layerOf } from './layers.ts'
 import type { LimitName, NumbersByName, PolicyName, RouteOptions } from './register.ts'

@@ -1,5 +1,6 @@
 import { type ArgumentsHost, HttpException } from '@nestjs/common'
-import type { Decision, HttpOutcome, MaybePromise } from '@sluice/core'
+import type { Decision, MaybePromise } from '@sluice/core'
+import type { HttpOutcome } from '@sluice/core/adapter-kit'
 import { grpcDetails } from './grpc.ts'
 import { transportOf } from './transport.ts'
 

@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
-import { type HttpOutcome, hasLeft, isPromise, systemClock } from '@sluice/core'
+import { systemClock } from '@sluice/core'
+import { type HttpOutcome, hasLeft, isPromise } from '@sluice/core/adapter-kit'
 import { decided, decisionOf, leave, type Pending } from './calls.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
 import type { RateLimitResult } from './options.ts'

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common'
-import type { Host } from '@sluice/core'
+import type { Host } from '@sluice/core/adapter-kit'
 import { expressHost, fastifyHost, socketAddress } from './http-hosts.ts'
 import { type HttpRequest, httpRequestOf, responseOf, transportOf } from './transport.ts'
 

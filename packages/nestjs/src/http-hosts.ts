@@ -1,4 +1,4 @@
-import type { Host } from '@sluice/core'
+import type { Host } from '@sluice/core/adapter-kit'
 import type { HttpRequest } from './transport.ts'
 
 type Facts = Required<Omit<Host<HttpRequest>, 'ends' | 'body'>>

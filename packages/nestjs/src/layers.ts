@@ -1,4 +1,5 @@
-import { amendLimit, type Extension, invalid, knownOptions, type LimitRule, slidingWindow, SluiceError } from '@sluice/core'
+import { amendLimit, type LimitRule, slidingWindow, SluiceError } from '@sluice/core'
+import { type Extension, invalid, knownOptions } from '@sluice/core/adapter-kit'
 import type { ExecutionContext } from '@nestjs/common'
 import type { PolicyLimits, RateLimitResult } from './options.ts'
 import type { NumbersByName, RouteOptions } from './register.ts'

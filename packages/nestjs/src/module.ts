@@ -10,7 +10,8 @@ import {
   type Type,
 } from '@nestjs/common'
 import { APP_FILTER, DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core'
-import { knownOptions, type MaybePromise, SluiceError } from '@sluice/core'
+import { type MaybePromise, SluiceError } from '@sluice/core'
+import { knownOptions } from '@sluice/core/adapter-kit'
 import { isMarked, marksOf } from './decorators.ts'
 import { RateLimitFilter } from './filter.ts'
 import { RateLimitGuard } from './guard.ts'

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common'
-import { type Decision, type Duration, invalid, type KeyOf, type LimitRule, type MaybePromise, type RateLimitOptions } from '@sluice/core'
+import type { Decision, Duration, KeyOf, LimitRule, MaybePromise, RateLimitOptions } from '@sluice/core'
+import { invalid } from '@sluice/core/adapter-kit'
 import type { Refusal } from './exceptions.ts'
 
 /** What a handler did, for `refundWhen` and `settle`. `value` and `error` are known where RateLimitInterceptor is bound. */

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common'
-import type { Cost, Duration, Extension, KeyOf, LimitRule, MaybePromise } from '@sluice/core'
+import type { Cost, Duration, KeyOf, LimitRule, MaybePromise } from '@sluice/core'
+import type { Extension } from '@sluice/core/adapter-kit'
 import type { RateLimitModuleOptions, RateLimitResult } from './options.ts'
 
 /**

@@ -1,5 +1,6 @@
 import type { ExecutionContext, Type } from '@nestjs/common'
-import { createPipeline, invalid, type Limiter, type LimitRule, type Pipeline, SluiceError } from '@sluice/core'
+import { type Limiter, type LimitRule, SluiceError } from '@sluice/core'
+import { createPipeline, invalid, type Pipeline } from '@sluice/core/adapter-kit'
 import { isMarked, type Marks, marksOf } from './decorators.ts'
 import { host, socketHost } from './host.ts'
 import { lay, type Layer, rulesOf } from './layers.ts'

@@ -1,4 +1,5 @@
-import { knownOptions, SluiceError, systemClock } from '@sluice/core'
+import { SluiceError, systemClock } from '@sluice/core'
+import { knownOptions } from '@sluice/core/store-kit'
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 
 /** The part of an ioredis `Redis` or `Cluster` that is used: taken by shape, since two copies of ioredis have two classes. */

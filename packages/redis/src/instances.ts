@@ -1,5 +1,5 @@
-import type { Presence } from '@sluice/core'
-import { uniqueId } from '@sluice/core/algorithms'
+import type { Presence } from '@sluice/core/store-kit'
+import { uniqueId } from '@sluice/core/store-kit'
 import type { Redis } from 'ioredis'
 import { type Connection, type RedisClient, within } from './client.ts'
 import type { Keys } from './keys.ts'

@@ -1,4 +1,5 @@
-import { type Charge, type ConsumeOptions, invalid, type Outcome, type Receipt } from '@sluice/core'
+import type { Charge, ConsumeOptions, Outcome, Receipt } from '@sluice/core'
+import { invalid } from '@sluice/core/store-kit'
 import { algorithmOf, type Decided, decide, type StepOptions } from '@sluice/core/algorithms'
 import { leasesKey } from './keys.ts'
 

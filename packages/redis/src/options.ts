@@ -1,12 +1,5 @@
-import {
-  type Clock,
-  type DenyCacheOptions,
-  type FailoverOptions,
-  invalid,
-  knownOptions,
-  type LeaseOptions,
-  SluiceError,
-} from '@sluice/core'
+import { type Clock, type DenyCacheOptions, type FailoverOptions, type LeaseOptions, SluiceError } from '@sluice/core'
+import { invalid, knownOptions } from '@sluice/core/store-kit'
 import type { RedisSource } from './client.ts'
 
 export interface RedisStoreOptions {

@@ -1,5 +1,5 @@
 import { SluiceError } from '@sluice/core'
-import type { Events } from '@sluice/core/algorithms'
+import type { Events } from '@sluice/core/store-kit'
 import { type Connection, readyWithin, within } from './client.ts'
 import type { Keys } from './keys.ts'
 import { messageOf, nextCommand, RedisStoreError } from './store-error.ts'

@@ -1,6 +1,9 @@
-import { type Charge, type ConsumeOptions, consumeUnits, groupByUnit, type Outcome, stack, type Store, type StoreEvent } from '@sluice/core'
-import type { Presence, StoreHealth, UnitGroup } from '@sluice/core'
-import { algorithmOf, Events } from '@sluice/core/algorithms'
+import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent } from '@sluice/core'
+import { consumePartitions, groupByPartition, stack } from '@sluice/core/store-kit'
+import type { StoreHealth } from '@sluice/core'
+import type { Presence, PartitionGroup } from '@sluice/core/store-kit'
+import { algorithmOf } from '@sluice/core/algorithms'
+import { Events } from '@sluice/core/store-kit'
 import { Batcher, MOST_CHARGES } from './batcher.ts'
 import { connect, type Connection, type RedisSource } from './client.ts'
 import { instancesOf } from './instances.ts'
@@ -91,13 +94,14 @@ class RedisStore implements Store {
     // Nothing binds resets together: parts of what a batch may carry, so that none is larger.
     for (let i = 0; i < charges.length; i += MOST_CHARGES) {
       const part = charges.slice(i, i + MOST_CHARGES)
-      for (const group of groupByUnit(part, this.unitOf)) asked.push(this.ask(group.unit, group.charges, 'reset', NO_OPTIONS))
+      for (const group of groupByPartition(part, this.partitionOf))
+        asked.push(this.ask(group.partition, group.charges, 'reset', NO_OPTIONS))
     }
     await Promise.all(asked)
   }
 
   shardOf(charge: Charge): string {
-    return this.unitOf(charge)
+    return this.partitionOf(charge)
   }
 
   readFrom(connection: Connection): void {
@@ -132,16 +136,16 @@ class RedisStore implements Store {
   }
 
   private decideIn(charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
-    const unit = this.unitOf(charges[0] as Charge)
+    const partition = this.partitionOf(charges[0] as Charge)
     for (let i = 1; i < charges.length; i++) {
-      if (this.unitOf(charges[i] as Charge) !== unit) return this.decide(groupByUnit(charges, this.unitOf), options)
+      if (this.partitionOf(charges[i] as Charge) !== partition) return this.decide(groupByPartition(charges, this.partitionOf), options)
     }
-    return this.ask(unit, charges, how, options)
+    return this.ask(partition, charges, how, options)
   }
 
   /** Groups that share no atomic step (cluster slots; keys of a slot on the move): look at all, charge, give back. */
-  private async decide(groups: readonly UnitGroup[], options: ConsumeOptions): Promise<Outcomes> {
-    return consumeUnits(groups, (tag, part, asked) => this.ask(tag, part, asked.how ?? 'charge', asked), options)
+  private async decide(groups: readonly PartitionGroup[], options: ConsumeOptions): Promise<Outcomes> {
+    return consumePartitions(groups, (tag, part, asked) => this.ask(tag, part, asked.how ?? 'charge', asked), options)
   }
 
   private ask(tag: string, charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
@@ -161,7 +165,7 @@ class RedisStore implements Store {
   ): Promise<Outcomes> {
     const alone = new Set(keys).size === 1
     if (alone || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
-    const groups = groupByUnit(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, unit: tag }))
+    const groups = groupByPartition(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, partition: tag }))
     if (how !== 'reset') return this.decide(groups, options)
     await Promise.all(groups.map((group) => this.ask(tag, group.charges, how, options)))
     return []
@@ -181,7 +185,7 @@ class RedisStore implements Store {
   }
 
   /** What decides at once: a server all, a cluster the subjects of one tag. */
-  private readonly unitOf = ({ subject }: Charge): string => (this.isCluster ? this.keys.tagOf(subject) : SERVER)
+  private readonly partitionOf = ({ subject }: Charge): string => (this.isCluster ? this.keys.tagOf(subject) : SERVER)
 }
 
 function checkReceipt(charge: Charge): void {

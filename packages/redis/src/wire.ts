@@ -10,8 +10,8 @@ import {
   rateOf,
   type SlidingLogState,
   type SlidingWindowState,
-  uniqueId,
 } from '@sluice/core/algorithms'
+import { uniqueId } from '@sluice/core/store-kit'
 import { leasesKey } from './keys.ts'
 import type { Ledger, Terms, Unwrapped } from './leases.ts'
 import { placeOf } from './packed.ts'

@@ -1,6 +1,7 @@
 // Redis that dies, hangs, refuses and comes back, on real servers.
 import type { Outcome, Store, StoreEvent } from '@sluice/core'
-import { createLimiter, fixedWindow, isPromise, slidingWindow, tokenBucket } from '@sluice/core'
+import { createLimiter, fixedWindow, slidingWindow, tokenBucket } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { type Admission, checkEnvelope } from '@sluice/testing'
 import { type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, until } from '@sluice/testing/redis'

@@ -1,5 +1,6 @@
 // The deny cache and the leases over Redis itself, by a clock that only the tests move.
-import { fixedWindow, isPromise, leases, type Limit, type Outcome, slidingWindow, type Store, tokenBucket } from '@sluice/core'
+import { fixedWindow, leases, type Limit, type Outcome, slidingWindow, type Store, tokenBucket } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { type Admission, checkEnvelope, type FakeClock, fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'

@@ -14,11 +14,5 @@ export type { FixedWindowState } from './fixed-window.ts'
 export type { LogEntry, SlidingLogState } from './sliding-log.ts'
 export type { SlidingWindowState } from './sliding-window.ts'
 
-// Who is told what a store has to say.
-export { Events } from '../events.ts'
-
-// Ids of holders, for a store that must know one before it sends it.
-export { uniqueId } from '../runtime.ts'
-
 // Calendar windows, for a store that must send their edges elsewhere.
 export { type CalendarSpan, calendarSpan } from './calendar.ts'

@@ -3,7 +3,6 @@ import {
   type Clock,
   createLimiter,
   fixedWindow,
-  isPromise,
   type Limit,
   type MaybePromise,
   type Outcome,
@@ -11,6 +10,7 @@ import {
   type Store,
   tokenBucket,
 } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import { describe, expect, test } from 'vitest'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
 import tables from './published-tables.json' with { type: 'json' }

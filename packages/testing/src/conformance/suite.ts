@@ -1,13 +1,5 @@
-import {
-  type Charge,
-  type Clock,
-  type ConsumeOptions,
-  isPromise,
-  type Limit,
-  type MaybePromise,
-  type Outcome,
-  type Store,
-} from '@sluice/core'
+import type { Charge, Clock, ConsumeOptions, Limit, MaybePromise, Outcome, Store } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import { test } from 'vitest'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
 

@@ -1,4 +1,5 @@
-import { type Charge, isPromise, type Limit, type MaybePromise, type Outcome, type Store } from '@sluice/core'
+import type { Charge, Limit, MaybePromise, Outcome, Store } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import { type Admission, checkEnvelope, type GivenBack, type Violation } from './envelope.ts'
 
 /** What was admitted to one subject under one limit, from one reset to the next. */

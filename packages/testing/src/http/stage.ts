@@ -1,4 +1,5 @@
-import { type Charge, type ConsumeOptions, isPromise, type MaybePromise, type Outcome, type Store } from '@sluice/core'
+import type { Charge, ConsumeOptions, MaybePromise, Outcome, Store } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import type { FakeClock } from '../fake-clock.ts'
 import type { AppSpec, Control, Heard, Mount, Reader, Scene, Stage } from './adapter.ts'
 

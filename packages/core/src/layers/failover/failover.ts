@@ -1,4 +1,4 @@
-import { consumeUnits, groupByUnit } from '../../across.ts'
+import { consumePartitions, groupByPartition } from '../../across.ts'
 import { algorithmOf } from '../../algorithms/registry.ts'
 import { Events } from '../../events.ts'
 import { isPromise, type MaybePromise } from '../../runtime.ts'
@@ -109,12 +109,12 @@ class Failover implements Store {
   /** Over several shards, or tiers: all or nothing all the same, each part by whoever can decide it. One deadline for all of it. */
   private across(charges: readonly Charge[], options: ConsumeOptions): MaybePromise<Outcomes> {
     const due = this.settings.clock.monotonic() + this.settings.deadline
-    const groups = groupByUnit(charges, (charge) => {
+    const groups = groupByPartition(charges, (charge) => {
       const route = this.routeOf(charge)
       return route === 'here' ? route : `shard ${route.name}`
     })
     // What one part took is given back by its receipt, wherever that leads.
-    return consumeUnits(groups, (_, part, how) => this.ask(this.routeOf(part[0] as Charge), part, how, due), options)
+    return consumePartitions(groups, (_, part, how) => this.ask(this.routeOf(part[0] as Charge), part, how, due), options)
   }
 
   private ask(route: Route, charges: readonly Charge[], options: ConsumeOptions, due: number | undefined): MaybePromise<Outcomes> {

@@ -1,15 +1,6 @@
 // The bound: whatever fails and when, the store admits its limit, and each process its share of it.
-import {
-  concurrency,
-  fixedWindow,
-  leakyBucket,
-  type Limit,
-  type Outcome,
-  slidingLog,
-  slidingWindow,
-  stack,
-  tokenBucket,
-} from '@sluice/core'
+import { concurrency, fixedWindow, leakyBucket, type Limit, type Outcome, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
+import { stack } from '@sluice/core/store-kit'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { type Admission, checkEnvelope, fakeClock } from '@sluice/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'

@@ -8,9 +8,9 @@ import {
   setEnabled,
   slidingWindow,
   SluiceError,
-  stack,
   tokenBucket,
 } from '@sluice/core'
+import { stack } from '@sluice/core/store-kit'
 import { fakeClock } from '@sluice/testing'
 import { describe, expect, test } from 'vitest'
 import { atOnce, bench, charge, healed, HUNDRED, late, looked, one, opened, passing, remote, settled, storeError, TEN } from './lab.ts'

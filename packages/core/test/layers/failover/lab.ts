@@ -1,15 +1,7 @@
-import {
-  type Charge,
-  type ConsumeOptions,
-  fixedWindow,
-  isPromise,
-  type Limit,
-  memoryStore,
-  type Outcome,
-  stack,
-  type Store,
-} from '@sluice/core'
-import type { FailoverOptions, FailoverParts, StoreError, StoreEvent } from '@sluice/core'
+import { type Charge, type ConsumeOptions, fixedWindow, type Limit, memoryStore, type Outcome, type Store } from '@sluice/core'
+import { isPromise, stack } from '@sluice/core/store-kit'
+import type { FailoverOptions, StoreError, StoreEvent } from '@sluice/core'
+import type { FailoverParts } from '@sluice/core/store-kit'
 import { type Admission, type FakeClock, fakeClock, type GivenBack } from '@sluice/testing'
 
 export const TEN: Limit = fixedWindow({ name: 'ten', limit: 10, window: '1m' }).limit

@@ -3,7 +3,6 @@ import {
   type Charge,
   type ConsumeOptions,
   fixedWindow,
-  isPromise,
   leases,
   type Limit,
   memoryStore,
@@ -11,6 +10,7 @@ import {
   type Store,
   tokenBucket,
 } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import { fakeClock } from '@sluice/testing'
 import { beforeEach, expect } from 'vitest'
 

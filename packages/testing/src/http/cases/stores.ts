@@ -1,4 +1,5 @@
-import { concurrency, fixedWindow, isPromise, type Outcome, type Store } from '@sluice/core'
+import { concurrency, fixedWindow, type Outcome, type Store } from '@sluice/core'
+import { isPromise } from '@sluice/core/store-kit'
 import type { Mount, Stage } from '../adapter.ts'
 import { admitted, answered, type HttpCase, left, OK, problem, refused, retrying } from '../case.ts'
 import { START } from '../stage.ts'
