@@ -25,8 +25,8 @@ export type { RateLimitOptions } from './http/options.ts'
 export type { DialectOptions } from './http/headers-dialect.ts'
 
 // The store of one process, and the contract of every store.
-export { memoryStore } from './memory-store.ts'
-export type { MemoryStoreOptions } from './memory-store.ts'
+export { memoryStore } from './memory/memory-store.ts'
+export type { MemoryStoreOptions } from './memory/memory-store.ts'
 export type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreError, StoreEvent, StoreHealth } from './store.ts'
 
 // Layers: a store over a store.

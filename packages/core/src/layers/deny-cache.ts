@@ -1,6 +1,6 @@
 import { algorithmOf } from '../algorithms/registry.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { boundedKey, detach } from '../digest.ts'
+import { boundedKey, detach } from '../memory/bounded-key.ts'
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import { knownOptions } from '../options.ts'

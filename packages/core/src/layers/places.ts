@@ -1,4 +1,5 @@
-import { boundedKey, hash32 } from '../digest.ts'
+import { boundedKey } from '../memory/bounded-key.ts'
+import { hash32 } from '../memory/hash32.ts'
 import type { Charge } from '../store.ts'
 
 /** Where a state is, whatever the numbers of its limit. */

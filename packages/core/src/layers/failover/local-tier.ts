@@ -2,7 +2,7 @@ import { badReceipt } from '../../algorithms/algorithm.ts'
 import { algorithmOf } from '../../algorithms/registry.ts'
 import { type Clock, microsOf } from '../../clock.ts'
 import type { Limit } from '../../limit.ts'
-import { memoryStore } from '../../memory-store.ts'
+import { memoryStore } from '../../memory/memory-store.ts'
 import type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreEvent } from '../../store.ts'
 import { RETRY_AFTER } from './breaker.ts'
 

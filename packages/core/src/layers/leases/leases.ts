@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock.ts'
-import { detach } from '../../digest.ts'
+import { detach } from '../../memory/bounded-key.ts'
 import type { Limit } from '../../limit.ts'
 import { chain, isPromise, type MaybePromise, randomWords, uniqueId } from '../../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'

@@ -1,5 +1,5 @@
-import type { Cells } from './algorithms/algorithm.ts'
-import { detach } from './digest.ts'
+import type { Cells } from '../algorithms/algorithm.ts'
+import { detach } from './bounded-key.ts'
 
 /** How much a subject stands to lose: what is given up first when the store is full. */
 export const FRESH = 0

@@ -1,13 +1,13 @@
-import { type Algorithm, badReceipt } from './algorithms/algorithm.ts'
-import { decide } from './algorithms/decide.ts'
-import { algorithmOf } from './algorithms/registry.ts'
-import { type Clock, microsOf, systemClock } from './clock.ts'
-import { boundedKey } from './digest.ts'
-import { invalid } from './errors.ts'
-import type { Limit } from './limit.ts'
-import { FRESH, type Heads, KEPT, LITTLE_USED, MemorySlots, NONE, type Table } from './memory-slots.ts'
-import { knownOptions } from './options.ts'
-import type { Charge, ConsumeOptions, Outcome, Receipt, Store, StoreEvent, StoreHealth } from './store.ts'
+import { type Algorithm, badReceipt } from '../algorithms/algorithm.ts'
+import { decide } from '../algorithms/decide.ts'
+import { algorithmOf } from '../algorithms/registry.ts'
+import { type Clock, microsOf, systemClock } from '../clock.ts'
+import { boundedKey } from './bounded-key.ts'
+import { invalid } from '../errors.ts'
+import type { Limit } from '../limit.ts'
+import { FRESH, type Heads, KEPT, LITTLE_USED, MemorySlots, NONE, type Table } from './slots.ts'
+import { knownOptions } from '../options.ts'
+import type { Charge, ConsumeOptions, Outcome, Receipt, Store, StoreEvent, StoreHealth } from '../store.ts'
 
 export interface MemoryStoreOptions {
   /** The most subjects that are held, 1 to 16,000,000; default 1,000,000. A subject under three limits counts three times. */
