@@ -19,7 +19,7 @@ export function createApp({ limit, window }: Settings): Express {
       slidingWindow({ name: 'account', limit: 10, window: '30m', key: header('x-account') }),
     ],
     // Only failed attempts count.
-    refundWhen: (status) => status < 400,
+    refundWhen: (_req, { status }) => status < 400,
   })
   app.post('/login', login, (req, res) => res.sendStatus(req.headers['x-account'] === 'alice' ? 204 : 401))
   return app

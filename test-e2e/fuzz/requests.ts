@@ -74,7 +74,7 @@ export function requests(): void {
       createPipeline(HOST, {
         ...quiet,
         limits: [core.concurrency({ name: 'slots', limit: 1, ttl: '1m', key: core.header('x-api-key') })],
-        refundWhen: (status) => status > 400,
+        refundWhen: (_, { status }) => status > 400,
       }),
     ]
 

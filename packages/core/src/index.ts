@@ -21,7 +21,7 @@ export type { MissingRule } from './identity/subject.ts'
 export type { KeyOf, Part } from './identity/part.ts'
 
 // Options that the adapters of all frameworks share.
-export type { RateLimitOptions } from './http/options.ts'
+export type { RateLimitOptions, RefusalInfo, ResponseInfo, SettleInfo } from './http/options.ts'
 export type { DialectOptions } from './http/headers-dialect.ts'
 
 // The store of one process, and the contract of every store.

@@ -148,7 +148,7 @@ describe('the pipeline', () => {
   })
 
   it('an asynchronous message, and nothing but text or JSON reaches the client', async () => {
-    const decide = pipeline({ limits: [perHour(1)], message: async (decision) => ({ wait: decision.retryAfter > 0 }) })
+    const decide = pipeline({ limits: [perHour(1)], message: async (_, { decision }) => ({ wait: decision.retryAfter > 0 }) })
     decide({})
     const refused = await decide({})
     expect(refused).toMatchObject({ pass: false, body: '{"wait":true}' })

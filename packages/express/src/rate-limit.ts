@@ -78,9 +78,9 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
       return
     }
     // In a promise, so that a throw and a rejection take one way.
-    const { decision } = outcome
+    const { decision, status } = outcome
     Promise.resolve()
-      .then(() => handler(req, decision))
+      .then(() => handler(req, { decision, status, response: res }))
       .catch((error: unknown) => {
         // Express would answer an error with the status that is set.
         res.statusCode = 200

@@ -12,7 +12,7 @@ const read: Reader = {
   header: (req: Request, name) => req.get(name),
   decision: (req: Request) => req.rateLimit,
   responseHeader: (res: Response, name) => res.get(name),
-  reply: (req: Request, status, text) => (req.res as Response).status(status).send(text),
+  reply: (_req: Request, status, text, res: Response) => res.status(status).send(text),
 }
 
 /** How httpConformance() drives Express, 4 or 5. */

@@ -33,10 +33,10 @@ export const full: ExpressOptions = {
   key: (req) => req.account?.id,
   cost: async (req) => ({ minute: Number(req.query['n']) }),
   skip: (req) => req.path.startsWith('/health'),
-  refundWhen: (status, req, res) => status >= 400 && req.method === 'POST' && res.getHeader('x-free') === undefined,
-  settle: (req, res) => Number(res.get('x-used') ?? req.get('x-used')),
-  message: (decision, req) => `${req.ip}: ${decision.retryAfter}`,
-  handler: (req, decision) => req.res.status(429).json({ left: decision.remaining }),
+  refundWhen: (req, { status, response: res }) => status >= 400 && req.method === 'POST' && res.getHeader('x-free') === undefined,
+  settle: (req, { response: res }) => Number(res.get('x-used') ?? req.get('x-used')),
+  message: (req, { decision, status }) => `${status} ${req.ip}: ${decision.retryAfter}`,
+  handler: (_req, { decision, status, response: res }) => res.status(status).json({ left: decision.remaining }),
 }
 export const perRequest: ExpressOptions = {
   limit: (req) => (req.account?.plan === 'premium' ? 1_000 : 10),
@@ -47,8 +47,9 @@ export const keyed: ExpressOptions = {
 }
 
 rateLimit({
-  handler(req, decision) {
+  handler(req, { decision, response }) {
     const res: Response = req.res
+    expectTypeOf(response).toEqualTypeOf(res)
     expectTypeOf(decision).toEqualTypeOf<Decision>()
     return res
   },

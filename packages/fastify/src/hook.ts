@@ -1,4 +1,4 @@
-import { type Decision, type Limiter, type RateLimitOptions, systemClock } from '@sluice/core'
+import { type Limiter, type RateLimitOptions, systemClock } from '@sluice/core'
 import { createPipeline, type HeaderLine, type HttpOutcome, invalid, isPromise, hasLeft, lowerCase } from '@sluice/core/adapter-kit'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { host, socketHost } from './host.ts'
@@ -9,14 +9,12 @@ export const STAGES = ['onRequest', 'preValidation', 'preHandler'] as const
 export type Stage = (typeof STAGES)[number]
 
 /** The options of one limiter: core's, and where it decides. Function options get Fastify's request. */
-export interface FastifyLimitOptions extends Omit<RateLimitOptions<FastifyRequest, FastifyReply>, 'handler'> {
+export interface FastifyLimitOptions extends RateLimitOptions<FastifyRequest, FastifyReply> {
   /**
    * When the request is decided. Default `'onRequest'`: before the body is read, so that a refused one costs nothing; with a
    * key by `body()` `'preValidation'`, where there is one.
    */
   readonly hook?: Stage | undefined
-  /** Answers a refusal itself, with `reply` or with what it returns; status and headers are set by then. */
-  readonly handler?: ((request: FastifyRequest, decision: Decision, reply: FastifyReply) => unknown) | undefined
 }
 
 /** A hook for `onRequest`, `preValidation` or `preHandler`, with its limiter. */
@@ -37,11 +35,9 @@ export function stageOf({ hook, key, limits, tiers }: FastifyLimitOptions): Stag
 }
 
 /** @throws a SluiceError for each option that makes no sense, saying what was expected and what came */
-export function hookOf({ hook: _stage, handler, ...rest }: FastifyLimitOptions): FastifyRateLimit {
-  // Core hands a refusal over when there is a handler; the reply that ours gets is not core's business.
-  const options: RateLimitOptions<FastifyRequest, FastifyReply> =
-    handler === undefined ? rest : { ...rest, handler: (typeof handler === 'function' ? () => undefined : handler) as never }
-  const decide = createPipeline(rest.trustProxy === undefined ? host : socketHost, options)
+export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): FastifyRateLimit {
+  const decide = createPipeline(options.trustProxy === undefined ? host : socketHost, options)
+  const { handler } = options
   const { limiter } = decide
 
   const hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
@@ -87,7 +83,7 @@ export function hookOf({ hook: _stage, handler, ...rest }: FastifyLimitOptions):
     }
     // In a promise, so that a throw and a rejection take one way.
     Promise.resolve()
-      .then(() => handler(request, decision, reply))
+      .then(() => handler(request, { decision, status, response: reply }))
       .then((payload) => {
         if (payload !== undefined && payload !== reply && !reply.sent) reply.send(payload)
       })

@@ -10,16 +10,13 @@ import fastify, {
 import { Readable } from 'node:stream'
 import { type FastifyLimitOptions, type FastifyRateLimit, rateLimit } from '../src/index.ts'
 
-// A handler answers with its reply, the neutral reader with the request.
-const replies = new WeakMap<FastifyRequest, FastifyReply>()
-
 const read: Reader = {
   method: (request: FastifyRequest) => request.method,
   path: (request: FastifyRequest) => request.url.split('?', 1)[0] as string,
   header: (request: FastifyRequest, name) => request.headers[name] as string | undefined,
   decision: (request: FastifyRequest) => request.rateLimit,
   responseHeader: (reply: FastifyReply, name) => reply.getHeader(name) as string | undefined,
-  reply: (request: FastifyRequest, status, text) => replies.get(request)?.code(status).send(text),
+  reply: (_request: FastifyRequest, status, text, reply: FastifyReply) => reply.code(status).send(text),
 }
 
 /**
@@ -51,13 +48,13 @@ async function appOf(spec: AppSpec): Promise<FastifyInstance> {
   await app.register(rateLimit, { global: false })
   const made = new Map<Mount, FastifyRateLimit>()
   const hookOf = (mount: Mount): FastifyRateLimit => {
-    const hook = made.get(mount) ?? app.rateLimit(optionsOf(mount))
+    const hook = made.get(mount) ?? app.rateLimit(mount)
     made.set(mount, hook)
     return hook
   }
   for (const mount of spec.use) {
     if (spec.routes.some(({ use }) => use?.includes(mount))) app.addHook('onRequest', hookOf(mount))
-    else await app.register(rateLimit, optionsOf(mount))
+    else await app.register(rateLimit, mount)
   }
   for (const route of spec.routes) {
     const { use = [], method = 'GET', path } = route
@@ -74,19 +71,7 @@ async function appOf(spec: AppSpec): Promise<FastifyInstance> {
 
 /** A limiter among a route's options is called after the route; the cases expect core's name. */
 function named(mount: Mount): FastifyLimitOptions {
-  return mount.limiter === undefined ? { name: 'default', ...optionsOf(mount) } : optionsOf(mount)
-}
-
-function optionsOf(mount: Mount): FastifyLimitOptions {
-  const { handler } = mount
-  if (typeof handler !== 'function') return mount
-  return {
-    ...mount,
-    handler(request, decision, reply) {
-      replies.set(request, reply)
-      return handler(request, decision)
-    },
-  }
+  return mount.limiter === undefined ? { name: 'default', ...mount } : mount
 }
 
 function early(end: () => Promise<void>): onRequestHookHandler {

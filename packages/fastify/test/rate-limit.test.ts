@@ -259,10 +259,14 @@ describe('what is answered', () => {
   test('handler answers by what it returns, or by the reply', async () => {
     const app = await appWith({ global: false })
     const limits = [minute(1)]
-    app.get('/returned', { config: { rateLimit: { limits, handler: (_request, { retryAfter }) => ({ retryAfter }) } } }, () => 'in')
+    app.get(
+      '/returned',
+      { config: { rateLimit: { limits, handler: (_request, { decision: { retryAfter } }) => ({ retryAfter }) } } },
+      () => 'in',
+    )
     app.get(
       '/sent',
-      { config: { rateLimit: { limits, handler: (_request, _decision, reply) => reply.code(420).send('calm') } } },
+      { config: { rateLimit: { limits, handler: (_request, { response: reply }) => reply.code(420).send('calm') } } },
       () => 'in',
     )
     expect(await statuses(app, '/returned', '/sent')).toEqual([200, 200])

@@ -30,10 +30,10 @@ export const full: FastifyOptions = {
   key: (request) => request.account?.id,
   cost: async (request) => ({ minute: Number((request.query as { n?: string }).n) }),
   skip: (request) => request.url.startsWith('/health'),
-  refundWhen: (status, request, reply) => status >= 400 && request.method === 'POST' && !reply.hasHeader('x-free'),
-  settle: (_request, reply) => Number(reply.getHeader('x-used')),
-  message: (decision, request) => `${request.ip}: ${decision.retryAfter}`,
-  handler: (_request, decision, reply) => reply.code(429).send({ left: decision.remaining }),
+  refundWhen: (request, { status, response: reply }) => status >= 400 && request.method === 'POST' && !reply.hasHeader('x-free'),
+  settle: (_request, { response: reply }) => Number(reply.getHeader('x-used')),
+  message: (request, { decision, status }) => `${status} ${request.ip}: ${decision.retryAfter}`,
+  handler: (_request, { decision, status, response: reply }) => reply.code(status).send({ left: decision.remaining }),
   hook: 'preHandler',
   global: false,
 }
@@ -45,7 +45,7 @@ await app.register(rateLimit)
 await app.register(rateLimit, full)
 await app.register(rateLimit, { limit: 5, key: (request) => request.account?.id })
 await app.register(rateLimit, {
-  handler(request, decision, reply) {
+  handler(request, { decision, response: reply }) {
     expectTypeOf(request).toEqualTypeOf<FastifyRequest>()
     expectTypeOf(decision).toEqualTypeOf<Decision>()
     expectTypeOf(reply).toEqualTypeOf<FastifyReply>()

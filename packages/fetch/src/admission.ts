@@ -74,7 +74,7 @@ export function admissions<Req extends Request, Rest extends readonly unknown[]>
     const refuse = () =>
       handler === undefined || decision === undefined
         ? new Response(body, { status, headers: headers.map(([name, value]) => [name, value]) })
-        : handler(request, decision)
+        : handler(request, { decision, status })
     return { decision, headers, refuse, send: (response) => withHeaders(response, lines), abandon: nothing }
   }
   return Object.assign(admit, { limiter: decide.limiter })

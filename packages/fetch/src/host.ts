@@ -1,4 +1,4 @@
-import type { RateLimitOptions } from '@sluice/core'
+import type { MaybePromise, RateLimitOptions, RefusalInfo } from '@sluice/core'
 import { connectionAddress, createPipeline, type Host, invalid, type Pipeline } from '@sluice/core/adapter-kit'
 import { parsedBody } from './body.ts'
 
@@ -9,6 +9,8 @@ export interface CheckOptions<Req extends Request = Request, Rest extends readon
 > {
   /** The address of the connection, where nothing that the runtime passes tells it: a `Request` does not know it. */
   readonly address?: ((request: Req, ...rest: Rest) => string | undefined) | undefined
+  /** Makes the response to a refused request, status and all; the headers of the limiter are added to it. */
+  readonly handler?: ((request: Req, info: RefusalInfo) => MaybePromise<Response>) | undefined
 }
 
 /**

@@ -14,7 +14,7 @@ export interface FetchOptions<Req extends Request = Request, Rest extends readon
   Rest
 > {
   /** Answers in place of what has thrown, handler or limiter, and gets the headers added. Without it the runtime gets the error, and answers without them. */
-  readonly error?: ((error: unknown, request: Req, ...rest: Rest) => MaybePromise<Response>) | undefined
+  readonly error?: ((request: Req, info: { readonly error: unknown }, ...rest: Rest) => MaybePromise<Response>) | undefined
 }
 
 export type FetchRateLimit<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> = ((
@@ -34,7 +34,7 @@ export function rateLimit<Req extends Request = Request, Rest extends readonly u
   if (typeof handler !== 'function') throw invalid('rateLimit', 'a handler of requests, and then options', handler)
   // From untyped code, options may be null: for core to refuse.
   const { error, ...shared } = options ?? {}
-  if (error !== undefined && typeof error !== 'function') throw invalid('error', 'a function of the error and the request', error)
+  if (error !== undefined && typeof error !== 'function') throw invalid('error', 'a function of the request and the error', error)
   const admit = admissions(options && shared)
 
   const limited = async (request: Req, ...rest: Rest): Promise<Response> => {
@@ -53,7 +53,7 @@ export function rateLimit<Req extends Request = Request, Rest extends readonly u
   const failed = async (thrown: unknown, admission: Admission | undefined, request: Req, rest: Rest): Promise<Response> => {
     try {
       if (error === undefined) throw thrown
-      const response = await error(thrown, request, ...rest)
+      const response = await error(request, { error: thrown }, ...rest)
       return admission === undefined ? response : admission.send(response)
     } catch (reason) {
       admission?.abandon()

@@ -1,6 +1,6 @@
 // How httpConformance() drives code of requests and responses, on any runtime: no node: import here.
 import type { Answer, AppSpec, Feature, Mount, Reader, Route } from '@sluice/testing/http'
-import { decisionOf, type FetchHandler, type Limiter, rateLimit } from '../src/index.ts'
+import { decisionOf, type FetchHandler, type FetchOptions, type Limiter, rateLimit } from '../src/index.ts'
 
 export const read: Reader = {
   method: (request: Request) => request.method,
@@ -17,13 +17,17 @@ export const lacks: readonly Feature[] = ['own trust', 'route pattern', 'early h
 /** The app of a case, for any server of requests and responses. */
 export function appOf(spec: AppSpec): FetchHandler {
   const made = new Map<Mount, Limiter>()
-  const error = (thrown: unknown) => {
+  const error: FetchOptions['error'] = (_request, { error: thrown }) => {
     spec.failed(thrown)
     return new Response('failed', { status: (thrown as { readonly status?: number }).status ?? 500 })
   }
   const limited = (handler: FetchHandler, mount: Mount): FetchHandler => {
     const limiter = made.get(mount)
-    const wrapped = rateLimit(handler, { ...mount, ...(limiter === undefined ? {} : { ...DEFINED, ...CHOSEN, limiter }), error })
+    const wrapped = rateLimit(handler, {
+      ...(mount as FetchOptions),
+      ...(limiter === undefined ? {} : { ...DEFINED, ...CHOSEN, limiter }),
+      error,
+    })
     made.set(mount, wrapped.limiter)
     return wrapped
   }

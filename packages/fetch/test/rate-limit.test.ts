@@ -83,7 +83,7 @@ describe('rateLimit', () => {
   test.each<readonly [string, object | null, string]>([
     ['null', null, 'ERR_OPTION_INVALID'],
     ['no address', { address: '192.0.2.1' }, 'address: expected a function of the request, got the string'],
-    ['no error', { error: 'x' }, 'error: expected a function of the error and the request, got the string "x"'],
+    ['no error', { error: 'x' }, 'error: expected a function of the request and the error, got the string "x"'],
     ['a misspelt name', { limmit: 1 }, 'use limit'],
     ["a peer's name", { windowMs: 1 }, 'use window'],
   ])('options that make no sense are refused when the limiter is made: %s', (_name, options, message) => {
@@ -151,7 +151,7 @@ describe('rateLimit', () => {
     const boom = () => Promise.reject(new Error('boom'))
     const answered = rateLimit(boom, {
       ...nine(),
-      error: (thrown, request) => new Response(`${String(thrown)} ${request.method}`, { status: 500 }),
+      error: (request, { error }) => new Response(`${String(error)} ${request.method}`, { status: 500 }),
     })
     const response = await answered(ask())
     expect([response.status, await response.text(), response.headers.get('x-ratelimit-remaining')]).toEqual([500, 'Error: boom GET', '8'])
@@ -241,7 +241,7 @@ describe('rateLimit', () => {
     const limited = rateLimit(ok, {
       ...nine(),
       limits: [minute(1)],
-      handler: (_request, { retryAfter }) => Response.json({ retryAfter }, { status: 420 }),
+      handler: (_request, { decision: { retryAfter } }) => Response.json({ retryAfter }, { status: 420 }),
     })
     await limited(ask())
     const response = await limited(ask())

@@ -19,12 +19,12 @@ const full = rateLimit(async (request: Authenticated, info: Info) => Response.js
   key: (request) => request.account?.id,
   cost: async (request) => ({ minute: Number(new URL(request.url).searchParams.get('n')) }),
   skip: (request) => request.method === 'OPTIONS',
-  refundWhen: (status, request, response) => status >= 400 && request.method === 'POST' && response.redirected,
-  settle: (_request, response) => Number(response.headers.get('x-used')),
-  message: (decision, request) => `${request.url}: ${decision.retryAfter}`,
-  handler: (request, decision) => Response.json({ url: request.url, left: decision.remaining }, { status: 429 }),
+  refundWhen: (request, { status, response }) => status >= 400 && request.method === 'POST' && response.redirected,
+  settle: (_request, { response }) => Number(response.headers.get('x-used')),
+  message: (request, { decision, status }) => `${status} ${request.url}: ${decision.retryAfter}`,
+  handler: (request, { decision, status }) => Response.json({ url: request.url, left: decision.remaining }, { status }),
   address: (_request, info) => info.remoteAddr.hostname,
-  error: (error, request, info) => new Response(`${String(error)} ${request.url} ${info.remoteAddr.hostname}`, { status: 500 }),
+  error: (request, { error }, info) => new Response(`${String(error)} ${request.url} ${info.remoteAddr.hostname}`, { status: 500 }),
 })
 expectTypeOf(full.limiter).toEqualTypeOf<Limiter>()
 expectTypeOf(full).parameters.toEqualTypeOf<[Authenticated, Info]>()

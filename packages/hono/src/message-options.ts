@@ -1,4 +1,4 @@
-import type { RateLimitOptions } from '@sluice/core'
+import type { RateLimitOptions, RefusalInfo } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/adapter-kit'
 import type { Env } from 'hono'
 import type { Message } from './message.ts'
@@ -31,9 +31,14 @@ const SHARED = [
  * The options of `messageLimit`: those of `rateLimit` that need no response, with a message in place of a request. `message` is
  * the text sent for a refused message (default: a problem document); `handler` answers a refused message itself.
  */
-export interface MessageLimitOptions<E extends Env = any> extends Pick<RateLimitOptions<Message<E>>, (typeof SHARED)[number]> {
+export interface MessageLimitOptions<E extends Env = any> extends Omit<
+  Pick<RateLimitOptions<Message<E>>, (typeof SHARED)[number]>,
+  'handler'
+> {
   /** How many messages refused in a row close the connection: a whole number, at least 1. Default: none does. */
   readonly closeAfter?: number | undefined
+  /** Answers a refused message itself, in place of `message`. */
+  readonly handler?: ((message: Message<E>, info: RefusalInfo) => unknown) | undefined
 }
 
 /** The options for core's pipeline, apart from the one that is Hono's. */

@@ -32,7 +32,7 @@ export class MessageRefusals {
     this.notifiedUntil = 0
   }
 
-  refuse({ decision, body }: Refusal, message: ReceivedMessage): unknown {
+  refuse({ decision, body, status }: Refusal, message: ReceivedMessage): unknown {
     const { ws } = message
     if (ws.readyState !== OPEN) return undefined
     this.inARow += 1
@@ -41,7 +41,7 @@ export class MessageRefusals {
       close(message, decision)
       return undefined
     }
-    if (handler !== undefined && decision !== undefined) return handler(message, decision)
+    if (handler !== undefined && decision !== undefined) return handler(message, { decision, status })
     // One answer per refused message would double a flood, and pile up in memory if the client does not read.
     const now = systemClock.monotonic()
     if (now < this.notifiedUntil) return undefined

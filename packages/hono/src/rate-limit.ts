@@ -1,4 +1,4 @@
-import type { Decision, Limiter, RateLimitOptions } from '@sluice/core'
+import type { Decision, Limiter, MaybePromise, RateLimitOptions, RefusalInfo } from '@sluice/core'
 import { createPipeline, type HeaderLine, type HttpOutcome, isPromise, hasLeft, withHeaders } from '@sluice/core/adapter-kit'
 import type { Context, Env, MiddlewareHandler, Next } from 'hono'
 import { host } from './host.ts'
@@ -12,7 +12,10 @@ declare module 'hono' {
 }
 
 /** `E` is your app's `Env`, for functions that read bindings or variables. */
-export type HonoOptions<E extends Env = any> = RateLimitOptions<Context<E>, Response>
+export interface HonoOptions<E extends Env = any> extends RateLimitOptions<Context<E>, Response> {
+  /** Makes the response to a refused request; its status is set on the context, and the headers of the limiter are added to it. */
+  readonly handler?: ((c: Context<E>, info: RefusalInfo) => MaybePromise<Response>) | undefined
+}
 export type HonoRateLimit<E extends Env = any> = MiddlewareHandler<E> & { readonly limiter: Limiter }
 
 // What all limiters of one request have to say, in order. Registered, so that two copies of this package write one set.
@@ -64,7 +67,7 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
     if (handler === undefined || decision === undefined) return c.body(body, status as 429, Object.fromEntries(lines))
     c.status(status as 429)
     try {
-      return withHeaders(await handler(c, decision), lines)
+      return withHeaders(await handler(c, { decision, status }), lines)
     } catch (error) {
       // The answer to the error has a status of its own.
       c.status(200)

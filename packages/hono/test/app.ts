@@ -2,7 +2,7 @@
 import type { Answer, AppSpec, Feature, Mount, Reader, Route } from '@sluice/testing/http'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { rateLimit } from '../src/index.ts'
+import { type HonoOptions, rateLimit } from '../src/index.ts'
 
 export const read: Reader = {
   method: (c: Context) => c.req.method,
@@ -19,7 +19,7 @@ export const lacks: readonly Feature[] = ['own trust', 'early head']
 export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
   const made = new Map<Mount, MiddlewareHandler>()
   const limiterOf = (mount: Mount): MiddlewareHandler => {
-    const handler = made.get(mount) ?? rateLimit(mount)
+    const handler = made.get(mount) ?? rateLimit(mount as HonoOptions)
     made.set(mount, handler)
     return handler
   }

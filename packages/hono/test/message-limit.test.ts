@@ -61,7 +61,7 @@ test('all connections of one client share its limit; key and cost see the messag
     limits: [minute(10)],
     key: ({ c }) => c.req.header('x-user'),
     cost: ({ event }) => (event.data as string).length,
-    message: (decision) => `wait ${decision.retryAfter}`,
+    message: (_, { decision }) => `wait ${decision.retryAfter}`,
     store: standing(),
   })
   const [one, two, other] = [await open({ 'x-user': 'ann' }), await open({ 'x-user': 'ann' }), await open({ 'x-user': 'bob' })]
@@ -84,13 +84,13 @@ test('the client is the address behind trusted proxies, as the handshake told it
 test('handler answers each refusal itself', async () => {
   const { open } = await served({
     limits: [minute(1)],
-    handler: ({ event, ws }, { retryAfter }) => ws.send(`${event.data as string}: ${retryAfter}`),
+    handler: ({ event, ws }, { decision, status }) => ws.send(`${event.data as string}: ${status} ${decision.retryAfter}`),
     store: standing(),
   })
   const client = await open()
   for (const text of ['1', '2', '3']) client.send(text)
   await vi.waitUntil(() => client.got.length === 3)
-  expect(client.got).toEqual(['1', '2: 60000', '3: 60000'])
+  expect(client.got).toEqual(['1', '2: 429 60000', '3: 429 60000'])
 })
 
 test('closeAfter: refusals without an admitted message between them end the connection, and nothing is charged after that', async () => {

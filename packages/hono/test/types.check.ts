@@ -31,10 +31,10 @@ export const full: HonoOptions<AppEnv> = {
   key: (c) => c.get('account')?.id,
   cost: async (c) => ({ minute: Number(c.req.query('n')) }),
   skip: (c) => c.req.path.startsWith('/health'),
-  refundWhen: (status, c, response) => status >= 400 && c.req.method === 'POST' && response.headers.has('x-free'),
-  settle: (_c, response) => Number(response.headers.get('x-used')),
-  message: (decision, c) => `${c.req.path}: ${decision.retryAfter}`,
-  handler: (c, decision) => c.json({ left: decision.remaining }, 429),
+  refundWhen: (c, { status, response }) => status >= 400 && c.req.method === 'POST' && response.headers.has('x-free'),
+  settle: (_c, { response }) => Number(response.headers.get('x-used')),
+  message: (c, { decision, status }) => `${status} ${c.req.path}: ${decision.retryAfter}`,
+  handler: (c, { decision, status }) => c.json({ left: decision.remaining, status }, 429),
 }
 export const keyed: HonoOptions = {
   limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((c: Context<AppEnv>) => c.get('account')?.id) })],
@@ -78,7 +78,7 @@ const messages = messageLimit<AppEnv>({
   limits: [minute],
   key: ({ c }) => c.get('account')?.id,
   cost: ({ event }) => (typeof event.data === 'string' ? 1 : 10),
-  handler: ({ ws }, { retryAfter }) => ws.send(`${retryAfter}`),
+  handler: ({ ws }, { decision, status }) => ws.send(`${status} ${decision.retryAfter}`),
   closeAfter: 3,
 })
 expectTypeOf(messages.limiter).toEqualTypeOf<Limiter>()

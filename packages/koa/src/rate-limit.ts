@@ -84,7 +84,7 @@ export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext
     if (ctx.headerSent) return
     ctx.status = outcome.status
     if (handler === undefined || outcome.decision === undefined) ctx.body = outcome.body
-    else await handler(ctx, outcome.decision)
+    else await handler(ctx, { decision: outcome.decision, status: outcome.status, response: ctx.response })
   }
 
   return Object.assign(middleware, { limiter: decide.limiter })

@@ -13,9 +13,9 @@ const read: Reader = {
   header: (ctx: KoaContext, name) => ctx.get(name) || undefined,
   decision: (ctx: KoaContext) => ctx.state.rateLimit,
   responseHeader: (response: Koa.Response, name) => response.get(name) || undefined,
-  reply(ctx: KoaContext, status, text) {
-    ctx.status = status
-    ctx.body = text
+  reply(_ctx: KoaContext, status, text, response: Koa.Response) {
+    response.status = status
+    response.body = text
   },
 }
 

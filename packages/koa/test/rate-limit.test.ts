@@ -165,7 +165,6 @@ describe.each([
       limits: [minute(1)],
       handler(ctx) {
         ctx.body = `slow down, ${ctx.query['name'] as string}`
-        return ctx.response
       },
       store: standing(),
     }
@@ -250,7 +249,7 @@ describe.each([
     const limited = rateLimit({
       limits: [concurrency({ name: 'slots', limit: 1, ttl: '1h' })],
       key: () => 'ann',
-      refundWhen: (status) => statuses.push(status) === 0,
+      refundWhen: (_, { status }) => statuses.push(status) === 0,
       store: standing(),
     })
     let reached = 0

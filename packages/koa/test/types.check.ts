@@ -30,12 +30,11 @@ export const full: KoaOptions = {
   key: (ctx) => ctx.cookies.get('session'),
   cost: async (ctx) => ({ minute: Number(ctx.query['n']) }),
   skip: (ctx) => ctx.path.startsWith('/health'),
-  refundWhen: (status, ctx, response) => status >= 400 && ctx.method === 'POST' && response.get('x-free') === '',
-  settle: (ctx, response) => Number(response.get('x-used') || ctx.get('x-used')),
-  message: (decision, ctx) => `${ctx.ip}: ${decision.retryAfter}`,
-  handler: (ctx, decision) => {
+  refundWhen: (ctx, { status, response }) => status >= 400 && ctx.method === 'POST' && response.get('x-free') === '',
+  settle: (ctx, { response }) => Number(response.get('x-used') || ctx.get('x-used')),
+  message: (ctx, { decision, status }) => `${status} ${ctx.ip}: ${decision.retryAfter}`,
+  handler: (ctx, { decision }) => {
     ctx.body = decision.remaining
-    return ctx.response
   },
 }
 
@@ -50,9 +49,10 @@ const typed = rateLimit<State, Extra>({
     return header('x-api-key').read([ctx, session], undefined as never)
   },
   limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((ctx: KoaContext<State>) => ctx.state.account?.id) })],
-  handler(ctx, decision) {
+  handler(ctx, { decision, response }) {
     expectTypeOf(decision).toEqualTypeOf<Decision>()
-    return ctx.response
+    expectTypeOf(response).toEqualTypeOf<Koa.Response>()
+    expectTypeOf(ctx.response).toExtend<typeof response>()
   },
 })
 new Koa<State, Extra>().use(typed).use(rateLimit())
@@ -76,4 +76,4 @@ rateLimit({ limit: '100' })
 // @ts-expect-error A method of a request is no text.
 rateLimit({ key: (ctx) => ctx.get })
 // @ts-expect-error A status that is text.
-rateLimit({ refundWhen: (status: string) => status === '404' })
+rateLimit({ refundWhen: (_ctx, { status }: { status: string }) => status === '404' })

@@ -75,10 +75,10 @@ export class RateLimitGuard implements CanActivate {
     const { handler, exception } = this.routes.own
     if (handler !== undefined && response !== undefined && refusal.decision !== undefined && transportOf(context) === 'http') {
       response.statusCode = refusal.status
-      await handler(context, refusal.decision)
+      await handler(context, { decision: refusal.decision, status: refusal.status, response })
       return never()
     }
-    throw (await exception?.(refusal, context)) ?? (await exceptionOf(refusal, context))
+    throw (await exception?.(context, refusal)) ?? (await exceptionOf(refusal, context))
   }
 }
 Injectable()(RateLimitGuard)

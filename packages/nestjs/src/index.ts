@@ -3,7 +3,13 @@ export * from '@sluice/core'
 
 // The module, and what it provides: bind the guard with APP_GUARD, inject RateLimiter into services.
 export { type RateLimitAsyncOptions, RateLimitModule } from './module.ts'
-export { type ExceptionOf, type RateLimitModuleOptions, type RateLimitOptionsFactory, type RateLimitResult } from './options.ts'
+export {
+  type ExceptionOf,
+  type RateLimitModuleOptions,
+  type RateLimitOptionsFactory,
+  type RateLimitResult,
+  type ResultFunctions,
+} from './options.ts'
 export { RateLimitGuard } from './guard.ts'
 export { RateLimitInterceptor } from './interceptor.ts'
 export { RateLimitFilter } from './filter.ts'

@@ -1,7 +1,7 @@
 import { amendLimit, type LimitRule, slidingWindow, SluiceError } from '@sluice/core'
 import { type Extension, invalid, knownOptions } from '@sluice/core/adapter-kit'
 import type { ExecutionContext } from '@nestjs/common'
-import type { PolicyLimits, RateLimitResult } from './options.ts'
+import { type PolicyLimits, type RateLimitResult, resultFunctions } from './options.ts'
 import type { NumbersByName, RouteOptions } from './register.ts'
 
 type Rule = LimitRule<string, ExecutionContext>
@@ -38,7 +38,7 @@ export function layerOf(given: string | RouteOptions | NumbersByName): Layer {
     throw new SluiceError('ERR_OPTION_CONFLICT', '@RateLimit: expected either limits or limit and window, got both')
   const defines = limits !== undefined || limit !== undefined || window !== undefined
   if (key !== undefined && !defines) throw new SluiceError('ERR_OPTION_CONFLICT', '@RateLimit: key: expected a limit beside it, got none')
-  const over: Over = { ...rest, cost: typeof cost === 'function' || cost === undefined ? cost : () => cost }
+  const over: Over = { ...rest, ...resultFunctions(rest), cost: typeof cost === 'function' || cost === undefined ? cost : () => cost }
   return { name, rules: defines ? rulesOf(limits ?? { limit, window, key }, key) : [], numbers: {}, over }
 }
 

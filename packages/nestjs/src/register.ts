@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common'
 import type { Cost, Duration, KeyOf, LimitRule, MaybePromise } from '@sluice/core'
 import type { Extension } from '@sluice/core/adapter-kit'
-import type { RateLimitModuleOptions, RateLimitResult } from './options.ts'
+import type { RateLimitModuleOptions, ResultFunctions } from './options.ts'
 
 /**
  * Tells the decorators the names of your limits and policies, so that a misspelt one does not compile:
@@ -25,7 +25,8 @@ export type PolicyName = Options extends { policies?: infer P } ? keyof NonNulla
 export type RouteCost = Cost<string> | ((context: ExecutionContext) => MaybePromise<Cost<string>>)
 
 /** Limits of a class or a method, added to those above it; and what else is different there. */
-export interface RouteOptions extends Omit<Extension<ExecutionContext, RateLimitResult>, 'cost' | 'handler' | 'key'> {
+export interface RouteOptions
+  extends Omit<Extension<ExecutionContext>, 'cost' | 'handler' | 'key' | 'refundWhen' | 'settle'>, ResultFunctions {
   /** Names the state; default `Class` or `Class.method`. */
   readonly name?: string | undefined
   /** With `window`, one sliding window, named as the state is: units per window, default 100. */

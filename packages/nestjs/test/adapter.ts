@@ -31,7 +31,7 @@ const read: Reader = {
   path: (context: ExecutionContext) => requestOf(context).url.split('?')[0],
   header: (context: ExecutionContext, name) => requestOf(context).headers[name],
   decision: (context: ExecutionContext) => requestOf(context).rateLimit,
-  responseHeader: ({ response }, name) => response.getHeader(name),
+  responseHeader: (response, name) => response.getHeader(name),
   reply: (context: ExecutionContext, status, text) => context.switchToHttp().getResponse().status(status).send(text),
 }
 

@@ -133,7 +133,7 @@ test("graphql: 'request': fields with the same limits share one decision, admitt
 test('an exception of yours is the error', async () => {
   const { ask } = await served({
     limits: [fixedWindow({ name: 'minute', limit: 1, window: '1m' })],
-    exception: (refusal, context) =>
+    exception: (context, refusal) =>
       Object.assign(new RateLimitException(refusal), {
         extensions: { code: 'SLOW', on: context.getHandler().name, left: decisionOf(context)?.remaining },
       }),
@@ -146,7 +146,7 @@ test('trap: GraphQL contexts without `res`: limited by a key of your own, settle
   const { app } = await served({
     key: () => 'everybody',
     limits: [fixedWindow({ name: 'minute', limit: 2, window: '1m' })],
-    refundWhen: (_status, _context, { value }) => value === true,
+    refundWhen: (_context, { value }) => value === true,
   })
   // As a gateway or a test asks: there is no request.
   const ask = (query: string): Promise<unknown> => app.getHttpAdapter().getInstance().graphql(query)

@@ -106,7 +106,7 @@ describe('TCP', () => {
   test('the interceptor refunds by the outcome, and frees what was held', async () => {
     const { send, limiter } = await served({
       limits: [minute(9), concurrency({ name: 'slots', limit: 1, ttl: '1m' })],
-      refundWhen: (status, _, { error }) => status === 500 && error instanceof Error,
+      refundWhen: (_, { status, error }) => status === 500 && error instanceof Error,
     })
     await expect(send('hello', 'nobody')).rejects.toMatchObject({ status: 'error' })
     expect(await send('hello', 'ann')).toBe('hello ann')

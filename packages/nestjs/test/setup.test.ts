@@ -213,7 +213,7 @@ describe('a refusal', () => {
     return get('/')
   }
   test('is an exception of yours, made of the decision', async () => {
-    const exception: RateLimitModuleOptions['exception'] = async ({ decision }, context) => {
+    const exception: RateLimitModuleOptions['exception'] = async (context, { decision }) => {
       await Promise.resolve()
       return new ForbiddenException(`${context.getHandler().name}: ${decision?.binding?.name} ${(decision?.retryAfter ?? 0) > 0}`)
     }
@@ -301,7 +301,7 @@ describe('what the handler did', () => {
     await vi.waitUntil(async () => (await limiter.peek('127.0.0.1', { cost: 0 })).remaining === 17)
   })
   test('refunds by the error that was thrown, or by the status', async () => {
-    const { get, app: nest } = await app({ refundWhen: (status, _, { error }) => error instanceof NotFoundException || status === 500 })
+    const { get, app: nest } = await app({ refundWhen: (_, { status, error }) => error instanceof NotFoundException || status === 500 })
     const limiter = nest.get(RateLimiter)
     const left = async () => (await limiter.peek('127.0.0.1', { cost: 0 })).remaining
     expect((await get('/miss')).status).toBe(404)

@@ -34,10 +34,10 @@ export function afterResponse<C, R>(
   const settled = (status: number | undefined, response: R | undefined): MaybePromise<void> => {
     // Without a response there is nothing to judge by: the charge stands.
     if (response === undefined) return release()
-    return chain(status === undefined ? false : (refundWhen?.(status, context, response) ?? false), (refunded) => {
+    return chain(status === undefined ? false : (refundWhen?.(context, { decision, status, response }) ?? false), (refunded) => {
       if (refunded === true) return limiter.refund(decision)
       if (settle === undefined) return release()
-      return chain(settle(context, response), (actual) => {
+      return chain(settle(context, { decision, status, response }), (actual) => {
         const cost = sensibleCost(actual, names, 'settle', announcer)
         return cost === undefined ? release() : limiter.settle(decision, cost)
       })

@@ -12,6 +12,27 @@ import type { MaybePromise } from '../runtime.ts'
 import type { Store } from '../store.ts'
 import type { DialectOptions } from './headers-dialect.ts'
 
+/** What is known when a request is refused. */
+export interface RefusalInfo {
+  readonly decision: Decision
+  /** The status of the refusal: 429, `statusCode`, or 503 while the store is unavailable. */
+  readonly status: number
+}
+
+/** What is known when there is a response: before a `handler` writes it, or after it was sent. */
+export interface ResponseInfo<R> extends RefusalInfo {
+  /** The status of the response. */
+  readonly status: number
+  /** The framework's own response. */
+  readonly response: R
+}
+
+/** What is known when a response has ended. */
+export interface SettleInfo<R> extends Omit<ResponseInfo<R>, 'status'> {
+  /** The status of the response; `undefined` when the client left before it had the whole response. */
+  readonly status: number | undefined
+}
+
 /** The options of `rateLimit`, the same in every framework. A function gets the framework's own request or context, may be async, and is called once per request. */
 export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** Names the state, the headers and the reports; default `default`. */
@@ -35,9 +56,9 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** Not limited, and no headers. */
   readonly skip?: ((context: C) => MaybePromise<boolean>) | undefined
   /** Gives the request's units back, by its response. */
-  readonly refundWhen?: ((status: number, context: C, response: R) => MaybePromise<boolean>) | undefined
+  readonly refundWhen?: ((context: C, info: ResponseInfo<R>) => MaybePromise<boolean>) | undefined
   /** What the request really cost, known after the response. */
-  readonly settle?: ((context: C, response: R) => MaybePromise<Cost<string>>) | undefined
+  readonly settle?: ((context: C, info: SettleInfo<R>) => MaybePromise<Cost<string>>) | undefined
   /** Default: a memory store of its own. */
   readonly store?: Store | undefined
   /** `shadow` decides and reports on a state of its own, but lets everything through, without headers; `off` does nothing. */
@@ -56,11 +77,11 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** The checks of the set-up throw instead of warning. */
   readonly strict?: boolean | undefined
   /** The body of a refusal in place of problem details: text, or an object sent as JSON. */
-  readonly message?: string | object | ((decision: Decision, context: C) => MaybePromise<string | object>) | undefined
+  readonly message?: string | object | ((context: C, info: RefusalInfo) => MaybePromise<string | object>) | undefined
   /** The status of a refusal, 400 to 599; default 429. */
   readonly statusCode?: number | undefined
   /** Answers a refusal itself; the headers are set by then. */
-  readonly handler?: ((context: C, decision: Decision) => MaybePromise<R>) | undefined
+  readonly handler?: ((context: C, info: ResponseInfo<R>) => unknown) | undefined
 }
 
 const DEFINING = ['name', 'limit', 'window', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'] as const

@@ -61,7 +61,7 @@ const ENTRIES = Symbol.for('sluice.entries')
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT, saying what was expected and what came
  */
 export function createPipeline<C, R = unknown>(host: Host<C>, given: RateLimitOptions<C, R> = {}): Pipeline<C, R> {
-  checkOptions(given as RateLimitOptions<never, never>)
+  checkOptions(given)
   // A copy: the caller may change its object while requests are under way.
   const options = { ...given }
   const { policy: defined, shorthand: isShorthand } = policyOptions(options as RateLimitOptions<C, never>)
@@ -193,7 +193,7 @@ function pipelineOf<C, R>(family: Family<C>, options: RateLimitOptions<C, R>): P
     knownOptions('extend', over, EXTENDING)
     const given = Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined))
     const extended: RateLimitOptions<C, R> = { ...options, ...given }
-    checkOptions(extended as RateLimitOptions<never, never>)
+    checkOptions(extended)
     const derived = engine.derive(changePolicy(engine.policy, change))
     return pipelineOf({ ...family, limiter: derived, engine: derived }, extended)
   }

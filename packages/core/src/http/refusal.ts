@@ -2,7 +2,7 @@ import type { Decision } from '../decision.ts'
 import type { Missing } from '../identity/subject.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
 import type { HeaderLine } from './headers.ts'
-import type { RateLimitOptions } from './options.ts'
+import type { RateLimitOptions, RefusalInfo } from './options.ts'
 import { missingBody, problemBody } from './problem.ts'
 
 /** Status, headers and body of a response that Sluice answers itself. */
@@ -25,7 +25,7 @@ export function refusal<C>(
   // A handler's answer has a type of its own.
   if (handler !== undefined) return { status, headers, body: '' }
   if (decision.verdict === 'unavailable' || message === undefined) return { status, headers: typed(headers, contentType), body }
-  const content = typeof message === 'function' ? (message as Message<C>)(decision, context) : message
+  const content = typeof message === 'function' ? (message as Message<C>)(context, { decision, status }) : message
   return chain(content, (told) =>
     typeof told === 'string'
       ? { status, headers: typed(headers, 'text/plain; charset=utf-8'), body: told }
@@ -33,7 +33,7 @@ export function refusal<C>(
   )
 }
 
-type Message<C> = (decision: Decision, context: C) => MaybePromise<string | object>
+type Message<C> = (context: C, info: RefusalInfo) => MaybePromise<string | object>
 
 function typed(headers: readonly HeaderLine[], contentType: string): readonly HeaderLine[] {
   return [...headers, ['Content-Type', contentType]]

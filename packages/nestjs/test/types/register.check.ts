@@ -48,7 +48,7 @@ export class Users {
   @Get()
   @RateLimit({
     limits: [slidingWindow({ name: 'own', limit: 1, window: '1m' })],
-    refundWhen: (status, _, { value }) => status > 400 || value === 1,
+    refundWhen: (_, { status, value }) => status > 400 || value === 1,
   })
   @RateLimitCost(async (context) => context.getArgs().length)
   @SkipRateLimit(false)

@@ -73,8 +73,8 @@ export interface Reader {
   decision(context: any): Decision | undefined
   /** A header of the response, as the `settle` option sees it. */
   responseHeader(response: any, name: string): string | undefined
-  /** Answers in place of the limiter, as the `handler` option does, with text. */
-  reply(context: any, status: number, text: string): unknown
+  /** Answers in place of the limiter, as the `handler` option does, with text. `response` is what that option gets, where there is one. */
+  reply(context: any, status: number, text: string, response: any): unknown
 }
 
 /** A framework, as the suite drives it. */

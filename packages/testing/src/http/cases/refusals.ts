@@ -38,15 +38,15 @@ export const refusalCases: readonly HttpCase[] = [
   refusal('message: text', () => ({ message: 'Slow down.' }), 429, 'text/plain; charset=utf-8', 'Slow down.'),
   refusal('message: an object is JSON', () => ({ message: { error: 'slow down' } }), 429, 'application/json', '{"error":"slow down"}'),
   refusal(
-    'message: a function of the decision and the request, answering text',
-    ({ read }) => ({ message: (decision, c) => `${read.header(c, 'x-name')}: ${decision.binding?.name} ${decision.retryAfter}` }),
+    'message: a function of the request and the decision, answering text',
+    ({ read }) => ({ message: (c, { decision }) => `${read.header(c, 'x-name')}: ${decision.binding?.name} ${decision.retryAfter}` }),
     429,
     'text/plain; charset=utf-8',
     'ann: minute 60000',
   ),
   refusal(
     'message: a function answering an object',
-    () => ({ message: (decision) => ({ code: 'slow', policy: decision.policy }) }),
+    () => ({ message: (_, { decision }) => ({ code: 'slow', policy: decision.policy }) }),
     429,
     'application/json',
     '{"code":"slow","policy":"default"}',
@@ -90,10 +90,10 @@ export const refusalCases: readonly HttpCase[] = [
       use: [
         stage.limits({
           limits: [minute],
-          async handler(c, decision) {
-            stage.note(`handler ${decision.verdict} ${stage.read.decision(c) === decision}`)
+          async handler(c, { decision, status, response }) {
+            stage.note(`handler ${decision.verdict} ${stage.read.decision(c) === decision} ${status}`)
             await Promise.resolve()
-            return stage.read.reply(c, 420, `calm down, ${stage.read.header(c, 'x-name')}`)
+            return stage.read.reply(c, 420, `calm down, ${stage.read.header(c, 'x-name')}`, response)
           },
         }),
       ],
@@ -105,7 +105,7 @@ export const refusalCases: readonly HttpCase[] = [
       const own = lines.filter((line) => !line.startsWith('content-type'))
       const expected = refused(policy, '"minute";r=0;t=60', [1, 0, 60], 60).filter((line) => !line.startsWith('content-type'))
       t.answers({ ...reply, lines: own }, 420, expected, 'calm down, ann')
-      t.is((await t.heard()).notes, ['handler refused true'])
+      t.is((await t.heard()).notes, ['handler refused true 429'])
     },
   },
   failing('handler that rejects: the error path of the framework', () => Promise.reject(new Error('no answer'))),

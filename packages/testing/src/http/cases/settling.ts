@@ -46,13 +46,13 @@ const rejecting = () => Promise.reject(new Error('too late'))
 
 /** What happens to a charge after the response. */
 export const settlingCases: readonly HttpCase[] = [
-  refunding('refundWhen: failures are free', (status) => status >= 400, '/fail', '/'),
-  refunding('refundWhen: successes are free, async', async (status) => Promise.resolve(status < 400), '/', '/fail'),
-  refunding('refundWhen: 404s by the framework are failures too', (status) => status === 404, '/nowhere', '/fail'),
+  refunding('refundWhen: failures are free', (_, { status }) => status >= 400, '/fail', '/'),
+  refunding('refundWhen: successes are free, async', async (_, { status }) => Promise.resolve(status < 400), '/', '/fail'),
+  refunding('refundWhen: 404s by the framework are failures too', (_, { status }) => status === 404, '/nowhere', '/fail'),
   {
     name: 'refundWhen: thrown handlers are judged by the status that was sent',
     scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(5)], refundWhen: (status) => status === 500 })],
+      use: [stage.limits({ limits: [minute(5)], refundWhen: (_, { status }) => status === 500 })],
       routes: [{ path: '/throw', answer: throwing }],
     }),
     async run(t) {
@@ -65,7 +65,7 @@ export const settlingCases: readonly HttpCase[] = [
   {
     name: 'trap: skipFailed that gives back more than it took when the window rolled over',
     scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(2)], refundWhen: (status) => status >= 500 })],
+      use: [stage.limits({ limits: [minute(2)], refundWhen: (_, { status }) => status >= 500 })],
       routes: [late(stage, '/late', 500)],
     }),
     async run(t) {
@@ -81,7 +81,7 @@ export const settlingCases: readonly HttpCase[] = [
   },
   {
     name: 'a refused request is not refunded: it took nothing',
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], refundWhen: (status) => status >= 400 })] }),
+    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], refundWhen: (_, { status }) => status >= 400 })] }),
     async run(t) {
       t.is([(await t.get()).status, (await t.get()).status, (await t.get()).status], [200, 429, 429])
       t.is((await t.heard()).changes, [])
@@ -94,7 +94,7 @@ export const settlingCases: readonly HttpCase[] = [
         stage.limits({
           limits: [minute(20)],
           cost: (c) => (stage.read.path(c) === '/' ? 0 : 5),
-          settle(_, response) {
+          settle(_, { response }) {
             const units = stage.read.responseHeader(response, 'x-used')
             if (units === 'record') return { minute: 1 }
             return units === undefined ? 0 : Number(units)
@@ -128,7 +128,7 @@ export const settlingCases: readonly HttpCase[] = [
   {
     name: 'settle beside refundWhen: a refund comes first',
     scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(9)], cost: () => 3, refundWhen: (status) => status >= 400, settle: () => 2 })],
+      use: [stage.limits({ limits: [minute(9)], cost: () => 3, refundWhen: (_, { status }) => status >= 400, settle: () => 2 })],
       routes: [fail],
     }),
     async run(t) {

@@ -75,7 +75,7 @@ export const streamCases: readonly HttpCase[] = [
       use: [
         stage.limits({
           limits: [fixedWindow({ name: 'minute', limit: 2, window: '1m' })],
-          refundWhen(status, c) {
+          refundWhen(c, { status }) {
             stage.note(`ended ${status}`)
             return stage.read.path(c) === '/stream'
           },
