@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Answer, AppSpec, HttpAdapter, Mount, Reader, Route } from '@sluice/testing'
+import type { Answer, AppSpec, HttpAdapter, Mount, ContextReader, Route } from '@sluice/testing'
 import type expressModule from 'express'
 import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express'
 import { rateLimit } from '../src/index.ts'
 
-const read: Reader = {
+const read: ContextReader = {
   method: (req: Request) => req.method,
   path: (req: Request) => req.path,
   header: (req: Request, name) => req.get(name),
@@ -49,7 +49,7 @@ function appOf(express: typeof expressModule, spec: AppSpec) {
     app[method](route.path, ...(route.use ?? []).map(limiterOf), handlerOf(route))
   }
   const failed: ErrorRequestHandler = (error, _req, _res, next) => {
-    spec.failed(error)
+    spec.onError(error)
     next(error)
   }
   app.use(failed)

@@ -1,4 +1,4 @@
-import type { Answer, AppSpec, HttpAdapter, Mount, Reader, Route } from '@sluice/testing'
+import type { Answer, AppSpec, HttpAdapter, Mount, ContextReader, Route } from '@sluice/testing'
 import fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -10,7 +10,7 @@ import fastify, {
 import { Readable } from 'node:stream'
 import { type FastifyLimitOptions, type FastifyRateLimit, rateLimit } from '../src/index.ts'
 
-const read: Reader = {
+const read: ContextReader = {
   method: (request: FastifyRequest) => request.method,
   path: (request: FastifyRequest) => request.url.split('?', 1)[0] as string,
   header: (request: FastifyRequest, name) => request.headers[name] as string | undefined,
@@ -25,7 +25,7 @@ const read: Reader = {
  */
 export const fastifyAdapter: HttpAdapter = {
   read,
-  lacks: ['runs twice'],
+  unsupported: ['counts each mount'],
   async serve(spec) {
     const app = await appOf(spec)
     const url = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -40,7 +40,7 @@ async function appOf(spec: AppSpec): Promise<FastifyInstance> {
   if (spec.early !== undefined) app.addHook('onRequest', early(spec.early))
   // Last, so that it sees the errors of all hooks; it answers as Fastify does by default.
   app.setErrorHandler((error, _request, reply) => {
-    spec.failed(error)
+    spec.onError(error)
     return reply.send(error)
   })
 

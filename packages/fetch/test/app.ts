@@ -1,8 +1,8 @@
 // How httpConformance() drives code of requests and responses, on any runtime: no node: import here.
-import type { Answer, AppSpec, Feature, Mount, Reader, Route } from '@sluice/testing/http'
+import type { Answer, AppSpec, Feature, Mount, ContextReader, Route } from '@sluice/testing/http'
 import { decisionOf, type FetchHandler, type FetchOptions, type Limiter, rateLimit } from '../src/index.ts'
 
-export const read: Reader = {
+export const read: ContextReader = {
   method: (request: Request) => request.method,
   path: (request: Request) => new URL(request.url).pathname,
   header: (request: Request, name) => request.headers.get(name) ?? undefined,
@@ -12,13 +12,13 @@ export const read: Reader = {
 }
 
 /** There is no framework to have them. */
-export const lacks: readonly Feature[] = ['own trust', 'route pattern', 'early head']
+export const unsupported: readonly Feature[] = ['framework proxy trust', 'route pattern', 'early response head']
 
 /** The app of a case, for any server of requests and responses. */
 export function appOf(spec: AppSpec): FetchHandler {
   const made = new Map<Mount, Limiter>()
   const error: FetchOptions['error'] = (_request, { error: thrown }) => {
-    spec.failed(thrown)
+    spec.onError(thrown)
     return new Response('failed', { status: (thrown as { readonly status?: number }).status ?? 500 })
   }
   const limited = (handler: FetchHandler, mount: Mount): FetchHandler => {

@@ -4,7 +4,7 @@ import { startRedis, storePerCase } from '@sluice/testing/redis'
 import { remoteAdapter, startRuntime } from '@sluice/testing/runtimes'
 import { startWorkerd } from '@sluice/testing/workerd'
 import { afterAll } from 'vitest'
-import { lacks } from './app.ts'
+import { unsupported } from './app.ts'
 import { onNode } from './on-node.ts'
 
 const program = (name: string) => new URL(`./served-${name}.ts`, import.meta.url)
@@ -23,10 +23,10 @@ afterAll(async () => {
 
 httpConformance('Node × memory', onNode)
 httpConformance('Node × Redis', onNode, { makeStore: storePerCase(server, redisStore) })
-httpConformance('Bun × memory', remoteAdapter({ url: bun.url, store: 'memory', lacks }))
-httpConformance('Bun × Redis', remoteAdapter({ url: bun.url, store: 'redis', lacks }))
-httpConformance('Deno × memory', remoteAdapter({ url: deno.url, store: 'memory', lacks }))
-httpConformance('Deno × Redis', remoteAdapter({ url: deno.url, store: 'redis', lacks }))
+httpConformance('Bun × memory', remoteAdapter({ url: bun.url, store: 'memory', unsupported }))
+httpConformance('Bun × Redis', remoteAdapter({ url: bun.url, store: 'redis', unsupported }))
+httpConformance('Deno × memory', remoteAdapter({ url: deno.url, store: 'memory', unsupported }))
+httpConformance('Deno × Redis', remoteAdapter({ url: deno.url, store: 'redis', unsupported }))
 // A client that leaves while nothing is sent is noticed there only by a reset. No Redis: a connection belongs to the request that opened it.
-httpConformance('workerd × memory', remoteAdapter({ url: workerd.url, store: 'memory', lacks, hangUp: 'reset' }))
-httpConformance('workerd × Durable Objects', remoteAdapter({ url: workerd.url, store: 'durable-objects', lacks, hangUp: 'reset' }))
+httpConformance('workerd × memory', remoteAdapter({ url: workerd.url, store: 'memory', unsupported, abortBy: 'reset' }))
+httpConformance('workerd × Durable Objects', remoteAdapter({ url: workerd.url, store: 'durable-objects', unsupported, abortBy: 'reset' }))

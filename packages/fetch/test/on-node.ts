@@ -3,12 +3,12 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { HttpAdapter } from '@sluice/testing'
-import { appOf, lacks, read } from './app.ts'
+import { appOf, unsupported, read } from './app.ts'
 
 /** On node:http, by way of a server for such code. */
 export const onNode: HttpAdapter = {
   read,
-  lacks,
+  unsupported,
   async serve(spec) {
     // Without its own faster Request and Response, so that these are Node's.
     const server = createAdaptorServer({ fetch: appOf(spec), overrideGlobalObjects: false }) as Server

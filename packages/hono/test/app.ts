@@ -1,10 +1,10 @@
 // How httpConformance() drives Hono, on any runtime: no node: import here.
-import type { Answer, AppSpec, Feature, Mount, Reader, Route } from '@sluice/testing/http'
+import type { Answer, AppSpec, Feature, Mount, ContextReader, Route } from '@sluice/testing/http'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { type HonoOptions, rateLimit } from '../src/index.ts'
 
-export const read: Reader = {
+export const read: ContextReader = {
   method: (c: Context) => c.req.method,
   path: (c: Context) => c.req.path,
   header: (c: Context, name) => c.req.header(name),
@@ -14,7 +14,7 @@ export const read: Reader = {
 }
 
 /** Hono trusts no proxy by itself, and a `Response` has no head to be written early. */
-export const lacks: readonly Feature[] = ['own trust', 'early head']
+export const unsupported: readonly Feature[] = ['framework proxy trust', 'early response head']
 
 export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
   const made = new Map<Mount, MiddlewareHandler>()
@@ -28,7 +28,7 @@ export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
   for (const route of spec.routes) app.on(route.method ?? 'GET', [route.path], ...(route.use ?? []).map(limiterOf), handlerOf(route))
   // As Hono does by default, but that it is not printed.
   app.onError((error, c) => {
-    spec.failed(error)
+    spec.onError(error)
     if (!(error instanceof HTTPException)) return c.text('Internal Server Error', 500)
     const response = error.getResponse()
     return c.newResponse(response.body, response)

@@ -5,7 +5,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import type { HttpAdapter } from '@sluice/testing'
 import type { Hono } from 'hono'
 import { WebSocketServer } from 'ws'
-import { appOf, lacks, read } from './app.ts'
+import { appOf, unsupported, read } from './app.ts'
 
 /** Serves an app, WebSockets included, on a port of 127.0.0.1. */
 export async function serveOnNode(app: Hono<any>): Promise<{ readonly url: string; close(): Promise<void> }> {
@@ -23,4 +23,8 @@ export async function serveOnNode(app: Hono<any>): Promise<{ readonly url: strin
 }
 
 /** How httpConformance() drives Hono on Node, of this version or another. */
-export const onNode = (framework?: typeof Hono): HttpAdapter => ({ read, lacks, serve: (spec) => serveOnNode(appOf(spec, framework)) })
+export const onNode = (framework?: typeof Hono): HttpAdapter => ({
+  read,
+  unsupported,
+  serve: (spec) => serveOnNode(appOf(spec, framework)),
+})

@@ -1,6 +1,6 @@
 // A server of the cases, and of what is Hono's own, on any runtime: no node: import here.
 import type { Clock, Store } from '@sluice/core'
-import { type CaseServer, caseServer, CONTROL } from '@sluice/testing/http'
+import { type CaseServer, caseServer, CONTROL_PATH } from '@sluice/testing/http'
 import type { Hono } from 'hono'
 import type { UpgradeWebSocket } from 'hono/ws'
 import { appOf, read } from './app.ts'
@@ -21,7 +21,7 @@ export function served({
   const own = ownApp(upgradeWebSocket)
   const fetch: Hono['fetch'] = (request, env, context) => {
     const { pathname } = new URL(request.url)
-    if (pathname === CONTROL) return control(request)
+    if (pathname === CONTROL_PATH) return control(request)
     return (pathname.startsWith('/own/') ? own : cases.app()).fetch(request, env, context)
   }
   const control = async (request: Request) => new Response(await cases.control(await request.text()))

@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { bodyParser } from '@koa/bodyparser'
 import { Router } from '@koa/router'
-import type { Answer, AppSpec, HttpAdapter, Mount, Reader, Route } from '@sluice/testing'
+import type { Answer, AppSpec, HttpAdapter, Mount, ContextReader, Route } from '@sluice/testing'
 import type Koa from 'koa'
 import { type KoaContext, rateLimit } from '../src/index.ts'
 
-const read: Reader = {
+const read: ContextReader = {
   method: (ctx: KoaContext) => ctx.method,
   path: (ctx: KoaContext) => ctx.path,
   header: (ctx: KoaContext, name) => ctx.get(name) || undefined,
@@ -46,7 +46,7 @@ function appOf(koa: typeof Koa, spec: AppSpec): Koa {
   const app = new koa({ proxy: spec.trust, maxIpsCount: spec.trust ? 1 : 0 })
   app.on('error', (error: Error & { readonly code?: string }) => {
     // Koa 3 tells its error handlers of each client that leaves a stream; Koa 2 does not.
-    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') spec.failed(error)
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') spec.onError(error)
   })
   if (spec.parse) app.use(bodyParser())
   if (spec.early !== undefined) app.use(early(spec.early))

@@ -21,12 +21,12 @@ import {
 import { APP_GUARD, BaseExceptionFilter, HttpAdapterHost, NestFactory } from '@nestjs/core'
 import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
-import type { Answer, AppSpec, HttpAdapter, Mount, Reader, Route } from '@sluice/testing'
+import type { Answer, AppSpec, HttpAdapter, Mount, ContextReader, Route } from '@sluice/testing'
 import { rateLimit, RateLimitFilter, RateLimitGuard, RateLimitModule, requestOf } from '../src/index.ts'
 
 type Platform = 'express' | 'fastify'
 
-const read: Reader = {
+const read: ContextReader = {
   method: (context: ExecutionContext) => requestOf(context).method,
   path: (context: ExecutionContext) => requestOf(context).url.split('?')[0],
   header: (context: ExecutionContext, name) => requestOf(context).headers[name],
@@ -87,7 +87,7 @@ async function appOf(platform: Platform, spec: AppSpec): Promise<INestApplicatio
       void early().then(() => res.end())
     })
   }
-  app.useGlobalFilters(new Failed(spec.failed, app.get(HttpAdapterHost).httpAdapter), new RateLimitFilter())
+  app.useGlobalFilters(new Failed(spec.onError, app.get(HttpAdapterHost).httpAdapter), new RateLimitFilter())
   return app
 }
 

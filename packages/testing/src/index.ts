@@ -3,7 +3,19 @@
 // One behaviour over HTTP, whatever the framework: an adapter of the suite says how to serve an app.
 export { httpConformance } from './http/conformance.ts'
 export type { HttpConformanceOptions } from './http/conformance.ts'
-export type { Answer, AppSpec, Control, Feature, Heard, HttpAdapter, Mount, Reader, Route, Seen, Served } from './http/adapter.ts'
+export type {
+  Answer,
+  AppSpec,
+  ServerControl,
+  Feature,
+  ServerLog,
+  HttpAdapter,
+  Mount,
+  ContextReader,
+  Route,
+  HandlerInput,
+  RunningServer,
+} from './http/adapter.ts'
 
 // Time that stands still.
 export { fakeClock } from './fake-clock.ts'

@@ -1,135 +1,148 @@
 import type { Clock, Decision, MaybePromise, RateLimitOptions, Store } from '@sluice/core'
 
-// What httpConformance() asks of a framework's package. Nothing here, nor in the cases, needs Node or a test runner, so that
-// a server in another process or another runtime can build the same apps from the same cases.
+// What httpConformance() needs from a framework's package. These types and the cases need no Node and no test runner, so a
+// server in another process or runtime can build the same apps.
 
-/** The options of one `rateLimit(…)`. One object in two places is one middleware, made once and mounted twice. */
+/** The options of one `rateLimit(…)`. The same object in two places means one middleware, created once and mounted twice. */
 export type Mount = RateLimitOptions<any, any>
 
-/** What a framework may be without. A case that needs it is left out there, and the matrix says so. */
-export type Feature =
-  /** A setting of the framework's own that believes X-Forwarded-For of the nearest proxy. */
-  | 'own trust'
-  /** The pattern of the route is known where its limiters run. */
-  | 'route pattern'
-  /** A handler can write the head of the response before the limiter runs. */
-  | 'early head'
-  /** A limiter that a request meets twice decides it twice. Where it does not, a case says that it decides once. */
-  | 'runs twice'
+/**
+ * What some frameworks lack. An adapter lists what it lacks in `unsupported`; cases that require it are not run, and the
+ * printed matrix shows `–`.
+ *
+ * - `framework proxy trust`: the framework has a setting that trusts X-Forwarded-For from the nearest proxy.
+ * - `route pattern`: the pattern of the route is known when its limiters run.
+ * - `early response head`: a handler can write the head of the response before the limiter runs.
+ * - `counts each mount`: a limiter that one request passes twice charges it twice.
+ */
+export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'counts each mount'
 
-export type HangUp = 'close' | 'reset'
+/** How a client aborts its connection: with FIN (`close`) or with RST (`reset`). */
+export type AbortBy = 'close' | 'reset'
 
-/** An app, as data and functions: what to mount, in which order. */
+/** One app as data and functions: what to mount, in which order. */
 export interface AppSpec {
-  /** The name of the case. A server in another process is told this, and finds the case by it. */
+  /** The name of the case. A server in another process finds the case by this name. */
   readonly id: string
-  /** Limiters of the whole app, in order, before any route; they also see requests that no route takes. */
+  /** Limiters of the whole app, in order, before any route. They also see requests that match no route. */
   readonly use: readonly Mount[]
   readonly routes: readonly Route[]
-  /** JSON bodies are parsed before the limiters run. */
+  /** True: parse JSON bodies before the limiters run. */
   readonly parse: boolean
-  /** The framework's own setting believes one proxy. */
+  /** True: set the framework's own option so that it trusts one proxy. */
   readonly trust: boolean
-  /** Where given: before the limiters a handler writes the head and the text `early`, goes on, and ends the response when this resolves. */
+  /**
+   * Where given, a handler runs before the limiters. It writes the head and the text `early`, passes the request on, and ends
+   * the response when this promise resolves.
+   */
   readonly early: (() => Promise<void>) | undefined
-  /** To be called with everything that reaches the framework's own error path, which then answers as it does by default. */
-  failed(error: unknown): void
+  /** Call this with every error that reaches the framework's error handling. The framework then answers as it does by default. */
+  onError(error: unknown): void
 }
 
 export interface Route {
   /** Default `GET`, which also answers `HEAD`. */
   readonly method?: string | undefined
-  /** `/users/:id`, in the notation of Express. */
+  /** The pattern in Express notation, such as `/users/:id`. */
   readonly path: string
+  /** Limiters of this route, in order. */
   readonly use?: readonly Mount[] | undefined
-  /** Called in the framework's own handler, which throws what it throws and returns the promise that it returns. An error with a `status` is to be thrown as the framework's own HTTP exception of that status. */
-  answer(seen: Seen): MaybePromise<Answer>
+  /**
+   * Call this in the framework's handler. Let its error through, and return its promise. Throw an error that has a `status` as
+   * the framework's own HTTP exception of that status.
+   */
+  answer(input: HandlerInput): MaybePromise<Answer>
 }
 
-/** What a handler of a route sees. */
-export interface Seen {
-  /** From where the adapter leaves it: `req.rateLimit`, `ctx.state.rateLimit`, … */
+/** What the handler of a route receives. */
+export interface HandlerInput {
+  /** Read from where the adapter puts it: `req.rateLimit`, `ctx.state.rateLimit`, … */
   readonly decision: Decision | undefined
 }
 
-/** An answer with nothing to send leaves the response alone. */
+/** What the handler of a route sends. With no `json`, `stream` or `raw`, leave the response alone. */
 export interface Answer {
   /** Default 200. */
   readonly status?: number | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Sent as JSON by the framework's own means. */
+  /** Send this as JSON, by the framework's own means. */
   readonly json?: unknown
-  /** Sent as it comes. It ends early when the client is gone, or never. */
+  /** Send each part as soon as it is there. The stream ends early when the client disconnects. */
   readonly stream?: AsyncIterable<string> | undefined
-  /** Sent past the framework's conveniences: Node's own response, a bare `Response`. */
+  /** Send this without the framework's helpers: on Node's own response, or as a bare `Response`. */
   readonly raw?: string | undefined
 }
 
-/** A neutral view of the framework's request or context (`C`) and response (`R`), for the functions among a limiter's options. */
-export interface Reader {
+/** Reads a framework's request or context (`context`) and response (`response`) for the option functions of a limiter. */
+export interface ContextReader {
   method(context: any): string
   path(context: any): string
   header(context: any, name: string): string | undefined
   decision(context: any): Decision | undefined
-  /** A header of the response, as the `settle` option sees it. */
+  /** A header of the response that the `settle` option receives. */
   responseHeader(response: any, name: string): string | undefined
-  /** Answers in place of the limiter, as the `handler` option does, with text. `response` is what that option gets, where there is one. */
+  /** Sends text in place of the limiter's refusal, as a `handler` option does. `response` is what that option gets, where there is one. */
   reply(context: any, status: number, text: string, response: any): unknown
 }
 
-/** A framework, as the suite drives it. */
+/** A framework and its Sluice adapter, as httpConformance() drives them. */
 export interface HttpAdapter {
-  readonly read: Reader
-  readonly lacks?: readonly Feature[] | undefined
-  /** How clients hang up. Default `close`. A server that takes a closed connection for a half-closed one, whose client still reads, hears only of a `reset` while it sends nothing. */
-  readonly hangUp?: HangUp | undefined
+  readonly read: ContextReader
+  /** What the framework lacks. Default: nothing. */
+  readonly unsupported?: readonly Feature[] | undefined
+  /**
+   * How clients abort. Default `close`. Use `reset` for a server that takes a closed connection for a half-closed one, and so
+   * misses the abort while it sends nothing.
+   */
+  readonly abortBy?: AbortBy | undefined
   /** Serves the app on a real socket of 127.0.0.1. */
-  serve(app: AppSpec): Promise<Served>
+  serve(app: AppSpec): Promise<RunningServer>
 }
 
-export interface Served {
-  /** `http://127.0.0.1:1234` */
+export interface RunningServer {
+  /** Such as `http://127.0.0.1:1234`, without a slash at the end. */
   readonly url: string
-  /** Ends the server with its open connections. */
+  /** Ends the server and its open connections. */
   close(): MaybePromise<void>
-  /** Of a server in another process: its stage. Without, the stage is in this one. */
-  readonly control?: Control | undefined
+  /** Only for a server in another process: how to reach its fixture. */
+  readonly control?: ServerControl | undefined
 }
 
-/** What a case does to its server other than by HTTP. */
-export interface Control {
-  /** Moves the clock of the store. */
+/** What a case does to its server, other than by HTTP requests. */
+export interface ServerControl {
+  /** Moves the clock of the store forward. */
   advance(ms: number): MaybePromise<void>
-  /** Opens a gate that a handler waits at. */
+  /** Opens a gate, so that handlers waiting for it go on. */
   open(gate: string): MaybePromise<void>
-  heard(): MaybePromise<Heard>
-  /** Of a server in another process: the errors that nobody handled there, once the case has ended. */
+  log(): MaybePromise<ServerLog>
+  /** Only for a server in another process: unhandled errors there, read when the case has ended. */
   unhandled?(): MaybePromise<readonly string[]>
 }
 
 /** What has happened on the server so far. */
-export interface Heard {
-  /** What the case's own functions noted. */
+export interface ServerLog {
+  /** Texts that the case's own functions noted. */
   readonly notes: readonly string[]
-  /** What the store was asked after the decision: `back 1`, `renew`, `force 2`, once it was done. */
+  /** Completed changes of the store after a decision: `refund 1`, `renew` or `force 2`. */
   readonly changes: readonly string[]
   /** Codes of the warnings. */
   readonly warnings: readonly string[]
-  /** Messages of what reached the framework's error path. */
+  /** Messages of the errors that reached the framework's error handling. */
   readonly errors: readonly string[]
 }
 
-/** What a case makes its app of. */
-export interface Stage {
+/** What a case builds its app with. */
+export interface Fixture {
   readonly clock: Clock
   readonly store: Store
-  readonly read: Reader
-  /** The case's store and warning observer, and what is given. */
+  readonly read: ContextReader
+  /** These options, plus the store of the case and an observer that logs warnings. */
   limits(options: Mount): Mount
+  /** Adds a text to the server's log. */
   note(text: string): void
-  /** Resolves when the case opens the gate, and when the case ends. */
+  /** Resolves when the case opens the gate, and at the latest when the case ends. */
   gate(name: string): Promise<void>
 }
 
-/** The parts of an app that a case cares about. */
-export type Scene = Partial<Omit<AppSpec, 'id' | 'failed'>>
+/** The parts of an app that a case defines. All others have defaults. */
+export type AppParts = Partial<Omit<AppSpec, 'id' | 'onError'>>

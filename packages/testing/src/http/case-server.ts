@@ -1,65 +1,86 @@
 import type { Clock, MaybePromise, Store } from '@sluice/core'
 import { fakeClock } from '../fake-clock.ts'
-import type { AppSpec, Heard, Reader } from './adapter.ts'
+import type { AppSpec, ServerLog, ContextReader } from './adapter.ts'
 import { httpCases } from './cases/index.ts'
-import { ServerStage, START } from './stage.ts'
+import { ServerFixture, START } from './fixture.ts'
 
 export interface CaseServerOptions<App> {
-  readonly read: Reader
-  /** The app of a case. */
+  readonly read: ContextReader
+  /** Creates the app of a case. */
   make(spec: AppSpec): App
-  /** By the names that the tests call them: a store for one case, by its clock. */
+  /** Factories by the names that the tests use. Each creates a store for one case, which reads time from the clock. */
   readonly stores: Readonly<Record<string, (clock: Clock) => MaybePromise<Store>>>
   /**
-   * Waits a moment, for runtimes that take a request which waits for another request for one that hangs. Without it, a
-   * handler at a gate waits for a promise alone.
+   * Waits a moment. Needed in runtimes such as workerd, which cancel a request that waits only for another request: with it,
+   * a handler at a gate polls. Default: a handler at a gate waits for a promise.
    */
   readonly pause?: (() => Promise<void>) | undefined
 }
 
-/** The server's side, driven by lines of text, one case after the other. */
+/** The server's side of httpConformance(): runs one case after the other. */
 export interface CaseServer<App> {
-  /** What the other side asks, as it comes by POST to `CONTROL`; resolves with the answer. */
+  /** Handles the body of a POST to `CONTROL_PATH`. Resolves with the body of the response. */
   control(command: string): Promise<string>
-  /** The app of the case that runs. */
+  /** The app of the current case. It handles all other requests. */
   app(): App
-  /** To be called with each error that nobody handled. */
+  /** Call this with each unhandled error and rejection of the process. */
   unhandled(error: unknown): void
 }
 
-/** What remoteAdapter() asks, as JSON. */
+/** What remoteAdapter() sends, as JSON. */
 export type Command =
   | { readonly do: 'start'; readonly id: string; readonly store: string }
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'open'; readonly gate: string }
-  | { readonly do: 'heard' }
+  | { readonly do: 'log' }
   | { readonly do: 'end' }
 
-export interface Told extends Heard {
+/** What the server answers to each command, as JSON. */
+export interface ServerReport extends ServerLog {
   readonly unhandled: readonly string[]
 }
 
-/** The path of control, on the port of the app: no case asks for it. */
-export const CONTROL = '/.sluice/control'
+/** Commands are POSTed to this path of the app's server. No case requests it. */
+export const CONTROL_PATH = '/.sluice/control'
 
-/** Builds the apps of httpConformance() in this process, as the tests in another one ask for them. */
+/**
+ * The server's side of httpConformance(), for a framework that runs in another process or runtime than the tests. The tests
+ * drive it with `remoteAdapter()`.
+ *
+ * @example
+ * ```ts
+ * import { memoryStore } from '@sluice/core'
+ * import { type AppSpec, caseServer, CONTROL_PATH, type ContextReader } from '@sluice/testing/http'
+ *
+ * declare const read: ContextReader
+ * declare const appOf: (spec: AppSpec) => (request: Request) => Promise<Response>
+ *
+ * const server = caseServer({ read, make: appOf, stores: { memory: (clock) => memoryStore({ clock }) } })
+ *
+ * export default async (request: Request): Promise<Response> => {
+ *   if (new URL(request.url).pathname !== CONTROL_PATH) return server.app()(request)
+ *   return new Response(await server.control(await request.text()))
+ * }
+ * ```
+ */
 export function caseServer<App>({ read, make, stores, pause }: CaseServerOptions<App>): CaseServer<App> {
-  let current: { readonly app: App; readonly stage: ServerStage; readonly store: Store } | undefined
+  let current: { readonly app: App; readonly fixture: ServerFixture; readonly store: Store } | undefined
   let unhandled: string[] = []
 
   const start = async (id: string, name: string): Promise<void> => {
     const each = httpCases.find((one) => one.name === id)
     const makeStore = stores[name]
-    if (each === undefined || makeStore === undefined) throw new Error(`There is no case "${id}", or no store "${name}".`)
+    if (each === undefined || makeStore === undefined)
+      throw new Error(`caseServer: no case "${id}" or no store "${name}"; stores: ${Object.keys(stores).join(', ')}`)
     const clock = fakeClock(START)
     const store = await makeStore(clock)
-    const stage = new ServerStage(read, clock, store, pause)
-    current = { app: make(stage.app(id, each.scene(stage))), stage, store }
+    const fixture = new ServerFixture(read, clock, store, pause)
+    current = { app: make(fixture.appSpec(id, each.app(fixture))), fixture, store }
     unhandled = []
   }
 
   const running = () => {
-    if (current === undefined) throw new Error('No case has been started.')
+    if (current === undefined) throw new Error('caseServer: expected the command "start" first')
     return current
   }
 
@@ -68,13 +89,13 @@ export function caseServer<App>({ read, make, stores, pause }: CaseServerOptions
       case 'start':
         return start(command.id, command.store)
       case 'advance':
-        return running().stage.advance(command.ms)
+        return running().fixture.advance(command.ms)
       case 'open':
-        return running().stage.open(command.gate)
+        return running().fixture.open(command.gate)
       case 'end':
-        running().stage.end()
+        running().fixture.end()
         return running().store.close?.()
-      case 'heard':
+      case 'log':
         return undefined
     }
   }
@@ -82,8 +103,8 @@ export function caseServer<App>({ read, make, stores, pause }: CaseServerOptions
   return {
     async control(text) {
       await run(JSON.parse(text) as Command)
-      const told: Told = { ...running().stage.heard(), unhandled }
-      return JSON.stringify(told)
+      const report: ServerReport = { ...running().fixture.log(), unhandled }
+      return JSON.stringify(report)
     },
     app: () => running().app,
     unhandled: (error) => void unhandled.push(error instanceof Error ? (error.stack ?? error.message) : String(error)),

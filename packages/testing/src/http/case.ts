@@ -1,46 +1,53 @@
-import type { Feature, Heard, Scene, Stage } from './adapter.ts'
-import type { Ask, Incoming, Reply } from './client.ts'
+import type { Feature, ServerLog, AppParts, Fixture } from './adapter.ts'
+import type { RequestSpec, OpenResponse, Reply } from './client.ts'
 
-/** One case: an app, and what its clients see of it. The two halves may run in two processes, so they share nothing but names. */
+/** One case: an app, and what its clients see of it. The two halves may run in two processes, so they share only names. */
 export interface HttpCase {
+  /** The title of the test. */
   readonly name: string
-  readonly needs?: readonly Feature[] | undefined
-  /** Run only where the framework is without this: what holds there instead. */
-  readonly lacking?: Feature | undefined
-  scene(stage: Stage): Scene
-  run(trial: Trial): Promise<void>
+  /** The case runs only where the framework supports all of these. */
+  readonly requires?: readonly Feature[] | undefined
+  /** The case runs only where the framework lacks this: it asserts what happens there. */
+  readonly onlyWithout?: Feature | undefined
+  app(fixture: Fixture): AppParts
+  run(t: CaseClient): Promise<void>
 }
 
-/** The client's side of a case. */
-export interface Trial {
-  send(ask?: Ask): Promise<Reply>
+/** The client's side of a case: requests, control of the server, assertions. */
+export interface CaseClient {
+  send(request?: RequestSpec): Promise<Reply>
   get(path?: string, ...headers: readonly (readonly [string, string])[]): Promise<Reply>
-  stream(ask?: Ask): Promise<Incoming>
-  hang(ask?: Ask): () => void
+  /** Resolves with the head of the response, while the body is still coming. */
+  stream(request?: RequestSpec): Promise<OpenResponse>
+  /** Sends a request without waiting. The returned function aborts the connection. */
+  sendAbortable(request?: RequestSpec): () => void
+  /** Sends the text as raw bytes. Resolves with all that the server sends until it closes the connection. */
   bytes(text: string): Promise<string>
+  /** Moves the clock of the store forward, in ms. */
   advance(ms: number): Promise<void>
+  /** Opens a gate of the fixture. */
   open(gate: string): Promise<void>
-  heard(): Promise<Heard>
-  /** Waits until it is so, asking again and again. */
-  until(so: () => boolean | Promise<boolean>): Promise<void>
-  /** Waits until the store was asked this so many times after decisions. */
-  changed(change: string, times?: number): Promise<void>
+  log(): Promise<ServerLog>
+  /** Polls until the condition holds; fails after 5 seconds. */
+  until(condition: () => boolean | Promise<boolean>): Promise<void>
+  /** Waits until the store has completed this change, `times` in all: `refund 1`, `renew`, `force 2`. */
+  settled(change: string, times?: number): Promise<void>
   is(actual: unknown, expected: unknown, what?: string): void
-  /** The response is this, to the byte. Without `body`, any body. */
+  /** Asserts status, header lines and body, to the byte. Without `body`, any body passes. */
   answers(
     reply: Pick<Reply, 'status' | 'lines'> & { readonly body?: string },
     status: number,
     lines: readonly string[],
     body?: string,
   ): void
-  /** By its end, these errors reach the framework's error path. Without this, none may. */
+  /** Expects these errors in the framework's error handling by the end of the case. Without this call, any error fails it. */
   errors(...expected: (string | RegExp)[]): void
-  /** By its end, these warnings are told. Without this, none may be. */
+  /** Expects these warning codes by the end of the case. Without this call, any warning fails it. */
   warnings(...expected: string[]): void
 }
 
-/** The lines of an answer that a limiter let through: policies, limits, `limit remaining reset`. */
-export function admitted(policy: string, limit: string, legacy: readonly [number, number, number]): readonly string[] {
+/** The header lines of an allowed request. `legacy` is `[limit, remaining, reset]`, the last in seconds after START. */
+export function allowedLines(policy: string, limit: string, legacy: readonly [number, number, number]): readonly string[] {
   return [
     `ratelimit-policy: ${policy}`,
     `ratelimit: ${limit}`,
@@ -50,42 +57,42 @@ export function admitted(policy: string, limit: string, legacy: readonly [number
   ]
 }
 
-/** The lines of a refusal. `retry: undefined` is for ever. */
-export function refused(
+/** The header lines of a refusal. `retry` in seconds; `undefined` means that waiting never helps. */
+export function refusedLines(
   policy: string,
   limit: string,
   legacy: readonly [number, number, number],
   retry: number | undefined,
   type = 'application/problem+json',
 ): readonly string[] {
-  return [...admitted(policy, limit, legacy), ...retrying(retry), ...answered(type)]
+  return [...allowedLines(policy, limit, legacy), ...retryAfterLines(retry), ...bodyLines(type)]
 }
 
-export function retrying(retry: number | undefined): readonly string[] {
+export function retryAfterLines(retry: number | undefined): readonly string[] {
   return retry === undefined ? [] : [`retry-after: ${retry}`]
 }
 
-export function answered(type = 'application/problem+json'): readonly string[] {
+export function bodyLines(type = 'application/problem+json'): readonly string[] {
   return ['cache-control: no-store', `content-type: ${type}`]
 }
 
-/** The body of a refusal by one limit. */
-export function problem(name: string, allows: string, retry: number, status = 429): string {
+/** The problem+json body of a refusal by one limit. `allows` is the quota in words, `retry` in seconds. */
+export function problemBody(name: string, allows: string, retry: number, status = 429): string {
   const wait = `Retry in ${retry} second${retry === 1 ? '' : 's'}.`
   return `{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":${status},"detail":"Limit \\"${name}\\" allows ${allows}. ${wait}","violated-policies":["${name}"],"retry_after":${retry}}`
 }
 
-export const OK = '{"ok":true}'
+export const OK_BODY = '{"ok":true}'
 
-/** The statuses of so many requests, one after the other. */
+/** Sends `count` requests one after the other, and returns their statuses. */
 export async function statuses(count: number, send: (index: number) => Promise<Reply>): Promise<readonly number[]> {
   const all: number[] = []
   for (let i = 0; i < count; i++) all.push((await send(i)).status)
   return all
 }
 
-/** What is left by the `RateLimit` line of a response with one limit. */
-export function left({ lines }: Pick<Reply, 'lines'>): number {
+/** The remaining quota (`r=`) in the `RateLimit` line of a response with one limit. */
+export function remainingOf({ lines }: Pick<Reply, 'lines'>): number {
   const line = lines.find((each) => each.startsWith('ratelimit: ')) ?? ''
   return Number(/;r=(\d+)/.exec(line)?.[1] ?? Number.NaN)
 }

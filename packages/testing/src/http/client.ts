@@ -1,36 +1,41 @@
 /// <reference types="node" />
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
-import type { HangUp } from './adapter.ts'
+import type { AbortBy } from './adapter.ts'
 
-export interface Ask {
+/** One request of a case. */
+export interface RequestSpec {
+  /** Default `GET`. */
   readonly method?: string | undefined
+  /** Default `/`. */
   readonly path?: string | undefined
-  /** In this order, repeated names too. */
+  /** Sent in this order; a name may be repeated. */
   readonly headers?: readonly (readonly [string, string])[] | undefined
+  /** JSON text. */
   readonly body?: string | undefined
 }
 
-/** A response, down to what the suite judges. */
+/** The parts of a response that the suite asserts. */
 export interface Reply {
   readonly status: number
-  /** The lines that are a limiter's business, names in lower case (HTTP/1.1 does not care), in the order of the alphabet; a repeated line twice. */
+  /** The header lines that a limiter may write: lower-case names, sorted. A line that was sent twice is in the list twice. */
   readonly lines: readonly string[]
   readonly body: string
 }
 
 /** A response whose body is still coming. */
-export interface Incoming {
+export interface OpenResponse {
   readonly status: number
   readonly lines: readonly string[]
-  /** What has come of the body. */
+  /** The part of the body received so far. */
   text(): string
   ended(): boolean
-  /** Hangs up. */
-  destroy(): void
+  /** Aborts the connection. */
+  abort(): void
 }
 
-const OURS = [
+/** The header fields that a limiter may write. */
+const LIMITER_FIELDS = [
   'ratelimit-policy',
   'ratelimit',
   'ratelimit-limit',
@@ -45,9 +50,9 @@ const OURS = [
   'www-authenticate',
 ]
 
-/** Sends one request on a connection of its own. */
-export async function send(url: string, ask: Ask = {}): Promise<Reply> {
-  const incoming = await open(url, ask).response
+/** Sends one request on a new connection. */
+export async function send(url: string, request: RequestSpec = {}): Promise<Reply> {
+  const incoming = await open(url, request).response
   return new Promise((resolve, reject) => {
     let body = ''
     incoming.setEncoding('utf8')
@@ -57,34 +62,34 @@ export async function send(url: string, ask: Ask = {}): Promise<Reply> {
   })
 }
 
-/** Sends one request, and resolves with the head of its response. */
-export async function stream(url: string, ask: Ask = {}, how: HangUp = 'close'): Promise<Incoming> {
-  const { response, destroy } = open(url, ask, how)
+/** Sends one request, and resolves with the head of its response. The body is still coming. */
+export async function stream(url: string, request: RequestSpec = {}, abortBy: AbortBy = 'close'): Promise<OpenResponse> {
+  const { response, abort } = open(url, request, abortBy)
   const incoming = await response
   let body = ''
   let ended = false
   incoming.setEncoding('utf8')
   incoming.on('data', (chunk: string) => (body += chunk))
   incoming.once('end', () => (ended = true))
-  // Hanging up is one.
+  // An abort is reported as an error.
   incoming.on('error', () => undefined)
   return {
     status: incoming.statusCode ?? 0,
     lines: linesOf(incoming),
     text: () => body,
     ended: () => ended,
-    destroy,
+    abort,
   }
 }
 
-/** Sends one request; the function returned hangs up, whatever has come. */
-export function hang(url: string, ask: Ask = {}, how: HangUp = 'close'): () => void {
-  const { response, destroy } = open(url, ask, how)
+/** Sends one request without waiting. The returned function aborts the connection. */
+export function sendAbortable(url: string, request: RequestSpec = {}, abortBy: AbortBy = 'close'): () => void {
+  const { response, abort } = open(url, request, abortBy)
   response.catch(() => undefined)
-  return destroy
+  return abort
 }
 
-/** Sends text as it is, and resolves with all that comes until the server closes the connection. */
+/** Sends text as raw bytes. Resolves with all that the server sends until it closes the connection. */
 export function bytes(url: string, text: string): Promise<string> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {
@@ -99,32 +104,32 @@ export function bytes(url: string, text: string): Promise<string> {
 
 function open(
   url: string,
-  { method = 'GET', path = '/', headers = [], body }: Ask,
-  how: HangUp = 'close',
-): { response: Promise<IncomingMessage>; destroy: () => void } {
+  { method = 'GET', path = '/', headers = [], body }: RequestSpec,
+  abortBy: AbortBy = 'close',
+): { response: Promise<IncomingMessage>; abort: () => void } {
   const { hostname, port, host } = new URL(url)
   const own: (readonly [string, string])[] = [
     ['Host', host],
     ['Connection', 'close'],
   ]
   if (body !== undefined) own.push(['Content-Type', 'application/json'], ['Content-Length', String(new TextEncoder().encode(body).length)])
-  // A flat list, so that nothing is merged, renamed or added.
+  // As a flat list, Node sends the headers unchanged: nothing is merged, renamed or added.
   const request = httpRequest({ hostname, port, method, path, agent: false, headers: [...own, ...headers].flat() })
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve)
     request.on('error', reject)
   })
   request.end(body)
-  return { response, destroy: () => void (how === 'reset' ? request.socket?.resetAndDestroy() : request.destroy()) }
+  return { response, abort: () => void (abortBy === 'reset' ? request.socket?.resetAndDestroy() : request.destroy()) }
 }
 
 function linesOf({ rawHeaders }: IncomingMessage): readonly string[] {
   const all: [string, string][] = []
   for (let i = 0; i < rawHeaders.length; i += 2) all.push([rawHeaders[i]?.toLowerCase() ?? '', rawHeaders[i + 1] ?? ''])
-  // The type of a body is the limiter's business where the limiter answers.
+  // The limiter writes `content-type` only where it sends the body itself.
   const refused = all.some(([name, value]) => name === 'cache-control' && value === 'no-store')
   return all
-    .filter(([name]) => OURS.includes(name) || (refused && name === 'content-type'))
+    .filter(([name]) => LIMITER_FIELDS.includes(name) || (refused && name === 'content-type'))
     .map(([name, value]) => `${name}: ${value}`)
     .toSorted()
 }

@@ -1,37 +1,58 @@
 /// <reference types="node" />
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as macrotask } from 'node:timers/promises'
 import { type Clock, type MaybePromise, memoryStore, type Store } from '@sluice/core'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { fakeClock } from '../fake-clock.ts'
-import type { Control, Feature, HangUp, HttpAdapter, Served } from './adapter.ts'
-import type { HttpCase, Trial } from './case.ts'
+import type { ServerControl, Feature, AbortBy, HttpAdapter, RunningServer } from './adapter.ts'
+import type { HttpCase, CaseClient } from './case.ts'
 import { httpCases } from './cases/index.ts'
-import { type Ask, bytes, hang, send, stream } from './client.ts'
+import { bytes, send, sendAbortable, stream } from './client.ts'
 import { matrixColumn } from './matrix.ts'
-import { ServerStage, START } from './stage.ts'
+import { ServerFixture, START } from './fixture.ts'
 
 export interface HttpConformanceOptions {
-  /** A store for one case, by that clock; default a memory store. */
+  /** Creates an empty store for one case, which reads time from this clock. Default: `memoryStore({ clock })`. */
   readonly makeStore?: ((clock: Clock) => MaybePromise<Store>) | undefined
 }
 
 /**
- * Runs every case over real sockets: one behaviour, to the byte, whatever the framework and the store. A case fails on any
- * unhandled error, and on any warning or error of the framework that it does not expect. Ends with a matrix of all calls in the file.
+ * Registers every HTTP case as a Vitest test: the same behaviour, to the byte, for every framework and store. Each case runs
+ * over real sockets of 127.0.0.1. A case fails on an unhandled error, and on a warning or framework error that it does not
+ * expect. After the last call in a test file, a matrix of all its calls is printed.
+ *
+ * The author of an adapter writes an `HttpAdapter`: how to read the framework's request, and how to serve an `AppSpec`.
+ *
+ * @param name title of the column in the matrix, unique in the test file, such as `Express 5 × memory`
+ *
+ * @example
+ * ```ts
+ * import { redisStore } from '@sluice/redis'
+ * import { httpConformance, type HttpAdapter } from '@sluice/testing'
+ * import { startRedis, storePerCase } from '@sluice/testing/redis'
+ * import { afterAll } from 'vitest'
+ *
+ * declare const myFramework: HttpAdapter
+ *
+ * const redis = await startRedis()
+ * afterAll(() => redis.stop())
+ *
+ * httpConformance('my framework × memory', myFramework)
+ * httpConformance('my framework × Redis', myFramework, { makeStore: storePerCase(redis, redisStore) })
+ * ```
  */
 export function httpConformance(name: string, adapter: HttpAdapter, options: HttpConformanceOptions = {}): void {
   const { makeStore = (clock) => memoryStore({ clock }) } = options
   const column = matrixColumn(name)
   describe(`httpConformance: ${name}`, () => {
     for (const each of httpCases) {
-      const lacks = (feature: Feature) => adapter.lacks?.includes(feature) === true
-      if (each.needs?.some(lacks) === true || (each.lacking !== undefined && !lacks(each.lacking))) {
+      const lacks = (feature: Feature) => adapter.unsupported?.includes(feature) === true
+      if (each.requires?.some(lacks) === true || (each.onlyWithout !== undefined && !lacks(each.onlyWithout))) {
         column.set(each.name, '–')
         continue
       }
       test(each.name, async () => {
         column.set(each.name, 'FAIL')
-        await play(each, adapter, makeStore)
+        await runCase(each, adapter, makeStore)
         column.set(each.name, 'pass')
       })
     }
@@ -39,71 +60,77 @@ export function httpConformance(name: string, adapter: HttpAdapter, options: Htt
   })
 }
 
-async function play(each: HttpCase, adapter: HttpAdapter, makeStore: (clock: Clock) => MaybePromise<Store>): Promise<void> {
-  const stray: unknown[] = []
-  const caught = (error: unknown) => void stray.push(error)
+async function runCase(each: HttpCase, adapter: HttpAdapter, makeStore: (clock: Clock) => MaybePromise<Store>): Promise<void> {
+  const unhandled: unknown[] = []
+  const caught = (error: unknown) => void unhandled.push(error)
   process.on('unhandledRejection', caught)
   process.on('uncaughtException', caught)
   try {
     const clock = fakeClock(START)
     const store = await makeStore(clock)
-    const stage = new ServerStage(adapter.read, clock, store)
+    const fixture = new ServerFixture(adapter.read, clock, store)
     try {
-      stray.push(...(await visit(each, await adapter.serve(stage.app(each.name, each.scene(stage))), stage, adapter.hangUp)))
+      const server = await adapter.serve(fixture.appSpec(each.name, each.app(fixture)))
+      unhandled.push(...(await runClient(each, server, fixture, adapter.abortBy)))
     } finally {
       await store.close?.()
     }
-    // Node tells of a rejection that nobody handled after the microtasks of its turn.
-    for (let i = 0; i < 3; i++) await turn()
+    // Node reports an unhandled rejection only after the microtasks of the same macrotask.
+    for (let i = 0; i < 3; i++) await macrotask()
   } finally {
     process.off('unhandledRejection', caught)
     process.off('uncaughtException', caught)
   }
-  expect(stray, 'unhandled errors').toEqual([])
+  expect(unhandled, 'unhandled errors').toEqual([])
 }
 
-/** Resolves with the unhandled errors of a server in another process. */
-async function visit(each: HttpCase, served: Served, stage: ServerStage, hangUp: HangUp | undefined): Promise<readonly string[]> {
-  const control: Control = served.control ?? stage
-  const { trial, finish } = trialOf(served.url, control, hangUp)
+/** Runs the client's side. Resolves with the unhandled errors of a server in another process. */
+async function runClient(
+  each: HttpCase,
+  server: RunningServer,
+  fixture: ServerFixture,
+  abortBy: AbortBy | undefined,
+): Promise<readonly string[]> {
+  const control: ServerControl = server.control ?? fixture
+  const { client, finish } = clientOf(server.url, control, abortBy)
   try {
-    await each.run(trial)
+    await each.run(client)
   } finally {
-    stage.end()
-    await served.close()
+    fixture.end()
+    await server.close()
   }
   await finish()
   return control.unhandled?.() ?? []
 }
 
-function trialOf(
+function clientOf(
   url: string,
-  control: Control,
-  hangUp: HangUp | undefined,
-): { readonly trial: Trial; readonly finish: () => Promise<void> } {
+  control: ServerControl,
+  abortBy: AbortBy | undefined,
+): { readonly client: CaseClient; readonly finish: () => Promise<void> } {
   let errors: readonly (string | RegExp)[] = []
   let warnings: readonly string[] = []
-  const until = (so: () => boolean | Promise<boolean>) => vi.waitUntil(so, { timeout: 5_000, interval: 2 })
+  const until = (condition: () => boolean | Promise<boolean>) => vi.waitUntil(condition, { timeout: 5_000, interval: 2 })
   const finish = async () => {
-    const heard = await control.heard()
-    expect(heard.warnings, 'warnings').toEqual(warnings)
-    expect(heard.errors.length, `errors of the framework: ${heard.errors.join(', ')}`).toBe(errors.length)
-    for (const [i, error] of errors.entries()) expect(heard.errors[i]).toMatch(error)
+    const log = await control.log()
+    expect(log.warnings, 'warnings').toEqual(warnings)
+    expect(log.errors.length, `errors of the framework: ${log.errors.join(', ')}`).toBe(errors.length)
+    for (const [i, error] of errors.entries()) expect(log.errors[i]).toMatch(error)
   }
-  const trial: Trial = {
-    send: (ask) => send(url, ask),
+  const client: CaseClient = {
+    send: (request) => send(url, request),
     get: (path, ...headers) => send(url, { path, headers }),
-    stream: (ask) => stream(url, ask, hangUp),
-    hang: (ask?: Ask) => hang(url, ask, hangUp),
+    stream: (request) => stream(url, request, abortBy),
+    sendAbortable: (request) => sendAbortable(url, request, abortBy),
     bytes: (text) => bytes(url, text),
     advance: async (ms) => control.advance(ms),
     open: async (gate) => control.open(gate),
-    heard: async () => control.heard(),
-    async until(so) {
-      await until(so)
+    log: async () => control.log(),
+    async until(condition) {
+      await until(condition)
     },
-    async changed(change, times = 1) {
-      await until(async () => (await control.heard()).changes.filter((each) => each === change).length >= times)
+    async settled(change, times = 1) {
+      await until(async () => (await control.log()).changes.filter((each) => each === change).length >= times)
     },
     is: (actual, expected, what) => expect(actual, what).toEqual(expected),
     answers(reply, status, lines, body) {
@@ -121,5 +148,5 @@ function trialOf(
       warnings = expected
     },
   }
-  return { trial, finish }
+  return { client, finish }
 }

@@ -1,5 +1,5 @@
-// The server's side of httpConformance() where there is no Node and no test runner: what is imported here runs, and can be
-// bundled, for any runtime.
+// Entry `@sluice/testing/http`: the server's side of httpConformance(). It imports neither Node nor a test runner, so it can be
+// bundled for any runtime.
 
-export { type CaseServer, type CaseServerOptions, caseServer, CONTROL } from './case-server.ts'
-export type { Answer, AppSpec, Feature, Mount, Reader, Route, Seen } from './adapter.ts'
+export { type CaseServer, type CaseServerOptions, caseServer, CONTROL_PATH } from './case-server.ts'
+export type { Answer, AppSpec, Feature, Mount, ContextReader, Route, HandlerInput } from './adapter.ts'

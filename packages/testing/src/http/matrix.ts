@@ -3,13 +3,13 @@
 type Result = 'pass' | 'FAIL' | '–'
 type Column = Map<string, Result>
 
-// Of one test file: a column for each call of httpConformance() in it, printed when the last of them has run.
+// One column for each call of httpConformance() in a test file. The matrix is printed when the last call has run.
 const columns = new Map<string, Column>()
 let running = 0
 
-/** Adds a column. The function returned says that all its cases have run. */
+/** Adds a column. Call `end` when all its cases have run. */
 export function matrixColumn(name: string): { readonly set: (row: string, result: Result) => void; readonly end: () => void } {
-  if (columns.has(name)) throw new Error(`httpConformance: expected a name of its own, got "${name}" twice`)
+  if (columns.has(name)) throw new Error(`httpConformance: expected a unique name for each call in a test file, got "${name}" twice`)
   const column: Column = new Map()
   columns.set(name, column)
   running += 1
@@ -22,7 +22,7 @@ export function matrixColumn(name: string): { readonly set: (row: string, result
   }
 }
 
-/** Case by framework and store; a dot is a case that was not run. */
+/** Rows are cases, columns are calls. `–` is a case that the framework does not support, `·` a case that has not run. */
 function matrix(): string {
   const names = [...columns.keys()]
   const rows = [...new Set([...columns.values()].flatMap((column) => [...column.keys()]))]

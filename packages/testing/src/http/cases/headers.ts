@@ -1,5 +1,5 @@
 import { fixedWindow } from '@sluice/core'
-import { admitted, answered, type HttpCase, OK, problem, refused, retrying } from '../case.ts'
+import { allowedLines, bodyLines, type HttpCase, OK_BODY, problemBody, refusedLines, retryAfterLines } from '../case.ts'
 import type { Mount } from '../adapter.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
@@ -8,10 +8,15 @@ const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '
 function dialect(name: string, options: Mount, first: readonly string[], second: readonly string[]): HttpCase {
   return {
     name,
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], ...options })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], ...options })] }),
     async run(t) {
-      t.answers(await t.get(), 200, first, OK)
-      t.answers(await t.get(), 429, [...second, ...retrying(60), ...answered()], problem('minute', '1 request per 60 seconds', 60))
+      t.answers(await t.get(), 200, first, OK_BODY)
+      t.answers(
+        await t.get(),
+        429,
+        [...second, ...retryAfterLines(60), ...bodyLines()],
+        problemBody('minute', '1 request per 60 seconds', 60),
+      )
     },
   }
 }
@@ -26,48 +31,48 @@ const draft6 = ['ratelimit-policy: 1;w=60', 'ratelimit-limit: 1', 'ratelimit-rem
 export const headerCases: readonly HttpCase[] = [
   {
     name: 'allowed: every header line and the body of the route; refused: every header line and the problem body',
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(2)] })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(2)] })] }),
     async run(t) {
       const policy = '"minute";q=2;w=60'
-      t.answers(await t.get(), 200, admitted(policy, '"minute";r=1;t=60', [2, 1, 60]), OK)
-      t.answers(await t.get(), 200, admitted(policy, '"minute";r=0;t=60', [2, 0, 60]), OK)
-      const body = problem('minute', '2 requests per 60 seconds', 60)
-      t.answers(await t.get(), 429, refused(policy, '"minute";r=0;t=60', [2, 0, 60], 60), body)
+      t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=1;t=60', [2, 1, 60]), OK_BODY)
+      t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=0;t=60', [2, 0, 60]), OK_BODY)
+      const body = problemBody('minute', '2 requests per 60 seconds', 60)
+      t.answers(await t.get(), 429, refusedLines(policy, '"minute";r=0;t=60', [2, 0, 60], 60), body)
       await t.advance(60_000)
-      t.answers(await t.get(), 200, admitted(policy, '"minute";r=1;t=60', [2, 1, 120]), OK)
+      t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=1;t=60', [2, 1, 120]), OK_BODY)
     },
   },
   {
     name: 'the shorthand is one sliding window, known by the name of the limiter',
-    scene: (stage) => ({
-      use: [stage.limits({ limit: 2, window: '1m' })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limit: 2, window: '1m' })],
       routes: [
         {
           path: '/named',
-          use: [stage.limits({ name: 'api', limit: 2, window: '1m' })],
+          use: [fixture.limits({ name: 'api', limit: 2, window: '1m' })],
           answer: () => ({ json: { ok: true } }),
         },
       ],
     }),
     async run(t) {
-      t.answers(await t.get(), 200, admitted('"default";q=2;w=60', '"default";r=1;t=120', [2, 1, 120]), OK)
+      t.answers(await t.get(), 200, allowedLines('"default";q=2;w=60', '"default";r=1;t=120', [2, 1, 120]), OK_BODY)
       const policy = '"default";q=2;w=60, "api";q=2;w=60'
-      t.answers(await t.get('/named'), 200, admitted(policy, '"default";r=0;t=90, "api";r=1;t=120', [2, 0, 90]), OK)
-      const lines = refused('"default";q=2;w=60', '"default";r=0;t=90', [2, 0, 90], 90)
-      t.answers(await t.get(), 429, lines, problem('default', '2 requests per 60 seconds', 90))
+      t.answers(await t.get('/named'), 200, allowedLines(policy, '"default";r=0;t=90, "api";r=1;t=120', [2, 0, 90]), OK_BODY)
+      const lines = refusedLines('"default";q=2;w=60', '"default";r=0;t=90', [2, 0, 90], 90)
+      t.answers(await t.get(), 429, lines, problemBody('default', '2 requests per 60 seconds', 90))
     },
   },
   {
     name: 'several limits: all of them in configured order, the binding one in the legacy lines, a named policy in their names',
-    scene: (stage) => ({
-      use: [stage.limits({ name: 'api', limits: [minute(2), fixedWindow({ name: 'day', limit: 5_000, window: 'day' })] })],
+    app: (fixture) => ({
+      use: [fixture.limits({ name: 'api', limits: [minute(2), fixedWindow({ name: 'day', limit: 5_000, window: 'day' })] })],
     }),
     async run(t) {
       const policy = '"api.minute";q=2;w=60, "api.day";q=5000;w=86400'
-      t.answers(await t.get(), 200, admitted(policy, '"api.minute";r=1;t=60, "api.day";r=4999;t=86383', [2, 1, 60]), OK)
+      t.answers(await t.get(), 200, allowedLines(policy, '"api.minute";r=1;t=60, "api.day";r=4999;t=86383', [2, 1, 60]), OK_BODY)
       await t.get()
-      const lines = refused(policy, '"api.minute";r=0;t=60, "api.day";r=4998;t=86366', [2, 0, 60], 60)
-      t.answers(await t.get(), 429, lines, problem('api.minute', '2 requests per 60 seconds', 60))
+      const lines = refusedLines(policy, '"api.minute";r=0;t=60, "api.day";r=4998;t=86366', [2, 0, 60], 60)
+      t.answers(await t.get(), 429, lines, problemBody('api.minute', '2 requests per 60 seconds', 60))
     },
   },
   dialect('standard: draft-11', { standard: 'draft-11' }, [...structured, ...legacy], [...structured, ...legacy]),
@@ -88,10 +93,10 @@ export const headerCases: readonly HttpCase[] = [
   ),
   {
     name: 'trap: Reset in seconds on one path and epoch on another',
-    scene: (stage) => ({
+    app: (fixture) => ({
       routes: (['epoch', 'delta'] as const).map((legacy) => ({
         path: `/${legacy}`,
-        use: [stage.limits({ name: legacy, limits: [minute(1)], legacy, standard: false })],
+        use: [fixture.limits({ name: legacy, limits: [minute(1)], legacy, standard: false })],
         answer: () => ({ json: { ok: true } }),
       })),
     }),
@@ -103,7 +108,7 @@ export const headerCases: readonly HttpCase[] = [
   },
   {
     name: 'trap: Retry-After of 0, fractional, suffixed or twice: one line of whole seconds, rounded up',
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], legacy: false, standard: false })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], legacy: false, standard: false })] }),
     async run(t) {
       await t.get()
       for (const [ms, seconds] of [
@@ -111,8 +116,8 @@ export const headerCases: readonly HttpCase[] = [
         [29_499, 1],
       ] as const) {
         await t.advance(ms)
-        const body = problem('minute', '1 request per 60 seconds', seconds)
-        t.answers(await t.get(), 429, [...retrying(seconds), ...answered()], body)
+        const body = problemBody('minute', '1 request per 60 seconds', seconds)
+        t.answers(await t.get(), 429, [...retryAfterLines(seconds), ...bodyLines()], body)
       }
       await t.advance(1)
       t.is((await t.get()).status, 200, 'whoever waits is admitted')
@@ -120,33 +125,33 @@ export const headerCases: readonly HttpCase[] = [
   },
   {
     name: 'Retry-After, t and Reset are at most a week',
-    scene: (stage) => ({ use: [stage.limits({ limits: [fixedWindow({ name: 'month', limit: 1, window: '30d' })] })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [fixedWindow({ name: 'month', limit: 1, window: '30d' })] })] }),
     async run(t) {
       await t.get()
-      const lines = refused('"month";q=1;w=2592000', '"month";r=0;t=604800', [1, 0, 604_800], 604_800)
-      t.answers(await t.get(), 429, lines, problem('month', '1 request per 2592000 seconds', 604_800))
+      const lines = refusedLines('"month";q=1;w=2592000', '"month";r=0;t=604800', [1, 0, 604_800], 604_800)
+      t.answers(await t.get(), 429, lines, problemBody('month', '1 request per 2592000 seconds', 604_800))
     },
   },
   {
     name: 'refused for ever: no Retry-After, the detail says so, and nothing is taken',
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(2)], cost: (c) => Number(stage.read.header(c, 'x-cost') ?? 1) })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(2)], cost: (c) => Number(fixture.read.header(c, 'x-cost') ?? 1) })] }),
     async run(t) {
       const policy = '"minute";q=2;w=60'
       const body =
         '{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":429,"detail":"Limit \\"minute\\" allows 2 requests per 60 seconds. This request costs 3, more than the limit ever allows: retrying does not help.","violated-policies":["minute"]}'
-      const lines = refused(policy, '"minute";r=2;t=60', [2, 0, 604_800], undefined)
+      const lines = refusedLines(policy, '"minute";r=2;t=60', [2, 0, 604_800], undefined)
       t.answers(await t.get('/', ['X-Cost', '3']), 429, lines, body)
-      t.answers(await t.get('/', ['X-Cost', '2']), 200, admitted(policy, '"minute";r=0;t=60', [2, 0, 60]))
+      t.answers(await t.get('/', ['X-Cost', '2']), 200, allowedLines(policy, '"minute";r=0;t=60', [2, 0, 60]))
       t.warnings('WARN_COST_NEVER')
     },
   },
   {
     name: 'partitionKey: an HMAC of the subject, never the subject',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [minute(9)],
-          key: (c) => stage.read.header(c, 'x-name'),
+          key: (c) => fixture.read.header(c, 'x-name'),
           partitionKey: { secret: 'a secret of the server' },
         }),
       ],
@@ -155,7 +160,7 @@ export const headerCases: readonly HttpCase[] = [
       // printf alice | openssl dgst -sha256 -hmac 'a secret of the server' -binary | head -c 16 | base64
       const pk = ';pk=:JYSLfeBaNouN6dBOdjivDw==:'
       const alice = await t.get('/', ['X-Name', 'alice'])
-      t.answers(alice, 200, admitted(`"minute";q=9;w=60${pk}`, `"minute";r=8;t=60${pk}`, [9, 8, 60]), OK)
+      t.answers(alice, 200, allowedLines(`"minute";q=9;w=60${pk}`, `"minute";r=8;t=60${pk}`, [9, 8, 60]), OK_BODY)
       const bob = await t.get('/', ['X-Name', 'bob'])
       t.is(bob.lines.filter((line) => /pk=:[A-Za-z0-9+/]{22}==:$/.test(line)).length, 2, 'both fields have a key of 16 bytes')
       t.is(

@@ -1,20 +1,20 @@
 import { concurrency, fixedWindow } from '@sluice/core'
-import type { Mount, Stage } from '../adapter.ts'
-import { admitted, type HttpCase, left, OK, problem, refused, statuses } from '../case.ts'
+import type { Mount, Fixture } from '../adapter.ts'
+import { allowedLines, type HttpCase, remainingOf, OK_BODY, problemBody, refusedLines, statuses } from '../case.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 const hour = (limit: number) => fixedWindow({ name: 'hour', limit, window: '1h' })
-const lineOf = (limit: number, r: number) => admitted(`"minute";q=${limit};w=60`, `"minute";r=${r};t=60`, [limit, r, 60])
+const lineOf = (limit: number, r: number) => allowedLines(`"minute";q=${limit};w=60`, `"minute";r=${r};t=60`, [limit, r, 60])
 
 const NONSENSE: readonly unknown[] = [Number.NaN, -1, 1.5, 'x', Number.POSITIVE_INFINITY, null, { nope: 1 }, { minute: -1 }]
 
-function skipping(name: string, skip: (stage: Stage) => Mount['skip']): HttpCase {
+function skipping(name: string, skip: (fixture: Fixture) => Mount['skip']): HttpCase {
   return {
     name,
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], skip: skip(stage) })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], skip: skip(fixture) })] }),
     async run(t) {
-      for (const _ of [1, 2, 3]) t.answers(await t.get('/', ['X-Skip', '1']), 200, [], OK)
-      t.answers(await t.get(), 200, lineOf(1, 0), OK)
+      for (const _ of [1, 2, 3]) t.answers(await t.get('/', ['X-Skip', '1']), 200, [], OK_BODY)
+      t.answers(await t.get(), 200, lineOf(1, 0), OK_BODY)
       t.is((await t.get()).status, 429)
     },
   }
@@ -36,20 +36,20 @@ export const optionCases: readonly HttpCase[] = [
   ),
   {
     name: 'tiers: known, unknown, none, and [] for unlimited',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [minute(2)],
           tiers: { free: [minute(3)], premium: [minute(9), hour(99)], gold: [] },
-          tier: (c) => stage.read.header(c, 'x-plan'),
-          key: (c) => stage.read.header(c, 'x-plan') ?? 'nobody',
+          tier: (c) => fixture.read.header(c, 'x-plan'),
+          key: (c) => fixture.read.header(c, 'x-plan') ?? 'nobody',
         }),
       ],
       routes: [{ path: '/tier', answer: ({ decision }) => ({ json: [decision?.tier ?? null, decision?.binding?.name ?? null] }) }],
     }),
     async run(t) {
       t.answers(await t.get('/tier', ['X-Plan', 'free']), 200, lineOf(3, 2), '["free","minute"]')
-      const premium = admitted('"minute";q=9;w=60, "hour";q=99;w=3600', '"minute";r=8;t=60, "hour";r=98;t=3600', [9, 8, 60])
+      const premium = allowedLines('"minute";q=9;w=60, "hour";q=99;w=3600', '"minute";r=8;t=60, "hour";r=98;t=3600', [9, 8, 60])
       t.answers(await t.get('/tier', ['X-Plan', 'premium']), 200, premium, '["premium","minute"]')
       t.answers(await t.get('/tier', ['X-Plan', 'martian']), 200, lineOf(2, 1), '[null,"minute"]')
       t.answers(await t.get('/tier'), 200, lineOf(2, 1), '[null,"minute"]')
@@ -58,71 +58,71 @@ export const optionCases: readonly HttpCase[] = [
   },
   {
     name: 'tiers without limits beside them: the first listed serves the unknown, and the developer is told once',
-    scene: (stage) => ({
-      use: [stage.limits({ tiers: { free: [minute(5)], premium: [minute(9)] }, tier: (c) => stage.read.header(c, 'x-plan') })],
+    app: (fixture) => ({
+      use: [fixture.limits({ tiers: { free: [minute(5)], premium: [minute(9)] }, tier: (c) => fixture.read.header(c, 'x-plan') })],
     }),
     async run(t) {
-      t.is([left(await t.get()), left(await t.get('/', ['X-Plan', 'martian']))], [4, 3])
+      t.is([remainingOf(await t.get()), remainingOf(await t.get('/', ['X-Plan', 'martian']))], [4, 3])
       t.warnings('WARN_TIER_DEFAULTED')
     },
   },
   {
     name: 'cost: a number is for every limit but concurrency; nothing is charged when one limit has no room',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [minute(5), hour(9), concurrency({ name: 'slots', limit: 3, ttl: '1m' })],
-          cost: (c) => Number(stage.read.header(c, 'x-cost') ?? 1),
+          cost: (c) => Number(fixture.read.header(c, 'x-cost') ?? 1),
         }),
       ],
     }),
     async run(t) {
       const told = async (cost: number) => (await t.get('/', ['X-Cost', `${cost}`])).lines.find((line) => line.startsWith('ratelimit: '))
       t.is(await told(3), 'ratelimit: "minute";r=2;t=60, "hour";r=6;t=3600, "slots";r=2')
-      await t.changed('back 1')
+      await t.settled('refund 1')
       t.is((await t.get('/', ['X-Cost', '3'])).status, 429)
       t.is(await told(2), 'ratelimit: "minute";r=0;t=60, "hour";r=4;t=3600, "slots";r=2')
-      await t.changed('back 1', 2)
+      await t.settled('refund 1', 2)
     },
   },
   {
     name: 'cost: 0 takes nothing, and passes where nothing is left',
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], cost: (c) => Number(stage.read.header(c, 'x-cost') ?? 1) })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], cost: (c) => Number(fixture.read.header(c, 'x-cost') ?? 1) })] }),
     async run(t) {
       t.is([(await t.get()).status, (await t.get()).status], [200, 429])
-      t.answers(await t.get('/', ['X-Cost', '0']), 200, lineOf(1, 0), OK)
+      t.answers(await t.get('/', ['X-Cost', '0']), 200, lineOf(1, 0), OK_BODY)
     },
   },
   {
     name: 'cost: a record by limit; a missing name takes 1',
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(5), hour(9)], cost: () => ({ hour: 4 }) })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(5), hour(9)], cost: () => ({ hour: 4 }) })] }),
     async run(t) {
       const policy = '"minute";q=5;w=60, "hour";q=9;w=3600'
-      t.answers(await t.get(), 200, admitted(policy, '"minute";r=4;t=60, "hour";r=5;t=3600', [5, 4, 60]), OK)
-      t.answers(await t.get(), 200, admitted(policy, '"minute";r=3;t=60, "hour";r=1;t=3600', [9, 1, 3600]), OK)
+      t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=4;t=60, "hour";r=5;t=3600', [5, 4, 60]), OK_BODY)
+      t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=3;t=60, "hour";r=1;t=3600', [9, 1, 3600]), OK_BODY)
     },
   },
   {
     name: 'cost: nonsense is 1, told once',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(20)], cost: (c) => NONSENSE[Number(stage.read.header(c, 'x-index'))] as number })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(20)], cost: (c) => NONSENSE[Number(fixture.read.header(c, 'x-index'))] as number })],
     }),
     async run(t) {
-      for (const [i] of NONSENSE.entries()) t.is(left(await t.get('/', ['X-Index', `${i}`])), 19 - i)
+      for (const [i] of NONSENSE.entries()) t.is(remainingOf(await t.get('/', ['X-Index', `${i}`])), 19 - i)
       t.warnings('WARN_VALUE_IGNORED')
     },
   },
   {
     name: 'every option function may be async, and is called once per request',
-    scene(stage) {
+    app(fixture) {
       const later = async <T>(name: string, value: T): Promise<T> => {
         await Promise.resolve()
-        stage.note(name)
+        fixture.note(name)
         return value
       }
       return {
         use: [
-          stage.limits({
+          fixture.limits({
             tiers: { free: [minute(5), hour(9)] },
             skip: () => later('skip', false),
             tier: () => later('tier', 'free'),
@@ -136,23 +136,23 @@ export const optionCases: readonly HttpCase[] = [
     },
     async run(t) {
       const policy = '"minute";q=5;w=60, "hour";q=9;w=3600'
-      t.answers(await t.get(), 200, admitted(policy, '"minute";r=3;t=60, "hour";r=7;t=3600', [5, 3, 60]), OK)
-      await t.changed('back 1', 2)
-      t.is((await t.heard()).notes.toSorted(), ['cost', 'key', 'refundWhen', 'settle', 'skip', 'tier'])
+      t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=3;t=60, "hour";r=7;t=3600', [5, 3, 60]), OK_BODY)
+      await t.settled('refund 1', 2)
+      t.is((await t.log()).notes.toSorted(), ['cost', 'key', 'refundWhen', 'settle', 'skip', 'tier'])
     },
   },
   {
     name: 'limit: a function of the request; 0 refuses all; what makes no sense is the last good value',
-    scene: (stage) => ({ use: [stage.limits({ limit: (c) => Number(stage.read.header(c, 'x-limit')), window: '1m' })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limit: (c) => Number(fixture.read.header(c, 'x-limit')), window: '1m' })] }),
     async run(t) {
       const get = (limit: string) => t.get('/', ['X-Limit', limit])
-      t.answers(await get('3'), 200, admitted('"default";q=3;w=60', '"default";r=2;t=120', [3, 2, 120]), OK)
+      t.answers(await get('3'), 200, allowedLines('"default";q=3;w=60', '"default";r=2;t=120', [3, 2, 120]), OK_BODY)
       for (const nonsense of ['NaN', '-1', '1.5', 'Infinity']) {
         const { status, lines } = await get(nonsense)
         t.is([status < 500, lines.includes('ratelimit-policy: "default";q=3;w=60')], [true, true], nonsense)
       }
-      const lines = refused('"default";q=0;w=60', '"default";r=0;t=604800', [0, 0, 604_800], undefined)
-      const body = problem('default', '0 requests per 60 seconds', 0)
+      const lines = refusedLines('"default";q=0;w=60', '"default";r=0;t=604800', [0, 0, 604_800], undefined)
+      const body = problemBody('default', '0 requests per 60 seconds', 0)
         .replace('Retry in 0 seconds.', 'This request costs 1, more than the limit ever allows: retrying does not help.')
         .replace(',"retry_after":0', '')
       t.answers(await get('0'), 429, lines, body)
@@ -162,35 +162,35 @@ export const optionCases: readonly HttpCase[] = [
   },
   {
     name: 'limit: nonsense from the first request on is the default of 100',
-    scene: (stage) => ({ use: [stage.limits({ limit: () => Number.NaN })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limit: () => Number.NaN })] }),
     async run(t) {
-      t.answers(await t.get(), 200, admitted('"default";q=100;w=60', '"default";r=99;t=120', [100, 99, 120]), OK)
+      t.answers(await t.get(), 200, allowedLines('"default";q=100;w=60', '"default";r=99;t=120', [100, 99, 120]), OK_BODY)
       t.warnings('WARN_VALUE_IGNORED')
     },
   },
   {
     name: 'limit and window: async functions; another window is another state',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limit: async () => Promise.resolve(2),
-          window: async (c) => Promise.resolve(stage.read.header(c, 'x-window') as '10s'),
+          window: async (c) => Promise.resolve(fixture.read.header(c, 'x-window') as '10s'),
         }),
       ],
     }),
     async run(t) {
       const get = (window: string) => t.get('/', ['X-Window', window])
-      t.answers(await get('10s'), 200, admitted('"default";q=2;w=10', '"default";r=1;t=20', [2, 1, 20]), OK)
-      t.answers(await get('1 m'), 200, admitted('"default";q=2;w=10', '"default";r=0;t=15', [2, 0, 15]), OK)
-      t.answers(await get('1m'), 200, admitted('"default";q=2;w=60', '"default";r=1;t=120', [2, 1, 120]), OK)
+      t.answers(await get('10s'), 200, allowedLines('"default";q=2;w=10', '"default";r=1;t=20', [2, 1, 20]), OK_BODY)
+      t.answers(await get('1 m'), 200, allowedLines('"default";q=2;w=10', '"default";r=0;t=15', [2, 0, 15]), OK_BODY)
+      t.answers(await get('1m'), 200, allowedLines('"default";q=2;w=60', '"default";r=1;t=120', [2, 1, 120]), OK_BODY)
       t.is(await statuses(2, () => get('10s')), [429, 429])
       t.warnings('WARN_VALUE_IGNORED')
     },
   },
   {
     name: 'mode shadow: everything passes without headers, and the decision tells what would have been',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(1)], mode: 'shadow' })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(1)], mode: 'shadow' })],
       routes: [{ path: '/shadow', answer: ({ decision }) => ({ json: [decision?.allowed, decision?.verdict, decision?.mode] }) }],
     }),
     async run(t) {
@@ -200,9 +200,9 @@ export const optionCases: readonly HttpCase[] = [
   },
   {
     name: 'mode off: everything passes without headers, and no store is asked',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [minute(1)],
           mode: 'off',
           store: {

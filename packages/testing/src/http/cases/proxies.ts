@@ -1,33 +1,33 @@
 import { fixedWindow, ip } from '@sluice/core'
-import type { Feature, Mount, Stage } from '../adapter.ts'
+import type { Feature, Mount, Fixture } from '../adapter.ts'
 import type { HttpCase } from '../case.ts'
 import { grouped } from './subjects.ts'
-import type { Ask } from '../client.ts'
+import type { RequestSpec } from '../client.ts'
 
 const one = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
-const xff = (...values: readonly string[]): Ask => ({ headers: values.map((value) => ['X-Forwarded-For', value]) })
-const fwd = (value: string): Ask => ({ headers: [['Forwarded', value]] })
-const none: Ask = {}
+const xff = (...values: readonly string[]): RequestSpec => ({ headers: values.map((value) => ['X-Forwarded-For', value]) })
+const fwd = (value: string): RequestSpec => ({ headers: [['Forwarded', value]] })
+const none: RequestSpec = {}
 
 interface Proxied {
-  readonly options?: Mount | ((stage: Stage) => Mount)
+  readonly options?: Mount | ((fixture: Fixture) => Mount)
   /** Requests that share a subject, and share it with no other group. */
-  readonly groups: readonly (readonly Ask[])[]
+  readonly groups: readonly (readonly RequestSpec[])[]
   readonly warnings?: readonly string[]
   readonly trust?: true
-  readonly needs?: readonly Feature[]
+  readonly requires?: readonly Feature[]
 }
 
-function proxied(name: string, { options = {}, groups, warnings = [], trust, needs }: Proxied): HttpCase {
+function proxied(name: string, { options = {}, groups, warnings = [], trust, requires }: Proxied): HttpCase {
   return {
     name,
-    needs,
-    scene: (stage) => ({
+    requires,
+    app: (fixture) => ({
       trust: trust === true,
-      use: [stage.limits({ limits: [one], ...(typeof options === 'function' ? options(stage) : options) })],
+      use: [fixture.limits({ limits: [one], ...(typeof options === 'function' ? options(fixture) : options) })],
     }),
     async run(t) {
-      const { found, expected } = await grouped((ask) => t.send(ask), groups)
+      const { found, expected } = await grouped((request) => t.send(request), groups)
       t.is(found, expected)
       t.warnings(...warnings)
     },
@@ -121,15 +121,15 @@ export const proxyCases: readonly HttpCase[] = [
     ],
   }),
   proxied("ip(read): an address from a platform's header is treated the same", {
-    options: (stage) => ({ key: ip((c) => stage.read.header(c, 'x-client-ip')) }),
+    options: (fixture) => ({ key: ip((c) => fixture.read.header(c, 'x-client-ip')) }),
     groups: [
       [{ headers: [['X-Client-Ip', '1.2.3.4']] }, { headers: [['X-Client-Ip', '::ffff:1.2.3.4']] }],
       [{ headers: [['X-Client-Ip', '2001:db8:0:100::1']] }, { headers: [['X-Client-Ip', '2001:db8:0:1ff::1']] }],
     ],
   }),
-  proxied("trap: all clients behind a proxy in one bucket: the framework's own trust is used", {
+  proxied("trap: all clients behind a proxy in one bucket: the framework's framework proxy trust is used", {
     trust: true,
-    needs: ['own trust'],
+    requires: ['framework proxy trust'],
     groups: [
       [xff('1.2.3.4'), xff('6.6.6.6, 1.2.3.4'), xff('::ffff:1.2.3.4')],
       [xff('2001:db8:0:100::1'), xff('2001:db8:0:1ff::1')],
@@ -138,7 +138,7 @@ export const proxyCases: readonly HttpCase[] = [
   }),
   {
     name: 'strict: the checks throw, into the error path of the framework',
-    scene: (stage) => ({ use: [stage.limits({ limits: [one], strict: true })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [one], strict: true })] }),
     async run(t) {
       t.is((await t.send(xff('1.2.3.4'))).status, 500)
       t.is((await t.send()).status, 200)

@@ -1,19 +1,19 @@
 import { fixedWindow } from '@sluice/core'
-import type { Mount, Stage } from '../adapter.ts'
-import { admitted, answered, type HttpCase, OK, problem, refused, retrying } from '../case.ts'
+import type { Mount, Fixture } from '../adapter.ts'
+import { allowedLines, bodyLines, type HttpCase, OK_BODY, problemBody, refusedLines, retryAfterLines } from '../case.ts'
 
 const minute = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
 const bare = { limits: [minute], standard: false, legacy: false } as const
 const policy = '"minute";q=1;w=60'
 
 /** How the second request is refused. */
-function refusal(name: string, options: (stage: Stage) => Mount, status: number, type: string, body: string): HttpCase {
+function refusal(name: string, options: (fixture: Fixture) => Mount, status: number, type: string, body: string): HttpCase {
   return {
     name,
-    scene: (stage) => ({ use: [stage.limits({ ...bare, ...options(stage) })] }),
+    app: (fixture) => ({ use: [fixture.limits({ ...bare, ...options(fixture) })] }),
     async run(t) {
-      t.answers(await t.get(), 200, [], OK)
-      t.answers(await t.get('/', ['X-Name', 'ann']), status, [...retrying(60), ...answered(type)], body)
+      t.answers(await t.get(), 200, [], OK_BODY)
+      t.answers(await t.get('/', ['X-Name', 'ann']), status, [...retryAfterLines(60), ...bodyLines(type)], body)
     },
   }
 }
@@ -22,7 +22,7 @@ function refusal(name: string, options: (stage: Stage) => Mount, status: number,
 function failing(name: string, handler: () => Promise<never>): HttpCase {
   return {
     name,
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute], handler })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute], handler })] }),
     async run(t) {
       await t.get()
       const { status, lines } = await t.get()
@@ -63,14 +63,14 @@ export const refusalCases: readonly HttpCase[] = [
     () => ({ statusCode: 403 }),
     403,
     'application/problem+json',
-    problem('minute', '1 request per 60 seconds', 60, 403),
+    problemBody('minute', '1 request per 60 seconds', 60, 403),
   ),
   refusal('statusCode beside message', () => ({ statusCode: 503, message: 'Later.' }), 503, 'text/plain; charset=utf-8', 'Later.'),
   {
     name: 'message: a function that throws ends in the error path of the framework',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [minute],
           message() {
             throw new Error('no message')
@@ -86,14 +86,14 @@ export const refusalCases: readonly HttpCase[] = [
   },
   {
     name: 'handler: answers itself, with the headers on and the decision at hand; once per refusal',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [minute],
           async handler(c, { decision, status, response }) {
-            stage.note(`handler ${decision.verdict} ${stage.read.decision(c) === decision} ${status}`)
+            fixture.note(`handler ${decision.verdict} ${fixture.read.decision(c) === decision} ${status}`)
             await Promise.resolve()
-            return stage.read.reply(c, 420, `calm down, ${stage.read.header(c, 'x-name')}`, response)
+            return fixture.read.reply(c, 420, `calm down, ${fixture.read.header(c, 'x-name')}`, response)
           },
         }),
       ],
@@ -103,9 +103,9 @@ export const refusalCases: readonly HttpCase[] = [
       // The type of the body is the handler's.
       const { lines, ...reply } = await t.get('/', ['X-Name', 'ann'])
       const own = lines.filter((line) => !line.startsWith('content-type'))
-      const expected = refused(policy, '"minute";r=0;t=60', [1, 0, 60], 60).filter((line) => !line.startsWith('content-type'))
+      const expected = refusedLines(policy, '"minute";r=0;t=60', [1, 0, 60], 60).filter((line) => !line.startsWith('content-type'))
       t.answers({ ...reply, lines: own }, 420, expected, 'calm down, ann')
-      t.is((await t.heard()).notes, ['handler refused true 429'])
+      t.is((await t.log()).notes, ['handler refused true 429'])
     },
   },
   failing('handler that rejects: the error path of the framework', () => Promise.reject(new Error('no answer'))),
@@ -114,8 +114,8 @@ export const refusalCases: readonly HttpCase[] = [
   }),
   {
     name: 'the decision is where the framework keeps such things, and stays there after the response',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute], skip: (c) => stage.read.path(c) === '/skipped' })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute], skip: (c) => fixture.read.path(c) === '/skipped' })],
       routes: ['/', '/skipped'].map((path) => ({
         path,
         answer: ({ decision }) => ({
@@ -125,7 +125,7 @@ export const refusalCases: readonly HttpCase[] = [
       })),
     }),
     async run(t) {
-      const line = admitted(policy, '"minute";r=0;t=60', [1, 0, 60])
+      const line = allowedLines(policy, '"minute";r=0;t=60', [1, 0, 60])
       t.answers(await t.get(), 200, line, '["allowed","minute",0,"default","enforce"]')
       t.answers(await t.get('/skipped'), 200, [], 'null')
     },

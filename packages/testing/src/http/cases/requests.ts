@@ -1,13 +1,13 @@
 import { concurrency, fixedWindow, leakyBucket, systemClock } from '@sluice/core'
-import type { Answer, Route, Stage } from '../adapter.ts'
-import { admitted, type HttpCase, left, problem, refused, statuses } from '../case.ts'
+import type { Answer, Route, Fixture } from '../adapter.ts'
+import { allowedLines, type HttpCase, remainingOf, problemBody, refusedLines, statuses } from '../case.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 const policy = '"minute";q=2;w=60'
-const first = admitted(policy, '"minute";r=1;t=60', [2, 1, 60])
-const second = admitted(policy, '"minute";r=0;t=60', [2, 0, 60])
-const third = refused(policy, '"minute";r=0;t=60', [2, 0, 60], 60)
-const body = problem('minute', '2 requests per 60 seconds', 60)
+const first = allowedLines(policy, '"minute";r=1;t=60', [2, 1, 60])
+const second = allowedLines(policy, '"minute";r=0;t=60', [2, 0, 60])
+const third = refusedLines(policy, '"minute";r=0;t=60', [2, 0, 60], 60)
+const body = problemBody('minute', '2 requests per 60 seconds', 60)
 
 /** The second request of a path that fails or is not there counts like any other, and its answer has the headers. */
 function counted(
@@ -19,8 +19,8 @@ function counted(
 ): HttpCase {
   return {
     name,
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(2)] })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(2)] })],
       routes: answer === undefined ? [] : [{ path, answer }],
     }),
     async run(t) {
@@ -35,12 +35,12 @@ function counted(
 const boom = (status?: number) => Object.assign(new Error('boom'), status === undefined ? {} : { status })
 
 /** A handler that says it was reached, and answers when the gate of that name opens. */
-export function late(stage: Stage, path = '/late', status = 200): Route {
+export function late(fixture: Fixture, path = '/late', status = 200): Route {
   return {
     path,
     async answer() {
-      stage.note('late')
-      await stage.gate('late')
+      fixture.note('late')
+      await fixture.gate('late')
       return { status, json: { late: true } }
     },
   }
@@ -70,8 +70,8 @@ export const requestCases: readonly HttpCase[] = [
   ),
   {
     name: 'a response past the conveniences of the framework has the headers',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(2)] })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(2)] })],
       routes: [{ path: '/raw', answer: () => ({ status: 203, headers: { 'x-raw': '1' }, raw: 'raw' }) }],
     }),
     async run(t) {
@@ -80,7 +80,7 @@ export const requestCases: readonly HttpCase[] = [
   },
   {
     name: 'trap: HEAD: counted, headers and no body, allowed and refused',
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(2)] })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(2)] })] }),
     async run(t) {
       const head = async () => {
         const text = await t.bytes('HEAD / HTTP/1.1\r\nHost: sluice.test\r\nConnection: close\r\n\r\n')
@@ -97,8 +97,8 @@ export const requestCases: readonly HttpCase[] = [
   },
   {
     name: 'trap: preflights are skipped; any other OPTIONS is counted',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(2)] })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(2)] })],
       routes: [{ method: 'OPTIONS', path: '/', answer: () => ({ status: 200, json: { ok: true } }) }],
     }),
     async run(t) {
@@ -112,27 +112,27 @@ export const requestCases: readonly HttpCase[] = [
   },
   {
     name: 'trap: aborted requests are charged once, and never refunded by a status that nobody got',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(3), concurrency({ name: 'slots', limit: 5, ttl: '1m' })], refundWhen: () => true })],
-      routes: [late(stage)],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(3), concurrency({ name: 'slots', limit: 5, ttl: '1m' })], refundWhen: () => true })],
+      routes: [late(fixture)],
     }),
     async run(t) {
-      const hangUp = t.hang({ path: '/late' })
-      await t.until(async () => (await t.heard()).notes.includes('late'))
-      hangUp()
-      await t.changed('back 1')
+      const abort = t.sendAbortable({ path: '/late' })
+      await t.until(async () => (await t.log()).notes.includes('late'))
+      abort()
+      await t.settled('refund 1')
       await t.open('late')
-      t.is((await t.heard()).changes, ['back 1'], 'only the slot was given back')
-      t.is(left(await t.get()), 1)
-      await t.changed('back 1', 3)
+      t.is((await t.log()).changes, ['refund 1'], 'only the slot was given back')
+      t.is(remainingOf(await t.get()), 1)
+      await t.settled('refund 1', 3)
     },
   },
   {
     name: 'concurrency is held until the handler has answered, whatever it answers',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })] })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })] })],
       routes: [
-        late(stage),
+        late(fixture),
         {
           path: '/throw',
           answer: () => {
@@ -143,42 +143,42 @@ export const requestCases: readonly HttpCase[] = [
     }),
     async run(t) {
       const held = t.get('/late')
-      await t.until(async () => (await t.heard()).notes.includes('late'))
+      await t.until(async () => (await t.log()).notes.includes('late'))
       const busy = '"slots";q=1;qu="concurrent-requests"'
-      t.answers(await t.get(), 429, refused(busy, '"slots";r=0', [1, 0, 1], 1), problem('slots', '1 request at once', 1))
+      t.answers(await t.get(), 429, refusedLines(busy, '"slots";r=0', [1, 0, 1], 1), problemBody('slots', '1 request at once', 1))
       await t.open('late')
-      t.answers(await held, 200, admitted(busy, '"slots";r=0', [1, 0, 1]), '{"late":true}')
-      await t.changed('back 1', 1)
+      t.answers(await held, 200, allowedLines(busy, '"slots";r=0', [1, 0, 1]), '{"late":true}')
+      await t.settled('refund 1', 1)
       t.is((await t.get('/nowhere')).status, 404)
-      await t.changed('back 1', 2)
+      await t.settled('refund 1', 2)
       t.is((await t.get('/throw')).status, 500)
-      await t.changed('back 1', 3)
+      await t.settled('refund 1', 3)
       t.is((await t.get()).status, 200)
       t.errors('boom')
     },
   },
   {
     name: 'trap: aborted requests free their concurrency before the handler answers',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })] })],
-      routes: [late(stage)],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })] })],
+      routes: [late(fixture)],
     }),
     async run(t) {
-      const hangUp = t.hang({ path: '/late' })
-      await t.until(async () => (await t.heard()).notes.includes('late'))
+      const abort = t.sendAbortable({ path: '/late' })
+      await t.until(async () => (await t.log()).notes.includes('late'))
       t.is((await t.get()).status, 429)
-      hangUp()
-      await t.changed('back 1')
+      abort()
+      await t.settled('refund 1')
       t.is((await t.get()).status, 200)
       // What the late answer would free is another's by now.
       await t.open('late')
-      await t.changed('back 1', 2)
+      await t.settled('refund 1', 2)
     },
   },
   {
     name: 'a queue delays the request by what its decision says',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [leakyBucket({ name: 'pace', limit: 25, window: '1s', queue: true })] })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [leakyBucket({ name: 'pace', limit: 25, window: '1s', queue: true })] })],
       routes: [
         {
           path: '/queued',
@@ -198,49 +198,49 @@ export const requestCases: readonly HttpCase[] = [
   },
   {
     name: 'a client that hangs up while it is queued frees its concurrency, and its handler never runs',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [leakyBucket({ name: 'pace', limit: 3, window: '1s', queue: true }), concurrency({ name: 'slots', limit: 1, ttl: '1m' })],
           cost(c) {
-            stage.note(`cost ${stage.read.path(c)}`)
+            fixture.note(`cost ${fixture.read.path(c)}`)
             return 1
           },
         }),
       ],
-      routes: [late(stage)],
+      routes: [late(fixture)],
     }),
     async run(t) {
       t.is((await t.get()).status, 200)
-      await t.changed('back 1', 1)
-      const hangUp = t.hang({ path: '/late' })
-      await t.until(async () => (await t.heard()).notes.includes('cost /late'))
+      await t.settled('refund 1', 1)
+      const abort = t.sendAbortable({ path: '/late' })
+      await t.until(async () => (await t.log()).notes.includes('cost /late'))
       t.is((await t.get()).status, 429, 'the queued request has the only slot')
-      hangUp()
-      await t.changed('back 1', 2)
+      abort()
+      await t.settled('refund 1', 2)
       // Queued behind it, so by now its turn has come and gone.
       t.is((await t.get()).status, 200)
-      t.is((await t.heard()).notes.includes('late'), false)
+      t.is((await t.log()).notes.includes('late'), false)
     },
   },
   {
     name: 'never writes after the headers are sent, and a refused request goes no further',
-    needs: ['early head'],
-    scene: (stage) => ({
-      early: () => stage.gate('early'),
-      use: [stage.limits({ limits: [minute(1)], on: { decision: () => stage.note('decided') } })],
+    requires: ['early response head'],
+    app: (fixture) => ({
+      early: () => fixture.gate('early'),
+      use: [fixture.limits({ limits: [minute(1)], on: { decision: () => fixture.note('decided') } })],
       routes: [
         {
           path: '/early',
           answer() {
-            stage.note('reached')
+            fixture.note('reached')
             return {}
           },
         },
       ],
     }),
     async run(t) {
-      const times = async (what: string) => (await t.heard()).notes.filter((note) => note === what).length
+      const times = async (what: string) => (await t.log()).notes.filter((note) => note === what).length
       // The response stays open until the first is decided: with a store on the network it would have ended by then, and a
       // framework need not go on with a request that is answered.
       const first = t.get('/early')
@@ -254,14 +254,14 @@ export const requestCases: readonly HttpCase[] = [
   },
   {
     name: 'concurrent requests: exactly as many as the limit are admitted',
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(10)] })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(10)] })] }),
     async run(t) {
       const all = await Promise.all(Array.from({ length: 30 }, () => t.get()))
       t.is(all.filter(({ status }) => status === 200).length, 10)
       t.is(
         all
           .filter(({ status }) => status === 200)
-          .map(left)
+          .map(remainingOf)
           .toSorted((a, b) => a - b),
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
       )

@@ -1,6 +1,6 @@
 import { fixedWindow } from '@sluice/core'
 import type { Mount, Route } from '../adapter.ts'
-import { type HttpCase, left } from '../case.ts'
+import { type HttpCase, remainingOf } from '../case.ts'
 import { late } from './requests.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
@@ -15,13 +15,13 @@ const used = (units: number | string): Route => ({
 function refunding(name: string, refundWhen: Mount['refundWhen'], path: string, other: string): HttpCase {
   return {
     name,
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(5)], refundWhen })], routes: [fail] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(5)], refundWhen })], routes: [fail] }),
     async run(t) {
-      t.is(left(await t.get(path)), 4)
-      await t.changed('back 1')
-      t.is(left(await t.get(other)), 4, 'it was given back')
-      t.is(left(await t.get(other)), 3, 'that one was not')
-      t.is((await t.heard()).changes, ['back 1'])
+      t.is(remainingOf(await t.get(path)), 4)
+      await t.settled('refund 1')
+      t.is(remainingOf(await t.get(other)), 4, 'it was given back')
+      t.is(remainingOf(await t.get(other)), 3, 'that one was not')
+      t.is((await t.log()).changes, ['refund 1'])
     },
   }
 }
@@ -30,10 +30,10 @@ function refunding(name: string, refundWhen: Mount['refundWhen'], path: string, 
 function failing(name: string, options: Mount): HttpCase {
   return {
     name,
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(5)], ...options })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(5)], ...options })] }),
     async run(t) {
-      t.is([left(await t.get()), left(await t.get())], [4, 3])
-      await t.until(async () => (await t.heard()).warnings.length > 0)
+      t.is([remainingOf(await t.get()), remainingOf(await t.get())], [4, 3])
+      await t.until(async () => (await t.log()).warnings.length > 0)
       t.warnings('WARN_SETTLE_FAILED')
     },
   }
@@ -51,51 +51,51 @@ export const settlingCases: readonly HttpCase[] = [
   refunding('refundWhen: 404s by the framework are failures too', (_, { status }) => status === 404, '/nowhere', '/fail'),
   {
     name: 'refundWhen: thrown handlers are judged by the status that was sent',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(5)], refundWhen: (_, { status }) => status === 500 })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(5)], refundWhen: (_, { status }) => status === 500 })],
       routes: [{ path: '/throw', answer: throwing }],
     }),
     async run(t) {
-      t.is(left(await t.get('/throw')), 4)
-      await t.changed('back 1')
-      t.is(left(await t.get()), 4)
+      t.is(remainingOf(await t.get('/throw')), 4)
+      await t.settled('refund 1')
+      t.is(remainingOf(await t.get()), 4)
       t.errors('too late')
     },
   },
   {
     name: 'trap: skipFailed that gives back more than it took when the window rolled over',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(2)], refundWhen: (_, { status }) => status >= 500 })],
-      routes: [late(stage, '/late', 500)],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(2)], refundWhen: (_, { status }) => status >= 500 })],
+      routes: [late(fixture, '/late', 500)],
     }),
     async run(t) {
       const pending = t.get('/late')
-      await t.until(async () => (await t.heard()).notes.includes('late'))
+      await t.until(async () => (await t.log()).notes.includes('late'))
       await t.advance(60_000)
-      t.is([left(await t.get()), left(await t.get())], [1, 0])
+      t.is([remainingOf(await t.get()), remainingOf(await t.get())], [1, 0])
       await t.open('late')
       t.is((await pending).status, 500)
-      await t.changed('back 1')
+      await t.settled('refund 1')
       t.is((await t.get()).status, 429, 'the new window keeps its promise')
     },
   },
   {
     name: 'a refused request is not refunded: it took nothing',
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], refundWhen: (_, { status }) => status >= 400 })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], refundWhen: (_, { status }) => status >= 400 })] }),
     async run(t) {
       t.is([(await t.get()).status, (await t.get()).status, (await t.get()).status], [200, 429, 429])
-      t.is((await t.heard()).changes, [])
+      t.is((await t.log()).changes, [])
     },
   },
   {
     name: 'settle: down gives back, up charges on, past the limit too, by number and by limit',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [minute(20)],
-          cost: (c) => (stage.read.path(c) === '/' ? 0 : 5),
+          cost: (c) => (fixture.read.path(c) === '/' ? 0 : 5),
           settle(_, { response }) {
-            const units = stage.read.responseHeader(response, 'x-used')
+            const units = fixture.read.responseHeader(response, 'x-used')
             if (units === 'record') return { minute: 1 }
             return units === undefined ? 0 : Number(units)
           },
@@ -104,40 +104,40 @@ export const settlingCases: readonly HttpCase[] = [
       routes: [used(2), used(8), used(5), used(40), used('record'), used('NaN')],
     }),
     async run(t) {
-      t.is(left(await t.get('/used/2')), 15)
-      await t.changed('back 3')
-      t.is(left(await t.get()), 18)
-      t.is(left(await t.get('/used/8')), 13)
-      await t.changed('force 3')
-      t.is(left(await t.get()), 10)
-      t.is(left(await t.get('/used/record')), 5)
-      await t.changed('back 4')
-      t.is(left(await t.get()), 9)
-      t.is(left(await t.get('/used/NaN')), 4, 'nonsense: as charged')
-      t.is(left(await t.get()), 4)
-      await t.until(async () => (await t.heard()).warnings.length > 0)
+      t.is(remainingOf(await t.get('/used/2')), 15)
+      await t.settled('refund 3')
+      t.is(remainingOf(await t.get()), 18)
+      t.is(remainingOf(await t.get('/used/8')), 13)
+      await t.settled('force 3')
+      t.is(remainingOf(await t.get()), 10)
+      t.is(remainingOf(await t.get('/used/record')), 5)
+      await t.settled('refund 4')
+      t.is(remainingOf(await t.get()), 9)
+      t.is(remainingOf(await t.get('/used/NaN')), 4, 'nonsense: as charged')
+      t.is(remainingOf(await t.get()), 4)
+      await t.until(async () => (await t.log()).warnings.length > 0)
       t.is((await t.get('/used/5')).status, 429)
       await t.advance(60_000)
       await t.get('/used/40')
-      await t.changed('force 35')
-      t.is(left(await t.get()), 0)
+      await t.settled('force 35')
+      t.is(remainingOf(await t.get()), 0)
       t.is((await t.get('/used/5')).status, 429)
       t.warnings('WARN_VALUE_IGNORED')
     },
   },
   {
     name: 'settle beside refundWhen: a refund comes first',
-    scene: (stage) => ({
-      use: [stage.limits({ limits: [minute(9)], cost: () => 3, refundWhen: (_, { status }) => status >= 400, settle: () => 2 })],
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(9)], cost: () => 3, refundWhen: (_, { status }) => status >= 400, settle: () => 2 })],
       routes: [fail],
     }),
     async run(t) {
       await t.get('/fail')
-      await t.changed('back 3')
+      await t.settled('refund 3')
       await t.get()
-      await t.changed('back 1')
-      t.is(left(await t.get()), 4)
-      await t.changed('back 1', 2)
+      await t.settled('refund 1')
+      t.is(remainingOf(await t.get()), 4)
+      await t.settled('refund 1', 2)
     },
   },
   failing('refundWhen that throws', { refundWhen: throwing }),

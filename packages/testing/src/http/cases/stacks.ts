@@ -1,6 +1,6 @@
 import { concurrency, createLimiter, fixedWindow } from '@sluice/core'
-import type { Mount, Route, Scene, Stage } from '../adapter.ts'
-import { admitted, type HttpCase, left, OK, problem, refused, statuses } from '../case.ts'
+import type { Mount, Route, AppParts, Fixture } from '../adapter.ts'
+import { allowedLines, type HttpCase, remainingOf, OK_BODY, problemBody, refusedLines, statuses } from '../case.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 const hour = (limit: number) => fixedWindow({ name: 'hour', limit, window: '1h' })
@@ -9,15 +9,15 @@ function guarded(path: string, ...use: readonly Mount[]): Route {
   return { path, use, answer: () => ({ json: { ok: true } }) }
 }
 
-function stack(stage: Stage, ofApp: number, ofRoute: number) {
+function stack(fixture: Fixture, ofApp: number, ofRoute: number) {
   return {
-    use: [stage.limits({ name: 'app', limits: [minute(ofApp)] })],
-    routes: [guarded('/login', stage.limits({ name: 'login', limits: [hour(ofRoute)] }))],
+    use: [fixture.limits({ name: 'app', limits: [minute(ofApp)] })],
+    routes: [guarded('/login', fixture.limits({ name: 'login', limits: [hour(ofRoute)] }))],
   }
 }
 
-function again(stage: Stage): Scene {
-  const twice = stage.limits({ limits: [minute(5)] })
+function again(fixture: Fixture): AppParts {
+  const twice = fixture.limits({ limits: [minute(5)] })
   return { use: [twice], routes: [guarded('/again', twice)] }
 }
 
@@ -25,59 +25,59 @@ function again(stage: Stage): Scene {
 export const stackCases: readonly HttpCase[] = [
   {
     name: 'two limiters write one line per field; the second refuses, and the first has charged',
-    scene: (stage) => stack(stage, 5, 2),
+    app: (fixture) => stack(fixture, 5, 2),
     async run(t) {
       const policy = '"app.minute";q=5;w=60, "login.hour";q=2;w=3600'
       const line = (a: number, b: number, t60 = 60) => `"app.minute";r=${a};t=${t60}, "login.hour";r=${b};t=3600`
-      t.answers(await t.get('/login'), 200, admitted(policy, line(4, 1), [2, 1, 3600]), OK)
-      t.answers(await t.get('/login'), 200, admitted(policy, line(3, 0), [2, 0, 3600]), OK)
-      const lines = refused(policy, line(2, 0), [2, 0, 3600], 3600)
-      t.answers(await t.get('/login'), 429, lines, problem('login.hour', '2 requests per 3600 seconds', 3600))
-      t.answers(await t.get(), 200, admitted('"app.minute";q=5;w=60', '"app.minute";r=1;t=60', [5, 1, 60]), OK)
+      t.answers(await t.get('/login'), 200, allowedLines(policy, line(4, 1), [2, 1, 3600]), OK_BODY)
+      t.answers(await t.get('/login'), 200, allowedLines(policy, line(3, 0), [2, 0, 3600]), OK_BODY)
+      const lines = refusedLines(policy, line(2, 0), [2, 0, 3600], 3600)
+      t.answers(await t.get('/login'), 429, lines, problemBody('login.hour', '2 requests per 3600 seconds', 3600))
+      t.answers(await t.get(), 200, allowedLines('"app.minute";q=5;w=60', '"app.minute";r=1;t=60', [5, 1, 60]), OK_BODY)
     },
   },
   {
     name: "trap: the last limiter's headers overwrite the binding one's",
-    scene: (stage) => stack(stage, 2, 5),
+    app: (fixture) => stack(fixture, 2, 5),
     async run(t) {
       const policy = '"app.minute";q=2;w=60, "login.hour";q=5;w=3600'
       const line = '"app.minute";r=1;t=60, "login.hour";r=4;t=3600'
-      t.answers(await t.get('/login'), 200, admitted(policy, line, [2, 1, 60]), OK)
+      t.answers(await t.get('/login'), 200, allowedLines(policy, line, [2, 1, 60]), OK_BODY)
     },
   },
   {
     name: 'the first of two refuses: the second is not asked, and not in the headers',
-    scene: (stage) => stack(stage, 1, 5),
+    app: (fixture) => stack(fixture, 1, 5),
     async run(t) {
       await t.get('/login')
-      const lines = refused('"app.minute";q=1;w=60', '"app.minute";r=0;t=60', [1, 0, 60], 60)
-      t.answers(await t.get('/login'), 429, lines, problem('app.minute', '1 request per 60 seconds', 60))
+      const lines = refusedLines('"app.minute";q=1;w=60', '"app.minute";r=0;t=60', [1, 0, 60], 60)
+      t.answers(await t.get('/login'), 429, lines, problemBody('app.minute', '1 request per 60 seconds', 60))
       await t.advance(60_000)
       const line = '"app.minute";r=0;t=60, "login.hour";r=3;t=3540'
-      t.answers(await t.get('/login'), 200, admitted('"app.minute";q=1;w=60, "login.hour";q=5;w=3600', line, [1, 0, 120]), OK)
+      t.answers(await t.get('/login'), 200, allowedLines('"app.minute";q=1;w=60, "login.hour";q=5;w=3600', line, [1, 0, 120]), OK_BODY)
     },
   },
   {
     name: 'three limiters, the tightest in the legacy lines',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({ name: 'app', limits: [minute(5)] }),
-        stage.limits({ name: 'busy', limits: [concurrency({ name: 'slots', limit: 9, ttl: '1m' })] }),
+        fixture.limits({ name: 'app', limits: [minute(5)] }),
+        fixture.limits({ name: 'busy', limits: [concurrency({ name: 'slots', limit: 9, ttl: '1m' })] }),
       ],
-      routes: [guarded('/login', stage.limits({ name: 'login', limit: 3, window: '1m' }))],
+      routes: [guarded('/login', fixture.limits({ name: 'login', limit: 3, window: '1m' }))],
     }),
     async run(t) {
       const policy = '"app.minute";q=5;w=60, "busy.slots";q=9;qu="concurrent-requests", "login";q=3;w=60'
       const line = '"app.minute";r=4;t=60, "busy.slots";r=8, "login";r=2;t=120'
-      t.answers(await t.get('/login'), 200, admitted(policy, line, [3, 2, 120]), OK)
-      await t.changed('back 1')
+      t.answers(await t.get('/login'), 200, allowedLines(policy, line, [3, 2, 120]), OK_BODY)
+      await t.settled('refund 1')
     },
   },
   {
     name: 'each limiter of a stack writes its own dialect, and none twice',
-    scene: (stage) => ({
-      use: [stage.limits({ name: 'app', limits: [minute(5)] })],
-      routes: [guarded('/login', stage.limits({ name: 'login', limits: [hour(2)], exposeHeaders: true }))],
+    app: (fixture) => ({
+      use: [fixture.limits({ name: 'app', limits: [minute(5)] })],
+      routes: [guarded('/login', fixture.limits({ name: 'login', limits: [hour(2)], exposeHeaders: true }))],
     }),
     async run(t) {
       const { lines } = await t.get('/login')
@@ -88,50 +88,51 @@ export const stackCases: readonly HttpCase[] = [
   },
   {
     name: 'one limiter mounted twice on one request charges twice, and is told once',
-    needs: ['runs twice'],
-    scene: again,
+    requires: ['counts each mount'],
+    app: again,
     async run(t) {
       const policy = '"minute";q=5;w=60'
-      t.answers(await t.get('/again'), 200, admitted(policy, '"minute";r=3;t=60', [5, 3, 60]), OK)
-      t.answers(await t.get('/again'), 200, admitted(policy, '"minute";r=1;t=60', [5, 1, 60]), OK)
+      t.answers(await t.get('/again'), 200, allowedLines(policy, '"minute";r=3;t=60', [5, 3, 60]), OK_BODY)
+      t.answers(await t.get('/again'), 200, allowedLines(policy, '"minute";r=1;t=60', [5, 1, 60]), OK_BODY)
       // The first mount takes the last unit, the second refuses.
-      const lines = refused(policy, '"minute";r=0;t=60', [5, 0, 60], 60)
+      const lines = refusedLines(policy, '"minute";r=0;t=60', [5, 0, 60], 60)
       t.answers(
         await t.get('/again'),
         429,
         lines.with(1, 'ratelimit: "minute";r=0;t=60'),
-        problem('minute', '5 requests per 60 seconds', 60),
+        problemBody('minute', '5 requests per 60 seconds', 60),
       )
     },
   },
   {
     name: 'one limiter mounted twice on one request charges once',
-    lacking: 'runs twice',
-    scene: again,
+    onlyWithout: 'counts each mount',
+    app: again,
     async run(t) {
       const policy = '"minute";q=5;w=60'
-      for (const r of [4, 3, 2, 1, 0]) t.answers(await t.get('/again'), 200, admitted(policy, `"minute";r=${r};t=60`, [5, r, 60]), OK)
-      const lines = refused(policy, '"minute";r=0;t=60', [5, 0, 60], 60)
-      t.answers(await t.get('/again'), 429, lines, problem('minute', '5 requests per 60 seconds', 60))
+      for (const r of [4, 3, 2, 1, 0])
+        t.answers(await t.get('/again'), 200, allowedLines(policy, `"minute";r=${r};t=60`, [5, r, 60]), OK_BODY)
+      const lines = refusedLines(policy, '"minute";r=0;t=60', [5, 0, 60], 60)
+      t.answers(await t.get('/again'), 429, lines, problemBody('minute', '5 requests per 60 seconds', 60))
     },
   },
   {
     name: 'one limiter in two places shares its state; each place has its own way to refuse',
-    scene(stage) {
-      const limiter = createLimiter({ name: 'shared', limits: [minute(2)], store: stage.store })
+    app(fixture) {
+      const limiter = createLimiter({ name: 'shared', limits: [minute(2)], store: fixture.store })
       return { routes: [guarded('/a', { limiter }), guarded('/b', { limiter, statusCode: 420 })] }
     },
     async run(t) {
-      t.is([left(await t.get('/a')), left(await t.get('/b'))], [1, 0])
+      t.is([remainingOf(await t.get('/a')), remainingOf(await t.get('/b'))], [1, 0])
       t.is((await t.get('/b')).status, 420)
-      const lines = refused('"shared.minute";q=2;w=60', '"shared.minute";r=0;t=60', [2, 0, 60], 60)
-      t.answers(await t.get('/a'), 429, lines, problem('shared.minute', '2 requests per 60 seconds', 60))
+      const lines = refusedLines('"shared.minute";q=2;w=60', '"shared.minute";r=0;t=60', [2, 0, 60], 60)
+      t.answers(await t.get('/a'), 429, lines, problemBody('shared.minute', '2 requests per 60 seconds', 60))
     },
   },
   {
     name: 'limiters of one store and different names share nothing',
-    scene: (stage) => ({
-      routes: ['one', 'two'].map((name) => guarded(`/${name}`, stage.limits({ name, limits: [minute(1)] }))),
+    app: (fixture) => ({
+      routes: ['one', 'two'].map((name) => guarded(`/${name}`, fixture.limits({ name, limits: [minute(1)] }))),
     }),
     async run(t) {
       t.is(await statuses(4, (i) => t.get(i < 2 ? '/one' : '/two')), [200, 429, 200, 429])
@@ -139,16 +140,16 @@ export const stackCases: readonly HttpCase[] = [
   },
   {
     name: 'a limiter in shadow or off adds nothing to the headers of the others',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({ name: 'trial', limits: [minute(1)], mode: 'shadow' }),
-        stage.limits({ name: 'none', limits: [minute(1)], mode: 'off' }),
-        stage.limits({ limits: [minute(2)] }),
+        fixture.limits({ name: 'client', limits: [minute(1)], mode: 'shadow' }),
+        fixture.limits({ name: 'none', limits: [minute(1)], mode: 'off' }),
+        fixture.limits({ limits: [minute(2)] }),
       ],
     }),
     async run(t) {
-      t.answers(await t.get(), 200, admitted('"minute";q=2;w=60', '"minute";r=1;t=60', [2, 1, 60]), OK)
-      t.answers(await t.get(), 200, admitted('"minute";q=2;w=60', '"minute";r=0;t=60', [2, 0, 60]), OK)
+      t.answers(await t.get(), 200, allowedLines('"minute";q=2;w=60', '"minute";r=1;t=60', [2, 1, 60]), OK_BODY)
+      t.answers(await t.get(), 200, allowedLines('"minute";q=2;w=60', '"minute";r=0;t=60', [2, 0, 60]), OK_BODY)
     },
   },
 ]

@@ -1,8 +1,8 @@
 import { concurrency, fixedWindow, type Outcome, type Store } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
-import type { Mount, Stage } from '../adapter.ts'
-import { admitted, answered, type HttpCase, left, OK, problem, refused, retrying } from '../case.ts'
-import { START } from '../stage.ts'
+import type { Fixture, Mount } from '../adapter.ts'
+import { allowedLines, bodyLines, type HttpCase, OK_BODY, problemBody, refusedLines, remainingOf, retryAfterLines } from '../case.ts'
+import { START } from '../fixture.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 const broken = () => {
@@ -37,10 +37,10 @@ function answering(given: Partial<Outcome>, later: boolean): Store {
 }
 
 /** Where nobody can decide, the framework's error path answers. */
-function failing(name: string, options: (stage: Stage) => Mount, message = 'store away'): HttpCase {
+function failing(name: string, options: (fixture: Fixture) => Mount, message = 'store away'): HttpCase {
   return {
     name,
-    scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], ...options(stage) })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], ...options(fixture) })] }),
     async run(t) {
       for (const _ of [1, 2]) t.is((await t.get()).status, 500)
       t.errors(message, message)
@@ -60,19 +60,19 @@ const optionFails = (name: (typeof OPTIONS)[number], fail: () => never | Promise
 function lateFailure(name: string, fail: () => never | Promise<never>): HttpCase {
   return {
     name,
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [minute(5), concurrency({ name: 'slots', limit: 5, ttl: '1m' })],
-          store: storeOf((charges, options) => (charges.some(({ cost }) => cost < 0) ? fail() : stage.store.consume(charges, options))),
+          store: storeOf((charges, options) => (charges.some(({ cost }) => cost < 0) ? fail() : fixture.store.consume(charges, options))),
           refundWhen: () => true,
         }),
       ],
     }),
     async run(t) {
       t.is((await t.get()).status, 200)
-      await t.until(async () => (await t.heard()).warnings.length > 0)
-      t.is(left(await t.get()), 3)
+      await t.until(async () => (await t.log()).warnings.length > 0)
+      t.is(remainingOf(await t.get()), 3)
       t.warnings('WARN_SETTLE_FAILED')
     },
   }
@@ -91,16 +91,16 @@ export const storeCases: readonly HttpCase[] = [
   ...[false, true].flatMap((later): readonly HttpCase[] => [
     {
       name: `store away and open${later ? ', told later' : ''}: through, with the policy alone`,
-      scene: (stage) => ({ use: [stage.limits({ limits: [minute(1)], store: answering({}, later) })] }),
+      app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], store: answering({}, later) })] }),
       async run(t) {
-        for (const _ of [1, 2]) t.answers(await t.get(), 200, ['ratelimit-policy: "minute";q=1;w=60'], OK)
+        for (const _ of [1, 2]) t.answers(await t.get(), 200, ['ratelimit-policy: "minute";q=1;w=60'], OK_BODY)
       },
     },
     {
       name: `store away and closed${later ? ', told later' : ''}: 503, whatever the refusal is set to be`,
-      scene: (stage) => ({
+      app: (fixture) => ({
         use: [
-          stage.limits({
+          fixture.limits({
             limits: [minute(1)],
             store: answering({ allowed: false, remaining: 0, retryAfter: 2_500, source: 'closed' }, later),
             statusCode: 420,
@@ -111,18 +111,18 @@ export const storeCases: readonly HttpCase[] = [
       async run(t) {
         const body =
           '{"type":"https://iana.org/assignments/http-problem-types#temporary-reduced-capacity","title":"Temporary Reduced Capacity","status":503,"detail":"Requests cannot be counted at the moment. Retry in 3 seconds.","retry_after":3}'
-        t.answers(await t.get(), 503, ['ratelimit-policy: "minute";q=1;w=60', ...retrying(3), ...answered()], body)
+        t.answers(await t.get(), 503, ['ratelimit-policy: "minute";q=1;w=60', ...retryAfterLines(3), ...bodyLines()], body)
       },
     },
   ]),
   {
     name: 'a store that answers later: the same bytes, and no more admitted than the limit',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [minute(2)],
           store: storeOf((charges, options) => {
-            const outcomes = stage.store.consume(charges, options)
+            const outcomes = fixture.store.consume(charges, options)
             return isPromise(outcomes) ? outcomes : Promise.resolve(outcomes)
           }),
         }),
@@ -130,11 +130,11 @@ export const storeCases: readonly HttpCase[] = [
     }),
     async run(t) {
       const policy = '"minute";q=2;w=60'
-      t.answers(await t.get(), 200, admitted(policy, '"minute";r=1;t=60', [2, 1, 60]), OK)
+      t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=1;t=60', [2, 1, 60]), OK_BODY)
       const all = await Promise.all(Array.from({ length: 8 }, () => t.get()))
       t.is(all.filter(({ status }) => status === 200).length, 1)
-      const lines = refused(policy, '"minute";r=0;t=60', [2, 0, 60], 60)
-      t.answers(await t.get(), 429, lines, problem('minute', '2 requests per 60 seconds', 60))
+      const lines = refusedLines(policy, '"minute";r=0;t=60', [2, 0, 60], 60)
+      t.answers(await t.get(), 429, lines, problemBody('minute', '2 requests per 60 seconds', 60))
     },
   },
 ]

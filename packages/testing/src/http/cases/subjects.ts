@@ -1,20 +1,20 @@
 import { body, cookie, fixedWindow, header, ip, type KeyOf, type MissingRule, route, user } from '@sluice/core'
-import type { Feature, Mount, Scene, Stage } from '../adapter.ts'
-import { answered, type HttpCase, left, OK } from '../case.ts'
-import type { Ask } from '../client.ts'
+import type { Feature, Mount, AppParts, Fixture } from '../adapter.ts'
+import { bodyLines, type HttpCase, remainingOf, OK_BODY } from '../case.ts'
+import type { RequestSpec } from '../client.ts'
 
 const one = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
 const quiet = { standard: false, legacy: false } as const
 
 /** Under a limit of 1, the requests of one group share a subject (the first passes, the rest do not); no two groups do. */
 export async function grouped(
-  send: (ask: Ask) => Promise<{ readonly status: number }>,
-  groups: readonly (readonly Ask[])[],
+  send: (request: RequestSpec) => Promise<{ readonly status: number }>,
+  groups: readonly (readonly RequestSpec[])[],
 ): Promise<{ readonly found: readonly (readonly number[])[]; readonly expected: readonly (readonly number[])[] }> {
   const found: (readonly number[])[] = []
   for (const group of groups) {
     const row: number[] = []
-    for (const ask of group) row.push((await send(ask)).status)
+    for (const request of group) row.push((await send(request)).status)
     found.push(row)
   }
   return { found, expected: groups.map((group) => group.map((_, i) => (i === 0 ? 200 : 429))) }
@@ -22,35 +22,35 @@ export async function grouped(
 
 function keyed(
   name: string,
-  key: (stage: Stage) => KeyOf<any>,
-  groups: readonly (readonly Ask[])[],
-  scene: Scene = {},
-  needs?: readonly Feature[],
+  key: (fixture: Fixture) => KeyOf<any>,
+  groups: readonly (readonly RequestSpec[])[],
+  parts: AppParts = {},
+  requires?: readonly Feature[],
 ): HttpCase {
   return {
     name,
-    needs,
-    scene: (stage) => ({ use: [stage.limits({ limits: [one], key: key(stage) })], ...scene }),
+    requires,
+    app: (fixture) => ({ use: [fixture.limits({ limits: [one], key: key(fixture) })], ...parts }),
     async run(t) {
-      const { found, expected } = await grouped((ask) => t.send(ask), groups)
+      const { found, expected } = await grouped((request) => t.send(request), groups)
       t.is(found, expected)
     },
   }
 }
 
-const with_ = (...headers: readonly (readonly [string, string])[]): Ask => ({ headers })
-const post = (value: unknown): Ask => ({ method: 'POST', body: JSON.stringify(value) })
+const with_ = (...headers: readonly (readonly [string, string])[]): RequestSpec => ({ headers })
+const post = (value: unknown): RequestSpec => ({ method: 'POST', body: JSON.stringify(value) })
 const posting = { parse: true, routes: [{ method: 'POST', path: '/', answer: () => ({ json: { ok: true } }) }] } as const
 
 /** `missing: 'reject'`: who is told what. */
 function rejecting(name: string, key: KeyOf<any>, status: 400 | 401, part: string, challenge?: string): HttpCase {
   return {
     name,
-    scene: (stage) => ({ use: [stage.limits({ limits: [one], key, missing: 'reject' })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [one], key, missing: 'reject' })] }),
     async run(t) {
       const title = status === 401 ? 'Unauthorized' : 'Bad Request'
       const text = `{"type":"about:blank","title":"${title}","status":${status},"detail":"The request has no ${part}, by which it would be counted."}`
-      const lines = [...answered(), ...(challenge === undefined ? [] : [`www-authenticate: ${challenge}`])]
+      const lines = [...bodyLines(), ...(challenge === undefined ? [] : [`www-authenticate: ${challenge}`])]
       for (const _ of [1, 2]) t.answers(await t.get(), status, lines, text)
     },
   }
@@ -95,7 +95,7 @@ export const subjectCases: readonly HttpCase[] = [
   keyed(
     'key: route, by method and path where no route is known yet',
     () => route(),
-    [[{ path: '/?a=1' }, { path: '/?a=2' }], [{ method: 'POST', path: '/' }].map((ask) => ({ ...ask, body: '{}' }))],
+    [[{ path: '/?a=1' }, { path: '/?a=2' }], [{ method: 'POST', path: '/' }].map((request) => ({ ...request, body: '{}' }))],
     posting,
   ),
   keyed('key: several parts make one subject without collisions', () => [header('x-a'), header('x-b')], [
@@ -111,14 +111,14 @@ export const subjectCases: readonly HttpCase[] = [
   ]),
   {
     name: 'key: route, by its pattern where the limiter is mounted on a route',
-    needs: ['route pattern'],
-    scene(stage) {
-      const limiter = stage.limits({ limits: [one], key: route() })
+    requires: ['route pattern'],
+    app(fixture) {
+      const limiter = fixture.limits({ limits: [one], key: route() })
       return { routes: ['/users/:id', '/teams/:id'].map((path) => ({ path, use: [limiter], answer: () => ({ json: { ok: true } }) })) }
     },
     async run(t) {
       const { found, expected } = await grouped(
-        (ask) => t.send(ask),
+        (request) => t.send(request),
         [
           [{ path: '/users/1' }, { path: '/users/2' }],
           [{ path: '/teams/1' }, { path: '/teams/1' }],
@@ -129,10 +129,10 @@ export const subjectCases: readonly HttpCase[] = [
   },
   {
     name: 'trap: one bucket for all the anonymous: by default a missing subject is the address',
-    scene: (stage) => ({ use: [stage.limits({ ...apiKey(undefined), trustProxy: 1 })] }),
+    app: (fixture) => ({ use: [fixture.limits({ ...apiKey(undefined), trustProxy: 1 })] }),
     async run(t) {
       const { found, expected } = await grouped(
-        (ask) => t.send(ask),
+        (request) => t.send(request),
         [
           [with_(['X-Forwarded-For', '1.1.1.1']), with_(['X-Forwarded-For', '1.1.1.1'], ['X-Api-Key', ''])],
           [with_(['X-Forwarded-For', '2.2.2.2'])],
@@ -144,9 +144,9 @@ export const subjectCases: readonly HttpCase[] = [
   },
   {
     name: 'missing: skip lets the request through, uncounted',
-    scene: (stage) => ({ use: [stage.limits({ limits: [one], key: header('x-api-key'), missing: 'skip' })] }),
+    app: (fixture) => ({ use: [fixture.limits({ limits: [one], key: header('x-api-key'), missing: 'skip' })] }),
     async run(t) {
-      for (const _ of [1, 2]) t.answers(await t.get(), 200, [], OK)
+      for (const _ of [1, 2]) t.answers(await t.get(), 200, [], OK_BODY)
       t.is([(await t.get('/', ['X-Api-Key', 'a'])).status, (await t.get('/', ['X-Api-Key', 'a'])).status], [200, 429])
     },
   },
@@ -162,9 +162,9 @@ export const subjectCases: readonly HttpCase[] = [
   rejecting('missing: reject names the first part that is missing', [ip(), body('email')], 400, 'body:email'),
   {
     name: 'several limits with keys of their own are one decision: both or neither',
-    scene: (stage) => ({
+    app: (fixture) => ({
       use: [
-        stage.limits({
+        fixture.limits({
           limits: [
             fixedWindow({ name: 'address', limit: 3, window: '1m', key: ip() }),
             fixedWindow({ name: 'account', limit: 1, window: '1h', key: header('x-account') }),
@@ -180,7 +180,7 @@ export const subjectCases: readonly HttpCase[] = [
       // Refused by the account: the address keeps its 2.
       t.is(line(await t.get('/', ann)), 'ratelimit: "address";r=2;t=60, "account";r=0;t=3600')
       t.is(line(await t.get('/', ['X-Account', 'bob'])), 'ratelimit: "address";r=1;t=60, "account";r=0;t=3600')
-      t.is(left(await t.get()), 0, 'without an account, the limit of the address alone')
+      t.is(remainingOf(await t.get()), 0, 'without an account, the limit of the address alone')
       t.is((await t.get('/', ['X-Account', 'cyd'])).status, 429)
       await t.advance(60_000)
       t.is((await t.get('/', ['X-Account', 'cyd'])).status, 200, 'refused by the address: the account kept its 1')

@@ -1,9 +1,9 @@
 import type { Charge, ConsumeOptions, MaybePromise, Outcome, Store } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
 import type { FakeClock } from '../fake-clock.ts'
-import type { AppSpec, Control, Heard, Mount, Reader, Scene, Stage } from './adapter.ts'
+import type { AppSpec, ServerControl, ServerLog, Mount, ContextReader, AppParts, Fixture } from './adapter.ts'
 
-/** 2027-01-15 08:00:00 UTC, where windows of a second, a minute and an hour begin. */
+/** 2027-01-15 08:00:00 UTC in ms. Windows of a second, a minute and an hour begin here. */
 export const START = 1_800_000_000_000
 
 interface Gate {
@@ -12,29 +12,33 @@ interface Gate {
   open(): void
 }
 
-/** The server's side of one case, in the process of the server. */
-export class ServerStage implements Stage, Control {
-  readonly read: Reader
+/** The server's side of one case. It runs in the process of the server. */
+export class ServerFixture implements Fixture, ServerControl {
+  readonly read: ContextReader
   readonly clock: FakeClock
   store: Store
   private readonly gates = new Map<string, Gate>()
-  private readonly told = { notes: [] as string[], changes: [] as string[], warnings: [] as string[], errors: [] as string[] }
+  private readonly recorded = { notes: [] as string[], changes: [] as string[], warnings: [] as string[], errors: [] as string[] }
   private readonly pause: (() => Promise<void>) | undefined
   private ended = false
 
-  constructor(read: Reader, clock: FakeClock, store: Store, pause?: () => Promise<void>) {
+  constructor(read: ContextReader, clock: FakeClock, store: Store, pause?: () => Promise<void>) {
     this.pause = pause
     this.read = read
     this.clock = clock
-    this.store = watched(store, (change) => this.told.changes.push(change))
+    this.store = observedStore(store, (change) => this.recorded.changes.push(change))
   }
 
   limits(options: Mount): Mount {
-    return { store: this.store, on: { warning: (event) => this.told.warnings.push('code' in event ? event.code : event.type) }, ...options }
+    return {
+      store: this.store,
+      on: { warning: (event) => this.recorded.warnings.push('code' in event ? event.code : event.type) },
+      ...options,
+    }
   }
 
   note(text: string): void {
-    this.told.notes.push(text)
+    this.recorded.notes.push(text)
   }
 
   async gate(name: string): Promise<void> {
@@ -51,20 +55,20 @@ export class ServerStage implements Stage, Control {
     this.gateOf(name).open()
   }
 
-  heard(): Heard {
-    const { notes, changes, warnings, errors } = this.told
+  log(): ServerLog {
+    const { notes, changes, warnings, errors } = this.recorded
     return { notes: [...notes], changes: [...changes], warnings: [...warnings], errors: [...errors] }
   }
 
-  /** The app of a case, complete. */
-  app(id: string, scene: Scene): AppSpec {
-    const failed = (error: unknown) => void this.told.errors.push(error instanceof Error ? error.message : String(error))
-    const plain = { path: '/', answer: () => ({ json: { ok: true } }) }
-    const routes = [...(scene.routes ?? []), plain]
-    return { id, use: [], parse: false, trust: false, early: undefined, ...scene, routes, failed }
+  /** The complete app of a case: the case's own parts, defaults for all others, and a route `/`. */
+  appSpec(id: string, parts: AppParts): AppSpec {
+    const onError = (error: unknown) => void this.recorded.errors.push(error instanceof Error ? error.message : String(error))
+    const home = { path: '/', answer: () => ({ json: { ok: true } }) }
+    const routes = [...(parts.routes ?? []), home]
+    return { id, use: [], parse: false, trust: false, early: undefined, ...parts, routes, onError }
   }
 
-  /** Lets every handler go that still waits. */
+  /** Opens every gate, so that no handler waits any longer. */
   end(): void {
     this.ended = true
     for (const gate of this.gates.values()) gate.open()
@@ -89,24 +93,24 @@ export class ServerStage implements Stage, Control {
   }
 }
 
-/** The store, telling what it is asked besides decisions, once that is done. */
-function watched(store: Store, tell: (change: string) => void): Store {
-  const changes = (charges: readonly Charge[], options: ConsumeOptions | undefined) => {
+/** The same store. It reports each completed change other than a decision: a refund, a renewal, a forced charge. */
+function observedStore(store: Store, report: (change: string) => void): Store {
+  const reportChanges = (charges: readonly Charge[], options: ConsumeOptions | undefined) => {
     for (const { cost, receipt } of charges) {
-      if (cost < 0) tell(`back ${-cost}`)
-      else if (receipt !== undefined) tell('renew')
-      else if (options?.how === 'force') tell(`force ${cost}`)
+      if (cost < 0) report(`refund ${-cost}`)
+      else if (receipt !== undefined) report('renew')
+      else if (options?.how === 'force') report(`force ${cost}`)
     }
   }
   const consume = (charges: readonly Charge[], options?: ConsumeOptions): MaybePromise<readonly (Outcome | undefined)[]> => {
     const outcomes = store.consume(charges, options)
     if (!isPromise(outcomes)) {
-      changes(charges, options)
+      reportChanges(charges, options)
       return outcomes
     }
-    return outcomes.then((later) => {
-      changes(charges, options)
-      return later
+    return outcomes.then((resolved) => {
+      reportChanges(charges, options)
+      return resolved
     })
   }
   return {
