@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { until } from '@sluice/testing/redis'
+import { waitUntil } from '@sluice/testing/redis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { binary, ROOT } from './support/workspace.ts'
 
@@ -67,7 +67,7 @@ async function start(name: string, [file, ...args]: readonly [string, ...string[
   for (const stream of [started.stdout, started.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
   const ended = once(started, 'close')
   const saidUrl = () => /http:\/\/[^\s/]+\/?/.exec(said)?.[0]
-  await until('the example to listen', () => started.exitCode !== null || saidUrl() !== undefined)
+  await waitUntil('the example to listen', () => started.exitCode !== null || saidUrl() !== undefined)
   const url = saidUrl()
   if (url === undefined) throw new Error(`It ended before it was ready:\n${said}`)
   return {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { type RedisServer, startRedis, until } from '@sluice/testing/redis'
+import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { ROOT } from './support/workspace.ts'
@@ -79,7 +79,7 @@ function start(env: Readonly<Record<string, string | undefined>>) {
   for (const stream of [started.stdout, started.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
   // `close` and not `exit`: all that it said has been read.
   const ended = once(started, 'close')
-  const urls = until('the example to listen', () => started.exitCode !== null || /Ctrl-C/.test(said)).then(() => {
+  const urls = waitUntil('the example to listen', () => started.exitCode !== null || /Ctrl-C/.test(said)).then(() => {
     if (started.exitCode !== null) throw new Error(`It ended before it was ready:\n${said}`)
     return [...said.matchAll(/curl -i (\S+)/g)].map(([, url]) => url!)
   })

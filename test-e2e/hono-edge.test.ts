@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import { until } from '@sluice/testing/redis'
+import { waitUntil } from '@sluice/testing/redis'
 import { afterEach, expect, test } from 'vitest'
 import { ROOT } from './support/workspace.ts'
 
@@ -67,7 +67,7 @@ function start(env: Readonly<Record<string, string>>) {
   for (const stream of [started.stdout, started.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
   // `close` and not `exit`: all that it said has been read.
   const ended = once(started, 'close')
-  const url = until('the example to listen', () => started.exitCode !== null || /Ctrl-C/.test(said)).then(() => {
+  const url = waitUntil('the example to listen', () => started.exitCode !== null || /Ctrl-C/.test(said)).then(() => {
     if (started.exitCode !== null) throw new Error(`It ended before it was ready:\n${said}`)
     return /curl .* (http:\S+)/.exec(said)![1]!
   })

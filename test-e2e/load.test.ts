@@ -52,18 +52,18 @@ test('a window of 20 s: whoever waits the Retry-After is admitted, whoever comes
     await response.arrayBuffer()
     return { sent, answered: performance.now(), status: response.status, retryAfter: Number(response.headers.get('retry-after')) * 1_000 }
   }
-  const until = (time: number) => sleep(Math.max(0, time - performance.now()))
+  const waitUntil = (time: number) => sleep(Math.max(0, time - performance.now()))
 
   const first = await ask()
   for (let i = 1; i < 10; i++) expect((await ask()).status).toBe(200)
   // The next ask comes in the middle of a second of the window, so that a second sooner is half of one before its end.
   const passed = performance.now() - first.answered
-  await until(first.answered + Math.ceil(passed / 1_000) * 1_000 + 500)
+  await waitUntil(first.answered + Math.ceil(passed / 1_000) * 1_000 + 500)
   const refused = await Promise.all(Array.from({ length: 10 }, ask))
   expect(refused.map(({ status }) => status)).toEqual(Array(10).fill(429))
   const later = refused.map(async ({ sent, answered, retryAfter }, i) => {
     const sooner = i % 2 === 0
-    await until(sooner ? sent + retryAfter - 1_000 : answered + retryAfter)
+    await waitUntil(sooner ? sent + retryAfter - 1_000 : answered + retryAfter)
     return `${sooner ? 'sooner' : 'waited'}: ${(await ask()).status}`
   })
   expect(new Set(await Promise.all(later))).toEqual(new Set(['sooner: 429', 'waited: 200']))

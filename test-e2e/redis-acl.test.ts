@@ -5,7 +5,7 @@ import { concurrency, fixedWindow, slidingWindow, tokenBucket } from '@sluice/co
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import type { Limit, Store } from '@sluice/core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type RedisCluster, type RedisServer, startCluster, startRedis, until } from '@sluice/testing/redis'
+import { type RedisCluster, type RedisServer, startCluster, startRedis, waitUntil } from '@sluice/testing/redis'
 import { ROOT } from './support/workspace.ts'
 
 const page = readFileSync(join(ROOT, 'docs', 'redis.md'), 'utf8')
@@ -154,7 +154,7 @@ describe('one server', () => {
 
 /** Whatever a store does for its processes to count each other. */
 async function counting(store: Store, isDone: (store: Store) => boolean): Promise<void> {
-  await until('the count', () => isDone(store))
+  await waitUntil('the count', () => isDone(store))
   await store.close?.()
 }
 

@@ -8,7 +8,7 @@ import {
   startSentinel,
   type TcpProxy,
   tcpProxy,
-  until,
+  waitUntil,
 } from '@sluice/testing/redis'
 import type { Bench, Case } from './case.ts'
 
@@ -21,7 +21,9 @@ interface Pair extends Bench {
 async function pair(): Promise<Pair> {
   const primary = await startRedis()
   const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${primary.port}`] })
-  await until('the replica to be in sync', async () => String(await replica.call('INFO', 'replication')).includes('master_link_status:up'))
+  await waitUntil('the replica to be in sync', async () =>
+    String(await replica.call('INFO', 'replication')).includes('master_link_status:up'),
+  )
   const proxy = await tcpProxy(primary)
   const stop = () => Promise.all([primary.stop(), replica.stop(), proxy.close()])
   return { primary, replica, proxy, clock: 'store', source: { url: `redis://127.0.0.1:${proxy.port}` }, stop }
@@ -70,7 +72,7 @@ export const sentinel: Case<Watched> = {
     bench.dead = await bench.lab.killPrimary()
   },
   end: ({ lab, dead }) =>
-    until(
+    waitUntil(
       'a promotion',
       async () => (await lab.primary()) !== dead && String(await (await lab.primary()).call('INFO', 'replication')).includes('role:master'),
       60_000,
@@ -138,7 +140,7 @@ export const clusters: readonly Case<Clustered>[] = [
     setUp: () => clustered({ replicasPerPrimary: 1 }),
     begin: ({ cluster }) => cluster.killPrimary(0),
     end: ({ cluster }) =>
-      until(
+      waitUntil(
         'the promotion',
         async () => String(await cluster.nodes[3]?.server.call('INFO', 'replication')).includes('role:master'),
         60_000,

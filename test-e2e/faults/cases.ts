@@ -1,5 +1,5 @@
 // One Redis behind a proxy, and what happens to it.
-import { type RedisServer, startRedis, type StartRedis, type TcpProxy, tcpProxy, until } from '@sluice/testing/redis'
+import { type RedisServer, startRedis, type StartRedis, type TcpProxy, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import type { Redis } from 'ioredis'
 import type { Bench, Case } from './case.ts'
 
@@ -194,7 +194,7 @@ export const singles: readonly Case<Single>[] = [
       }),
     begin: async ({ admin }) => {
       await admin.set('filler', 'x'.repeat(5_000_000)).catch(() => undefined)
-      await until('the server to refuse to write', async () =>
+      await waitUntil('the server to refuse to write', async () =>
         admin.set('other', 1).then(
           () => false,
           (error: Error) => error.message.startsWith('MISCONF'),

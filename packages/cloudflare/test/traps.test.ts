@@ -1,6 +1,6 @@
 // Faults that a limiter on Durable Objects could have, one by one, in a real workerd.
 import { fixedWindow, tokenBucket } from '@sluice/core'
-import { until } from '@sluice/testing/redis'
+import { waitUntil } from '@sluice/testing/redis'
 import type { Workerd } from '@sluice/testing/workerd'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, charge, look, SIX, startLab, take, TEN, used } from './lab.ts'
@@ -118,11 +118,11 @@ describe('state', () => {
     // More than one alarm sweeps, in one decision, so that no later write sets the alarm; and one that stays.
     const many = Array.from({ length: 6_000 }, (_, i) => charge(`s${i}`, i % 2 === 0 ? short : bucket))
     await take(server, [charge('stays'), ...many], store)
-    await until('the alarm', async () => (await held()).rows.length === 1)
+    await waitUntil('the alarm', async () => (await held()).rows.length === 1)
     expect((await held()).rows[0]?.key).toContain('"stays"')
-    await until('the next alarm to be set', async () => (await held()).alarm !== null)
+    await waitUntil('the next alarm to be set', async () => (await held()).alarm !== null)
     await take(server, charge('last', short), rest)
-    await until('the alarm to rest', async () => {
+    await waitUntil('the alarm to rest', async () => {
       const { rows, alarm } = await look(server, 'rest.1/0', 'SHORT')
       return rows.length === 0 && alarm === null
     })

@@ -1,6 +1,6 @@
 // Three primaries: slots, their moves, new nodes, and a primary that dies.
 import { createLimiter, fixedWindow, type Store } from '@sluice/core'
-import { freePort, type RedisCluster, startCluster, ttlViolations, until } from '@sluice/testing/redis'
+import { freePort, type RedisCluster, startCluster, ttlViolations, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { crc16 } from '../src/crc16.ts'
 import { Keys } from '../src/keys.ts'
@@ -138,10 +138,10 @@ describe('slots on the move', () => {
       }
     }
     const loads = [load(), load(), load()]
-    await until('some load', () => (counts.get(first) ?? 0) > 20)
+    await waitUntil('some load', () => (counts.get(first) ?? 0) > 20)
     const goOn = () => {
       const before = counts.get(first) ?? 0
-      return until('load while the slot is on the move', () => (counts.get(first) ?? 0) > before + 3)
+      return waitUntil('load while the slot is on the move', () => (counts.get(first) ?? 0) > before + 3)
     }
     await cluster.moveSlots(slotOf(first), from, (from + 1) % 3, { opened: goOn, moving: goOn, emptied: goOn })
     running = false
@@ -288,7 +288,7 @@ describe('slots on the move', () => {
         opened: async () => {
           await server.pause()
           const asked = failure(took(store, moved))
-          await until('the new node is asked', () => client.nodes().some(({ options }) => options.port === port))
+          await waitUntil('the new node is asked', () => client.nodes().some(({ options }) => options.port === port))
           await new Promise((resolve) => client.refreshSlotsCache(resolve))
           expect(client.nodes().some(({ options }) => options.port === port)).toBe(false)
           await asked
@@ -337,13 +337,13 @@ describe('a primary that dies', () => {
         await new Promise((resolve) => setTimeout(resolve, 10))
       }
     })
-    await until('some load', () => subjects.every((subject) => admitted.of(subject).length > 20))
+    await waitUntil('some load', () => subjects.every((subject) => admitted.of(subject).length > 20))
     const victim = await pair.ownerOf(slotOf('s0'))
     const killed = Date.now()
     await pair.killPrimary(victim)
     await pair.settled()
     const settled = Date.now()
-    await until('every subject to be answered again', () => subjects.every((subject) => admitted.since(subject, settled) > 5))
+    await waitUntil('every subject to be answered again', () => subjects.every((subject) => admitted.since(subject, settled) > 5))
     running = false
     await Promise.all(load)
     expect(slowest).toBeLessThan(2_500)

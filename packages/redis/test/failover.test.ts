@@ -4,7 +4,7 @@ import { createLimiter, fixedWindow, slidingWindow, tokenBucket } from '@sluice/
 import { isPromise } from '@sluice/core/store-kit'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { type Admission, checkEnvelope } from '@sluice/testing'
-import { type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, until } from '@sluice/testing/redis'
+import { type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { charge, heard, rawStore, scanAfterEach, take, took, used } from './lab.ts'
 
@@ -45,7 +45,7 @@ const own = (options?: RedisStoreOptions): Store => kept(redisStore({ url: `redi
 const direct = (options?: RedisStoreOptions): Store => kept(redisStore({ url: server.url }, options))
 
 async function answeredBy(source: string, store: Store): Promise<void> {
-  await until(`an answer of ${source}`, async () => (await took(store, charge('asking', MANY, 0))).source === source)
+  await waitUntil(`an answer of ${source}`, async () => (await took(store, charge('asking', MANY, 0))).source === source)
 }
 
 async function timed(run: () => unknown): Promise<number> {
@@ -56,7 +56,7 @@ async function timed(run: () => unknown): Promise<number> {
 
 /** Its breaker open, by requests that cost nothing. */
 async function opened(store: Store): Promise<void> {
-  await until('the breaker to be open', async () => {
+  await waitUntil('the breaker to be open', async () => {
     await took(store, charge('opening', MANY, 0))
     return store.health?.().breaker === 'open'
   })
@@ -93,7 +93,7 @@ describe('one server', () => {
     await server.resume()
     await answeredBy('redis', store)
     // The first ones have run after all, late, once each; and were not charged again.
-    await until('what was sent to have run', async () => (await used(store, 'a', MANY)) >= 4)
+    await waitUntil('what was sent to have run', async () => (await used(store, 'a', MANY)) >= 4)
     expect(await used(store, 'a', MANY)).toBe(4)
   })
 
@@ -141,7 +141,7 @@ describe('one server', () => {
     await server.restart()
     await answeredBy('redis', store)
     expect(await used(store, 'a', MANY)).toBe(10)
-    await until('the count', () => store.health?.().instances === 1)
+    await waitUntil('the count', () => store.health?.().instances === 1)
   })
 
   test('close() of a store that never reached Redis ends soon', async () => {
@@ -160,7 +160,7 @@ describe('one server', () => {
       expect(await took(store, charge('a', MANY))).toMatchObject({ source: 'local' })
       expect(store.health?.().breaker).toBe('open')
       // Looks succeed there; only a request finds out.
-      await until('a second try', async () => {
+      await waitUntil('a second try', async () => {
         await took(store, charge('a', MANY))
         return events.filter((event) => event.type === 'breaker' && event.to === 'half-open').length > 2
       })
@@ -168,7 +168,7 @@ describe('one server', () => {
     } finally {
       await server.call('REPLICAOF', 'NO', 'ONE')
     }
-    await until('Redis to decide', async () => (await took(store, charge('b', MANY))).source === 'redis')
+    await waitUntil('Redis to decide', async () => (await took(store, charge('b', MANY))).source === 'redis')
   })
 
   test('a Redis that is full', async () => {
@@ -181,12 +181,12 @@ describe('one server', () => {
     } finally {
       await server.call('CONFIG', 'SET', 'maxmemory', '0')
     }
-    await until('Redis to decide', async () => (await took(store, charge('b', MANY))).source === 'redis')
+    await waitUntil('Redis to decide', async () => (await took(store, charge('b', MANY))).source === 'redis')
   })
 
   test('processes count each other, and one that closes is gone at once', async () => {
     const [one, two] = [direct(), direct()]
-    await until('two', () => two.health?.().instances === 2)
+    await waitUntil('two', () => two.health?.().instances === 2)
     expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(2)
     expect(await server.call('PTTL', 'sluice:{meta}:instances')).toBeGreaterThan(0)
     await two.close?.()
@@ -198,7 +198,7 @@ describe('one server', () => {
   test('without scripts, and on a client of yours, it is the same', async () => {
     for (const store of [direct({ scripting: false, prefix: 'bare' }), kept(redisStore(server.client(), { prefix: 'yours' }))]) {
       await took(store, charge('a', MANY))
-      await until('the count', () => store.health?.().instances === 1)
+      await waitUntil('the count', () => store.health?.().instances === 1)
       await server.pause()
       await opened(store)
       expect(isPromise(store.consume([charge('a', MANY)]))).toBe(false)
@@ -212,7 +212,7 @@ describe('one server', () => {
     const stores = [direct(), direct(), direct()]
     await Promise.all(stores.map((store) => took(store, charge('warm', limit, 0))))
     // The first two hear of the third with their next heartbeat.
-    await until('each to know of three', () => stores.every((store) => store.health?.().instances === 3), 20_000)
+    await waitUntil('each to know of three', () => stores.every((store) => store.health?.().instances === 3), 20_000)
     await server.pause()
     let unknown = 0
     const admitted: Admission[] = []
@@ -238,7 +238,9 @@ describe('a replica', () => {
   beforeAll(async () => {
     replica = await startRedis()
     await replica.call('REPLICAOF', server.host, String(server.port))
-    await until('the replica to be in sync', async () => /master_link_status:up/.test(String(await replica.call('INFO', 'replication'))))
+    await waitUntil('the replica to be in sync', async () =>
+      /master_link_status:up/.test(String(await replica.call('INFO', 'replication'))),
+    )
   })
   afterAll(() => replica.stop())
 
@@ -246,11 +248,11 @@ describe('a replica', () => {
     const truth = kept(rawStore({ url: server.url }))
     const store = direct({ replica: { url: replica.url }, failover: { instances: 2, share: 0.5 } })
     await took(truth, charge('a', MANY, 900))
-    await until('the replica to know', async () => Number(await replica.call('DBSIZE')) >= 2)
+    await waitUntil('the replica to know', async () => Number(await replica.call('DBSIZE')) >= 2)
     await server.kill()
     await opened(store)
     expect(await took(store, charge('a', MANY))).toMatchObject({ source: 'local' })
-    await until('the replica to be read', async () => (await took(store, charge('a', MANY, 0))).remaining <= 50)
+    await waitUntil('the replica to be read', async () => (await took(store, charge('a', MANY, 0))).remaining <= 50)
     const [first] = await take(store, charge('a', MANY, 10))
     expect(first).toMatchObject({ source: 'local', remaining: 40 })
     expect(String(await replica.call('INFO', 'commandstats'))).not.toMatch(/cmdstat_eval/)
@@ -280,7 +282,7 @@ describe('a cluster', () => {
       const both = await take(store, [charge(here, MANY), charge(there, MANY)])
       expect(both.map(({ source }) => source)).toEqual(['local', 'redis'])
       await cluster.nodes[0]?.server.resume()
-      await until('all to be decided there', async () => (await sources()).every((source) => source === 'redis'))
+      await waitUntil('all to be decided there', async () => (await sources()).every((source) => source === 'redis'))
       await store.close?.()
     } finally {
       await cluster.stop()

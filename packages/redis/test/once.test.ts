@@ -1,6 +1,6 @@
 // trap: an indeterminate EVALSHA is replayed and counts twice. Replies are lost after the commit, through a proxy that cuts.
 import type { Store } from '@sluice/core'
-import { type RedisCluster, type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, until } from '@sluice/testing/redis'
+import { type RedisCluster, type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { charge, failure, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
@@ -38,7 +38,7 @@ describe('one server', () => {
       const asked = Date.now()
       expect(await failure(took(store, charge('a', limit)))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: true })
       expect(Date.now() - asked).toBeLessThan(500)
-      await until('a call to work again', async () => (await took(store, charge('b', limit))).allowed)
+      await waitUntil('a call to work again', async () => (await took(store, charge('b', limit))).allowed)
       expect([limit.name, await used(truth, 'a', limit)]).toEqual([limit.name, 1])
     }
   })
@@ -67,7 +67,7 @@ describe('one server', () => {
     await took(yours, charge('warm'))
     await proxy.refuse(true)
     proxy.cut()
-    await until('the connections to be gone', () => proxy.connections === 0)
+    await waitUntil('the connections to be gone', () => proxy.connections === 0)
     // In a turn of its own: clients have seen that they are closed.
     await new Promise((resolve) => setTimeout(resolve, 20))
     const asked = Date.now()
@@ -75,7 +75,7 @@ describe('one server', () => {
       expect(one).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
     expect(Date.now() - asked).toBeLessThan(100)
     await proxy.refuse(false)
-    for (const each of [store, yours]) await until('the connection to be back', async () => (await took(each, charge('b'))).allowed)
+    for (const each of [store, yours]) await waitUntil('the connection to be back', async () => (await took(each, charge('b'))).allowed)
     expect(await used(store, 'a')).toBe(0)
   })
 
@@ -96,7 +96,7 @@ describe('one server', () => {
     expect(failures).toMatchObject([{ unknown: true }, { unknown: true }])
     expect(Date.now() - asked).toBeLessThan(1_500)
     proxy.blackHole(false)
-    await until('a call to work again', async () => (await took(store, charge('c'))).allowed)
+    await waitUntil('a call to work again', async () => (await took(store, charge('c'))).allowed)
   })
 
   test('trap: crash when Redis is down at start', async () => {
@@ -111,7 +111,7 @@ describe('one server', () => {
     expect(await failure(took(store, charge('a')))).toMatchObject({ unknown: false })
     expect(Date.now() - again).toBeLessThan(100)
     await proxy.refuse(false)
-    for (const each of [store, yours]) await until('Redis to be there', async () => (await took(each, charge('b'))).allowed)
+    for (const each of [store, yours]) await waitUntil('Redis to be there', async () => (await took(each, charge('b'))).allowed)
     expect(await used(store, 'a')).toBe(0)
   })
 
@@ -122,7 +122,7 @@ describe('one server', () => {
     expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
     expect(Date.now() - asked).toBeLessThan(3_500)
     proxy.blackHole(false)
-    await until('Redis to answer', async () => (await took(store, charge('b'))).allowed)
+    await waitUntil('Redis to answer', async () => (await took(store, charge('b'))).allowed)
   })
 
   test('close() answers what was asked before, and rejects what is asked after', async () => {
@@ -149,7 +149,7 @@ describe('one server', () => {
     const store = kept(rawStore({ url: server.url }))
     await took(store, charge('a'))
     await server.restart({ keepData: true })
-    await until('a call to work again', async () => (await took(store, charge('b'))).allowed)
+    await waitUntil('a call to work again', async () => (await took(store, charge('b'))).allowed)
     expect(await used(store, 'a')).toBe(1)
   })
 
@@ -161,14 +161,14 @@ describe('one server', () => {
     try {
       expect(await failure(took(store, charge('b')))).toMatchObject({ answer: 'readonly', unknown: false })
       // It has looked for the new primary, which may be behind the same name.
-      await until('a new connection', async () => {
+      await waitUntil('a new connection', async () => {
         await failure(took(store, charge('b')))
         return Number(/total_connections_received:(\d+)/.exec(String(await server.call('INFO', 'stats')))?.[1]) > before + 3
       })
     } finally {
       await server.call('REPLICAOF', 'NO', 'ONE')
     }
-    await until('a call to work again', async () => (await took(store, charge('c'))).allowed)
+    await waitUntil('a call to work again', async () => (await took(store, charge('c'))).allowed)
   })
 
   function proxyClient() {
@@ -196,7 +196,7 @@ describe('a cluster', () => {
       const subject = `lost ${limit.name}`
       expect(await failure(took(store, charge(subject, limit)))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: true })
       for (const { proxy } of cluster.nodes) proxy?.loseReplies({ after: () => false })
-      await until('the next call to work', async () => (await took(store, charge(`next ${limit.name}`, limit))).allowed)
+      await waitUntil('the next call to work', async () => (await took(store, charge(`next ${limit.name}`, limit))).allowed)
       expect([limit.name, await used(truth, subject, limit)]).toEqual([limit.name, 1])
       expect(await took(store, charge(subject, limit))).toMatchObject({ allowed: true, remaining: 8 })
     }

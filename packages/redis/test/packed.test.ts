@@ -2,7 +2,7 @@
 import { fixedWindow, type Limit, slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { fakeClock } from '@sluice/testing'
-import { type RedisServer, startRedis, until } from '@sluice/testing/redis'
+import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../src/client.ts'
 import { Keys } from '../src/keys.ts'
@@ -382,14 +382,16 @@ test('a replica is read as it is packed', async () => {
   const replica = await startRedis()
   try {
     await replica.call('REPLICAOF', server.host, String(server.port))
-    await until('the replica to be in sync', async () => /master_link_status:up/.test(String(await replica.call('INFO', 'replication'))))
+    await waitUntil('the replica to be in sync', async () =>
+      /master_link_status:up/.test(String(await replica.call('INFO', 'replication'))),
+    )
     const store = own()
     const charges = [...WINDOWS, BUCKET].flatMap((limit) => ['7', 'b'].map((subject) => charge(subject, limit, 4)))
     await take(store, charges)
     const read = new Replica(connect(replica.client()), keys)
     const seen = async (): Promise<readonly unknown[]> => (await read.look(charges)).map((outcome) => outcome?.remaining)
     const told = (remaining: readonly number[]) =>
-      until('the replica to know', async () => JSON.stringify(await seen()) === JSON.stringify(remaining))
+      waitUntil('the replica to know', async () => JSON.stringify(await seen()) === JSON.stringify(remaining))
     await told([6, 6, 6, 6, 6, 6])
     await server.call('SET', bucketOf(FIXED), 'x', 'PX', 10_000)
     await server.call('HSET', bucketOf(SLIDING), '7', 'x')

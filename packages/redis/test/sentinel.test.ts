@@ -1,6 +1,6 @@
 // One primary, two replicas, three Sentinels: failover under load.
 import { fixedWindow, type Store } from '@sluice/core'
-import { type RedisSentinel, startSentinel, until } from '@sluice/testing/redis'
+import { type RedisSentinel, startSentinel, waitUntil } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { admissions, charge, failure, heard, REPLICATED_WITHIN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
@@ -40,11 +40,11 @@ test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   })
-  await until('some load', () => subjects.every((subject) => at(subject) > 50))
+  await waitUntil('some load', () => subjects.every((subject) => at(subject) > 50))
   const killed = Date.now()
   await sentinel.killPrimary()
   await sentinel.settled()
-  await until('every subject to be answered again', () => subjects.every((subject) => admitted.since(subject, killed + 1_000) > 20))
+  await waitUntil('every subject to be answered again', () => subjects.every((subject) => admitted.since(subject, killed + 1_000) > 20))
   running = false
   await Promise.all(load)
   expect(slowest).toBeLessThan(1_500)
@@ -53,7 +53,7 @@ test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more
   for (const subject of subjects) {
     // A peek: Sentinels may cut the connections once more, when they set the new primary up.
     let counted = 0
-    await until('the store to answer', async () => {
+    await waitUntil('the store to answer', async () => {
       const asked = await used(store, subject, limit).catch(() => undefined)
       counted = asked ?? 0
       return asked !== undefined

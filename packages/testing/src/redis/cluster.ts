@@ -5,7 +5,7 @@ import { BUS, HOST } from './ports.ts'
 import { type TcpProxy, tcpProxy } from './proxy.ts'
 import { type RedisServer, startRedis } from './server.ts'
 import { moveSlot, type MoveHooks, SLOTS } from './slots.ts'
-import { until } from '../processes/until.ts'
+import { waitUntil } from '../processes/wait-until.ts'
 
 export interface StartCluster {
   /** Default 3. */
@@ -127,7 +127,7 @@ class Lab implements RedisCluster {
   }
 
   async settled(): Promise<void> {
-    await until('the cluster to be in order', async () => agreed(this.living().map(({ server, port }) => ({ server, port }))), 60_000)
+    await waitUntil('the cluster to be in order', async () => agreed(this.living().map(({ server, port }) => ({ server, port }))), 60_000)
   }
 
   async stop(): Promise<void> {
@@ -174,5 +174,5 @@ async function startNode({ proxied = false, args = [] }: StartCluster): Promise<
 /** Makes a node a replica, once it has heard of its primary. */
 async function follow(replica: ClusterNode, primary: ClusterNode): Promise<void> {
   const id = (await primary.server.call('CLUSTER', 'MYID')) as string
-  await until('a replica to know its primary', async () => (await replica.server.call('CLUSTER', 'REPLICATE', id)) === 'OK')
+  await waitUntil('a replica to know its primary', async () => (await replica.server.call('CLUSTER', 'REPLICATE', id)) === 'OK')
 }

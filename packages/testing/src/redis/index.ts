@@ -19,4 +19,4 @@ export { freePort } from './ports.ts'
 export { type TtlRules, type TtlViolation, ttlViolations } from './ttl-violations.ts'
 
 /** Waiting for them: a condition, not a time. */
-export { until } from '../processes/until.ts'
+export { waitUntil } from '../processes/wait-until.ts'

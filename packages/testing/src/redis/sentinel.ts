@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { HOST } from './ports.ts'
 import { type ClientOptions, type RedisServer, startRedis } from './server.ts'
-import { until } from '../processes/until.ts'
+import { waitUntil } from '../processes/wait-until.ts'
 
 export interface StartSentinel {
   /** How long the primary is silent, in ms, before a sentinel takes it for down. Default 1000. */
@@ -42,7 +42,7 @@ export async function startSentinel({ downAfter = 1000 }: StartSentinel = {}): P
     const primary = await start({})
     const following = { args: ['--replicaof', HOST, `${primary.port}`] }
     const servers = [primary, ...(await Promise.all([start(following), start(following)]))]
-    await until('the replicas to be in sync', () => inSync(primary, servers))
+    await waitUntil('the replicas to be in sync', () => inSync(primary, servers))
     const sentinel = [
       `sentinel monitor ${NAME} ${HOST} ${primary.port} ${QUORUM}`,
       `sentinel down-after-milliseconds ${NAME} ${downAfter}`,
@@ -94,7 +94,7 @@ class Lab implements RedisSentinel {
   }
 
   async settled(): Promise<void> {
-    await until('the sentinels to agree on a primary', () => this.agreed(), 60_000)
+    await waitUntil('the sentinels to agree on a primary', () => this.agreed(), 60_000)
   }
 
   async stop(): Promise<void> {

@@ -6,7 +6,7 @@ import { type Certificates, makeCertificates } from './certificates.ts'
 import { freePort, HOST } from './ports.ts'
 import { redisServerBinary } from './server-binary.ts'
 import { makeFolder, removeFolder, runSupervised, type Supervised } from '../processes/supervised-process.ts'
-import { until } from '../processes/until.ts'
+import { waitUntil } from '../processes/wait-until.ts'
 
 /** As ioredis 6 types its constructor: replies in the form that its commands promise. */
 export type ClientOptions = RedisOptions & { replyMapping?: 'legacy' }
@@ -142,7 +142,7 @@ class Server implements RedisServer {
   async start(): Promise<void> {
     const started = await runSupervised(this.command, this.args, this.folder, LOG)
     this.process = started
-    await until(`redis-server on port ${this.port}`, async () => started.ended() !== undefined || (await this.answers()))
+    await waitUntil(`redis-server on port ${this.port}`, async () => started.ended() !== undefined || (await this.answers()))
     if (!this.alive) throw new Error(`redis-server ended (${started.ended()}):\n${this.logs()}`)
   }
 

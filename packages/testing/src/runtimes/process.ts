@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolder, removeFolder, runSupervised } from '../processes/supervised-process.ts'
-import { until } from '../processes/until.ts'
+import { waitUntil } from '../processes/wait-until.ts'
 import { runtimeBinary, type RuntimeName } from './binary.ts'
 
 /** A program in another runtime; it is gone when this process is, whatever ends it. */
@@ -38,7 +38,7 @@ export async function startRuntime(name: RuntimeName, program: URL, args: readon
     await removeFolder(folder)
   }
   try {
-    await until(`${name} to listen`, () => started.ended() !== undefined || LISTENS.test(logs()))
+    await waitUntil(`${name} to listen`, () => started.ended() !== undefined || LISTENS.test(logs()))
   } finally {
     if (!LISTENS.test(logs())) await stop()
   }

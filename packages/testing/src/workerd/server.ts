@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { makeFolder, removeFolder, runSupervised, type Supervised } from '../processes/supervised-process.ts'
-import { until } from '../processes/until.ts'
+import { waitUntil } from '../processes/wait-until.ts'
 import { workerdBinary } from './binary.ts'
 import { BUNDLE, configOf, OBJECTS, SOCKET, type WorkerOptions } from './config.ts'
 
@@ -92,7 +92,7 @@ class Server implements Workerd {
     this.process = started
     const port = (): string | undefined =>
       new RegExp(`\\{"event":"listen","socket":"${SOCKET}","port":(\\d+)\\}`).exec(this.logs().slice(before))?.[1]
-    await until('workerd to listen', () => started.ended() !== undefined || port() !== undefined).catch(async (error: unknown) => {
+    await waitUntil('workerd to listen', () => started.ended() !== undefined || port() !== undefined).catch(async (error: unknown) => {
       await this.kill()
       throw error
     })

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { isFree } from '../../src/redis/ports.ts'
-import { startRedis, until } from '../../src/redis/index.ts'
+import { startRedis, waitUntil } from '../../src/redis/index.ts'
 
 const PROGRAM = `
 import { startRedis } from ${JSON.stringify(new URL('../../src/redis/index.ts', import.meta.url).href)}
@@ -32,20 +32,20 @@ test('a process that is killed leaves no server and no folder', async () => {
   expect(await isFree(port)).toBe(false)
   kill()
   expect(await ended).toBe('SIGKILL')
-  await until('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
+  await waitUntil('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
 })
 
 test('nor does one that stopped the server by a signal first', async () => {
   const { port, folder, ended, kill } = await other('await server.pause(); setInterval(() => {}, 1000)')
   kill()
   await ended
-  await until('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
+  await waitUntil('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
 })
 
 test('a server that was forgotten does not keep its process, which leaves nothing', async () => {
   const { port, folder, ended } = await other('')
   expect(await ended).toBe(0)
-  await until('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
+  await waitUntil('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
 })
 
 test('stop() removes the folder', async () => {

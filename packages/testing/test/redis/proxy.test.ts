@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Redis } from 'ioredis'
-import { type ClientOptions, type RedisServer, startRedis, type TcpProxy, tcpProxy, until } from '../../src/redis/index.ts'
+import { type ClientOptions, type RedisServer, startRedis, type TcpProxy, tcpProxy, waitUntil } from '../../src/redis/index.ts'
 
 let server: RedisServer
 let proxy: TcpProxy
@@ -30,7 +30,7 @@ test('a reply lost after the commit: counted once, and the client sees a closed 
   await expect(redis.incr('a')).rejects.toThrow('max retries')
   expect(await server.call('GET', 'a')).toBe('1')
   expect(proxy.stats.lost).toBe(1)
-  await until('a new connection', () => redis.status === 'ready')
+  await waitUntil('a new connection', () => redis.status === 'ready')
   expect(await redis.incr('a')).toBe(2)
 })
 
@@ -51,7 +51,7 @@ test('cut() closes what is open', async () => {
   const closed = new Promise((resolve) => redis.once('close', resolve))
   proxy.cut()
   await closed
-  await until('the proxy to notice', () => proxy.stats.accepted === 2 && proxy.connections === 1)
+  await waitUntil('the proxy to notice', () => proxy.stats.accepted === 2 && proxy.connections === 1)
 })
 
 test('strand() leaves what is open dead, unsaid, and what is new well', async () => {
@@ -71,7 +71,7 @@ test('retarget() leads new connections to another server', async () => {
   proxy.retarget(other)
   expect(await redis.get('who')).toBe(null)
   proxy.cut()
-  await until('a new connection', async () => redis.status === 'ready' && (await redis.get('who')) === 'other')
+  await waitUntil('a new connection', async () => redis.status === 'ready' && (await redis.get('who')) === 'other')
   await other.stop()
 })
 
@@ -81,14 +81,14 @@ test('delay() holds replies, in order; the server has run them', async () => {
   proxy.delay(60_000)
   const late = redis.incr('a')
   late.catch(() => undefined)
-  await until('the server to run it', async () => (await server.call('GET', 'a')) === '1')
+  await waitUntil('the server to run it', async () => (await server.call('GET', 'a')) === '1')
   proxy.delay(5)
   const { ask } = await raw(proxy.port)
   expect(await ask('INCR a\r\n')).toBe(':2\r\n')
   redis.disconnect()
   await proxy.close()
   expect(proxy.connections).toBe(0)
-  await until('the timer of the reply that waits a minute to be cleared', () => timers() <= before, 5000)
+  await waitUntil('the timer of the reply that waits a minute to be cleared', () => timers() <= before, 5000)
 })
 
 test('delay() can hold requests instead', async () => {
@@ -105,7 +105,7 @@ test('a black hole lets nothing pass, and loses nothing', async () => {
   expect(await server.call('GET', 'a')).toBe(null)
   expect(proxy.connections).toBe(1)
   proxy.blackHole(false)
-  await until('what was sent to arrive', async () => (await server.call('GET', 'a')) === '1')
+  await waitUntil('what was sent to arrive', async () => (await server.call('GET', 'a')) === '1')
   expect(await redis.incr('a')).toBe(2)
 })
 

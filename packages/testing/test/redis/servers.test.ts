@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Redis } from 'ioredis'
-import { startCluster, startRedis, startSentinel, ttlViolations, until } from '../../src/redis/index.ts'
+import { startCluster, startRedis, startSentinel, ttlViolations, waitUntil } from '../../src/redis/index.ts'
 import { isFree } from '../../src/redis/ports.ts'
 
 const open: { stop(): Promise<void> }[] = []
@@ -52,7 +52,7 @@ describe('one server', () => {
     await server.pause()
     await expect(redis.incr('a')).rejects.toThrow('timed out')
     await server.resume()
-    await until('the command to run', async () => (await server.call('GET', 'a')) === '1')
+    await waitUntil('the command to run', async () => (await server.call('GET', 'a')) === '1')
     await server.pause()
     await server.stop()
     expect(await isFree(server.port)).toBe(true)
@@ -154,7 +154,7 @@ describe('a cluster', () => {
       maxRedirections: 3,
       redisOptions: { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0, commandTimeout: 2000 },
     })
-    await until('the client to be ready', () => careful.status === 'ready')
+    await waitUntil('the client to be ready', () => careful.status === 'ready')
     expect(await careful.incr('a')).toBe(2)
     cluster.nodes[added]!.proxy!.loseReplies({ after: (request) => request.includes('incr') })
     await expect(careful.incr('a')).rejects.toThrow('closed')
@@ -173,7 +173,7 @@ test('Sentinel promotes a replica, and a client follows', { timeout: 60_000 }, a
   const primary = await lab.primary()
   expect(primary).not.toBe(killed)
   expect(await primary.call('GET', 'a')).toBe('1')
-  await until('the client to follow', async () => (await redis.incr('a')) === 2)
+  await waitUntil('the client to follow', async () => (await redis.incr('a')) === 2)
 })
 
 test('without a server, the error is the line to type', async () => {

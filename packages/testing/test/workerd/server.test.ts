@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { until } from '../../src/redis/index.ts'
+import { waitUntil } from '../../src/redis/index.ts'
 import { startWorkerd, type Workerd } from '../../src/workerd/index.ts'
 
 const entry = new URL('./counter.worker.ts', import.meta.url)
@@ -28,7 +28,7 @@ describe('a worker', () => {
 
   test('what it throws is in the logs', async () => {
     expect((await fetch(`${server.url}/throw`)).status).toBe(500)
-    await until('the log', () => server.logs().includes('thrown in the worker'))
+    await waitUntil('the log', () => server.logs().includes('thrown in the worker'))
   })
 })
 
@@ -69,7 +69,7 @@ setInterval(() => {}, 1000)`
   const url = await new Promise<string>((resolve) => child.stdout.once('data', (line) => resolve(String(line).trim())))
   expect((await fetch(url)).status).toBe(200)
   child.kill('SIGKILL')
-  await until('workerd to be gone', async () =>
+  await waitUntil('workerd to be gone', async () =>
     fetch(url).then(
       () => false,
       () => true,
