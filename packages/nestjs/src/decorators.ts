@@ -1,72 +1,139 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common'
 import type { Cost, MaybePromise } from '@sluice/core'
 import { invalid } from '@sluice/core/adapter-kit'
-import { decisionOf } from './calls.ts'
-import { type Layer, layerOf } from './layers.ts'
-import type { LimitName, NumbersByName, PolicyName, RouteOptions } from './register.ts'
-
-type Decorator = ClassDecorator & MethodDecorator
-
-const LAYERS = Symbol.for('sluice.nestjs.layers')
-const SKIPPED = Symbol.for('sluice.nestjs.skipped')
-const COST = Symbol.for('sluice.nestjs.cost')
+import { decisionOf } from './call-state.ts'
+import { type RouteDecorator, withCost, withLimits, withSkipped } from './metadata.ts'
+import type { LimitName, LimitOverrides, PolicyName, RouteOptions } from './register.ts'
+import { addedLimits, overriddenLimits } from './route-limits.ts'
 
 /**
- * Of a class or a method: limits of its own, added to the module's (`{ limit: 5, window: '1m' }`, `{ limits: […] }`, the
- * name of a policy), or limits of the module with other numbers (`{ short: { limit: 1 } }`). Several may stand together.
- * @throws when the class is defined, what the options of a limiter throw
+ * Adds limits to a class or a method: one sliding window (`limit`, `window`), a list (`limits`), or a policy of the module by its
+ * name. The module's limits hold as well, in the same decision. Several `@RateLimit` are applied from the top down.
+ * @throws SluiceError when the class is defined, for an option that is unknown, invalid or in conflict with another
+ * @example
+ * ```ts
+ * import { Controller, Get, Post } from '@nestjs/common'
+ * import { RateLimit } from '@sluice/nestjs'
+ *
+ * @Controller('account')
+ * export class Account {
+ *   @Post('login')
+ *   @RateLimit({ limit: 5, window: '15m' })
+ *   login(): void {}
+ *
+ *   @Get('export')
+ *   @RateLimit('slow') // RateLimitModule.forRoot({ policies: { slow: { limit: 1, window: '1h' } } })
+ *   export(): void {}
+ * }
+ * ```
  */
-export function RateLimit(given: PolicyName | RouteOptions | NumbersByName): Decorator {
-  const layer = layerOf(given)
-  return marking(LAYERS, (before) => [layer, ...((before as Layer[] | undefined) ?? [])])
+export function RateLimit(limits: PolicyName | RouteOptions): RouteDecorator {
+  return withLimits(addedLimits(limits))
 }
 
-/** Not limited at all, or not by the module's limits of these names. On a method it takes the place of its class's; `false` undoes that. */
-export function SkipRateLimit(...names: readonly [] | readonly [boolean] | readonly LimitName[]): Decorator {
-  const given: readonly (boolean | string)[] = names
+/**
+ * Overrides limits of the module on a class or a method: another `limit`, another `window`, or both, by the limit's name. The
+ * overridden limit counts apart from the module's. `{}` changes no number, and counts apart.
+ * @throws SluiceError when the class is defined, for a bad number; when the application starts, for a name that no limit has
+ * @example
+ * ```ts
+ * import { Controller, Get } from '@nestjs/common'
+ * import { OverrideRateLimit } from '@sluice/nestjs'
+ *
+ * @Controller('reports')
+ * export class Reports {
+ *   @Get()
+ *   @OverrideRateLimit({ short: { limit: 1 }, long: { limit: 30, window: '1h' } })
+ *   all(): string[] {
+ *     return []
+ *   }
+ * }
+ * ```
+ */
+export function OverrideRateLimit(overrides: LimitOverrides): RouteDecorator {
+  return withLimits(overriddenLimits(overrides))
+}
+
+/**
+ * Exempts a class or a method from all limits, or from the module's limits of the given names. A method's `@SkipRateLimit` replaces
+ * its class's; `@SkipRateLimit(false)` on a method only undoes it.
+ * @throws SluiceError when the class is defined, for arguments that are not names or one boolean; when the application starts, for
+ * a name that no limit has
+ * @example
+ * ```ts
+ * import { Controller, Get } from '@nestjs/common'
+ * import { SkipRateLimit } from '@sluice/nestjs'
+ *
+ * @Controller('status')
+ * @SkipRateLimit()
+ * export class Status {
+ *   @Get('health')
+ *   health(): void {}
+ *
+ *   @Get('history')
+ *   @SkipRateLimit('short') // limited by the module's other limits
+ *   history(): void {}
+ * }
+ * ```
+ */
+export function SkipRateLimit(...names: readonly [] | readonly [boolean] | readonly LimitName[]): RouteDecorator {
+  const given: readonly unknown[] = names
   const [first = true] = given
-  const skipped = given.filter((name) => typeof name === 'string')
-  if (typeof first === 'boolean' ? given.length > 1 : skipped.length < given.length)
-    throw invalid('@SkipRateLimit', 'names of limits, or one boolean', names)
-  return marking(SKIPPED, () => (typeof first === 'boolean' ? first : new Set(skipped)))
+  if (typeof first === 'boolean' && given.length <= 1) return withSkipped(first)
+  for (const name of given) {
+    if (typeof name !== 'string') throw invalid('@SkipRateLimit', "names of limits, such as @SkipRateLimit('short'), or one boolean", name)
+  }
+  return withSkipped(new Set(given as readonly string[]))
 }
 
-/** Units that a call takes: a number for every limit but concurrency, a record by limit, or a function of the call. A method's takes the place of its class's. */
+/**
+ * The cost of a call of a class or a method: units for every limit but concurrency, an object of units by limit, or a function of the
+ * call. Default 1. A method's `@RateLimitCost` replaces its class's.
+ * @throws SluiceError when the class is defined, for a cost that is not a whole number, 0 or more
+ * @example
+ * ```ts
+ * import { Controller, Get, Post } from '@nestjs/common'
+ * import { RateLimitCost, requestOf } from '@sluice/nestjs'
+ *
+ * @Controller('search')
+ * export class Search {
+ *   @Get()
+ *   @RateLimitCost(5)
+ *   search(): void {}
+ *
+ *   @Post('batch')
+ *   @RateLimitCost((context) => requestOf(context)?.body?.queries?.length ?? 1)
+ *   batch(): void {}
+ * }
+ * ```
+ */
 export function RateLimitCost(
   cost: number | Readonly<Partial<Record<LimitName, number>>> | ((context: ExecutionContext) => MaybePromise<Cost<string>>),
-): Decorator {
-  const units = typeof cost === 'object' && cost !== null ? Object.values(cost) : [cost]
-  if (typeof cost !== 'function' && !units.every((each) => Number.isSafeInteger(each) && (each as number) >= 0))
+): RouteDecorator {
+  if (typeof cost === 'function') return withCost(cost)
+  const units: readonly unknown[] = typeof cost === 'object' && cost !== null ? Object.values(cost) : [cost]
+  if (!units.every((each) => Number.isSafeInteger(each) && (each as number) >= 0))
     throw invalid('@RateLimitCost', 'a whole number, 0 or more, an object of them by limit, or a function', cost)
-  return marking(COST, () => (typeof cost === 'function' ? cost : () => cost))
+  return withCost(() => cost)
 }
 
-/** A parameter: the decision of the limiter that decided last on this call. */
+/**
+ * Passes the decision to a parameter of the handler: that of the limiter which decided last on this call, `undefined` if every one
+ * skipped it.
+ * @example
+ * ```ts
+ * import { Controller, Get } from '@nestjs/common'
+ * import { type Decision, RateLimitDecision } from '@sluice/nestjs'
+ *
+ * @Controller('quota')
+ * export class Quota {
+ *   @Get()
+ *   left(@RateLimitDecision() decision: Decision | undefined): number | undefined {
+ *     return decision?.remaining
+ *   }
+ * }
+ * ```
+ */
 export const RateLimitDecision: () => ParameterDecorator = createParamDecorator((_: unknown, context: ExecutionContext) =>
   decisionOf(context),
 )
-
-/** What the decorators of a class or a method say. */
-export interface Marks {
-  readonly layers: readonly Layer[]
-  readonly skipped: boolean | ReadonlySet<string> | undefined
-  readonly cost: Layer['over']['cost']
-}
-
-/** @param on a class, or the function of a method */
-export function marksOf(on: Function): Marks {
-  const read = (key: symbol): any => Reflect.getMetadata(key, on)
-  return { layers: read(LAYERS) ?? [], skipped: read(SKIPPED), cost: read(COST) }
-}
-
-export function isMarked({ layers, skipped, cost }: Marks): boolean {
-  return layers.length > 0 || skipped !== undefined || cost !== undefined
-}
-
-/** Leaves a mark where Nest's own decorators leave theirs: on the class, or on the function of the method. */
-function marking(key: symbol, value: (before: unknown) => unknown): Decorator {
-  return (target: object, _name?: string | symbol, descriptor?: TypedPropertyDescriptor<any>): void => {
-    const on: object = (descriptor?.value as object | undefined) ?? target
-    Reflect.defineMetadata(key, value(Reflect.getOwnMetadata(key, on)), on)
-  }
-}

@@ -1,8 +1,8 @@
 import { type ArgumentsHost, HttpException } from '@nestjs/common'
 import type { Decision, MaybePromise } from '@sluice/core'
 import type { HttpOutcome } from '@sluice/core/adapter-kit'
-import { grpcDetails } from './grpc.ts'
-import { transportOf } from './transport.ts'
+import { grpcDetails } from './grpc-status.ts'
+import { transportOf } from './execution-context.ts'
 
 /** A call that is not let through: what the response is over HTTP, and the decision if there was one. */
 export type Refusal = Extract<HttpOutcome, { pass: false }>

@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable } from '@nestjs/common'
 import { RateLimitException } from './exceptions.ts'
-import { responseOf, transportOf } from './transport.ts'
+import { responseOf, transportOf } from './execution-context.ts'
 
 interface Reply {
   code(status: number): Reply

@@ -1,11 +1,11 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
 import { systemClock } from '@sluice/core'
 import { type HttpOutcome, hasLeft, isPromise } from '@sluice/core/adapter-kit'
-import { decided, decisionOf, leave, type Pending } from './calls.ts'
+import { addPending, decisionOf, type PendingCall, setDecision } from './call-state.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
 import type { RateLimitResult } from './options.ts'
 import { type RoutePipeline, Routes } from './routes.ts'
-import { type HttpResponse, httpRequestOf, responseOf, transportOf } from './transport.ts'
+import { type HttpResponse, httpRequestOf, responseOf, transportOf } from './execution-context.ts'
 
 interface Shared {
   readonly first: ExecutionContext
@@ -25,7 +25,7 @@ export class RateLimitGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const decide = this.routes.of(context)
     if (decide === undefined) return true
-    const request = this.routes.own.graphql === 'request' && transportOf(context) === 'graphql' ? httpRequestOf(context) : undefined
+    const request = this.routes.options.graphql === 'request' && transportOf(context) === 'graphql' ? httpRequestOf(context) : undefined
     return request === undefined ? this.decide(decide, context) : this.once(request, decide, context)
   }
 
@@ -55,13 +55,13 @@ export class RateLimitGuard implements CanActivate {
     }
     return known.answer.finally(() => {
       const decision = decisionOf(known.first)
-      if (decision !== undefined) decided(context, decision)
+      if (decision !== undefined) setDecision(context, decision)
     })
   }
 
   private apply(outcome: HttpOutcome<RateLimitResult>, context: ExecutionContext): boolean | Promise<boolean> {
     const response = responseOf(context)
-    if (outcome.decision !== undefined) decided(context, outcome.decision)
+    if (outcome.decision !== undefined) setDecision(context, outcome.decision)
     if (response !== undefined && !response.headersSent) {
       // The type of a refusal's body is for whoever writes the body.
       for (const line of outcome.headers) if (line[0] !== 'Content-Type') response.setHeader(line[0], line[1])
@@ -72,7 +72,7 @@ export class RateLimitGuard implements CanActivate {
   }
 
   private async refuse(refusal: Refusal, context: ExecutionContext, response: HttpResponse | undefined): Promise<boolean> {
-    const { handler, exception } = this.routes.own
+    const { handler, exception } = this.routes.options
     if (handler !== undefined && response !== undefined && refusal.decision !== undefined && transportOf(context) === 'http') {
       response.statusCode = refusal.status
       await handler(context, { decision: refusal.decision, status: refusal.status, response })
@@ -95,10 +95,10 @@ function proceed(
   context: ExecutionContext,
   response: HttpResponse | undefined,
 ): boolean | Promise<boolean> {
-  const result: Pending['result'] = { response }
+  const result: PendingCall['result'] = { response }
   if (done !== undefined) {
     if (response !== undefined) whenClosed(response, () => void done(response.writableFinished ? response.statusCode : undefined, result))
-    leave(context, { result, end: response === undefined ? (status, ended) => void done(status, ended) : undefined })
+    addPending(context, { result, settle: response === undefined ? (status, ended) => void done(status, ended) : undefined })
   }
   if (delay === 0 || decision === undefined) return true
   return new Promise((resolve) => {

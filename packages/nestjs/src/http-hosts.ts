@@ -1,5 +1,5 @@
 import type { Host } from '@sluice/core/adapter-kit'
-import type { HttpRequest } from './transport.ts'
+import type { HttpRequest } from './execution-context.ts'
 
 type Facts = Required<Omit<Host<HttpRequest>, 'ends' | 'body'>>
 

@@ -16,7 +16,7 @@ export { RateLimitFilter } from './filter.ts'
 export { RateLimiter } from './rate-limiter.ts'
 
 // Decorators of a class or a method; names are those of `Register`.
-export { RateLimit, RateLimitCost, RateLimitDecision, SkipRateLimit } from './decorators.ts'
+export { OverrideRateLimit, RateLimit, RateLimitCost, RateLimitDecision, SkipRateLimit } from './decorators.ts'
 // By a star, or an augmentation of this module would not reach `Register`.
 export type * from './register.ts'
 
@@ -24,6 +24,6 @@ export type * from './register.ts'
 export { type NestRateLimit, rateLimit } from './rate-limit.ts'
 
 // For functions among the options, guards and filters of your own.
-export { decisionOf } from './calls.ts'
-export { requestOf } from './transport.ts'
+export { decisionOf } from './call-state.ts'
+export { requestOf } from './execution-context.ts'
 export { RateLimitException, type Refusal } from './exceptions.ts'

@@ -1,37 +1,37 @@
 import { type CallHandler, type ExecutionContext, HttpException, Injectable, type NestInterceptor } from '@nestjs/common'
 import { finalize, type Observable, tap } from 'rxjs'
-import { type Pending, take } from './calls.ts'
+import { type PendingCall, takePending } from './call-state.ts'
 
 /**
- * Tells `refundWhen` and `settle` what the handler returned or threw, and settles calls that have no response: messages over
- * WebSocket and RPC, subscriptions. Bind it with APP_INTERCEPTOR; on a gateway, with @UseInterceptors.
+ * Passes what the handler returned or threw to `refundWhen` and `settle`, and settles the calls that have no response: messages over
+ * WebSocket and RPC, subscriptions. Bind it with APP_INTERCEPTOR; on a gateway, with `@UseInterceptors`.
  */
 export class RateLimitInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const left = take(context)
-    return left === undefined ? next.handle() : followed(left, next)
+    const calls = takePending(context)
+    return calls === undefined ? next.handle() : observe(next.handle(), calls)
   }
 }
 Injectable()(RateLimitInterceptor)
 
-function followed(left: readonly Pending[], next: CallHandler): Observable<unknown> {
-  // Without a status there was no answer: the client left before it came.
+function observe(handled: Observable<unknown>, calls: readonly PendingCall[]): Observable<unknown> {
+  // Stays undefined when the client leaves before the handler has ended.
   let status: number | undefined
-  return next.handle().pipe(
+  return handled.pipe(
     tap({
       next(value: unknown) {
-        for (const { result } of left) result.value = value
+        for (const { result } of calls) result.value = value
       },
       error(error: unknown) {
         status = error instanceof HttpException ? error.getStatus() : 500
-        for (const { result } of left) result.error = error
+        for (const { result } of calls) result.error = error
       },
       complete() {
         status = 200
       },
     }),
     finalize(() => {
-      for (const { end, result } of left) end?.(status, status === undefined ? undefined : result)
+      for (const { settle, result } of calls) settle?.(status, status === undefined ? undefined : result)
     }),
   )
 }

@@ -12,10 +12,10 @@ import {
 import { APP_FILTER, DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core'
 import { type MaybePromise, SluiceError } from '@sluice/core'
 import { knownOptions } from '@sluice/core/adapter-kit'
-import { isMarked, marksOf } from './decorators.ts'
 import { RateLimitFilter } from './filter.ts'
 import { RateLimitGuard } from './guard.ts'
 import { RateLimitInterceptor } from './interceptor.ts'
+import { isDecorated, metadataOf } from './metadata.ts'
 import type { RateLimitModuleOptions, RateLimitOptionsFactory } from './options.ts'
 import { RateLimiter } from './rate-limiter.ts'
 import { Routes } from './routes.ts'
@@ -79,7 +79,7 @@ export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShu
       if (typeof prototype !== 'object' || prototype === null) continue
       for (const name of scanner.getAllMethodNames(prototype)) {
         const method = prototype[name]
-        if (typeof method === 'function' && (isMarked(marksOf(method)) || isMarked(marksOf(metatype as Type)))) {
+        if (typeof method === 'function' && (isDecorated(metadataOf(method)) || isDecorated(metadataOf(metatype as Type)))) {
           this.routes.pipelineOf(metatype as Type, method)
         }
       }

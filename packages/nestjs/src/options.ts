@@ -3,72 +3,83 @@ import type { Cost, Duration, KeyOf, LimitRule, MaybePromise, RateLimitOptions, 
 import { invalid } from '@sluice/core/adapter-kit'
 import type { Refusal } from './exceptions.ts'
 
-/** What a handler did. `value` and `error` are known where RateLimitInterceptor is bound. */
+/** What a handler did. `value` and `error` are set where RateLimitInterceptor is bound. */
 export interface RateLimitResult {
   /** The last value that the handler returned or emitted. */
   readonly value?: unknown
   /** What the handler threw. */
   readonly error?: unknown
-  /** Node's own response (`http.ServerResponse`); `undefined` where the transport has none. */
+  /** Node's response (`http.ServerResponse`) under both platforms; `undefined` for a call without one. */
   readonly response?: any
 }
 
 /** `refundWhen` and `settle` of Nest: the second argument also holds what the handler returned or threw. */
 export interface ResultFunctions {
-  /** Gives the request's units back, by its response. */
+  /** True refunds what the call took. Asked after the response, or after the handler for a call that has none. Default: no refund. */
   readonly refundWhen?: ((context: ExecutionContext, info: ResponseInfo<any> & RateLimitResult) => MaybePromise<boolean>) | undefined
-  /** What the request really cost, known after the response. */
+  /** The actual cost of the call in units, known after it; more or less than what was charged. Default: the cost that was charged. */
   readonly settle?: ((context: ExecutionContext, info: SettleInfo<any> & RateLimitResult) => MaybePromise<Cost<string>>) | undefined
 }
 
-/** Makes the exception that is thrown for a refusal; `undefined`: the default one. */
+/** Makes the exception for a refusal; `undefined` leaves the default. */
 export type ExceptionOf = (context: ExecutionContext, refusal: Refusal) => MaybePromise<unknown>
 
-/** Limits that routes take by name: the shorthand of one sliding window, or a list. */
-export type PolicyLimits =
-  | readonly LimitRule<string, ExecutionContext>[]
-  | { readonly limit?: number | undefined; readonly window?: Duration | undefined; readonly key?: KeyOf<ExecutionContext> | undefined }
+/** A sliding window of `limit` units per `window`. */
+export interface PolicyShorthand {
+  /** Units per window: a whole number, at least 1. Default 100. */
+  readonly limit?: number | undefined
+  /** `'15m'`, or ms. Default `'1m'`. */
+  readonly window?: Duration | undefined
+  /** The subject. Default: the module's `key`. */
+  readonly key?: KeyOf<ExecutionContext> | undefined
+}
+/** The limits of a policy: one sliding window, or a list. */
+export type PolicyLimits = readonly LimitRule<string, ExecutionContext>[] | PolicyShorthand
 
-/** Functions get Nest's ExecutionContext. */
+/** The options of RateLimitModule: those of every adapter, and Nest's. Functions get Nest's ExecutionContext. */
 export interface RateLimitModuleOptions
   extends Omit<RateLimitOptions<ExecutionContext, RateLimitResult>, 'handler' | 'refundWhen' | 'settle'>, ResultFunctions {
-  /** For `@RateLimit('name')`: limits with one state wherever they are named. */
+  /** Limits by name, for `@RateLimit('name')`. A policy has one state on all routes that name it. Default none. */
   readonly policies?: Readonly<Record<string, PolicyLimits>> | undefined
+  /** Makes the exception for a refusal, on every transport. Default: the exception of the transport. */
   readonly exception?: ExceptionOf | undefined
-  /** Over HTTP: answers a refusal itself; the headers are set by then. */
+  /** Answers a refusal over HTTP instead of an exception. Status and headers are set by then. */
   readonly handler?: ((context: ExecutionContext, info: ResponseInfo<any>) => unknown) | undefined
-  /** GraphQL: each field is a call (default), or fields of one request that have the same limits share one decision. */
+  /** GraphQL: `'field'` decides for each field; `'request'` decides once for all fields of a request under the same limits. Default `'field'`. */
   readonly graphql?: 'field' | 'request' | undefined
 }
 
-/** For `useClass` and `useExisting`. */
+/** What a class for `useClass` or `useExisting` implements. */
 export interface RateLimitOptionsFactory {
   createRateLimitOptions(): MaybePromise<RateLimitModuleOptions>
 }
 
-export interface SplitOptions {
-  readonly own: Pick<RateLimitModuleOptions, 'policies' | 'exception' | 'graphql' | 'handler'>
-  readonly ofCore: RateLimitOptions<ExecutionContext, RateLimitResult>
+/** The options that the guard reads; all others are core's. */
+export type NestOptions = Pick<RateLimitModuleOptions, 'policies' | 'exception' | 'graphql' | 'handler'>
+
+interface SplitOptions {
+  readonly nest: NestOptions
+  readonly core: RateLimitOptions<ExecutionContext, RateLimitResult>
 }
 
 /** @throws ERR_OPTION_INVALID for the options that are Nest's */
 export function splitOptions(options: RateLimitModuleOptions): SplitOptions {
-  // Untyped code may give null or a list: for createPipeline to refuse.
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) return { own: {}, ofCore: options as object }
-  const { policies, exception, graphql, handler, ...ofCore } = options
+  // Untyped code may pass null or a list: createPipeline refuses both.
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return { nest: {}, core: options as object }
+  const { policies, exception, graphql, handler, ...core } = options
   if (policies !== undefined && (typeof policies !== 'object' || policies === null))
     throw invalid('policies', 'an object of limits by name', policies)
   for (const [name, value] of Object.entries({ exception, handler })) {
     if (value !== undefined && typeof value !== 'function') throw invalid(name, 'a function', value)
   }
   if (graphql !== undefined && graphql !== 'field' && graphql !== 'request') throw invalid('graphql', "'field' or 'request'", graphql)
-  return { own: { policies, exception, graphql, handler }, ofCore: { ...ofCore, ...resultFunctions(ofCore) } }
+  return { nest: { policies, exception, graphql, handler }, core: { ...core, ...resultFunctions(core) } }
 }
 
-/** For core, which knows one response: what the handler did lies beside it in the second argument. */
-export function resultFunctions({ refundWhen, settle }: ResultFunctions): Pick<SplitOptions['ofCore'], 'refundWhen' | 'settle'> {
+/** Core passes one response to these functions: here that is what the handler did, laid beside the rest of the second argument. */
+export function resultFunctions({ refundWhen, settle }: ResultFunctions): Pick<SplitOptions['core'], 'refundWhen' | 'settle'> {
   return {
-    // What is not a function is passed on, for core to refuse.
+    // A value that is not a function is passed on, and core refuses it.
     refundWhen:
       typeof refundWhen === 'function'
         ? (context, { response: result, ...info }) => refundWhen(context, { response: undefined, ...info, ...result })

@@ -4,14 +4,28 @@ import { RateLimitGuard } from './guard.ts'
 import type { RateLimitModuleOptions } from './options.ts'
 import { Routes } from './routes.ts'
 
+/** A guard and its limiter. */
 export type NestRateLimit = CanActivate & { readonly limiter: Limiter }
 
 /**
- * A guard with a limiter of its own, without the module: `app.useGlobalGuards(rateLimit())`, `@UseGuards(rateLimit({ … }))`.
- * Beside the module's guard it is a second decision. Of the decorators it obeys `@SkipRateLimit()` alone.
- * @throws a SluiceError for each option that makes no sense, saying what was expected and what came
+ * A guard with a limiter of its own, without the module. Beside the module's guard it makes a second decision. Of the decorators it
+ * obeys only `@SkipRateLimit`. Bind `new RateLimitFilter()` as well, or Nest sends the problem document as plain JSON.
+ * @throws SluiceError for an option that is unknown, invalid or in conflict with another
+ * @example
+ * ```ts
+ * import { NestFactory } from '@nestjs/core'
+ * import { Module } from '@nestjs/common'
+ * import { rateLimit, RateLimitFilter } from '@sluice/nestjs'
+ *
+ * @Module({})
+ * class AppModule {}
+ *
+ * const app = await NestFactory.create(AppModule)
+ * app.useGlobalGuards(rateLimit({ limit: 100, window: '1m' }))
+ * app.useGlobalFilters(new RateLimitFilter())
+ * ```
  */
 export function rateLimit(options: Omit<RateLimitModuleOptions, 'policies'> = {}): NestRateLimit {
-  const routes = new Routes(options, 'undecorated')
+  const routes = new Routes(options, false)
   return Object.assign(new RateLimitGuard(routes), { limiter: routes.limiter })
 }

@@ -4,45 +4,49 @@ import type { Extension } from '@sluice/core/adapter-kit'
 import type { RateLimitModuleOptions, ResultFunctions } from './options.ts'
 
 /**
- * Tells the decorators the names of your limits and policies, so that a misspelt one does not compile:
- * `declare module '@sluice/nestjs' { interface Register { rateLimit: typeof options } }`, the options as `forRoot` gets them.
+ * Declares the names of your limits and policies to the decorators, so that a misspelt name does not compile:
+ * `declare module '@sluice/nestjs' { interface Register { rateLimit: typeof options } }`, with the options that `forRoot` gets.
  */
 export interface Register {}
 
 type Options = Register extends { rateLimit: infer O } ? O : RateLimitModuleOptions
 type NamesOf<L> = L extends readonly LimitRule<infer N, any>[] ? N : never
-type Listed<O> = O extends { limits?: infer L } ? NamesOf<L> : never
-type Tiered<O> = O extends { tiers?: infer T } ? { [K in keyof T]: NamesOf<T[K]> }[keyof T] : never
-/** The shorthand's one limit is named so. */
-type Shorthand<O> = O extends { limits: unknown } | { tiers: unknown } ? never : 'default'
+type NamesInLimits<O> = O extends { limits?: infer L } ? NamesOf<L> : never
+type NamesInTiers<O> = O extends { tiers?: infer T } ? { [K in keyof T]: NamesOf<T[K]> }[keyof T] : never
+/** The name of the limit that `{ limit, window }` defines. */
+type ShorthandName<O> = O extends { limits: unknown } | { tiers: unknown } ? never : 'default'
 
-/** The module's limits by name. */
-export type LimitName = [Listed<Options>, Tiered<Options>, Shorthand<Options>][number]
-/** The module's policies by name. */
+/** The names of the module's limits: any text without `Register`. */
+export type LimitName = [NamesInLimits<Options>, NamesInTiers<Options>, ShorthandName<Options>][number]
+/** The names of the module's policies: any text without `Register`. */
 export type PolicyName = Options extends { policies?: infer P } ? keyof NonNullable<P> & string : never
 
-/** Units by limit, or one number for every limit but concurrency; or a function of the call. */
+/** Units for every limit but concurrency, an object of units by limit, or a function of the call. */
 export type RouteCost = Cost<string> | ((context: ExecutionContext) => MaybePromise<Cost<string>>)
 
-/** Limits of a class or a method, added to those above it; and what else is different there. */
+/** The options of `@RateLimit`: limits to add to a class or a method, and what else is different there. */
 export interface RouteOptions
   extends Omit<Extension<ExecutionContext>, 'cost' | 'handler' | 'key' | 'refundWhen' | 'settle'>, ResultFunctions {
-  /** Names the state; default `Class` or `Class.method`. */
+  /** Names the state, and the limit of `{ limit, window }`. Default `Class` or `Class.method`; unique in the application. */
   readonly name?: string | undefined
-  /** With `window`, one sliding window, named as the state is: units per window, default 100. */
+  /** Units per window of one sliding window: a whole number, at least 1. Default 100 where `window` is given. */
   readonly limit?: number | undefined
-  /** Default `'1m'`. */
+  /** The window of `limit`: `'15m'`, or ms. Default `'1m'` where `limit` is given. */
   readonly window?: Duration | undefined
-  /** Several limits. One that has the name of a limit above takes its place. */
+  /** Several limits, of any algorithm. One with the name of a limit that holds already replaces it. */
   readonly limits?: readonly LimitRule<string, ExecutionContext>[] | undefined
-  /** Who is limited by the limits given here; default as in the module. */
+  /** The subject of the limits added here. Default: the module's `key`. */
   readonly key?: KeyOf<ExecutionContext> | undefined
+  /** The cost of a call, for every limit on the route. Default: the class's, then the module's, then 1. */
   readonly cost?: RouteCost | undefined
 }
 
-/** A limit of the module with other numbers, and a state of its own. */
-export interface Numbers {
+/** Other numbers for a limit of the module. */
+export interface LimitOverride {
+  /** Units per window: a whole number, at least 1. Default: the limit's own. */
   readonly limit?: number | undefined
+  /** `'15m'`, or ms. Default: the limit's own. */
   readonly window?: Duration | undefined
 }
-export type NumbersByName = { readonly [N in LimitName]?: Numbers }
+/** The argument of `@OverrideRateLimit`: numbers by the name of a limit. */
+export type LimitOverrides = { readonly [N in LimitName]?: LimitOverride }

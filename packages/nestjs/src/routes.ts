@@ -1,126 +1,112 @@
 import type { ExecutionContext, Type } from '@nestjs/common'
-import { type Limiter, type LimitRule, SluiceError } from '@sluice/core'
+import { type Limiter, SluiceError } from '@sluice/core'
 import { createPipeline, invalid, type Pipeline } from '@sluice/core/adapter-kit'
-import { isMarked, type Marks, marksOf } from './decorators.ts'
-import { host, socketHost } from './host.ts'
-import { lay, type Layer, rulesOf } from './layers.ts'
-import { type RateLimitModuleOptions, type RateLimitResult, splitOptions } from './options.ts'
+import { connectionHost, contextHost } from './context-host.ts'
+import { type Rule, rulesOf } from './limit-rules.ts'
+import { isDecorated, metadataOf, type RouteMetadata } from './metadata.ts'
+import { type NestOptions, type RateLimitModuleOptions, type RateLimitResult, splitOptions } from './options.ts'
+import { applyRouteLimits, type RouteLimits } from './route-limits.ts'
+import { StateNames } from './state-names.ts'
 
 export type RoutePipeline = Pipeline<ExecutionContext, RateLimitResult>
-type Rule = LimitRule<string, ExecutionContext>
 type Handler = Function
 
-/** The pipeline of each handler: the module's limits, those of its class and its own, as one decision. Made at first sight. */
+/** What one decorator adds and overrides, with the name of its state. */
+interface Step extends Pick<RouteLimits, 'added' | 'overrides'> {
+  readonly state: string
+}
+
+/** The pipeline of each handler: the limits of module, class and method as one decision. Built at the first call. */
 export class Routes {
-  readonly own: ReturnType<typeof splitOptions>['own']
+  readonly options: NestOptions
   readonly limiter: Limiter
-  private readonly module: RoutePipeline
+  private readonly modulePipeline: RoutePipeline
   private readonly policies: ReadonlyMap<string, readonly Rule[]>
-  // `undefined` is a handler that is not limited.
-  private readonly known = new WeakMap<Type, Map<Handler, RoutePipeline | undefined>>()
-  /** Who has the name of a state. Two classes of one name would share counters without knowing it. */
-  private readonly taken = new Map<string, Type>()
+  private readonly names: StateNames
+  /** `undefined` is a handler that is not limited. */
+  private readonly pipelines = new WeakMap<Type, Map<Handler, RoutePipeline | undefined>>()
+  private readonly obeysDecorators: boolean
 
-  private readonly undecorated: boolean
-
-  constructor(options: RateLimitModuleOptions, undecorated?: 'undecorated') {
-    this.undecorated = undecorated !== undefined
-    const { own, ofCore } = splitOptions(options)
-    this.own = own
-    this.module = createPipeline(ofCore?.trustProxy === undefined ? host : socketHost, ofCore)
-    this.limiter = this.module.limiter
-    this.policies = new Map(Object.entries(own.policies ?? {}).map(([name, limits]) => [name, rulesOf(limits)]))
-    // Laid once without a route, so that a bad policy is refused at the start.
-    for (const [name, rules] of this.policies) this.module.extend((below) => lay(below, { rules, numbers: {} }, name))
+  /** @param obeysDecorators false: of the decorators only `@SkipRateLimit` counts */
+  constructor(given: RateLimitModuleOptions, obeysDecorators = true) {
+    this.obeysDecorators = obeysDecorators
+    const { nest, core } = splitOptions(given)
+    this.options = nest
+    this.modulePipeline = createPipeline(core?.trustProxy === undefined ? contextHost : connectionHost, core)
+    this.limiter = this.modulePipeline.limiter
+    this.policies = new Map(Object.entries(nest.policies ?? {}).map(([name, limits]) => [name, rulesOf(limits)]))
+    this.names = new StateNames(this.policies)
+    // Built once without a route, so that a bad policy is refused when the application is created.
+    for (const [state, added] of this.policies)
+      this.modulePipeline.extend((before) => applyRouteLimits(before, { added, overrides: {} }, state))
   }
 
-  /** `undefined`: skipped. */
+  /** `undefined`: the call is not limited. */
   of(context: ExecutionContext): RoutePipeline | undefined {
     return this.pipelineOf(context.getClass(), context.getHandler())
   }
 
-  /** @throws ERR_OPTION_INVALID, ERR_NAME_INVALID, ERR_NAME_TAKEN for decorators that do not fit the module */
+  /** @throws ERR_OPTION_INVALID, ERR_NAME_INVALID, ERR_NAME_TAKEN, ERR_NAME_DUPLICATE for decorators that do not fit the module */
   pipelineOf(type: Type, handler: Handler): RoutePipeline | undefined {
-    const known = this.known.get(type) ?? new Map<Handler, RoutePipeline | undefined>()
-    const found = known.get(handler)
-    if (found !== undefined || known.has(handler)) return found
-    const pipeline = this.compose(type, handler)
-    this.known.set(type, known.set(handler, pipeline))
+    const ofType = this.pipelines.get(type) ?? new Map<Handler, RoutePipeline | undefined>()
+    const found = ofType.get(handler)
+    if (found !== undefined || ofType.has(handler)) return found
+    const pipeline = this.build(type, handler)
+    this.pipelines.set(type, ofType.set(handler, pipeline))
     return pipeline
   }
 
-  private compose(type: Type, handler: Handler): RoutePipeline | undefined {
-    const ofClass = marksOf(type)
-    const ofMethod = marksOf(handler)
+  private build(type: Type, handler: Handler): RoutePipeline | undefined {
+    const ofClass = metadataOf(type)
+    const ofMethod = metadataOf(handler)
     const skipped = ofMethod.skipped ?? ofClass.skipped ?? false
     if (skipped === true) return undefined
-    if (this.undecorated || (!isMarked(ofClass) && !isMarked(ofMethod))) return this.module
-    const named = skipped === false ? new Set<string>() : skipped
-    const layers = [...this.placed(ofClass, type, type.name), ...this.placed(ofMethod, type, `${type.name}.${handler.name}`)]
-    const there = new Set<string>()
-    const pipeline = this.module.extend(
-      (below) => {
-        for (const { limit } of below) there.add(limit.name)
-        const kept = below.filter(({ limit }) => !named.has(limit.name))
-        return layers.reduce<readonly Rule[]>((rules, { layer, name }) => lay(rules, layer, name), kept)
-      },
-      Object.assign({}, ...[...ofClass.layers, costOf(ofClass), ...ofMethod.layers, costOf(ofMethod)].map(({ over }) => defined(over))),
-    )
-    const where = `${type.name}.${handler.name}`
-    for (const name of named) check(name, there, `@SkipRateLimit on ${where}`)
-    // What a layer adds may be given other numbers by the ones above it.
-    for (const { layer } of layers) {
-      for (const name of Object.keys(layer.numbers)) check(name, there, `@RateLimit on ${where}`)
-      for (const { limit } of layer.rules) there.add(limit.name)
+    if (!this.obeysDecorators || (!isDecorated(ofClass) && !isDecorated(ofMethod))) return this.modulePipeline
+    const route = `${type.name}.${handler.name}`
+    const steps = [...this.stepsOf(ofClass, type, type.name), ...this.stepsOf(ofMethod, type, route)]
+    const skippedNames = skipped === false ? new Set<string>() : skipped
+    const known = new Set<string>()
+    const change = (ofModule: readonly Rule[]): readonly Rule[] => {
+      for (const { limit } of ofModule) known.add(limit.name)
+      const kept = ofModule.filter(({ limit }) => !skippedNames.has(limit.name))
+      return steps.reduce<readonly Rule[]>((rules, step) => applyRouteLimits(rules, step, step.state), kept)
+    }
+    const pipeline = this.modulePipeline.extend(change, optionsOf(ofClass, ofMethod))
+    for (const name of skippedNames) check(name, known, `@SkipRateLimit on ${route}`)
+    for (const { added, overrides, state } of steps) {
+      for (const name of Object.keys(overrides)) check(name, known, `@OverrideRateLimit on ${route}`)
+      // A decorator below may override what this one adds.
+      for (const { limit } of added) known.add(limit.name === 'default' ? state : limit.name)
     }
     return pipeline
   }
 
-  /** The layers of a class or method, each with the name of its state. */
-  private placed(
-    { layers }: Marks,
-    type: Type,
-    own: string,
-  ): { readonly layer: Pick<Layer, 'rules' | 'numbers'>; readonly name: string }[] {
-    const named = new Set<string>()
-    return layers.map((layer) => {
-      if (layer.rules.some(({ limit }) => limit.name === 'default') && named.size === named.add(layer.name ?? own).size) {
+  /** @param route `Class` or `Class.method`, which the metadata is of */
+  private stepsOf({ limits }: RouteMetadata, type: Type, route: string): readonly Step[] {
+    const unnamed = new Set<string>()
+    return limits.map((each) => {
+      if (each.added.some(({ limit }) => limit.name === 'default') && unnamed.size === unnamed.add(each.name ?? route).size) {
         throw new SluiceError(
           'ERR_NAME_DUPLICATE',
-          `@RateLimit on ${own}: expected a name for the second limit of this kind, got none; put both into limits: [ … ], or give one a name`,
+          `@RateLimit on ${route}: expected a name for the second { limit, window }, got none; put both into limits: [ … ], or add a name`,
         )
       }
-      if (layer.policy === undefined) return { layer, name: this.claimed(layer, type, own) }
-      const rules = this.policies.get(layer.policy)
-      if (rules === undefined)
-        throw invalid(`@RateLimit on ${own}`, `a policy among ${[...this.policies.keys()].join(', ') || '(none)'}`, layer.policy)
-      return { layer: { rules, numbers: {} }, name: layer.policy }
+      if (each.policy === undefined) return { ...each, state: this.names.claim(each, type, route) }
+      const added = this.policies.get(each.policy)
+      if (added === undefined)
+        throw invalid(`@RateLimit on ${route}`, `the name of a policy: ${[...this.policies.keys()].join(', ') || '(none)'}`, each.policy)
+      return { added, overrides: {}, state: each.policy }
     })
   }
-
-  private claimed({ name = '', rules, numbers }: Layer, type: Type, own: string): string {
-    if (rules.length === 0 && Object.keys(numbers).length === 0) return own
-    const state = name || own
-    const owner = this.taken.get(state) ?? type
-    if (owner !== type || this.policies.has(state)) {
-      throw new SluiceError(
-        'ERR_NAME_TAKEN',
-        `@RateLimit on ${own}: expected a name of its own, got "${state}", which another class or policy has; give it one: @RateLimit({ name: '…' })`,
-      )
-    }
-    this.taken.set(state, type)
-    return state
-  }
 }
 
-function costOf({ cost }: Marks): { readonly over: Layer['over'] } {
-  return { over: { cost } }
+/** What the decorators say besides limits: the method's over the class's. */
+function optionsOf(...decorated: readonly RouteMetadata[]): RouteLimits['options'] {
+  const all = decorated.flatMap(({ limits, cost }) => [...limits.map(({ options }) => options), { cost }])
+  const given = all.flatMap((options) => Object.entries(options)).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given)
 }
 
-function defined(over: Layer['over']): Layer['over'] {
-  return Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined))
-}
-
-function check(name: string, there: ReadonlySet<string>, what: string): void {
-  if (!there.has(name)) throw invalid(what, `limits among ${[...there].join(', ')}`, name)
+function check(name: string, known: ReadonlySet<string>, where: string): void {
+  if (!known.has(name)) throw invalid(where, `the name of a limit: ${[...known].join(', ')}`, name)
 }

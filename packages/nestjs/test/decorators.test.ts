@@ -4,6 +4,7 @@ import {
   type Decision,
   fixedWindow,
   header,
+  OverrideRateLimit,
   RateLimit,
   RateLimitCost,
   RateLimitDecision,
@@ -37,7 +38,7 @@ class Users {
     return 'own'
   }
   @Get('strict')
-  @RateLimit({ short: { limit: 1 } })
+  @OverrideRateLimit({ short: { limit: 1 } })
   strict(@RateLimitDecision() decision: Decision): string {
     return `${decision.binding?.name} ${decision.remaining}`
   }
@@ -71,7 +72,7 @@ class Users {
 
 @Controller('reports')
 @RateLimit({ limits: [fixedWindow({ name: 'reports', limit: 4, window: '1m', key: header('x-team') })] })
-@RateLimit({ short: { limit: 8 } })
+@OverrideRateLimit({ short: { limit: 8 } })
 @RateLimitCost(2)
 @SkipRateLimit('long')
 class Reports {
@@ -81,7 +82,7 @@ class Reports {
   }
   @Get('b')
   @RateLimitCost(() => Promise.resolve(1))
-  @RateLimit({ short: { window: '10s' } })
+  @OverrideRateLimit({ short: { window: '10s' } })
   b(): string {
     return 'b'
   }
@@ -128,7 +129,7 @@ describe('limits of a method', () => {
   })
   test('without numbers a limit is as it was, on a counter of its own', async () => {
     @Controller('apart')
-    @RateLimit({ short: {} })
+    @OverrideRateLimit({ short: {} })
     class Apart {
       @Get()
       apart(): string {
@@ -268,5 +269,92 @@ describe('a service', () => {
     await get('/admin/reset')
     expect((await get('/strict')).left).toEqual([0, 99])
     expect((await get('/own')).left, 'those of routes too').toEqual([19, 98, 4])
+  })
+})
+
+describe('@OverrideRateLimit', () => {
+  test('overrides a limit that has the name of an option', async () => {
+    @Controller()
+    class Chat {
+      @Get('plain')
+      plain(): string {
+        return 'plain'
+      }
+      @Get('strict')
+      @OverrideRateLimit({ message: { limit: 2 }, window: { window: '2h' }, default: {} })
+      strict(): string {
+        return 'strict'
+      }
+    }
+    const limits = [
+      fixedWindow({ name: 'message', limit: 20, window: '1m' }),
+      fixedWindow({ name: 'window', limit: 50, window: '1h' }),
+      fixedWindow({ name: 'default', limit: 90, window: '1m' }),
+    ]
+    const { get } = await appOf(moduleOptions({ limits }), { controllers: [Chat] })
+    expect((await get('/plain')).policy).toBe('"message";q=20;w=60, "window";q=50;w=3600, "default";q=90;w=60')
+    const strict = await get('/strict')
+    expect(strict.policy).toBe('"message";q=2;w=60, "window";q=50;w=7200, "default";q=90;w=60')
+    expect(strict.left, 'each counts apart from the module').toEqual([1, 49, 89])
+  })
+  test('overrides what a decorator above it, or the class, adds', async () => {
+    @Controller()
+    @RateLimit({ limits: [fixedWindow({ name: 'class', limit: 9, window: '1m' })] })
+    class Layered {
+      @Get()
+      @RateLimit({ limit: 8, window: '1m' })
+      @OverrideRateLimit({ class: { limit: 3 }, 'Layered.find': { limit: 2 } })
+      find(): string {
+        return 'found'
+      }
+    }
+    const { get } = await appOf(moduleOptions({ limits: [short] }), { controllers: [Layered] })
+    expect((await get('/')).policy).toBe('"short";q=20;w=60, "class";q=3;w=60, "Layered.find";q=2;w=60')
+  })
+})
+
+describe('a wrong argument is refused when the class is defined', () => {
+  test.each<[string, () => unknown, string, string]>([
+    ['a quantity', () => RateLimit({ limit: 0, window: '1m' }), 'ERR_OPTION_INVALID', 'got 0'],
+    ['a window', () => RateLimit({ limit: 1, window: '1 m' as '1m' }), 'ERR_OPTION_INVALID', '"1 m"'],
+    ["a peer's option", () => RateLimit({ limit: 1, ttl: 60_000 } as object), 'ERR_OPTION_UNKNOWN', 'use window'],
+    ['limits beside limit', () => RateLimit({ limit: 1, limits: [short] }), 'ERR_OPTION_CONFLICT', 'got both'],
+    ['a key without a limit', () => RateLimit({ key: () => 'all' }), 'ERR_OPTION_CONFLICT', 'got none'],
+    ['a list that holds no limits', () => RateLimit({ limits: [{} as never] }), 'ERR_OPTION_INVALID', 'limits[0]'],
+    ['nothing', () => RateLimit(undefined as never), 'ERR_OPTION_INVALID', '@RateLimit'],
+    [
+      'an override in @RateLimit',
+      () => RateLimit({ short: { limit: 1 } } as object),
+      'ERR_OPTION_UNKNOWN',
+      'to override limit "short" use @OverrideRateLimit',
+    ],
+    [
+      'an override beside options',
+      () => RateLimit({ limit: 1, short: { limit: 1 } } as object),
+      'ERR_OPTION_UNKNOWN',
+      'to override limit "short" use @OverrideRateLimit',
+    ],
+    [
+      'a limit in @OverrideRateLimit',
+      () => OverrideRateLimit({ limit: 5, window: '1m' } as object),
+      'ERR_OPTION_INVALID',
+      'limit: expected an object with limit and window (to add a limit use @RateLimit), got 5',
+    ],
+    ['a policy in @OverrideRateLimit', () => OverrideRateLimit('login' as never), 'ERR_OPTION_INVALID', 'got the string "login"'],
+    ['no override', () => OverrideRateLimit({}), 'ERR_OPTION_INVALID', 'an object of limits by name'],
+    ['a number of an override', () => OverrideRateLimit({ short: { limit: -1 } }), 'ERR_OPTION_INVALID', 'limit "short": limit'],
+    [
+      "a peer's option of an override",
+      () => OverrideRateLimit({ short: { limit: 1, ttl: 1 } as object }),
+      'ERR_OPTION_UNKNOWN',
+      'use window',
+    ],
+    ['a cost', () => RateLimitCost(-1), 'ERR_OPTION_INVALID', 'got -1'],
+    ['a cost by limit', () => RateLimitCost({ short: 1.5 }), 'ERR_OPTION_INVALID', '@RateLimitCost'],
+    ["a peer's skip", () => SkipRateLimit({ short: true } as never), 'ERR_OPTION_INVALID', "@SkipRateLimit('short')"],
+    ['a name beside a boolean', () => SkipRateLimit(...(['short', true] as never)), 'ERR_OPTION_INVALID', 'got true'],
+    ['null', () => SkipRateLimit(null as never), 'ERR_OPTION_INVALID', 'got null'],
+  ])('%s', (_what, decorate, code, message) => {
+    expect(decorate).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) as string }))
   })
 })

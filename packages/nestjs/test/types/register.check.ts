@@ -6,6 +6,7 @@ import {
   fixedWindow,
   ip,
   type Limiter,
+  OverrideRateLimit,
   RateLimit,
   RateLimitCost,
   RateLimitDecision,
@@ -19,7 +20,11 @@ import {
 import { expectTypeOf } from 'vitest'
 
 export const options = {
-  limits: [slidingWindow({ name: 'short', limit: 10, window: '1s' }), fixedWindow({ name: 'day', limit: 1_000, window: 'day', key: ip() })],
+  limits: [
+    slidingWindow({ name: 'short', limit: 10, window: '1s' }),
+    fixedWindow({ name: 'day', limit: 1_000, window: 'day', key: ip() }),
+    slidingWindow({ name: 'message', limit: 10, window: '1s' }),
+  ],
   tiers: { premium: [slidingWindow({ name: 'burst', limit: 100, window: '1s' })] },
   tier: (context) => context.switchToHttp().getRequest<{ plan?: string }>().plan,
   policies: { login: { limit: 5, window: '15m' } },
@@ -35,7 +40,7 @@ RateLimitModule.forRoot(options)
 RateLimitModule.forRootAsync({ inject: ['url'], useFactory: async (url: string) => ({ limit: url.length }) })
 
 @Controller()
-@RateLimit({ short: { limit: 5 }, burst: { window: '2s' } })
+@OverrideRateLimit({ short: { limit: 5 }, burst: { window: '2s' }, message: { limit: 3 } })
 @SkipRateLimit('day')
 export class Users {
   @Get()
@@ -58,7 +63,7 @@ export class Users {
 @Injectable()
 export class Service {
   constructor(@Inject(RateLimiter) private readonly limiter: RateLimiter) {
-    expectTypeOf(limiter).toExtend<Limiter<'short' | 'day' | 'burst'>>()
+    expectTypeOf(limiter).toExtend<Limiter<'short' | 'day' | 'message' | 'burst'>>()
   }
   async use(): Promise<void> {
     await this.limiter.consume('ann', { cost: { short: 2 } })
@@ -68,13 +73,21 @@ export class Service {
 }
 
 // @ts-expect-error A misspelt limit.
-RateLimit({ shrot: { limit: 1 } })
+OverrideRateLimit({ shrot: { limit: 1 } })
+// @ts-expect-error A limit that is added has no name of the module's.
+OverrideRateLimit({ limit: 5, window: '1m' })
+// @ts-expect-error The name of a policy.
+OverrideRateLimit('login')
+// @ts-expect-error A limit of the module is not overridden here.
+RateLimit({ short: { limit: 1 } })
 // @ts-expect-error A misspelt policy.
 RateLimit('logni')
 // @ts-expect-error A misspelt option.
 RateLimit({ limmit: 1 })
 // @ts-expect-error A peer's option.
-RateLimit({ short: { limit: 1, ttl: 60_000 } })
+OverrideRateLimit({ short: { limit: 1, ttl: 60_000 } })
+// @ts-expect-error A peer's option.
+RateLimit({ limit: 1, ttl: 60_000 })
 // @ts-expect-error A window in words.
 RateLimit({ limit: 1, window: '1 minute' })
 // @ts-expect-error A misspelt limit.

@@ -1,6 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common'
 
-/** A request of Express or Fastify, as far as anybody here reads it. */
+/** A request of Express or Fastify: the members that are read here. */
 export interface HttpRequest {
   readonly method?: string
   readonly url?: string
@@ -19,7 +19,7 @@ export interface HttpRequest {
   readonly res?: unknown
 }
 
-/** Node's own response, which is the same under both platforms. */
+/** Node's response, which both platforms wrap. */
 export interface HttpResponse {
   statusCode: number
   readonly headersSent: boolean
@@ -29,33 +29,37 @@ export interface HttpResponse {
   once(event: 'close', run: () => void): unknown
 }
 
-/** Which of Nest's contexts a call came through. What is none of the others is taken for RPC: it has no response. */
+/** The transport of a call. A context type that is unknown counts as RPC, which needs neither a request nor a response. */
 export function transportOf(context: ArgumentsHost): 'http' | 'graphql' | 'ws' | 'rpc' {
   const type = context.getType<string>()
   return type === 'http' || type === 'graphql' || type === 'ws' ? type : 'rpc'
 }
 
-/** The request of an HTTP call or a GraphQL operation; `undefined` elsewhere, and where the GraphQL context does not hold it. */
+/**
+ * The request of an HTTP call or a GraphQL operation, as Express or Fastify has it. `undefined` on other transports, and where the
+ * GraphQL context does not hold the request.
+ */
 export function requestOf(context: ArgumentsHost): any {
   return httpRequestOf(context)
 }
 
+/** As `requestOf`, with a type. */
 export function httpRequestOf(context: ArgumentsHost): HttpRequest | undefined {
   const transport = transportOf(context)
   if (transport === 'http') return context.getArgByIndex<HttpRequest>(0)
   if (transport !== 'graphql') return undefined
-  // Apollo's context has `req`, Mercurius's a Fastify reply, a subscription's the request that was upgraded.
+  // Apollo sets `req`, Mercurius a Fastify `reply`, graphql-ws the upgrade request in `extra`.
   const { req, request, reply, extra } = graphqlContextOf(context)
   return req ?? request ?? reply?.request ?? extra?.request
 }
 
-/** `undefined` where there is no response to speak of. */
+/** Node's response; `undefined` for a call that has none. */
 export function responseOf(context: ArgumentsHost): HttpResponse | undefined {
   const transport = transportOf(context)
-  if (transport === 'http') return rawOf(context.getArgByIndex(1))
+  if (transport === 'http') return nodeResponseOf(context.getArgByIndex(1))
   if (transport !== 'graphql') return undefined
   const { res, reply } = graphqlContextOf(context)
-  return rawOf(res ?? reply ?? httpRequestOf(context)?.res)
+  return nodeResponseOf(res ?? reply ?? httpRequestOf(context)?.res)
 }
 
 interface GraphqlContext {
@@ -70,7 +74,7 @@ function graphqlContextOf(context: ArgumentsHost): GraphqlContext {
   return context.getArgByIndex<GraphqlContext | undefined>(2) ?? {}
 }
 
-function rawOf(response: unknown): HttpResponse | undefined {
-  const raw = ((response as { raw?: unknown } | undefined)?.raw ?? response) as HttpResponse | undefined
-  return typeof raw?.setHeader === 'function' && typeof raw.once === 'function' ? raw : undefined
+function nodeResponseOf(response: unknown): HttpResponse | undefined {
+  const node = ((response as { raw?: unknown } | undefined)?.raw ?? response) as HttpResponse | undefined
+  return typeof node?.setHeader === 'function' && typeof node.once === 'function' ? node : undefined
 }

@@ -1,0 +1,27 @@
+import type { ExecutionContext } from '@nestjs/common'
+import { type LimitRule, slidingWindow } from '@sluice/core'
+import { invalid, knownOptions } from '@sluice/core/adapter-kit'
+import type { PolicyLimits } from './options.ts'
+
+export type Rule = LimitRule<string, ExecutionContext>
+
+/**
+ * The limits of a policy or a decorator as a list: a list as it is, each limit with `key` unless it has a key; the shorthand as
+ * one sliding window named `default`.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ */
+export function rulesOf(limits: PolicyLimits, key?: Rule['key']): readonly Rule[] {
+  if (!isList(limits)) {
+    knownOptions('limits', limits, ['limit', 'window', 'key'])
+    const { limit = 100, window = '1m' } = limits
+    return [slidingWindow({ name: 'default', limit, window, key: limits.key })]
+  }
+  return limits.map((rule, i) => {
+    if (typeof rule?.limit !== 'object') throw invalid(`limits[${i}]`, 'a limit made by slidingWindow(), tokenBucket() or a sibling', rule)
+    return rule.key === undefined && key !== undefined ? { ...rule, key } : rule
+  })
+}
+
+function isList(limits: PolicyLimits): limits is readonly Rule[] {
+  return Array.isArray(limits)
+}

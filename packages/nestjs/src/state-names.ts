@@ -1,0 +1,33 @@
+import type { Type } from '@nestjs/common'
+import { SluiceError } from '@sluice/core'
+import type { Rule } from './limit-rules.ts'
+import type { RouteLimits } from './route-limits.ts'
+
+/** The names of the states of routes. Two classes of one name would share counters unnoticed, so the second one is refused. */
+export class StateNames {
+  private readonly policies: ReadonlyMap<string, readonly Rule[]>
+  private readonly owners = new Map<string, Type>()
+
+  constructor(policies: ReadonlyMap<string, readonly Rule[]>) {
+    this.policies = policies
+  }
+
+  /**
+   * The name of the state of what one decorator adds or overrides.
+   * @param route `Class` or `Class.method`
+   * @throws ERR_NAME_TAKEN
+   */
+  claim({ name, added, overrides }: RouteLimits, type: Type, route: string): string {
+    if (added.length === 0 && Object.keys(overrides).length === 0) return route
+    const state = name || route
+    const owner = this.owners.get(state) ?? type
+    if (owner !== type || this.policies.has(state)) {
+      throw new SluiceError(
+        'ERR_NAME_TAKEN',
+        `@RateLimit on ${route}: expected a name of its own, got "${state}", which another class or policy has; add a name: @RateLimit({ name: '…' })`,
+      )
+    }
+    this.owners.set(state, type)
+    return state
+  }
+}

@@ -1,0 +1,50 @@
+import { Controller, ForbiddenException, Get, HttpException } from '@nestjs/common'
+import { describe, expect, test } from 'vitest'
+import { fixedWindow, type RateLimitException, type RateLimitModuleOptions } from '../src/index.ts'
+import { appOf } from './app.ts'
+
+const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
+
+@Controller()
+class Plain {
+  @Get()
+  plain(): string {
+    return 'plain'
+  }
+}
+
+describe('a refusal', () => {
+  const refused = async (options: RateLimitModuleOptions, prepare?: Parameters<typeof appOf>[2]) => {
+    const { get } = await appOf({ limits: [minute(1)], ...options }, { controllers: [Plain] }, prepare)
+    await get('/')
+    return get('/')
+  }
+  test('is an exception of yours, made of the decision', async () => {
+    const exception: RateLimitModuleOptions['exception'] = async (context, { decision }) => {
+      await Promise.resolve()
+      return new ForbiddenException(`${context.getHandler().name}: ${decision?.binding?.name} ${(decision?.retryAfter ?? 0) > 0}`)
+    }
+    const answer = await refused({ exception })
+    expect(answer).toMatchObject({ status: 403, text: expect.stringContaining('plain: minute true') as string })
+    expect(answer.headers.get('retry-after')).not.toBeNull()
+    expect(answer.headers.get('content-type')).toContain('application/json')
+  })
+  test('is as without it where that makes none', async () => {
+    const answer = await refused({ exception: () => undefined })
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+  })
+  test('comes to your own filters as an HttpException, with nothing written', async () => {
+    const seen: unknown[] = []
+    const answer = await refused({}, (app) => {
+      app.useGlobalFilters({
+        catch(error: RateLimitException, host) {
+          seen.push(error instanceof HttpException, error.getStatus(), error.decision?.verdict, error.getResponse(), error.message)
+          host.switchToHttp().getResponse().status(503).json({ mine: true })
+        },
+      })
+    })
+    expect(answer).toMatchObject({ status: 503, text: '{"mine":true}' })
+    const detail = expect.stringMatching(/^Limit "minute" allows 1 request per 60 seconds. Retry in \d+ seconds?.$/) as string
+    expect(seen).toEqual([true, 429, 'refused', expect.objectContaining({ status: 429, detail }), detail])
+  })
+})

@@ -1,0 +1,101 @@
+import { All, Controller, Get, NotFoundException } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import { describe, expect, test } from 'vitest'
+import { fixedWindow, OverrideRateLimit, RateLimit, RateLimitModule, type RateLimitModuleOptions, SkipRateLimit } from '../src/index.ts'
+import { appOf, moduleOf } from './app.ts'
+
+const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
+
+@Controller()
+class Plain {
+  @Get()
+  plain(): string {
+    return 'plain'
+  }
+}
+
+describe('a decorator that does not fit the module is refused when the application starts', () => {
+  const started = (options: RateLimitModuleOptions, decorator: MethodDecorator, name = 'find') => {
+    class Users {
+      @Get()
+      find(): string {
+        return 'found'
+      }
+    }
+    const descriptor = Object.getOwnPropertyDescriptor(Users.prototype, 'find')!
+    decorator(Users.prototype, 'find', descriptor)
+    Object.defineProperty(descriptor.value, 'name', { value: name })
+    Controller()(Users)
+    return NestFactory.createApplicationContext(moduleOf({ imports: [RateLimitModule.forRoot(options)], controllers: [Users] }), {
+      logger: false,
+      abortOnError: false,
+    })
+  }
+
+  test.each<[string, MethodDecorator, string, RegExp, string?]>([
+    [
+      'an unknown limit',
+      OverrideRateLimit({ shrot: { limit: 1 } }),
+      'ERR_OPTION_INVALID',
+      /@OverrideRateLimit on Users.find: .*minute, got the string "shrot"/,
+    ],
+    ['an unknown policy', RateLimit('logni'), 'ERR_OPTION_INVALID', /the name of a policy: login, got the string "logni"/],
+    ['an unknown skipped limit', SkipRateLimit('mintue'), 'ERR_OPTION_INVALID', /Users.find: expected the name of a limit: minute/],
+    ['a name that headers cannot have', RateLimit({ limit: 1 }), 'ERR_NAME_INVALID', /Users.\$find/, '$find'],
+    ['the name of a policy', RateLimit({ limit: 1, name: 'login' }), 'ERR_NAME_TAKEN', /Users.find/],
+    ['an invalid status', RateLimit({ limit: 1, statusCode: 200 }), 'ERR_OPTION_INVALID', /statusCode/],
+  ])('%s', async (_what, decorator, code, message, name) => {
+    const failed = started({ limits: [minute(9)], policies: { login: { limit: 5 } } }, decorator, name)
+    await expect(failed).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string })
+  })
+
+  test('trap: two classes of one name would share a counter: the second is refused until it has a name', async () => {
+    const version = (name?: string) => {
+      @Controller(name ?? 'v1')
+      class Users {
+        @Get()
+        @RateLimit({ limit: 3, window: '1m', name })
+        find(): string {
+          return 'found'
+        }
+      }
+      return Users
+    }
+    const first = version()
+    const failed = appOf({}, { controllers: [first, version(undefined)] })
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_NAME_TAKEN' })
+    const { get } = await appOf({}, { controllers: [first, version('v2')] })
+    expect((await get('/v1')).left).toEqual([99, 2])
+    expect(await get('/v2')).toMatchObject({ left: [98, 2], policy: expect.stringContaining('"v2";q=3') as string })
+  })
+  test('two limits of one method want a list, or a name', () => {
+    @Controller()
+    class Twice {
+      @Get()
+      @RateLimit({ limit: 3, window: '1m' })
+      @RateLimit({ limit: 30, window: '1h' })
+      twice(): string {
+        return 'twice'
+      }
+    }
+    return expect(appOf({}, { controllers: [Twice] })).rejects.toMatchObject({ code: 'ERR_NAME_DUPLICATE' })
+  })
+})
+
+describe('unknown routes', () => {
+  test('trap: 404s: Nest runs no guard where it has no route', async () => {
+    const { get } = await appOf({ limits: [minute(1)] }, { controllers: [Plain] })
+    for (const _ of [1, 2]) expect(await get('/nowhere')).toMatchObject({ status: 404, policy: null })
+  })
+  test('a last controller for everything makes them routes', async () => {
+    @Controller()
+    class Unknown {
+      @All('*path')
+      missing(): never {
+        throw new NotFoundException()
+      }
+    }
+    const { get } = await appOf({ limits: [minute(2)] }, { controllers: [Plain, Unknown] })
+    expect([(await get('/')).status, (await get('/nowhere')).status, (await get('/nowhere')).status]).toEqual([200, 404, 429])
+  })
+})
