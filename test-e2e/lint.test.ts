@@ -46,6 +46,13 @@ const REFUSED: readonly (readonly [name: string, file: string, code: string, rea
     "import { i } from './i.ts'\nexport const j = (): unknown => i",
     'Dependency cycle',
   ],
+  ['a cycle of types', 'packages/core/src/m.ts', "import type { N } from './n.ts'\nexport type M = N | 1", 'Dependency cycle'],
+  [
+    'a cycle of types, at its other end',
+    'packages/core/src/n.ts',
+    "import type { M } from './m.ts'\nexport type N = readonly M[]",
+    'Dependency cycle',
+  ],
   ['a test that hides the others', 'packages/core/test/a.test.ts', "import { it } from 'vitest'\nit.only('x', () => {})", 'focused'],
   ['a test that is not run', 'packages/core/test/b.test.ts', "import { it } from 'vitest'\nit.skip('x', () => {})", 'Disabled'],
 ]

@@ -17,7 +17,7 @@ export type { WebResponse, WebSignal } from './runtime.ts'
 
 // Options are checked, and refused, in one wording.
 export { invalid } from './errors.ts'
-export { knownOptions } from './options.ts'
+export { knownOptions } from './known-options.ts'
 
 // Values that may be promises.
 export { isPromise } from './runtime.ts'

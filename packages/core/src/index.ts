@@ -2,14 +2,18 @@
 // adapters '@sluice/core/adapter-kit'. The package of a framework has all that is exported here.
 
 // Limits: six algorithms as plain data.
-export { amendLimit, concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, tokenBucket } from './limit.ts'
-export type { CalendarWindow, Common, Limit, LimitChanges, LimitRule } from './limit.ts'
+export { concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, tokenBucket } from './limits.ts'
+export { amendLimit } from './amend-limit.ts'
+export type { CalendarWindow, Limit, LimitRule } from './limit.ts'
+export type { LimitFields } from './define-limit.ts'
+export type { LimitChanges } from './amend-limit.ts'
 export type { Duration } from './duration.ts'
 
 // A limiter: limits, tiers and a store under one name.
-export { createLimiter } from './limiter.ts'
+export { createLimiter } from './create-limiter.ts'
 export { setEnabled } from './limiter-engine.ts'
-export type { Ask, Cost, Limiter, LimiterOptions, Names, Subject } from './limiter.ts'
+export type { LimiterOptions, Names } from './create-limiter.ts'
+export type { Ask, Cost, Limiter, Subject } from './limiter.ts'
 export type { Decision, Mode } from './decision.ts'
 export type { FailMode } from './policy.ts'
 export type { Observers } from './observers.ts'
@@ -19,6 +23,7 @@ export { body, cookie, header, ip, route, user } from './identity/parts.ts'
 export { joinSubject } from './identity/subject.ts'
 export type { MissingRule } from './identity/subject.ts'
 export type { KeyOf, Part } from './identity/part.ts'
+export type { RequestFacts } from './identity/request-facts.ts'
 
 // Options that the adapters of all frameworks share.
 export type { RateLimitOptions, RefusalInfo, ResponseInfo, SettleInfo } from './http/options.ts'

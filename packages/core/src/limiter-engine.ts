@@ -4,8 +4,8 @@ import { decisionOf } from './decision.ts'
 import { invalid, SluiceError } from './errors.ts'
 import type { Ask, Cost, Limiter, Subject } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
-import { claimName } from './names.ts'
-import type { Announcer } from './observers.ts'
+import { claimName } from './name-registry.ts'
+import type { ObserverHub } from './observers.ts'
 import { type FailMode, type LimitSet, limitsOf, type PlacedLimit, type Policy, setsOf } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Source, Store, StoreHealth } from './store.ts'
@@ -24,7 +24,7 @@ export class LimiterEngine implements Limiter {
   readonly policy: Policy
   /** Defined as `{ limit, window }`: the headers call its one limit by the policy's name. */
   readonly shorthand: boolean
-  readonly announcer: Announcer
+  readonly observers: ObserverHub
   private readonly store: Store
   private asked: Asked
   private readonly options: Readonly<Record<'charge' | 'peek' | 'force', ConsumeOptions>>
@@ -34,13 +34,13 @@ export class LimiterEngine implements Limiter {
   private readonly family: Policy[]
   private readonly leave: () => MaybePromise<void>
 
-  constructor(policy: Policy, store: Store | undefined, announcer: Announcer, shorthand = false, parent?: LimiterEngine) {
+  constructor(policy: Policy, store: Store | undefined, observers: ObserverHub, shorthand = false, parent?: LimiterEngine) {
     if (store !== undefined && (typeof store?.consume !== 'function' || typeof store.reset !== 'function'))
       throw invalid('store', 'a Store such as memoryStore()', store)
     this.name = policy.name
     this.policy = policy
     this.shorthand = shorthand
-    this.announcer = announcer
+    this.observers = observers
     this.store = store ?? parent?.store ?? memoryStore()
     this.settled = parent?.settled ?? new WeakSet()
     this.peeked = parent?.peeked ?? new WeakSet()
@@ -55,13 +55,13 @@ export class LimiterEngine implements Limiter {
     }
     // Set by node:cluster in its workers: each of them would count for itself.
     if (this.store.name === 'memory' && runtime.process?.env?.['NODE_UNIQUE_ID'] !== undefined) {
-      announcer.check(
+      observers.warnOrThrow(
         'WARN_MEMORY_IN_CLUSTER',
         'each worker of a cluster has a memory store of its own, so the limit is multiplied by their number; use a shared store such as Redis',
       )
     }
-    const free = claimName(this.store, policy, announcer)
-    const unfollow = announcer.follow(this.store, (tier) => tierOf(tier, failMode))
+    const free = claimName(this.store, policy, observers)
+    const unfollow = observers.follow(this.store, (tier) => tierOf(tier, failMode))
     this.leave = () => {
       free()
       unfollow()
@@ -71,7 +71,7 @@ export class LimiterEngine implements Limiter {
 
   /** A limiter of the same name, store and observers with other sets of limits; each settles what the other decided. */
   derive(policy: Policy): LimiterEngine {
-    return new LimiterEngine(policy, undefined, this.announcer, this.shorthand, this)
+    return new LimiterEngine(policy, undefined, this.observers, this.shorthand, this)
   }
 
   consume(subject: Subject<string>, ask?: Ask<string, string>): MaybePromise<Decision> {
@@ -143,7 +143,7 @@ export class LimiterEngine implements Limiter {
   limitsOf(tier: string | undefined): LimitSet {
     const { set, defaulted } = limitsOf(this.policy, tier)
     if (defaulted)
-      this.announcer.warn(
+      this.observers.warn(
         'WARN_TIER_DEFAULTED',
         `no limits for tier ${tier === undefined ? 'undefined' : `"${tier}"`}; "${set.tier}", the first listed, holds. Give limits beside tiers to serve it`,
       )
@@ -175,10 +175,10 @@ export class LimiterEngine implements Limiter {
   }
 
   private announced(decision: Decision): Decision {
-    this.announcer.decided(decision)
+    this.observers.emitDecision(decision)
     if (decision.retryAfter === Infinity) {
       const name = decision.binding?.name
-      this.announcer.warn('WARN_COST_NEVER', `a request costs more than limit "${name}" ever allows, so it is refused for ever`, name)
+      this.observers.warn('WARN_COST_NEVER', `a request costs more than limit "${name}" ever allows, so it is refused for ever`, name)
     }
     return decision
   }

@@ -1,12 +1,6 @@
-import type { Decision, Mode } from './decision.ts'
-import { SluiceError } from './errors.ts'
-import type { LimitRule } from './limit.ts'
-import { LimiterEngine } from './limiter-engine.ts'
-import { Announcer, type Observers } from './observers.ts'
-import { knownOptions } from './options.ts'
-import { definePolicy, type FailMode, setsOf } from './policy.ts'
+import type { Decision } from './decision.ts'
 import type { MaybePromise } from './runtime.ts'
-import type { Store, StoreHealth } from './store.ts'
+import type { StoreHealth } from './store.ts'
 
 /** Who is limited: one subject for every limit, or one for each by name. */
 export type Subject<N extends string> = string | Readonly<Partial<Record<N, string>>>
@@ -41,47 +35,4 @@ export interface Limiter<N extends string = string, T extends string = string> {
   health(): StoreHealth
   /** Ends observing and frees the name; closes the store if the limiter made it. */
   close(): MaybePromise<void>
-}
-
-export interface LimiterOptions<
-  R extends readonly LimitRule<string, any>[],
-  T extends Readonly<Record<string, readonly LimitRule<string, any>[]>>,
-> {
-  /** Names the state, the headers and the reports; default `default`. */
-  readonly name?: string | undefined
-  /** Beside `tiers`: the limits of no tier and of unknown tiers. */
-  readonly limits?: R | undefined
-  /** The limits of each plan; `[]` is unlimited. */
-  readonly tiers?: T | undefined
-  /** Default: a memory store of its own. */
-  readonly store?: Store | undefined
-  /** `shadow` decides and reports on a state of its own, but lets everything through; `off` does nothing. */
-  readonly mode?: Mode | undefined
-  /** What happens when the store is away. */
-  readonly failMode?: FailMode | undefined
-  readonly on?: Observers | undefined
-}
-
-export type Names<R> = R extends readonly LimitRule<infer N, any>[] ? N : never
-
-/**
- * A limiter without HTTP.
- * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_NAME_DUPLICATE, ERR_NAME_TAKEN, ERR_LIMIT_KEY
- */
-export function createLimiter<
-  const R extends readonly LimitRule<string, any>[] = readonly [],
-  const T extends Readonly<Record<string, readonly LimitRule<string, any>[]>> = {},
->(options: LimiterOptions<R, T>): Limiter<Names<R> | { [K in keyof T]: Names<T[K]> }[keyof T], keyof T & string> {
-  knownOptions('createLimiter', options, ['name', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'])
-  const policy = definePolicy(options)
-  for (const { limits } of setsOf(policy)) {
-    const keyed = limits.find(({ key }) => key !== undefined)
-    if (keyed !== undefined) {
-      throw new SluiceError(
-        'ERR_LIMIT_KEY',
-        `createLimiter: expected limits without key, got one on "${keyed.limit.name}"; here the caller names the subject (a key is for rateLimit())`,
-      )
-    }
-  }
-  return new LimiterEngine(policy, options.store, new Announcer(policy.name, options.on)) as Limiter<any, any>
 }

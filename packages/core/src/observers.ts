@@ -1,31 +1,34 @@
 import type { Decision } from './decision.ts'
 import { type Code, invalid, SluiceError } from './errors.ts'
-import { knownOptions } from './options.ts'
+import { knownOptions } from './known-options.ts'
 import { runtime } from './runtime.ts'
 import type { Source, Store, StoreEvent } from './store.ts'
 
-/** Who is told what. There is no other hook. An observer that throws is reported as a warning and harms nothing. */
+/**
+ * Functions that a limiter calls with its events, for logs and metrics. All are optional.
+ * An observer that throws does no harm: the error is printed once as `WARN_OBSERVER_FAILED`.
+ */
 export interface Observers {
-  /** Every decision, soon after it was made: never in the way of the request. */
+  /** Called for every decision, in a microtask after it: it never delays the request. */
   readonly decision?: ((decision: Decision) => void) | undefined
-  /** A store went to another tier (Redis to local, and back). */
+  /** Called when another tier begins to answer: from the store to the local fallback, and back. */
   readonly tier?: ((event: StoreEvent) => void) | undefined
-  /** A circuit breaker opened or closed. */
+  /** Called when a circuit breaker of the store opens, half-opens or closes. */
   readonly breaker?: ((event: StoreEvent) => void) | undefined
-  /** Something that should not happen, and was survived. */
+  /** Called when something went wrong that should not happen, and Sluice went on: `ANOMALY_…` codes. */
   readonly anomaly?: ((event: StoreEvent) => void) | undefined
-  /** A likely mistake in the set-up, once each. Without this observer it goes to `console.warn`. */
+  /** Called once for each likely mistake in the set-up: `WARN_…` codes. Default: `console.warn`. */
   readonly warning?: ((event: StoreEvent) => void) | undefined
 }
 
 const NAMES = ['decision', 'tier', 'breaker', 'anomaly', 'warning'] as const
 
-/** One limiter's observers: validated, guarded, and told of decisions off the hot path. */
-export class Announcer {
+/** The observers of one limiter: checks them, guards against their errors, and calls them off the request's path. */
+export class ObserverHub {
   private readonly on: Observers
   private readonly limiter: string
   private readonly strict: boolean
-  private readonly told = new Set<string>()
+  private readonly reported = new Set<string>()
   private decisions: Decision[] = []
 
   constructor(limiter: string, on: Observers = {}, strict = false) {
@@ -38,29 +41,30 @@ export class Announcer {
     this.strict = strict
   }
 
-  /** Passes on what a store tells, its tiers as this limiter has them; the function returned ends it. */
-  follow(store: Store, tier: (of: Source) => Source = (of) => of): () => void {
-    const hear = (event: StoreEvent): void =>
-      this.event(event.type === 'tier' ? { ...event, from: tier(event.from), to: tier(event.to) } : event)
-    return store.subscribe?.(hear) ?? (() => undefined)
+  /** Passes on the events of a store until the returned function is called. `tierOf` names a tier as this limiter's policy does. */
+  follow(store: Store, tierOf: (tier: Source) => Source = (tier) => tier): () => void {
+    const pass = (event: StoreEvent): void =>
+      this.emit(event.type === 'tier' ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)
+    return store.subscribe?.(pass) ?? (() => undefined)
   }
 
-  decided(decision: Decision): void {
+  /** Emits a decision in the next microtask, together with all others of this turn. */
+  emitDecision(decision: Decision): void {
     if (this.on.decision === undefined) return
     if (this.decisions.length === 0) runtime.queueMicrotask(() => this.flush())
     this.decisions.push(decision)
   }
 
-  /** Tells a likely mistake once per code and topic. */
+  /** Reports a likely mistake, once for each code and topic. */
   warn(code: Code, message: string, topic = ''): void {
     const key = `${code} ${topic}`
-    if (this.told.has(key)) return
-    this.told.add(key)
-    this.event({ type: 'warning', code, message: `limiter "${this.limiter}": ${message}` })
+    if (this.reported.has(key)) return
+    this.reported.add(key)
+    this.emit({ type: 'warning', code, message: `limiter "${this.limiter}": ${message}` })
   }
 
-  /** A check of the set-up: a warning, or with `strict` an error each time. */
-  check(code: Code, message: string): void {
+  /** Reports a likely mistake in the set-up: as a warning, or with `strict` by throwing each time. */
+  warnOrThrow(code: Code, message: string): void {
     if (this.strict) throw new SluiceError(code, message)
     this.warn(code, message)
   }
@@ -71,7 +75,7 @@ export class Announcer {
     for (const decision of decisions) this.guard('decision', () => this.on.decision?.(decision))
   }
 
-  private event(event: StoreEvent): void {
+  private emit(event: StoreEvent): void {
     if (this.on[event.type] !== undefined) this.guard(event.type, () => this.on[event.type]?.(event))
     else if (event.type === 'warning') print(event.code, event.message)
   }
@@ -80,10 +84,10 @@ export class Announcer {
     try {
       run()
     } catch (error) {
-      // Printed, not told to the warning observer: that may be the one that failed.
+      // Printed rather than passed to the warning observer, which may be the one that failed.
       const key = `WARN_OBSERVER_FAILED ${name}`
-      if (!this.told.has(key)) print('WARN_OBSERVER_FAILED', `limiter "${this.limiter}": on.${name} threw: ${String(error)}`)
-      this.told.add(key)
+      if (!this.reported.has(key)) print('WARN_OBSERVER_FAILED', `limiter "${this.limiter}": on.${name} threw: ${String(error)}`)
+      this.reported.add(key)
     }
   }
 }

@@ -2,7 +2,8 @@ import { algorithmOf } from './algorithms/registry.ts'
 import type { Mode } from './decision.ts'
 import { invalid, SluiceError } from './errors.ts'
 import type { KeyOf } from './identity/part.ts'
-import { checkName, type Limit, type LimitRule } from './limit.ts'
+import { checkName } from './define-limit.ts'
+import type { Limit, LimitRule } from './limit.ts'
 
 export type Rules<C = any> = readonly LimitRule<string, C>[]
 export type FailMode = 'local' | 'open' | 'closed'

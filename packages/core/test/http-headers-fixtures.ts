@@ -1,6 +1,7 @@
 import { type Decision, tighter } from '../src/decision.ts'
 import { checkDialect, type DialectOptions, type HeaderEntry, type HeaderLine, renderHeaders } from '../src/http/headers.ts'
-import { concurrency, fixedWindow, type Limit, slidingWindow, tokenBucket } from '../src/limit.ts'
+import type { Limit } from '../src/limit.ts'
+import { concurrency, fixedWindow, slidingWindow, tokenBucket } from '../src/limits.ts'
 import type { Outcome } from '../src/store.ts'
 
 /** The moment of everything here. Rounded up to a second, it is 17 s before the reset in http.md. */

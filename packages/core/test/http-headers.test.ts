@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Decision } from '../src/decision.ts'
 import { isSluiceError } from '../src/errors.ts'
 import { checkDialect, itemsOf } from '../src/http/headers.ts'
-import { fixedWindow, slidingWindow, withNumbers } from '../src/limit.ts'
+import { withNumbers } from '../src/amend-limit.ts'
+import { fixedWindow, slidingWindow } from '../src/limits.ts'
 import { bucket, day, decision, entry, lines, minute, NOW, plain, render, slots } from './http-headers-fixtures.ts'
 
 const allowed = decision([

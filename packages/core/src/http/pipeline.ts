@@ -1,11 +1,12 @@
 import type { Decision } from '../decision.ts'
-import { clientAddress, type Tell } from '../identity/client.ts'
+import { clientAddress } from '../identity/client.ts'
+import type { ReportWarning } from '../identity/trust.ts'
 import { invalid } from '../errors.ts'
 import type { Limit, LimitRule } from '../limit.ts'
 import type { Cost, Limiter } from '../limiter.ts'
 import { LimiterEngine } from '../limiter-engine.ts'
-import { Announcer } from '../observers.ts'
-import { knownOptions } from '../options.ts'
+import { ObserverHub } from '../observers.ts'
+import { knownOptions } from '../known-options.ts'
 import { changePolicy, definePolicy, type LimitSet, type Policy, setsOf } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { afterResponse, type Done } from './after.ts'
@@ -69,10 +70,10 @@ export function createPipeline<C, R = unknown>(host: Host<C>, given: RateLimitOp
   // One that somebody wrapped is asked through its public face: it has one subject, and its limits are its own affair.
   const engine = limiter instanceof LimiterEngine ? limiter : undefined
   const own = options.limiter === undefined && engine !== undefined
-  const announcer = own ? engine.announcer : new Announcer(limiter.name, undefined, options.strict)
-  const client = clientOf(host, options, announcer)
+  const observers = own ? engine.observers : new ObserverHub(limiter.name, undefined, options.strict)
+  const client = clientOf(host, options, observers)
   const numbered = own && engine.shorthand ? engine.policy.base?.limits[0]?.limit : undefined
-  return pipelineOf({ host, client, limiter, engine, announcer, numbered }, options)
+  return pipelineOf({ host, client, limiter, engine, observers, numbered }, options)
 }
 
 /** What a pipeline and its extensions share. */
@@ -82,42 +83,45 @@ interface Family<C> {
   readonly client: Host<C>
   readonly limiter: Limiter
   readonly engine: LimiterEngine | undefined
-  readonly announcer: Announcer
+  readonly observers: ObserverHub
   /** The limit whose numbers may come from functions. */
   readonly numbered: Limit | undefined
 }
 
-function clientOf<C, R>(host: Host<C>, { ipv6Prefix, trustProxy }: RateLimitOptions<C, R>, announcer: Announcer): Host<C> {
+function clientOf<C, R>(host: Host<C>, { ipv6Prefix, trustProxy }: RateLimitOptions<C, R>, observers: ObserverHub): Host<C> {
   // What a client can provoke is told, never thrown.
-  const tell: Tell = (code, message) =>
-    code === 'WARN_FORWARDED_CONFLICT' ? announcer.warn(code, message) : announcer.check(code, message)
+  const report: ReportWarning = (code, message) =>
+    code === 'WARN_FORWARDED_CONFLICT' ? observers.warn(code, message) : observers.warnOrThrow(code, message)
   const hostTrusts = (context: C): boolean => {
     const trust = host.trust?.(context) ?? 'none'
     if (trust === 'anyone')
-      tell('WARN_TRUST_PERMISSIVE', 'the framework is set to trust every proxy, so any client can claim any address; list your own proxies')
+      report(
+        'WARN_TRUST_PERMISSIVE',
+        'the framework is set to trust every proxy, so any client can claim any address; list your own proxies',
+      )
     return trust !== 'none'
   }
   return {
     ...host,
-    address: clientAddress(host, { trustProxy, ipv6Prefix, hostTrusts: host.trust === undefined ? undefined : hostTrusts }, tell),
+    address: clientAddress(host, { trustProxy, ipv6Prefix, hostTrusts: host.trust === undefined ? undefined : hostTrusts }, report),
   }
 }
 
 function pipelineOf<C, R>(family: Family<C>, options: RateLimitOptions<C, R>): Pipeline<C, R> {
-  const { host, client, limiter, engine, announcer, numbered } = family
+  const { host, client, limiter, engine, observers, numbered } = family
   const dialect = checkDialect(options)
   const shorthand = engine?.shorthand ?? false
   const names: ReadonlySet<string> = engine?.policy.names ?? new Set()
   const { skip, tier, cost, key, missing, ipv6Prefix } = options
-  const subjects = subjectsReader(engine?.policy, key, { host: client, missing, ipv6Prefix })
-  const numbers = numbersReader(options as RateLimitOptions<C, never>, engine?.policy.base, numbered, announcer)
-  const settling = { limiter, options, names, announcer }
+  const subjects = subjectsReader(engine?.policy, key, { facts: client, missing, ipv6Prefix })
+  const numbers = numbersReader(options as RateLimitOptions<C, never>, engine?.policy.base, numbered, observers)
+  const settling = { limiter, options, names, observers }
   const follows = mayFollow(engine?.policy, options)
   const partition = options.partitionKey === undefined ? undefined : partitionKeys(options.partitionKey.secret)
 
   // What nothing asynchronous stands in front of is decided at once: each step looks, rather than chains, since a closure costs as much as the step.
   const limited = (context: C): MaybePromise<HttpOutcome<R>> =>
-    tier === undefined ? planned(context, undefined) : chain(tier(context), (named) => planned(context, sensibleTier(named, announcer)))
+    tier === undefined ? planned(context, undefined) : chain(tier(context), (named) => planned(context, sensibleTier(named, observers)))
 
   const planned = (context: C, plan: string | undefined): MaybePromise<HttpOutcome<R>> => {
     if (engine === undefined) return subjected(context, NO_LIMITS, plan)
@@ -139,7 +143,7 @@ function pipelineOf<C, R>(family: Family<C>, options: RateLimitOptions<C, R>): P
   const charged = (context: C, found: Subjects, plan: string | undefined): MaybePromise<HttpOutcome<R>> => {
     if (isMissingSubject(found)) return found.action === 'skip' ? SKIPPED : { pass: false, ...missingRefusal(found), decision: undefined }
     if (cost === undefined) return decided(context, decide(found, undefined, plan))
-    return chain(cost(context), (asked) => decided(context, decide(found, sensibleCost(asked, names, 'cost', announcer), plan)))
+    return chain(cost(context), (asked) => decided(context, decide(found, sensibleCost(asked, names, 'cost', observers), plan)))
   }
 
   const decide = (
@@ -158,7 +162,7 @@ function pipelineOf<C, R>(family: Family<C>, options: RateLimitOptions<C, R>): P
     return partition(decision)
       .catch((error: unknown) => {
         // Charged by now: a header that cannot be made must not fail the request, nor keep its holders.
-        announcer.warn('WARN_VALUE_IGNORED', `partitionKey left out: ${String(error)}`, 'partitionKey')
+        observers.warn('WARN_VALUE_IGNORED', `partitionKey left out: ${String(error)}`, 'partitionKey')
         return undefined
       })
       .then((partitionKeys) => answered(context, { decision, shorthand, partitionKeys }))
@@ -205,7 +209,7 @@ const NO_LIMITS: LimitSet = Object.freeze({ tier: undefined, limits: [] })
 
 function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: boolean, options: RateLimitOptions<C, R>): LimiterEngine {
   const policy = definePolicy(defined)
-  return new LimiterEngine(policy, options.store, new Announcer(policy.name, options.on, options.strict), shorthand)
+  return new LimiterEngine(policy, options.store, new ObserverHub(policy.name, options.on, options.strict), shorthand)
 }
 
 /** Whether any response may have to be followed: else none is looked at. */

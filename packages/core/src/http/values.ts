@@ -1,8 +1,9 @@
 import { millisOf } from '../duration.ts'
 import { show } from '../errors.ts'
-import { type Limit, withNumbers } from '../limit.ts'
+import { withNumbers } from '../amend-limit.ts'
+import type { Limit } from '../limit.ts'
 import type { Cost } from '../limiter.ts'
-import type { Announcer } from '../observers.ts'
+import type { ObserverHub } from '../observers.ts'
 import type { LimitSet, PlacedLimit } from '../policy.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
 import type { RateLimitOptions } from './options.ts'
@@ -15,7 +16,7 @@ export function numbersReader<C>(
   options: RateLimitOptions<C, never>,
   base: LimitSet | undefined,
   shorthand: Limit | undefined,
-  announcer: Announcer,
+  observers: ObserverHub,
 ): ((context: C) => MaybePromise<LimitSet>) | undefined {
   const { limit, window } = options
   const placed = base?.limits.find((each) => each.limit === shorthand)
@@ -35,7 +36,7 @@ export function numbersReader<C>(
       known.set(key, set)
       good = { quantity: quantity as number, ms, set }
     } catch (error) {
-      announcer.warn('WARN_VALUE_IGNORED', `limit or window of a request ignored: ${(error as Error).message}`, 'limit')
+      observers.warn('WARN_VALUE_IGNORED', `limit or window of a request ignored: ${(error as Error).message}`, 'limit')
     }
     return good.set
   }
@@ -58,7 +59,7 @@ export function sensibleCost(
   cost: unknown,
   names: ReadonlySet<string>,
   what: 'cost' | 'settle',
-  announcer: Announcer,
+  observers: ObserverHub,
 ): Cost<string> | undefined {
   const isUnits = (units: unknown) => Number.isSafeInteger(units) && (units as number) >= 0
   const isCost =
@@ -66,7 +67,7 @@ export function sensibleCost(
       ? Object.entries(cost).every(([name, units]) => (names.size === 0 || names.has(name)) && (units === undefined || isUnits(units)))
       : isUnits(cost)
   if (isCost) return cost as Cost<string>
-  announcer.warn(
+  observers.warn(
     'WARN_VALUE_IGNORED',
     `${what} of a request ignored: expected a whole number, 0 or more, or an object of them by limit, got ${show(cost)}`,
     what,
@@ -74,8 +75,8 @@ export function sensibleCost(
   return undefined
 }
 
-export function sensibleTier(tier: unknown, announcer: Announcer): string | undefined {
+export function sensibleTier(tier: unknown, observers: ObserverHub): string | undefined {
   if (tier === undefined || tier === null || typeof tier === 'string') return tier ?? undefined
-  announcer.warn('WARN_VALUE_IGNORED', `tier of a request ignored: expected a string or undefined, got ${show(tier)}`, 'tier')
+  observers.warn('WARN_VALUE_IGNORED', `tier of a request ignored: expected a string or undefined, got ${show(tier)}`, 'tier')
   return undefined
 }

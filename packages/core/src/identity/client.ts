@@ -1,9 +1,9 @@
-import { type Code, SluiceError } from '../errors.ts'
-import type { Host } from '../http/host.ts'
+import { SluiceError } from '../errors.ts'
 import { isPlainIPv4 } from './address.ts'
 import { type Canonicalizer, canonicalizer } from './canonical.ts'
 import { viaProxies } from './proxies.ts'
-import { trustOf } from './trust.ts'
+import { type ReportWarning, trustOf } from './trust.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 export interface ClientOptions<C> {
   /**
@@ -14,12 +14,9 @@ export interface ClientOptions<C> {
   readonly trustProxy?: number | readonly string[] | undefined
   /** Bits of an IPv6 address that are one client, 32 to 64; default 56. */
   readonly ipv6Prefix?: number | undefined
-  /** The framework trusts proxies by a setting of its own, so that `host.address` is what it made of the headers. */
+  /** The framework trusts proxies by a setting of its own, so that `facts.address` is what it made of the headers. */
   readonly hostTrusts?: boolean | ((context: C) => boolean) | undefined
 }
-
-/** How a warning is told. May throw (`strict`). */
-export type Tell = (code: Code, message: string) => void
 
 // After this many requests the checks have seen enough, and cost nothing.
 const WATCHED = 1_000
@@ -31,18 +28,22 @@ const WATCHED = 1_000
  * Call it once per request: its checks count calls.
  * @throws ERR_OPTION_INVALID for `trustProxy` or `ipv6Prefix`
  */
-export function clientAddress<C>(host: Host<C>, options: ClientOptions<C>, tell: Tell): (context: C) => string | undefined {
+export function clientAddress<C>(
+  facts: RequestFacts<C>,
+  options: ClientOptions<C>,
+  report: ReportWarning,
+): (context: C) => string | undefined {
   const trust = trustOf(options.trustProxy)
   const canonical = canonicalizer(options.ipv6Prefix)
   if ('blocks' in trust && trust.permissive.length > 0) {
-    tell(
+    report(
       'WARN_TRUST_PERMISSIVE',
       `trustProxy: ${trust.permissive.join(', ')} trusts strangers, who can then claim any address; list your own proxies`,
     )
   }
   const trusting = 'blocks' in trust || trust.hops > 0
-  const address = trusting ? viaProxies(host, trust, canonical, tell) : connectionAddress(host, options, canonical)
-  return watched(address, options.trustProxy === undefined ? host : undefined, options, tell)
+  const address = trusting ? viaProxies(facts, trust, canonical, report) : connectionAddress(facts, options, canonical)
+  return watched(address, options.trustProxy === undefined ? facts : undefined, options, report)
 }
 
 /** @internal What to throw when a request's address is needed and there is none. */
@@ -53,11 +54,15 @@ export function addressUnknown(): SluiceError {
   )
 }
 
-/** The address that the host gives. A socket's own text is kept as it is; what a framework may have cut out of a header is not. */
-function connectionAddress<C>(host: Host<C>, options: ClientOptions<C>, canonical: Canonicalizer): (context: C) => string | undefined {
+/** The address that the facts gives. A socket's own text is kept as it is; what a framework may have cut out of a header is not. */
+function connectionAddress<C>(
+  facts: RequestFacts<C>,
+  options: ClientOptions<C>,
+  canonical: Canonicalizer,
+): (context: C) => string | undefined {
   const own = options.hostTrusts === undefined || options.hostTrusts === false
   return (context) => {
-    const text = host.address(context)
+    const text = facts.address(context)
     return text === undefined || (own && isPlainIPv4(text)) ? text : canonical(text)
   }
 }
@@ -65,28 +70,28 @@ function connectionAddress<C>(host: Host<C>, options: ClientOptions<C>, canonica
 /** Looks at the first requests for the two signs of a proxy that nobody told us about. */
 function watched<C>(
   address: (context: C) => string | undefined,
-  untrusting: Host<C> | undefined,
+  untrusting: RequestFacts<C> | undefined,
   options: ClientOptions<C>,
-  tell: Tell,
+  report: ReportWarning,
 ): (context: C) => string | undefined {
   let seen = 0
   let first: string | undefined
   let single = true
-  let host = untrusting
+  let facts = untrusting
   const trusts = (context: C) => (typeof options.hostTrusts === 'function' ? options.hostTrusts(context) : options.hostTrusts === true)
   const watch = (context: C, current: string | undefined) => {
     seen += 1
     if (seen === 1) first = current
     single &&= current !== undefined && current === first
-    if (host !== undefined && (host.header(context, 'x-forwarded-for') || host.header(context, 'forwarded')) && !trusts(context)) {
-      tell(
+    if (facts !== undefined && (facts.header(context, 'x-forwarded-for') || facts.header(context, 'forwarded')) && !trusts(context)) {
+      report(
         'WARN_FORWARDED_UNTRUSTED',
         'a request has forwarded headers, but no proxy is trusted: behind a proxy, set trustProxy, or all of its clients share one quota; without one, set trustProxy: 0',
       )
-      host = undefined
+      facts = undefined
     }
     if (seen === WATCHED && single) {
-      tell(
+      report(
         'WARN_SINGLE_ADDRESS',
         `the first 1,000 requests all came from ${first}: if that is a proxy, set trustProxy, or all of its clients share one quota`,
       )

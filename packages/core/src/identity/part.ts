@@ -1,5 +1,5 @@
-import type { Host } from '../http/host.ts'
 import type { MaybePromise } from '../runtime.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 /** One piece of a subject: where it is read from. */
 export interface Part<C> {
@@ -9,7 +9,7 @@ export interface Part<C> {
   readonly credential?: boolean | undefined
   /** What is read is an address: it is parsed, and IPv6 cut to its prefix. */
   readonly address?: boolean | undefined
-  read(context: C, host: Host<C>): MaybePromise<string | undefined>
+  read(context: C, facts: RequestFacts<C>): MaybePromise<string | undefined>
 }
 
 /** A part, a function, or several parts that make one subject. */

@@ -1,9 +1,9 @@
 import { invalid } from '../errors.ts'
-import type { Host } from '../http/host.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
 import { detached } from './canonical.ts'
 import { addressUnknown } from './client.ts'
 import type { Part } from './part.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 
@@ -11,8 +11,8 @@ const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 const CLIENT: Part<any> = Object.freeze({
   name: 'ip',
   address: true,
-  read(context: any, host: Host<any>): string {
-    const address = host.address(context)
+  read(context: any, facts: RequestFacts<any>): string {
+    const address = facts.address(context)
     if (address === undefined) throw addressUnknown()
     return address
   },
@@ -36,7 +36,7 @@ export function ip(read?: (context: any) => MaybePromise<string | undefined>): P
 export function header(name: string): Part<any> {
   const lower = token('header', name, 'x-api-key').toLowerCase()
   const credential = ['authorization', 'key', 'token'].some((word) => lower.includes(word))
-  return part({ name: `header:${lower}`, credential, read: (context, host) => host.header(context, lower) || undefined })
+  return part({ name: `header:${lower}`, credential, read: (context, facts) => facts.header(context, lower) || undefined })
 }
 
 /**
@@ -45,7 +45,7 @@ export function header(name: string): Part<any> {
  */
 export function cookie(name: string): Part<any> {
   token('cookie', name, 'session')
-  return part({ name: `cookie:${name}`, credential: true, read: (context, host) => cookieOf(host.header(context, 'cookie') ?? '', name) })
+  return part({ name: `cookie:${name}`, credential: true, read: (context, facts) => cookieOf(facts.header(context, 'cookie') ?? '', name) })
 }
 
 /**
@@ -56,12 +56,12 @@ export function cookie(name: string): Part<any> {
 export function body(field: string): Part<any> {
   const path = typeof field === 'string' ? field.split('.') : ['']
   if (path.includes('')) throw invalid('body', "the path of a field, such as 'email' or 'user.email'", field)
-  return part({ name: `body:${field}`, read: (context, host) => chain(host.body?.(context), (parsed) => fieldOf(parsed, path)) })
+  return part({ name: `body:${field}`, read: (context, facts) => chain(facts.body?.(context), (parsed) => fieldOf(parsed, path)) })
 }
 
 /** The method and the route's pattern, where the framework knows it, else the path: `GET /users/:id`. */
 export function route(): Part<any> {
-  return part({ name: 'route', read: (context, host) => `${host.method(context)} ${host.route?.(context) ?? host.path(context)}` })
+  return part({ name: 'route', read: (context, facts) => `${facts.method(context)} ${facts.route?.(context) ?? facts.path(context)}` })
 }
 
 /**
@@ -76,7 +76,7 @@ function part(fields: Part<any>): Part<any> {
   return Object.freeze(fields)
 }
 
-/** Hides the host from the user's function, which is documented to take the context alone. */
+/** Hides the facts from the user's function, which is documented to take the context alone. */
 function reader(
   what: string,
   read: (context: any) => MaybePromise<string | undefined>,

@@ -1,9 +1,9 @@
 import { invalid } from '../errors.ts'
-import type { Host } from '../http/host.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { type Canonicalizer, canonicalizer } from './canonical.ts'
 import { addressUnknown } from './client.ts'
 import type { KeyOf, Part } from './part.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 /** What a request without a subject gets: its address as the subject, a refusal, or no limit. */
 export type MissingRule = 'address' | 'reject' | 'skip'
@@ -19,7 +19,7 @@ export interface Missing {
 
 export interface SubjectOptions<C> {
   /** Its `address` is the client's, as `clientAddress` says it. */
-  readonly host: Host<C>
+  readonly facts: RequestFacts<C>
   /** Default `'address'`. */
   readonly missing?: MissingRule | undefined
   /** Bits, 32 to 64, for the parts that are addresses; default 56. */
@@ -36,12 +36,12 @@ export type SubjectReader<C> = (context: C) => MaybePromise<string | Missing>
  * @throws ERR_OPTION_INVALID; the function: ERR_ADDRESS_UNKNOWN, ERR_SUBJECT_INVALID, and what the key throws
  */
 export function subjectReader<C>(key: KeyOf<C> | undefined, options: SubjectOptions<C>): SubjectReader<C> {
-  const { host, missing = 'address' } = options
+  const { facts, missing = 'address' } = options
   if (missing !== 'address' && missing !== 'reject' && missing !== 'skip')
     throw invalid('missing', "'address', 'reject' or 'skip'", missing)
   const canonical = canonicalizer(options.ipv6Prefix)
-  if (key === undefined) return (context) => knownAddress(host, context)
-  const [only, ...more] = partsOf(key).map((part) => valueReader(part, host, missing, canonical))
+  if (key === undefined) return (context) => knownAddress(facts, context)
+  const [only, ...more] = partsOf(key).map((part) => valueReader(part, facts, missing, canonical))
   if (only === undefined) throw invalid('key', 'one part or more', key)
   return more.length === 0 ? only : joining([only, ...more])
 }
@@ -77,22 +77,22 @@ function isPart<C>(value: unknown): value is Part<C> {
   return typeof name === 'string' && typeof read === 'function'
 }
 
-function valueReader<C>(part: Part<C>, host: Host<C>, rule: MissingRule, canonical: Canonicalizer): SubjectReader<C> {
+function valueReader<C>(part: Part<C>, facts: RequestFacts<C>, rule: MissingRule, canonical: Canonicalizer): SubjectReader<C> {
   const action = rule === 'address' ? undefined : rule
   const missing: Missing | undefined = action && Object.freeze({ action, status: part.credential === true ? 401 : 400, part: part.name })
   return (context) =>
-    chain(part.read(context, host), (read: unknown) => {
+    chain(part.read(context, facts), (read: unknown) => {
       if (read !== undefined && read !== null && typeof read !== 'string') {
         // As text, an object would be one bucket for all, and a number past 2^53 somebody else's.
         throw invalid(part.name, 'a string or undefined, so String(id) for a number', read, 'ERR_SUBJECT_INVALID')
       }
       const value = part.address === true && read ? canonical(read) : read
-      return value ? marked(value) : (missing ?? `~ip:${knownAddress(host, context)}`)
+      return value ? marked(value) : (missing ?? `~ip:${knownAddress(facts, context)}`)
     })
 }
 
-function knownAddress<C>(host: Host<C>, context: C): string {
-  const address = host.address(context)
+function knownAddress<C>(facts: RequestFacts<C>, context: C): string {
+  const address = facts.address(context)
   if (address === undefined) throw addressUnknown()
   return address
 }

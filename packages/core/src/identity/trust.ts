@@ -1,8 +1,11 @@
-import { invalid } from '../errors.ts'
+import { type Code, invalid } from '../errors.ts'
 import { type Cidr, inCidr, parseAddress, parseCidr } from './address.ts'
 
 /** Which proxies are believed: none, a number of hops, or those whose address is in a block. */
 export type Trust = { readonly hops: number } | { readonly blocks: readonly Cidr[]; readonly permissive: readonly string[] }
+
+/** Reports a likely mistake in the set-up. Throws instead where the options say `strict`. */
+export type ReportWarning = (code: Code, message: string) => void
 
 const SETS: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1'],

@@ -6,7 +6,7 @@ import { boundedKey } from './bounded-key.ts'
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import { FRESH, type Heads, KEPT, LITTLE_USED, MemorySlots, NONE, type Table } from './slots.ts'
-import { knownOptions } from '../options.ts'
+import { knownOptions } from '../known-options.ts'
 import type { Charge, ConsumeOptions, Outcome, Receipt, Store, StoreEvent, StoreHealth } from '../store.ts'
 
 export interface MemoryStoreOptions {

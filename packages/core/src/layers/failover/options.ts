@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../clock.ts'
 import { invalid } from '../../errors.ts'
-import { knownOptions } from '../../options.ts'
+import { knownOptions } from '../../known-options.ts'
 import type { Presence } from './instance-count.ts'
 
 export interface FailoverOptions {

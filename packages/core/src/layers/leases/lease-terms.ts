@@ -2,7 +2,7 @@ import { algorithmOf } from '../../algorithms/registry.ts'
 import { type Clock, systemClock } from '../../clock.ts'
 import { invalid } from '../../errors.ts'
 import type { Limit } from '../../limit.ts'
-import { knownOptions } from '../../options.ts'
+import { knownOptions } from '../../known-options.ts'
 import type { Terms } from './lease-pool.ts'
 
 export interface LeaseOptions {

@@ -1,5 +1,5 @@
 import { SluiceError } from './errors.ts'
-import type { Announcer } from './observers.ts'
+import type { ObserverHub } from './observers.ts'
 import type { Policy } from './policy.ts'
 import type { Store } from './store.ts'
 
@@ -10,7 +10,7 @@ const taken = new WeakMap<Store, Map<string, { readonly definition: string; hold
  * Claims a policy's name on a store for this process; the function returned frees it.
  * @throws ERR_NAME_TAKEN for a name that another definition has
  */
-export function claimName(store: Store, policy: Policy, announcer: Announcer): () => void {
+export function claimName(store: Store, policy: Policy, observers: ObserverHub): () => void {
   const { name, definition } = policy
   let names = taken.get(store)
   if (names === undefined) taken.set(store, (names = new Map()))
@@ -22,7 +22,7 @@ export function claimName(store: Store, policy: Policy, announcer: Announcer): (
     )
   }
   if (claim.holders > 0)
-    announcer.warn(
+    observers.warn(
       'WARN_NAME_SHARED',
       'defined twice on one store, so both share one state; mount one limiter in both places (rateLimit({ limiter })) to say so',
     )

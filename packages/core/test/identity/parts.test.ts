@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Host } from '../src/http/host.ts'
-import type { Part } from '../src/identity/part.ts'
-import { body, cookie, header, ip, route, user } from '../src/identity/parts.ts'
+import type { Host } from '../../src/http/host.ts'
+import type { Part } from '../../src/identity/part.ts'
+import { body, cookie, header, ip, route, user } from '../../src/identity/parts.ts'
 
 interface Request {
   readonly address?: string | undefined

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { BlockList, isIP } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { canonicalAddress, formatAddress, inCidr, isPlainIPv4, parseAddress, parseCidr, plainIPv4 } from '../src/identity/address.ts'
-import { canonicalizer, detached } from '../src/identity/canonical.ts'
+import { canonicalAddress, formatAddress, inCidr, isPlainIPv4, parseAddress, parseCidr, plainIPv4 } from '../../src/identity/address.ts'
+import { canonicalizer, detached } from '../../src/identity/canonical.ts'
 
 const v4Bytes = fc.uint8Array({ minLength: 4, maxLength: 4 })
 // Zero bytes are common in real IPv6 addresses, and rare in random ones.

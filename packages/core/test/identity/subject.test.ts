@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Host } from '../src/http/host.ts'
-import type { KeyOf, Part } from '../src/identity/part.ts'
-import { body, cookie, header, ip, route, user } from '../src/identity/parts.ts'
-import { isMissing, joinSubject, type MissingRule, type SubjectOptions, subjectReader } from '../src/identity/subject.ts'
+import type { Host } from '../../src/http/host.ts'
+import type { KeyOf, Part } from '../../src/identity/part.ts'
+import { body, cookie, header, ip, route, user } from '../../src/identity/parts.ts'
+import { isMissing, joinSubject, type MissingRule, type SubjectOptions, subjectReader } from '../../src/identity/subject.ts'
 
 interface Request {
   readonly address?: string | undefined
@@ -21,7 +21,7 @@ const host: Host<Request> = {
 }
 const here: Request = { address: '1.2.3.4' }
 const subject = (key: KeyOf<Request> | undefined, request: Request, options: Partial<SubjectOptions<Request>> = {}) =>
-  subjectReader(key, { host, ...options })(request)
+  subjectReader(key, { facts: host, ...options })(request)
 const text = (name: string, value: string | undefined): Part<Request> => ({ name, read: () => value })
 
 describe('one value', () => {
@@ -259,19 +259,19 @@ describe('definition', () => {
   it.each([[[]], [null], [7], ['x-api-key'], [{}], [{ name: 'x' }], [{ read: () => 'x' }], [[() => 'x']], [[ip(), null]], [[[ip()]]]])(
     'refuses the key %j',
     (key) => {
-      expect(() => subjectReader(key as never, { host })).toThrow(/key(\[\d\])?: expected .*part.*got.*ERR_OPTION_INVALID/)
+      expect(() => subjectReader(key as never, { facts: host })).toThrow(/key(\[\d\])?: expected .*part.*got.*ERR_OPTION_INVALID/)
     },
   )
   it.each(['Address', '', null, true])('refuses missing: %j', (missing) => {
-    expect(() => subjectReader(undefined, { host, missing: missing as never })).toThrow(
+    expect(() => subjectReader(undefined, { facts: host, missing: missing as never })).toThrow(
       /missing: expected 'address', 'reject' or 'skip', got.*ERR_OPTION_INVALID/,
     )
   })
   it('refuses a prefix out of range', () =>
-    expect(() => subjectReader(undefined, { host, ipv6Prefix: 128 })).toThrow(/ipv6Prefix.*ERR_OPTION_INVALID/))
+    expect(() => subjectReader(undefined, { facts: host, ipv6Prefix: 128 })).toThrow(/ipv6Prefix.*ERR_OPTION_INVALID/))
   it('keeps its own copy of the parts', () => {
     const parts = [text('t', 'a'), text('t', 'b')]
-    const read = subjectReader<Request>(parts, { host })
+    const read = subjectReader<Request>(parts, { facts: host })
     parts[0] = text('t', 'changed')
     expect(read(here)).toBe('a:b')
   })

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Host } from '../src/http/host.ts'
-import { type ClientOptions, clientAddress } from '../src/identity/client.ts'
-import { forwarded, xForwardedFor } from '../src/identity/forwarded.ts'
+import type { Host } from '../../src/http/host.ts'
+import { type ClientOptions, clientAddress } from '../../src/identity/client.ts'
+import { forwarded, xForwardedFor } from '../../src/identity/forwarded.ts'
 
 interface Request {
   readonly peer?: string | undefined
