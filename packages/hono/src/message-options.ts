@@ -27,17 +27,14 @@ const SHARED = [
   'handler',
 ] as const
 
-/**
- * The options of `messageLimit`: those of `rateLimit` that need no response, with a message in place of a request. `message` is
- * the text sent for a refused message (default: a problem document); `handler` answers a refused message itself.
- */
+/** The options of `messageLimit`: those of `rateLimit` that need no response. Functions get a message in place of the context. */
 export interface MessageLimitOptions<E extends Env = any> extends Omit<
   Pick<RateLimitOptions<Message<E>>, (typeof SHARED)[number]>,
   'handler'
 > {
   /** How many messages refused in a row close the connection: a whole number, at least 1. Default: none does. */
   readonly closeAfter?: number | undefined
-  /** Answers a refused message itself, in place of `message`. */
+  /** Answers each refused message itself, in place of `message`. Default: `message`, or a problem document, once per wait. */
   readonly handler?: ((message: Message<E>, info: RefusalInfo) => unknown) | undefined
 }
 

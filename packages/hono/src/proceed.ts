@@ -1,38 +1,38 @@
 import { awaitTurn, followResponse, type HttpOutcome, waitedFor, whenAborted } from '@sluice/core/adapter-kit'
 import type { Context, Next } from 'hono'
 
-type Admitted = HttpOutcome<Response> & { readonly pass: true }
+type Admission = Extract<HttpOutcome<Response>, { pass: true }>
 
-/** Goes on with an admitted request when its turn has come, and tells once when its response has ended or its client is gone. */
-export function proceed(outcome: Admitted, c: Context, next: Next): Promise<Response | void> {
-  return outcome.done === undefined && outcome.delay === 0 ? next() : followed(outcome, c, next)
+/** Runs the handlers of an admitted request, after its delay. Calls `done` once, when the response has ended or the client is gone. */
+export function proceed(outcome: Admission, c: Context, next: Next): Promise<Response | void> {
+  return outcome.done === undefined && outcome.delay === 0 ? next() : proceedTracked(outcome, c, next)
 }
 
-async function followed({ delay, done: undone }: Admitted, c: Context, next: Next): Promise<Response | void> {
+async function proceedTracked({ delay, done: given }: Admission, c: Context, next: Next): Promise<Response | void> {
   const { signal } = c.req.raw
-  const done = undone && waitedFor(undone, executionOf(c))
+  const done = given && waitedFor(given, executionContextOf(c))
   const gone = () => void done?.(undefined)
   whenAborted(signal, gone)
   if (delay > 0 && !(await awaitTurn(delay, (left) => whenAborted(signal, left)))) return c.body(null)
   try {
     await next()
   } catch (error) {
-    // Not an `Error`, which Hono would have answered: there is no status to judge by.
+    // Hono answers an `Error` itself; what else is thrown leaves no response, so there is no status.
     gone()
     throw error
   }
   if (done !== undefined) replaceResponse(c, followResponse(c.res, done, c.req.method))
 }
 
-/** Without what Hono does otherwise: it would merge the headers of the old one into the new. */
+/** Sets the response. Cleared first, or Hono would merge the headers of the old response into the new one. */
 export function replaceResponse(c: Context, response: Response): void {
   if (response === c.res) return
   c.res = undefined
   c.res = response
 }
 
-/** Of Cloudflare. Node, Bun and Deno have none, and stop nothing. */
-function executionOf(c: Context): Context['executionCtx'] | undefined {
+/** Cloudflare's. Node, Bun and Deno have none, and let work after the response finish. */
+function executionContextOf(c: Context): Context['executionCtx'] | undefined {
   try {
     return c.executionCtx
   } catch {

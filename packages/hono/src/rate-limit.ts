@@ -6,37 +6,48 @@ import { proceed, replaceResponse } from './proceed.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {
-    /** The decision of the limiter that decided last; `undefined` when all of them skipped. */
+    /** The decision of the limiter that decided last on this request; `undefined` if every one skipped it. */
     rateLimit?: Decision | undefined
   }
 }
 
-/** `E` is your app's `Env`, for functions that read bindings or variables. */
+/** The options of `rateLimit`; functions get Hono's context. `E` is the `Env` of your app, for functions that read its bindings or variables. */
 export interface HonoOptions<E extends Env = any> extends RateLimitOptions<Context<E>, Response> {
-  /** Makes the response to a refused request; its status is set on the context, and the headers of the limiter are added to it. */
+  /** Makes the response to a refused request. The status is set on the context; the limiter's headers are added to the response. Default: a problem document. */
   readonly handler?: ((c: Context<E>, info: RefusalInfo) => MaybePromise<Response>) | undefined
 }
+/** Middleware and its limiter. */
 export type HonoRateLimit<E extends Env = any> = MiddlewareHandler<E> & { readonly limiter: Limiter }
 
-// What all limiters of one request have to say, in order. Registered, so that two copies of this package write one set.
+// The headers of all limiters of one request, in order. A registered symbol, so that two copies of this package write one set.
 const LINES = Symbol.for('sluice.hono.lines')
 
 /**
- * Hono middleware: `app.use(rateLimit())` limits each client address to 100 requests a minute. `c.get('rateLimit')` holds the
- * decision; what could not be decided goes to `app.onError`. Headers are set once there is a response: set before, Hono would
- * lose them on a raw `Response` and on the answer to an error.
- * @throws a SluiceError for each option that makes no sense, saying what was expected and what came
+ * Hono middleware that limits requests. Default: 100 requests a minute per client address, in memory. `c.get('rateLimit')` holds
+ * the decision. Errors, such as a store that cannot decide, go to `app.onError`.
+ * @throws SluiceError for an option that is unknown, invalid or in conflict with another
+ * @example
+ * ```ts
+ * import { ip, rateLimit, slidingWindow } from '@sluice/hono'
+ * import { Hono } from 'hono'
+ *
+ * const app = new Hono()
+ * app.use(rateLimit({ limit: 100, window: '1m' }))
+ *
+ * const login = rateLimit({ name: 'login', limits: [slidingWindow({ name: 'address', limit: 5, window: '15m', key: ip() })] })
+ * app.post('/login', login, (c) => c.json({ left: c.get('rateLimit')?.remaining }))
+ * ```
  */
 export function rateLimit(options?: HonoOptions): HonoRateLimit
-// Two signatures: left to be inferred, `E` would be `never` within `limits`.
+// Two signatures, because `E` would be inferred as `never` within `limits`.
 export function rateLimit<E extends Env>(options: HonoOptions<E>): HonoRateLimit<E>
 export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
   const decide = createPipeline<Context, Response>(host, options)
   const { handler } = options
 
   const middleware = async (c: Context, next: Next): Promise<Response | void> => {
-    const held = c as { [LINES]?: readonly HeaderLine[] }
-    const before = held[LINES]
+    const stored = c as { [LINES]?: readonly HeaderLine[] }
+    const before = stored[LINES]
     let outcome: HttpOutcome<Response>
     try {
       const decided = decide(c)
@@ -47,15 +58,16 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
     }
     // A limiter that skips does not hide the decision of one before it.
     if (outcome.decision !== undefined) c.set('rateLimit', outcome.decision)
-    const sofar = before === undefined ? outcome.headers : [...before, ...outcome.headers]
-    held[LINES] = sofar
-    // Awaited here: workerd takes a rejection that is handled a moment later for one that is not.
-    if (!outcome.pass) return await refuse(outcome, c, sofar)
+    const lines = before === undefined ? outcome.headers : [...before, ...outcome.headers]
+    stored[LINES] = lines
+    // Awaited here, because workerd reports a rejection as unhandled if its handler comes a moment later.
+    if (!outcome.pass) return await refuse(outcome, c, lines)
     const response = await proceed(outcome, c, next)
     if (before !== undefined) return response
-    // Once for all of them: a limiter that came first would overwrite what a later one knows better.
-    const lines = held[LINES]
-    if (lines.length > 0) replaceResponse(c, withHeaders(c.res, lines))
+    // Only the outermost limiter sets headers, and only on the final response: Hono loses headers that are set earlier when a
+    // handler returns a raw `Response` or throws.
+    const all = stored[LINES]
+    if (all.length > 0) replaceResponse(c, withHeaders(c.res, all))
     return response
   }
 
@@ -69,7 +81,7 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
     try {
       return withHeaders(await handler(c, { decision, status }), lines)
     } catch (error) {
-      // The answer to the error has a status of its own.
+      // The error handler must not inherit the status of the refusal.
       c.status(200)
       for (const [name, value] of lines) c.header(name, value)
       throw error

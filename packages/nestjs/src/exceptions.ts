@@ -1,20 +1,24 @@
 import { type ArgumentsHost, HttpException } from '@nestjs/common'
 import type { Decision, MaybePromise } from '@sluice/core'
 import type { HttpOutcome } from '@sluice/core/adapter-kit'
-import { grpcDetails } from './grpc-status.ts'
 import { transportOf } from './execution-context.ts'
+import { grpcStatusMetadata } from './grpc-status.ts'
 
-/** A call that is not let through: what the response is over HTTP, and the decision if there was one. */
+/** A refused call: the status, headers and body of the response over HTTP, and the decision; no decision where the call had no subject. */
 export type Refusal = Extract<HttpOutcome, { pass: false }>
 
-/** Over HTTP, and in GraphQL, which shows `extensions`. Its response is the problem document, or the `message` of the options. */
+/**
+ * The exception for a refusal over HTTP and GraphQL. Its response is the problem document, or the `message` of the options; GraphQL
+ * sends `extensions`.
+ */
 export class RateLimitException extends HttpException {
   readonly refusal: Refusal
   readonly decision: Decision | undefined
+  /** For GraphQL: `code`, `retryAfter` in seconds (`undefined`: retrying does not help), and the members of the problem document. */
   readonly extensions: Readonly<Record<string, unknown>>
 
   constructor(refusal: Refusal) {
-    const { code, text, problem } = told(refusal)
+    const { code, text, problem } = describe(refusal)
     super(problem ?? refusal.body, refusal.status, { description: text })
     this.name = 'RateLimitException'
     this.message = text
@@ -24,21 +28,23 @@ export class RateLimitException extends HttpException {
   }
 }
 
-/** The exception that the transport's own filter turns into a refusal its clients understand. */
+/** The exception that Nest's own filter for the transport turns into an answer its clients understand. */
 export function exceptionOf(refusal: Refusal, context: ArgumentsHost): MaybePromise<unknown> {
   const transport = transportOf(context)
-  if (transport === 'ws') return socketException(refusal)
-  if (transport === 'rpc') return messageException(refusal, context)
+  if (transport === 'ws') return webSocketException(refusal)
+  if (transport === 'rpc') return rpcException(refusal, context)
   return new RateLimitException(refusal)
 }
 
-async function socketException(refusal: Refusal): Promise<unknown> {
-  const { code, text } = told(refusal)
+// Imported when needed, because both packages are optional peers.
+
+async function webSocketException(refusal: Refusal): Promise<unknown> {
+  const { code, text } = describe(refusal)
   const { WsException } = await import('@nestjs/websockets')
   return new WsException({ status: 'error', code, message: text, retryAfter: retryAfterOf(refusal) })
 }
 
-// The numbers of google.rpc.Code.
+/** The numbers of google.rpc.Code. */
 const RPC_CODES = { RATE_LIMITED: 8, UNAVAILABLE: 14, UNAUTHENTICATED: 16, BAD_REQUEST: 3 } as const
 const RPC_NAMES = {
   RATE_LIMITED: 'RESOURCE_EXHAUSTED',
@@ -47,29 +53,32 @@ const RPC_NAMES = {
   BAD_REQUEST: 'INVALID_ARGUMENT',
 } as const
 
-async function messageException(refusal: Refusal, context: ArgumentsHost): Promise<unknown> {
-  const { code, text } = told(refusal)
-  const seconds = retryAfterOf(refusal)
+async function rpcException(refusal: Refusal, context: ArgumentsHost): Promise<unknown> {
+  const { code, text } = describe(refusal)
+  const retrySeconds = retryAfterOf(refusal)
   const number = RPC_CODES[code]
   const { RpcException } = await import('@nestjs/microservices')
-  const metadata = grpcDetails(context, { code: number, message: text, retrySeconds: seconds })
+  const metadata = grpcStatusMetadata(context, { code: number, message: text, retrySeconds })
   if (metadata !== undefined) return new RpcException({ code: number, message: text, details: text, metadata })
-  // What gRPC has in its trailer, as JSON spells it.
-  const info = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${seconds}s` }
-  return new RpcException({ status: RPC_NAMES[code], code: number, message: text, details: seconds === undefined ? [] : [info] })
+  // The JSON form of what gRPC carries in its trailer.
+  const retryInfo = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${retrySeconds}s` }
+  return new RpcException({ status: RPC_NAMES[code], code: number, message: text, details: retrySeconds === undefined ? [] : [retryInfo] })
 }
 
-/** Whole seconds, as in the header; `undefined` is for ever. */
+/** Whole seconds, as in the header; `undefined` if retrying does not help. */
 function retryAfterOf({ headers }: Refusal): number | undefined {
   const line = headers.find(([name]) => name === 'Retry-After')
   return line === undefined ? undefined : Number(line[1])
 }
 
-function told({ status, headers, body, decision }: Refusal): {
+interface Description {
   readonly code: keyof typeof RPC_CODES
   readonly text: string
+  /** The body as an object, if it is JSON. */
   readonly problem: object | undefined
-} {
+}
+
+function describe({ status, headers, body, decision }: Refusal): Description {
   const type = headers.find(([name]) => name === 'Content-Type')?.[1] ?? ''
   const problem = type.includes('json') ? (JSON.parse(body) as { readonly detail?: unknown }) : undefined
   const text = typeof problem?.detail === 'string' ? problem.detail : problem === undefined && body !== '' ? body : 'Too Many Requests'

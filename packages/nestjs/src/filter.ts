@@ -2,35 +2,39 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable } from '@ne
 import { RateLimitException } from './exceptions.ts'
 import { responseOf, transportOf } from './execution-context.ts'
 
-interface Reply {
-  code(status: number): Reply
-  header(name: string, value: string): Reply
+interface FastifyReply {
+  readonly raw: unknown
+  code(status: number): FastifyReply
+  header(name: string, value: string): FastifyReply
   send(body: Uint8Array): unknown
 }
-interface Response {
+interface ExpressResponse {
   setHeader(name: string, value: string): void
   end(body: string): void
 }
 
-/** Answers a refusal to the byte: Nest's own filter would send a problem document as plain JSON, with a charset. */
+/**
+ * Sends a refusal over HTTP. Nest's own filter would send the problem document as `application/json; charset=utf-8`. The module binds
+ * this filter; bind it yourself beside a `rateLimit()` guard.
+ */
 export class RateLimitFilter implements ExceptionFilter<RateLimitException> {
   catch(exception: RateLimitException, context: ArgumentsHost): void {
-    // GraphQL shows what is handed back as an error.
+    // A GraphQL server makes an error of what is thrown here.
     if (transportOf(context) !== 'http') throw exception
-    const raw = responseOf(context)
-    if (raw === undefined || raw.headersSent) return
+    const node = responseOf(context)
+    if (node === undefined || node.headersSent) return
     const { status, headers, body } = exception.refusal
     const type = headers.find(([name]) => name === 'Content-Type')?.[1] ?? 'text/plain; charset=utf-8'
-    const response = context.getArgByIndex<Reply & Response & { raw?: unknown }>(1)
-    // Bytes: to text of a JSON type Fastify adds a charset.
-    if (response.raw !== undefined) response.code(status).header('Content-Type', type).send(Buffer.from(body))
+    const response = context.getArgByIndex<FastifyReply | ExpressResponse>(1)
+    // As bytes, because Fastify adds a charset to the type of a JSON text.
+    if ('raw' in response) response.code(status).header('Content-Type', type).send(Buffer.from(body))
     else {
-      raw.statusCode = status
+      node.statusCode = status
       response.setHeader('Content-Type', type)
       response.end(body)
     }
   }
 }
-// Applied as functions: syntax that Node's type stripping does not know would keep the sources from running as they are.
+// Applied as functions: Node's type stripping does not support decorator syntax, and the sources must run as they are.
 Injectable()(RateLimitFilter)
 Catch(RateLimitException)(RateLimitFilter)

@@ -1,39 +1,25 @@
 import {
   type DynamicModule,
   Inject,
-  type InjectionToken,
   Module,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
-  type OptionalFactoryDependency,
   type Provider,
   type Type,
 } from '@nestjs/common'
 import { APP_FILTER, DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core'
-import { type MaybePromise, SluiceError } from '@sluice/core'
-import { knownOptions } from '@sluice/core/adapter-kit'
+import { asyncProviders, type RateLimitAsyncOptions } from './async-options.ts'
 import { RateLimitFilter } from './filter.ts'
 import { RateLimitGuard } from './guard.ts'
 import { RateLimitInterceptor } from './interceptor.ts'
 import { isDecorated, metadataOf } from './metadata.ts'
-import type { RateLimitModuleOptions, RateLimitOptionsFactory } from './options.ts'
+import type { RateLimitModuleOptions } from './options.ts'
 import { RateLimiter } from './rate-limiter.ts'
 import { Routes } from './routes.ts'
 
-/** Options that need other providers: exactly one of `useFactory`, `useClass` and `useExisting`. */
-export interface RateLimitAsyncOptions {
-  readonly imports?: DynamicModule['imports']
-  readonly inject?: (InjectionToken | OptionalFactoryDependency)[] | undefined
-  readonly useFactory?: ((...injected: any[]) => MaybePromise<RateLimitModuleOptions>) | undefined
-  readonly useClass?: Type<RateLimitOptionsFactory> | undefined
-  readonly useExisting?: InjectionToken<RateLimitOptionsFactory> | undefined
-}
-
 const OPTIONS = Symbol.for('sluice.nestjs.options')
-const FACTORY = Symbol.for('sluice.nestjs.factory')
-const FORMS = ['useFactory', 'useClass', 'useExisting'] as const
 
-/** One limiter for the application. It limits nothing by itself: bind RateLimitGuard with APP_GUARD. */
+/** One limiter for the application. The module does not limit by itself: bind RateLimitGuard with APP_GUARD. */
 export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly routes: Routes
   private readonly discovery: DiscoveryService
@@ -43,35 +29,59 @@ export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShu
     this.discovery = discovery
   }
 
-  /** @throws when the application is created, what the options of a limiter throw */
+  /**
+   * The module with options that are known. Default: 100 requests a minute per client address, in memory. An option that is unknown,
+   * invalid or in conflict with another is a SluiceError when the application is created.
+   * @example
+   * ```ts
+   * import { Module } from '@nestjs/common'
+   * import { APP_GUARD } from '@nestjs/core'
+   * import { RateLimitGuard, RateLimitModule, slidingWindow } from '@sluice/nestjs'
+   *
+   * const limits = [slidingWindow({ name: 'short', limit: 10, window: '1s' }), slidingWindow({ name: 'long', limit: 300, window: '5m' })]
+   *
+   * @Module({
+   *   imports: [RateLimitModule.forRoot({ limits })],
+   *   providers: [{ provide: APP_GUARD, useClass: RateLimitGuard }],
+   * })
+   * export class AppModule {}
+   * ```
+   */
   static forRoot(options: RateLimitModuleOptions = {}): DynamicModule {
-    return moduleOf([{ provide: OPTIONS, useValue: options }])
+    return dynamicModule([{ provide: OPTIONS, useValue: options }])
   }
 
-  /** @throws ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT */
+  /**
+   * The module with options from other providers.
+   * @throws ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT
+   * @example
+   * ```ts
+   * import { Module } from '@nestjs/common'
+   * import { RateLimitModule } from '@sluice/nestjs'
+   *
+   * class Config {
+   *   readonly perMinute = 100
+   * }
+   * @Module({ providers: [Config], exports: [Config] })
+   * class ConfigModule {}
+   *
+   * @Module({
+   *   imports: [
+   *     RateLimitModule.forRootAsync({
+   *       imports: [ConfigModule],
+   *       inject: [Config],
+   *       useFactory: ({ perMinute }: Config) => ({ limit: perMinute, window: '1m' }),
+   *     }),
+   *   ],
+   * })
+   * export class AppModule {}
+   * ```
+   */
   static forRootAsync(options: RateLimitAsyncOptions): DynamicModule {
-    knownOptions('forRootAsync', options, ['imports', 'inject', ...FORMS])
-    const { imports = [], inject = [], useFactory, useClass, useExisting } = options
-    const given = FORMS.filter((form) => options[form] !== undefined)
-    if (given.length !== 1)
-      throw new SluiceError(
-        'ERR_OPTION_CONFLICT',
-        `forRootAsync: expected one of ${FORMS.join(', ')}, got ${given.join(' and ') || 'none'}`,
-      )
-    if (useFactory !== undefined) return moduleOf([{ provide: OPTIONS, useFactory, inject: [...inject] }], imports)
-    const made = { provide: OPTIONS, useFactory: (factory: RateLimitOptionsFactory) => factory.createRateLimitOptions() }
-    if (useClass !== undefined)
-      return moduleOf(
-        [
-          { provide: FACTORY, useClass },
-          { ...made, inject: [FACTORY] },
-        ],
-        imports,
-      )
-    return moduleOf([{ ...made, inject: [useExisting as InjectionToken] }], imports)
+    return dynamicModule(asyncProviders(OPTIONS, options), options.imports)
   }
 
-  /** Decorators that do not fit the module are told when the application starts, not by the first request. */
+  /** Builds the pipeline of every decorated route, so that a wrong decorator stops the start and not the first request. */
   onApplicationBootstrap(): void {
     const scanner = new MetadataScanner()
     for (const { metatype } of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {
@@ -79,9 +89,8 @@ export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShu
       if (typeof prototype !== 'object' || prototype === null) continue
       for (const name of scanner.getAllMethodNames(prototype)) {
         const method = prototype[name]
-        if (typeof method === 'function' && (isDecorated(metadataOf(method)) || isDecorated(metadataOf(metatype as Type)))) {
+        if (typeof method === 'function' && (isDecorated(metadataOf(method)) || isDecorated(metadataOf(metatype as Type))))
           this.routes.pipelineOf(metatype as Type, method)
-        }
       }
     }
   }
@@ -94,7 +103,7 @@ Module({})(RateLimitModule)
 Inject(Routes)(RateLimitModule, undefined, 0)
 Inject(DiscoveryService)(RateLimitModule, undefined, 1)
 
-function moduleOf(options: Provider[], imports: DynamicModule['imports'] = []): DynamicModule {
+function dynamicModule(options: Provider[], imports: DynamicModule['imports'] = []): DynamicModule {
   return {
     module: RateLimitModule,
     global: true,
