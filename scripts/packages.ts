@@ -1,0 +1,44 @@
+// Packages by the name that a developer types: a folder of packages/. What to compile and to test for each.
+import { globSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import config from '../vitest.config.ts'
+import { ROOT } from './steps.ts'
+
+interface Project {
+  readonly test: { readonly name: string; readonly root: string }
+}
+
+const projects = config.test?.projects as readonly Project[]
+
+export function packageNames(): readonly string[] {
+  return readdirSync(join(ROOT, 'packages')).toSorted()
+}
+
+/** The folders for `tsc -b`: the package and its tests. */
+export function typesOf(name: string): readonly string[] {
+  return globSync(`packages/${name}/**/tsconfig.json`, { cwd: ROOT, exclude: ['**/node_modules'] }).map((file) => dirname(file))
+}
+
+/** The projects of vitest.config.ts whose tests lie in the package. Nest has one for each version. */
+export function projectsOf(name: string): readonly string[] {
+  return projects.filter(({ test }) => `${test.root}/`.startsWith(`packages/${name}/`)).map(({ test }) => test.name)
+}
+
+/** What a test imports to start a server: Redis, workerd, Bun or Deno. */
+const SERVERS = /from '(?:@sluice\/testing\/(?:redis|runtimes|workerd)|(?:\.\.\/)+src\/(?:redis|runtimes|workerd)\/[^']*)'/
+
+/** The test files of all packages that start no server, neither themselves nor by a module beside them. */
+export function filesWithoutServers(): readonly string[] {
+  return globSync('packages/*/test/**/*.test.ts', { cwd: ROOT, exclude: ['**/node_modules'] }).filter(
+    (file) => !startsServer(join(ROOT, file)),
+  )
+}
+
+function startsServer(file: string, seen: Set<string> = new Set()): boolean {
+  if (seen.has(file)) return false
+  seen.add(file)
+  const text = readFileSync(file, 'utf8')
+  if (SERVERS.test(text)) return true
+  const besides = Array.from(text.matchAll(/(?:from|import\() ?'(\.\.?\/[^']*\.ts)'/g), ([, path]) => resolve(dirname(file), path!))
+  return besides.filter((path) => !path.includes('/src/')).some((path) => startsServer(path, seen))
+}
