@@ -9,17 +9,17 @@ export class DurableObjectStoreError extends SluiceError implements StoreError {
   /** The name of the object. */
   readonly shard: string
   /** Of the batch: the same for all that it carried. */
-  readonly command: number
+  readonly batch: number
 
   /** `unknown` where more is known than the cause says. */
-  constructor(cause: unknown, shard: string, command: number, unknown?: boolean) {
+  constructor(cause: unknown, shard: string, batch: number, unknown?: boolean) {
     const message = cause instanceof Error ? cause.message : String(cause)
     super('ERR_STORE_UNAVAILABLE', `the Durable Object could not decide: ${message}`, { cause })
     this.overloaded = typeof cause === 'object' && cause !== null && 'overloaded' in cause && cause.overloaded === true
     // An object that is reset in the middle, for its memory or its CPU time, is overloaded too: only what was still queued has not run.
     this.unknown = unknown ?? !(this.overloaded && /\bqueued\b/.test(message))
     this.shard = shard
-    this.command = command
+    this.batch = batch
   }
 }
 

@@ -27,7 +27,7 @@ export interface Ask {
 }
 export type Told =
   | { readonly outcomes: readonly (Outcome | undefined)[] }
-  | { readonly error: { readonly message: string; readonly code?: string; readonly unknown?: boolean; readonly command?: number } }
+  | { readonly error: { readonly message: string; readonly code?: string; readonly unknown?: boolean; readonly batch?: number } }
 
 interface Env {
   readonly LIMITS: ObjectNamespace
@@ -110,7 +110,7 @@ async function run(store: Store, call: Call): Promise<Told> {
     await store.reset(call.targets)
     return { outcomes: [] }
   } catch (error) {
-    const { message, code, unknown, command } = error as Extract<Told, { error: unknown }>['error']
-    return { error: { message, code, unknown, command } as Extract<Told, { error: unknown }>['error'] }
+    const { message, code, unknown, batch } = error as Extract<Told, { error: unknown }>['error']
+    return { error: { message, code, unknown, batch } as Extract<Told, { error: unknown }>['error'] }
   }
 }

@@ -5,8 +5,8 @@ import type { LimitRule } from './limit.ts'
 import { LimiterEngine } from './limiter-engine.ts'
 import type { Limiter } from './limiter.ts'
 import { ObserverHub, type Observers } from './observers.ts'
-import { definePolicy, type FailMode, setsOf } from './policy.ts'
-import type { Store } from './store.ts'
+import { definePolicy, setsOf } from './policy.ts'
+import type { FailMode, Store } from './store.ts'
 
 export interface LimiterOptions<
   R extends readonly LimitRule<string, any>[],

@@ -15,7 +15,6 @@ export { setEnabled } from './limiter-engine.ts'
 export type { LimiterOptions, Names } from './create-limiter.ts'
 export type { Ask, Cost, Limiter, Subject } from './limiter.ts'
 export type { Decision, Mode } from './decision.ts'
-export type { FailMode } from './policy.ts'
 export type { Observers } from './observers.ts'
 
 // Who is limited: the parts of a subject.
@@ -32,7 +31,8 @@ export type { DialectOptions } from './http/headers-dialect.ts'
 // The store of one process, and the contract of every store.
 export { memoryStore } from './memory/memory-store.ts'
 export type { MemoryStoreOptions } from './memory/memory-store.ts'
-export type { Charge, ConsumeOptions, Outcome, Receipt, Source, Store, StoreError, StoreEvent, StoreHealth } from './store.ts'
+export type { Charge, ConsumeOptions, FailMode, Outcome, Receipt, Source } from './store.ts'
+export type { Store, StoreError, StoreEvent, StoreHealth, StoreRefusal } from './store.ts'
 
 // Layers: a store over a store.
 export { denyCache } from './layers/deny-cache.ts'
@@ -42,8 +42,10 @@ export type { LeaseOptions } from './layers/leases/lease-terms.ts'
 export type { FailoverOptions } from './layers/failover/options.ts'
 
 // Errors: one class, and a code for each reason.
-export { CODES, isSluiceError, SluiceError } from './errors.ts'
-export type { Code } from './errors.ts'
+export { isSluiceError, SluiceError } from './errors.ts'
+export { CODES } from './codes.ts'
+// By a star, or the `declare module` of another package would not reach `CodeRegistry`.
+export type * from './codes.ts'
 
 // Time, and values that may be promises.
 export { systemClock } from './clock.ts'

@@ -6,9 +6,9 @@ import type { Ask, Cost, Limiter, Subject } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import type { ObserverHub } from './observers.ts'
-import { type FailMode, type LimitSet, limitsOf, type PlacedLimit, type Policy, setsOf } from './policy.ts'
+import { type LimitSet, limitsOf, type PlacedLimit, type Policy, setsOf } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
-import type { Charge, ConsumeOptions, Outcome, Source, Store, StoreHealth } from './store.ts'
+import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
 
 let enabled = true
 

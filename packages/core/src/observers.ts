@@ -1,5 +1,6 @@
 import type { Decision } from './decision.ts'
-import { type Code, invalid, SluiceError } from './errors.ts'
+import type { Code } from './codes.ts'
+import { invalid, SluiceError } from './errors.ts'
 import { knownOptions } from './known-options.ts'
 import { runtime } from './runtime.ts'
 import type { Source, Store, StoreEvent } from './store.ts'

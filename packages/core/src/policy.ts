@@ -4,9 +4,9 @@ import { invalid, SluiceError } from './errors.ts'
 import type { KeyOf } from './identity/part.ts'
 import { checkName } from './define-limit.ts'
 import type { Limit, LimitRule } from './limit.ts'
+import type { FailMode } from './store.ts'
 
 export type Rules<C = any> = readonly LimitRule<string, C>[]
-export type FailMode = 'local' | 'open' | 'closed'
 
 /** What a policy is made of. */
 export interface PolicyOptions<C = any> {

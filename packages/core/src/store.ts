@@ -4,87 +4,105 @@ import type { MaybePromise } from './runtime.ts'
 declare const receipt: unique symbol
 
 /**
- * A store's mark of what was taken and where: opaque, JSON-safe, made by the store. It gives back at most once, at most
- * what it took, and only there (that window, those log entries, that holder, that lease).
+ * A store's proof of what a charge took, and where. Opaque and JSON-safe; only the store that made it reads it.
+ * It gives back at most once, at most what was taken, and only there: in that window, that holder, that lease.
  */
 export type Receipt = (string | number) & { readonly [receipt]?: never }
 
 /** One limit, its scope, one subject, one cost. */
 export interface Charge {
   readonly limit: Limit
-  /** Where the state lives: `<policy>/<limit>/<algorithm>`, `~<policy>/…` for a shadow policy. Never depends on `limit` or `burst`. */
+  /** Where the state lives: `<policy>/<limit>/<algorithm>`, with a leading `~` for a shadow policy. Never depends on `limit` or `burst`. */
   readonly scope: string
-  /** Who is limited. Any string is data. */
+  /** Who is limited. A store must accept any string that is not empty. */
   readonly subject: string
-  /** Units, whole: 0 or more takes, less than 0 gives back. */
+  /** Whole units. 0 or more takes units, less than 0 gives them back. */
   readonly cost: number
-  /** With `cost < 0`: what is given back. With `cost > 0`: the holder or lease to renew. */
+  /** With `cost < 0`: the receipt of the charge to give back. With `cost > 0`: the holder or lease to renew. */
   readonly receipt?: Receipt | undefined
 }
 
-/** Which layer answered. */
-export type Source = 'memory' | 'deny-cache' | 'lease' | 'redis' | 'replica' | 'local' | 'open' | 'closed' | (string & {})
+/**
+ * What produced an outcome: the name of the store, or the layer that answered in its place. `local`, `open` and `closed` are the
+ * local fallback and the two other failure modes; `none` is the source of a decision without limits.
+ */
+export type Source = 'memory' | 'deny-cache' | 'lease' | 'local' | 'open' | 'closed' | 'none' | (string & {})
 
-/** A store's answer to one charge. Fresh: two requests never share one. Durations are whole milliseconds, rounded up. */
+/** What decides while a store is unavailable: this process's share of each limit, admit everything, or refuse everything. */
+export type FailMode = 'local' | 'open' | 'closed'
+
+/**
+ * A store's answer to one charge. Durations are whole milliseconds, rounded up. A store returns a new object each time: layers
+ * and limiters keep outcomes of different requests apart by identity.
+ */
 export interface Outcome {
-  /** Whether this limit admits the cost. In a refused decision a limit that had room says true, with `granted` 0. */
+  /** Whether this limit admits the cost. `true` with `granted` 0 when only another limit of the same decision refused. */
   readonly allowed: boolean
-  /** Units left after the decision, never below 0. */
+  /** Units left after the decision; never below 0. */
   readonly remaining: number
-  /** 0 when admitted; ms until the cost would be, if nothing else is taken meanwhile; `Infinity` if never. */
+  /** ms until the cost would be admitted if nothing else is taken; 0 when it was admitted, `Infinity` if it never will be. */
   readonly retryAfter: number
-  /** ms until `remaining` grows by one; 0 when full. */
+  /** ms until `remaining` grows by one; 0 when the limit is full. */
   readonly nextAfter: number
-  /** ms until nothing is used any more. */
+  /** ms until the limit is full again; 0 when it is full. */
   readonly resetAfter: number
-  /** ms to wait before going on: a leaky bucket as a queue; else 0. */
+  /** ms that the caller must wait before it goes on: above 0 only for a leaky bucket with `queue: true`. */
   readonly delay: number
   readonly source: Source
-  /** µs since the epoch, by the clock of the store that decided. */
+  /** µs since the Unix epoch, by the clock of the store that decided. */
   readonly at: number
-  /** Set when something was taken that can be given back. */
+  /** Present when units were taken that can be given back. */
   readonly receipt: Receipt | undefined
-  /** ms that a lease granted here may be spent; 0 when no lease was granted. */
+  /** ms for which the lease granted here may be spent; 0 when none was granted. */
   readonly leaseFor: number
-  /** Refused on units that another decision holds for a moment: a short `retryAfter`, never cached. */
+  /** `true` when another decision holds the units for a moment only. `retryAfter` is short, and the outcome must not be cached. */
   readonly held?: boolean | undefined
-  /** Units taken; less than 0 for what was given back; 0 when the decision was refused. A peek says what would be taken. */
+  /** Units taken; below 0 for units given back; 0 when the decision was refused. A peek returns what would be taken. */
   readonly granted: number
 }
 
+/** How a store decides a list of charges. */
 export interface ConsumeOptions {
-  /** `peek` decides for the cost and writes nothing; `force` charges past the limit. */
+  /** `charge` (default) takes the cost if it is admitted, `peek` decides and writes nothing, `force` takes it even past the limit. */
   readonly how?: 'charge' | 'force' | 'peek' | undefined
-  /** Grant as many units as there are, from this up to the cost. */
+  /** Grant as many units as are available, from this number up to the cost. Default: the whole cost or nothing. */
   readonly atLeast?: number | undefined
-  /** Ask for a lease: `ttl` in ms, `ceiling` in units. A store that leases nothing answers `leaseFor: 0`. */
+  /** Ask for a lease: `ttl` in ms, `ceiling` in units. A store without leases answers `leaseFor: 0`. */
   readonly lease?: { readonly ttl: number; readonly ceiling: number } | undefined
-  /** The policy's rule, for the failover layer. */
-  readonly failMode?: 'local' | 'open' | 'closed' | undefined
+  /** The policy's failure mode. Only the failover layer reads it. */
+  readonly failMode?: FailMode | undefined
 }
 
-/**
- * Where state lives and where charges are made atomically.
- * `consume` is all or nothing over its charges, changes nothing when it refuses, and throws only when it could not decide.
- */
+/** Where the state of limits lives, and where charges are made atomically. Every layer is a store as well. */
 export interface Store {
+  /** Names the store in outcomes, health and events. */
   readonly name: string
-  /** One outcome per charge, in order; `undefined` where the store did not look, since another charge was refused first. */
+  /**
+   * Decides the charges: all are taken, or none. Changes nothing when it refuses.
+   * Returns one outcome for each charge, in order. An outcome is `undefined` where another charge was refused first and the
+   * store did not look at this one.
+   * @throws only if the store could not decide: a `StoreError`
+   */
   consume(charges: readonly Charge[], options?: ConsumeOptions): MaybePromise<readonly (Outcome | undefined)[]>
-  /** Forgets the state of exactly these subjects. */
+  /** Deletes the state of exactly these subjects. */
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): MaybePromise<void>
-  /** What fails together with this charge: the unit of a circuit breaker. */
+  /** Names the shard of a charge: the part of the store that fails together, with one circuit breaker. Default: the whole store. */
   shardOf?(charge: Charge): string
-  /** State from a replica, for seeding; writes nothing. */
-  look?(charges: readonly Charge[]): MaybePromise<readonly (Outcome | undefined)[]>
+  /** Like `consume` with `how: 'peek'`, but answered by a replica, whose state may be older. Seeds the local fallback. */
+  peekReplica?(charges: readonly Charge[]): MaybePromise<readonly (Outcome | undefined)[]>
+  /** Releases connections and timers. Calls after it reject. */
   close?(): MaybePromise<void>
   health?(): StoreHealth
+  /** Calls `listener` for each event until the returned function is called. */
   subscribe?(listener: (event: StoreEvent) => void): () => void
 }
 
 export interface StoreHealth {
+  /** What decides now: the store's name, or `local` while a breaker is not closed. */
   readonly tier: Source
+  /** The breaker that is furthest from closed, over all shards. */
   readonly breaker: 'closed' | 'open' | 'half-open'
+  /** How many processes share the limits, where the store counts them. */
   readonly instances?: number | undefined
 }
 
@@ -93,13 +111,23 @@ export type StoreEvent =
   | { readonly type: 'breaker'; readonly shard: string; readonly from: StoreHealth['breaker']; readonly to: StoreHealth['breaker'] }
   | { readonly type: 'anomaly' | 'warning'; readonly code: string; readonly message: string }
 
-/** What a store rejects with when it could not decide. */
+/**
+ * Why a store that is reachable refused to decide, by what the failover layer must do. Each opens the breaker at once.
+ * - `starting`: the store is loading its state. One successful probe, which only reads, closes the breaker.
+ * - `unwritable`: the store refuses writes and may still answer reads. A write must succeed before the breaker closes.
+ * - `forbidden`: the store's user lacks a permission. As `unwritable`; only an operator can change it.
+ */
+export type StoreRefusal = 'starting' | 'unwritable' | 'forbidden'
+
+/** What a store throws, or rejects with, when it could not decide. Recognised by its fields, not by its class. */
 export interface StoreError extends Error {
   readonly code: string
-  /** It may have run. */
+  /** Whether the charge may have been made: the request was sent, and no answer came. */
   readonly unknown: boolean
-  readonly answer?: 'loading' | 'readonly' | 'oom' | 'noperm' | undefined
+  /** Absent when the store did not answer, or answered with an error that may pass by itself. */
+  readonly refusal?: StoreRefusal | undefined
+  /** The shard that failed, as `Store.shardOf` names it. */
   readonly shard: string
-  /** Same batch, same number: the breaker counts commands. */
-  readonly command: number
+  /** The number of the batch that failed. One failed batch counts once for the breaker, however many requests it carried. */
+  readonly batch: number
 }

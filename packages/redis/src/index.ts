@@ -2,4 +2,5 @@
 export { redisStore } from './redis-store.ts'
 export type { PackedOptions, RedisStoreOptions } from './options.ts'
 export type { RedisClient, RedisSource } from './client.ts'
-export { RedisStoreError } from './store-error.ts'
+export { type RedisAnswer, RedisStoreError } from './store-error.ts'
+export { REDIS_CODES } from './codes.ts'

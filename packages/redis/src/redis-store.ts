@@ -47,7 +47,7 @@ type Outcomes = readonly (Outcome | undefined)[]
 
 class RedisStore implements Store {
   readonly name = 'redis'
-  look?: NonNullable<Store['look']>
+  peekReplica?: NonNullable<Store['peekReplica']>
   private readonly connection: Connection
   private readonly isCluster: boolean
   private readonly settings: Settings
@@ -107,7 +107,7 @@ class RedisStore implements Store {
   readFrom(connection: Connection): void {
     this.replica = connection
     const replica = new Replica(connection, this.keys, this.settings.clock)
-    this.look = (charges) => replica.look(charges)
+    this.peekReplica = (charges) => replica.look(charges)
   }
 
   presence(): Presence | undefined {

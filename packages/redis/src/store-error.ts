@@ -1,7 +1,13 @@
-import { SluiceError, type StoreError } from '@sluice/core'
+import { SluiceError, type StoreError, type StoreRefusal } from '@sluice/core'
 
-type Answer = NonNullable<StoreError['answer']>
-const ANSWERS: readonly (readonly [prefix: string, answer: Answer])[] = [
+export type RedisAnswer = 'loading' | 'readonly' | 'oom' | 'noperm'
+const REFUSALS: Readonly<Record<RedisAnswer, StoreRefusal>> = {
+  loading: 'starting',
+  readonly: 'unwritable',
+  oom: 'unwritable',
+  noperm: 'forbidden',
+}
+const ANSWERS: readonly (readonly [prefix: string, answer: RedisAnswer])[] = [
   ['LOADING', 'loading'],
   ['READONLY', 'readonly'],
   ['OOM', 'oom'],
@@ -20,19 +26,21 @@ const NOT_RUN =
 /** What the store rejects with when it could not decide: whether it may have run, and what the server answered, if it did. */
 export class RedisStoreError extends SluiceError implements StoreError {
   readonly unknown: boolean
-  readonly answer: Answer | undefined
+  readonly answer: RedisAnswer | undefined
+  readonly refusal: StoreRefusal | undefined
   readonly shard: string
   /** Of the batch: the same for all that it carried. */
-  readonly command: number
+  readonly batch: number
 
   /** `unknown` where more is known than the cause says. */
-  constructor(cause: unknown, shard: string, command: number, unknown?: boolean) {
+  constructor(cause: unknown, shard: string, batch: number, unknown?: boolean) {
     const message = messageOf(cause)
     super('ERR_STORE_UNAVAILABLE', `Redis could not decide: ${message}`, { cause })
     this.answer = answerOf(message)
+    this.refusal = this.answer && REFUSALS[this.answer]
     this.unknown = unknown ?? (this.answer === undefined && !NOT_RUN.test(message))
     this.shard = shard
-    this.command = command
+    this.batch = batch
   }
 }
 
@@ -53,7 +61,7 @@ export function messageOf(cause: unknown): string {
   return message.replace(/^Too many Cluster redirections\. Last error: \w*Error: /, '')
 }
 
-export function answerOf(message: string): Answer | undefined {
+export function answerOf(message: string): RedisAnswer | undefined {
   // Redis 6.2 tells what a script met inside of its own message.
   return ANSWERS.find(([prefix]) => message.startsWith(prefix) || message.includes(`-${prefix}`))?.[1]
 }

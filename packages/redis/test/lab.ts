@@ -55,7 +55,7 @@ export function keyOf(one: Charge, prefix = 'sluice', partitions = 16): string {
 /** A store's error, as its caller sees it. */
 export async function failure(
   promise: unknown,
-): Promise<{ code?: string; unknown?: boolean; answer?: string; command?: number; message?: string; shard?: string }> {
+): Promise<{ code?: string; unknown?: boolean; answer?: string; batch?: number; message?: string; shard?: string }> {
   try {
     await promise
     return {}

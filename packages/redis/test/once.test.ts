@@ -55,7 +55,7 @@ describe('one server', () => {
     await took(store, charge('warm'))
     proxy.loseReplies({ after: isCharge })
     const failures = await Promise.all(Array.from({ length: 20 }, (_, i) => failure(took(store, charge(`s${i % 4}`)))))
-    expect(new Set(failures.map(({ command }) => command)).size).toBe(1)
+    expect(new Set(failures.map(({ batch }) => batch)).size).toBe(1)
     const truth = kept(rawStore({ url: server.url }))
     expect(await Promise.all([0, 1, 2, 3].map((i) => used(truth, `s${i}`)))).toEqual([5, 5, 5, 5])
   })

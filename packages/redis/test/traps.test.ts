@@ -242,7 +242,7 @@ describe('batches', () => {
     expect((await before)[0]).toMatchObject({ allowed: true, remaining: 9 })
     const failed = await reset
     expect(failed).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', answer: 'noperm', unknown: false, shard: 'redis' })
-    for (const one of await Promise.all(after)) expect(one).toMatchObject({ answer: 'noperm', unknown: false, command: failed.command })
+    for (const one of await Promise.all(after)) expect(one).toMatchObject({ answer: 'noperm', unknown: false, batch: failed.batch })
     expect(await Promise.all(['first', 'a', 'b', 'c', 'd'].map((subject) => used(store, subject)))).toEqual([1, 1, 0, 0, 0])
   })
 

@@ -8,9 +8,9 @@ import { slidingWindow } from '../limits.ts'
 import type { Cost, Limiter } from '../limiter.ts'
 import type { Observers } from '../observers.ts'
 import { knownOptions } from '../known-options.ts'
-import type { FailMode, PolicyOptions } from '../policy.ts'
+import type { PolicyOptions } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
-import type { Store } from '../store.ts'
+import type { FailMode, Store } from '../store.ts'
 import type { DialectOptions } from './headers-dialect.ts'
 
 /** What is known when a request is refused. */

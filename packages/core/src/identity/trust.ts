@@ -1,4 +1,5 @@
-import { type Code, invalid } from '../errors.ts'
+import type { Code } from '../codes.ts'
+import { invalid } from '../errors.ts'
 import { type Cidr, inCidr, parseAddress, parseCidr } from './address.ts'
 
 /** Which proxies are believed: none, a number of hops, or those whose address is in a block. */

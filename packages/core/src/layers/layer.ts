@@ -1,7 +1,7 @@
 import type { Limit } from '../limit.ts'
 import type { Store } from '../store.ts'
 
-const PASSED_ON = ['shardOf', 'look', 'close', 'health', 'subscribe'] as const
+const PASSED_ON = ['shardOf', 'peekReplica', 'close', 'health', 'subscribe'] as const
 
 /** A store that answers by `own`, and by the one below for the rest: what that one lacks, it lacks too. Its name is the one below's. */
 export function layerOver(inner: Store, own: Pick<Store, 'consume' | 'reset'> & Partial<Store>): Store {

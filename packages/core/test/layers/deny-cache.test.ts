@@ -363,7 +363,7 @@ test('sets no timer, and passes on what the store below it has', () => {
   refuse(charge(HOUR))
   expect(clock.pending).toBe(0)
   expect(cached.name).toBe('memory')
-  expect([cached.shardOf, cached.look, cached.close, cached.health]).toEqual([undefined, undefined, undefined, undefined])
+  expect([cached.shardOf, cached.peekReplica, cached.close, cached.health]).toEqual([undefined, undefined, undefined, undefined])
   expect(denyCache(memory, { clock }).health?.()).toEqual({ tier: 'memory', breaker: 'closed' })
 })
 

@@ -133,7 +133,7 @@ function keyOf({ window, limit, burst }: Limit, scope: string, subject: string):
 /** The optional methods, bound: a class's own would lose its `this`. */
 function methodsOf(inner: Store): Partial<Store> {
   const given: Partial<Record<keyof Store, unknown>> = {}
-  for (const name of ['shardOf', 'look', 'close', 'health', 'subscribe'] as const) {
+  for (const name of ['shardOf', 'peekReplica', 'close', 'health', 'subscribe'] as const) {
     if (inner[name] !== undefined) given[name] = inner[name].bind(inner)
   }
   return given as Partial<Store>

@@ -131,8 +131,8 @@ class Failover implements Store {
         throw error
       }
       route.sample = first
-      route.failed(error.command)
-      route.refused(error.answer)
+      route.failed(error.batch)
+      route.refused(error.refusal)
       return this.others.consume(route, charges, options, error.unknown)
     }
   }
@@ -181,8 +181,8 @@ class Failover implements Store {
             return
           }
           shard.sample = charges[0]
-          command.failed(error.command)
-          shard.refused(error.answer)
+          command.failed(error.batch)
+          shard.refused(error.refusal)
           decide(error.unknown)
         },
       )

@@ -29,8 +29,8 @@ export class LocalFallback {
     // A share that was given needs no count.
     this.instanceCount =
       presence === undefined || share !== 'equal' ? undefined : new InstanceCount(presence, clock, (error) => this.uncounted(error))
-    if (store.look !== undefined) {
-      const look = (charges: readonly Charge[]) => store.look?.(charges) ?? []
+    if (store.peekReplica !== undefined) {
+      const look = (charges: readonly Charge[]) => store.peekReplica?.(charges) ?? []
       this.seeder = new ReplicaSeeder(look, clock, (charge, left) => this.local.seed(charge, left, this.share()))
     }
   }
@@ -117,7 +117,7 @@ export class LocalFallback {
   private uncounted(cause?: unknown): void {
     if (this.instances !== undefined) return
     // A store that is away is told of by its breaker; that it may not count is told at once.
-    if (cause !== undefined && !(isStoreError(cause) && cause.answer === 'noperm')) return
+    if (cause !== undefined && !(isStoreError(cause) && cause.refusal === 'forbidden')) return
     const why = cause === undefined ? '' : ` (${(cause as Error).message})`
     this.events.warning(
       'WARN_INSTANCES_UNKNOWN',

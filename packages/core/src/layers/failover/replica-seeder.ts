@@ -17,14 +17,14 @@ type Seed = (charge: Charge, left: number) => void
  * It never decides: what it finds only lowers where the local tier begins.
  */
 export class ReplicaSeeder {
-  private readonly look: NonNullable<Store['look']>
+  private readonly look: NonNullable<Store['peekReplica']>
   private readonly clock: Required<Clock>
   private readonly seed: Seed
   private readonly read = new Bounded<number>(MOST)
   private waiting: Charge[] = []
   private isBusy = false
 
-  constructor(look: NonNullable<Store['look']>, clock: Required<Clock>, seed: Seed) {
+  constructor(look: NonNullable<Store['peekReplica']>, clock: Required<Clock>, seed: Seed) {
     this.look = look
     this.clock = clock
     this.seed = seed

@@ -1,11 +1,10 @@
 import type { Clock } from '../../clock.ts'
-import type { Charge, Outcome, Store, StoreError, StoreHealth } from '../../store.ts'
+import type { Charge, Outcome, Store, StoreHealth, StoreRefusal } from '../../store.ts'
 import { Breaker } from './breaker.ts'
 import { Ledger, type Taken } from './ledger.ts'
 import { isStoreError } from './store-error.ts'
 
 type State = StoreHealth['breaker']
-type Answer = StoreError['answer']
 
 /** What a shard needs of the layer. */
 export interface ShardHost {
@@ -61,20 +60,20 @@ export class Shard {
   }
 
   /** A command failed. Of one number, once: requests of several turns can wait for the same. */
-  failed(command?: number): void {
+  failed(batch?: number): void {
     if (this.state !== 'closed') {
       if (this.trial === 'running') this.open()
       return
     }
-    if (command !== undefined && command === this.lastFailed) return
-    this.lastFailed = command
+    if (batch !== undefined && batch === this.lastFailed) return
+    this.lastFailed = batch
     if (this.breaker.failed()) this.open()
   }
 
   /** The server said that it can not: no need to ask it twice. */
-  refused(answer: Answer): void {
-    if (answer === undefined) return
-    this.needsTrial = answer !== 'loading'
+  refused(refusal: StoreRefusal | undefined): void {
+    if (refusal === undefined) return
+    this.needsTrial = refusal !== 'starting'
     if (this.state === 'closed') this.open()
   }
 

@@ -46,7 +46,7 @@ describe.each(limits.map((limit) => [limit.name, limit] as const))('%s', (_name,
       () => inner.heal(),
       () => inner.fail({}),
       () => inner.fail({ unknown: true }),
-      () => inner.fail({ answer: 'readonly' }),
+      () => inner.fail({ refusal: 'unwritable' }),
       () => inner.silence(),
       () => inner.stall(),
     ]

@@ -38,9 +38,9 @@ describe('while the store answers', () => {
 
   test('what the caller did wrong is the caller’s: no failure of the store', async () => {
     const at = bench()
-    at.inner.fail(new SluiceError('ERR_PARTITIONS_CHANGED', 'other partitions'))
+    at.inner.fail(new SluiceError('ERR_CLOCK_INVALID', 'other partitions'))
     for (let i = 0; i < 10; i++) {
-      await expect(one(at.store, charge('a'))).rejects.toMatchObject({ code: 'ERR_PARTITIONS_CHANGED' })
+      await expect(one(at.store, charge('a'))).rejects.toMatchObject({ code: 'ERR_CLOCK_INVALID' })
       at.clock.advance(1)
     }
     expect([at.events, at.store.health?.().breaker]).toEqual([[], 'closed'])
@@ -151,7 +151,7 @@ describe('the breaker', () => {
 
   test('a batch is one command', async () => {
     const at = bench()
-    at.inner.fail({ command: 7 })
+    at.inner.fail({ batch: 7 })
     await Promise.all(Array.from({ length: 20 }, (_, i) => one(at.store, charge(`s${i}`))))
     at.clock.advance(1)
     await Promise.all(Array.from({ length: 20 }, (_, i) => one(at.store, charge(`s${i}`))))
@@ -179,9 +179,9 @@ describe('the breaker', () => {
     expect(at.store.health?.().breaker).toBe('open')
   })
 
-  test.each(['loading', 'readonly', 'oom', 'noperm'] as const)('%s is an answer: open at once', async (answer) => {
+  test.each(['starting', 'unwritable', 'forbidden'] as const)('a store that says it is %s opens the breaker at once', async (refusal) => {
     const at = bench()
-    at.inner.fail({ answer })
+    at.inner.fail({ refusal })
     expect(await one(at.store, charge('a'))).toMatchObject({ source: 'local' })
     expect(at.store.health?.().breaker).toBe('open')
   })
@@ -229,7 +229,7 @@ describe('the breaker', () => {
 
   test('trap: READONLY kept after failover: what is owed is the proof, and no request waits for it', async () => {
     const at = bench()
-    at.inner.fail({ answer: 'readonly' })
+    at.inner.fail({ refusal: 'unwritable' })
     await one(at.store, charge('a'))
     await looked(at)
     expect(at.store.health?.().breaker).toBe('open')
@@ -242,12 +242,12 @@ describe('the breaker', () => {
 
   test('trap: READONLY kept after failover: a look is no proof of what may write; one request is, where nothing is owed', async () => {
     const at = bench({ reconcile: 'forget' })
-    at.inner.fail({ answer: 'readonly' })
+    at.inner.fail({ refusal: 'unwritable' })
     await one(at.store, charge('a'))
     at.inner.heal()
     await looked(at)
     expect(at.store.health?.().breaker).toBe('half-open')
-    at.inner.fail({ answer: 'readonly' })
+    at.inner.fail({ refusal: 'unwritable' })
     const before = at.inner.asked.length
     expect(await one(at.store, charge('a'))).toMatchObject({ source: 'local' })
     expect(atOnce(at.store, charge('a'))).toMatchObject({ source: 'local' })
@@ -261,7 +261,7 @@ describe('the breaker', () => {
 
   test('the one request that tries is refused, or makes no sense: another one tries', async () => {
     const at = bench({ reconcile: 'forget' })
-    at.inner.fail({ answer: 'oom', command: 1 })
+    at.inner.fail({ refusal: 'unwritable', batch: 1 })
     await one(at.store, charge('a', TEN, 10))
     at.inner.heal()
     await looked(at)
@@ -270,7 +270,7 @@ describe('the breaker', () => {
     at.inner.heal()
     expect(await one(at.store, charge('a', TEN, 11))).toMatchObject({ allowed: false, source: 'redis' })
     // The same command again, as of one that several requests waited for.
-    at.inner.fail({ answer: 'oom', command: 1 })
+    at.inner.fail({ refusal: 'unwritable', batch: 1 })
     expect(await one(at.store, charge('b'))).toMatchObject({ source: 'local' })
     expect(at.store.health?.().breaker).toBe('open')
     at.inner.heal()
@@ -400,7 +400,12 @@ describe('the local tier', () => {
       looks.push(charges.map(({ subject }) => subject))
       return charges.map(() => ({ remaining: 40 }) as Outcome)
     }
-    const at = { clock, inner, events: [], store: stack({ ...inner, look }, { failover: { instances: 2 }, denyCache: false }, { clock }) }
+    const at = {
+      clock,
+      inner,
+      events: [],
+      store: stack({ ...inner, peekReplica: look }, { failover: { instances: 2 }, denyCache: false }, { clock }),
+    }
     await opened(at)
     await passing(clock, 100)
     looks.length = 0
@@ -421,7 +426,12 @@ describe('the local tier', () => {
     const clock = fakeClock()
     const inner = remote(clock)
     const look = () => Promise.reject(new Error('away'))
-    const at = { clock, inner, events: [], store: stack({ ...inner, look }, { failover: { instances: 2 }, denyCache: false }, { clock }) }
+    const at = {
+      clock,
+      inner,
+      events: [],
+      store: stack({ ...inner, peekReplica: look }, { failover: { instances: 2 }, denyCache: false }, { clock }),
+    }
     await opened(at)
     atOnce(at.store, charge('a', HUNDRED))
     await passing(clock, 100)
@@ -460,7 +470,7 @@ describe('receipts', () => {
     const at = bench({ instances: 1 }, {}, ({ subject }) => subject)
     const limits = [slidingWindow({ name: 'a', limit: 10, window: '1m' }), slidingWindow({ name: 'b', limit: 10, window: '1m' })]
     const limiter = createLimiter({ limits, store: at.store })
-    at.inner.fail({ answer: 'oom' })
+    at.inner.fail({ refusal: 'unwritable' })
     await limiter.consume({ a: 'away', b: 'away' })
     at.inner.heal()
     const decision = await limiter.consume({ a: 'away', b: 'there' }, { cost: 4 })
@@ -595,7 +605,7 @@ describe('over several shards', () => {
   const shards = ({ subject }: { subject: string }) => subject
   test('all or nothing over the tiers', async () => {
     const at = bench({ instances: 1 }, {}, shards)
-    at.inner.fail({ answer: 'oom' })
+    at.inner.fail({ refusal: 'unwritable' })
     await one(at.store, charge('away'))
     at.inner.heal()
     const both = [charge('away', TEN, 6), charge('there', TEN, 6)]
@@ -629,7 +639,10 @@ describe('over several shards', () => {
 describe('the whole', () => {
   test('nothing rejects where nobody listens, and close() ends every timer', async () => {
     const left: unknown[] = []
-    const presence = { heartbeat: () => Promise.reject(storeError({ answer: 'noperm' })), leave: () => Promise.resolve(void left.push(1)) }
+    const presence = {
+      heartbeat: () => Promise.reject(storeError({ refusal: 'forbidden' })),
+      leave: () => Promise.resolve(void left.push(1)),
+    }
     const at = bench({}, { presence })
     await settled()
     expect(at.events).toMatchObject([{ code: 'WARN_INSTANCES_UNKNOWN' }])

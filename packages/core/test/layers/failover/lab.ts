@@ -1,6 +1,6 @@
 import { type Charge, type ConsumeOptions, fixedWindow, type Limit, memoryStore, type Outcome, type Store } from '@sluice/core'
 import { isPromise, stack } from '@sluice/core/store-kit'
-import type { FailoverOptions, StoreError, StoreEvent } from '@sluice/core'
+import type { FailoverOptions, StoreError, StoreEvent, StoreRefusal } from '@sluice/core'
 import type { FailoverParts } from '@sluice/core/store-kit'
 import { type Admission, type FakeClock, fakeClock, type GivenBack } from '@sluice/testing'
 
@@ -11,12 +11,11 @@ export function charge(subject: string, limit: Limit = TEN, cost = 1): Charge {
   return { limit, scope: `p/${limit.name}/${limit.algorithm}`, subject, cost }
 }
 
-type Answer = StoreError['answer']
 export interface Failure {
   readonly unknown?: boolean
-  readonly answer?: Answer
+  readonly refusal?: StoreRefusal
   readonly shard?: string
-  readonly command?: number
+  readonly batch?: number
 }
 interface Asked {
   readonly charges: readonly Charge[]
@@ -45,11 +44,11 @@ interface Made extends Admission {
   readonly givenBack: GivenBack[]
 }
 
-let commands = 0
+let batches = 0
 let orders = 0
 
-export function storeError({ unknown = false, answer, shard = 'redis', command = ++commands }: Failure): StoreError {
-  return Object.assign(new Error('away'), { code: 'ERR_STORE_UNAVAILABLE', unknown, answer, shard, command })
+export function storeError({ unknown = false, refusal, shard = 'redis', batch = ++batches }: Failure): StoreError {
+  return Object.assign(new Error('away'), { code: 'ERR_STORE_UNAVAILABLE', unknown, refusal, shard, batch })
 }
 
 export function remote(clock: FakeClock, shardOf: (charge: Charge) => string = () => 'redis'): Remote {

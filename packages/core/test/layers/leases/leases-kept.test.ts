@@ -240,7 +240,7 @@ test('passes on what the store below it has', async () => {
   const store = leases(leasing(), { clock: lab.clock })
   expect(store.name).toBe('memory')
   expect(store.health?.()).toEqual({ tier: 'memory', breaker: 'closed' })
-  expect([store.shardOf, store.look, store.subscribe]).toEqual([undefined, undefined, undefined])
+  expect([store.shardOf, store.peekReplica, store.subscribe]).toEqual([undefined, undefined, undefined])
 })
 
 test('options that make no sense are refused', () => {
