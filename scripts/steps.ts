@@ -23,6 +23,7 @@ export const LINT: readonly Command[] = [
   ['unused code', 'knip'],
   ['embedded Lua', 'node', 'scripts/embed-lua.ts', '--check'],
   ['Lua', 'node', 'scripts/lint-lua.ts'],
+  ['size budget', 'node', 'scripts/size.ts'],
   ['package fields', 'node', 'scripts/package-fields.ts', '--check'],
 ]
 export const TYPES: Command = ['build and types', 'tsc', '-b']
