@@ -5,10 +5,10 @@ import type { Decided } from './fleet.ts'
 
 /** Broken promises of one subject's history. */
 export function violationsOf(limit: Limit, history: readonly Decided[]): readonly Violation[] {
-  const admissions = new Map<string, Admission & { givenBack: { at: number; units: number; order: number }[] }>()
+  const admissions = new Map<string, Admission & { refunds: { at: number; units: number; order: number }[] }>()
   for (const [order, { process, index, at, cost, granted, delay, of }] of history.entries()) {
-    if (cost > 0 && granted > 0) admissions.set(`${process}.${index}`, { at, units: granted, delay, order, givenBack: [] })
-    else if (granted < 0) admissions.get(`${process}.${of}`)?.givenBack.push({ at, units: -granted, order })
+    if (cost > 0 && granted > 0) admissions.set(`${process}.${index}`, { at, units: granted, delay, order, refunds: [] })
+    else if (granted < 0) admissions.get(`${process}.${of}`)?.refunds.push({ at, units: -granted, order })
   }
   return checkEnvelope(limit, [...admissions.values()])
 }

@@ -41,6 +41,6 @@ export type { Mismatch } from './model/replay.ts'
 
 // Promises: what may be admitted in any interval, checked on what was.
 export { checkEnvelope } from './envelope/envelope.ts'
-export type { Admission, GivenBack, Violation } from './envelope/envelope.ts'
+export type { Admission, Refund, Violation } from './envelope/envelope.ts'
 export { recordStore } from './envelope/recorder.ts'
 export type { Recorded, Track } from './envelope/recorder.ts'

@@ -1,89 +1,88 @@
 import { expect } from 'vitest'
-import { charge, giveBack, type Suite } from './suite.ts'
-import { fill } from './contract.ts'
-import { changed, every, limits, metered, TEN } from './limits.ts'
+import { chargeOf, refundOf, fill, type Suite } from './suite.ts'
+import { limitWith, allLimits, limits, meteredLimits, QUOTA } from './limits.ts'
 
-/** Law 2: a decision over several charges takes all of them or none. */
-export function together({ test }: Suite): void {
-  for (const [kind, limit] of every) {
-    const one = charge(limit)
-    const full = charge(changed(limits.slidingWindow, { name: 'full', limit: 1 }))
+/** A decision over several charges takes all of them or none. */
+export function allOrNothing({ test }: Suite): void {
+  for (const [kind, limit] of allLimits) {
+    const charge = chargeOf(limit)
+    const full = chargeOf(limitWith(limits.slidingWindow, { name: 'full', limit: 1 }))
 
-    test(`${kind}: is not charged when another limit of the decision refuses, before it or after it`, async (bench) => {
-      await bench.one(full)
-      await bench.one(one)
-      const before = await bench.state(one, full)
+    test(`${kind}: is not charged when another limit of the decision refuses, in any order`, async (harness) => {
+      await harness.consumeOne(full)
+      await harness.consumeOne(charge)
+      const before = await harness.state(charge, full)
       for (const charges of [
-        [one, full],
-        [full, one],
-        [one, full, one],
+        [charge, full],
+        [full, charge],
+        [charge, full, charge],
       ]) {
-        const outcomes = await bench.consume(charges)
+        const outcomes = await harness.consume(charges)
         outcomes.forEach((outcome, i) => {
-          if (outcome === undefined) expect(charges[i]).toBe(one)
-          else expect(outcome).toMatchObject({ allowed: charges[i] === one, granted: 0, receipt: undefined })
+          if (outcome === undefined) expect(charges[i]).toBe(charge)
+          else expect(outcome).toMatchObject({ allowed: charges[i] === charge, granted: 0, receipt: undefined })
         })
         expect(outcomes[charges.indexOf(full)]).toMatchObject({ allowed: false })
       }
-      expect(await bench.state(one, full)).toEqual(before)
+      expect(await harness.state(charge, full)).toEqual(before)
     })
 
-    test(`${kind}: is not charged for one subject when it refuses another`, async (bench) => {
-      const bob = { ...one, subject: 'bob' }
-      await fill(bench, bob)
-      const before = await bench.state(one, bob)
-      const [alice] = await bench.consume([one, bob])
-      if (alice !== undefined) expect(alice).toMatchObject({ allowed: true, remaining: TEN, granted: 0 })
-      expect(await bench.state(one, bob)).toEqual(before)
+    test(`${kind}: one subject is not charged when another subject of the decision is refused`, async (harness) => {
+      const bob = { ...charge, subject: 'bob' }
+      await fill(harness, bob, QUOTA)
+      const before = await harness.state(charge, bob)
+      const [alice] = await harness.consume([charge, bob])
+      if (alice !== undefined) expect(alice).toMatchObject({ allowed: true, remaining: QUOTA, granted: 0 })
+      expect(await harness.state(charge, bob)).toEqual(before)
     })
 
-    test(`${kind}: several charges of one subject in a decision add up`, async (bench) => {
-      await fill(bench, one, TEN - 2)
-      const before = await bench.state(one)
-      const refused = await bench.consume([one, one, one])
+    test(`${kind}: charges of the same subject in one decision add up`, async (harness) => {
+      await fill(harness, charge, QUOTA - 2)
+      const before = await harness.state(charge)
+      const refused = await harness.consume([charge, charge, charge])
       expect(refused[2]).toMatchObject({ allowed: false, remaining: 0, granted: 0 })
-      expect(await bench.state(one)).toEqual(before)
-      const admitted = await bench.consume([one, one])
+      expect(await harness.state(charge)).toEqual(before)
+      const admitted = await harness.consume([charge, charge])
       expect(admitted[0]).toMatchObject({ allowed: true, remaining: 1, granted: 1 })
       expect(admitted[1]).toMatchObject({ allowed: true, remaining: 0, granted: 1 })
-      expect((await bench.peek(one)).allowed).toBe(false)
+      expect((await harness.peek(charge)).allowed).toBe(false)
     })
 
-    test(`${kind}: a refused decision gives nothing back either`, async (bench) => {
-      const two = kind === 'concurrency' ? one : { ...one, cost: 2 }
-      await bench.one(full)
-      await fill(bench, one, 4)
-      const taken = await bench.one(two)
-      const before = await bench.state(one)
-      await bench.consume([giveBack(two, taken), full])
-      expect(await bench.state(one)).toEqual(before)
-      const [given] = await bench.consume([giveBack(two, taken)])
+    test(`${kind}: a refused decision refunds nothing`, async (harness) => {
+      const two = kind === 'concurrency' ? charge : { ...charge, cost: 2 }
+      await harness.consumeOne(full)
+      await fill(harness, charge, 4)
+      const taken = await harness.consumeOne(two)
+      const before = await harness.state(charge)
+      await harness.consume([refundOf(two, taken), full])
+      expect(await harness.state(charge)).toEqual(before)
+      const [given] = await harness.consume([refundOf(two, taken)])
       expect(given).toMatchObject({ allowed: true, granted: -two.cost })
     })
 
-    test(`${kind}: a decision that cannot be made leaves nothing half done`, async (bench) => {
-      const bare = charge(changed(limits.slidingLog, { name: 'bare' }), -1)
-      expect(await bench.errorOf([one, bare])).toBe('ERR_RECEIPT_REQUIRED')
-      expect(await bench.errorOf([bare, one])).toBe('ERR_RECEIPT_REQUIRED')
-      expect(await bench.peek(one)).toMatchObject({ remaining: TEN, resetAfter: 0 })
+    test(`${kind}: a decision that ends with an error charges nothing`, async (harness) => {
+      const bare = chargeOf(limitWith(limits.slidingLog, { name: 'bare' }), -1)
+      expect(await harness.errorCodeOf([charge, bare])).toBe('ERR_RECEIPT_REQUIRED')
+      expect(await harness.errorCodeOf([bare, charge])).toBe('ERR_RECEIPT_REQUIRED')
+      expect(await harness.peek(charge)).toMatchObject({ remaining: QUOTA, resetAfter: 0 })
     })
   }
 
-  test('all algorithms in one decision: all are charged, then none', async (bench) => {
-    const charges = every.map(([kind, limit], i) => charge(changed(limit, { name: `l${i}` }), 1, { scope: `p/${kind}` }))
-    const admitted = await bench.consume(charges)
-    for (const outcome of admitted) expect(outcome).toMatchObject({ allowed: true, remaining: TEN - 1, granted: 1 })
-    const costly = [...charges, charge(changed(limits.tokenBucket, { name: 'last' }), TEN + 1)]
-    const refused = await bench.consume(costly)
+  test('a decision over all algorithms charges all of them, or none', async (harness) => {
+    const charges = allLimits.map(([kind, limit], i) => chargeOf(limitWith(limit, { name: `l${i}` }), 1, { scope: `p/${kind}` }))
+    const admitted = await harness.consume(charges)
+    for (const outcome of admitted) expect(outcome).toMatchObject({ allowed: true, remaining: QUOTA - 1, granted: 1 })
+    const costly = [...charges, chargeOf(limitWith(limits.tokenBucket, { name: 'last' }), QUOTA + 1)]
+    const refused = await harness.consume(costly)
     expect(refused.at(-1)).toMatchObject({ allowed: false, retryAfter: Infinity })
-    for (const one of charges) expect(await bench.peek(one)).toMatchObject({ remaining: TEN - 1 })
+    for (const charge of charges) expect(await harness.peek(charge)).toMatchObject({ remaining: QUOTA - 1 })
   })
 
-  test('a forced decision is taken whole, whatever is left', async (bench) => {
-    const charges = metered.map(([kind, limit]) => charge(limit, TEN, { scope: `p/${kind}` }))
-    await bench.consume(charges)
-    const forced = await bench.consume(
-      charges.map((one) => ({ ...one, cost: 3 })),
+  test('a forced decision charges every limit, even a full one', async (harness) => {
+    const charges = meteredLimits.map(([kind, limit]) => chargeOf(limit, QUOTA, { scope: `p/${kind}` }))
+    await harness.consume(charges)
+    const forced = await harness.consume(
+      charges.map((charge) => ({ ...charge, cost: 3 })),
       { how: 'force' },
     )
     for (const outcome of forced) expect(outcome).toMatchObject({ allowed: true, granted: 3, remaining: 0 })

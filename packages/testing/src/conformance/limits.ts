@@ -1,7 +1,8 @@
 import { concurrency, fixedWindow, leakyBucket, type Limit, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
 
-/** Ten units in ten seconds, as each algorithm has it. */
-export const TEN = 10
+/** Units that each of these limits allows. */
+export const QUOTA = 10
+/** ms */
 export const WINDOW = 10_000
 export type Kind =
   | 'fixedWindow'
@@ -14,8 +15,9 @@ export type Kind =
   | 'leakyBucket, queue'
   | 'concurrency'
 
-const common = { name: 'ten', limit: TEN, window: WINDOW } as const
+const common = { name: 'ten', limit: QUOTA, window: WINDOW } as const
 
+/** One limit of each kind: 10 units in 10 seconds. */
 export const limits: Readonly<Record<Kind, Limit>> = {
   fixedWindow: fixedWindow(common).limit,
   'fixedWindow, first': fixedWindow({ ...common, anchor: 'first' }).limit,
@@ -24,25 +26,25 @@ export const limits: Readonly<Record<Kind, Limit>> = {
   slidingLog: slidingLog(common).limit,
   tokenBucket: tokenBucket(common).limit,
   'leakyBucket, meter': leakyBucket(common).limit,
-  'leakyBucket, queue': leakyBucket({ ...common, queue: true, burst: TEN, maxDelay: 60_000 }).limit,
-  concurrency: concurrency({ name: 'ten', limit: TEN, ttl: WINDOW }).limit,
+  'leakyBucket, queue': leakyBucket({ ...common, queue: true, burst: QUOTA, maxDelay: 60_000 }).limit,
+  concurrency: concurrency({ name: 'ten', limit: QUOTA, ttl: WINDOW }).limit,
 }
 
-export const every: readonly (readonly [Kind, Limit])[] = Object.entries(limits) as (readonly [Kind, Limit])[]
+export const allLimits: readonly (readonly [Kind, Limit])[] = Object.entries(limits) as (readonly [Kind, Limit])[]
 
-/** Those that count units, so that a cost may be more than 1. */
-export const metered: readonly (readonly [Kind, Limit])[] = every.filter(([kind]) => kind !== 'concurrency')
+/** Limits whose cost may be more than 1: all but concurrency. */
+export const meteredLimits: readonly (readonly [Kind, Limit])[] = allLimits.filter(([kind]) => kind !== 'concurrency')
 
-/** Those whose admitted charges can only be given back by receipt. */
-export const receipted: readonly (readonly [Kind, Limit])[] = every.filter(
+/** Limits whose charges can be refunded only with a receipt. */
+export const receiptOnlyLimits: readonly (readonly [Kind, Limit])[] = allLimits.filter(
   ([kind]) => kind !== 'tokenBucket' && kind !== 'leakyBucket, meter',
 )
 
-export const windows: readonly (readonly [Kind, Limit])[] = every.filter(
+export const windowLimits: readonly (readonly [Kind, Limit])[] = allLimits.filter(
   ([, { algorithm }]) => algorithm === 'fixedWindow' || algorithm === 'slidingWindow',
 )
 
-/** The same limit with other numbers. */
-export function changed(limit: Limit, numbers: Partial<Limit>): Limit {
+/** The same limit with other fields. */
+export function limitWith(limit: Limit, numbers: Partial<Limit>): Limit {
   return Object.freeze({ ...limit, ...numbers })
 }

@@ -1,24 +1,39 @@
 import { describe } from 'vitest'
-import { type StoreUnderTest, suiteOf } from './suite.ts'
-import { changes } from './limit-changes.ts'
-import { contract } from './contract.ts'
-import { givingBack } from './refunds.ts'
-import { holders } from './concurrency.ts'
+import { allOrNothing } from './all-or-nothing.ts'
+import { concurrencyHolders } from './concurrency.ts'
+import { limitChanges } from './limit-changes.ts'
+import { outcomes } from './outcomes.ts'
+import { refunds } from './refunds.ts'
 import { subjects } from './subjects.ts'
+import { type StoreUnderTest, suiteOf } from './suite.ts'
 import { time } from './time.ts'
-import { together } from './all-or-nothing.ts'
 import { traps } from './traps.ts'
 
-/** Registers the tests of the store contract, one by one, for every algorithm: law 4, one law for every store. */
+/**
+ * Registers the tests of the store contract as Vitest tests, for every algorithm. Call it at the top level of a test file. A
+ * store that passes can be used wherever a `Store` is expected. `modelProperty()` then tests it with random histories.
+ *
+ * @param name title of the tests, such as `redisStore, standalone`
+ * @param under how to create and close the store
+ *
+ * @example
+ * ```ts
+ * import { memoryStore } from '@sluice/core'
+ * import { modelProperty, storeConformance } from '@sluice/testing'
+ *
+ * storeConformance('memoryStore', { make: (clock) => memoryStore({ clock }) })
+ * modelProperty('memoryStore', (clock) => memoryStore({ clock }))
+ * ```
+ */
 export function storeConformance(name: string, under: StoreUnderTest): void {
   describe(`${name}: the store contract`, () => {
     const suite = suiteOf(under)
-    describe('an outcome', () => contract(suite))
-    describe('all or nothing', () => together(suite))
-    describe('giving back', () => givingBack(suite))
-    describe('holders', () => holders(suite))
+    describe('outcomes', () => outcomes(suite))
+    describe('all or nothing', () => allOrNothing(suite))
+    describe('refunds', () => refunds(suite))
+    describe('concurrency holders', () => concurrencyHolders(suite))
     describe('subjects and scopes', () => subjects(suite))
-    describe('limits that change, force and debt', () => changes(suite))
+    describe('changed limits, forced charges and debt', () => limitChanges(suite))
     describe('time', () => time(suite))
     describe('traps', () => traps(suite))
   })

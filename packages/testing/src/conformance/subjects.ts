@@ -1,9 +1,8 @@
 import { expect } from 'vitest'
-import { charge, type Suite } from './suite.ts'
-import { fill } from './contract.ts'
-import { changed, every, limits, TEN, windows } from './limits.ts'
+import { chargeOf, fill, type Suite } from './suite.ts'
+import { limitWith, allLimits, limits, QUOTA, windowLimits } from './limits.ts'
 
-/** Each is one subject, and no other. Several are patterns, keys or paths to what lies below a store. */
+/** Title and subject. Many have a meaning for what a store may be built on: patterns, keys, paths, property names. */
 const SUBJECTS: readonly (readonly [string, string])[] = [
   ['an empty string', ''],
   ['*', '*'],
@@ -17,9 +16,9 @@ const SUBJECTS: readonly (readonly [string, string])[] = [
   ['a newline', 'a\nb'],
   ['a carriage return', 'a\r\nb'],
   ['NUL', 'a\0b'],
-  ['a NUL more', 'a\0b\0'],
+  ['a second NUL', 'a\0b\0'],
   ['10 kB', 'x'.repeat(10_240)],
-  ['10 kB, another at its end', `${'x'.repeat(10_239)}y`],
+  ['10 kB, different in its last character', `${'x'.repeat(10_239)}y`],
   ['a lone high surrogate', 'a\uD800'],
   ['another lone high surrogate', 'a\uD801'],
   ['a lone low surrogate', '\uDC00a'],
@@ -38,53 +37,53 @@ const SUBJECTS: readonly (readonly [string, string])[] = [
   ['a space', ' '],
 ]
 
-/** Any string is data; a scope and a unit keep states apart. */
+/** Any string is a valid subject. Different scopes, subjects and window variants have different states. */
 export function subjects({ test }: Suite): void {
-  for (const [kind, limit] of every) {
-    test(`${kind}: any subject is data`, async (bench) => {
-      for (const [, subject] of SUBJECTS) await bench.one(charge(limit, 1, { subject }))
+  for (const [kind, limit] of allLimits) {
+    test(`${kind}: any string is a subject of its own`, async (harness) => {
+      for (const [, subject] of SUBJECTS) await harness.consumeOne(chargeOf(limit, 1, { subject }))
       for (const [name, subject] of SUBJECTS)
-        expect([name, (await bench.peek(charge(limit, 1, { subject }))).remaining]).toEqual([name, TEN - 1])
+        expect([name, (await harness.peek(chargeOf(limit, 1, { subject }))).remaining]).toEqual([name, QUOTA - 1])
     })
   }
 
-  test('trap: Glob characters in a subject wipe other subjects on reset. Any subject is data: `*`, `{}`, `:`, newline, NUL, 10 kB, lone surrogates.', async (bench) => {
-    const one = charge(limits.slidingWindow)
+  test('trap: Glob characters in a subject wipe other subjects on reset. Any subject is data: `*`, `{}`, `:`, newline, NUL, 10 kB, lone surrogates.', async (harness) => {
+    const charge = chargeOf(limits.slidingWindow)
     const all = ['alice', ...SUBJECTS.map(([, subject]) => subject)]
-    for (const subject of all) await bench.one({ ...one, subject })
+    for (const subject of all) await harness.consumeOne({ ...charge, subject })
     for (const [i, subject] of all.entries()) {
-      await bench.store.reset([{ ...one, subject }])
-      expect((await bench.peek({ ...one, subject })).remaining).toBe(TEN)
-      for (const other of all.slice(i + 1)) expect((await bench.peek({ ...one, subject: other })).remaining).toBe(TEN - 1)
+      await harness.store.reset([{ ...charge, subject }])
+      expect((await harness.peek({ ...charge, subject })).remaining).toBe(QUOTA)
+      for (const other of all.slice(i + 1)) expect((await harness.peek({ ...charge, subject: other })).remaining).toBe(QUOTA - 1)
     }
   })
 
-  test('a reset takes several subjects, and one that was never seen', async (bench) => {
-    const one = charge(limits.tokenBucket)
-    for (const subject of ['a', 'b', 'c']) await bench.one({ ...one, subject })
-    await bench.store.reset([
-      { ...one, subject: 'a' },
-      { ...one, subject: 'never' },
-      { ...one, subject: 'c' },
+  test('a reset takes several subjects, known or not', async (harness) => {
+    const charge = chargeOf(limits.tokenBucket)
+    for (const subject of ['a', 'b', 'c']) await harness.consumeOne({ ...charge, subject })
+    await harness.store.reset([
+      { ...charge, subject: 'a' },
+      { ...charge, subject: 'never' },
+      { ...charge, subject: 'c' },
     ])
-    const left = await Promise.all(['a', 'b', 'c'].map(async (subject) => (await bench.peek({ ...one, subject })).remaining))
-    expect(left).toEqual([TEN, TEN - 1, TEN])
+    const left = await Promise.all(['a', 'b', 'c'].map(async (subject) => (await harness.peek({ ...charge, subject })).remaining))
+    expect(left).toEqual([QUOTA, QUOTA - 1, QUOTA])
   })
 
-  for (const [kind, limit] of every) {
-    test(`${kind}: scopes do not mix`, async (bench) => {
-      const one = charge(limit)
-      await fill(bench, one)
-      for (const scope of ['policy/other', 'policy', `${one.scope}/`, `${one.scope}:alice`, `~${one.scope}`, '']) {
-        expect(await bench.one({ ...one, scope })).toMatchObject({ allowed: true, remaining: TEN - 1 })
+  for (const [kind, limit] of allLimits) {
+    test(`${kind}: different scopes have different states`, async (harness) => {
+      const charge = chargeOf(limit)
+      await fill(harness, charge, QUOTA)
+      for (const scope of ['policy/other', 'policy', `${charge.scope}/`, `${charge.scope}:alice`, `~${charge.scope}`, '']) {
+        expect(await harness.consumeOne({ ...charge, scope })).toMatchObject({ allowed: true, remaining: QUOTA - 1 })
       }
-      expect((await bench.peek(one)).allowed).toBe(false)
+      expect((await harness.peek(charge)).allowed).toBe(false)
     })
   }
 
-  test('a scope and a subject are told apart wherever one ends', async (bench) => {
-    const one = charge(limits.fixedWindow)
-    const places = [
+  test('scope and subject are not confused where their texts join to the same string', async (harness) => {
+    const charge = chargeOf(limits.fixedWindow)
+    const pairs = [
       ['p:a', 'b'],
       ['p', 'a:b'],
       ['p:a:b', ''],
@@ -93,24 +92,25 @@ export function subjects({ test }: Suite): void {
       ['p\0a', 'b'],
       ['p', 'a\0b'],
     ] as const
-    for (const [scope, subject] of places) expect(await bench.one({ ...one, scope, subject })).toMatchObject({ remaining: TEN - 1 })
+    for (const [scope, subject] of pairs)
+      expect(await harness.consumeOne({ ...charge, scope, subject })).toMatchObject({ remaining: QUOTA - 1 })
   })
 
-  for (const [kind, limit] of windows) {
+  for (const [kind, limit] of windowLimits) {
     if (typeof limit.window !== 'number') continue
-    test(`${kind}: another window length is another state`, async (bench) => {
-      await bench.one(charge(limit, TEN))
-      const longer = changed(limit, { window: Number(limit.window) * 2 })
-      expect(await bench.one(charge(longer))).toMatchObject({ allowed: true, remaining: TEN - 1 })
-      await bench.store.reset([charge(longer)])
-      expect((await bench.peek(charge(limit))).allowed).toBe(false)
+    test(`${kind}: a limit with another window length has another state`, async (harness) => {
+      await harness.consumeOne(chargeOf(limit, QUOTA))
+      const longer = limitWith(limit, { window: Number(limit.window) * 2 })
+      expect(await harness.consumeOne(chargeOf(longer))).toMatchObject({ allowed: true, remaining: QUOTA - 1 })
+      await harness.store.reset([chargeOf(longer)])
+      expect((await harness.peek(chargeOf(limit))).allowed).toBe(false)
     })
   }
 
-  test('fixedWindow: another anchor, or another time zone, is another state', async (bench) => {
+  test('fixedWindow: a limit with another anchor, window or time zone has another state', async (harness) => {
     const { fixedWindow, 'fixedWindow, first': first, 'fixedWindow, day': day } = limits
     const scope = 'policy/same/fixedWindow'
-    const variants = [fixedWindow, first, day, changed(day, { timeZone: 'Asia/Kathmandu' }), changed(day, { window: 'week' })]
-    for (const limit of variants) expect(await bench.one(charge(limit, 1, { scope }))).toMatchObject({ remaining: TEN - 1 })
+    const variants = [fixedWindow, first, day, limitWith(day, { timeZone: 'Asia/Kathmandu' }), limitWith(day, { window: 'week' })]
+    for (const limit of variants) expect(await harness.consumeOne(chargeOf(limit, 1, { scope }))).toMatchObject({ remaining: QUOTA - 1 })
   })
 }

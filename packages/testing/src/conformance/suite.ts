@@ -1,87 +1,93 @@
 import type { Charge, Clock, ConsumeOptions, Limit, MaybePromise, Outcome, Store } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
 
+/** How storeConformance() gets the stores that it tests. */
 export interface StoreUnderTest {
-  /** A fresh, empty store that tells time by this clock. Called once for each test. */
+  /** Creates a new, empty store that reads time from this clock. Called once for each test. */
   make(clock: Clock): MaybePromise<Store>
-  /** Puts away what `make` made; default: the store's own `close`. */
+  /** Disposes of a store that `make` created. Default: the store's own `close`. */
   close?: ((store: Store) => MaybePromise<void>) | undefined
-  /** False for a store that tells time by itself: then what needs a clock is left out. Default true. */
-  clockable?: boolean | undefined
+  /** False for a store that uses its own clock: tests that move the clock are then not registered. Default true. */
+  acceptsClock?: boolean | undefined
 }
 
-/** One store and its clock, in one test. */
-export interface Bench {
+/** One store with its clock, and shorthands for one test. */
+export interface Harness {
   readonly store: Store
   readonly clock: FakeClock
   consume(charges: readonly Charge[], options?: ConsumeOptions): Promise<readonly (Outcome | undefined)[]>
-  /** One charge that is known to be looked at. */
-  one(charge: Charge, options?: ConsumeOptions): Promise<Outcome>
+  /** Consumes a single charge, whose outcome can never be missing. */
+  consumeOne(charge: Charge, options?: ConsumeOptions): Promise<Outcome>
   peek(charge: Charge): Promise<Outcome>
-  /** Every field that tells of the state, for these charges: equal before and after what changes nothing. */
+  /** Every observable field of these charges' states. Equal before and after a call means that the call changed nothing. */
   state(...charges: Charge[]): Promise<unknown>
-  /** The code with which it is refused; fails when it is not. */
-  errorOf(charges: readonly Charge[], options?: ConsumeOptions): Promise<unknown>
+  /** The code of the error that `consume` throws. Fails where it throws none. */
+  errorCodeOf(charges: readonly Charge[], options?: ConsumeOptions): Promise<unknown>
 }
 
-/** The tests of one store: each has a name, and runs with a bench of its own. */
+/** Registers tests of one store. Each test gets a new harness. */
 export interface Suite {
-  test(name: string, run: (bench: Bench) => Promise<void>): void
-  /** A test that moves the clock. */
-  timed(name: string, run: (bench: Bench) => Promise<void>): void
+  test(name: string, run: (harness: Harness) => Promise<void>): void
+  /** A test that moves the clock. Not registered for a store that uses its own clock. */
+  testWithClock(name: string, run: (harness: Harness) => Promise<void>): void
 }
 
 export function suiteOf(under: StoreUnderTest): Suite {
-  const register = (name: string, run: (bench: Bench) => Promise<void>): void => {
+  const register = (name: string, run: (harness: Harness) => Promise<void>): void => {
     test(name, async () => {
       const clock = fakeClock()
       const made = under.make(clock)
       const store = isPromise(made) ? await made : made
       try {
-        await run(benchOf(store, clock))
+        await run(harnessOf(store, clock))
       } finally {
         await (under.close === undefined ? store.close?.() : under.close(store))
       }
     })
   }
-  return { test: register, timed: under.clockable === false ? () => undefined : register }
+  return { test: register, testWithClock: under.acceptsClock === false ? () => undefined : register }
 }
 
-function benchOf(store: Store, clock: FakeClock): Bench {
-  const bench: Bench = {
+function harnessOf(store: Store, clock: FakeClock): Harness {
+  const harness: Harness = {
     store,
     clock,
     consume: async (charges, options) => store.consume(charges, options),
-    async one(charge, options) {
+    async consumeOne(charge, options) {
       const [outcome] = await store.consume([charge], options)
-      if (outcome === undefined) throw new Error('the only charge of a decision has no outcome')
+      if (outcome === undefined) throw new Error('consume: expected an outcome for the only charge, got undefined')
       return outcome
     },
-    peek: (charge) => bench.one(charge, { how: 'peek' }),
+    peek: (charge) => harness.consumeOne(charge, { how: 'peek' }),
     async state(...charges) {
-      const outcomes = await Promise.all(charges.map((charge) => bench.peek({ ...charge, cost: 1, receipt: undefined })))
-      return outcomes.map(({ at: _at, ...told }) => told)
+      const outcomes = await Promise.all(charges.map((charge) => harness.peek({ ...charge, cost: 1, receipt: undefined })))
+      return outcomes.map(({ at: _at, ...fields }) => fields)
     },
-    async errorOf(charges, options) {
+    async errorCodeOf(charges, options) {
       try {
         await store.consume(charges, options)
       } catch (error) {
         return (error as { code?: unknown }).code
       }
-      throw new Error('expected it to be refused with an error')
+      throw new Error('consume: expected an error with a code, got outcomes')
     },
   }
-  return bench
+  return harness
 }
 
-/** A charge to `alice`, in a scope of the limit's own. */
-export function charge(limit: Limit, cost: number = 1, more: Partial<Charge> = {}): Charge {
+/** A charge to the subject `alice`, in a scope derived from the limit. */
+export function chargeOf(limit: Limit, cost: number = 1, more: Partial<Charge> = {}): Charge {
   return { limit, scope: `policy/${limit.name}/${limit.algorithm}`, subject: 'alice', cost, ...more }
 }
 
-/** What gives these units of an outcome back. */
-export function giveBack(taken: Charge, outcome: Outcome, units: number = outcome.granted): Charge {
+/** The charge that refunds these units of an admitted one. Default: all units. */
+export function refundOf(taken: Charge, outcome: Outcome, units: number = outcome.granted): Charge {
   return { ...taken, cost: -units, receipt: outcome.receipt }
+}
+
+/** Takes `units`, one charge at a time, since a concurrency holder is always one unit. */
+export async function fill(harness: Harness, charge: Charge, units: number): Promise<void> {
+  for (let i = 0; i < units; i++) expect((await harness.consumeOne(charge)).allowed).toBe(true)
 }

@@ -2,55 +2,78 @@ import type { Limit } from '@sluice/core'
 import { calendarWindow } from '../model/calendar.ts'
 import { burstOf, rateOf } from '../model/bucket.ts'
 
-/** One admission as the store told it, and all that was given back of it. Times are µs of the store's clock. */
+/** One admitted charge, from the store's outcome, with its later refunds. Times are µs of the store's clock. */
 export interface Admission {
+  /** `at` of the outcome. */
   readonly at: number
-  /** Units taken; 0 for a give-back that names no admission. */
+  /** `granted` of the outcome; 0 for a refund that belongs to no admission. */
   readonly units: number
-  /** ms to wait before going on: a queue. */
+  /** Queues only: ms between the admission and the moment when the request may run. */
   readonly delay?: number | undefined
-  /** Concurrency: when the holder ends by itself. */
+  /** Concurrency only: when the holder expires. */
   readonly until?: number | undefined
-  /** Charged past the limit: the promise does not speak of it, but others must still keep within theirs. */
+  /** True for a forced charge. The promise does not cover it, but still holds for all other charges. */
   readonly forced?: boolean | undefined
-  readonly givenBack?: readonly GivenBack[] | undefined
-  /** The order of issue within one µs; without it, the order in the list. */
+  readonly refunds?: readonly Refund[] | undefined
+  /** Order within the same µs. Default: the order in the list. */
   readonly order?: number | undefined
 }
 
-export interface GivenBack {
+export interface Refund {
   readonly at: number
   readonly units: number
   readonly order?: number | undefined
 }
 
-/** An interval in which more was admitted than promised. */
+/** An interval in which more was admitted than the limit promises. */
 export interface Violation {
+  /** The broken promise, as in docs/algorithms.md. */
   readonly rule: string
+  /** µs */
   readonly from: number
+  /** µs */
   readonly to: number
+  /** Units, or holders. */
   readonly admitted: number
   readonly bound: number
 }
 
 /**
- * Whether a limit kept the promise that the table of algorithms.md makes for it, over every interval there is: for each
- * admission as the last of an interval, the worst interval that ends with it. Linear after sorting, exact.
- * The admissions are of one subject, under one limit whose numbers did not change, with a clock that did not step back.
+ * Checks the promise that docs/algorithms.md makes for a limit, over every interval and not only aligned ones. For each
+ * admission it finds the worst interval that ends there: exact, and linear in time after sorting.
+ *
+ * Valid for the admissions of one subject under one unchanged limit, by a clock that never stepped back. `recordStore()`
+ * collects them.
+ *
+ * @returns the violations; empty when the promise was kept
+ *
+ * @example
+ * ```ts
+ * import { fixedWindow } from '@sluice/core'
+ * import { checkEnvelope } from '@sluice/testing'
+ *
+ * const { limit } = fixedWindow({ name: 'second', limit: 2, window: '1s' })
+ * // Times are µs: three units within the same second, where the limit promises at most two.
+ * const violations = checkEnvelope(limit, [0, 100, 200].map((at) => ({ at, units: 1 })))
+ * // [{ rule: 'A(window) ≤ L', from: 0, to: 1_000_000, admitted: 3, bound: 2 }]
+ * ```
  */
 export function checkEnvelope(limit: Limit, admissions: readonly Admission[]): readonly Violation[] {
   const events = admissions.toSorted((a, b) => a.at - b.at || (a.order ?? 0) - (b.order ?? 0))
   switch (limit.algorithm) {
     case 'fixedWindow':
-      return [...(limit.anchor === 'first' ? perFirst(limit, events) : perWindow(limit, kept(events))), ...acrossEdges(limit, kept(events))]
+      return [
+        ...(limit.anchor === 'first' ? perAnchoredWindow(limit, events) : perWindow(limit, remainingUnits(events))),
+        ...acrossEdges(limit, remainingUnits(events)),
+      ]
     case 'slidingWindow':
-      return perSlope(`A(t) ≤ L(1 + t/W)`, kept(events), {
+      return perSlope(`A(t) ≤ L(1 + t/W)`, remainingUnits(events), {
         N: BigInt(limit.limit),
         P: micros(limit),
         cap: BigInt(limit.limit) * micros(limit),
       })
     case 'slidingLog':
-      return perSpan('A((a, a+W]) ≤ L', kept(events), Number(micros(limit)), limit.limit, false)
+      return perSpan('A((a, a+W]) ≤ L', remainingUnits(events), Number(micros(limit)), limit.limit, false)
     case 'tokenBucket':
       return perBucket(limit, events)
     case 'leakyBucket':
@@ -65,8 +88,8 @@ interface Point {
   readonly units: number
 }
 
-/** Admitted and never given back. What counts for nothing stays in the list: it may have begun a window. */
-function kept(events: readonly Admission[]): readonly Point[] {
+/** Units that were admitted and never refunded. Points of 0 units stay in the list, since they may have started a window. */
+function remainingUnits(events: readonly Admission[]): readonly Point[] {
   return events.map((event) => pointOf(event))
 }
 
@@ -75,41 +98,41 @@ function pointOf(event: Admission): Point {
 }
 
 function net(event: Admission): number {
-  return (event.givenBack ?? []).reduce((left, { units }) => left - units, event.units)
+  return (event.refunds ?? []).reduce((left, { units }) => left - units, event.units)
 }
 
 function micros(limit: Limit): bigint {
   return BigInt(limit.window) * 1000n
 }
 
-/** A(window) ≤ L, per window of the epoch or of the calendar. */
+/** A(window) ≤ L, for each window aligned to the epoch or the calendar. */
 function perWindow(limit: Limit, points: readonly Point[]): readonly Violation[] {
   const found: Violation[] = []
-  let [from, to, admitted, told] = [0, -Infinity, 0, false]
+  let [from, to, admitted, reported] = [0, -Infinity, 0, false]
   for (const { at, units } of points) {
     if (at >= to) {
       ;[from, to] = windowAt(limit, at)
       admitted = 0
-      told = false
+      reported = false
     }
     admitted += units
-    if (admitted > limit.limit && !told) {
-      told = true
+    if (admitted > limit.limit && !reported) {
+      reported = true
       found.push({ rule: 'A(window) ≤ L', from, to, admitted, bound: limit.limit })
     }
   }
   return found
 }
 
-/** The same per window from the first charge on: to its end, or to the moment when all that it counts had been given back. */
-function perFirst(limit: Limit, events: readonly Admission[]): readonly Violation[] {
+/** A(window) ≤ L, for windows that start with the first charge. Such a window also ends when all of its units are refunded. */
+function perAnchoredWindow(limit: Limit, events: readonly Admission[]): readonly Violation[] {
   const changes = events.flatMap((event) => [
-    { at: event.at, order: event.order ?? 0, units: event.units, kept: pointOf(event).units },
-    ...(event.givenBack ?? []).map(({ at, order, units }) => ({ at, order: order ?? 0, units: -units, kept: 0 })),
+    { at: event.at, order: event.order ?? 0, units: event.units, net: pointOf(event).units },
+    ...(event.refunds ?? []).map(({ at, order, units }) => ({ at, order: order ?? 0, units: -units, net: 0 })),
   ])
   const found: Violation[] = []
   let [from, to, counted, admitted] = [0, -Infinity, 0, 0]
-  for (const { at, units, kept: stayed } of changes.toSorted((a, b) => a.at - b.at || a.order - b.order)) {
+  for (const { at, units, net: stayed } of changes.toSorted((a, b) => a.at - b.at || a.order - b.order)) {
     if (units > 0 && (counted === 0 || at >= to)) {
       ;[from, to] = windowAt(limit, at)
       counted = 0
@@ -139,7 +162,7 @@ function acrossEdges(limit: Limit, points: readonly Point[]): readonly Violation
   return perSpan('A([a, a+W)) ≤ 2L', points, limit.window * 1000, 2 * limit.limit, true)
 }
 
-/** Every interval of one length: two ends that only move forward. */
+/** Every interval of one length, by two pointers that only move forward. */
 function perSpan(rule: string, points: readonly Point[], span: number, bound: number, halfOpen: boolean): readonly Violation[] {
   const found: Violation[] = []
   let first = 0
@@ -155,7 +178,7 @@ function perSpan(rule: string, points: readonly Point[], span: number, bound: nu
   return found
 }
 
-/** A token costs P credits, a µs brings N: the sum over any interval, less what time brought, is at most `cap`. */
+/** A unit costs P credits, a µs earns N. Over any interval, cost less earnings is at most `cap`. */
 interface Slope {
   readonly N: bigint
   readonly P: bigint
@@ -163,8 +186,8 @@ interface Slope {
 }
 
 /**
- * The largest sum over all intervals that end here is known from the one that ended at the event before: either it goes on,
- * less what the time between brought, or a new interval begins here.
+ * The largest excess of all intervals that end at an event follows from the event before (Kadane's algorithm): that interval
+ * continues, less what the time between earned, or a new interval starts here.
  */
 function perSlope(rule: string, points: readonly Point[], { N, P, cap }: Slope): readonly Violation[] {
   const found: Violation[] = []
@@ -187,19 +210,19 @@ function perSlope(rule: string, points: readonly Point[], { N, P, cap }: Slope):
   return found
 }
 
-/** A(t) ≤ burst + rate·t, A being what was admitted less what was given back in the interval. */
+/** A(t) ≤ burst + rate·t, where A is what was admitted less what was refunded in the interval. */
 function perBucket(limit: Limit, events: readonly Admission[]): readonly Violation[] {
   const { N, P } = rateOf(limit)
   const moves: (Point & { readonly order: number })[] = []
   events.forEach((event, i) => {
     if (event.forced !== true && event.units > 0) moves.push({ at: event.at, units: event.units, order: event.order ?? i })
-    for (const back of event.givenBack ?? []) moves.push({ at: back.at, units: -back.units, order: back.order ?? i })
+    for (const refund of event.refunds ?? []) moves.push({ at: refund.at, units: -refund.units, order: refund.order ?? i })
   })
   moves.sort((a, b) => a.at - b.at || a.order - b.order)
   return perSlope('A(t) ≤ burst + rate·t', moves, { N, P, cap: burstOf(limit) * P })
 }
 
-/** What leaves a queue, forced charges too, since they wait like the others: at most c_max + rate·(t + 1 ms). */
+/** What leaves a queue is at most c_max + rate·(t + 1 ms). Forced charges are included, since they wait like all others. */
 function perOutflow(limit: Limit, events: readonly Admission[]): readonly Violation[] {
   const { N, P } = rateOf(limit)
   const out = events.map((event) => ({ at: event.at + 1000 * (event.delay ?? 0), units: net(event) })).toSorted((a, b) => a.at - b.at)
@@ -207,23 +230,23 @@ function perOutflow(limit: Limit, events: readonly Admission[]): readonly Violat
   return perSlope('outflow ≤ c_max + rate·(t + 1 ms)', out, { N, P, cap: BigInt(largest) * P + N * 1000n })
 }
 
-/** At every instant at most L holders live. One that ends at an instant makes room at that instant. */
+/** At every instant at most L holders are live. A holder that ends at an instant no longer counts at that instant. */
 function perHolder(limit: Limit, events: readonly Admission[]): readonly Violation[] {
-  const turns: { readonly at: number; readonly order: number; readonly by: number }[] = []
+  const changes: { readonly at: number; readonly order: number; readonly by: number }[] = []
   events.forEach((event, i) => {
     if (event.forced === true) return
-    const released = event.givenBack?.[0]
+    const released = event.refunds?.[0]
     const until = event.until ?? event.at + Number(micros(limit))
-    turns.push({ at: event.at, order: event.order ?? i, by: event.units })
-    if (released !== undefined && released.at < until) turns.push({ at: released.at, order: released.order ?? i, by: -event.units })
-    else turns.push({ at: until, order: -1, by: -event.units })
+    changes.push({ at: event.at, order: event.order ?? i, by: event.units })
+    if (released !== undefined && released.at < until) changes.push({ at: released.at, order: released.order ?? i, by: -event.units })
+    else changes.push({ at: until, order: -1, by: -event.units })
   })
-  turns.sort((a, b) => a.at - b.at || a.order - b.order)
+  changes.sort((a, b) => a.at - b.at || a.order - b.order)
   const found: Violation[] = []
-  let living = 0
-  for (const { at, by } of turns) {
-    living += by
-    if (living > limit.limit && by > 0) found.push({ rule: 'live holders ≤ L', from: at, to: at, admitted: living, bound: limit.limit })
+  let live = 0
+  for (const { at, by } of changes) {
+    live += by
+    if (live > limit.limit && by > 0) found.push({ rule: 'live holders ≤ L', from: at, to: at, admitted: live, bound: limit.limit })
   }
   return found
 }

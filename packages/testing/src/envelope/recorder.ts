@@ -1,8 +1,8 @@
 import type { Charge, Limit, MaybePromise, Outcome, Store } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
-import { type Admission, checkEnvelope, type GivenBack, type Violation } from './envelope.ts'
+import { type Admission, checkEnvelope, type Refund, type Violation } from './envelope.ts'
 
-/** What was admitted to one subject under one limit, from one reset to the next. */
+/** The admissions of one subject under one limit, between two resets. */
 export interface Track {
   readonly limit: Limit
   readonly scope: string
@@ -11,14 +11,14 @@ export interface Track {
 }
 
 export interface Recorded {
-  /** Use this instead of the store. */
+  /** The wrapped store. Use it in place of the original. */
   readonly store: Store
   tracks(): readonly Track[]
-  /** Every broken promise, with where it was broken. */
+  /** The violations of checkEnvelope() over all tracks. */
   violations(): readonly (Violation & { readonly scope: string; readonly subject: string })[]
 }
 
-interface Noted {
+interface MutableAdmission {
   readonly at: number
   readonly units: number
   readonly delay: number
@@ -26,12 +26,26 @@ interface Noted {
   readonly order: number
   readonly receipt: unknown
   until: number | undefined
-  readonly givenBack: GivenBack[]
+  readonly refunds: Refund[]
 }
 
-/** Wraps a store and notes every admission and every give-back with the store's own time. */
+/**
+ * Wraps a store and records every admission and refund, with the store's own time. After a test, `violations()` says where a
+ * limit admitted more than it promises.
+ *
+ * @example
+ * ```ts
+ * import { memoryStore } from '@sluice/core'
+ * import { fakeClock, recordStore } from '@sluice/testing'
+ * import { expect } from 'vitest'
+ *
+ * const recorded = recordStore(memoryStore({ clock: fakeClock() }))
+ * // … send charges to recorded.store …
+ * expect(recorded.violations()).toEqual([])
+ * ```
+ */
 export function recordStore(inner: Store): Recorded {
-  const tracks: (Track & { readonly admissions: Noted[] })[] = []
+  const tracks: (Track & { readonly admissions: MutableAdmission[] })[] = []
   const current = new Map<string, (typeof tracks)[number]>()
   let order = 0
 
@@ -46,14 +60,14 @@ export function recordStore(inner: Store): Recorded {
     return track
   }
 
-  const note = (charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[], forced: boolean): void => {
+  const record = (charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[], forced: boolean): void => {
     if (outcomes.some((outcome) => outcome?.allowed !== true)) return
     charges.forEach((charge, i) => {
       const outcome = outcomes[i] as Outcome
       order++
       const { admissions } = trackOf(charge)
-      if (charge.cost < 0) noteBack(admissions, charge, outcome, order)
-      else if (outcome.granted > 0) noteTaken(admissions, charge, outcome, forced, order)
+      if (charge.cost < 0) recordRefund(admissions, charge, outcome, order)
+      else if (outcome.granted > 0) recordAdmission(admissions, charge, outcome, forced, order)
     })
   }
 
@@ -62,13 +76,13 @@ export function recordStore(inner: Store): Recorded {
     name: inner.name,
     consume(charges, options = {}) {
       const { how } = options
-      return after(inner.consume(charges, options), (outcomes) => {
-        if (how !== 'peek') note(charges, outcomes, how === 'force')
+      return mapResult(inner.consume(charges, options), (outcomes) => {
+        if (how !== 'peek') record(charges, outcomes, how === 'force')
         return outcomes
       })
     },
     reset(targets) {
-      return after(inner.reset(targets), () => {
+      return mapResult(inner.reset(targets), () => {
         for (const { limit, scope, subject } of targets) current.delete(keyOf(limit, scope, subject))
       })
     },
@@ -84,10 +98,10 @@ export function recordStore(inner: Store): Recorded {
   }
 }
 
-function noteTaken(admissions: Noted[], charge: Charge, outcome: Outcome, forced: boolean, order: number): void {
+function recordAdmission(admissions: MutableAdmission[], charge: Charge, outcome: Outcome, forced: boolean, order: number): void {
   const { limit, receipt } = charge
   const until = limit.algorithm === 'concurrency' ? outcome.at + Number(limit.window) * 1000 : undefined
-  const renewed = receipt === undefined ? undefined : admissions.find((noted) => noted.receipt === receipt)
+  const renewed = receipt === undefined ? undefined : admissions.find((admission) => admission.receipt === receipt)
   if (renewed !== undefined) renewed.until = until
   else
     admissions.push({
@@ -98,47 +112,48 @@ function noteTaken(admissions: Noted[], charge: Charge, outcome: Outcome, forced
       order,
       receipt: outcome.receipt,
       until,
-      givenBack: [],
+      refunds: [],
     })
 }
 
-function noteBack(admissions: Noted[], charge: Charge, outcome: Outcome, order: number): void {
-  // Charges of one window may have equal receipts: any of them is as good, but a forced one, which counts for nothing here.
+function recordRefund(admissions: MutableAdmission[], charge: Charge, outcome: Outcome, order: number): void {
+  // Charges of one window may have equal receipts. Any of them may stand for the others; forced ones come last, since the
+  // promise does not cover them.
   const same = admissions.filter(({ receipt }) => charge.receipt !== undefined && receipt === charge.receipt)
-  const from = same.toSorted((a, b) => Number(a.forced) - Number(b.forced)).filter((noted) => leftOf(noted) > 0)
+  const from = same.toSorted((a, b) => Number(a.forced) - Number(b.forced)).filter((admission) => leftOf(admission) > 0)
   const whole = Math.abs(outcome.granted)
-  // A bucket in which less was used than is given back takes a part of a unit more than it tells.
+  // A refund larger than what a bucket has in use also refunds a fraction of a unit, which `granted` does not show.
   const { algorithm, queue } = charge.limit
   const meter = algorithm === 'tokenBucket' || (algorithm === 'leakyBucket' && queue !== true)
   let units = meter && whole < Math.min(-charge.cost, same[0]?.units ?? Infinity) ? whole + 1 : whole
-  for (const noted of from) {
-    const part = Math.min(units, leftOf(noted))
-    if (part > 0) noted.givenBack.push({ at: outcome.at, units: part, order })
+  for (const admission of from) {
+    const part = Math.min(units, leftOf(admission))
+    if (part > 0) admission.refunds.push({ at: outcome.at, units: part, order })
     units -= part
   }
   if (units > 0) {
-    const givenBack = [{ at: outcome.at, units, order }]
-    admissions.push({ at: outcome.at, units: 0, delay: 0, forced: false, order, receipt: undefined, until: undefined, givenBack })
+    const refunds = [{ at: outcome.at, units, order }]
+    admissions.push({ at: outcome.at, units: 0, delay: 0, forced: false, order, receipt: undefined, until: undefined, refunds })
   }
 }
 
-function leftOf({ units, givenBack }: Noted): number {
-  return givenBack.reduce((left, back) => left - back.units, units)
+function leftOf({ units, refunds }: MutableAdmission): number {
+  return refunds.reduce((left, refund) => left - refund.units, units)
 }
 
 function keyOf({ window, limit, burst }: Limit, scope: string, subject: string): string {
   return JSON.stringify([scope, subject, window, limit, burst])
 }
 
-/** The optional methods, bound: a class's own would lose its `this`. */
+/** The store's optional methods. They are bound, since a method of a class needs its `this`. */
 function methodsOf(inner: Store): Partial<Store> {
-  const given: Partial<Record<keyof Store, unknown>> = {}
+  const methods: Partial<Record<keyof Store, unknown>> = {}
   for (const name of ['shardOf', 'peekReplica', 'close', 'health', 'subscribe'] as const) {
-    if (inner[name] !== undefined) given[name] = inner[name].bind(inner)
+    if (inner[name] !== undefined) methods[name] = inner[name].bind(inner)
   }
-  return given as Partial<Store>
+  return methods as Partial<Store>
 }
 
-function after<T, U>(value: MaybePromise<T>, next: (value: T) => U): MaybePromise<U> {
+function mapResult<T, U>(value: MaybePromise<T>, next: (value: T) => U): MaybePromise<U> {
   return isPromise(value) ? value.then(next) : next(value)
 }

@@ -52,9 +52,9 @@ test('buckets: burst + rate·t, less what was given back in the interval', () =>
   for (const limit of [of('tokenBucket', { burst: 5 }), of('leakyBucket', { burst: 5 })]) {
     expect(rules(limit, at([0, 5], [0.1 * S, 1], [0.5 * S, 4]))).toEqual([])
     expect(checkEnvelope(limit, at([0, 5], [0.1 * S - 1, 1]))).toMatchObject([{ from: 0, admitted: 6 }])
-    expect(rules(limit, [{ at: 0, units: 5, givenBack: [{ at: 1, units: 5 }] }, ...at([2, 5])])).toEqual([])
+    expect(rules(limit, [{ at: 0, units: 5, refunds: [{ at: 1, units: 5 }] }, ...at([2, 5])])).toEqual([])
     // Given back later than the interval: that does not excuse it.
-    expect(rules(limit, [{ at: 0, units: 5, givenBack: [{ at: 9, units: 5 }] }, ...at([2, 5])])).toHaveLength(1)
+    expect(rules(limit, [{ at: 0, units: 5, refunds: [{ at: 9, units: 5 }] }, ...at([2, 5])])).toHaveLength(1)
   }
 })
 
@@ -71,13 +71,13 @@ test('concurrency: live holders at every instant', () => {
   expect(rules(limit, at([0, 1], [S - 1, 1]))).toEqual(['live holders ≤ L'])
   expect(
     rules(limit, [
-      { at: 0, units: 1, givenBack: [{ at: 5, units: 1, order: 2 }], order: 1 },
+      { at: 0, units: 1, refunds: [{ at: 5, units: 1, order: 2 }], order: 1 },
       { at: 5, units: 1, order: 3 },
     ]),
   ).toEqual([])
   expect(
     rules(limit, [
-      { at: 0, units: 1, givenBack: [{ at: 5, units: 1, order: 3 }], order: 1 },
+      { at: 0, units: 1, refunds: [{ at: 5, units: 1, order: 3 }], order: 1 },
       { at: 5, units: 1, order: 2 },
     ]),
   ).toHaveLength(1)
@@ -86,7 +86,7 @@ test('concurrency: live holders at every instant', () => {
 
 test('what was given back never counts for windows, what was forced never does', () => {
   for (const algorithm of ['fixedWindow', 'slidingWindow', 'slidingLog'] as const) {
-    expect(rules(of(algorithm), [{ at: 0, units: 10, givenBack: [{ at: 3 * S, units: 4 }] }, ...at([1, 4])])).toEqual([])
+    expect(rules(of(algorithm), [{ at: 0, units: 10, refunds: [{ at: 3 * S, units: 4 }] }, ...at([1, 4])])).toEqual([])
     expect(rules(of(algorithm), [{ at: 0, units: 10, forced: true }, ...at([1, 10])])).toEqual([])
     expect(rules(of(algorithm), [{ at: 0, units: 10, forced: true }, ...at([1, 10], [2, 1])])).not.toEqual([])
   }

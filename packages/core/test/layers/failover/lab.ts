@@ -2,7 +2,7 @@ import { type Charge, type ConsumeOptions, fixedWindow, type Limit, memoryStore,
 import { isPromise, stack } from '@sluice/core/store-kit'
 import type { FailoverOptions, StoreError, StoreEvent, StoreRefusal } from '@sluice/core'
 import type { FailoverParts } from '@sluice/core/store-kit'
-import { type Admission, type FakeClock, fakeClock, type GivenBack } from '@sluice/testing'
+import { type Admission, type FakeClock, fakeClock, type Refund } from '@sluice/testing'
 
 export const TEN: Limit = fixedWindow({ name: 'ten', limit: 10, window: '1m' }).limit
 export const HUNDRED: Limit = fixedWindow({ name: 'hundred', limit: 100, window: '1m' }).limit
@@ -41,7 +41,7 @@ export interface Remote extends Store {
 
 interface Made extends Admission {
   readonly receipt: Outcome['receipt']
-  readonly givenBack: GivenBack[]
+  readonly refunds: Refund[]
 }
 
 let batches = 0
@@ -58,9 +58,9 @@ export function remote(clock: FakeClock, shardOf: (charge: Charge) => string = (
   const record = ({ limit, receipt }: Charge, { granted, at, receipt: given }: Outcome, how: ConsumeOptions['how']): void => {
     const order = (orders += 1)
     const until = limit.algorithm === 'concurrency' ? at + (limit.window as number) * 1000 : undefined
-    if (granted > 0) made.push({ at, order, units: granted, forced: how === 'force', until, receipt: given, givenBack: [] })
+    if (granted > 0) made.push({ at, order, units: granted, forced: how === 'force', until, receipt: given, refunds: [] })
     else if (granted < 0)
-      made.findLast((one) => one.receipt === receipt && one.givenBack.length === 0)?.givenBack.push({ at, order, units: -granted })
+      made.findLast((one) => one.receipt === receipt && one.refunds.length === 0)?.refunds.push({ at, order, units: -granted })
   }
   let mode: 'well' | 'silent' | 'stalled' | Failure | Error = 'well'
   let held: (() => void)[] = []
