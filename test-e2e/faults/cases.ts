@@ -83,7 +83,7 @@ export const singles: readonly Case<Single>[] = [
     bars: OPENS,
     seconds: [0.2, 0.2],
     note: 'the peer of every connection is gone and nobody says so; new connections are well, so the fault is over at once',
-    begin: async ({ proxy }) => proxy.strand(),
+    begin: async ({ proxy }) => proxy.makeHalfOpen(),
     end: async () => undefined,
   },
   {

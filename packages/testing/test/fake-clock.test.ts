@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { fakeClock } from '../src/fake-clock.ts'
 
-test('moves only when it is moved, by fractions too', () => {
+test('time moves only by advance() and set(), and fractions of a ms add up', () => {
   const clock = fakeClock(1_000)
   expect([clock.now(), clock.monotonic()]).toEqual([1_000, 0])
   for (let i = 0; i < 1_000; i++) clock.advance(0.1)
   expect([clock.now(), clock.monotonic()]).toEqual([1_100, 100])
 })
 
-test('the time of day may go back, the monotonic one does not', () => {
+test('now() may step back, monotonic() never does', () => {
   const clock = fakeClock(1_000)
   clock.advance(-300)
   expect([clock.now(), clock.monotonic()]).toEqual([700, 0])
@@ -17,7 +17,7 @@ test('the time of day may go back, the monotonic one does not', () => {
   expect([clock.now(), clock.monotonic()]).toEqual([600, 100])
 })
 
-test('timers run once, in the order of their due times, each at its own time', () => {
+test('timers run once, in the order of their due times, and see their due time on the clock', () => {
   const clock = fakeClock(0)
   const ran: (string | number)[] = []
   const at = (name: string) => () => ran.push(name, clock.now())

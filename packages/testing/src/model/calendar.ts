@@ -1,20 +1,20 @@
 import type { Limit } from '@sluice/core'
-import { floor } from './family.ts'
+import { floor } from './algorithm.ts'
 
-// The reference calendar: dates of a zone are looked up by Intl, and a day starts at the first instant whose date has come.
-// Nothing here knows an offset or a rule of daylight saving.
+// The reference calendar. Intl tells which date a zone shows at an instant; a day starts at the first instant that shows its
+// date. No offset and no daylight saving rule is computed here.
 
 type Calendar = Exclude<Limit['window'], number>
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-/** By which clocks are ever put back. */
+/** ms. Clocks have never been set back by more. */
 const LONGEST_STEP = 3 * HOUR
 const DAY = 24 * HOUR
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 const starts = new Map<string, number>()
 
-/** The days since 1970-01-01 of the date that a wall calendar in the zone shows at this instant (ms). */
+/** The date that a zone shows at this instant (ms), in days since 1970-01-01. */
 function dateAt(ms: number, zone: string): number {
   let format = formats.get(zone)
   if (format === undefined) {
@@ -33,14 +33,14 @@ function dateAt(ms: number, zone: string): number {
   return Date.UTC(parts['year'] as number, (parts['month'] as number) - 1, parts['day']) / DAY
 }
 
-/** The first ms at which the date in the zone is this one or a later one (a zone may skip a date, and even midnight). */
+/** The first ms at which the zone shows this date or a later one. A zone may skip a date, and even midnight. */
 function startOfDate(date: number, zone: string): number {
   const key = `${zone} ${date}`
   const found = starts.get(key)
   if (found !== undefined) return found
   let hour = date * DAY - 26 * HOUR
   while (dateAt(hour, zone) < date) hour += HOUR
-  // Before it, the date may have come for a minute and gone again: clocks were put back over midnight at 00:01.
+  // The date may have started earlier, for one minute: clocks were set back over midnight at 00:01.
   let after = hour - LONGEST_STEP
   while (dateAt(after, zone) < date) after += MINUTE
   let before = after - MINUTE
@@ -53,7 +53,7 @@ function startOfDate(date: number, zone: string): number {
   return after
 }
 
-/** The first date of the window that this date is in. */
+/** The first date of the window that contains this date. */
 function firstDate(date: number, window: Calendar): number {
   if (window === 'day') return date
   // 1970-01-01 was a Thursday; weeks start on Monday.
@@ -75,13 +75,13 @@ interface Span {
   readonly end: bigint
 }
 
-const known = new Map<string, Span[]>()
+const cache = new Map<string, Span[]>()
 
 /** Start and end (ms) of the window that is current at `ms`. */
 export function calendarWindow(ms: bigint, window: Calendar, zone: string): Span {
   const key = `${window} ${zone}`
-  const spans = known.get(key) ?? []
-  known.set(key, spans)
+  const spans = cache.get(key) ?? []
+  cache.set(key, spans)
   let span = spans.find(({ start, end }) => start <= ms && ms < end)
   if (span === undefined) spans.push((span = find(Number(ms), window, zone)))
   return span
@@ -90,7 +90,7 @@ export function calendarWindow(ms: bigint, window: Calendar, zone: string): Span
 function find(now: number, window: Calendar, zone: string): Span {
   let first = firstDate(dateAt(now, zone), window)
   let end = startOfDate(nextDate(first, window), zone)
-  // A window that a zone skipped is empty: the next one starts where it does.
+  // A window that the zone skipped is empty, and the next window starts at the same instant.
   while (end <= now) {
     first = nextDate(first, window)
     end = startOfDate(nextDate(first, window), zone)

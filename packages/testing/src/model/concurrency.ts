@@ -1,5 +1,5 @@
 import type { Limit } from '@sluice/core'
-import { type Ask, ceil, type Family, least, ModelError, type ModelOutcome, type ModelStep } from './family.ts'
+import { type ModelRequest, ceil, type ModelAlgorithm, min, ModelError, type ModelOutcome, type ModelStep } from './algorithm.ts'
 
 interface Holder {
   readonly id: number
@@ -12,18 +12,18 @@ interface Holders {
 
 let ids = 0
 
-export const concurrency: Family<Holders> = { variantOf: () => '', step }
+export const concurrency: ModelAlgorithm<Holders> = { variantOf: () => '', step }
 
-function step(state: Holders | undefined, ask: Ask, now: bigint): ModelStep<Holders> {
-  const { limit, cost, how, receipt } = ask
+function step(state: Holders | undefined, request: ModelRequest, now: bigint): ModelStep<Holders> {
+  const { limit, cost, how, receipt } = request
   const holders = (state?.holders ?? []).filter(({ expires }) => expires > now)
-  const keep = (said: Partial<ModelOutcome> & { allowed: boolean }): ModelStep<Holders> => ({
+  const keep = (fields: Partial<ModelOutcome> & { allowed: boolean }): ModelStep<Holders> => ({
     state: undefined,
-    outcome: outcomeOf(holders, limit, now, said),
+    outcome: outcomeOf(holders, limit, now, fields),
   })
-  const write = (after: readonly Holder[], said: Partial<ModelOutcome> & { allowed: boolean }): ModelStep<Holders> => ({
+  const write = (after: readonly Holder[], fields: Partial<ModelOutcome> & { allowed: boolean }): ModelStep<Holders> => ({
     state: { holders: after },
-    outcome: outcomeOf(after, limit, now, said),
+    outcome: outcomeOf(after, limit, now, fields),
   })
 
   if (cost < -1n || cost > 1n) throw new ModelError('ERR_COST_INVALID')
@@ -59,14 +59,14 @@ function step(state: Holders | undefined, ask: Ask, now: bigint): ModelStep<Hold
 
 function waitOf(holders: readonly Holder[], { retryHint }: Limit, now: bigint): number {
   const ends = holders.map(({ expires }) => ceil(expires - now, 1000n))
-  return Number(ends.reduce(least, BigInt(retryHint ?? 1000)))
+  return Number(ends.reduce(min, BigInt(retryHint ?? 1000)))
 }
 
 function outcomeOf(
   holders: readonly Holder[],
   limit: Limit,
   now: bigint,
-  said: Partial<ModelOutcome> & { allowed: boolean },
+  fields: Partial<ModelOutcome> & { allowed: boolean },
 ): ModelOutcome {
   const remaining = Math.max(0, limit.limit - holders.length)
   const latest = holders.reduce((end, { expires }) => (expires > end ? expires : end), now)
@@ -80,6 +80,6 @@ function outcomeOf(
     receipt: undefined,
     leaseFor: 0,
     granted: 0,
-    ...said,
+    ...fields,
   }
 }

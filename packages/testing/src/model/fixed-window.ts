@@ -1,23 +1,23 @@
 import type { Limit } from '@sluice/core'
 import { calendarWindow, epochWindow } from './calendar.ts'
-import { type Family, floor, least, MOST, most } from './family.ts'
+import { type ModelAlgorithm, floor, min, MAX_COUNT, max } from './algorithm.ts'
 import { metered } from './metered.ts'
 
-/** `start` is absent while a window of the first charge has not begun. */
+/** `start` is absent until the first charge starts a window. */
 interface Counted {
   readonly start: bigint | undefined
   readonly count: bigint
 }
 
-interface Place {
+interface Receipt {
   readonly start: bigint
   readonly units: bigint
 }
 
-/** How far ahead of now a start may lie and still be this window's: a clock that was set back a little. */
+/** ms. A window that starts up to this far ahead is still current: the clock has stepped back a little. */
 export const AHEAD = 5_000n
 
-export const fixedWindow: Family<Counted> = metered<Counted>({
+export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
   variantOf: ({ window, anchor, timeZone }) => `${window} ${anchor ?? 'epoch'} ${typeof window === 'number' ? '' : (timeZone ?? 'UTC')}`,
   quota: ({ limit }) => BigInt(limit),
 
@@ -25,7 +25,7 @@ export const fixedWindow: Family<Counted> = metered<Counted>({
     const ms = floor(now, 1000n)
     const fresh = windowAt(limit, ms)
     if (state?.start === undefined) return { start: fresh?.start, count: 0n }
-    // All was given back: as if nobody had come, the next charge begins a window.
+    // Everything was refunded, so the next charge starts a new window.
     if (limit.anchor === 'first' && state.count === 0n) return { start: undefined, count: 0n }
     const { start, count } = state
     if (start > ms) return start - ms <= AHEAD ? state : { start: fresh?.start ?? ms, count }
@@ -33,7 +33,7 @@ export const fixedWindow: Family<Counted> = metered<Counted>({
     return state
   },
 
-  remaining: ({ count }, { limit }) => most(0n, BigInt(limit) - count),
+  remaining: ({ count }, { limit }) => max(0n, BigInt(limit) - count),
   fits({ start, count }, limit, units, time) {
     const over = start !== undefined && floor(time, 1000n) >= endOf(limit, start)
     return (over ? 0n : count) + units <= BigInt(limit.limit)
@@ -42,24 +42,24 @@ export const fixedWindow: Family<Counted> = metered<Counted>({
 
   take(state, _limit, units, now) {
     const start = state.start ?? floor(now, 1000n)
-    return { state: { start, count: state.count + units }, units, receipt: { start, units } satisfies Place }
+    return { state: { start, count: state.count + units }, units, receipt: { start, units } satisfies Receipt }
   },
   force(state, _limit, cost, now) {
     const start = state.start ?? floor(now, 1000n)
-    const count = least(MOST, state.count + cost)
+    const count = min(MAX_COUNT, state.count + cost)
     const units = count - state.count
-    return units === 0n ? undefined : { state: { start, count }, units, receipt: { start, units } satisfies Place }
+    return units === 0n ? undefined : { state: { start, count }, units, receipt: { start, units } satisfies Receipt }
   },
-  giveBack(state, ask, asked) {
-    const place = ask.receipt as Place
-    const units = place.start === state.start ? least(asked, least(place.units, state.count)) : 0n
+  refund(state, request, asked) {
+    const receipt = request.receipt as Receipt
+    const units = receipt.start === state.start ? min(asked, min(receipt.units, state.count)) : 0n
     return units === 0n ? undefined : { state: { start: state.start, count: state.count - units }, units }
   },
-  givesBackFreely: () => false,
+  refundsWithoutReceipt: () => false,
   delay: () => 0n,
 })
 
-/** The window that is current without any charge; none where the first charge begins it. */
+/** The window that is current at `ms`; none where the first charge starts it. */
 function windowAt({ window, anchor, timeZone }: Limit, ms: bigint): { readonly start: bigint; readonly end: bigint } | undefined {
   if (typeof window !== 'number') return calendarWindow(ms, window, timeZone ?? 'UTC')
   return anchor === 'first' ? undefined : epochWindow(ms, BigInt(window))

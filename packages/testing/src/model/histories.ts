@@ -2,28 +2,32 @@ import type { Limit } from '@sluice/core'
 import fc from 'fast-check'
 import { type Family, families } from './history-limits.ts'
 
-/** Where charges go: one scope, and the limits that take turns on it. */
-export interface Slot {
+/** One scope, and the limits that take turns on it. */
+export interface ScopeLimits {
   readonly scope: string
-  readonly variants: readonly Limit[]
+  readonly limits: readonly Limit[]
 }
 
-/** Units relative to what a limit is, so that one history fits limits of 1 and of a million, and shrinks well. */
+/** Units relative to the limit, so that the same history works for limits of 1 and of a million, and shrinks well. */
 export type Units =
-  | { readonly of: 'few'; readonly n: number }
-  /** The quota and this many more or fewer. */
+  /** `n` units. */
+  | { readonly of: 'count'; readonly n: number }
+  /** The quota plus `n`. */
   | { readonly of: 'quota'; readonly n: number }
-  | { readonly of: 'share'; readonly n: number }
-  /** What the last outcome of this slot left, and this many more or fewer. */
-  | { readonly of: 'left'; readonly n: number }
+  /** The quota times `n`, from 0 to 1. */
+  | { readonly of: 'part'; readonly n: number }
+  /** What remained in this scope after its last outcome, plus `n`. */
+  | { readonly of: 'remaining'; readonly n: number }
 
+/** One charge of a decision. Indexes are taken modulo the number of scopes or receipts. */
 export type Move =
-  | { readonly do: 'take'; readonly slot: number; readonly subject: number; readonly units: Units }
-  /** A receipt, counted back from the newest; `own`: with the limit that it was charged under, else with the current one. */
-  | { readonly do: 'give'; readonly pick: number; readonly units: Units; readonly own: boolean }
-  | { readonly do: 'give-bare'; readonly slot: number; readonly subject: number; readonly units: Units }
-  | { readonly do: 'renew'; readonly pick: number }
+  | { readonly do: 'charge'; readonly scopeIndex: number; readonly subject: number; readonly units: Units }
+  /** `receiptIndex` counts back from the newest receipt. `underOriginalLimit`: by the limit that was charged, else by the current one. */
+  | { readonly do: 'refund'; readonly receiptIndex: number; readonly units: Units; readonly underOriginalLimit: boolean }
+  | { readonly do: 'refund-without-receipt'; readonly scopeIndex: number; readonly subject: number; readonly units: Units }
+  | { readonly do: 'renew'; readonly receiptIndex: number }
 
+/** One action of a history. */
 export type Step =
   | {
       readonly do: 'consume'
@@ -31,32 +35,35 @@ export type Step =
       readonly how: 'charge' | 'force' | 'peek'
       readonly atLeast: Units | undefined
     }
-  | { readonly do: 'reset'; readonly slot: number; readonly subject: number }
-  /** µs forward; `share` of the slot's window. */
-  | { readonly do: 'advance'; readonly slot: number; readonly share: number; readonly micros: number }
-  /** To the time that the last decision named, and these µs more or fewer. */
+  | { readonly do: 'reset'; readonly scopeIndex: number; readonly subject: number }
+  /** Moves the clock forward by `share` of the window plus `micros`. */
+  | { readonly do: 'advance'; readonly scopeIndex: number; readonly share: number; readonly micros: number }
+  /** Moves the clock by a duration of the last outcome plus `micros`. */
   | { readonly do: 'wait'; readonly for: 'retryAfter' | 'nextAfter' | 'resetAfter' | 'delay'; readonly micros: number }
-  | { readonly do: 'back'; readonly micros: number }
+  | { readonly do: 'step-back'; readonly micros: number }
+  /** From now on the clock shows `micros` more than it should: a fraction of a µs. */
   | { readonly do: 'jitter'; readonly micros: number }
-  | { readonly do: 'change'; readonly slot: number; readonly variant: number }
+  /** Another limit takes over the scope. */
+  | { readonly do: 'change'; readonly scopeIndex: number; readonly limitIndex: number }
 
+/** A random sequence of decisions and clock moves, on up to three scopes. */
 export interface History {
-  readonly slots: readonly Slot[]
-  /** ms */
+  readonly scopes: readonly ScopeLimits[]
+  /** ms since the epoch. */
   readonly start: number
-  /** No limit changes and no clock that steps back: then the promises hold to the letter. */
+  /** True: limits do not change and the clock never steps back. Only then do the promises hold exactly. */
   readonly steady: boolean
   readonly steps: readonly Step[]
 }
 
 export const SUBJECTS: readonly string[] = ['alice', 'bob', '__proto__']
 
-/** Histories over two limits of one family, or over three of any for `mixed`; a decision has up to `charges` of them. */
+/** Generates histories over up to two scopes of one family, or for `mixed` over three of any. A decision has up to `charges` charges. */
 export function histories(family: Family | 'mixed', length: number, charges = 3): fc.Arbitrary<History> {
   const names = Object.keys(families) as Family[]
-  const one = (name: fc.Arbitrary<Family>, i: number): fc.Arbitrary<Slot> =>
-    name.chain((name) => families[name].map((variants) => ({ scope: `p/l${i}/${variants[0]?.algorithm}`, variants })))
-  const slots =
+  const one = (name: fc.Arbitrary<Family>, i: number): fc.Arbitrary<ScopeLimits> =>
+    name.chain((name) => families[name].map((limits) => ({ scope: `p/l${i}/${limits[0]?.algorithm}`, limits })))
+  const scopes =
     family === 'mixed'
       ? fc.tuple(...[0, 1, 2].map((i) => one(fc.constantFrom(...names), i)))
       : fc.oneof(
@@ -64,14 +71,14 @@ export function histories(family: Family | 'mixed', length: number, charges = 3)
           { weight: 1, arbitrary: fc.tuple(...[0, 1].map((i) => one(fc.constant(family), i))) },
         )
   return fc.record({
-    slots,
+    scopes,
     start: fc.oneof(fc.constantFrom(...STARTS), fc.integer({ min: 0, max: 4_000_000_000_000 })),
     steady: fc.boolean(),
     steps: fc.array(stepWith(charges), { minLength: 1, maxLength: length, size: 'max' }),
   })
 }
 
-/** The epoch, and shortly before the nights on which the zones of history-limits.ts change their clocks or skip a day. */
+/** The epoch, and times shortly before the zones of history-limits.ts change their clocks or skip a date. */
 const STARTS = [
   0,
   Date.UTC(2026, 0, 1),
@@ -85,23 +92,23 @@ const STARTS = [
   Date.UTC(2011, 11, 29, 6), // Apia: no 30th of December
 ]
 
-const slot = fc.nat(2)
+const scopeIndex = fc.nat(2)
 const subject = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(SUBJECTS.length - 1) })
 const units: fc.Arbitrary<Units> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ of: fc.constant('few' as const), n: fc.constantFrom(1, 1, 1, 0, 2, 3, 5, 8) }) },
+  { weight: 5, arbitrary: fc.record({ of: fc.constant('count' as const), n: fc.constantFrom(1, 1, 1, 0, 2, 3, 5, 8) }) },
   { weight: 2, arbitrary: fc.record({ of: fc.constant('quota' as const), n: fc.integer({ min: -2, max: 2 }) }) },
-  { weight: 2, arbitrary: fc.record({ of: fc.constant('left' as const), n: fc.integer({ min: -1, max: 1 }) }) },
-  { weight: 2, arbitrary: fc.record({ of: fc.constant('share' as const), n: fc.double({ min: 0, max: 1, noNaN: true }) }) },
+  { weight: 2, arbitrary: fc.record({ of: fc.constant('remaining' as const), n: fc.integer({ min: -1, max: 1 }) }) },
+  { weight: 2, arbitrary: fc.record({ of: fc.constant('part' as const), n: fc.double({ min: 0, max: 1, noNaN: true }) }) },
 )
-// Receipts near the end of the list are those that are still good for something.
-const pick = fc.oneof({ weight: 3, arbitrary: fc.nat(2) }, { weight: 1, arbitrary: fc.nat(15) })
+// Mostly the newest receipts, since older ones have expired.
+const receiptIndex = fc.oneof({ weight: 3, arbitrary: fc.nat(2) }, { weight: 1, arbitrary: fc.nat(15) })
 
-const take: fc.Arbitrary<Move> = fc.record({ do: fc.constant('take' as const), slot, subject, units })
+const take: fc.Arbitrary<Move> = fc.record({ do: fc.constant('charge' as const), scopeIndex, subject, units })
 const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 12, arbitrary: take },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('give' as const), pick, units, own: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('renew' as const), pick }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('give-bare' as const), slot, subject, units }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('refund' as const), receiptIndex, units, underOriginalLimit: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('renew' as const), receiptIndex }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('refund-without-receipt' as const), scopeIndex, subject, units }) },
 )
 const consume = (charges: number): fc.Arbitrary<Step> => {
   const single = fc.array(move, { minLength: 1, maxLength: 1 })
@@ -128,7 +135,7 @@ const other: readonly fc.WeightedArbitrary<Step>[] = [
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('advance' as const),
-      slot,
+      scopeIndex,
       share: fc.constantFrom(0, 0.001, 0.01, 0.1, 0.25),
       micros: fc.nat(1_500),
     }),
@@ -137,7 +144,7 @@ const other: readonly fc.WeightedArbitrary<Step>[] = [
     weight: 1,
     arbitrary: fc.record({
       do: fc.constant('advance' as const),
-      slot,
+      scopeIndex,
       share: fc.double({ min: 0, max: 2.5, noNaN: true }),
       micros: fc.nat(1_000_000),
     }),
@@ -145,12 +152,12 @@ const other: readonly fc.WeightedArbitrary<Step>[] = [
   {
     weight: 1,
     arbitrary: fc.record({
-      do: fc.constant('back' as const),
+      do: fc.constant('step-back' as const),
       micros: fc.oneof(fc.nat(6_000_000), fc.nat(59_000_000), fc.constantFrom(1, 1000, 5_000_000, 5_001_000)),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('change' as const), slot, variant: fc.nat(3) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('change' as const), scopeIndex, limitIndex: fc.nat(3) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('jitter' as const), micros: fc.double({ min: -0.45, max: 0.45, noNaN: true }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const), slot, subject }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const), scopeIndex, subject }) },
 ]
 const stepWith = (charges: number): fc.Arbitrary<Step> => fc.oneof({ weight: 16, arbitrary: consume(charges) }, ...other)

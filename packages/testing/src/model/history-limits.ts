@@ -1,10 +1,10 @@
 import type { Limit } from '@sluice/core'
 import fc from 'fast-check'
 
-// Limits as histories meet them: small and large numbers, rates that do not divide, windows from 1 ms to a month. Each is
-// a list of limits that may take turns on one scope: other quantities and bursts, and where a state outlives it, other windows.
+// Random limits for histories: small and large numbers, rates that do not divide evenly, windows from 1 ms to a month. Each
+// value is a list of limits that take turns on one scope: other quotas and bursts, and other windows where the state allows it.
 
-const MOST = Number.MAX_SAFE_INTEGER
+const MAX = Number.MAX_SAFE_INTEGER
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -34,35 +34,36 @@ const ZONES = [
   undefined,
 ]
 
-/** Several quantities, first, over one window. */
-function sharing(data: fc.Arbitrary<Omit<Limit, 'name' | 'limit'>>, quantities: fc.Arbitrary<number> = quantity): fc.Arbitrary<Limit[]> {
+/** One to three limits of different quotas over the same window. */
+function sameWindow(data: fc.Arbitrary<Omit<Limit, 'name' | 'limit'>>, quantities: fc.Arbitrary<number> = quantity): fc.Arbitrary<Limit[]> {
   return fc
     .record({ data, quantities: fc.array(quantities, { minLength: 1, maxLength: 3 }) })
     .map(({ data, quantities }) =>
       quantities.map((limit) =>
-        named({ ...data, limit: typeof data.window === 'number' ? Math.min(limit, Math.floor(MOST / data.window)) : limit }),
+        limitOf({ ...data, limit: typeof data.window === 'number' ? Math.min(limit, Math.floor(MAX / data.window)) : limit }),
       ),
     )
 }
 
-/** Any bucket limits over one state: only what could not be exact is left out, as a factory would. */
+/** One to three bucket limits of any numbers. Those whose state could not be exact are left out, as the factories refuse them. */
 function buckets(algorithm: 'tokenBucket' | 'leakyBucket', extras: fc.Arbitrary<Partial<Limit>>): fc.Arbitrary<Limit[]> {
   const one = fc
     .record({ limit: quantity, window, extra: extras })
-    .map(({ limit, window, extra }) => named({ algorithm, limit, window, ...extra }))
+    .map(({ limit, window, extra }) => limitOf({ algorithm, limit, window, ...extra }))
     .filter(isExact)
   return fc.array(one, { minLength: 1, maxLength: 3 })
 }
 
-/** (b + D)·P + N ≤ 2^53 − 1, not in lowest terms, so a little stricter than it must be; and full again within 2^52 µs. */
+/** (b + D)·P + N ≤ 2^53 − 1, and full again within 2^52 µs. N/P is not reduced here, so this is slightly stricter than needed. */
 function isExact({ limit, window, burst, debt, maxDelay, queue }: Limit): boolean {
   const b = Math.max(burst ?? limit, queue === true ? (limit * (maxDelay ?? SECOND)) / Number(window) + 1 : 0)
   const most = (b + (debt ?? b)) * Number(window) * 1000
-  return most + limit < MOST && most / Math.max(1, limit) <= 2 ** 52
+  return most + limit < MAX && most / Math.max(1, limit) <= 2 ** 52
 }
 
-const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined })
+const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined })
 
+/** The kinds of limits that histories are made of. */
 export type Family =
   | 'fixedWindow, epoch'
   | 'fixedWindow, first'
@@ -74,10 +75,11 @@ export type Family =
   | 'leakyBucket, queue'
   | 'concurrency'
 
+/** Generators of the limits of each family. */
 export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
-  'fixedWindow, epoch': sharing(window.map((window) => ({ algorithm: 'fixedWindow', window }))),
-  'fixedWindow, first': sharing(window.map((window) => ({ algorithm: 'fixedWindow', window, anchor: 'first' }))),
-  'fixedWindow, calendar': sharing(
+  'fixedWindow, epoch': sameWindow(window.map((window) => ({ algorithm: 'fixedWindow', window }))),
+  'fixedWindow, first': sameWindow(window.map((window) => ({ algorithm: 'fixedWindow', window, anchor: 'first' }))),
+  'fixedWindow, calendar': sameWindow(
     fc
       .record({
         window: fc.constantFrom('day' as const, 'day' as const, 'week' as const, 'month' as const),
@@ -88,32 +90,35 @@ export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
         ...given,
       })),
   ),
-  slidingWindow: sharing(window.map((window) => ({ algorithm: 'slidingWindow', window }))),
-  slidingLog: sharing(
+  slidingWindow: sameWindow(window.map((window) => ({ algorithm: 'slidingWindow', window }))),
+  slidingLog: sameWindow(
     window.map((window) => ({ algorithm: 'slidingLog', window })),
     fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 1, max: 20 }) }, { weight: 1, arbitrary: fc.constantFrom(0, 1000) }),
   ),
-  tokenBucket: buckets('tokenBucket', fc.record({ burst: some(quantity.map((n) => n + 1)), debt: some(fc.constantFrom(0, 1, 5, 1000)) })),
-  'leakyBucket, meter': buckets('leakyBucket', fc.record({ burst: some(quantity.map((n) => n + 1)) })),
+  tokenBucket: buckets(
+    'tokenBucket',
+    fc.record({ burst: optional(quantity.map((n) => n + 1)), debt: optional(fc.constantFrom(0, 1, 5, 1000)) }),
+  ),
+  'leakyBucket, meter': buckets('leakyBucket', fc.record({ burst: optional(quantity.map((n) => n + 1)) })),
   'leakyBucket, queue': buckets(
     'leakyBucket',
     fc.record({
       queue: fc.constant(true),
-      burst: some(fc.integer({ min: 1, max: 20 })),
-      maxDelay: some(fc.constantFrom(1, 999, SECOND, 10 * SECOND, MINUTE)),
+      burst: optional(fc.integer({ min: 1, max: 20 })),
+      maxDelay: optional(fc.constantFrom(1, 999, SECOND, 10 * SECOND, MINUTE)),
     }),
   ),
   concurrency: fc
     .record({
       window,
-      retryHint: some(fc.constantFrom(1, SECOND, HOUR)),
+      retryHint: optional(fc.constantFrom(1, SECOND, HOUR)),
       quantities: fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 3 }),
     })
-    .map(({ quantities, window, retryHint }) => quantities.map((limit) => named({ algorithm: 'concurrency', limit, window, retryHint }))),
+    .map(({ quantities, window, retryHint }) => quantities.map((limit) => limitOf({ algorithm: 'concurrency', limit, window, retryHint }))),
 }
 
-/** Left out rather than `undefined`, as a factory makes it. */
-function named(data: Omit<Limit, 'name'>): Limit {
+/** Drops fields that are `undefined`, as the factories do, and adds a name. */
+function limitOf(data: Omit<Limit, 'name'>): Limit {
   return Object.freeze(
     Object.fromEntries(Object.entries({ ...data, name: 'limit' }).filter(([, value]) => value !== undefined)),
   ) as unknown as Limit

@@ -1,93 +1,94 @@
 import type { Limit } from '@sluice/core'
-import { type Ask, type Family, ModelError, type ModelOutcome, type ModelStep } from './family.ts'
+import { type ModelRequest, type ModelAlgorithm, ModelError, type ModelOutcome, type ModelStep } from './algorithm.ts'
 
-/** What is taken, and what the state is afterwards. */
+/** The units taken, and the state after them. */
 export interface Taken<S> {
   readonly state: S
   readonly units: bigint
   readonly receipt: unknown
 }
 
-/** An algorithm that counts units, told by what it holds at an instant (µs). Everything else follows, in one place. */
+/** An algorithm that counts units, described by its state at an instant (µs). All outcomes follow from these functions. */
 export interface Metered<S> {
   variantOf(limit: Limit): string
+  /** The most units that one charge can take. */
   quota(limit: Limit): bigint
-  /** The state as it stands at `now`; an absent one is an unused one. */
+  /** The state at `now`. An absent state is unused. */
   read(state: S | undefined, limit: Limit, now: bigint): S
   remaining(state: S, limit: Limit, now: bigint): bigint
-  /** Whether these units would be admitted at that time, nothing else having been taken since the state was read. */
+  /** True if these units would be admitted at `time`, with nothing else charged in between. */
   fits(state: S, limit: Limit, units: bigint, time: bigint): boolean
-  /** Whole ms until nothing is used. */
+  /** Whole ms until the limit is unused. */
   resetAfter(state: S, limit: Limit, now: bigint): bigint
-  /** Units that fit. */
+  /** Takes units that fit. */
   take(state: S, limit: Limit, units: bigint, now: bigint): Taken<S>
-  /** Units that need not fit; `undefined`: nothing changes. */
+  /** Takes units that need not fit; `undefined` means that nothing changes. */
   force(state: S, limit: Limit, units: bigint, now: bigint): Taken<S> | undefined
-  /** `undefined`: there is nothing to give back. */
-  giveBack(state: S, ask: Ask, units: bigint, now: bigint): { readonly state: S; readonly units: bigint } | undefined
-  /** Whether giving back without a receipt is allowed. */
-  givesBackFreely(limit: Limit): boolean
+  /** `undefined` means that there is nothing to refund. */
+  refund(state: S, request: ModelRequest, units: bigint, now: bigint): { readonly state: S; readonly units: bigint } | undefined
+  /** True if a refund needs no receipt. */
+  refundsWithoutReceipt(limit: Limit): boolean
   /** Whole ms that a charge admitted now must wait. */
   delay(state: S, limit: Limit, now: bigint): bigint
 }
 
-export function metered<S>(algorithm: Metered<S>): Family<S> {
-  return { variantOf: (limit) => algorithm.variantOf(limit), step: (state, ask, now) => step(algorithm, state, ask, now) }
+export function metered<S>(algorithm: Metered<S>): ModelAlgorithm<S> {
+  return { variantOf: (limit) => algorithm.variantOf(limit), step: (state, request, now) => step(algorithm, state, request, now) }
 }
 
-function step<S>(algorithm: Metered<S>, raw: S | undefined, ask: Ask, now: bigint): ModelStep<S> {
-  const { limit, cost, how } = ask
-  const seen = algorithm.read(raw, limit, now)
-  if (cost < 0n) return giveBack(algorithm, seen, ask, now)
+function step<S>(algorithm: Metered<S>, raw: S | undefined, request: ModelRequest, now: bigint): ModelStep<S> {
+  const { limit, cost, how } = request
+  const current = algorithm.read(raw, limit, now)
+  if (cost < 0n) return refund(algorithm, current, request, now)
 
   if (how === 'force') {
-    const forced = cost === 0n ? undefined : algorithm.force(seen, limit, cost, now)
-    const outcome = outcomeOf(algorithm, forced?.state ?? seen, limit, now, {
+    const forced = cost === 0n ? undefined : algorithm.force(current, limit, cost, now)
+    const outcome = outcomeOf(algorithm, forced?.state ?? current, limit, now, {
       allowed: true,
-      delay: Number(algorithm.delay(seen, limit, now)),
+      delay: Number(algorithm.delay(current, limit, now)),
       granted: Number(forced?.units ?? 0n),
       receipt: forced?.units ? forced.receipt : undefined,
     })
     return { state: forced?.state, outcome }
   }
 
-  const remaining = algorithm.remaining(seen, limit, now)
-  const part = cost > 0n ? ask.atLeast : undefined
+  const remaining = algorithm.remaining(current, limit, now)
+  const part = cost > 0n ? request.atLeast : undefined
   let granted: bigint | undefined
-  if (algorithm.fits(seen, limit, cost, now)) granted = cost
+  if (algorithm.fits(current, limit, cost, now)) granted = cost
   else if (part !== undefined && remaining >= part) granted = remaining < cost ? remaining : cost
 
   if (granted === undefined) {
     const need = part !== undefined && part < cost ? part : cost
     return {
       state: undefined,
-      outcome: outcomeOf(algorithm, seen, limit, now, { allowed: false, retryAfter: waitFor(algorithm, seen, limit, need, now) }),
+      outcome: outcomeOf(algorithm, current, limit, now, { allowed: false, retryAfter: waitFor(algorithm, current, limit, need, now) }),
     }
   }
-  const delay = Number(algorithm.delay(seen, limit, now))
+  const delay = Number(algorithm.delay(current, limit, now))
   if (how === 'peek' || granted === 0n) {
-    return { state: undefined, outcome: outcomeOf(algorithm, seen, limit, now, { allowed: true, delay, granted: Number(granted) }) }
+    return { state: undefined, outcome: outcomeOf(algorithm, current, limit, now, { allowed: true, delay, granted: Number(granted) }) }
   }
-  const taken = algorithm.take(seen, limit, granted, now)
+  const taken = algorithm.take(current, limit, granted, now)
   return {
     state: taken.state,
     outcome: outcomeOf(algorithm, taken.state, limit, now, { allowed: true, delay, granted: Number(taken.units), receipt: taken.receipt }),
   }
 }
 
-function giveBack<S>(algorithm: Metered<S>, seen: S, ask: Ask, now: bigint): ModelStep<S> {
-  const { limit } = ask
-  if (ask.receipt === undefined && !algorithm.givesBackFreely(limit)) throw new ModelError('ERR_RECEIPT_REQUIRED')
-  const given = ask.how === 'peek' ? undefined : algorithm.giveBack(seen, ask, -ask.cost, now)
-  const granted = given === undefined || given.units === 0n ? 0 : -Number(given.units)
-  return { state: given?.state, outcome: outcomeOf(algorithm, given?.state ?? seen, limit, now, { allowed: true, granted }) }
+function refund<S>(algorithm: Metered<S>, current: S, request: ModelRequest, now: bigint): ModelStep<S> {
+  const { limit } = request
+  if (request.receipt === undefined && !algorithm.refundsWithoutReceipt(limit)) throw new ModelError('ERR_RECEIPT_REQUIRED')
+  const refunded = request.how === 'peek' ? undefined : algorithm.refund(current, request, -request.cost, now)
+  const granted = refunded === undefined || refunded.units === 0n ? 0 : -Number(refunded.units)
+  return { state: refunded?.state, outcome: outcomeOf(algorithm, refunded?.state ?? current, limit, now, { allowed: true, granted }) }
 }
 
-/** The first whole ms at which the units would be admitted: found by trying, not by a formula. */
+/** The first whole ms at which the units would be admitted. Found by binary search, not by a formula. */
 function waitFor<S>(algorithm: Metered<S>, state: S, limit: Limit, units: bigint, now: bigint): number {
   if (units > algorithm.quota(limit)) return Infinity
   if (algorithm.fits(state, limit, units, now)) return 0
-  // Nothing is used at the reset, so everything up to the quota fits there.
+  // At the reset the limit is unused, so everything up to the quota fits.
   let refused = 0n
   let admitted = algorithm.resetAfter(state, limit, now)
   while (admitted - refused > 1n) {
@@ -103,7 +104,7 @@ function outcomeOf<S>(
   state: S,
   limit: Limit,
   now: bigint,
-  said: Partial<ModelOutcome> & { allowed: boolean },
+  fields: Partial<ModelOutcome> & { allowed: boolean },
 ): ModelOutcome {
   const remaining = algorithm.remaining(state, limit, now)
   return {
@@ -116,6 +117,6 @@ function outcomeOf<S>(
     receipt: undefined,
     leaseFor: 0,
     granted: 0,
-    ...said,
+    ...fields,
   }
 }

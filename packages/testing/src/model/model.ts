@@ -1,22 +1,22 @@
 import type { Charge, ConsumeOptions, Limit } from '@sluice/core'
 import { bucket } from './bucket.ts'
 import { concurrency } from './concurrency.ts'
-import type { Ask, Family, ModelOutcome } from './family.ts'
+import type { ModelRequest, ModelAlgorithm, ModelOutcome } from './algorithm.ts'
 import { fixedWindow } from './fixed-window.ts'
 import { slidingLog } from './sliding-log.ts'
 import { slidingWindow } from './sliding-window.ts'
 
-/** A charge whose receipt, if any, is one that the model made. */
+/** A charge whose receipt, if any, comes from the model. */
 export type ModelCharge = Omit<Charge, 'receipt'> & { readonly receipt?: unknown }
 
-/** What every store must answer: the same history, in big integers, by definition rather than by formula. */
+/** What every store must answer, computed in big integers, by definition rather than by formula. */
 export interface Model {
-  /** @throws ModelError where a store must throw */
+  /** Decides the charges at a time in µs. Throws `ModelError` where a store must throw. */
   consume(charges: readonly ModelCharge[], options: ConsumeOptions, nowMicros: number): readonly ModelOutcome[]
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): void
 }
 
-const families: Readonly<Record<Limit['algorithm'], Family<any>>> = {
+const algorithms: Readonly<Record<Limit['algorithm'], ModelAlgorithm<any>>> = {
   fixedWindow,
   slidingWindow,
   slidingLog,
@@ -25,6 +25,21 @@ const families: Readonly<Record<Limit['algorithm'], Family<any>>> = {
   concurrency,
 }
 
+/**
+ * The reference that stores are compared with: slow and obvious, one implementation for each algorithm.
+ *
+ * @example
+ * ```ts
+ * import { fixedWindow } from '@sluice/core'
+ * import { createModel } from '@sluice/testing'
+ *
+ * const { limit } = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
+ * const charge = { limit, scope: 'api/minute/fixedWindow', subject: 'alice', cost: 1 }
+ * const model = createModel()
+ * model.consume([charge], {}, 0) // allowed
+ * model.consume([charge], {}, 59_999_999) // refused
+ * ```
+ */
 export function createModel(): Model {
   const states = new Map<string, unknown>()
 
@@ -43,7 +58,7 @@ export function createModel(): Model {
         for (const [key, state] of pending) states.set(key, state)
         return outcomes
       }
-      // Nothing was taken, so those that had room are told what there is without the others.
+      // Nothing is charged, so an allowed outcome shows its own state, without the other charges of the decision.
       return charges.map((charge, i) => {
         const outcome = outcomes[i] as ModelOutcome
         return outcome.allowed ? { ...step(charge, states.get(keyOf(charge)), 'peek', options, now).outcome, granted: 0 } : outcome
@@ -58,15 +73,15 @@ export function createModel(): Model {
 function step(
   charge: ModelCharge,
   state: unknown,
-  how: Ask['how'],
+  how: ModelRequest['how'],
   { atLeast }: ConsumeOptions,
   now: bigint,
 ): { state: unknown; outcome: ModelOutcome } {
   const { limit, cost, receipt } = charge
-  const ask: Ask = { limit, cost: BigInt(cost), receipt, how, atLeast: atLeast === undefined ? undefined : BigInt(atLeast) }
-  return families[limit.algorithm].step(state, ask, now)
+  const request: ModelRequest = { limit, cost: BigInt(cost), receipt, how, atLeast: atLeast === undefined ? undefined : BigInt(atLeast) }
+  return algorithms[limit.algorithm].step(state, request, now)
 }
 
 function keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string {
-  return JSON.stringify([scope, families[limit.algorithm].variantOf(limit), subject])
+  return JSON.stringify([scope, algorithms[limit.algorithm].variantOf(limit), subject])
 }

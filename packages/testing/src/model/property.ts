@@ -3,28 +3,47 @@ import { describe, expect, test } from 'vitest'
 import type { Family } from './history-limits.ts'
 import { modelFamilies, runHistories } from './run-histories.ts'
 
+/** Options of `modelProperty()`. */
 export interface ModelPropertyOptions {
-  /** Random steps for each algorithm; default 10,000, or the environment's SLUICE_FUZZ. */
+  /** Number of random steps for each family. Default: the environment variable SLUICE_FUZZ, else 10,000. */
   readonly steps?: number | undefined
-  /** ms for each algorithm. */
+  /** Time limit for each family in ms. Default: 60,000 plus one for each step. */
   readonly timeout?: number | undefined
-  /** Charges of one decision, at most; default 3. */
+  /** Maximum number of charges in a decision. Default 3. */
   readonly charges?: number | undefined
-  /** Fixes what is random, to run a failure again; default the environment's SLUICE_SEED. */
+  /** Seed that repeats a failed run. Default: the environment variable SLUICE_SEED, else random. */
   readonly seed?: number | undefined
-  /** Only these, where a store decides all others as another does that is tested; default all. */
+  /** Families to test. Default all. */
   readonly families?: readonly (Family | 'mixed')[] | undefined
 }
 
-/** Random histories against the model, every field of every outcome, and the promises of what was admitted meanwhile. */
+/**
+ * Registers Vitest tests that play random histories on a store and on the reference model. They compare every field of every
+ * outcome, and check that no limit admits more than it promises. Call it beside `storeConformance()`.
+ *
+ * @param name title of the tests
+ * @param makeStore creates a new, empty store that reads time from the clock, once for each history
+ *
+ * @example
+ * ```ts
+ * import { memoryStore } from '@sluice/core'
+ * import { modelProperty } from '@sluice/testing'
+ *
+ * modelProperty('memoryStore', (clock) => memoryStore({ clock }), { steps: 2_000 })
+ * ```
+ */
 export function modelProperty(name: string, makeStore: (clock: Clock) => MaybePromise<Store>, options: ModelPropertyOptions = {}): void {
   const target = options.steps ?? environment('SLUICE_FUZZ') ?? 10_000
   const seed = options.seed ?? environment('SLUICE_SEED')
   describe(`${name}: the model`, () => {
     for (const family of options.families ?? modelFamilies) {
-      test(`${family}: ${target} random steps, every field, and the promise`, { timeout: options.timeout ?? 60_000 + target }, async () => {
-        expect(await runHistories(family, target, makeStore, { seed, charges: options.charges })).toBeGreaterThanOrEqual(target)
-      })
+      test(
+        `${family}: ${target} random steps give the model's outcomes and keep the promise`,
+        { timeout: options.timeout ?? 60_000 + target },
+        async () => {
+          expect(await runHistories(family, target, makeStore, { seed, charges: options.charges })).toBeGreaterThanOrEqual(target)
+        },
+      )
     }
   })
 }

@@ -2,16 +2,20 @@ import type { Charge, Clock, ConsumeOptions, Limit, MaybePromise, Outcome, Store
 import { isPromise } from '@sluice/core/store-kit'
 import { fakeClock } from '../fake-clock.ts'
 import { type History, type Move, type Step, SUBJECTS, type Units } from './histories.ts'
-import { ModelError, type ModelOutcome } from './family.ts'
+import { ModelError, type ModelOutcome } from './algorithm.ts'
 import { createModel, type ModelCharge } from './model.ts'
 import { recordStore } from '../envelope/recorder.ts'
 
 export interface Mismatch {
+  /** Index of the step, or the number of steps for a broken promise. */
   readonly step: number
   readonly message: string
 }
 
-/** Where a store and the model part on one history, or a promise is broken; `undefined` if nowhere. */
+/**
+ * Plays one history on a store and on the model. Returns the first step where an outcome differs, or the first broken promise;
+ * `undefined` if there is neither.
+ */
 export async function firstMismatch(history: History, makeStore: (clock: Clock) => MaybePromise<Store>): Promise<Mismatch | undefined> {
   const clock = fakeClock(history.start)
   const made = makeStore(clock)
@@ -19,9 +23,9 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
   const { store } = recorded
   const model = createModel()
   const run: Run = {
-    slots: history.slots.map((slot) => ({ ...slot, current: slot.variants[0] as Limit, left: 0 })),
-    held: [],
-    told: undefined,
+    scopes: history.scopes.map((scope) => ({ ...scope, current: scope.limits[0] as Limit, remaining: 0 })),
+    receipts: [],
+    lastOutcomes: undefined,
   }
   let micros = Math.round(history.start * 1000)
   let furthest = micros
@@ -30,36 +34,37 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
   try {
     for (const [i, step] of history.steps.entries()) {
       if (step.do === 'consume') {
-        const asked = resolve(run, step)
+        const resolved = resolve(run, step)
         const now = Math.round(clock.now() * 1000)
-        const expected = attempt(() => model.consume(asked.forModel, asked.options, now))
-        let actual: Answer<readonly (Outcome | undefined)[]>
+        const expected = attempt(() => model.consume(resolved.forModel, resolved.options, now))
+        let actual: Result<readonly (Outcome | undefined)[]>
         try {
-          const answer = store.consume(asked.forStore, asked.options)
+          const answer = store.consume(resolved.forStore, resolved.options)
           actual = { value: isPromise(answer) ? await answer : answer }
         } catch (error) {
           actual = { code: (error as { code?: unknown }).code, error }
         }
         const message = difference(expected, actual, now)
-        if (message !== undefined) return { step: i, message: `${message}\n${describe(asked.forStore, asked.options, expected, actual)}` }
-        if (expected.value !== undefined && actual.value !== undefined) settle(run, asked, expected.value, actual.value)
+        if (message !== undefined)
+          return { step: i, message: `${message}\n${describe(resolved.forStore, resolved.options, expected, actual)}` }
+        if (expected.value !== undefined && actual.value !== undefined) settle(run, resolved, expected.value, actual.value)
       } else if (step.do === 'reset') {
-        const { scope, current: limit } = slotOf(run, step.slot)
+        const { scope, current: limit } = scopeAt(run, step.scopeIndex)
         const target = { scope, limit, subject: SUBJECTS[step.subject] as string }
         model.reset([target])
         const done = store.reset([target])
         if (isPromise(done)) await done
-        // A store cannot tell a receipt from before from one of a state begun anew at the same instant.
+        // A receipt from before the reset may equal one of the new state at the same instant, so it must not be used again.
         if (history.steady || limit.algorithm === 'slidingLog') {
-          const gone = step.slot % run.slots.length
-          run.held = run.held.filter(({ slot, subject }) => slot !== gone || subject !== target.subject)
+          const index = step.scopeIndex % run.scopes.length
+          run.receipts = run.receipts.filter(({ scopeIndex, subject }) => scopeIndex !== index || subject !== target.subject)
         }
       } else if (step.do === 'change') {
-        const slot = slotOf(run, step.slot)
-        if (!history.steady) slot.current = slot.variants[step.variant % slot.variants.length] as Limit
+        const scope = scopeAt(run, step.scopeIndex)
+        if (!history.steady) scope.current = scope.limits[step.limitIndex % scope.limits.length] as Limit
       } else {
         if (step.do === 'jitter') jitter = history.steady ? 0 : step.micros
-        else micros = Math.min(LATEST, Math.max(moved(run, step, micros, history.steady), furthest - MOST_BACK))
+        else micros = Math.min(LATEST, Math.max(timeAfter(run, step, micros, history.steady), furthest - MAX_STEP_BACK))
         furthest = Math.max(furthest, micros)
         clock.set(Math.max(0, (micros + jitter) / 1000))
       }
@@ -68,23 +73,25 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
     const closed = store.close?.()
     if (isPromise(closed)) await closed
   }
-  const broken = history.steady ? recorded.violations()[0] : undefined
-  return broken && { step: history.steps.length, message: `promise broken: ${JSON.stringify(broken)}` }
+  const violation = history.steady ? recorded.violations()[0] : undefined
+  return violation && { step: history.steps.length, message: `promise broken: ${JSON.stringify(violation)}` }
 }
 
-// A store may forget what expired a minute ago: a clock set back further than that could tell.
-const MOST_BACK = 59_000_000
-// µs, in the year 2112: until then a bucket's state is below 2^53.
+// µs. A store may drop a state a minute after it has expired, so the clock never steps back further than that.
+const MAX_STEP_BACK = 59_000_000
+// µs, in the year 2112. Up to then the numbers in a bucket's state are below 2^53.
 const LATEST = 2 ** 52
 
-interface Answer<T> {
+/** What a store or the model returned, or the error that it threw. */
+interface Result<T> {
   readonly value?: T
   readonly code?: unknown
   readonly error?: unknown
 }
 
-interface Held {
-  readonly slot: number
+/** A receipt that later steps may refund or renew. */
+interface HeldReceipt {
+  readonly scopeIndex: number
   readonly limit: Limit
   readonly subject: string
   readonly units: number
@@ -93,109 +100,113 @@ interface Held {
 }
 
 interface Run {
-  readonly slots: { readonly scope: string; readonly variants: readonly Limit[]; current: Limit; left: number }[]
-  held: Held[]
-  /** The outcomes told last. */
-  told: readonly ModelOutcome[] | undefined
+  readonly scopes: { readonly scope: string; readonly limits: readonly Limit[]; current: Limit; remaining: number }[]
+  receipts: HeldReceipt[]
+  /** The model's outcomes of the last decision. */
+  lastOutcomes: readonly ModelOutcome[] | undefined
 }
 
-interface Asked {
+/** A step as charges: for the store and, with the model's own receipts, for the model. */
+interface ResolvedStep {
   readonly forStore: readonly Charge[]
   readonly forModel: readonly ModelCharge[]
-  readonly slots: readonly number[]
-  readonly given: readonly Held[]
+  readonly scopes: readonly number[]
+  readonly refunded: readonly HeldReceipt[]
   readonly options: ConsumeOptions
 }
 
-function slotOf(run: Run, index: number): Run['slots'][number] {
-  return run.slots[index % run.slots.length] as Run['slots'][number]
+function scopeAt(run: Run, index: number): Run['scopes'][number] {
+  return run.scopes[index % run.scopes.length] as Run['scopes'][number]
 }
 
-/** The charges that a step means here and now. */
-function resolve(run: Run, step: Step & { do: 'consume' }): Asked {
+/** Turns a step into charges, by the current limits and receipts. */
+function resolve(run: Run, step: Step & { do: 'consume' }): ResolvedStep {
   const forStore: Charge[] = []
   const forModel: ModelCharge[] = []
-  const slots: number[] = []
-  const given: Held[] = []
-  const add = (slot: number, charge: Omit<Charge, 'receipt'>, held?: Held): void => {
+  const scopes: number[] = []
+  const refunded: HeldReceipt[] = []
+  const add = (scopeIndex: number, charge: Omit<Charge, 'receipt'>, held?: HeldReceipt): void => {
     forStore.push(held === undefined ? charge : { ...charge, receipt: held.forStore })
     forModel.push(held === undefined ? charge : { ...charge, receipt: held.forModel })
-    slots.push(slot)
+    scopes.push(scopeIndex)
   }
   for (const move of step.moves) {
-    if (move.do === 'take' || move.do === 'give-bare') {
-      // What is wrong need not be told by one who only looks.
-      if (move.do === 'give-bare' && step.how === 'peek') continue
-      const slot = move.slot % run.slots.length
-      const { scope, current: limit } = slotOf(run, slot)
-      const wanted = unitsOf(run, slot, limit, move.units)
+    if (move.do === 'charge' || move.do === 'refund-without-receipt') {
+      // A store need not report an invalid charge when it only peeks.
+      if (move.do === 'refund-without-receipt' && step.how === 'peek') continue
+      const scopeIndex = move.scopeIndex % run.scopes.length
+      const { scope, current: limit } = scopeAt(run, scopeIndex)
+      const wanted = unitsOf(run, scopeIndex, limit, move.units)
       const units = limit.algorithm === 'concurrency' ? Math.min(1, wanted) : wanted
-      const charge = { limit, scope, subject: SUBJECTS[move.subject] as string, cost: move.do === 'take' ? units : -Math.max(1, units) }
-      add(slot, charge)
+      const charge = { limit, scope, subject: SUBJECTS[move.subject] as string, cost: move.do === 'charge' ? units : -Math.max(1, units) }
+      add(scopeIndex, charge)
     } else {
-      const held = run.held.at(-1 - (move.pick % Math.max(1, run.held.length)))
-      if (held === undefined || (isCount(held.limit) && given.includes(held))) continue
-      const { scope, current } = slotOf(run, held.slot)
-      const limit = move.do === 'renew' || !move.own ? current : held.limit
+      const held = run.receipts.at(-1 - (move.receiptIndex % Math.max(1, run.receipts.length)))
+      if (held === undefined || (isCounter(held.limit) && refunded.includes(held))) continue
+      const { scope, current } = scopeAt(run, held.scopeIndex)
+      const limit = move.do === 'renew' || !move.underOriginalLimit ? current : held.limit
       const target = { limit, scope, subject: held.subject }
       if (move.do === 'renew') {
         if (limit.algorithm !== 'concurrency' || step.how === 'force') continue
-        add(held.slot, { ...target, cost: 1 }, held)
+        add(held.scopeIndex, { ...target, cost: 1 }, held)
       } else {
-        given.push(held)
-        add(held.slot, { ...target, cost: -giving(run, held, limit, move) }, held)
+        refunded.push(held)
+        add(held.scopeIndex, { ...target, cost: -refundUnits(run, held, limit, move) }, held)
       }
     }
   }
-  const first = slots[0] ?? 0
-  const atLeast = step.atLeast === undefined ? undefined : Math.max(1, unitsOf(run, first, slotOf(run, first).current, step.atLeast))
+  const first = scopes[0] ?? 0
+  const atLeast = step.atLeast === undefined ? undefined : Math.max(1, unitsOf(run, first, scopeAt(run, first).current, step.atLeast))
   const options: ConsumeOptions = { ...(step.how === 'charge' ? {} : { how: step.how }), ...(atLeast === undefined ? {} : { atLeast }) }
-  return { forStore, forModel, slots, given, options }
+  return { forStore, forModel, scopes, refunded, options }
 }
 
-function giving(run: Run, held: Held, limit: Limit, move: Move & { do: 'give' }): number {
+function refundUnits(run: Run, held: HeldReceipt, limit: Limit, move: Move & { do: 'refund' }): number {
   if (limit.algorithm === 'concurrency') return 1
   if (move.units.of === 'quota') return Math.max(1, held.units + move.units.n)
-  return Math.max(1, Math.min(held.units, unitsOf(run, held.slot, limit, move.units)))
+  return Math.max(1, Math.min(held.units, unitsOf(run, held.scopeIndex, limit, move.units)))
 }
 
-/** Receipts that only count: a store cannot know that one was given back before, so a caller must not. */
-function isCount({ algorithm }: Limit): boolean {
+/**
+ * True where a state holds only counts. The store then cannot see that a receipt was refunded before, so a caller must not
+ * refund it twice.
+ */
+function isCounter({ algorithm }: Limit): boolean {
   return algorithm !== 'slidingLog' && algorithm !== 'concurrency'
 }
 
-function unitsOf(run: Run, slot: number, limit: Limit, units: Units): number {
-  if (units.of === 'few') return units.n
-  if (units.of === 'left') return Math.max(0, slotOf(run, slot).left + units.n)
+function unitsOf(run: Run, scopeIndex: number, limit: Limit, units: Units): number {
+  if (units.of === 'count') return units.n
+  if (units.of === 'remaining') return Math.max(0, scopeAt(run, scopeIndex).remaining + units.n)
   const quota = limit.burst ?? limit.limit
   return units.of === 'quota' ? Math.max(0, quota + units.n) : Math.floor(quota * units.n)
 }
 
-function moved(run: Run, step: Step & { do: 'advance' | 'wait' | 'back' }, micros: number, steady: boolean): number {
+function timeAfter(run: Run, step: Step & { do: 'advance' | 'wait' | 'step-back' }, micros: number, steady: boolean): number {
   if (step.do === 'advance') {
-    const { window } = slotOf(run, step.slot).current
+    const { window } = scopeAt(run, step.scopeIndex).current
     const length = typeof window === 'number' ? window : { day: 86_400_000, week: 604_800_000, month: 2_592_000_000 }[window]
     return micros + Math.round(step.share * length * 1000) + step.micros
   }
-  if (step.do === 'back') return steady ? micros : micros - step.micros
-  const wait = run.told?.map((outcome) => outcome[step.for]).find((ms) => ms > 0 && ms < Infinity) ?? 0
+  if (step.do === 'step-back') return steady ? micros : micros - step.micros
+  const wait = run.lastOutcomes?.map((outcome) => outcome[step.for]).find((ms) => ms > 0 && ms < Infinity) ?? 0
   return Math.max(micros, micros + wait * 1000 + step.micros)
 }
 
-function settle(run: Run, asked: Asked, expected: readonly ModelOutcome[], actual: readonly (Outcome | undefined)[]): void {
-  run.told = expected
-  const admitted = expected.every(({ allowed }) => allowed) && asked.options.how !== 'peek'
-  if (admitted) run.held = run.held.filter((held) => !(isCount(held.limit) && asked.given.includes(held)))
+function settle(run: Run, resolved: ResolvedStep, expected: readonly ModelOutcome[], actual: readonly (Outcome | undefined)[]): void {
+  run.lastOutcomes = expected
+  const admitted = expected.every(({ allowed }) => allowed) && resolved.options.how !== 'peek'
+  if (admitted) run.receipts = run.receipts.filter((held) => !(isCounter(held.limit) && resolved.refunded.includes(held)))
   expected.forEach((outcome, i) => {
-    const slot = asked.slots[i] as number
-    slotOf(run, slot).left = outcome.remaining
-    const { limit, subject, receipt } = asked.forStore[i] as Charge
+    const scopeIndex = resolved.scopes[i] as number
+    scopeAt(run, scopeIndex).remaining = outcome.remaining
+    const { limit, subject, receipt } = resolved.forStore[i] as Charge
     if (outcome.receipt === undefined || receipt !== undefined) return
-    run.held.push({ slot, limit, subject, units: outcome.granted, forStore: actual[i]?.receipt, forModel: outcome.receipt })
+    run.receipts.push({ scopeIndex, limit, subject, units: outcome.granted, forStore: actual[i]?.receipt, forModel: outcome.receipt })
   })
 }
 
-function attempt<T>(run: () => T): Answer<T> {
+function attempt<T>(run: () => T): Result<T> {
   try {
     return { value: run() }
   } catch (error) {
@@ -207,45 +218,46 @@ function attempt<T>(run: () => T): Answer<T> {
 const FIELDS = ['allowed', 'remaining', 'retryAfter', 'nextAfter', 'resetAfter', 'delay', 'at', 'leaseFor', 'granted'] as const
 
 function difference(
-  expected: Answer<readonly ModelOutcome[]>,
-  actual: Answer<readonly (Outcome | undefined)[]>,
+  expected: Result<readonly ModelOutcome[]>,
+  actual: Result<readonly (Outcome | undefined)[]>,
   now: number,
 ): string | undefined {
   if (expected.value === undefined || actual.value === undefined) {
-    return expected.code === actual.code ? undefined : `expected ${said(expected)}, got ${said(actual)} at ${now}`
+    return expected.code === actual.code ? undefined : `expected ${textOf(expected)}, got ${textOf(actual)} at ${now} µs`
   }
   return mismatchOf(expected.value, actual.value)
 }
 
-function said({ value, code, error }: Answer<unknown>): string {
+function textOf({ value, code, error }: Result<unknown>): string {
   return value === undefined ? `an error ${String(code)} ${code === undefined ? String((error as Error).stack) : ''}` : 'outcomes'
 }
 
 /**
- * The first field in which a store's outcomes differ from the model's. An outcome may be missing where another charge of
- * the decision was refused: the store need not have looked.
+ * Describes the first field in which a store's outcomes differ from the model's. An outcome may be missing where another
+ * charge of the decision was refused, since the store may stop there.
  */
 export function mismatchOf(expected: readonly ModelOutcome[], actual: readonly (Outcome | undefined)[]): string | undefined {
   if (expected.length !== actual.length) return `expected ${expected.length} outcomes, got ${actual.length}`
   for (const [i, model] of expected.entries()) {
     const outcome = actual[i]
     if (outcome === undefined) {
-      const elsewhere = expected.some(({ allowed }, other) => !allowed && other !== i && actual[other] !== undefined)
-      if (elsewhere) continue
+      const refusedElsewhere = expected.some(({ allowed }, other) => !allowed && other !== i && actual[other] !== undefined)
+      if (refusedElsewhere) continue
       return `outcome ${i}: expected one, got undefined`
     }
     for (const field of FIELDS) {
-      if (!Object.is(outcome[field], model[field])) return `outcome ${i}: ${field}: expected ${model[field]}, got ${show(outcome[field])}`
+      if (!Object.is(outcome[field], model[field]))
+        return `outcome ${i}: ${field}: expected ${model[field]}, got ${valueText(outcome[field])}`
     }
     if ((outcome.receipt === undefined) !== (model.receipt === undefined)) {
-      return `outcome ${i}: receipt: expected ${model.receipt === undefined ? 'none' : 'one'}, got ${show(outcome.receipt)}`
+      return `outcome ${i}: receipt: expected ${model.receipt === undefined ? 'none' : 'one'}, got ${valueText(outcome.receipt)}`
     }
     if (outcome.held !== undefined) return `outcome ${i}: held: expected undefined, got ${outcome.held}`
   }
   return undefined
 }
 
-function show(value: unknown): string {
+function valueText(value: unknown): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
 

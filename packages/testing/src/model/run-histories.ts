@@ -4,14 +4,28 @@ import { histories } from './histories.ts'
 import { type Family, families } from './history-limits.ts'
 import { firstMismatch } from './replay.ts'
 
-/** Steps of one history, at most. */
-const LENGTH = 120
-/** Histories between two looks at how many steps there were. */
+/** Maximum number of steps in a history. */
+const MAX_STEPS = 120
+/** Number of histories after which the steps are counted. */
 const BATCH = 25
 
+/** Every family, and `mixed`: histories over limits of different families. */
 export const modelFamilies: readonly (Family | 'mixed')[] = [...(Object.keys(families) as Family[]), 'mixed']
 
-/** What `modelProperty()` runs, without a test runner: for a store that is where none can be. Rejects at the first mismatch; resolves with the steps. */
+/**
+ * Plays random histories until `target` steps have run. `modelProperty()` calls it; call it directly for a store that runs
+ * where no test runner does, such as workerd.
+ *
+ * @returns the number of steps that ran; rejects at the first mismatch
+ *
+ * @example
+ * ```ts
+ * import { memoryStore } from '@sluice/core'
+ * import { runHistories } from '@sluice/testing/model'
+ *
+ * const steps = await runHistories('slidingWindow', 10_000, (clock) => memoryStore({ clock }), { seed: 7 })
+ * ```
+ */
 export async function runHistories(
   family: Family | 'mixed',
   target: number,
@@ -20,7 +34,7 @@ export async function runHistories(
 ): Promise<number> {
   let steps = 0
   for (let batch = 0; steps < target; batch++) {
-    const property = fc.asyncProperty(histories(family, LENGTH, charges), async (history) => {
+    const property = fc.asyncProperty(histories(family, MAX_STEPS, charges), async (history) => {
       steps += history.steps.length
       const found = await firstMismatch(history, makeStore)
       if (found !== undefined) throw new Error(`step ${found.step}: ${found.message}`)

@@ -1,5 +1,5 @@
 import type { Limit } from '@sluice/core'
-import { ceil, type Family, least, most } from './family.ts'
+import { ceil, type ModelAlgorithm, min, max } from './algorithm.ts'
 import { metered } from './metered.ts'
 
 interface Entry {
@@ -14,12 +14,12 @@ interface Log {
 
 let ids = 0
 
-export const slidingLog: Family<Log> = metered<Log>({
+export const slidingLog: ModelAlgorithm<Log> = metered<Log>({
   variantOf: ({ window }) => `${window}`,
   quota: ({ limit }) => BigInt(limit),
 
   read: (state) => state ?? { entries: [] },
-  remaining: (log, limit, now) => most(0n, BigInt(limit.limit) - used(log, limit, now)),
+  remaining: (log, limit, now) => max(0n, BigInt(limit.limit) - used(log, limit, now)),
   fits: (log, limit, units, time) => used(log, limit, time) + units <= BigInt(limit.limit),
   resetAfter(log, limit, now) {
     const newest = live(log, limit, now).at(-1)
@@ -28,18 +28,18 @@ export const slidingLog: Family<Log> = metered<Log>({
 
   take: add,
   force(log, limit, cost, now) {
-    // A forced charge leaves a debt of the limit at most, so that a log cannot grow without end.
-    const units = least(cost, 2n * BigInt(limit.limit) - used(log, limit, now))
+    // Forced charges leave a debt of at most the limit, so that a log cannot grow without bound.
+    const units = min(cost, 2n * BigInt(limit.limit) - used(log, limit, now))
     return units <= 0n ? undefined : add(log, limit, units, now)
   },
-  giveBack(log, ask, asked, now) {
-    const entry = live(log, ask.limit, now).find(({ id }) => id === ask.receipt)
+  refund(log, request, asked, now) {
+    const entry = live(log, request.limit, now).find(({ id }) => id === request.receipt)
     if (entry === undefined) return undefined
-    const units = least(asked, entry.units)
-    const entries = live(log, ask.limit, now).map((other) => (other === entry ? { ...entry, units: entry.units - units } : other))
+    const units = min(asked, entry.units)
+    const entries = live(log, request.limit, now).map((other) => (other === entry ? { ...entry, units: entry.units - units } : other))
     return { state: { entries: entries.filter((other) => other.units > 0n) }, units }
   },
-  givesBackFreely: () => false,
+  refundsWithoutReceipt: () => false,
   delay: () => 0n,
 })
 
@@ -55,9 +55,9 @@ function used(log: Log, limit: Limit, time: bigint): bigint {
   return live(log, limit, time).reduce((sum, { units }) => sum + units, 0n)
 }
 
-/** Every write drops what is no longer live: after a clock goes back, it does not count again. */
+/** Every write drops expired entries, so that they do not count again after the clock steps back. */
 function add(log: Log, limit: Limit, units: bigint, now: bigint): { state: Log; units: bigint; receipt: number } {
   const entries = live(log, limit, now)
-  const entry: Entry = { id: (ids += 1), time: most(now, entries.at(-1)?.time ?? now), units }
+  const entry: Entry = { id: (ids += 1), time: max(now, entries.at(-1)?.time ?? now), units }
   return { state: { entries: [...entries, entry] }, units, receipt: entry.id }
 }

@@ -1,6 +1,6 @@
 import type { Limit } from '@sluice/core'
 import { epochWindow } from './calendar.ts'
-import { ceil, type Family, floor, least, MOST, most } from './family.ts'
+import { ceil, type ModelAlgorithm, floor, min, MAX_COUNT, max } from './algorithm.ts'
 import { AHEAD } from './fixed-window.ts'
 import { metered } from './metered.ts'
 
@@ -10,17 +10,17 @@ interface Counts {
   readonly previous: bigint
 }
 
-interface Place {
+interface Receipt {
   readonly start: bigint
   readonly units: bigint
 }
 
-export const slidingWindow: Family<Counts> = metered<Counts>({
+export const slidingWindow: ModelAlgorithm<Counts> = metered<Counts>({
   variantOf: ({ window }) => `${window}`,
   quota: ({ limit }) => BigInt(limit),
 
   read: (state, limit, now) => rolled(state, windowOf(limit), floor(now, 1000n)),
-  remaining: (state, limit, now) => most(0n, BigInt(limit.limit) - estimate(state, limit, now)),
+  remaining: (state, limit, now) => max(0n, BigInt(limit.limit) - estimate(state, limit, now)),
   fits: (state, limit, units, time) => estimate(state, limit, time) + units <= BigInt(limit.limit),
   resetAfter({ start, count, previous }, limit, now) {
     const last = count > 0n ? 2n : previous > 0n ? 1n : undefined
@@ -30,27 +30,27 @@ export const slidingWindow: Family<Counts> = metered<Counts>({
   take: (state, _limit, units) => ({
     state: { ...state, count: state.count + units },
     units,
-    receipt: { start: state.start, units } satisfies Place,
+    receipt: { start: state.start, units } satisfies Receipt,
   }),
   force(state, limit, cost) {
-    const count = least(MOST / windowOf(limit), state.count + cost)
+    const count = min(MAX_COUNT / windowOf(limit), state.count + cost)
     const units = count - state.count
-    return units <= 0n ? undefined : { state: { ...state, count }, units, receipt: { start: state.start, units } satisfies Place }
+    return units <= 0n ? undefined : { state: { ...state, count }, units, receipt: { start: state.start, units } satisfies Receipt }
   },
-  giveBack(state, ask, asked) {
-    const place = ask.receipt as Place
-    const wanted = least(asked, place.units)
-    if (place.start === state.start) {
-      const units = least(wanted, state.count)
+  refund(state, request, asked) {
+    const receipt = request.receipt as Receipt
+    const wanted = min(asked, receipt.units)
+    if (receipt.start === state.start) {
+      const units = min(wanted, state.count)
       return units === 0n ? undefined : { state: { ...state, count: state.count - units }, units }
     }
-    if (place.start === state.start - windowOf(ask.limit)) {
-      const units = least(wanted, state.previous)
+    if (receipt.start === state.start - windowOf(request.limit)) {
+      const units = min(wanted, state.previous)
       return units === 0n ? undefined : { state: { ...state, previous: state.previous - units }, units }
     }
     return undefined
   },
-  givesBackFreely: () => false,
+  refundsWithoutReceipt: () => false,
   delay: () => 0n,
 })
 
@@ -58,7 +58,7 @@ function windowOf(limit: Limit): bigint {
   return BigInt(limit.window)
 }
 
-/** The counts as they stand in the window that is current at `ms`. */
+/** The counts, moved to the window that is current at `ms`. */
 function rolled(state: Counts | undefined, window: bigint, ms: bigint): Counts {
   const { start } = epochWindow(ms, window)
   if (state === undefined) return { start, count: 0n, previous: 0n }
@@ -67,11 +67,11 @@ function rolled(state: Counts | undefined, window: bigint, ms: bigint): Counts {
   return state.start === start - window ? { start, count: 0n, previous: state.count } : { start, count: 0n, previous: 0n }
 }
 
-/** All of this window, and the part of the last that still lies within W, as if it had come evenly; rounded up. */
+/** The current count, plus the share of the previous window that still overlaps, rounded up. Assumes evenly spread requests. */
 function estimate(state: Counts, limit: Limit, time: bigint): bigint {
   const window = windowOf(limit)
   const ms = floor(time, 1000n)
   const { start, count, previous } = rolled(state, window, ms)
-  const elapsed = most(0n, ms - start)
+  const elapsed = max(0n, ms - start)
   return count + ceil(previous * (window - elapsed), window)
 }

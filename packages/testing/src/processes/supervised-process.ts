@@ -5,38 +5,38 @@ import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** A process that does not outlive this one, whatever ends this one. */
-export interface Supervised {
+/** A child process that ends with this process, even when this process is killed. */
+export interface SupervisedProcess {
   readonly pid: number
-  /** How it ended, once it has. */
+  /** How the process ended, such as `code 1` or `SIGKILL`; `undefined` while it runs. */
   ended(): string | undefined
   signal(name: 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): Promise<void>
-  /** SIGKILL; resolves when it is gone. */
+  /** SIGKILL. Resolves when the process has ended. */
   kill(): Promise<void>
 }
 
-/** A temporary folder that does not outlive this process. */
+/** Creates a temporary folder that is removed when this process ends. */
 export async function makeFolder(): Promise<string> {
-  const { folder } = await current().ask({ action: 'folder' })
+  const { folder } = await current().send({ action: 'folder' })
   current().folders.add(folder!)
   return folder!
 }
 
 export async function removeFolder(folder: string): Promise<void> {
   current().folders.delete(folder)
-  await current().ask({ action: 'remove', folder })
+  await current().send({ action: 'remove', folder })
 }
 
-/** Runs a command in a folder, what it says going to a file there. */
-export async function runSupervised(command: string, args: readonly string[], folder: string, log: string): Promise<Supervised> {
+/** Runs a command in a folder. Its output goes to the file `log` there. */
+export async function runSupervised(command: string, args: readonly string[], folder: string, log: string): Promise<SupervisedProcess> {
   const supervisor = current()
-  const { id, pid } = await supervisor.ask({ action: 'spawn', command, args, folder, log })
+  const { id, pid } = await supervisor.send({ action: 'spawn', command, args, folder, log })
   return {
     pid: pid!,
     ended: () => supervisor.exits.get(id),
-    // With the supervisor gone, so is the process.
-    signal: async (signal) => void (supervisor.gone || (await supervisor.ask({ action: 'signal', target: id, signal }))),
-    kill: async () => void (supervisor.gone || (await supervisor.ask({ action: 'kill', target: id }))),
+    // Without the supervisor, the process has been killed already.
+    signal: async (signal) => void (supervisor.lost || (await supervisor.send({ action: 'signal', target: id, signal }))),
+    kill: async () => void (supervisor.lost || (await supervisor.send({ action: 'kill', target: id }))),
   }
 }
 
@@ -54,23 +54,23 @@ interface Exit {
 let supervisor: Supervisor | undefined
 
 function current(): Supervisor {
-  if (supervisor === undefined || supervisor.gone) supervisor = new Supervisor()
+  if (supervisor === undefined || supervisor.lost) supervisor = new Supervisor()
   return supervisor
 }
 
-/** This side of supervisor.mjs: one for all the servers that this process starts. */
+/** The client of supervisor.mjs. One supervisor serves all child processes of this process. */
 class Supervisor {
   readonly folders = new Set<string>()
   readonly exits = new Map<number, string>()
-  gone = false
-  private readonly asked = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>()
+  lost = false
+  private readonly pending = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>()
   private readonly pids = new Map<number, number>()
   private readonly stdin: Socket
   private readonly stdout: Socket
   private ids = 0
 
   constructor() {
-    // In a process group of its own: Ctrl-C and a runner that kills a whole group would end it before it has cleaned up.
+    // Detached into its own process group. Otherwise Ctrl-C, or a runner that kills the group, would end it before it cleans up.
     const script = fileURLToPath(new URL('./supervisor.mjs', import.meta.url))
     const child = spawn(process.execPath, [script], {
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -80,49 +80,50 @@ class Supervisor {
     this.stdin = child.stdin as Socket
     this.stdout = child.stdout as Socket
     this.stdin.on('error', () => undefined)
-    createInterface({ input: this.stdout }).on('line', (line) => this.hear(JSON.parse(line) as Answer | Exit))
-    child.once('error', (error) => this.lose(error))
-    child.once('exit', () => this.lose(new Error('The supervisor of the Redis servers is gone.')))
-    // A server that was not stopped does not keep its process alive; its end closes the pipe, and the supervisor does the rest.
+    createInterface({ input: this.stdout }).on('line', (line) => this.receive(JSON.parse(line) as Answer | Exit))
+    child.once('error', (error) => this.onLost(error))
+    child.once('exit', () => this.onLost(new Error('supervisor.mjs ended unexpectedly; all supervised processes were killed')))
+    // A child that was not stopped must not keep this process alive. When this process ends, the pipe closes and the
+    // supervisor cleans up.
     child.unref()
     this.stdin.unref()
     this.stdout.unref()
   }
 
-  ask(request: { readonly action: string; readonly [field: string]: unknown }): Promise<Answer> {
+  send(request: { readonly action: string; readonly [field: string]: unknown }): Promise<Answer> {
     const id = (this.ids += 1)
     this.stdout.ref()
     this.stdin.write(`${JSON.stringify({ id, ...request })}\n`)
-    return new Promise((resolve, reject) => this.asked.set(id, { resolve, reject }))
+    return new Promise((resolve, reject) => this.pending.set(id, { resolve, reject }))
   }
 
-  private hear(message: Answer | Exit): void {
+  private receive(message: Answer | Exit): void {
     if ('exit' in message) {
       this.exits.set(message.exit, message.how)
       this.pids.delete(message.exit)
       return
     }
-    const waiting = this.asked.get(message.id)
-    this.asked.delete(message.id)
-    if (this.asked.size === 0) this.stdout.unref()
+    const waiting = this.pending.get(message.id)
+    this.pending.delete(message.id)
+    if (this.pending.size === 0) this.stdout.unref()
     if (message.pid !== undefined) this.pids.set(message.id, message.pid)
     if (message.error === undefined) waiting?.resolve(message)
     else waiting?.reject(new Error(message.error))
   }
 
-  /** Somebody killed the supervisor alone: what it would have done is done here. */
-  private lose(error: Error): void {
-    this.gone = true
+  /** The supervisor alone was killed, so this process kills the children and removes the folders. */
+  private onLost(error: Error): void {
+    this.lost = true
     for (const [id, pid] of this.pids) {
       this.exits.set(id, 'SIGKILL')
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
-        // It is gone already.
+        // The process has ended already.
       }
     }
     for (const folder of this.folders) rmSync(folder, { recursive: true, force: true })
-    for (const waiting of this.asked.values()) waiting.reject(error)
-    this.asked.clear()
+    for (const waiting of this.pending.values()) waiting.reject(error)
+    this.pending.clear()
   }
 }

@@ -1,12 +1,12 @@
-// Runs what supervised-process.ts asks for, and outlives it by a moment: when its stdin closes, whatever ended the other side (SIGKILL
-// too), the processes are killed and the folders removed. Requests and answers are lines of JSON.
+// Runs child processes for supervised-process.ts. When stdin closes, the parent has ended, even by SIGKILL: then the children
+// are killed and the folders removed. Requests and answers are lines of JSON.
 import { spawn } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-/** @type {Map<number, import('node:child_process').ChildProcess>} Those that run, by the id of the request. */
+/** @type {Map<number, import('node:child_process').ChildProcess>} Running children, by the id of the request that started them. */
 const running = new Map()
 /** @type {Set<string>} */
 const folders = new Set()
@@ -14,7 +14,7 @@ const folders = new Set()
 /** @type {Record<string, (request: any, answer: (fields?: object) => void) => void>} */
 const requests = {
   folder(_, answer) {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'))
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
     folders.add(folder)
     answer({ folder })
   },
@@ -29,7 +29,7 @@ const requests = {
     })
     child.once('exit', (code, signal) => {
       running.delete(id)
-      say({ exit: id, how: signal ?? `code ${code}` })
+      send({ exit: id, how: signal ?? `code ${code}` })
     })
   },
   signal({ target, signal }, answer) {
@@ -49,7 +49,7 @@ const requests = {
 const lines = createInterface({ input: process.stdin })
 lines.on('line', (line) => {
   const { id, action, ...fields } = JSON.parse(line)
-  const answer = (/** @type {object} */ told = {}) => say({ id, ...told })
+  const answer = (/** @type {object} */ fields = {}) => send({ id, ...fields })
   try {
     requests[action]?.({ id, ...fields }, answer)
   } catch (error) {
@@ -57,7 +57,7 @@ lines.on('line', (line) => {
   }
 })
 lines.on('close', end)
-// Nobody is left to read: the end of stdin follows.
+// The parent no longer reads. The end of stdin follows.
 process.stdout.on('error', () => {})
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end)
 
@@ -67,7 +67,7 @@ async function end() {
   process.exit()
 }
 
-/** Resolves when it is gone. SIGKILL ends a stopped process too. @param {import('node:child_process').ChildProcess} [child] */
+/** Resolves when the child has ended. SIGKILL ends a stopped process too. @param {import('node:child_process').ChildProcess} [child] */
 function kill(child) {
   if (child === undefined || child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
   return new Promise((resolve) => {
@@ -77,6 +77,6 @@ function kill(child) {
 }
 
 /** @param {object} message */
-function say(message) {
+function send(message) {
   process.stdout.write(`${JSON.stringify(message)}\n`)
 }

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface Certificates {
-  /** Of the authority that signed the certificate, for a client's `ca`. */
+  /** The certificate of the authority, for a client's `ca` option. */
   readonly ca: string
   /** Paths. */
   readonly caFile: string
@@ -26,7 +26,7 @@ subjectAltName = IP:127.0.0.1, DNS:localhost
 extendedKeyUsage = serverAuth
 `
 
-/** An authority of one day and a certificate of it for 127.0.0.1 and localhost. Made by `openssl`: Node can sign, but not issue. */
+/** Creates a certificate authority and a certificate for 127.0.0.1 and localhost, valid for one day. Uses `openssl`, since Node cannot issue certificates. */
 export async function makeCertificates(folder: string): Promise<Certificates> {
   const path = (name: string): string => join(folder, name)
   writeFileSync(path('openssl.cnf'), CONFIG)
@@ -43,7 +43,7 @@ function openssl(folder: string, ...args: string[]): Promise<void> {
     execFile(TOOL, args, { cwd: folder }, (error, _, stderr) => {
       if (error === null) resolve()
       else if ('code' in error && error.code === 'ENOENT')
-        reject(new Error(`A Redis with TLS needs ${TOOL} on PATH to make its certificate.`))
+        reject(new Error(`startRedis: tls needs ${TOOL} on PATH to create a certificate; install ${TOOL}`))
       else reject(new Error(`${TOOL} ${args[0]} failed:\n${stderr}`))
     })
   })

@@ -10,7 +10,7 @@ interface Peer {
   readonly slots: readonly string[]
 }
 
-/** Whether these nodes, all that live, find the cluster in order, see the same, and have their replicas in sync. */
+/** True if these nodes, all that are alive, report a healthy cluster, agree about it, and are in sync. */
 export async function agreed(nodes: readonly { readonly server: RedisServer; readonly port: number }[]): Promise<boolean> {
   const views = new Set<string>()
   const ports = nodes.map(({ port }) => port).toSorted((a, b) => a - b)
@@ -34,6 +34,6 @@ export async function agreed(nodes: readonly { readonly server: RedisServer; rea
 function parse(line: string): Peer {
   const [id = '', address = '', flags = '', primary = '', , , , , ...slots] = line.split(' ')
   const port = Number(/:(\d+)@/.exec(address)?.[1])
-  // A slot on the move is told by the two nodes alone, in brackets.
+  // Only the two nodes involved list a moving slot, in brackets.
   return { id, flags: flags.split(','), port, primary, slots: slots.filter((slot) => !slot.startsWith('[')) }
 }

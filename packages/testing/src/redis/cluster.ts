@@ -1,25 +1,26 @@
 /// <reference types="node" />
 import { Cluster, type ClusterOptions, Redis } from 'ioredis'
 import { agreed } from './cluster-view.ts'
-import { BUS, HOST } from './ports.ts'
+import { BUS_OFFSET, HOST } from './ports.ts'
 import { type TcpProxy, tcpProxy } from './proxy.ts'
 import { type RedisServer, startRedis } from './server.ts'
 import { moveSlot, type MoveHooks, SLOTS } from './slots.ts'
 import { waitUntil } from '../processes/wait-until.ts'
 
+/** Options of `startCluster()`. */
 export interface StartCluster {
   /** Default 3. */
   readonly primaries?: number
   /** Default 0. */
   readonly replicasPerPrimary?: number
-  /** Nodes announce a proxy in front of them, so that every client goes through it, with no option of its own. */
+  /** Default false. True: each node announces a proxy in front of it, so that every client uses the proxies without an option. */
   readonly proxied?: boolean
-  /** More of every node's command line. */
+  /** More arguments of redis-server, for every node. */
   readonly args?: readonly string[]
 }
 
 export interface ClusterNode {
-  /** Where clients go: of the proxy, if there is one. */
+  /** Address for clients: the proxy's, where there is one. */
   readonly host: string
   readonly port: number
   readonly server: RedisServer
@@ -27,26 +28,39 @@ export interface ClusterNode {
 }
 
 export interface RedisCluster {
-  /** The primaries, then the replicas, in the order of their primaries, then what was added. A failover changes roles, not places. */
+  /** First the primaries, then the replicas in the order of their primaries, then added nodes. A failover does not change the order. */
   readonly nodes: readonly ClusterNode[]
-  /** A client of it, let go by `stop()`. Its `error` events are heard. */
+  /** A new client of the cluster. `stop()` disconnects it, and its `error` events are ignored. */
   client(options?: ClusterOptions & { redisOptions?: { replyMapping?: 'legacy' } }): Cluster
-  /** The index of the node that serves the slot. */
+  /** Index of the node that serves the slot. */
   ownerOf(slot: number): Promise<number>
-  /** Moves slots one after the other, each as an operator would, acting in the middle where a hook says so; then waits until all agree. */
+  /** Moves slots one by one, as `redis-cli --cluster reshard` does, and calls the hooks in between. Then waits until all nodes agree. */
   moveSlots(slots: number | readonly number[], from: number, to: number, hooks?: MoveHooks): Promise<void>
-  /** Adds an empty primary, and returns its index. */
+  /** Adds a primary without slots. Resolves with its index. */
   addNode(): Promise<number>
-  /** SIGKILL. With a replica, `settled()` waits for its promotion. */
+  /** SIGKILL. Where it has a replica, `settled()` waits for the promotion. */
   killPrimary(index: number): Promise<void>
-  /** Resolves when every node that lives finds the cluster in order, all agree about roles and slots, and replicas are in sync. */
+  /** Resolves when every living node reports `cluster_state:ok`, all agree about roles and slots, and replicas are in sync. */
   settled(): Promise<void>
   stop(): Promise<void>
 }
 
+/**
+ * Starts a Redis Cluster on 127.0.0.1, and waits until all nodes agree.
+ *
+ * @example
+ * ```ts
+ * import { startCluster } from '@sluice/testing/redis'
+ *
+ * const cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
+ * await cluster.killPrimary(0)
+ * await cluster.settled() // its replica is promoted
+ * await cluster.stop()
+ * ```
+ */
 export async function startCluster(options: StartCluster = {}): Promise<RedisCluster> {
   const { primaries = 3, replicasPerPrimary = 0 } = options
-  const cluster = new Lab(options)
+  const cluster = new RunningCluster(options)
   try {
     await cluster.add(primaries * (1 + replicasPerPrimary))
     await cluster.join(primaries)
@@ -57,7 +71,7 @@ export async function startCluster(options: StartCluster = {}): Promise<RedisClu
   }
 }
 
-class Lab implements RedisCluster {
+class RunningCluster implements RedisCluster {
   readonly nodes: ClusterNode[] = []
   private readonly options: StartCluster
   private readonly clients = new Set<Cluster>()
@@ -72,11 +86,11 @@ class Lab implements RedisCluster {
     for (const result of started) if (result.status === 'rejected') throw result.reason
   }
 
-  /** Makes one cluster of the nodes; the first ones are the primaries. */
+  /** Joins the nodes to one cluster. The first ones are the primaries. */
   async join(primaries: number): Promise<void> {
     await Promise.all(
       this.nodes.slice(0, primaries).map(async ({ server }, i) => {
-        // Epochs given, not fought for: nodes that meet with the same one take turns to change it, for seconds.
+        // Different epochs from the start: nodes that meet with equal epochs need seconds to change them.
         await server.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
         const first = Math.floor((i * SLOTS) / primaries)
         const end = Math.floor(((i + 1) * SLOTS) / primaries)
@@ -137,7 +151,7 @@ class Lab implements RedisCluster {
 
   private at(index: number): ClusterNode {
     const node = this.nodes[index]
-    if (node === undefined) throw new Error(`The cluster has nodes 0 to ${this.nodes.length - 1}, not ${index}.`)
+    if (node === undefined) throw new Error(`cluster: expected the index of a node from 0 to ${this.nodes.length - 1}, got ${index}`)
     return node
   }
 
@@ -145,11 +159,11 @@ class Lab implements RedisCluster {
     return this.nodes.filter(({ server }) => server.alive)
   }
 
-  /** Tells every other node: gossip alone takes seconds. */
+  /** Introduces the node to every other one, since gossip alone takes seconds. */
   private async meet(node: ClusterNode): Promise<void> {
     const { port } = node.server
     const others = this.living().filter((other) => other !== node)
-    await Promise.all(others.map(({ server }) => server.call('CLUSTER', 'MEET', HOST, port, port + BUS)))
+    await Promise.all(others.map(({ server }) => server.call('CLUSTER', 'MEET', HOST, port, port + BUS_OFFSET)))
   }
 }
 
@@ -159,7 +173,14 @@ async function startNode({ proxied = false, args = [] }: StartCluster): Promise<
     if (!proxied) return []
     await proxy?.close()
     proxy = await tcpProxy({ host: HOST, port })
-    return ['--cluster-announce-ip', HOST, '--cluster-announce-port', `${proxy.port}`, '--cluster-announce-bus-port', `${port + BUS}`]
+    return [
+      '--cluster-announce-ip',
+      HOST,
+      '--cluster-announce-port',
+      `${proxy.port}`,
+      '--cluster-announce-bus-port',
+      `${port + BUS_OFFSET}`,
+    ]
   }
   const clustered = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-config-file', 'nodes.conf']
   try {
@@ -171,7 +192,7 @@ async function startNode({ proxied = false, args = [] }: StartCluster): Promise<
   }
 }
 
-/** Makes a node a replica, once it has heard of its primary. */
+/** Makes a node a replica, as soon as it knows its primary. */
 async function follow(replica: ClusterNode, primary: ClusterNode): Promise<void> {
   const id = (await primary.server.call('CLUSTER', 'MYID')) as string
   await waitUntil('a replica to know its primary', async () => (await replica.server.call('CLUSTER', 'REPLICATE', id)) === 'OK')

@@ -1,4 +1,5 @@
-// Real Redis servers for tests, gone afterwards whatever happens, and what is needed to hurt them.
+// Entry `@sluice/testing/redis`: real Redis servers for tests, and a proxy that injects network faults. The servers end with
+// the test process, even when it is killed.
 
 /** Servers. */
 export { redisServerBinary } from './server-binary.ts'
@@ -7,16 +8,16 @@ export { type ClusterNode, type RedisCluster, type StartCluster, startCluster } 
 export { type MoveHooks } from './slots.ts'
 export { type RedisSentinel, type StartSentinel, startSentinel } from './sentinel.ts'
 
-/** Stores on them. */
+/** Stores on these servers. */
 export { storePerCase } from './store-per-case.ts'
 
-/** The way to them. */
+/** A proxy between clients and servers. */
 export { type Direction, type ProxyStats } from './proxied-connection.ts'
 export { type LoseReplies, type RequestHook, type TcpProxy, tcpProxy } from './proxy.ts'
 export { freePort } from './ports.ts'
 
-/** What they hold. */
+/** Checks of the keys. */
 export { type TtlRules, type TtlViolation, ttlViolations } from './ttl-violations.ts'
 
-/** Waiting for them: a condition, not a time. */
+/** Waiting for a condition instead of a time. */
 export { waitUntil } from '../processes/wait-until.ts'

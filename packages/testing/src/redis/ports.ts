@@ -3,20 +3,20 @@ import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
 export const HOST = '127.0.0.1'
-/** A cluster node's bus listens this far above its port. */
-export const BUS = 10_000
+/** The cluster bus of a node listens this far above its port. */
+export const BUS_OFFSET = 10_000
 
-/** Below what a system hands out for outgoing connections: one of those would take the port while its server restarts. */
+/** Below the ports that systems use for outgoing connections, which could take the port while a server restarts. */
 const FIRST = 12_000
 const LAST = 22_000
 
-/** A port on which nothing listens now, nor on its bus port. */
+/** A port with nothing listening on it, nor on its cluster bus port. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries += 1) {
     const port = randomInt(FIRST, LAST)
-    if ((await isFree(port)) && (await isFree(port + BUS))) return port
+    if ((await isFree(port)) && (await isFree(port + BUS_OFFSET))) return port
   }
-  throw new Error(`No free port was found from ${FIRST} to ${LAST}.`)
+  throw new Error(`freePort: no free port found from ${FIRST} to ${LAST}`)
 }
 
 export function isFree(port: number): Promise<boolean> {

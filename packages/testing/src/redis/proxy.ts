@@ -1,46 +1,64 @@
 /// <reference types="node" />
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
-import { type Direction, Pair, type ProxyStats } from './proxied-connection.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Direction, ProxiedConnection, type ProxyStats } from './proxied-connection.ts'
 import { freePort, HOST } from './ports.ts'
 
 export interface LoseReplies {
-  /** The first request to lose the reply of: the one after n others from now on, or the first of which this says yes. Default 0. */
+  /** The first request whose reply is dropped: after this many others, or the first for which this returns true. Default 0. */
   readonly after?: number | ((request: Buffer) => boolean)
-  /** How many requests, each on its own connection, before all is well again. Default 1. */
+  /** How many requests in all lose their reply. Each loses its connection too. Default 1. */
   readonly times?: number
 }
 
-/** Sees a chunk of request bytes before the server does; while its promise is open, the chunk and those behind it wait. */
+/** Receives a chunk of request bytes before the server does. The chunk and those after it wait for its promise. */
 export type RequestHook = (request: Buffer) => void | Promise<void>
 
-/** A connection between a client and a server that fails as told. */
+/** A TCP proxy between clients and a server that can inject network faults. */
 export interface TcpProxy {
   readonly host: string
   readonly port: number
-  /** Open now. */
+  /** Number of open connections. */
   readonly connections: number
   readonly stats: Readonly<ProxyStats>
-  /** From now on replies come this much later (or requests: then the server runs them late). */
+  /** Delays replies by `ms` from now on. With `requests`, the server receives and runs requests later. */
   delay(ms: number, direction?: Direction): void
   /** Closes every open connection. */
   cut(): void
-  /** Every open connection is half-open from now on: its peer is gone and nobody says so. New ones are well. */
-  strand(): void
-  /** New connections go there: an address that moved to another server. */
+  /** Makes every open connection half-open: nothing passes, and neither side is told. New connections work. */
+  makeHalfOpen(): void
+  /** Leads new connections to another server, as when a DNS name changes its address. */
   retarget(target: { readonly host: string; readonly port: number }): void
-  /** True: nothing passes, nothing is closed. False: what was held goes on its way, as on a network that has recovered. */
+  /** True: nothing passes and nothing is closed. False: held bytes are passed on, as by a network that has recovered. */
   blackHole(on: boolean): void
-  /** True: new connections are refused by the system; the open ones go on. */
+  /** True: the system refuses new connections; open ones go on. */
   refuse(on: boolean): Promise<void>
-  /** The server has run the request before its client sees the connection closed, and no byte of the reply arrives. Earlier
-   * replies that are still on their way on this connection are lost with it. */
+  /**
+   * Drops replies: the server runs the request, then the client sees its connection closed, without a byte of the reply.
+   * Earlier replies that still wait on this connection are lost too.
+   */
   loseReplies(options?: LoseReplies): void
-  /** Returns what removes the hook. */
+  /** Adds a hook. The returned function removes it. */
   onRequest(hook: RequestHook): () => void
   close(): Promise<void>
 }
 
+/**
+ * Starts a proxy on a free port of 127.0.0.1.
+ *
+ * @example
+ * ```ts
+ * import { startRedis, tcpProxy } from '@sluice/testing/redis'
+ *
+ * const server = await startRedis()
+ * const proxy = await tcpProxy(server)
+ * const client = server.client({ port: proxy.port })
+ * proxy.delay(100) // replies now take 100 ms
+ * proxy.loseReplies() // the next request runs, and its client never hears of it
+ * await proxy.close()
+ * await server.stop()
+ * ```
+ */
 export async function tcpProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
   const proxy = new Proxy(target, await freePort())
   await proxy.refuse(false)
@@ -52,13 +70,13 @@ class Proxy implements TcpProxy {
   readonly port: number
   readonly stats: ProxyStats = { accepted: 0, requests: 0, requestBytes: 0, replyBytes: 0, lost: 0 }
   private target: { readonly host: string; readonly port: number }
-  private readonly pairs = new Set<Pair>()
+  private readonly open = new Set<ProxiedConnection>()
   private readonly hooks = new Set<RequestHook>()
   private readonly closing = new AbortController()
   private readonly delays = { replies: 0, requests: 0 }
   private server: Server | undefined
   private hole: { readonly passed: Promise<void>; end(): void } | undefined
-  private losing: { take(request: Buffer): boolean; times: number } | undefined
+  private dropping: { matches(request: Buffer): boolean; times: number } | undefined
 
   constructor(target: { readonly host: string; readonly port: number }, port: number) {
     this.target = target
@@ -66,7 +84,7 @@ class Proxy implements TcpProxy {
   }
 
   get connections(): number {
-    return this.pairs.size
+    return this.open.size
   }
 
   delay(ms: number, direction: Direction = 'replies'): void {
@@ -74,11 +92,11 @@ class Proxy implements TcpProxy {
   }
 
   cut(): void {
-    for (const pair of this.pairs) void pair.destroy()
+    for (const connection of this.open) void connection.destroy()
   }
 
-  strand(): void {
-    for (const pair of this.pairs) pair.strand()
+  makeHalfOpen(): void {
+    for (const connection of this.open) connection.makeHalfOpen()
   }
 
   retarget(target: { readonly host: string; readonly port: number }): void {
@@ -98,7 +116,7 @@ class Proxy implements TcpProxy {
 
   async refuse(on: boolean): Promise<void> {
     if (on) {
-      // Not waited for: it ends when the open connections have.
+      // Not awaited: it resolves only when the open connections have ended.
       this.server?.close()
       this.server = undefined
     } else this.server ??= await listen(this.port, (client) => this.accept(client))
@@ -106,7 +124,7 @@ class Proxy implements TcpProxy {
 
   loseReplies({ after = 0, times = 1 }: LoseReplies = {}): void {
     let left = typeof after === 'number' ? after : 0
-    this.losing = { take: typeof after === 'number' ? () => (left -= 1) < 0 : after, times }
+    this.dropping = { matches: typeof after === 'number' ? () => (left -= 1) < 0 : after, times }
   }
 
   onRequest(hook: RequestHook): () => void {
@@ -118,25 +136,25 @@ class Proxy implements TcpProxy {
     this.closing.abort()
     this.blackHole(false)
     await this.refuse(true)
-    await Promise.all(Array.from(this.pairs, (pair) => pair.destroy()))
+    await Promise.all(Array.from(this.open, (connection) => connection.destroy()))
   }
 
   private accept(client: Socket): void {
     this.stats.accepted += 1
     const upstream = connect({ host: this.target.host, port: this.target.port, allowHalfOpen: true, noDelay: true })
-    const pair = new Pair(client, upstream, this.stats, {
+    const connection = new ProxiedConnection(client, upstream, this.stats, {
       request: (bytes) => this.request(bytes),
-      passing: (direction) => this.passing(direction),
-      loses: (bytes) => this.loses(bytes),
-      closed: (pair) => void this.pairs.delete(pair),
+      mayPass: (direction) => this.mayPass(direction),
+      dropsReply: (bytes) => this.dropsReply(bytes),
+      closed: (closed) => void this.open.delete(closed),
     })
-    this.pairs.add(pair)
+    this.open.add(connection)
   }
 
-  /** What a chunk waits for, from its arrival: chunks wait side by side, and leave in order. */
-  private async passing(direction: Direction): Promise<void> {
+  /** Delays count from the arrival of each chunk, so chunks wait at the same time and leave in order. */
+  private async mayPass(direction: Direction): Promise<void> {
     const ms = this.delays[direction]
-    if (ms > 0) await wait(ms, undefined, { signal: this.closing.signal })
+    if (ms > 0) await sleep(ms, undefined, { signal: this.closing.signal })
     while (this.hole !== undefined) await this.hole.passed
   }
 
@@ -144,10 +162,10 @@ class Proxy implements TcpProxy {
     for (const hook of this.hooks) await hook(bytes)
   }
 
-  private loses(bytes: Buffer): boolean {
-    if (this.losing === undefined || !this.losing.take(bytes)) return false
-    this.losing.times -= 1
-    if (this.losing.times <= 0) this.losing = undefined
+  private dropsReply(bytes: Buffer): boolean {
+    if (this.dropping === undefined || !this.dropping.matches(bytes)) return false
+    this.dropping.times -= 1
+    if (this.dropping.times <= 0) this.dropping = undefined
     return true
   }
 }

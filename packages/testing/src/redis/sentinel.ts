@@ -3,34 +3,48 @@ import { HOST } from './ports.ts'
 import { type ClientOptions, type RedisServer, startRedis } from './server.ts'
 import { waitUntil } from '../processes/wait-until.ts'
 
+/** Options of `startSentinel()`. */
 export interface StartSentinel {
-  /** How long the primary is silent, in ms, before a sentinel takes it for down. Default 1000. */
+  /** `down-after-milliseconds`: how long the primary is silent before a sentinel takes it for down. Default 1000. */
   readonly downAfter?: number
 }
 
-/** One primary, two replicas, three sentinels of which two must agree. */
+/** One primary, two replicas, and three sentinels with a quorum of two. */
 export interface RedisSentinel {
-  /** Of the primary, as the sentinels call it. */
+  /** The name of the primary in the sentinels' configuration. */
   readonly name: string
   readonly sentinels: readonly { readonly host: string; readonly port: number }[]
-  /** The one that was the primary at first, and the two that were its replicas. */
+  /** The first primary, then its two replicas. A failover does not change the order. */
   readonly servers: readonly RedisServer[]
-  /** A client of the primary, whichever it is; let go by `stop()`. Its `error` events are heard. */
+  /** A new client of the current primary. `stop()` disconnects it, and its `error` events are ignored. */
   client(options?: ClientOptions): Redis
-  /** The one that the sentinels name now. */
+  /** The server that the sentinels currently name as the primary. */
   primary(): Promise<RedisServer>
-  /** SIGKILL; returns the one killed. `settled()` waits for the promotion of another. */
+  /** Kills the primary by SIGKILL and returns it. `settled()` waits for the promotion of a replica. */
   killPrimary(): Promise<RedisServer>
-  /** Resolves when all sentinels name the same living primary, and the replicas that live are in sync with it. */
+  /** Resolves when all sentinels name the same living primary, and all living replicas are in sync with it. */
   settled(): Promise<void>
   stop(): Promise<void>
 }
 
 const NAME = 'sluice'
 const QUORUM = 2
-/** From 7.0 on they can be made faster at finding each other, and slow to take a busy machine for one that is broken ("tilt"). */
-const HURRY = ['info-period', 1000, 'publish-period', 250, 'tilt-trigger', 20_000]
+/** From Redis 7.0 on: sentinels find each other sooner, and do not take a busy machine for a broken one ("tilt"). */
+const DEBUG_SETTINGS = ['info-period', 1000, 'publish-period', 250, 'tilt-trigger', 20_000]
 
+/**
+ * Starts a primary, two replicas and three sentinels on 127.0.0.1, and waits until the sentinels agree.
+ *
+ * @example
+ * ```ts
+ * import { startSentinel } from '@sluice/testing/redis'
+ *
+ * const redis = await startSentinel()
+ * await redis.killPrimary()
+ * await redis.settled() // a replica is promoted
+ * await redis.stop()
+ * ```
+ */
 export async function startSentinel({ downAfter = 1000 }: StartSentinel = {}): Promise<RedisSentinel> {
   const started: RedisServer[] = []
   const start = async (options: Parameters<typeof startRedis>[0]): Promise<RedisServer> => {
@@ -43,34 +57,38 @@ export async function startSentinel({ downAfter = 1000 }: StartSentinel = {}): P
     const following = { args: ['--replicaof', HOST, `${primary.port}`] }
     const servers = [primary, ...(await Promise.all([start(following), start(following)]))]
     await waitUntil('the replicas to be in sync', () => inSync(primary, servers))
-    const sentinel = [
+    const configuration = [
       `sentinel monitor ${NAME} ${HOST} ${primary.port} ${QUORUM}`,
       `sentinel down-after-milliseconds ${NAME} ${downAfter}`,
       `sentinel failover-timeout ${NAME} 5000`,
       '',
     ].join('\n')
-    const watchers = await Promise.all([start({ sentinel }), start({ sentinel }), start({ sentinel })])
-    await Promise.all(watchers.map((watcher) => watcher.call('SENTINEL', 'DEBUG', ...HURRY).catch(() => undefined)))
-    const lab = new Lab(servers, watchers)
-    await lab.settled()
-    return lab
+    const sentinels = await Promise.all([
+      start({ sentinel: configuration }),
+      start({ sentinel: configuration }),
+      start({ sentinel: configuration }),
+    ])
+    await Promise.all(sentinels.map((sentinel) => sentinel.call('SENTINEL', 'DEBUG', ...DEBUG_SETTINGS).catch(() => undefined)))
+    const running = new RunningSentinel(servers, sentinels)
+    await running.settled()
+    return running
   } catch (error) {
     await Promise.all(started.map((server) => server.stop()))
     throw error
   }
 }
 
-class Lab implements RedisSentinel {
+class RunningSentinel implements RedisSentinel {
   readonly name: string = NAME
   readonly sentinels: readonly { readonly host: string; readonly port: number }[]
   readonly servers: readonly RedisServer[]
-  private readonly watchers: readonly RedisServer[]
+  private readonly sentinelServers: readonly RedisServer[]
   private readonly clients = new Set<Redis>()
 
-  constructor(servers: readonly RedisServer[], watchers: readonly RedisServer[]) {
+  constructor(servers: readonly RedisServer[], sentinels: readonly RedisServer[]) {
     this.servers = servers
-    this.watchers = watchers
-    this.sentinels = watchers.map(({ host, port }) => ({ host, port }))
+    this.sentinelServers = sentinels
+    this.sentinels = sentinels.map(({ host, port }) => ({ host, port }))
   }
 
   client(options: ClientOptions = {}): Redis {
@@ -81,9 +99,9 @@ class Lab implements RedisSentinel {
   }
 
   async primary(): Promise<RedisServer> {
-    const port = await named(this.watchers[0]!)
+    const port = await primaryPort(this.sentinelServers[0]!)
     const server = this.servers.find((server) => server.port === port)
-    if (server === undefined) throw new Error(`The sentinels name a primary at port ${port}, where none was started.`)
+    if (server === undefined) throw new Error(`sentinel: expected a primary among the servers started here, got port ${port}`)
     return server
   }
 
@@ -99,33 +117,33 @@ class Lab implements RedisSentinel {
 
   async stop(): Promise<void> {
     for (const client of this.clients) client.disconnect()
-    await Promise.all([...this.watchers, ...this.servers].map((server) => server.stop()))
+    await Promise.all([...this.sentinelServers, ...this.servers].map((server) => server.stop()))
   }
 
   private async agreed(): Promise<boolean> {
     const primary = await this.primary()
-    for (const watcher of this.watchers) {
-      const state = fields(await watcher.call('SENTINEL', 'MASTER', NAME))
+    for (const sentinel of this.sentinelServers) {
+      const state = fields(await sentinel.call('SENTINEL', 'MASTER', NAME))
       if (Number(state['port']) !== primary.port || state['flags'] !== 'master') return false
-      if (Number(state['num-other-sentinels']) !== this.watchers.length - 1) return false
+      if (Number(state['num-other-sentinels']) !== this.sentinelServers.length - 1) return false
       if (Number(state['num-slaves']) !== this.servers.length - 1) return false
     }
     return inSync(primary, this.servers)
   }
 }
 
-/** Whether this one is the primary, and every other that lives follows it. */
+/** True if this server is the primary, and every other living server replicates it. */
 async function inSync(primary: RedisServer, servers: readonly RedisServer[]): Promise<boolean> {
   for (const server of servers.filter(({ alive }) => alive)) {
     const info = String(await server.call('INFO', 'replication'))
-    const right = server === primary ? ['role:master'] : ['role:slave', `master_port:${primary.port}`, 'master_link_status:up']
-    if (!right.every((line) => info.includes(`${line}\r\n`))) return false
+    const expected = server === primary ? ['role:master'] : ['role:slave', `master_port:${primary.port}`, 'master_link_status:up']
+    if (!expected.every((line) => info.includes(`${line}\r\n`))) return false
   }
   return primary.alive
 }
 
-async function named(watcher: RedisServer): Promise<number> {
-  const [, port] = (await watcher.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)) as string[]
+async function primaryPort(sentinel: RedisServer): Promise<number> {
+  const [, port] = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)) as string[]
   return Number(port)
 }
 

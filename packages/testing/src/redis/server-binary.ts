@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 
 const OLDEST: readonly [number, number] = [6, 2]
-const HOW = [
+const INSTRUCTIONS = [
   'Debian, Ubuntu: sudo apt-get install redis-server',
   'macOS: brew install redis',
   'anywhere: SLUICE_REDIS_SERVER=/path/to/redis-server',
@@ -10,25 +10,26 @@ const HOW = [
 
 let found: Promise<string> | undefined
 
-/** The `redis-server` to start: SLUICE_REDIS_SERVER, else the one on PATH. Rejects with the line to type: no test is skipped for it. */
+/** The path of `redis-server`: SLUICE_REDIS_SERVER, else the one on PATH. Rejects with how to install it; no test is skipped. */
 export function redisServerBinary(): Promise<string> {
-  // Only a success is kept: the set-up looks, installs, and looks again.
-  found ??= look().catch((error: unknown) => {
+  // Only a success is cached, since scripts/redis.ts checks, installs, and checks again.
+  found ??= find().catch((error: unknown) => {
     found = undefined
     throw error
   })
   return found
 }
 
-async function look(): Promise<string> {
+async function find(): Promise<string> {
   const named = process.env['SLUICE_REDIS_SERVER']
   const binary = named || 'redis-server'
   const where = named ? `SLUICE_REDIS_SERVER (${named})` : 'redis-server on PATH'
   const version = await versionOf(binary)
-  if (version === undefined) throw new Error(told(`The tests need Redis ${OLDEST.join('.')} or newer, and ${where} does not run.`))
+  if (version === undefined)
+    throw new Error(withInstructions(`The tests need Redis ${OLDEST.join('.')} or newer, and ${where} does not run.`))
   const [major, minor] = version
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return binary
-  throw new Error(told(`The tests need Redis ${OLDEST.join('.')} or newer, and ${where} is ${major}.${minor}.`))
+  throw new Error(withInstructions(`The tests need Redis ${OLDEST.join('.')} or newer, and ${where} is ${major}.${minor}.`))
 }
 
 function versionOf(binary: string): Promise<readonly [number, number] | undefined> {
@@ -40,6 +41,6 @@ function versionOf(binary: string): Promise<readonly [number, number] | undefine
   })
 }
 
-function told(problem: string): string {
-  return [problem, ...HOW.map((line) => `  ${line}`)].join('\n')
+function withInstructions(problem: string): string {
+  return [problem, ...INSTRUCTIONS.map((line) => `  ${line}`)].join('\n')
 }

@@ -5,58 +5,73 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { type Certificates, makeCertificates } from './certificates.ts'
 import { freePort, HOST } from './ports.ts'
 import { redisServerBinary } from './server-binary.ts'
-import { makeFolder, removeFolder, runSupervised, type Supervised } from '../processes/supervised-process.ts'
+import { makeFolder, removeFolder, runSupervised, type SupervisedProcess } from '../processes/supervised-process.ts'
 import { waitUntil } from '../processes/wait-until.ts'
 
-/** As ioredis 6 types its constructor: replies in the form that its commands promise. */
+/** The options that ioredis 6 accepts: its types return the replies that its commands declare only with `legacy` mapping. */
 export type ClientOptions = RedisOptions & { replyMapping?: 'legacy' }
 
+/** Options of `startRedis()`. */
 export interface StartRedis {
-  /** More of redis-server's command line; the last of two wins. With a function, of the port that was found. */
+  /** More arguments of redis-server, or a function from its port to them. The last of two equal options wins. */
   readonly args?: readonly string[] | ((port: number) => readonly string[] | Promise<readonly string[]>)
+  /** Default: none. */
   readonly password?: string
+  /** Default false. Needs `openssl` on PATH. */
   readonly tls?: boolean
-  /** What runs it, in place of the system alone: `['env', 'NAME=value']`, `['sh', '-c', '… exec "$@"', 'sh']`. */
+  /** A command that runs redis-server, such as `['env', 'NAME=value']` or `['sh', '-c', '… exec "$@"', 'sh']`. */
   readonly wrap?: readonly string[]
-  /** Run as a Sentinel, with this configuration. */
+  /** Runs a Sentinel with this configuration file instead. */
   readonly sentinel?: string
 }
 
-/** One redis-server, in a temporary folder; both are gone when this process is, whatever ends it. */
+/** One redis-server in a temporary folder. Both are removed when this process ends, even by SIGKILL. */
 export interface RedisServer {
   readonly host: string
   readonly port: number
-  /** Without the authority of a certificate: that is in `options`. */
+  /** Does not contain the certificate authority, which is in `options`. */
   readonly url: string
-  /** What ioredis needs to connect. */
+  /** Connection options for ioredis. */
   readonly options: ClientOptions
   /** False from `kill()` to `restart()`. */
   readonly alive: boolean
-  /** A client of it, let go by `stop()`. Its `error` events are heard. */
+  /** A new client of this server. `stop()` disconnects it, and its `error` events are ignored. */
   client(options?: ClientOptions): Redis
-  /** One command on a connection of its own. */
+  /** Runs one command on a new connection. */
   call(command: string, ...args: (string | number)[]): Promise<unknown>
-  /** Ends it and starts it again on its port, in its folder, with what it held only if asked; also after `kill()`, without a snapshot. */
+  /** Restarts the server on the same port, also after `kill()`. Default: empty. With `keepData`, a running server saves its data first. */
   restart(options?: { readonly keepData?: boolean }): Promise<void>
   /** SIGKILL. */
   kill(): Promise<void>
-  /** SIGSTOP: connections are accepted by the system, and nothing answers. */
+  /** SIGSTOP: the system still accepts connections, and nothing answers. */
   pause(): Promise<void>
   resume(): Promise<void>
   stop(): Promise<void>
-  /** What it has said since it was first started. */
+  /** All output since the first start. */
   logs(): string
 }
 
 const LOG = 'redis.log'
 const SENTINEL = 'sentinel.conf'
-const KEEPS_NOTHING = ['--save', '', '--appendonly', 'no']
-/** A replica starts to copy at once instead of 5 s later. */
-const IN_SYNC_SOON = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1']
-/** What may hold data. */
-const DATA = ['dump.rdb', 'appendonlydir', 'appendonly.aof']
+const NO_PERSISTENCE = ['--save', '', '--appendonly', 'no']
+/** A replica starts to copy immediately instead of after 5 s. */
+const FAST_SYNC = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1']
+/** Files and folders that may hold data. */
+const DATA_FILES = ['dump.rdb', 'appendonlydir', 'appendonly.aof']
 
-/** Starts a server that keeps nothing on disk, and waits until it answers. */
+/**
+ * Starts a redis-server without persistence on a free port of 127.0.0.1, and waits until it answers. The binary is
+ * `SLUICE_REDIS_SERVER`, else `redis-server` on PATH.
+ *
+ * @example
+ * ```ts
+ * import { startRedis } from '@sluice/testing/redis'
+ *
+ * const server = await startRedis()
+ * await server.client().set('key', 'value')
+ * await server.stop()
+ * ```
+ */
 export async function startRedis(options: StartRedis = {}): Promise<RedisServer> {
   const binary = await redisServerBinary()
   const folder = await makeFolder()
@@ -78,7 +93,7 @@ export async function startRedis(options: StartRedis = {}): Promise<RedisServer>
         await server.start()
         return server
       } catch (error) {
-        // Another process can take the port between the look and the start.
+        // Another process may take the port between the check and the start.
         if (tries === 5 || !/address already in use/i.test(server.logs())) throw error
         rmSync(join(folder, LOG))
       }
@@ -100,8 +115,8 @@ function commandLine(
   const { password } = options
   return [
     ...listen,
-    ...KEEPS_NOTHING,
-    ...IN_SYNC_SOON,
+    ...NO_PERSISTENCE,
+    ...FAST_SYNC,
     ...(password === undefined ? [] : ['--requirepass', password, '--masterauth', password]),
     ...(certificates ? ['--tls-cert-file', certificates.certFile, '--tls-key-file', certificates.keyFile] : []),
     ...(certificates ? ['--tls-ca-cert-file', certificates.caFile, '--tls-auth-clients', 'no'] : []),
@@ -122,7 +137,7 @@ class Server implements RedisServer {
   private readonly folder: string
   private readonly args: readonly string[]
   private readonly clients = new Set<Redis>()
-  private process: Supervised | undefined
+  private process: SupervisedProcess | undefined
   private lastLogs: string | undefined
 
   constructor(command: string, folder: string, port: number, args: readonly string[], options: ClientOptions) {
@@ -167,7 +182,7 @@ class Server implements RedisServer {
     if (this.alive) await this.resume()
     if (this.alive && keepData) await this.call('SAVE')
     await this.kill()
-    if (!keepData) for (const name of DATA) rmSync(join(this.folder, name), { recursive: true, force: true })
+    if (!keepData) for (const name of DATA_FILES) rmSync(join(this.folder, name), { recursive: true, force: true })
     await this.start()
   }
 
@@ -201,8 +216,10 @@ class Server implements RedisServer {
   }
 }
 
-/** Fails instead of trying again or waiting: a server that is down or stopped says so. ioredis never clears its timer for a slow end
- * on a connection that was refused: two seconds of it would keep a process that has nothing else to do. */
+/**
+ * A client that fails instead of retrying, so that a server that is down is reported at once. `disconnectTimeout` is short,
+ * since ioredis does not clear that timer after a refused connection, and it would keep the process alive.
+ */
 function oneShot(options: ClientOptions): Redis {
   const client = new Redis({
     ...options,

@@ -2,24 +2,24 @@ import type { Redis } from 'ioredis'
 
 export const SLOTS = 16_384
 
-/** What a test does in the middle of a slot's move; each is waited for. */
+/** What a test does while a slot moves. Each hook is awaited. */
 export interface MoveHooks {
-  /** The source answers MIGRATING, the target IMPORTING; no key has moved. */
+  /** The source is MIGRATING, the target IMPORTING; no key has moved. */
   readonly opened?: (slot: number) => unknown
-  /** This key goes next. */
+  /** Before this key moves. */
   readonly moving?: (key: Buffer, slot: number) => unknown
-  /** This key is at the target, and how many have gone. */
+  /** After this key has moved. `count` is the number of keys moved so far. */
   readonly moved?: (key: Buffer, count: number, slot: number) => unknown
-  /** The source has no key left, and owns the slot still. */
+  /** The source has no key left, but still owns the slot. */
   readonly emptied?: (slot: number) => unknown
 }
 
-/** As `redis-cli --cluster reshard` does it, but key by key. */
+/** Moves a slot as `redis-cli --cluster reshard` does, but key by key. */
 export async function moveSlot(slot: number, source: Redis, target: Redis, others: readonly Redis[], hooks: MoveHooks): Promise<void> {
   const sourceId = (await source.call('CLUSTER', 'MYID')) as string
   const targetId = (await target.call('CLUSTER', 'MYID')) as string
   const { host, port } = target.options
-  // In this order: the source sends clients on as soon as it migrates.
+  // The target first: the source redirects clients to it as soon as it is MIGRATING.
   await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId)
   await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId)
   await hooks.opened?.(slot)
@@ -31,9 +31,9 @@ export async function moveSlot(slot: number, source: Redis, target: Redis, other
     await hooks.moved?.(key, count, slot)
   }
   await hooks.emptied?.(slot)
-  // The target first: between the two, a source that gave the slot away would send clients to a target that refuses them.
+  // The target first: otherwise the source would redirect clients to a target that still refuses them.
   await target.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
   await source.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
-  // Replicas refuse, and learn it from their primaries.
+  // Replicas refuse this command. They learn the owner from their primaries.
   await Promise.all(others.map((other) => other.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId).catch(() => undefined)))
 }

@@ -1,12 +1,22 @@
 import type { Clock, Store } from '@sluice/core'
 import type { RedisServer } from './server.ts'
 
-/** What redisStore() is, to whom may not know it. */
+/** The part of redisStore() that is needed here. This package does not import @sluice/redis. */
 type MakeStore = (source: { readonly url: string }, options: { readonly prefix: string; readonly clock: Clock }) => Store
 
-let made = 0
+let count = 0
 
-/** For httpConformance(): a store by the case's clock for each case, all on one server, under prefixes of their own. */
+/**
+ * A `makeStore` for httpConformance(). All stores use one server, each with its own key prefix and the clock of its case.
+ *
+ * @example
+ * ```ts
+ * import { redisStore } from '@sluice/redis'
+ * import { startRedis, storePerCase } from '@sluice/testing/redis'
+ *
+ * const makeStore = storePerCase(await startRedis(), redisStore)
+ * ```
+ */
 export function storePerCase(server: RedisServer, redisStore: MakeStore): (clock: Clock) => Store {
-  return (clock) => redisStore({ url: server.url }, { prefix: `case${++made}`, clock })
+  return (clock) => redisStore({ url: server.url }, { prefix: `case${++count}`, clock })
 }

@@ -2,19 +2,20 @@
 import type { Cluster, Redis } from 'ioredis'
 
 export interface TtlRules {
-  /** The longest time to live that a key may have, in ms. */
+  /** The longest allowed time to live of a key, in ms. */
   readonly bound: (key: string) => number
+  /** Keys to leave out. */
   readonly ignore?: (key: string) => boolean
 }
 
 export interface TtlViolation {
   readonly key: string
-  /** In ms; -1 has none. */
+  /** ms; -1 for a key that never expires. */
   readonly pttl: number
   readonly bound: number
 }
 
-/** Every key, on every primary, that would outlive its bound, or would stay for ever. */
+/** Every key, on every primary, that lives longer than its bound or never expires. */
 export async function ttlViolations(client: Redis | Cluster, { bound, ignore }: TtlRules): Promise<readonly TtlViolation[]> {
   const nodes = 'nodes' in client ? client.nodes('master') : [client]
   const found: TtlViolation[] = []
@@ -29,9 +30,9 @@ export async function ttlViolations(client: Redis | Cluster, { bound, ignore }: 
   return found
 }
 
-/** Keys that went between the two commands (-2), or go within this millisecond (0), are left out. */
+/** Leaves out keys that expire between the two commands (-2) or within this millisecond (0). */
 async function* expiries(node: Redis): AsyncGenerator<readonly [key: Buffer, pttl: number]> {
-  // A connection of its own: the client's may have a prefix, or no offline queue.
+  // A separate connection, since the client may have a key prefix or no offline queue.
   const reader = node.duplicate({ keyPrefix: '', lazyConnect: true, enableOfflineQueue: true, commandTimeout: 10_000 })
   reader.on('error', () => undefined)
   try {

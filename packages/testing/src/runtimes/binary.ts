@@ -5,18 +5,18 @@ import { dirname, join } from 'node:path'
 
 export type RuntimeName = 'bun' | 'deno'
 
-/** Where the binary is in the package of a platform. */
-const INSIDE: Readonly<Record<RuntimeName, string>> = { bun: 'bin/bun', deno: 'deno' }
+/** Path of the binary in the package of a platform. */
+const BINARY_PATH: Readonly<Record<RuntimeName, string>> = { bun: 'bin/bun', deno: 'deno' }
 const found = new Map<RuntimeName, Promise<string>>()
 
-/** The binary to start: SLUICE_BUN or SLUICE_DENO, else that of the npm package. Rejects with what to do: no test is skipped for it. */
+/** The path of the binary: SLUICE_BUN or SLUICE_DENO, else that of the npm package. Rejects with how to get it; no test is skipped. */
 export function runtimeBinary(name: RuntimeName): Promise<string> {
-  const known = found.get(name) ?? look(name)
+  const known = found.get(name) ?? find(name)
   found.set(name, known)
   return known
 }
 
-async function look(name: RuntimeName): Promise<string> {
+async function find(name: RuntimeName): Promise<string> {
   const variable = `SLUICE_${name.toUpperCase()}`
   const named = process.env[variable]
   const tried: string[] = []
@@ -34,7 +34,7 @@ async function look(name: RuntimeName): Promise<string> {
   )
 }
 
-/** Each platform has a package of its own, an optional dependency of that of the name, and the others are not installed. */
+/** The npm package has one optional dependency for each platform. Only that of this platform is installed. */
 function candidates(name: RuntimeName): readonly string[] {
   const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
   const require = createRequire(manifest)
@@ -42,7 +42,7 @@ function candidates(name: RuntimeName): readonly string[] {
   const suffix = process.platform === 'win32' ? '.exe' : ''
   return Object.keys(optionalDependencies).flatMap((platform) => {
     try {
-      return [join(dirname(require.resolve(`${platform}/package.json`)), INSIDE[name] + suffix)]
+      return [join(dirname(require.resolve(`${platform}/package.json`)), BINARY_PATH[name] + suffix)]
     } catch {
       return []
     }

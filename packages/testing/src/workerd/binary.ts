@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 
-const HOW = [
+const INSTRUCTIONS = [
   'here: pnpm install, without --no-optional; the binary is an optional dependency, one for each platform',
   'on a Linux without glibc 2.35, such as Alpine: SLUICE_WORKERD=/path/to/workerd, a build of your own',
 ]
@@ -10,13 +10,13 @@ const HOW = [
 const require = createRequire(import.meta.url)
 let found: Promise<string> | undefined
 
-/** The `workerd` to start: SLUICE_WORKERD, else the one of the npm package. Rejects with what to do: no test is skipped for it. */
+/** The path of workerd: SLUICE_WORKERD, else that of the npm package. Rejects with how to get it; no test is skipped. */
 export function workerdBinary(): Promise<string> {
-  found ??= look()
+  found ??= find()
   return found
 }
 
-async function look(): Promise<string> {
+async function find(): Promise<string> {
   const named = process.env['SLUICE_WORKERD']
   try {
     const binary = named || (require('workerd') as { readonly default: string }).default
@@ -24,7 +24,7 @@ async function look(): Promise<string> {
     return binary
   } catch (error) {
     const where = named ? `SLUICE_WORKERD (${named})` : "npm's workerd"
-    throw new Error([`The tests need workerd, and ${where} does not run: ${(error as Error).message}`, ...HOW].join('\n  '), {
+    throw new Error([`The tests need workerd, and ${where} does not run: ${(error as Error).message}`, ...INSTRUCTIONS].join('\n  '), {
       cause: error,
     })
   }

@@ -1,25 +1,25 @@
-/** What runs in a workerd, and what it finds there. */
+/** Options of `startWorkerd()`. */
 export interface WorkerOptions {
-  /** The worker's main module, of this workspace: TypeScript, bundled with all that it imports, workspace packages from their sources. */
+  /** The main module of the worker, in TypeScript. It is bundled with its imports; workspace packages come from their sources. */
   readonly entry: string | URL
-  /** Strings in `env`. */
+  /** Strings in the worker's `env`. Default: none. */
   readonly env?: Readonly<Record<string, string>>
-  /** Durable Objects with SQLite, on disk: the name in `env`, and the class that the entry exports under it. */
+  /** Durable Objects with SQLite on disk: from the name in `env` to the class that the entry exports. Default: none. */
   readonly objects?: Readonly<Record<string, string>>
-  /** Default: a fixed date, so that the tests do not change by themselves. */
+  /** Default: a fixed date, so that the tests do not change with time. */
   readonly compatibilityDate?: string
-  /** Such as `nodejs_compat`. Default: none, so that nothing of Node is there. */
+  /** Such as `nodejs_compat`. Default: none, so that no Node API exists. */
   readonly compatibilityFlags?: readonly string[]
 }
 
 const COMPATIBILITY_DATE = '2026-01-01'
-/** In the folder of the process. */
+/** Names in the folder of the process. */
 export const BUNDLE = 'worker.js'
 export const OBJECTS = 'objects'
-/** The name under which the control messages tell the port. */
+/** The name of the socket in workerd's control messages. */
 export const SOCKET = 'http'
 
-/** The configuration as workerd reads it: Cap'n Proto's text, whose strings JSON's are. */
+/** The configuration in the text format of Cap'n Proto. Its strings are written as JSON strings. */
 export function configOf(options: WorkerOptions): string {
   const { env = {}, objects = {}, compatibilityDate = COMPATIBILITY_DATE, compatibilityFlags = [] } = options
   const bindings = [
@@ -32,7 +32,7 @@ export function configOf(options: WorkerOptions): string {
 const config :Workerd.Config = (
   services = [
     (name = "worker", worker = .worker),
-    # What a test needs is on this machine; nothing else can be reached.
+    # Tests reach this machine only.
     (name = "internet", network = (allow = ["local"])),
     (name = "disk", disk = (path = ${text(OBJECTS)}, writable = true)),
   ],
@@ -45,7 +45,7 @@ const worker :Workerd.Worker = (
   compatibilityFlags = ${list(compatibilityFlags.map(text))},
   bindings = ${list(bindings)},
   durableObjectNamespaces = ${list(classes.map((name) => `(className = ${text(name)}, uniqueKey = ${text(name)}, enableSql = true)`))},
-  # In memory there would be no SQLite.
+  # Objects in memory have no SQLite.
   durableObjectStorage = (localDisk = "disk"),
 );
 `

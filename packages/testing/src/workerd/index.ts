@@ -1,4 +1,5 @@
-// A real workerd for tests, the runtime of Cloudflare Workers, gone afterwards whatever happens.
+// Entry `@sluice/testing/workerd`: workerd, the runtime of Cloudflare Workers. It ends with the test process, even when that
+// is killed.
 
 export { startWorkerd, type Workerd } from './server.ts'
 export type { WorkerOptions } from './config.ts'

@@ -3,35 +3,48 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { makeFolder, removeFolder, runSupervised, type Supervised } from '../processes/supervised-process.ts'
+import { makeFolder, removeFolder, runSupervised, type SupervisedProcess } from '../processes/supervised-process.ts'
 import { waitUntil } from '../processes/wait-until.ts'
 import { workerdBinary } from './binary.ts'
 import { BUNDLE, configOf, OBJECTS, SOCKET, type WorkerOptions } from './config.ts'
 
-/** One workerd, in a temporary folder; both are gone when this process is, whatever ends it. */
+/** One workerd in a temporary folder. Both are removed when this process ends, even by SIGKILL. */
 export interface Workerd {
-  /** Where the worker answers, without a slash at the end: `http://127.0.0.1:…`. Another one after a restart. */
+  /** Where the worker answers, such as `http://127.0.0.1:1234`, without a slash at the end. Changes at a restart. */
   readonly url: string
   /** False from `kill()` to `restart()`. */
   readonly alive: boolean
-  /** Ends it by SIGKILL and starts it again, with what its objects hold only if asked; also after `kill()`. */
+  /** Restarts workerd by SIGKILL, also after `kill()`. Default: without the data of its objects. */
   restart(options?: { readonly keepData?: boolean }): Promise<void>
   /** SIGKILL. */
   kill(): Promise<void>
-  /** SIGSTOP: connections are accepted by the system, and nothing answers. */
+  /** SIGSTOP: the system still accepts connections, and nothing answers. */
   pause(): Promise<void>
   resume(): Promise<void>
   stop(): Promise<void>
-  /** What it has said since it was first started, `console` of the worker included. */
+  /** All output since the first start, including the worker's `console`. */
   logs(): string
 }
 
 const LOG = 'workerd.log'
 const CONFIG = 'config.capnp'
-/** A warning of workerd: every call to the object would fail. */
+/** A warning of workerd after which every call of the object fails. */
 const NO_CLASS = /no such Durable Object class is exported/
 
-/** Bundles a worker, starts it on a free port of 127.0.0.1, and waits until it listens. A worker that does not start rejects with what workerd said. */
+/**
+ * Bundles a worker, starts it on a free port of 127.0.0.1, and waits until it listens. Rejects with workerd's output if the
+ * worker does not start. The binary is `SLUICE_WORKERD`, else that of the npm package.
+ *
+ * @example
+ * ```ts
+ * import { startWorkerd } from '@sluice/testing/workerd'
+ *
+ * const entry = new URL('./worker.ts', import.meta.url)
+ * const workerd = await startWorkerd({ entry, objects: { LIMITS: 'RateLimitObject' } })
+ * const response = await fetch(workerd.url)
+ * await workerd.stop()
+ * ```
+ */
 export async function startWorkerd(options: WorkerOptions): Promise<Workerd> {
   const binary = await workerdBinary()
   const folder = await makeFolder()
@@ -48,7 +61,7 @@ export async function startWorkerd(options: WorkerOptions): Promise<Workerd> {
   }
 }
 
-/** As wrangler would bundle it, but workspace packages from their sources. */
+/** Bundles as wrangler does, but takes workspace packages from their sources. */
 async function bundleOf(entry: string | URL): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [typeof entry === 'string' ? entry : fileURLToPath(entry)],
@@ -68,7 +81,7 @@ async function bundleOf(entry: string | URL): Promise<string> {
 class Server implements Workerd {
   private readonly binary: string
   private readonly folder: string
-  private process: Supervised | undefined
+  private process: SupervisedProcess | undefined
   private port = 0
   private lastLogs: string | undefined
 
@@ -87,7 +100,7 @@ class Server implements Workerd {
 
   async start(): Promise<void> {
     const before = this.logs().length
-    // Control messages go where all it says goes: one tells the port, once everything is loaded.
+    // Control messages go to stdout. One of them has the port, as soon as the worker is loaded.
     const started = await runSupervised(this.binary, ['serve', '--experimental', '--control-fd=1', CONFIG], this.folder, LOG)
     this.process = started
     const port = (): string | undefined =>

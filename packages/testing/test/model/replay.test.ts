@@ -8,15 +8,15 @@ import { createModel } from '../../src/model/model.ts'
 import { recordStore } from '../../src/envelope/recorder.ts'
 import { firstMismatch, mismatchOf } from '../../src/model/replay.ts'
 
-// Stores with one fault each: what compares a store with the model must see every one of them.
+// Stores with one fault each. The comparison with the model must find every fault.
 
 type Consume = Store['consume']
 const faulty =
-  (bend: (consume: Consume, clock: Clock) => Consume) =>
+  (distort: (consume: Consume, clock: Clock) => Consume) =>
   (clock: Clock): Store => {
     const inner = memoryStore({ clock })
     const consume = inner.consume.bind(inner)
-    return { name: 'faulty', consume: bend(consume, clock), reset: inner.reset.bind(inner) }
+    return { name: 'faulty', consume: distort(consume, clock), reset: inner.reset.bind(inner) }
   }
 const every =
   (consume: Consume, change: (outcome: Outcome, charge: Charge) => Outcome): Consume =>
@@ -36,21 +36,21 @@ const faults: Readonly<Record<string, (clock: Clock) => Store>> = {
   'a peek charges': faulty(
     (consume) => (charges, options) => consume(charges, { ...options, how: options?.how === 'peek' ? undefined : options?.how }),
   ),
-  'each charge is a decision of its own': faulty(
+  'each charge is decided on its own': faulty(
     (consume) => (charges, options) => charges.flatMap((charge) => consume([charge], options) as readonly Outcome[]),
   ),
-  'a give-back is forgotten': faulty(
+  'a refund is ignored': faulty(
     (consume) => (charges, options) =>
       consume(
         charges.map((charge) => (charge.cost < 0 && charge.receipt !== undefined ? { ...charge, cost: 0, receipt: undefined } : charge)),
         options,
       ),
   ),
-  'one is left too many': faulty((consume) => every(consume, (outcome) => ({ ...outcome, remaining: outcome.remaining + 1 }))),
-  'retryAfter is a ms too early': faulty((consume) =>
+  'remaining is one too high': faulty((consume) => every(consume, (outcome) => ({ ...outcome, remaining: outcome.remaining + 1 }))),
+  'retryAfter is 1 ms too short': faulty((consume) =>
     every(consume, (outcome) => ({ ...outcome, retryAfter: Math.max(0, outcome.retryAfter - 1) })),
   ),
-  'retryAfter is a ms too late': faulty((consume) =>
+  'retryAfter is 1 ms too long': faulty((consume) =>
     every(consume, (outcome) => (outcome.retryAfter > 0 ? { ...outcome, retryAfter: outcome.retryAfter + 1 } : outcome)),
   ),
   'receipts are missing': faulty((consume) => every(consume, (outcome) => ({ ...outcome, receipt: undefined }))),
@@ -68,8 +68,8 @@ const found = (family: Family, makeStore: (clock: Clock) => Store): Promise<fc.R
   )
 
 for (const [name, makeStore] of Object.entries(faults)) {
-  test(`a store with a fault is caught: ${name}`, async () => {
-    // Windows do not look at the µs.
+  test(`a store with this fault is found: ${name}`, async () => {
+    // Windows count in ms, so only another algorithm shows that the µs are missing.
     const { failed, counterexample } = await found(name.includes('clock') ? 'concurrency' : 'slidingWindow', makeStore)
     expect(failed).toBe(true)
     const history = counterexample?.[0]
@@ -77,40 +77,40 @@ for (const [name, makeStore] of Object.entries(faults)) {
   })
 }
 
-test('the same histories find no fault where there is none', async () => {
+test('the same histories find no fault in a correct store', async () => {
   expect((await found('slidingWindow', (clock) => memoryStore({ clock }))).failed).toBe(false)
 })
 
-test('a store that answers by promises is awaited', async () => {
-  const later = (clock: Clock): Store => {
+test('an asynchronous store is awaited', async () => {
+  const asynchronous = (clock: Clock): Store => {
     const inner = memoryStore({ clock })
     return {
-      name: 'later',
+      name: 'asynchronous',
       consume: async (charges, options) => inner.consume(charges, options),
       reset: async (targets) => inner.reset(targets),
     }
   }
   const [history] = fc.sample(histories('slidingWindow', 60), { numRuns: 1, seed: 3 })
-  expect(history && (await firstMismatch(history, later))).toBeUndefined()
+  expect(history && (await firstMismatch(history, asynchronous))).toBeUndefined()
 })
 
-test('outcomes are compared field by field, and may be missing only where another was refused', () => {
+test('outcomes are compared field by field, and may be missing only where another charge was refused', () => {
   const limit = { algorithm: 'fixedWindow', name: 'n', limit: 2, window: 1_000 } as const
   const charge = (subject: string, cost: number): Charge => ({ limit, scope: 's', subject, cost })
   const [one] = createModel().consume([charge('a', 1)], {}, 0)
-  const told = { ...one, source: 'x', receipt: 'r' } as Outcome
+  const outcome = { ...one, source: 'x', receipt: 'r' } as Outcome
   if (one === undefined) throw new Error('no outcome')
-  expect(mismatchOf([one], [told])).toBeUndefined()
+  expect(mismatchOf([one], [outcome])).toBeUndefined()
   expect(mismatchOf([one], [])).toContain('expected 1 outcomes')
   expect(mismatchOf([one], [undefined])).toContain('got undefined')
-  expect(mismatchOf([one], [{ ...told, receipt: undefined }])).toContain('receipt: expected one')
-  expect(mismatchOf([one], [{ ...told, granted: -0 }])).toContain('granted: expected 1, got -0')
-  expect(mismatchOf([one], [{ ...told, held: true }])).toContain('held')
+  expect(mismatchOf([one], [{ ...outcome, receipt: undefined }])).toContain('receipt: expected one')
+  expect(mismatchOf([one], [{ ...outcome, granted: -0 }])).toContain('granted: expected 1, got -0')
+  expect(mismatchOf([one], [{ ...outcome, held: true }])).toContain('held')
   const both = createModel().consume([charge('a', 1), charge('b', 3)], {}, 0)
   expect(mismatchOf(both, [undefined, { ...both[1], source: 'x', receipt: undefined } as Outcome])).toBeUndefined()
 })
 
-test('the recorder notes admissions and give-backs, and finds a store that admits too much', async () => {
+test('the recorder collects admissions and refunds, and finds a store that admits too much', async () => {
   const clock = fakeClock(0)
   const generous: Store = {
     name: 'generous',
@@ -150,16 +150,16 @@ test('the recorder notes admissions and give-backs, and finds a store that admit
   expect(violations()).toHaveLength(1)
 })
 
-test('a queue whose state is as it was before another limit took and gave back: the last of before is the last again', async () => {
+test('a queue: after a charge under another limit is refunded, the charge before it is the last again', async () => {
   const queue = { algorithm: 'leakyBucket', window: 1000, queue: true, name: 'limit' } as const
-  const take = { do: 'take', slot: 0, subject: 1, units: { of: 'few', n: 1 } } as const
-  const give = { do: 'give', pick: 0, units: { of: 'few', n: 1 }, own: true } as const
+  const take = { do: 'charge', scopeIndex: 0, subject: 1, units: { of: 'count', n: 1 } } as const
+  const give = { do: 'refund', receiptIndex: 0, units: { of: 'count', n: 1 }, underOriginalLimit: true } as const
   const decide = (move: typeof take | typeof give) => ({ do: 'consume', moves: [move], how: 'charge', atLeast: undefined }) as const
   const history: History = {
-    slots: [
+    scopes: [
       {
         scope: 'p/l0/leakyBucket',
-        variants: [
+        limits: [
           { ...queue, limit: 10 },
           { ...queue, limit: 33 },
         ],
@@ -167,7 +167,7 @@ test('a queue whose state is as it was before another limit took and gave back: 
     ],
     start: 0,
     steady: false,
-    steps: [decide(take), decide(take), { do: 'change', slot: 0, variant: 1 }, decide(take), decide(give), decide(give)],
+    steps: [decide(take), decide(take), { do: 'change', scopeIndex: 0, limitIndex: 1 }, decide(take), decide(give), decide(give)],
   }
   expect(await firstMismatch(history, (clock) => memoryStore({ clock }))).toBeUndefined()
 })

@@ -12,8 +12,8 @@ const [, folder] = await server.call('CONFIG', 'GET', 'dir')
 console.log(JSON.stringify({ port: server.port, folder }))
 `
 
-/** Runs the program with more after it, and waits for the server that it starts. */
-function other(rest: string): Promise<{ port: number; folder: string; ended: Promise<unknown>; kill(): void }> {
+/** Runs the program plus more code in another process, and waits for its server to start. */
+function runProgram(rest: string): Promise<{ port: number; folder: string; ended: Promise<unknown>; kill(): void }> {
   const args = ['--conditions=source', '--input-type=module', '--eval', PROGRAM + rest]
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -22,30 +22,30 @@ function other(rest: string): Promise<{ port: number; folder: string; ended: Pro
   const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
   return new Promise((resolve, reject) => {
     child.stdout.once('data', (line) => resolve({ ...JSON.parse(String(line)), ended, kill: () => child.kill('SIGKILL') }))
-    child.once('exit', () => reject(new Error('The program ended without a word.')))
+    child.once('exit', () => reject(new Error('The program ended before it printed its server.')))
   })
 }
 
-test('a process that is killed leaves no server and no folder', async () => {
-  const { port, folder, ended, kill } = await other('setInterval(() => {}, 1000)')
+test('a killed process leaves no server and no folder', async () => {
+  const { port, folder, ended, kill } = await runProgram('setInterval(() => {}, 1000)')
   expect(existsSync(folder)).toBe(true)
   expect(await isFree(port)).toBe(false)
   kill()
   expect(await ended).toBe('SIGKILL')
-  await waitUntil('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
+  await waitUntil('the server to end', async () => (await isFree(port)) && !existsSync(folder))
 })
 
-test('nor does one that stopped the server by a signal first', async () => {
-  const { port, folder, ended, kill } = await other('await server.pause(); setInterval(() => {}, 1000)')
+test('a killed process whose server is paused leaves no server and no folder', async () => {
+  const { port, folder, ended, kill } = await runProgram('await server.pause(); setInterval(() => {}, 1000)')
   kill()
   await ended
-  await waitUntil('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
+  await waitUntil('the server to end', async () => (await isFree(port)) && !existsSync(folder))
 })
 
-test('a server that was forgotten does not keep its process, which leaves nothing', async () => {
-  const { port, folder, ended } = await other('')
+test('a server that is never stopped does not keep its process alive', async () => {
+  const { port, folder, ended } = await runProgram('')
   expect(await ended).toBe(0)
-  await waitUntil('the server to be gone', async () => (await isFree(port)) && !existsSync(folder))
+  await waitUntil('the server to end', async () => (await isFree(port)) && !existsSync(folder))
 })
 
 test('stop() removes the folder', async () => {

@@ -14,8 +14,8 @@ afterEach(async () => {
   await server.call('FLUSHALL')
 })
 
-/** A client that never sends a command twice. */
-async function once(options: ClientOptions = {}): Promise<Redis> {
+/** A client that never resends a command, connected through a new proxy. */
+async function proxiedClient(options: ClientOptions = {}): Promise<Redis> {
   proxy = await tcpProxy(server)
   const { port, host } = proxy
   const redis = server.client({ host, port, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0, ...options })
@@ -23,8 +23,8 @@ async function once(options: ClientOptions = {}): Promise<Redis> {
   return redis
 }
 
-test('a reply lost after the commit: counted once, and the client sees a closed connection', async () => {
-  const redis = await once()
+test('loseReplies(): the server runs the request once, and the client sees a closed connection', async () => {
+  const redis = await proxiedClient()
   proxy.loseReplies({ after: (request) => request.includes('incr') })
   expect(await redis.set('b', '1')).toBe('OK')
   await expect(redis.incr('a')).rejects.toThrow('max retries')
@@ -34,19 +34,19 @@ test('a reply lost after the commit: counted once, and the client sees a closed 
   expect(await redis.incr('a')).toBe(2)
 })
 
-test('no byte of the reply gets through, after n requests that get theirs', async () => {
-  await once()
+test('loseReplies({ after }): earlier requests get their replies, and no byte of the next one passes', async () => {
+  await proxiedClient()
   proxy.loseReplies({ after: 2 })
-  const { seen, ask } = await raw(proxy.port)
-  expect(await ask('INCR a\r\n')).toBe(':1\r\n')
-  expect(await ask('INCR a\r\n')).toBe(':2\r\n')
-  expect(await ask('INCR a\r\nINCR a\r\n')).toBe('closed')
-  expect(seen()).toBe(':1\r\n:2\r\n')
+  const { received, send } = await rawConnection(proxy.port)
+  expect(await send('INCR a\r\n')).toBe(':1\r\n')
+  expect(await send('INCR a\r\n')).toBe(':2\r\n')
+  expect(await send('INCR a\r\nINCR a\r\n')).toBe('closed')
+  expect(received()).toBe(':1\r\n:2\r\n')
   expect(await server.call('GET', 'a')).toBe('4')
 })
 
-test('cut() closes what is open', async () => {
-  const redis = await once()
+test('cut() closes open connections', async () => {
+  const redis = await proxiedClient()
   expect(proxy.connections).toBe(1)
   const closed = new Promise((resolve) => redis.once('close', resolve))
   proxy.cut()
@@ -54,18 +54,18 @@ test('cut() closes what is open', async () => {
   await waitUntil('the proxy to notice', () => proxy.stats.accepted === 2 && proxy.connections === 1)
 })
 
-test('strand() leaves what is open dead, unsaid, and what is new well', async () => {
-  const redis = await once({ commandTimeout: 200 })
-  proxy.strand()
+test('makeHalfOpen() silences open connections without closing them, and new ones work', async () => {
+  const redis = await proxiedClient({ commandTimeout: 200 })
+  proxy.makeHalfOpen()
   await expect(redis.incr('a')).rejects.toThrow('timed out')
   expect(redis.status).toBe('ready')
   expect(await server.call('GET', 'a')).toBe(null)
-  const { ask } = await raw(proxy.port)
-  expect(await ask('INCR a\r\n')).toBe(':1\r\n')
+  const { send } = await rawConnection(proxy.port)
+  expect(await send('INCR a\r\n')).toBe(':1\r\n')
 })
 
-test('retarget() leads new connections to another server', async () => {
-  const redis = await once()
+test('retarget() connects new clients to another server', async () => {
+  const redis = await proxiedClient()
   const other = await startRedis()
   await other.call('SET', 'who', 'other')
   proxy.retarget(other)
@@ -75,52 +75,52 @@ test('retarget() leads new connections to another server', async () => {
   await other.stop()
 })
 
-test('delay() holds replies, in order; the server has run them', async () => {
-  const redis = await once()
+test('delay() holds replies in order, after the server has run the requests', async () => {
+  const redis = await proxiedClient()
   const before = timers()
   proxy.delay(60_000)
   const late = redis.incr('a')
   late.catch(() => undefined)
   await waitUntil('the server to run it', async () => (await server.call('GET', 'a')) === '1')
   proxy.delay(5)
-  const { ask } = await raw(proxy.port)
-  expect(await ask('INCR a\r\n')).toBe(':2\r\n')
+  const { send } = await rawConnection(proxy.port)
+  expect(await send('INCR a\r\n')).toBe(':2\r\n')
   redis.disconnect()
   await proxy.close()
   expect(proxy.connections).toBe(0)
-  await waitUntil('the timer of the reply that waits a minute to be cleared', () => timers() <= before, 5000)
+  await waitUntil('the timer of the delayed reply to be cleared', () => timers() <= before, 5000)
 })
 
-test('delay() can hold requests instead', async () => {
-  const redis = await once({ commandTimeout: 50 })
+test('delay(ms, requests) holds requests before the server runs them', async () => {
+  const redis = await proxiedClient({ commandTimeout: 50 })
   proxy.delay(60_000, 'requests')
   await expect(redis.incr('a')).rejects.toThrow('timed out')
   expect(await server.call('GET', 'a')).toBe(null)
 })
 
-test('a black hole lets nothing pass, and loses nothing', async () => {
-  const redis = await once({ commandTimeout: 50 })
+test('blackHole() lets nothing pass, and passes everything on afterwards', async () => {
+  const redis = await proxiedClient({ commandTimeout: 50 })
   proxy.blackHole(true)
   await expect(redis.incr('a')).rejects.toThrow('timed out')
   expect(await server.call('GET', 'a')).toBe(null)
   expect(proxy.connections).toBe(1)
   proxy.blackHole(false)
-  await waitUntil('what was sent to arrive', async () => (await server.call('GET', 'a')) === '1')
+  await waitUntil('the held request to arrive', async () => (await server.call('GET', 'a')) === '1')
   expect(await redis.incr('a')).toBe(2)
 })
 
-test('refuse() refuses new connections, and only those', async () => {
-  const redis = await once()
+test('refuse() refuses new connections and keeps open ones', async () => {
+  const redis = await proxiedClient()
   await proxy.refuse(true)
-  await expect(raw(proxy.port)).rejects.toThrow('ECONNREFUSED')
+  await expect(rawConnection(proxy.port)).rejects.toThrow('ECONNREFUSED')
   expect(await redis.ping()).toBe('PONG')
   await proxy.refuse(false)
-  const { ask } = await raw(proxy.port)
-  expect(await ask('PING\r\n')).toBe('+PONG\r\n')
+  const { send } = await rawConnection(proxy.port)
+  expect(await send('PING\r\n')).toBe('+PONG\r\n')
 })
 
-test('a hook sees requests, and can hold them while it acts', async () => {
-  const redis = await once()
+test('onRequest() receives each request, and the request waits for the hook', async () => {
+  const redis = await proxiedClient()
   const remove = proxy.onRequest(async (request) => {
     if (request.includes('incr')) await server.call('SET', 'a', '41')
   })
@@ -132,42 +132,42 @@ test('a hook sees requests, and can hold them while it acts', async () => {
   expect(proxy.stats.replyBytes).toBeGreaterThan(0)
 })
 
-test('a server that is gone closes its clients', async () => {
+test('a client of a dead server sees its connection closed', async () => {
   proxy = await tcpProxy({ host: '127.0.0.1', port: 1 })
-  const { ask } = await raw(proxy.port)
-  expect(await ask('PING\r\n').catch(() => 'closed')).toBe('closed')
+  const { send } = await rawConnection(proxy.port)
+  expect(await send('PING\r\n').catch(() => 'closed')).toBe('closed')
 })
 
 function timers(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 }
 
-interface Raw {
-  seen(): string
-  /** The next bytes that come after these, or `closed`. */
-  ask(bytes: string): Promise<string>
+interface RawConnection {
+  received(): string
+  /** Sends bytes. Resolves with the next bytes received, or `closed`. */
+  send(bytes: string): Promise<string>
 }
-function raw(port: number): Promise<Raw> {
+function rawConnection(port: number): Promise<RawConnection> {
   return new Promise((resolve, reject) => {
-    let seen = ''
-    let heard: ((what: string) => void) | undefined
+    let received = ''
+    let onReceived: ((bytes: string) => void) | undefined
     const socket = connect(port, '127.0.0.1', () => {
       resolve({
-        seen: () => seen,
-        ask: (bytes) =>
-          new Promise((answer) => {
-            heard = answer
-            if (socket.destroyed) answer('closed')
+        received: () => received,
+        send: (bytes) =>
+          new Promise((resolveSend) => {
+            onReceived = resolveSend
+            if (socket.destroyed) resolveSend('closed')
             else socket.write(bytes)
           }),
       })
     })
     socket.setEncoding('latin1')
     socket.on('data', (text: string) => {
-      seen += text
-      heard?.(text)
+      received += text
+      onReceived?.(text)
     })
-    socket.on('close', () => heard?.('closed'))
+    socket.on('close', () => onReceived?.('closed'))
     socket.on('error', reject)
   })
 }

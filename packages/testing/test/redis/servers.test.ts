@@ -4,19 +4,20 @@ import { Redis } from 'ioredis'
 import { startCluster, startRedis, startSentinel, ttlViolations, waitUntil } from '../../src/redis/index.ts'
 import { isFree } from '../../src/redis/ports.ts'
 
-const open: { stop(): Promise<void> }[] = []
+const running: { stop(): Promise<void> }[] = []
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((lab) => lab.stop()))
+  await Promise.all(running.splice(0).map((server) => server.stop()))
 })
-async function kept<T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> {
-  const lab = await starting
-  open.push(lab)
-  return lab
+/** Stops what was started after the test. */
+async function stopAfterTest<T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> {
+  const started = await starting
+  running.push(started)
+  return started
 }
 
 describe('one server', () => {
-  test('starts, answers, and is gone after stop()', async () => {
-    const server = await kept(startRedis())
+  test('starts, answers, and has ended after stop()', async () => {
+    const server = await stopAfterTest(startRedis())
     const redis = server.client()
     expect(await redis.set('a', '1')).toBe('OK')
     const byUrl = new Redis(server.url)
@@ -31,8 +32,8 @@ describe('one server', () => {
     await server.stop()
   })
 
-  test('restarts on its port, empty unless asked, also after kill()', async () => {
-    const server = await kept(startRedis())
+  test('restarts on its port, also after kill(), and keeps its data only with keepData', async () => {
+    const server = await stopAfterTest(startRedis())
     await server.call('SET', 'a', 'kept')
     await server.restart({ keepData: true })
     expect(await server.call('GET', 'a')).toBe('kept')
@@ -45,8 +46,8 @@ describe('one server', () => {
     expect(await server.call('PING')).toBe('PONG')
   })
 
-  test('paused, it accepts and does not answer; resumed, it goes on', async () => {
-    const server = await kept(startRedis())
+  test('pause() accepts connections without answering, and resume() answers them', async () => {
+    const server = await stopAfterTest(startRedis())
     const redis = server.client({ commandTimeout: 100 })
     await redis.ping()
     await server.pause()
@@ -58,31 +59,31 @@ describe('one server', () => {
     expect(await isFree(server.port)).toBe(true)
   })
 
-  test('TLS and a password, with what ioredis checks by itself', async () => {
-    const server = await kept(startRedis({ tls: true, password: 'pa:ss@word' }))
+  test('TLS and a password are checked', async () => {
+    const server = await stopAfterTest(startRedis({ tls: true, password: 'pa:ss@word' }))
     expect(await server.call('ACL', 'WHOAMI')).toBe('default')
     expect(server.url).toBe(`rediss://:pa%3Ass%40word@127.0.0.1:${server.port}`)
     const { tls } = server.options
     const byUrl = new Redis(server.url, { tls: tls! })
     expect(await byUrl.set('a', '1')).toBe('OK')
     byUrl.disconnect()
-    const stranger = new Redis({ port: server.port, tls: tls!, retryStrategy: () => null })
-    stranger.on('error', () => undefined)
-    await expect(stranger.get('a')).rejects.toThrow('NOAUTH')
-    stranger.disconnect()
-    const distrustful = new Redis({ port: server.port, password: 'pa:ss@word', tls: {}, lazyConnect: true, retryStrategy: () => null })
-    const heard: Error[] = []
-    distrustful.on('error', (error) => heard.push(error))
-    await expect(distrustful.connect()).rejects.toThrow('Connection is closed')
-    expect(String(heard[0])).toMatch(/certificate/)
+    const withoutPassword = new Redis({ port: server.port, tls: tls!, retryStrategy: () => null })
+    withoutPassword.on('error', () => undefined)
+    await expect(withoutPassword.get('a')).rejects.toThrow('NOAUTH')
+    withoutPassword.disconnect()
+    const withoutAuthority = new Redis({ port: server.port, password: 'pa:ss@word', tls: {}, lazyConnect: true, retryStrategy: () => null })
+    const errors: Error[] = []
+    withoutAuthority.on('error', (error) => errors.push(error))
+    await expect(withoutAuthority.connect()).rejects.toThrow('Connection is closed')
+    expect(String(errors[0])).toMatch(/certificate/)
   })
 
-  test('one that cannot start says why, and leaves nothing', async () => {
+  test('a server that cannot start rejects with the reason', async () => {
     await expect(startRedis({ args: ['--no-such-option', '1'] })).rejects.toThrow(/no-such-option/)
   })
 
-  test('the keys that would stay too long are found, and only they', async () => {
-    const server = await kept(startRedis())
+  test('ttlViolations() finds keys that live longer than their bound, and no others', async () => {
+    const server = await stopAfterTest(startRedis())
     const redis = server.client({ keyPrefix: 'p:' })
     for (let i = 0; i < 2500; i += 1) void redis.set(`ok${i}`, '1', 'PX', 60_000)
     await redis.set('meta', '1')
@@ -94,9 +95,9 @@ describe('one server', () => {
   })
 })
 
-describe('a cluster', () => {
-  test('of three with replicas: in order, a slot moves key by key, a replica is promoted', { timeout: 60_000 }, async () => {
-    const cluster = await kept(startCluster({ primaries: 3, replicasPerPrimary: 1 }))
+describe('Redis Cluster', () => {
+  test('three primaries with replicas: a slot moves key by key, and a replica is promoted', { timeout: 60_000 }, async () => {
+    const cluster = await stopAfterTest(startCluster({ primaries: 3, replicasPerPrimary: 1 }))
     expect(cluster.nodes).toHaveLength(6)
     const redis = cluster.client()
     const slot = await redis.cluster('KEYSLOT', '{a}')
@@ -110,7 +111,7 @@ describe('a cluster', () => {
     await cluster.moveSlots(slot, from, to, {
       opened: async () => {
         steps.push(`opened ${await redis.get(keys[0]!)}`)
-        // Two keys of which one never existed, on a slot on the move.
+        // Two keys of a moving slot, one of which does not exist.
         await expect(cluster.nodes[from]!.server.call('MGET', keys[0]!, '{a}none')).rejects.toThrow('TRYAGAIN')
       },
       moving: () => steps.push('moving'),
@@ -133,8 +134,8 @@ describe('a cluster', () => {
     expect(await redis.get(keys[0]!)).toBe(keys[0])
   })
 
-  test('behind proxies that its nodes announce, and with a node more', { timeout: 60_000 }, async () => {
-    const cluster = await kept(startCluster({ primaries: 3, proxied: true }))
+  test('clients use the announced proxies, also of an added node', { timeout: 60_000 }, async () => {
+    const cluster = await stopAfterTest(startCluster({ primaries: 3, proxied: true }))
     const redis = cluster.client()
     await Promise.all(Array.from({ length: 100 }, (_, i) => redis.incr(sha(i))))
     for (const { proxy } of cluster.nodes) expect(proxy!.stats.requests).toBeGreaterThan(0)
@@ -147,39 +148,39 @@ describe('a cluster', () => {
     expect(await redis.get('a')).toBe('1')
     expect(cluster.nodes[added]!.proxy!.stats.requests).toBeGreaterThan(before)
 
-    const careful = cluster.client({
+    const withoutRetries = cluster.client({
       enableOfflineQueue: false,
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
       maxRedirections: 3,
       redisOptions: { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0, commandTimeout: 2000 },
     })
-    await waitUntil('the client to be ready', () => careful.status === 'ready')
-    expect(await careful.incr('a')).toBe(2)
+    await waitUntil('the client to be ready', () => withoutRetries.status === 'ready')
+    expect(await withoutRetries.incr('a')).toBe(2)
     cluster.nodes[added]!.proxy!.loseReplies({ after: (request) => request.includes('incr') })
-    await expect(careful.incr('a')).rejects.toThrow('closed')
+    await expect(withoutRetries.incr('a')).rejects.toThrow('closed')
     expect(await cluster.nodes[added]!.server.call('GET', 'a')).toBe('3')
   })
 })
 
-test('Sentinel promotes a replica, and a client follows', { timeout: 60_000 }, async () => {
-  const lab = await kept(startSentinel())
-  const redis = lab.client()
+test('Sentinel promotes a replica, and a client reconnects to it', { timeout: 60_000 }, async () => {
+  const sentinel = await stopAfterTest(startSentinel())
+  const redis = sentinel.client()
   await redis.set('a', '1')
   expect(await redis.wait(2, 5000)).toBe(2)
-  const killed = await lab.killPrimary()
-  expect(killed).toBe(lab.servers[0])
-  await lab.settled()
-  const primary = await lab.primary()
+  const killed = await sentinel.killPrimary()
+  expect(killed).toBe(sentinel.servers[0])
+  await sentinel.settled()
+  const primary = await sentinel.primary()
   expect(primary).not.toBe(killed)
   expect(await primary.call('GET', 'a')).toBe('1')
-  await waitUntil('the client to follow', async () => (await redis.incr('a')) === 2)
+  await waitUntil('the client to reach the new primary', async () => (await redis.incr('a')) === 2)
 })
 
-test('without a server, the error is the line to type', async () => {
+test('without redis-server, the error says how to install it', async () => {
   vi.stubEnv('SLUICE_REDIS_SERVER', '/none/redis-server')
   try {
-    // A fresh copy: the one above has found its server.
+    // A fresh copy, since the one above has cached the path.
     vi.resetModules()
     const { redisServerBinary } = await import('../../src/redis/server-binary.ts')
     await expect(redisServerBinary()).rejects.toThrow(/SLUICE_REDIS_SERVER \(.*\) does not run[^]*sudo apt-get install redis-server/)

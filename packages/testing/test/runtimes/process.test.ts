@@ -13,11 +13,11 @@ const program = (name: string, text: string): URL => {
 }
 
 describe.each<RuntimeName>(['bun', 'deno'])('%s', (name) => {
-  test('is found in the package of this platform', async () => {
+  test('is found in the npm package of this platform', async () => {
     expect(existsSync(await runtimeBinary(name))).toBe(true)
   })
 
-  test('runs a program with its arguments, keeps what it says, and ends it', async () => {
+  test('runs a program with its arguments, keeps its output, and ends it', async () => {
     const text = `
       import { createServer } from 'node:http'
       console.log('given', process.argv[2])
@@ -32,18 +32,18 @@ describe.each<RuntimeName>(['bun', 'deno'])('%s', (name) => {
     await expect(fetch(runtime.url)).rejects.toThrow('fetch failed')
   })
 
-  test('a program that ends instead: told with what it said', async () => {
+  test('rejects with the output of a program that ends', async () => {
     await expect(startRuntime(name, program('ends.mjs', "console.log('no reason'); process.exit(3)"))).rejects.toThrow(
       /ended \(code 3\):\nno reason/,
     )
   })
 })
 
-describe('a runtime that is not there', () => {
+describe('a missing runtime', () => {
   beforeEach(() => void vi.resetModules())
   afterEach(() => void vi.unstubAllEnvs())
 
-  test('fails the tests, and says how to get it', async () => {
+  test('rejects with how to get it', async () => {
     vi.stubEnv('SLUICE_DENO', '/nowhere/deno')
     const { runtimeBinary } = await import('@sluice/testing/runtimes')
     await expect(runtimeBinary('deno')).rejects.toThrow(

@@ -1,4 +1,4 @@
-// what server.test.ts runs: an object that counts, and what `env` says.
+// What server.test.ts runs: a Durable Object that counts, and a Worker that reports its `env`.
 import { createLimiter, fixedWindow } from '@sluice/core'
 
 interface Env {

@@ -8,7 +8,7 @@ const entry = new URL('./counter.worker.ts', import.meta.url)
 const objects = { COUNTERS: 'Counter' }
 const WORD = 'quote " back\\slash \n ü'
 
-const said = async (url: string): Promise<string> => (await fetch(url)).text()
+const textOf = async (url: string): Promise<string> => (await fetch(url)).text()
 
 describe('a worker', () => {
   let server: Workerd
@@ -18,10 +18,10 @@ describe('a worker', () => {
   afterAll(() => server.stop())
 
   test('runs core from its sources, without Node', async () => {
-    expect(JSON.parse(await said(server.url))).toEqual({ word: WORD, allowed: true, node: false })
+    expect(JSON.parse(await textOf(server.url))).toEqual({ word: WORD, allowed: true, node: false })
   })
 
-  test('reaches nothing outside of this machine', async () => {
+  test('reaches nothing outside this machine', async () => {
     const response = await fetch(`${server.url}/outside`)
     expect([response.status, server.logs()]).toEqual([502, expect.stringContaining('203.0.113.1:80 is not allowed')])
   })
@@ -38,9 +38,9 @@ test.each([
 ] as const)('objects after restart(%o)', async (options, count) => {
   const server = await startWorkerd({ entry, objects, env: { WORD } })
   try {
-    expect(await said(`${server.url}/count`)).toBe('1')
+    expect(await textOf(`${server.url}/count`)).toBe('1')
     await server.restart(options)
-    expect(await said(`${server.url}/count`)).toBe(count)
+    expect(await textOf(`${server.url}/count`)).toBe(count)
     await server.kill()
     expect(server.alive).toBe(false)
     await expect(fetch(server.url)).rejects.toThrow('fetch failed')
@@ -49,14 +49,14 @@ test.each([
   }
 })
 
-test('one that cannot work says why', async () => {
+test('a worker that cannot start rejects with the reason', async () => {
   await expect(startWorkerd({ entry, objects: { COUNTERS: 'Missing' } })).rejects.toThrow('"Missing", but no such Durable Object class')
   await expect(startWorkerd({ entry: '/none.ts' })).rejects.toThrow('none.ts')
   const timer = new URL('./timer.worker.ts', import.meta.url)
   await expect(startWorkerd({ entry: timer })).rejects.toThrow(/workerd ended \(code 1\):[^]*within global scope/)
 })
 
-test('is gone when its process is killed', async () => {
+test('ends when its parent process is killed', async () => {
   const program = `
 import { startWorkerd } from ${JSON.stringify(new URL('../../src/workerd/index.ts', import.meta.url).href)}
 const server = await startWorkerd({ entry: ${JSON.stringify(fileURLToPath(entry))}, env: { WORD: '' } , objects: { COUNTERS: 'Counter' } })
@@ -69,7 +69,7 @@ setInterval(() => {}, 1000)`
   const url = await new Promise<string>((resolve) => child.stdout.once('data', (line) => resolve(String(line).trim())))
   expect((await fetch(url)).status).toBe(200)
   child.kill('SIGKILL')
-  await waitUntil('workerd to be gone', async () =>
+  await waitUntil('workerd to end', async () =>
     fetch(url).then(
       () => false,
       () => true,
@@ -77,7 +77,7 @@ setInterval(() => {}, 1000)`
   )
 })
 
-test('a missing runtime fails, and says what to do', async () => {
+test('a missing workerd rejects with how to get it', async () => {
   const program = `
 import { workerdBinary } from ${JSON.stringify(new URL('../../src/workerd/index.ts', import.meta.url).href)}
 workerdBinary().catch((error) => console.log(error.message))`
@@ -85,7 +85,7 @@ workerdBinary().catch((error) => console.log(error.message))`
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, SLUICE_WORKERD: '/none/workerd' },
   })
-  let told = ''
-  for await (const text of child.stdout) told += String(text)
-  expect(told).toMatch(/The tests need workerd, and SLUICE_WORKERD \(\/none\/workerd\) does not run: [^]*pnpm install/)
+  let output = ''
+  for await (const text of child.stdout) output += String(text)
+  expect(output).toMatch(/The tests need workerd, and SLUICE_WORKERD \(\/none\/workerd\) does not run: [^]*pnpm install/)
 })

@@ -1,17 +1,17 @@
 import type { Limit } from '@sluice/core'
 
-/** What a model step is asked, in big integers. */
-export interface Ask {
+/** One charge, in big integers. */
+export interface ModelRequest {
   readonly limit: Limit
-  /** Units; less than 0 gives back. */
+  /** Units; a negative cost is a refund. */
   readonly cost: bigint
-  /** A receipt that the model itself made. */
+  /** A receipt of the model. */
   readonly receipt: unknown
   readonly how: 'charge' | 'force' | 'peek'
   readonly atLeast: bigint | undefined
 }
 
-/** Every field of an `Outcome` but `source` and `held`, with the model's own receipt. */
+/** Every field of an `Outcome` except `source` and `held`, with a receipt of the model. */
 export interface ModelOutcome {
   readonly allowed: boolean
   readonly remaining: number
@@ -26,19 +26,19 @@ export interface ModelOutcome {
 }
 
 export interface ModelStep<S> {
-  /** `undefined`: nothing is written. */
+  /** The new state; `undefined` means unchanged. */
   readonly state: S | undefined
   readonly outcome: ModelOutcome
 }
 
-/** One algorithm, slow and obvious. States are never changed in place. */
-export interface Family<S> {
+/** One algorithm. A step returns a new state and never changes the old one. */
+export interface ModelAlgorithm<S> {
   /** Limits of one scope with different variants have different states. */
   variantOf(limit: Limit): string
-  step(state: S | undefined, ask: Ask, now: bigint): ModelStep<S>
+  step(state: S | undefined, request: ModelRequest, now: bigint): ModelStep<S>
 }
 
-/** What the model throws where a store must throw: compared by code. */
+/** Thrown where a store must throw. Only the code is compared. */
 export class ModelError extends Error {
   readonly code: string
   constructor(code: string) {
@@ -47,13 +47,13 @@ export class ModelError extends Error {
   }
 }
 
-export const MOST: bigint = 2n ** 53n - 1n
+export const MAX_COUNT: bigint = 2n ** 53n - 1n
 
-export function least(a: bigint, b: bigint): bigint {
+export function min(a: bigint, b: bigint): bigint {
   return a < b ? a : b
 }
 
-export function most(a: bigint, b: bigint): bigint {
+export function max(a: bigint, b: bigint): bigint {
   return a > b ? a : b
 }
 
