@@ -2,18 +2,29 @@
 
 // The pipeline, and the functions by which it reads a framework's request.
 export { createPipeline } from './http/pipeline.ts'
-export type { Extension, HttpOutcome, Pipeline } from './http/pipeline.ts'
+export type { Admission, Extension, HttpOutcome, Pipeline, Refusal } from './http/pipeline.ts'
 export type { Host } from './http/host.ts'
 export { connectionAddress, hasLeft } from './http/connection.ts'
 
 // Before the response: headers, and the delay of a queued request.
 export { type HeaderLine, lowerCase } from './http/headers.ts'
-export { awaitTurn } from './http/turn.ts'
+export { waitQueueDelay } from './http/queue-delay.ts'
 
 // After the response: settle, refund, release.
-export type { Done } from './http/after.ts'
+export type { Done } from './http/settlement.ts'
 export { followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from './http/web.ts'
 export type { WebResponse, WebSignal } from './runtime.ts'
+
+// Frameworks on Node's own request and response.
+export { continueAfter, followNodeResponse, type NodeResponse, type NodeSocket, proceed, whenClosed } from './http/node.ts'
+export {
+  expressHost,
+  type ExpressLikeRequest,
+  fastifyHost,
+  type FastifyLikeRequest,
+  nodeHeader,
+  type NodeHeaders,
+} from './http/node-hosts.ts'
 
 // Options are checked, and refused, in one wording.
 export { invalid } from './errors.ts'

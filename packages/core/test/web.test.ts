@@ -1,4 +1,4 @@
-import { awaitTurn, followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core/adapter-kit'
+import { waitQueueDelay, followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core/adapter-kit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
 /** A body of these parts, which notes what is asked of it, and fails after them where told to. */
@@ -167,7 +167,7 @@ describe('withHeaders, followResponse and waitedFor', () => {
   })
 })
 
-describe('whenAborted and awaitTurn', () => {
+describe('whenAborted and waitQueueDelay', () => {
   it('tells of a client that is gone, now or later, once; without a signal never', () => {
     const client = new AbortController()
     let told = 0
@@ -184,9 +184,9 @@ describe('whenAborted and awaitTurn', () => {
   it('a turn comes, or the client is gone before', async () => {
     const client = new AbortController()
     const whenGone = (gone: () => void) => whenAborted(client.signal, gone)
-    expect(await awaitTurn(1, whenGone)).toBe(true)
-    const turn = awaitTurn(3_600_000, whenGone)
+    expect(await waitQueueDelay(1, whenGone)).toBe(true)
+    const turn = waitQueueDelay(3_600_000, whenGone)
     client.abort()
-    expect([await turn, await awaitTurn(3_600_000, whenGone)]).toEqual([false, false])
+    expect([await turn, await waitQueueDelay(3_600_000, whenGone)]).toEqual([false, false])
   })
 })

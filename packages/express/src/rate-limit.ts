@@ -1,5 +1,5 @@
-import { type Decision, type Limiter, type RateLimitOptions, systemClock } from '@sluice/core'
-import { createPipeline, type Host, type HttpOutcome, isPromise, hasLeft } from '@sluice/core/adapter-kit'
+import type { Decision, Limiter, RateLimitOptions } from '@sluice/core'
+import { createPipeline, expressHost, hasLeft, type HttpOutcome, isPromise, proceed, type Refusal } from '@sluice/core/adapter-kit'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 
 declare global {
@@ -16,26 +16,6 @@ export type ExpressRequest = Request & { readonly res: Response }
 export type ExpressOptions = RateLimitOptions<ExpressRequest, Response>
 export type ExpressRateLimit = RequestHandler & { readonly limiter: Limiter }
 
-const host: Host<ExpressRequest> = {
-  id: (req) => req,
-  method: (req) => req.method,
-  path: (req) => req.baseUrl + req.path,
-  address: (req) => req.ip,
-  trust(req) {
-    const setting: unknown = req.app.get('trust proxy')
-    return setting === true ? 'anyone' : setting ? 'some' : 'none'
-  },
-  header: (req, name) => {
-    const value = req.headers[name]
-    return Array.isArray(value) ? value.join(', ') : value
-  },
-  route: (req) => (req.route === undefined ? undefined : `${req.baseUrl}${String((req.route as { path: unknown }).path)}`),
-  body: (req) => req.body as unknown,
-}
-
-// With `trustProxy`, Sluice reads the forwarded headers itself, from the connection on: `req.ip` may be read from them already.
-const socketHost: Host<ExpressRequest> = { ...host, address: (req) => req.socket.remoteAddress }
-
 /**
  * Express middleware: `app.use(rateLimit())` limits each client address to 100 requests a minute. `req.rateLimit` holds the
  * decision; what could not be decided goes to `next(error)`; nothing is asynchronous unless the store or an option is.
@@ -43,7 +23,7 @@ const socketHost: Host<ExpressRequest> = { ...host, address: (req) => req.socket
  */
 export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
   // From untyped code, options may be null: for createPipeline to refuse.
-  const decide = createPipeline(options?.trustProxy === undefined ? host : socketHost, options)
+  const decide = createPipeline<ExpressRequest, Response>(expressHost, options)
   const { handler } = options
 
   const middleware = (req: Request, res: Response, next: NextFunction): void => {
@@ -66,11 +46,11 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
     // A limiter that skips does not hide the decision of one before it.
     if (outcome.decision !== undefined) req.rateLimit = outcome.decision
     if (!res.headersSent) for (const line of outcome.headers) res.setHeader(line[0], line[1])
-    if (outcome.pass) proceed(outcome, res, next)
+    if (outcome.pass) proceed(outcome, res, res, next)
     else refuse(outcome, req, res, next)
   }
 
-  const refuse = (outcome: HttpOutcome & { pass: false }, req: ExpressRequest, res: Response, next: NextFunction): void => {
+  const refuse = (outcome: Refusal, req: ExpressRequest, res: Response, next: NextFunction): void => {
     if (res.headersSent) return
     res.statusCode = outcome.status
     if (handler === undefined || outcome.decision === undefined) {
@@ -89,18 +69,6 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
   }
 
   return Object.assign(middleware, { limiter: decide.limiter })
-}
-
-function proceed({ delay, done }: HttpOutcome<Response> & { pass: true }, res: Response, next: NextFunction): void {
-  // `close` comes once, after the last byte or when the client is gone; for one that is gone by now it has been.
-  if (done !== undefined) whenClosed(res, () => void done(res.writableFinished ? res.statusCode : undefined, res))
-  if (delay > 0) whenClosed(res, systemClock.after(delay, next))
-  else next()
-}
-
-function whenClosed(res: Response, run: () => void): void {
-  if (res.destroyed) run()
-  else res.once('close', run)
 }
 
 function failed(error: unknown, { socket }: Request, next: NextFunction): void {

@@ -19,6 +19,8 @@ const read: ContextReader = {
 export function expressAdapter(express: typeof expressModule): HttpAdapter {
   return {
     read,
+    // Express replaces the prototype of Node's response by that of HTTP/1.1.
+    unsupported: ['HTTP/2'],
     async serve(spec) {
       const server = createServer(appOf(express, spec)).listen(0, '127.0.0.1')
       await once(server, 'listening')
@@ -40,7 +42,7 @@ function appOf(express: typeof expressModule, spec: AppSpec) {
     return handler
   }
   const app = express()
-  app.set('trust proxy', spec.trust ? 1 : false)
+  app.set('trust proxy', spec.trust === 'anyone' ? true : spec.trust && 1)
   if (spec.parse) app.use(express.json())
   if (spec.early !== undefined) app.use(early(spec.early))
   for (const mount of spec.use) app.use(limiterOf(mount))

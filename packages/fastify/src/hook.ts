@@ -1,7 +1,17 @@
-import { type Limiter, type RateLimitOptions, systemClock } from '@sluice/core'
-import { createPipeline, type HeaderLine, type HttpOutcome, invalid, isPromise, hasLeft, lowerCase } from '@sluice/core/adapter-kit'
+import type { Limiter, RateLimitOptions } from '@sluice/core'
+import {
+  createPipeline,
+  fastifyHost,
+  hasLeft,
+  type HeaderLine,
+  type HttpOutcome,
+  invalid,
+  isPromise,
+  lowerCase,
+  proceed,
+  type Refusal,
+} from '@sluice/core/adapter-kit'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { host, socketHost } from './host.ts'
 
 export const STAGES = ['onRequest', 'preValidation', 'preHandler'] as const
 
@@ -36,7 +46,7 @@ export function stageOf({ hook, key, limits, tiers }: FastifyLimitOptions): Stag
 
 /** @throws a SluiceError for each option that makes no sense, saying what was expected and what came */
 export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): FastifyRateLimit {
-  const decide = createPipeline(options.trustProxy === undefined ? host : socketHost, options)
+  const decide = createPipeline<FastifyRequest, FastifyReply>(fastifyHost, options)
   const { handler } = options
   const { limiter } = decide
 
@@ -64,12 +74,12 @@ export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): Fasti
     // A limiter that skips does not hide the decision of one before it.
     if (outcome.decision !== undefined) request.rateLimit = outcome.decision
     if (outcome.headers.length > 0 && !reply.raw.headersSent) setHeaders(reply, outcome.headers)
-    if (outcome.pass) proceed(outcome, reply, done)
+    if (outcome.pass) proceed(outcome, reply.raw, reply, done)
     else refuse(outcome, request, reply, done)
   }
 
   const refuse = (
-    { status, body, decision }: HttpOutcome & { pass: false },
+    { status, body, decision }: Refusal,
     request: FastifyRequest,
     reply: FastifyReply,
     done: HookHandlerDoneFunction,
@@ -121,22 +131,4 @@ function isFirst(request: FastifyRequest & { [DECIDED]?: Limiter[] }, limiter: L
 
 function failed(error: unknown, { socket }: FastifyRequest, done: HookHandlerDoneFunction): void {
   if (!hasLeft(error, socket.destroyed)) done(error as Error)
-}
-
-function proceed({ delay, done: settle }: HttpOutcome<FastifyReply> & { pass: true }, reply: FastifyReply, done: () => void): void {
-  const { raw } = reply
-  // `close` comes once, after the last byte or when the client is gone; for one that is gone by now it has been.
-  if (settle !== undefined) whenClosed(raw, () => void settle(sentStatus(raw), reply))
-  if (delay > 0) whenClosed(raw, systemClock.after(delay, done))
-  else done()
-}
-
-/** HTTP/2 calls a response that was cut off finished, but not ended. */
-function sentStatus(raw: FastifyReply['raw']): number | undefined {
-  return raw.writableEnded && raw.writableFinished ? raw.statusCode : undefined
-}
-
-function whenClosed(raw: FastifyReply['raw'], run: () => void): void {
-  if (raw.destroyed) run()
-  else raw.once('close', run)
 }

@@ -3,7 +3,6 @@ import fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
-  type FastifyServerOptions,
   type onRequestHookHandler,
   type RouteShorthandOptions,
 } from 'fastify'
@@ -35,8 +34,10 @@ export const fastifyAdapter: HttpAdapter = {
 
 async function appOf(spec: AppSpec): Promise<FastifyInstance> {
   // The nearest proxy; Fastify trusts nobody for a number of hops.
-  const options: FastifyServerOptions = { trustProxy: spec.trust ? 'loopback' : false, forceCloseConnections: true }
-  const app = fastify(options)
+  const trustProxy = spec.trust === 'anyone' ? true : spec.trust && 'loopback'
+  const app = spec.http2
+    ? (fastify({ trustProxy, http2: true }) as never as FastifyInstance)
+    : fastify({ trustProxy, forceCloseConnections: true })
   if (spec.early !== undefined) app.addHook('onRequest', early(spec.early))
   // Last, so that it sees the errors of all hooks; it answers as Fastify does by default.
   app.setErrorHandler((error, _request, reply) => {

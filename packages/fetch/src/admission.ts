@@ -1,6 +1,6 @@
 import type { Decision, Limiter, MaybePromise } from '@sluice/core'
 import {
-  awaitTurn,
+  waitQueueDelay,
   type HeaderLine,
   type HttpOutcome,
   isPromise,
@@ -95,7 +95,7 @@ function admitted(
   const send = (response: Response) => withHeaders(done === undefined ? response : followResponse(response, done, method), lines)
   const ready: Admission = { decision, headers, refuse: undefined, send, abandon }
   if (delay === 0) return ready
-  return awaitTurn(delay, (gone) => whenAborted(signal, gone)).then((came) => (came ? ready : { ...ready, refuse: GONE.refuse }))
+  return waitQueueDelay(delay, (gone) => whenAborted(signal, gone)).then((came) => (came ? ready : { ...ready, refuse: GONE.refuse }))
 }
 
 function undecided(error: unknown, { signal }: Request): Admission {

@@ -1,5 +1,5 @@
 import type { MaybePromise } from '@sluice/core'
-import { awaitTurn, type HttpOutcome, isPromise, type Pipeline } from '@sluice/core/adapter-kit'
+import { waitQueueDelay, type HttpOutcome, isPromise, type Pipeline } from '@sluice/core/adapter-kit'
 import type { Context } from 'hono'
 import { handshakeOf, type MessageEventLike, type MessageSocket, type ReceivedMessage, type SocketEvents } from './message.ts'
 import { CLOSE, MessageRefusals, OPEN, type RefusalRules } from './message-refusal.ts'
@@ -23,7 +23,7 @@ export function limitMessages(c: Context, events: SocketEvents, rules: Rules): (
     if (!outcome.pass) return refusals.refuse(outcome, message)
     refusals.reset()
     return outcome.delay > 0
-      ? awaitTurn(outcome.delay, () => undefined).then(() => deliver(outcome, message, events))
+      ? waitQueueDelay(outcome.delay, () => undefined).then(() => deliver(outcome, message, events))
       : deliver(outcome, message, events)
   }
 

@@ -1,4 +1,4 @@
-import { awaitTurn, followResponse, type HttpOutcome, waitedFor, whenAborted } from '@sluice/core/adapter-kit'
+import { waitQueueDelay, followResponse, type HttpOutcome, waitedFor, whenAborted } from '@sluice/core/adapter-kit'
 import type { Context, Next } from 'hono'
 
 type Admission = Extract<HttpOutcome<Response>, { pass: true }>
@@ -13,7 +13,7 @@ async function proceedTracked({ delay, done: given }: Admission, c: Context, nex
   const done = given && waitedFor(given, executionContextOf(c))
   const gone = () => void done?.(undefined)
   whenAborted(signal, gone)
-  if (delay > 0 && !(await awaitTurn(delay, (left) => whenAborted(signal, left)))) return c.body(null)
+  if (delay > 0 && !(await waitQueueDelay(delay, (left) => whenAborted(signal, left)))) return c.body(null)
   try {
     await next()
   } catch (error) {

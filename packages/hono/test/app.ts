@@ -14,7 +14,7 @@ export const read: ContextReader = {
 }
 
 /** Hono trusts no proxy by itself, and a `Response` has no head to be written early. */
-export const unsupported: readonly Feature[] = ['framework proxy trust', 'early response head']
+export const unsupported: readonly Feature[] = ['framework proxy trust', 'early response head', 'HTTP/2']
 
 export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
   const made = new Map<Mount, MiddlewareHandler>()

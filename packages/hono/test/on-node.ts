@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
+import { createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { HttpAdapter } from '@sluice/testing'
@@ -8,14 +9,18 @@ import { WebSocketServer } from 'ws'
 import { appOf, unsupported, read } from './app.ts'
 
 /** Serves an app, WebSockets included, on a port of 127.0.0.1. */
-export async function serveOnNode(app: Hono<any>): Promise<{ readonly url: string; close(): Promise<void> }> {
+export async function serveOnNode(app: Hono<any>, http2 = false): Promise<{ readonly url: string; close(): Promise<void> }> {
   const sockets = new WebSocketServer({ noServer: true })
   // The types of the two packages do not agree.
-  const server = createAdaptorServer({ fetch: app.fetch, websocket: { server: sockets as never } }).listen(0, '127.0.0.1') as Server
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    websocket: { server: sockets as never },
+    ...(http2 ? { createServer: createHttp2Server } : {}),
+  }).listen(0, '127.0.0.1') as Server
   await once(server, 'listening')
   const close = async () => {
     server.close()
-    server.closeAllConnections()
+    server.closeAllConnections?.()
     for (const client of sockets.clients) client.terminate()
     await once(server, 'close')
   }
@@ -25,6 +30,6 @@ export async function serveOnNode(app: Hono<any>): Promise<{ readonly url: strin
 /** How httpConformance() drives Hono on Node, of this version or another. */
 export const onNode = (framework?: typeof Hono): HttpAdapter => ({
   read,
-  unsupported,
-  serve: (spec) => serveOnNode(appOf(spec, framework)),
+  unsupported: unsupported.filter((feature) => feature !== 'HTTP/2'),
+  serve: (spec) => serveOnNode(appOf(spec, framework), spec.http2),
 })

@@ -1,7 +1,19 @@
 import type { Decision, Limiter, RateLimitOptions } from '@sluice/core'
-import { awaitTurn, createPipeline, type Host, type HttpOutcome, isPromise, hasLeft } from '@sluice/core/adapter-kit'
+import {
+  type Admission,
+  waitQueueDelay,
+  createPipeline,
+  followNodeResponse,
+  type Host,
+  type HttpOutcome,
+  isPromise,
+  hasLeft,
+  nodeHeader,
+  type Refusal,
+  whenClosed,
+} from '@sluice/core/adapter-kit'
 import type Koa from 'koa'
-import { sentStatus, setHeaders, whenClosed } from './response.ts'
+import { setHeaders } from './response.ts'
 
 declare module 'koa' {
   interface DefaultState {
@@ -23,15 +35,13 @@ const host: Host<KoaContext> = {
   path: (ctx) => ctx.path,
   // '' is Koa's word for none.
   address: (ctx) => ctx.ip || undefined,
+  socketAddress: (ctx) => ctx.req.socket.remoteAddress,
   trust({ app: { proxy, maxIpsCount, proxyIpHeader } }) {
     if (!proxy) return 'none'
     // Proxies append to X-Forwarded-For, and without a count Koa takes its leftmost entry, which is the client's to choose.
     return maxIpsCount > 0 || proxyIpHeader.toLowerCase() !== 'x-forwarded-for' ? 'some' : 'anyone'
   },
-  header: (ctx, name) => {
-    const value = ctx.req.headers[name]
-    return Array.isArray(value) ? value.join(', ') : value
-  },
+  header: (ctx, name) => nodeHeader(ctx.req.headers, name),
   route,
   body: (ctx) => (ctx.request as { readonly body?: unknown }).body,
 }
@@ -44,9 +54,6 @@ function route(ctx: KoaContext): string | undefined {
   return found === undefined ? undefined : String(found.path)
 }
 
-// With `trustProxy`, Sluice reads the forwarded headers itself, from the connection on: `ctx.ip` may be read from them already.
-const socketHost: Host<KoaContext> = { ...host, address: (ctx) => ctx.req.socket.remoteAddress }
-
 /**
  * Koa middleware: `app.use(rateLimit())` limits each client address to 100 requests a minute. `ctx.state.rateLimit` holds the
  * decision; what could not be decided is thrown.
@@ -56,7 +63,7 @@ export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext
   options: KoaOptions<State, Context> = {},
 ): KoaRateLimit<State, Context> {
   // From untyped code, options may be null: for createPipeline to refuse.
-  const decide = createPipeline((options?.trustProxy === undefined ? host : socketHost) as Host<KoaContext<State, Context>>, options)
+  const decide = createPipeline(host as Host<KoaContext<State, Context>>, options)
   const { handler } = options
 
   const middleware = (ctx: KoaContext<State, Context>, next: Koa.Next): Promise<unknown> => {
@@ -80,7 +87,7 @@ export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext
     return outcome.pass ? proceed(outcome, ctx.response, next) : refuse(outcome, ctx)
   }
 
-  const refuse = async (outcome: HttpOutcome & { pass: false }, ctx: KoaContext<State, Context>): Promise<void> => {
+  const refuse = async (outcome: Refusal, ctx: KoaContext<State, Context>): Promise<void> => {
     if (ctx.headerSent) return
     ctx.status = outcome.status
     if (handler === undefined || outcome.decision === undefined) ctx.body = outcome.body
@@ -90,14 +97,14 @@ export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext
   return Object.assign(middleware, { limiter: decide.limiter })
 }
 
-function proceed({ delay, done }: HttpOutcome<Koa.Response> & { pass: true }, response: Koa.Response, next: Koa.Next): Promise<unknown> {
-  if (done !== undefined) whenClosed(response, () => void done(sentStatus(response), response))
+function proceed({ delay, done }: Admission<Koa.Response>, response: Koa.Response, next: Koa.Next): Promise<unknown> {
+  if (done !== undefined) followNodeResponse(response.res, done, response)
   return delay > 0 ? inTurn(delay, response, next) : next()
 }
 
 /** For a client that left, the middleware before this one still has to come to its end. */
 async function inTurn(delay: number, response: Koa.Response, next: Koa.Next): Promise<unknown> {
-  return (await awaitTurn(delay, (gone) => whenClosed(response, gone))) ? next() : undefined
+  return (await waitQueueDelay(delay, (gone) => whenClosed(response.res, gone))) ? next() : undefined
 }
 
 async function failed(error: unknown, { socket }: Koa.Request['req']): Promise<undefined> {

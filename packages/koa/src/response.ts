@@ -1,5 +1,5 @@
 import type { HeaderLine } from '@sluice/core/adapter-kit'
-import type { ParameterizedContext, Response } from 'koa'
+import type { ParameterizedContext } from 'koa'
 
 type Context = ParameterizedContext<any, any>
 
@@ -31,15 +31,4 @@ function keeping(headers: readonly HeaderLine[], res: Context['res'], answer: ()
   } finally {
     res.removeHeader = removeHeader
   }
-}
-
-/** Calls `run` once, after the last byte or when the client is gone, at once if it is gone by now. */
-export function whenClosed({ res }: Response, run: () => void): void {
-  if (('stream' in res ? (res.stream as typeof res) : res).destroyed) run()
-  else res.once('close', run)
-}
-
-/** The status that a client got in full. HTTP/2 calls a response that was cut off finished, but not ended. */
-export function sentStatus({ res }: Response): number | undefined {
-  return res.writableEnded && res.writableFinished ? res.statusCode : undefined
 }

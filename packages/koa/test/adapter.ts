@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { bodyParser } from '@koa/bodyparser'
@@ -24,11 +26,14 @@ export function koaAdapter(koa: typeof Koa): HttpAdapter {
   return {
     read,
     async serve(spec) {
-      const server = appOf(koa, spec).listen(0, '127.0.0.1')
+      const app = appOf(koa, spec)
+      const callback = app.callback() as (...args: any[]) => void
+      const server = spec.http2 ? createHttp2Server(callback) : createServer(callback)
+      server.listen(0, '127.0.0.1')
       await once(server, 'listening')
       const close = async () => {
         server.close()
-        server.closeAllConnections()
+        if ('closeAllConnections' in server) server.closeAllConnections()
         await once(server, 'close')
       }
       return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
@@ -43,7 +48,7 @@ function appOf(koa: typeof Koa, spec: AppSpec): Koa {
     made.set(mount, handler)
     return handler
   }
-  const app = new koa({ proxy: spec.trust, maxIpsCount: spec.trust ? 1 : 0 })
+  const app = new koa({ proxy: spec.trust !== false, maxIpsCount: spec.trust === true ? 1 : 0 })
   app.on('error', (error: Error & { readonly code?: string }) => {
     // Koa 3 tells its error handlers of each client that leaves a stream; Koa 2 does not.
     if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') spec.onError(error)

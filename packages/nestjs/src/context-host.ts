@@ -1,7 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common'
-import type { Host } from '@sluice/core/adapter-kit'
+import { expressHost, fastifyHost, type FastifyLikeRequest, type Host } from '@sluice/core/adapter-kit'
 import { type HttpRequest, httpRequestOf, responseOf, transportOf } from './execution-context.ts'
-import { expressHost, fastifyHost, socketAddress } from './http-hosts.ts'
 import { peerAddressOf, upgradeRequestOf } from './peer-address.ts'
 
 /** The metadata of a gRPC call, which other RPC transports do not have. */
@@ -15,6 +14,7 @@ export const contextHost: Host<ExecutionContext> = {
   method: (context) => read(context, 'method') ?? transportOf(context).toUpperCase(),
   path: (context) => read(context, 'path') ?? `${context.getClass().name}.${context.getHandler().name}`,
   address: (context) => (httpRequestOf(context) === undefined ? peerAddressOf(context) : read(context, 'address')),
+  socketAddress: (context) => (httpRequestOf(context) === undefined ? peerAddressOf(context) : read(context, 'socketAddress')),
   trust: (context) => read(context, 'trust') ?? 'none',
   header(context, name) {
     if (transportOf(context) !== 'rpc') return requestHeader(httpRequestOf(context) ?? upgradeRequestOf(context), name)
@@ -30,19 +30,14 @@ export const contextHost: Host<ExecutionContext> = {
   },
 }
 
-/** With `trustProxy`, core reads the forwarded headers from the connection on; `request.ip` may be read from them already. */
-export const connectionHost: Host<ExecutionContext> = {
-  ...contextHost,
-  address(context) {
-    const request = httpRequestOf(context)
-    return request === undefined ? peerAddressOf(context) : socketAddress(request)
-  },
-}
-
-function read<K extends 'method' | 'path' | 'address' | 'trust' | 'route'>(context: ExecutionContext, fact: K) {
+function read<K extends 'method' | 'path' | 'address' | 'socketAddress' | 'trust' | 'route'>(context: ExecutionContext, fact: K) {
   const request = httpRequestOf(context)
   if (request === undefined) return undefined
-  return ('raw' in request ? fastifyHost : expressHost)[fact](request) as ReturnType<(typeof expressHost)[K]>
+  return (isFastify(request) ? fastifyHost[fact](request) : expressHost[fact](request)) as ReturnType<(typeof expressHost)[K]>
+}
+
+function isFastify(request: HttpRequest): request is FastifyLikeRequest {
+  return 'raw' in request
 }
 
 function requestHeader(request: HttpRequest | undefined, name: string): string | undefined {

@@ -1,33 +1,8 @@
 import type { ArgumentsHost } from '@nestjs/common'
+import type { ExpressLikeRequest, FastifyLikeRequest, NodeResponse } from '@sluice/core/adapter-kit'
 
-/** A request of Express or Fastify: the members that are read here. */
-export interface HttpRequest {
-  readonly method?: string
-  readonly url?: string
-  readonly path?: string
-  readonly baseUrl?: string
-  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>
-  readonly ip?: string
-  readonly ips?: readonly string[]
-  readonly socket?: { readonly remoteAddress?: string; readonly destroyed?: boolean }
-  readonly raw?: HttpRequest
-  readonly app?: { get?(setting: string): unknown }
-  readonly server?: { readonly initialConfig?: { readonly trustProxy?: unknown } }
-  readonly route?: { readonly path?: unknown }
-  readonly routeOptions?: { readonly url?: string }
-  readonly body?: unknown
-  readonly res?: unknown
-}
-
-/** Node's response, which both platforms wrap. */
-export interface HttpResponse {
-  statusCode: number
-  readonly headersSent: boolean
-  readonly destroyed: boolean
-  readonly writableFinished: boolean
-  setHeader(name: string, value: string): unknown
-  once(event: 'close', run: () => void): unknown
-}
+/** A request of either platform. */
+export type HttpRequest = ExpressLikeRequest | FastifyLikeRequest
 
 /** The transport of a call. A context type that is unknown counts as RPC, which needs neither a request nor a response. */
 export function transportOf(context: ArgumentsHost): 'http' | 'graphql' | 'ws' | 'rpc' {
@@ -54,12 +29,12 @@ export function httpRequestOf(context: ArgumentsHost): HttpRequest | undefined {
 }
 
 /** Node's response; `undefined` for a call that has none. */
-export function responseOf(context: ArgumentsHost): HttpResponse | undefined {
+export function responseOf(context: ArgumentsHost): NodeResponse | undefined {
   const transport = transportOf(context)
   if (transport === 'http') return nodeResponseOf(context.getArgByIndex(1))
   if (transport !== 'graphql') return undefined
   const { res, reply } = graphqlContextOf(context)
-  return nodeResponseOf(res ?? reply ?? httpRequestOf(context)?.res)
+  return nodeResponseOf(res ?? reply ?? (httpRequestOf(context) as { readonly res?: unknown } | undefined)?.res)
 }
 
 interface GraphqlContext {
@@ -74,7 +49,7 @@ function graphqlContextOf(context: ArgumentsHost): GraphqlContext {
   return context.getArgByIndex<GraphqlContext | undefined>(2) ?? {}
 }
 
-function nodeResponseOf(response: unknown): HttpResponse | undefined {
-  const node = ((response as { raw?: unknown } | undefined)?.raw ?? response) as HttpResponse | undefined
+function nodeResponseOf(response: unknown): NodeResponse | undefined {
+  const node = ((response as { raw?: unknown } | undefined)?.raw ?? response) as NodeResponse | undefined
   return typeof node?.setHeader === 'function' && typeof node.once === 'function' ? node : undefined
 }

@@ -1,17 +1,24 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
 import { systemClock } from '@sluice/core'
-import { type HttpOutcome, hasLeft, isPromise } from '@sluice/core/adapter-kit'
+import {
+  type Admission,
+  continueAfter,
+  followNodeResponse,
+  hasLeft,
+  type HttpOutcome,
+  isPromise,
+  type NodeResponse,
+} from '@sluice/core/adapter-kit'
 import { addPending, decisionOf, type PendingCall, setDecision } from './call-state.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
 import type { RateLimitResult } from './options.ts'
 import { type RoutePipeline, Routes } from './routes.ts'
-import { type HttpResponse, httpRequestOf, responseOf, transportOf } from './execution-context.ts'
+import { httpRequestOf, responseOf, transportOf } from './execution-context.ts'
 
 interface Shared {
   readonly first: ExecutionContext
   readonly answer: Promise<boolean>
 }
-type Admission = Extract<HttpOutcome<RateLimitResult>, { pass: true }>
 
 /** Bind it with APP_GUARD, after the guards that say who is calling; on a gateway, with @UseGuards. */
 export class RateLimitGuard implements CanActivate {
@@ -71,7 +78,7 @@ export class RateLimitGuard implements CanActivate {
     return transportOf(context) === 'http' && response?.headersSent === true ? never() : this.refuse(outcome, context, response)
   }
 
-  private async refuse(refusal: Refusal, context: ExecutionContext, response: HttpResponse | undefined): Promise<boolean> {
+  private async refuse(refusal: Refusal, context: ExecutionContext, response: NodeResponse | undefined): Promise<boolean> {
     const { handler, exception } = this.routes.options
     if (handler !== undefined && response !== undefined && refusal.decision !== undefined && transportOf(context) === 'http') {
       response.statusCode = refusal.status
@@ -91,26 +98,22 @@ function never(): Promise<never> {
 }
 
 function proceed(
-  { delay, done, decision }: Admission,
+  { delay, done, decision }: Admission<RateLimitResult>,
   context: ExecutionContext,
-  response: HttpResponse | undefined,
+  response: NodeResponse | undefined,
 ): boolean | Promise<boolean> {
   const result: PendingCall['result'] = { response }
   if (done !== undefined) {
-    if (response !== undefined) whenClosed(response, () => void done(response.writableFinished ? response.statusCode : undefined, result))
+    if (response !== undefined) followNodeResponse(response, done, result)
     addPending(context, { result, settle: response === undefined ? (status, ended) => void done(status, ended) : undefined })
   }
   if (delay === 0 || decision === undefined) return true
   return new Promise((resolve) => {
-    const cancel = systemClock.after(delay, () => resolve(true))
-    // A client that is gone is not served: its handler never runs.
-    if (response !== undefined) whenClosed(response, cancel)
+    const next = () => resolve(true)
+    if (response === undefined) systemClock.after(delay, next)
+    // The promise of a client that leaves is never settled: its handler must not run.
+    else continueAfter(delay, response, next)
   })
-}
-
-function whenClosed(response: HttpResponse, run: () => void): void {
-  if (response.destroyed) run()
-  else response.once('close', run)
 }
 
 function failed(error: unknown, context: ExecutionContext): Promise<never> {

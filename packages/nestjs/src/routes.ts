@@ -1,7 +1,7 @@
 import type { ExecutionContext, Type } from '@nestjs/common'
 import { type Limiter, SluiceError } from '@sluice/core'
 import { createPipeline, invalid, type Pipeline } from '@sluice/core/adapter-kit'
-import { connectionHost, contextHost } from './context-host.ts'
+import { contextHost } from './context-host.ts'
 import { type Rule, rulesOf } from './limit-rules.ts'
 import { isDecorated, metadataOf, type RouteMetadata } from './metadata.ts'
 import { type NestOptions, type RateLimitModuleOptions, type RateLimitResult, splitOptions } from './options.ts'
@@ -32,7 +32,7 @@ export class Routes {
     this.obeysDecorators = obeysDecorators
     const { nest, core } = splitOptions(given)
     this.options = nest
-    this.modulePipeline = createPipeline(core?.trustProxy === undefined ? contextHost : connectionHost, core)
+    this.modulePipeline = createPipeline(contextHost, core)
     this.limiter = this.modulePipeline.limiter
     this.policies = new Map(Object.entries(nest.policies ?? {}).map(([name, limits]) => [name, rulesOf(limits)]))
     this.names = new StateNames(this.policies)

@@ -39,17 +39,23 @@ const read: ContextReader = {
 export function nestAdapter(platform: Platform): HttpAdapter {
   return {
     read,
+    unsupported: platform === 'express' ? ['HTTP/2'] : [],
     async serve(spec) {
       const app = await appOf(platform, spec)
       await app.listen(0, '127.0.0.1')
       const server = app.getHttpServer()
       const close = async () => {
-        server.closeAllConnections()
+        server.closeAllConnections?.()
         await app.close()
       }
       return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
     },
   }
+}
+
+function fastifyAdapter({ trust, http2 }: AppSpec): FastifyAdapter {
+  const trustProxy = trust === 'anyone' ? true : trust && '127.0.0.1'
+  return http2 ? new FastifyAdapter({ trustProxy, http2: true }) : new FastifyAdapter({ trustProxy })
 }
 
 async function appOf(platform: Platform, spec: AppSpec): Promise<INestApplication> {
@@ -72,13 +78,13 @@ async function appOf(platform: Platform, spec: AppSpec): Promise<INestApplicatio
     ],
   })
   class App {}
-  const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter({ trustProxy: spec.trust && '127.0.0.1' })
+  const adapter = platform === 'express' ? new ExpressAdapter() : fastifyAdapter(spec)
   const app = await NestFactory.create(App, adapter as ExpressAdapter, { logger: false, bodyParser: spec.parse })
   if (platform === 'express')
     app
       .getHttpAdapter()
       .getInstance()
-      .set('trust proxy', spec.trust ? 1 : false)
+      .set('trust proxy', spec.trust === 'anyone' ? true : spec.trust && 1)
   const { early } = spec
   if (early !== undefined) {
     app.use((_req: unknown, res: import('node:http').ServerResponse, next: () => void) => {

@@ -9,35 +9,36 @@ import { ObserverHub } from '../observers.ts'
 import { knownOptions } from '../known-options.ts'
 import { changePolicy, definePolicy, type LimitSet, type Policy, setsOf } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
-import { afterResponse, type Done } from './after.ts'
+import { afterResponse, type Done } from './settlement.ts'
 import { checkDialect, type HeaderEntry, type HeaderLine, itemsOf, renderHeaders } from './headers.ts'
 import type { Host } from './host.ts'
 import { checkOptions, policyOptions, type RateLimitOptions } from './options.ts'
 import { partitionKeys } from './partition.ts'
-import { missingRefusal, refusal } from './refusal.ts'
+import { missingRefusal, refusal, type RefusalResponse } from './refusal.ts'
 import { type Subjects, subjectsReader } from './subjects.ts'
 import { numbersReader, sensibleCost, sensibleTier } from './values.ts'
 
 /** What an adapter applies: set the headers (never append), then go on, or answer. */
-export type HttpOutcome<R = unknown> =
-  | {
-      readonly pass: true
-      readonly headers: readonly HeaderLine[]
-      /** `undefined` when the request was skipped. */
-      readonly decision: Decision | undefined
-      /** ms to wait before going on. */
-      readonly delay: number
-      /** To be called once, when the response's body has ended or the client is gone; `undefined` when there is nothing to do then. */
-      readonly done: Done<R> | undefined
-    }
-  | {
-      readonly pass: false
-      readonly status: number
-      readonly headers: readonly HeaderLine[]
-      readonly body: string
-      /** `undefined` when the request had no subject: nobody was asked. */
-      readonly decision: Decision | undefined
-    }
+export type HttpOutcome<R = unknown> = Admission<R> | Refusal
+
+/** A request that goes on to its handler. */
+export interface Admission<R = unknown> {
+  readonly pass: true
+  readonly headers: readonly HeaderLine[]
+  /** `undefined` when the request was skipped. */
+  readonly decision: Decision | undefined
+  /** ms to wait before going on. */
+  readonly delay: number
+  /** To be called once, when the response's body has ended or the client is gone; `undefined` when there is nothing to do then. */
+  readonly done: Done<R> | undefined
+}
+
+/** A request that is answered in place of its handler. */
+export interface Refusal extends RefusalResponse {
+  readonly pass: false
+  /** `undefined` when the request had no subject: the store was not asked. */
+  readonly decision: Decision | undefined
+}
 
 /** Decides one request. Throws, or rejects, only where nobody could decide. */
 export type Pipeline<C, R> = ((context: C) => MaybePromise<HttpOutcome<R>>) & {
@@ -101,9 +102,12 @@ function clientOf<C, R>(host: Host<C>, { ipv6Prefix, trustProxy }: RateLimitOpti
       )
     return trust !== 'none'
   }
+  const socketAddress = (context: C) => (host.socketAddress === undefined ? host.address(context) : host.socketAddress(context))
+  // With `trustProxy`, core reads the forwarded headers from the connection on: `address` may be read from those headers already.
+  const connected = trustProxy === undefined ? host : { ...host, address: socketAddress }
   return {
     ...host,
-    address: clientAddress(host, { trustProxy, ipv6Prefix, hostTrusts: host.trust === undefined ? undefined : hostTrusts }, report),
+    address: clientAddress(connected, { trustProxy, ipv6Prefix, hostTrusts: host.trust === undefined ? undefined : hostTrusts }, report),
   }
 }
 

@@ -6,7 +6,7 @@ import type { RateLimitOptions, RefusalInfo } from './options.ts'
 import { missingBody, problemBody } from './problem.ts'
 
 /** Status, headers and body of a response that Sluice answers itself. */
-export interface Refusal {
+export interface RefusalResponse {
   readonly status: number
   readonly headers: readonly HeaderLine[]
   readonly body: string
@@ -19,7 +19,7 @@ export function refusal<C>(
   headers: readonly HeaderLine[],
   names: readonly string[],
   options: RateLimitOptions<C, never>,
-): MaybePromise<Refusal> {
+): MaybePromise<RefusalResponse> {
   const { handler, message, statusCode } = options
   const { status, contentType, body } = problemBody(decision, names, decision.verdict === 'refused' ? statusCode : undefined)
   // A handler's answer has a type of its own.
@@ -40,7 +40,7 @@ function typed(headers: readonly HeaderLine[], contentType: string): readonly He
 }
 
 /** 401 for a credential that is missing, with the challenge that RFC 9110 asks for; else 400. */
-export function missingRefusal(missing: Missing): Refusal {
+export function missingRefusal(missing: Missing): RefusalResponse {
   const { contentType, body } = missingBody(missing.status, missing.part)
   const headers: HeaderLine[] = [
     ['Cache-Control', 'no-store'],

@@ -14,8 +14,9 @@ export type Mount = RateLimitOptions<any, any>
  * - `route pattern`: the pattern of the route is known when its limiters run.
  * - `early response head`: a handler can write the head of the response before the limiter runs.
  * - `counts each mount`: a limiter that one request passes twice charges it twice.
+ * - `HTTP/2`: the framework can be served over HTTP/2.
  */
-export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'counts each mount'
+export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'counts each mount' | 'HTTP/2'
 
 /** How a client aborts its connection: with FIN (`close`) or with RST (`reset`). */
 export type AbortBy = 'close' | 'reset'
@@ -29,8 +30,10 @@ export interface AppSpec {
   readonly routes: readonly Route[]
   /** True: parse JSON bodies before the limiters run. */
   readonly parse: boolean
-  /** True: set the framework's own option so that it trusts one proxy. */
-  readonly trust: boolean
+  /** Set the framework's own option so that it trusts one proxy (true), or every proxy (`'anyone'`). */
+  readonly trust: boolean | 'anyone'
+  /** True: serve the app over HTTP/2 without TLS. */
+  readonly http2: boolean
   /**
    * Where given, a handler runs before the limiters. It writes the head and the text `early`, passes the request on, and ends
    * the response when this promise resolves.

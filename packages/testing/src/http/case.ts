@@ -23,6 +23,8 @@ export interface CaseClient {
   sendAbortable(request?: RequestSpec): () => void
   /** Sends the text as raw bytes. Resolves with all that the server sends until it closes the connection. */
   bytes(text: string): Promise<string>
+  /** Sends the text as raw bytes, without waiting. The returned function aborts the connection. */
+  bytesAbortable(text: string): () => void
   /** Moves the clock of the store forward, in ms. */
   advance(ms: number): Promise<void>
   /** Opens a gate of the fixture. */

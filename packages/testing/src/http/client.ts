@@ -58,7 +58,7 @@ export async function send(url: string, request: RequestSpec = {}): Promise<Repl
     incoming.setEncoding('utf8')
     incoming.on('data', (chunk: string) => (body += chunk))
     incoming.once('error', reject)
-    incoming.once('end', () => resolve({ status: incoming.statusCode ?? 0, lines: linesOf(incoming), body }))
+    incoming.once('end', () => resolve({ status: incoming.statusCode ?? 0, lines: linesOf(headersOf(incoming)), body }))
   })
 }
 
@@ -75,7 +75,7 @@ export async function stream(url: string, request: RequestSpec = {}, abortBy: Ab
   incoming.on('error', () => undefined)
   return {
     status: incoming.statusCode ?? 0,
-    lines: linesOf(incoming),
+    lines: linesOf(headersOf(incoming)),
     text: () => body,
     ended: () => ended,
     abort,
@@ -102,6 +102,14 @@ export function bytes(url: string, text: string): Promise<string> {
   })
 }
 
+/** Sends text as raw bytes without waiting. The returned function aborts the connection. */
+export function bytesAbortable(url: string, text: string, abortBy: AbortBy): () => void {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname, () => socket.write(text))
+  socket.on('error', () => undefined)
+  return () => void (abortBy === 'reset' ? socket.resetAndDestroy() : socket.destroy())
+}
+
 function open(
   url: string,
   { method = 'GET', path = '/', headers = [], body }: RequestSpec,
@@ -123,9 +131,14 @@ function open(
   return { response, abort: () => void (abortBy === 'reset' ? request.socket?.resetAndDestroy() : request.destroy()) }
 }
 
-function linesOf({ rawHeaders }: IncomingMessage): readonly string[] {
+function headersOf({ rawHeaders }: IncomingMessage): readonly (readonly [string, string])[] {
   const all: [string, string][] = []
   for (let i = 0; i < rawHeaders.length; i += 2) all.push([rawHeaders[i]?.toLowerCase() ?? '', rawHeaders[i + 1] ?? ''])
+  return all
+}
+
+/** The lines that the suite asserts. Names are in lower case. */
+export function linesOf(all: readonly (readonly [string, string])[]): readonly string[] {
   // The limiter writes `content-type` only where it sends the body itself.
   const refused = all.some(([name, value]) => name === 'cache-control' && value === 'no-store')
   return all

@@ -6,7 +6,8 @@ import { fakeClock } from '../fake-clock.ts'
 import type { ServerControl, Feature, AbortBy, HttpAdapter, RunningServer } from './adapter.ts'
 import type { HttpCase, CaseClient } from './case.ts'
 import { httpCases } from './cases/index.ts'
-import { bytes, send, sendAbortable, stream } from './client.ts'
+import * as http1 from './client.ts'
+import * as overHttp2 from './http2-client.ts'
 import { matrixColumn } from './matrix.ts'
 import { ServerFixture, START } from './fixture.ts'
 
@@ -70,8 +71,9 @@ async function runCase(each: HttpCase, adapter: HttpAdapter, makeStore: (clock: 
     const store = await makeStore(clock)
     const fixture = new ServerFixture(adapter.read, clock, store)
     try {
-      const server = await adapter.serve(fixture.appSpec(each.name, each.app(fixture)))
-      unhandled.push(...(await runClient(each, server, fixture, adapter.abortBy)))
+      const spec = fixture.appSpec(each.name, each.app(fixture))
+      const server = await adapter.serve(spec)
+      unhandled.push(...(await runClient(each, server, fixture, spec.http2 ? 'http2' : (adapter.abortBy ?? 'close'))))
     } finally {
       await store.close?.()
     }
@@ -85,14 +87,9 @@ async function runCase(each: HttpCase, adapter: HttpAdapter, makeStore: (clock: 
 }
 
 /** Runs the client's side. Resolves with the unhandled errors of a server in another process. */
-async function runClient(
-  each: HttpCase,
-  server: RunningServer,
-  fixture: ServerFixture,
-  abortBy: AbortBy | undefined,
-): Promise<readonly string[]> {
+async function runClient(each: HttpCase, server: RunningServer, fixture: ServerFixture, protocol: Protocol): Promise<readonly string[]> {
   const control: ServerControl = server.control ?? fixture
-  const { client, finish } = clientOf(server.url, control, abortBy)
+  const { client, finish } = clientOf(server.url, control, protocol)
   try {
     await each.run(client)
   } finally {
@@ -103,10 +100,32 @@ async function runClient(
   return control.unhandled?.() ?? []
 }
 
+/** HTTP/2, or how a client aborts its connection under HTTP/1.1. */
+type Protocol = AbortBy | 'http2'
+
+function requestsTo(url: string, protocol: Protocol): Pick<CaseClient, 'send' | 'get' | 'stream' | 'sendAbortable'> {
+  if (protocol === 'http2') {
+    const { send, stream, sendAbortable } = overHttp2
+    return {
+      send: (request) => send(url, request),
+      get: (path, ...headers) => send(url, { path, headers }),
+      stream: (request) => stream(url, request),
+      sendAbortable: (request) => sendAbortable(url, request),
+    }
+  }
+  const { send, stream, sendAbortable } = http1
+  return {
+    send: (request) => send(url, request),
+    get: (path, ...headers) => send(url, { path, headers }),
+    stream: (request) => stream(url, request, protocol),
+    sendAbortable: (request) => sendAbortable(url, request, protocol),
+  }
+}
+
 function clientOf(
   url: string,
   control: ServerControl,
-  abortBy: AbortBy | undefined,
+  protocol: Protocol,
 ): { readonly client: CaseClient; readonly finish: () => Promise<void> } {
   let errors: readonly (string | RegExp)[] = []
   let warnings: readonly string[] = []
@@ -118,11 +137,9 @@ function clientOf(
     for (const [i, error] of errors.entries()) expect(log.errors[i]).toMatch(error)
   }
   const client: CaseClient = {
-    send: (request) => send(url, request),
-    get: (path, ...headers) => send(url, { path, headers }),
-    stream: (request) => stream(url, request, abortBy),
-    sendAbortable: (request) => sendAbortable(url, request, abortBy),
-    bytes: (text) => bytes(url, text),
+    ...requestsTo(url, protocol),
+    bytes: (text) => http1.bytes(url, text),
+    bytesAbortable: (text) => http1.bytesAbortable(url, text, protocol === 'reset' ? 'reset' : 'close'),
     advance: async (ms) => control.advance(ms),
     open: async (gate) => control.open(gate),
     log: async () => control.log(),

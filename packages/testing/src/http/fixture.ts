@@ -65,7 +65,7 @@ export class ServerFixture implements Fixture, ServerControl {
     const onError = (error: unknown) => void this.recorded.errors.push(error instanceof Error ? error.message : String(error))
     const home = { path: '/', answer: () => ({ json: { ok: true } }) }
     const routes = [...(parts.routes ?? []), home]
-    return { id, use: [], parse: false, trust: false, early: undefined, ...parts, routes, onError }
+    return { id, use: [], parse: false, trust: false, http2: false, early: undefined, ...parts, routes, onError }
   }
 
   /** Opens every gate, so that no handler waits any longer. */

@@ -1,4 +1,5 @@
 import type { HttpCase } from '../case.ts'
+import { abortCases } from './aborts.ts'
 import { headerCases } from './headers.ts'
 import { optionCases } from './options.ts'
 import { proxyCases } from './proxies.ts'
@@ -16,6 +17,7 @@ export const httpCases: readonly HttpCase[] = [
   ...refusalCases,
   ...requestCases,
   ...streamCases,
+  ...abortCases,
   ...stackCases,
   ...optionCases,
   ...settlingCases,

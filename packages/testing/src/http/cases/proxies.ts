@@ -14,7 +14,7 @@ interface Proxied {
   /** Requests that share a subject, and share it with no other group. */
   readonly groups: readonly (readonly RequestSpec[])[]
   readonly warnings?: readonly string[]
-  readonly trust?: true
+  readonly trust?: true | 'anyone'
   readonly requires?: readonly Feature[]
 }
 
@@ -23,7 +23,7 @@ function proxied(name: string, { options = {}, groups, warnings = [], trust, req
     name,
     requires,
     app: (fixture) => ({
-      trust: trust === true,
+      trust: trust ?? false,
       use: [fixture.limits({ limits: [one], ...(typeof options === 'function' ? options(fixture) : options) })],
     }),
     async run(t) {
@@ -135,6 +135,12 @@ export const proxyCases: readonly HttpCase[] = [
       [xff('2001:db8:0:100::1'), xff('2001:db8:0:1ff::1')],
       [none],
     ],
+  }),
+  proxied('the framework trusts every proxy, so any client can claim any address: WARN_TRUST_PERMISSIVE, once', {
+    trust: 'anyone',
+    requires: ['framework proxy trust'],
+    groups: [[xff('1.2.3.4'), xff('1.2.3.4, 10.0.0.1')], [xff('5.6.7.8')]],
+    warnings: ['WARN_TRUST_PERMISSIVE'],
   }),
   {
     name: 'strict: the checks throw, into the error path of the framework',

@@ -46,6 +46,20 @@ export const stackCases: readonly HttpCase[] = [
     },
   },
   {
+    name: 'a limiter that skips a request does not hide the decision of the limiter before it',
+    app: (fixture) => ({
+      use: [
+        fixture.limits({ name: 'app', limits: [minute(5)] }),
+        fixture.limits({ name: 'skipping', limits: [hour(5)], skip: () => true }),
+        fixture.limits({ name: 'anonymous', limits: [hour(5)], key: () => undefined, missing: 'skip' }),
+      ],
+      routes: [{ path: '/policy', answer: ({ decision }) => ({ json: [decision?.policy] }) }],
+    }),
+    async run(t) {
+      t.is((await t.get('/policy')).body, '["app"]')
+    },
+  },
+  {
     name: 'the first of two refuses: the second is not asked, and not in the headers',
     app: (fixture) => stack(fixture, 1, 5),
     async run(t) {

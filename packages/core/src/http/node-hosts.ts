@@ -1,0 +1,97 @@
+import type { Host } from './host.ts'
+import type { NodeSocket } from './node.ts'
+
+// How core reads the requests of frameworks on Node. Types are structural, since core is compiled without the types of a framework.
+
+/** As much of a request of Express 4 and 5 as core reads; also of Node's own request, which has no `path`, `ip` or `app`. */
+export interface ExpressLikeRequest {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly path?: string | undefined
+  readonly baseUrl?: string | undefined
+  readonly headers?: NodeHeaders | undefined
+  readonly ip?: string | undefined
+  readonly socket?: NodeSocket | null | undefined
+  readonly app?: { get?(setting: string): unknown } | undefined
+  readonly route?: unknown
+  readonly body?: unknown
+}
+
+/** As much of a request of Fastify as core reads. */
+export interface FastifyLikeRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: NodeHeaders
+  readonly ip: string
+  readonly ips?: readonly string[] | undefined
+  readonly is404: boolean
+  readonly routeOptions: { readonly url?: string | undefined }
+  readonly raw: object
+  readonly socket: NodeSocket
+  readonly body: unknown
+}
+
+export type NodeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
+
+/** A header of Node's request by its lower-case name. A header that Node keeps as a list is joined, as HTTP has it. */
+export function nodeHeader(headers: NodeHeaders, name: string): string | undefined {
+  const value = headers[name]
+  return typeof value === 'string' || value === undefined ? value : value.join(', ')
+}
+
+/** How core reads a request of Express. Its `address` is Express's own, by the setting `trust proxy`. */
+export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends'>> = {
+  id: (req) => req,
+  method: (req) => req.method ?? 'GET',
+  path: (req) => (req.path === undefined ? pathOf(req.url ?? '/') : (req.baseUrl ?? '') + req.path),
+  address: (req) => req.ip ?? req.socket?.remoteAddress,
+  socketAddress: (req) => req.socket?.remoteAddress,
+  trust(req) {
+    const setting = req.app?.get?.('trust proxy')
+    return setting === true ? 'anyone' : setting ? 'some' : 'none'
+  },
+  header: (req, name) => req.headers && nodeHeader(req.headers, name),
+  route: (req) => (req.route ? `${req.baseUrl ?? ''}${String((req.route as { readonly path?: unknown }).path)}` : undefined),
+  body: (req) => req.body,
+}
+
+/** How core reads a request of Fastify. Its `address` is Fastify's own, by the option `trustProxy`. */
+export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends'>> = {
+  id: (request) => request,
+  method: (request) => request.method,
+  path: (request) => pathOf(request.url),
+  address: (request) => request.ip,
+  socketAddress: (request) => request.socket.remoteAddress,
+  trust: fastifyTrust,
+  header: (request, name) => nodeHeader(request.headers, name),
+  route: (request) => (request.is404 ? undefined : request.routeOptions.url),
+  body: (request) => request.body,
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
+type Trust = 'none' | 'some' | 'anyone'
+const trustByServer = new WeakMap<object, Trust>()
+
+// Fastify strips `trustProxy` from `initialConfig`. So it is asked about a request that passed through strangers only:
+// addresses reserved for documentation, more of them than anyone has proxies.
+const STRANGERS = 64
+const FROM_STRANGERS = {
+  headers: { 'x-forwarded-for': Array.from({ length: STRANGERS }, (_, i) => `198.51.100.${i}`).join(', ') },
+  socket: { remoteAddress: '203.0.113.1' },
+}
+
+function fastifyTrust(request: FastifyLikeRequest): Trust {
+  // One class of requests per server.
+  const kind = Object.getPrototypeOf(request) as object
+  let trust = trustByServer.get(kind)
+  if (trust === undefined) {
+    const { ips } = Object.create(request, { raw: { value: FROM_STRANGERS } }) as FastifyLikeRequest
+    trust = ips === undefined ? 'none' : ips.length > STRANGERS ? 'anyone' : 'some'
+    trustByServer.set(kind, trust)
+  }
+  return trust
+}
