@@ -1,26 +1,26 @@
 import type { Clock, Outcome } from '@sluice/core'
 import { type ObjectNamespace, runtime } from './runtime.ts'
-import { DurableObjectStoreError, nextCommand } from './store-error.ts'
+import { DurableObjectStoreError, nextBatchNumber } from './store-error.ts'
 import { decodeOutcomes, type WireAnswer, type WireBatch, type WireDecision } from './wire.ts'
 
-/** A batch is bounded, or it holds up the object for everybody else. */
-export const MOST_CHARGES = 512
+/** The most charges in one batch: an object decides one batch at a time, and others wait. */
+export const MAX_CHARGES = 512
 
-interface Waiting {
+interface QueuedDecision {
   readonly decision: WireDecision
   resolve(outcomes: readonly Outcome[]): void
   reject(error: unknown): void
 }
 
 /**
- * What each object is asked in one turn, in the order it was asked. A turn belongs to one request, and nothing of it is kept
- * beyond: the runtime lets no request use the stubs or wait for the answers of another, whose end would be theirs.
+ * Collects the decisions of one turn of the event loop for each object, and sends them in order. A turn belongs to one request, and
+ * nothing is kept beyond it: the runtime forbids a request to use stubs of another request, or to wait for answers to it.
  */
 export class Batcher {
   private readonly namespace: ObjectNamespace
   private readonly locationHint: string | undefined
   private readonly clock: Clock | undefined
-  private readonly waiting = new Map<string, Waiting[]>()
+  private readonly queues = new Map<string, QueuedDecision[]>()
 
   constructor(namespace: ObjectNamespace, locationHint: string | undefined, clock: Clock | undefined) {
     this.namespace = namespace
@@ -30,51 +30,52 @@ export class Batcher {
 
   add(object: string, decision: WireDecision): Promise<readonly Outcome[]> {
     return new Promise((resolve, reject) => {
-      // Not a timer: it would end the turn, and with it what may be sent together.
-      if (this.waiting.size === 0) runtime.queueMicrotask(() => this.flush())
-      const queue = this.waiting.get(object)
-      const waiting = { decision, resolve, reject }
-      if (queue === undefined) this.waiting.set(object, [waiting])
-      else queue.push(waiting)
+      // A microtask still runs within the turn; a timer would run after it.
+      if (this.queues.size === 0) runtime.queueMicrotask(() => this.flush())
+      const queued = { decision, resolve, reject }
+      const queue = this.queues.get(object)
+      if (queue === undefined) this.queues.set(object, [queued])
+      else queue.push(queued)
     })
   }
 
   private flush(): void {
-    const all = [...this.waiting]
-    this.waiting.clear()
-    for (const [object, queue] of all) {
-      let batch: Waiting[] = []
+    const queues = [...this.queues]
+    this.queues.clear()
+    for (const [object, queue] of queues) {
+      let batch: QueuedDecision[] = []
       let charges = 0
-      for (const waiting of queue) {
-        if (batch.length > 0 && charges + waiting.decision.charges.length > MOST_CHARGES) {
+      for (const queued of queue) {
+        if (batch.length > 0 && charges + queued.decision.charges.length > MAX_CHARGES) {
           void this.send(object, batch)
           batch = []
           charges = 0
         }
-        batch.push(waiting)
-        charges += waiting.decision.charges.length
+        batch.push(queued)
+        charges += queued.decision.charges.length
       }
       void this.send(object, batch)
     }
   }
 
-  private async send(object: string, batch: readonly Waiting[]): Promise<void> {
-    const command = nextCommand()
+  private async send(object: string, batch: readonly QueuedDecision[]): Promise<void> {
+    const batchNumber = nextBatchNumber()
     try {
-      const answers = await this.ask(object, batch)
-      for (const [i, waiting] of batch.entries()) {
+      const answers = await this.request(object, batch)
+      for (const [i, queued] of batch.entries()) {
         const answer = answers[i]
-        if (answer === undefined) waiting.reject(new DurableObjectStoreError('it left out an answer', object, command))
-        else if ('error' in answer) waiting.reject(new DurableObjectStoreError(answer.error, object, command, false))
-        else waiting.resolve(decodeOutcomes(answer.outcomes))
+        if (answer === undefined)
+          queued.reject(new DurableObjectStoreError('the answer has fewer entries than the batch', object, batchNumber))
+        else if ('error' in answer) queued.reject(new DurableObjectStoreError(answer.error, object, batchNumber, false))
+        else queued.resolve(decodeOutcomes(answer.outcomes))
       }
     } catch (cause) {
-      const error = new DurableObjectStoreError(cause, object, command)
-      for (const waiting of batch) waiting.reject(error)
+      const error = new DurableObjectStoreError(cause, object, batchNumber)
+      for (const queued of batch) queued.reject(error)
     }
   }
 
-  private async ask(object: string, batch: readonly Waiting[]): Promise<readonly (WireAnswer | undefined)[]> {
+  private async request(object: string, batch: readonly QueuedDecision[]): Promise<readonly (WireAnswer | undefined)[]> {
     const { namespace, locationHint, clock } = this
     const message: WireBatch = {
       now: clock === undefined ? undefined : Math.round(clock.now() * 1000),
@@ -82,7 +83,8 @@ export class Batcher {
     }
     const stub = namespace.get(namespace.idFromName(object), locationHint === undefined ? {} : { locationHint })
     const answer = await stub.fetch('https://sluice.invalid/', { method: 'POST', body: JSON.stringify(message) })
-    if (answer.status !== 200) throw new Error(`it answered ${answer.status}: ${(await answer.text()).slice(0, 200)}`)
+    if (answer.status !== 200)
+      throw new Error(`expected status 200 from the object, got ${answer.status}: ${(await answer.text()).slice(0, 200)}`)
     return (await answer.json()) as readonly WireAnswer[]
   }
 }

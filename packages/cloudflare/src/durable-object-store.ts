@@ -1,17 +1,37 @@
 import type { Charge, ConsumeOptions, Outcome, Store } from '@sluice/core'
-import { consumePartitions, groupByPartition, invalid } from '@sluice/core/store-kit'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { uniqueId } from '@sluice/core/store-kit'
-import { Batcher, MOST_CHARGES } from './batcher.ts'
+import { consumePartitions, groupByPartition, invalid, uniqueId } from '@sluice/core/store-kit'
+import { Batcher, MAX_CHARGES } from './batcher.ts'
 import { type DurableObjectStoreOptions, type Settings, settingsOf } from './options.ts'
 import type { ObjectNamespace } from './runtime.ts'
-import { DurableObjectStoreError, nextCommand } from './store-error.ts'
+import { DurableObjectStoreError, nextBatchNumber } from './store-error.ts'
 import type { WireDecision } from './wire.ts'
 
 /**
- * A store in Durable Objects of the class `RateLimitObject`: the state of a subject is in one object, which decides all of its
- * limits at once, by its own clock. Each verdict is the one that the memory store would give. Can be made outside of a request.
- * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN; what cannot be decided rejects with ERR_STORE_UNAVAILABLE
+ * A store in Durable Objects of the class `RateLimitObject`. The state of a subject is in one object, which decides all of its limits
+ * in one step, by its own clock. Every verdict is the one that the memory store would give. The store belongs to no request, so it
+ * can be created outside of one.
+ *
+ * A decision that the store cannot make rejects with ERR_STORE_UNAVAILABLE.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ * @example
+ * ```ts
+ * import { durableObjectStore, type ObjectNamespace } from '@sluice/cloudflare'
+ * import { createLimiter, slidingWindow } from '@sluice/core'
+ *
+ * export { RateLimitObject } from '@sluice/cloudflare'
+ *
+ * const limits = [slidingWindow({ name: 'minute', limit: 100, window: '1m' })]
+ * let limiter: ReturnType<typeof createLimiter> | undefined
+ *
+ * export default {
+ *   async fetch(request: Request, env: { readonly RATE_LIMITS: ObjectNamespace }): Promise<Response> {
+ *     limiter ??= createLimiter({ limits, store: durableObjectStore(env.RATE_LIMITS) })
+ *     const { allowed } = await limiter.consume(request.headers.get('cf-connecting-ip') ?? 'unknown')
+ *     return new Response(allowed ? 'ok' : 'Too many requests', { status: allowed ? 200 : 429 })
+ *   },
+ * }
+ * ```
  */
 export function durableObjectStore(namespace: ObjectNamespace, options: DurableObjectStoreOptions = {}): Store {
   const binding = namespace as Partial<ObjectNamespace> | null | undefined
@@ -39,8 +59,8 @@ class DurableObjectStore implements Store {
     if (charges.length === 0) return []
     this.requireOpen()
     return consumePartitions(
-      groupByPartition(charges, this.partitionOf),
-      (object, part, asked) => this.batcher.add(object, decisionOf(part, asked)),
+      groupByPartition(charges, this.objectOf),
+      (object, part, partOptions) => this.batcher.add(object, decisionOf(part, partOptions)),
       options,
     )
   }
@@ -48,41 +68,41 @@ class DurableObjectStore implements Store {
   async reset(targets: readonly Target[]): Promise<void> {
     this.requireOpen()
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
-    const asked: Promise<unknown>[] = []
-    for (const { partition, charges: all } of groupByPartition(charges, this.partitionOf)) {
-      // Nothing binds resets together: parts of what a batch may carry, so that none is larger.
-      for (let i = 0; i < all.length; i += MOST_CHARGES) {
-        asked.push(this.batcher.add(partition, { how: 'reset', charges: all.slice(i, i + MOST_CHARGES) }))
+    const resets: Promise<unknown>[] = []
+    for (const { partition, charges: all } of groupByPartition(charges, this.objectOf)) {
+      // A reset need not be atomic, so it is cut to the size of a batch.
+      for (let i = 0; i < all.length; i += MAX_CHARGES) {
+        resets.push(this.batcher.add(partition, { how: 'reset', charges: all.slice(i, i + MAX_CHARGES) }))
       }
     }
-    await Promise.all(asked)
+    await Promise.all(resets)
   }
 
   shardOf(charge: Charge): string {
-    return this.partitionOf(charge)
+    return this.objectOf(charge)
   }
 
-  /** What is asked from now on rejects. What was asked before belongs to its requests: they are answered. */
+  /** Later calls reject. Calls in flight are answered, because they belong to requests that wait for them. */
   close(): void {
     this.isClosed = true
   }
 
-  private readonly partitionOf = ({ subject }: Target): string => this.settings.objectOf(subject)
+  private readonly objectOf = ({ subject }: Target): string => this.settings.objectOf(subject)
 
   private requireOpen(): void {
-    if (this.isClosed) throw new DurableObjectStoreError('the store is closed', 'durable-object', nextCommand(), false)
+    if (this.isClosed) throw new DurableObjectStoreError('the store is closed', 'durable-object', nextBatchNumber(), false)
   }
 }
 
-/** Without the lease that may be asked for: it would outlive the request that could spend it. */
+/** Never with a lease: it would outlive the request that could spend it. */
 function decisionOf(charges: readonly Charge[], { how = 'charge', atLeast }: ConsumeOptions): WireDecision {
   const holds = charges.some(({ limit }) => algorithmOf(limit).holds)
   return { how, atLeast, holder: holds ? uniqueId() : undefined, charges }
 }
 
-/** A dry run of core's own step: a receipt that is missing or none of its own, or a limit that is none, is refused before anything is sent. */
+/** A dry run of the algorithm: an unknown algorithm, or a receipt that is missing or of another limit, is refused before a request is sent. */
 function check(charge: Charge): void {
-  // JSON would make it null.
+  // JSON turns NaN and Infinity into null.
   if (!Number.isSafeInteger(charge.cost))
     throw invalid(`limit "${charge.limit.name}": cost`, 'a whole number', charge.cost, 'ERR_COST_INVALID')
   algorithmOf(charge.limit).step(undefined, charge, 0, { holder: '-' })

@@ -1,12 +1,12 @@
-// Sluice on Cloudflare: one store in Durable Objects, shared by every Worker that has the binding.
+// Sluice on Cloudflare: a store in Durable Objects, shared by every Worker that has the binding.
 
-// In the Worker.
+// The store, for the Worker.
 export { durableObjectStore } from './durable-object-store.ts'
 export type { DurableObjectStoreOptions } from './options.ts'
 export { DurableObjectStoreError } from './store-error.ts'
 
-// The class to export beside it.
+// The Durable Object: the Worker exports this class.
 export { RateLimitObject } from './rate-limit-object.ts'
 
-// What both ask of the runtime.
+// The members of Cloudflare's runtime that both use.
 export type { ObjectAnswer, ObjectNamespace, ObjectRequest, ObjectState } from './runtime.ts'

@@ -1,106 +1,124 @@
-import { systemClock } from '@sluice/core'
+import { type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
 import { type ObjectAnswer, type ObjectRequest, type ObjectState, type ObjectStorage, runtime } from './runtime.ts'
-import { keyOf, States } from './states.ts'
+import { rowKeyOf, StateTable } from './state-table.ts'
 import { encodeAnswers, type WireAnswer, type WireBatch, type WireDecision } from './wire.ts'
 
-/** Steps of the sweep in one alarm: requests wait meanwhile. */
-const STEPS = 5
+/** Steps of the sweep in one alarm, because requests wait while an alarm runs. */
+const SWEEP_STEPS = 5
 
 /**
- * The Durable Object, on SQLite: export it from the Worker, and bind it. It decides by core's own algorithms, keeps a row for
- * each state, and deletes by alarm what has expired.
+ * The Durable Object that keeps the states, on SQLite. Export the class from the Worker and bind it. It decides by core's algorithms,
+ * keeps one row per state, and deletes expired states by alarm.
+ * @example
+ * ```ts
+ * import { RateLimitObject } from '@sluice/cloudflare'
+ *
+ * // Deletes expired states after a minute, at the price of more alarms.
+ * export class Limits extends RateLimitObject {
+ *   override readonly keepExpired = 60_000
+ * }
+ * ```
  */
 export class RateLimitObject {
-  // What Cloudflare's types know a Durable Object by.
+  // The member by which Cloudflare's types recognise a Durable Object.
   declare readonly __DURABLE_OBJECT_BRAND: never
-  /** ms for which a state that has expired stays; the alarm comes at most once in that time. Shorter deletes sooner and costs more alarms. */
+  /**
+   * How long a state stays after it has expired, in ms; the alarm runs at most once in that time. Default 600,000. Less deletes sooner
+   * and costs more alarms.
+   */
   readonly keepExpired: number = 600_000
   private readonly storage: ObjectStorage
-  private readonly states: States
-  /** ms: when the alarm is due. */
-  private armed: number | undefined
-  /** Where a sweep that took more than one alarm goes on, and what it knows so far. */
-  private swept = { after: '', earliest: Infinity }
+  private readonly states: StateTable
+  /** When the alarm is due, in ms since the epoch; `undefined` if it is not set. */
+  private alarmAt: number | undefined
+  /** The progress of a sweep that takes more than one alarm: the last key, and the earliest expiry among the rows read so far. */
+  private sweep = { after: '', earliest: Infinity }
 
   constructor(state: ObjectState, _env?: unknown) {
     this.storage = state.storage
-    this.states = new States(state.storage.sql)
+    this.states = new StateTable(state.storage.sql)
     void state.blockConcurrencyWhile(async () => {
-      this.armed = (await state.storage.getAlarm()) ?? undefined
+      this.alarmAt = (await state.storage.getAlarm()) ?? undefined
     })
   }
 
-  /** Decides a batch of the store. */
+  /** Decides a batch that the store sent. */
   async fetch(request: ObjectRequest): Promise<ObjectAnswer> {
     const { now, decisions } = (await request.json()) as WireBatch
-    const keys = await Promise.all(decisions.map(({ charges }) => Promise.all(charges.map(keyOf))))
-    // From here on nothing is awaited: no other batch comes between, and the answer leaves when all is on disk.
-    const own = systemClock.now()
-    const at = now ?? Math.round(own * 1000)
-    const answers = decisions.map((decision, i) => this.answer(decision, keys[i] as string[], at, own))
+    const keys = await Promise.all(decisions.map(({ charges }) => Promise.all(charges.map(rowKeyOf))))
+    // Nothing below awaits, so no other batch runs in between, and the runtime sends the answer only when all writes are on disk.
+    const clockNow = systemClock.now()
+    const at = now ?? Math.round(clockNow * 1000)
+    const answers = decisions.map((decision, i) => this.answer(decision, keys[i] as string[], at, clockNow))
     return new runtime.Response(encodeAnswers(answers))
   }
 
-  /** Deletes what expired long enough ago, in bounded steps, and comes again while there is something. */
+  /** Sweeps the table in bounded steps, and sets the next alarm unless the table is empty. */
   async alarm(): Promise<void> {
-    this.armed = undefined
+    this.alarmAt = undefined
     const now = systemClock.now()
-    let { after, earliest } = this.swept
-    for (let step = 0; step < STEPS; step++) {
-      const { last, earliest: found } = this.states.sweep(after, now - this.keepExpired)
-      earliest = Math.min(earliest, found)
-      if (last === undefined) {
-        this.swept = { after: '', earliest: Infinity }
-        if (earliest < Infinity) this.arm(Math.max(earliest, now) + this.keepExpired)
+    let { after, earliest } = this.sweep
+    for (let step = 0; step < SWEEP_STEPS; step++) {
+      const swept = this.states.sweep(after, now - this.keepExpired)
+      earliest = Math.min(earliest, swept.earliest)
+      if (swept.last === undefined) {
+        this.sweep = { after: '', earliest: Infinity }
+        if (earliest < Infinity) this.setAlarm(Math.max(earliest, now) + this.keepExpired)
         return
       }
-      after = last
+      after = swept.last
     }
-    this.swept = { after, earliest }
-    this.arm(now)
+    this.sweep = { after, earliest }
+    this.setAlarm(now)
   }
 
-  /** An error spoils its own decision only: nothing of that one is written. */
-  private answer(decision: WireDecision, keys: readonly string[], at: number, own: number): WireAnswer {
+  /** An error fails only its own decision, of which nothing is written. */
+  private answer(decision: WireDecision, keys: readonly string[], at: number, clockNow: number): WireAnswer {
     try {
-      return { outcomes: this.decide(decision, keys, at, own) }
+      return { outcomes: this.decide(decision, keys, at, clockNow) }
     } catch (error) {
       return { error: String(error) }
     }
   }
 
-  private decide({ how, atLeast, holder, charges }: WireDecision, keys: readonly string[], at: number, own: number): Outcomes {
+  /**
+   * @param at µs since the epoch: the time of the decision
+   * @param clockNow ms since the epoch: the object's clock, by which states expire and the alarm runs, also under a clock for tests
+   */
+  private decide(decision: WireDecision, keys: readonly string[], at: number, clockNow: number): readonly Outcome[] {
+    const { how, atLeast, holder, charges } = decision
     if (how === 'reset') {
       for (const key of keys) this.states.remove(key)
       return []
     }
-    const met = keys.map((key) => this.states.read(key))
-    const { outcomes, states } = decide(charges, keys, met, at, { how, atLeast, holder, source: 'durable-object' })
+    const current = keys.map((key) => this.states.read(key))
+    const { outcomes, states } = decide(charges, keys, current, at, { how, atLeast, holder, source: 'durable-object' })
     if (states?.some((state) => state !== undefined) !== true) return outcomes
     let earliest = Infinity
     this.storage.transactionSync(() => {
       for (const [i, state] of states.entries()) {
         if (state === undefined) continue
-        // Never by a clock for tests: the alarm goes by the object's own.
-        const expires = own + (outcomes[i]?.resetAfter ?? 0)
+        const expires = clockNow + (outcomes[i]?.resetAfter ?? 0)
         this.states.write(keys[i] as string, state, expires)
         earliest = Math.min(earliest, expires)
       }
     })
-    // Behind a sweep that is still under way.
-    if (this.swept.after !== '') this.swept.earliest = Math.min(this.swept.earliest, earliest)
-    const due = earliest + this.keepExpired
-    // Sooner by a little is not worth another row.
-    if (this.armed === undefined || this.armed - due > this.keepExpired) this.arm(due)
+    this.scheduleSweep(earliest)
     return outcomes
   }
 
-  private arm(time: number): void {
-    this.armed = time
-    // Not awaited: the answer waits for it, as for every write.
+  private scheduleSweep(expires: number): void {
+    // A row that is written behind a sweep in progress is not read by it.
+    if (this.sweep.after !== '') this.sweep.earliest = Math.min(this.sweep.earliest, expires)
+    const due = expires + this.keepExpired
+    // Setting the alarm writes a row, so it is moved only if it would be late by more than `keepExpired`.
+    if (this.alarmAt === undefined || this.alarmAt - due > this.keepExpired) this.setAlarm(due)
+  }
+
+  private setAlarm(time: number): void {
+    this.alarmAt = time
+    // Not awaited: the runtime holds the answer back until the write is on disk.
     void this.storage.setAlarm(time)
   }
 }
-
-type Outcomes = Extract<WireAnswer, { readonly outcomes: unknown }>['outcomes']

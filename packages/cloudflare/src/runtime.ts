@@ -1,26 +1,28 @@
-// What is asked of Cloudflare's runtime, declared by hand with just the part that is used: no version of its types is required
-// of anybody, and the package can be imported where there is no such runtime. test/types.check.ts holds them to the real ones.
+// The members of Cloudflare's runtime that are used, declared here: users need no version of @cloudflare/workers-types, and the
+// package can be imported in other runtimes. test/types.check.ts compares them with Cloudflare's types.
 
-/** A Durable Object namespace: the binding in `env`, or what its `jurisdiction()` gives. */
+/** A Durable Object namespace: the binding in `env`, or what its `jurisdiction()` returns. */
 export interface ObjectNamespace {
   idFromName(name: string): unknown
   get(id: unknown, options?: { readonly locationHint?: string }): ObjectStub
 }
+/** A reference to one object. */
 export interface ObjectStub {
   fetch(url: string, init: { readonly method: 'POST'; readonly body: string }): Promise<ObjectAnswer>
 }
 
-/** What is used of a Request and of a Response. */
+/** A `Request`. */
 export interface ObjectRequest {
   json(): Promise<unknown>
 }
+/** A `Response`. */
 export interface ObjectAnswer {
   readonly status: number
   json(): Promise<unknown>
   text(): Promise<string>
 }
 
-/** What the runtime hands to a Durable Object. */
+/** The first argument of a Durable Object's constructor. */
 export interface ObjectState {
   readonly storage: ObjectStorage
   blockConcurrencyWhile(run: () => Promise<void>): Promise<void>

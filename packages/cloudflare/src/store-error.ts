@@ -1,30 +1,30 @@
 import { SluiceError, type StoreError } from '@sluice/core'
 
-/** What the store rejects with when it could not decide. */
+/** The store could not decide: code `ERR_STORE_UNAVAILABLE`, with the runtime's error as `cause`. */
 export class DurableObjectStoreError extends SluiceError implements StoreError {
-  /** It may have been charged: no answer came. */
+  /** True: the charge may have been made, because no answer came. False: it was not made. */
   readonly unknown: boolean
-  /** The object has more to do than it can: more objects would help, trying again would not. */
+  /** The object has more requests than it can decide: more objects help, a retry does not. */
   readonly overloaded: boolean
-  /** The name of the object. */
+  /** The name of the object, such as `sluice.64/17`. */
   readonly shard: string
-  /** Of the batch: the same for all that it carried. */
+  /** The number of the batch: the same for every decision in it, so that a failed batch counts once. */
   readonly batch: number
 
-  /** `unknown` where more is known than the cause says. */
+  /** @param unknown default: derived from the cause */
   constructor(cause: unknown, shard: string, batch: number, unknown?: boolean) {
     const message = cause instanceof Error ? cause.message : String(cause)
     super('ERR_STORE_UNAVAILABLE', `the Durable Object could not decide: ${message}`, { cause })
     this.overloaded = typeof cause === 'object' && cause !== null && 'overloaded' in cause && cause.overloaded === true
-    // An object that is reset in the middle, for its memory or its CPU time, is overloaded too: only what was still queued has not run.
+    // The runtime also calls an object overloaded that it resets for its memory or CPU time: then the charge may have run. Only what was still queued has not.
     this.unknown = unknown ?? !(this.overloaded && /\bqueued\b/.test(message))
     this.shard = shard
     this.batch = batch
   }
 }
 
-let commands = 0
-/** The number of a command that is about to be sent. */
-export function nextCommand(): number {
-  return ++commands
+let batches = 0
+/** The number of the next batch. */
+export function nextBatchNumber(): number {
+  return ++batches
 }

@@ -1,36 +1,36 @@
 import type { Charge, Outcome } from '@sluice/core'
 
-// What crosses to an object and back, as JSON. The one thing of it that JSON has no word for is a duration that never ends.
+// The messages to an object and back, as JSON. JSON has no Infinity, so an endless duration crosses as null.
 
 /** A decision on its way to an object, or a reset. */
 export interface WireDecision {
   readonly how: 'charge' | 'force' | 'peek' | 'reset'
   readonly atLeast?: number | undefined
-  /** The id under which holders are acquired: made before it is sent, so that one whose answer is lost can still be released. */
+  /** The id of concurrency holders. It is made before the request, so that a holder can be released even if the answer is lost. */
   readonly holder?: string | undefined
   readonly charges: readonly Charge[]
 }
 
 export interface WireBatch {
-  /** µs, in place of the object's own clock: for tests. */
+  /** µs since the epoch, for tests: replaces the object's clock. */
   readonly now?: number | undefined
   readonly decisions: readonly WireDecision[]
 }
 
-/** Of one decision. An error says what the object met: nothing of that decision was charged. */
+/** The answer to one decision. An error means that nothing of the decision was charged. */
 export type WireAnswer = { readonly outcomes: readonly Outcome[] } | { readonly error: string }
 
 export function encodeAnswers(answers: readonly WireAnswer[]): string {
   return JSON.stringify(answers)
 }
 
-/** Outcomes as the object made them: JSON writes `Infinity` as `null`, and leaves out what is `undefined`. */
+/** Restores what JSON changes: `Infinity` became `null`, and `undefined` was left out. */
 export function decodeOutcomes(outcomes: readonly Outcome[]): readonly Outcome[] {
-  return outcomes.map((told) => ({
-    ...told,
-    retryAfter: told.retryAfter ?? Infinity,
-    nextAfter: told.nextAfter ?? Infinity,
-    resetAfter: told.resetAfter ?? Infinity,
-    receipt: told.receipt,
+  return outcomes.map((outcome) => ({
+    ...outcome,
+    retryAfter: outcome.retryAfter ?? Infinity,
+    nextAfter: outcome.nextAfter ?? Infinity,
+    resetAfter: outcome.resetAfter ?? Infinity,
+    receipt: outcome.receipt,
   }))
 }

@@ -1,4 +1,4 @@
-// The law of every store, on the real object in a real workerd.
+// The contract of every store, on the real object in a real workerd.
 import type { Clock, Store } from '@sluice/core'
 import { publishedTables, storeConformance } from '@sluice/testing'
 import { modelFamilies } from '@sluice/testing/model'
@@ -16,7 +16,7 @@ const make = (clock: Clock): Store => remoteStore(server, {}, clock)
 storeConformance('durableObjectStore', { make })
 publishedTables('durableObjectStore', make)
 
-// The exception of law 4: charges in several objects do not see each other in the look, so the model is of one object.
+// One object, because a decision over several objects peeks at each of them apart, which the model does not.
 describe('durableObjectStore, one object: the model', () => {
   const steps = process.env['SLUICE_FUZZ'] ?? '2000'
   const seed = process.env['SLUICE_SEED']

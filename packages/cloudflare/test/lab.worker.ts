@@ -1,4 +1,4 @@
-// What the tests run in workerd: the store as a Worker has it, told over HTTP what to do, and its object, which can be looked into.
+// What the tests run in workerd: a Worker with a store that HTTP requests control, and an object that can be inspected.
 import type { Charge, Clock, ConsumeOptions, Outcome, Store } from '@sluice/core'
 import { createLimiter, fixedWindow } from '@sluice/core'
 import {
@@ -11,27 +11,28 @@ import {
 import { runHistories } from '@sluice/testing/model'
 import { scoped } from './scoped.ts'
 
-/** One thing that a store is asked. */
+/** One call of a store. */
 export type Call =
   | { readonly do: 'consume'; readonly charges: readonly Charge[]; readonly options?: ConsumeOptions | undefined }
   | { readonly do: 'reset'; readonly targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[] }
-/** What a Worker is asked in one request: calls that one store is given in one turn. */
+/** One request to the Worker: calls that it makes on one store in one turn. */
 export interface Ask {
   readonly store: Omit<DurableObjectStoreOptions, 'clock' | 'objects'> & {
     readonly objects?: number | 'own' | undefined
     readonly binding?: keyof Env
   }
-  /** ms, in place of the objects' clock. */
+  /** ms since the epoch: replaces the objects' clock. */
   readonly now?: number | undefined
   readonly calls: readonly Call[]
 }
-export type Told =
+/** What one call returned or threw. */
+export type Reply =
   | { readonly outcomes: readonly (Outcome | undefined)[] }
   | { readonly error: { readonly message: string; readonly code?: string; readonly unknown?: boolean; readonly batch?: number } }
 
 interface Env {
   readonly LIMITS: ObjectNamespace
-  /** Of objects that clean up at once. */
+  /** Objects that delete expired states at once. */
   readonly SHORT: ObjectNamespace
 }
 
@@ -56,7 +57,7 @@ export class Short extends Limits {
   override readonly keepExpired = 100
 }
 
-// Trap: timers or random numbers at module scope. With one of them, or a promise that waits, the Worker would not start.
+// Trap: timers, random numbers or pending promises at module scope. With one of them the Worker would not start.
 let bound: ObjectNamespace
 const shared = createLimiter({
   name: 'shared',
@@ -67,23 +68,23 @@ const shared = createLimiter({
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const url = new URL(request.url)
-    if (url.pathname === '/look' || url.pathname === '/spoil') {
+    if (url.pathname === '/inspect' || url.pathname === '/spoil') {
       const namespace = env[(url.searchParams.get('binding') ?? 'LIMITS') as keyof Env]
       const object = namespace.get(namespace.idFromName(url.searchParams.get('object') ?? ''))
       return (await object.fetch(request.url, { method: 'POST', body: '' })) as unknown as Response
     }
-    if (url.pathname === '/shared') return shop(env)
+    if (url.pathname === '/shared') return consumeShared(env)
     if (url.pathname === '/model') return model(env, url.searchParams)
-    const { store: asked, now, calls } = (await request.json()) as Ask
-    const { binding = 'LIMITS', ...options } = asked
+    const { store: storeOptions, now, calls } = (await request.json()) as Ask
+    const { binding = 'LIMITS', ...options } = storeOptions
     const objects = options.objects === 'own' ? (subject: string) => subject : options.objects
     const store = durableObjectStore(env[binding], { ...options, objects, clock: now === undefined ? undefined : { now: () => now } })
-    const told = await Promise.all(calls.map((call) => run(store, call)))
-    return new Response(JSON.stringify(told, (_, value: unknown) => (value === Infinity ? 'Infinity' : value)))
+    const replies = await Promise.all(calls.map((call) => run(store, call)))
+    return new Response(JSON.stringify(replies, (_, value: unknown) => (value === Infinity ? 'Infinity' : value)))
   },
 }
 
-/** Random histories against the model: here, or each of their steps would be a request. */
+/** Compares random histories with the model. It runs here, because from outside each step would be a request. */
 async function model(env: Env, query: URLSearchParams): Promise<Response> {
   const make = (clock: Clock): Store => scoped(durableObjectStore(env.LIMITS, { name: 'model', objects: 1, clock }))
   const seed = query.get('seed')
@@ -97,20 +98,20 @@ async function model(env: Env, query: URLSearchParams): Promise<Response> {
   }
 }
 
-/** A limiter that all requests have. */
-async function shop(env: Env): Promise<Response> {
+/** Uses the one limiter that all requests share. */
+async function consumeShared(env: Env): Promise<Response> {
   bound = env.LIMITS
   const decisions = await Promise.all([shared.consume('a'), shared.consume('a')])
   return Response.json(decisions.map(({ allowed }) => allowed))
 }
 
-async function run(store: Store, call: Call): Promise<Told> {
+async function run(store: Store, call: Call): Promise<Reply> {
   try {
     if (call.do === 'consume') return { outcomes: await store.consume(call.charges, call.options) }
     await store.reset(call.targets)
     return { outcomes: [] }
   } catch (error) {
-    const { message, code, unknown, batch } = error as Extract<Told, { error: unknown }>['error']
-    return { error: { message, code, unknown, batch } as Extract<Told, { error: unknown }>['error'] }
+    const { message, code, unknown, batch } = error as Extract<Reply, { error: unknown }>['error']
+    return { error: { message, code, unknown, batch } as Extract<Reply, { error: unknown }>['error'] }
   }
 }

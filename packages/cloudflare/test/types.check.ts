@@ -1,4 +1,4 @@
-// Compiled, not run: what is declared by hand in src/runtime.ts fits Cloudflare's own types, and its users' code compiles.
+// Compiled, not run: the declarations in src/runtime.ts fit Cloudflare's own types, and users' code compiles.
 import { createLimiter, fixedWindow } from '@sluice/core'
 import { durableObjectStore, DurableObjectStoreError, type DurableObjectStoreOptions, RateLimitObject } from '@sluice/cloudflare'
 import type { DurableObjectNamespace, DurableObjectState } from '@cloudflare/workers-types'
@@ -21,7 +21,7 @@ export class Sooner extends RateLimitObject {
   override readonly keepExpired = 60_000
 }
 
-export function told(error: unknown): boolean | undefined {
+export function mayBeCharged(error: unknown): boolean | undefined {
   return error instanceof DurableObjectStoreError ? error.unknown && !error.overloaded && error.shard !== '' : undefined
 }
 

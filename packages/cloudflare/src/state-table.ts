@@ -2,16 +2,16 @@ import type { Charge } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { runtime, type Sql } from './runtime.ts'
 
-/** Longer subjects are hashed: what clients send must not decide how much is stored. */
-const LONGEST = 128
-/** Rows that one statement of the sweep looks at. */
-const STEP = 1_000
+/** In UTF-16 code units. Longer subjects are hashed, or clients would choose how much is stored. */
+const MAX_SUBJECT = 128
+/** How many rows one step of the sweep reads. */
+const SWEEP_ROWS = 1_000
 
 /**
- * The states of one object: a row each. No index on `expires`: it would be a second row written, and billed, for every charge;
- * the sweep reads the rows in order instead, which costs a thousandth.
+ * The states of one object, one row each. There is no index on `expires`: every charge would write a second row, which Cloudflare
+ * bills. The sweep reads all rows in order instead, which costs a thousandth.
  */
-export class States {
+export class StateTable {
   private readonly sql: Sql
 
   constructor(sql: Sql) {
@@ -24,7 +24,7 @@ export class States {
     return row === undefined ? undefined : JSON.parse(row['state'] as string)
   }
 
-  /** `expires` in ms, by the object's own clock. */
+  /** @param expires ms since the epoch, by the object's clock */
   write(key: string, state: unknown, expires: number): void {
     this.sql.exec('INSERT OR REPLACE INTO states (key, state, expires) VALUES (?, ?, ?)', key, JSON.stringify(state), expires)
   }
@@ -33,32 +33,32 @@ export class States {
     this.sql.exec('DELETE FROM states WHERE key = ?', key)
   }
 
-  /** Deletes what expired before `limit` (ms) among the next rows behind a key. */
-  sweep(after: string, limit: number): Swept {
+  /** One step: deletes the states that expired before `deadline` (ms since the epoch) among the next rows after the key `after`. */
+  sweep(after: string, deadline: number): Swept {
     const [row] = this.sql
       .exec(
         `SELECT COUNT(*) AS rows, MAX(key) AS last, MIN(CASE WHEN expires >= ?1 THEN expires END) AS earliest
-         FROM (SELECT key, expires FROM states WHERE key > ?2 ORDER BY key LIMIT ${STEP})`,
-        limit,
+         FROM (SELECT key, expires FROM states WHERE key > ?2 ORDER BY key LIMIT ${SWEEP_ROWS})`,
+        deadline,
         after,
       )
       .toArray() as [{ rows: number; last: string | null; earliest: number | null }]
-    if (row.last !== null) this.sql.exec('DELETE FROM states WHERE key > ? AND key <= ? AND expires < ?', after, row.last, limit)
-    return { last: row.rows < STEP ? undefined : (row.last ?? undefined), earliest: row.earliest ?? Infinity }
+    if (row.last !== null) this.sql.exec('DELETE FROM states WHERE key > ? AND key <= ? AND expires < ?', after, row.last, deadline)
+    return { last: row.rows < SWEEP_ROWS ? undefined : (row.last ?? undefined), earliest: row.earliest ?? Infinity }
   }
 }
 
 export interface Swept {
-  /** The last key looked at; `undefined` at the end of the table. */
+  /** The last key read; `undefined` at the end of the table. */
   readonly last: string | undefined
-  /** ms: when the first of those that stay expires; `Infinity` if none stays. */
+  /** When the first of the states that remain expires, in ms since the epoch; `Infinity` if none remains. */
   readonly earliest: number
 }
 
-/** Where a charge's state is: no two subjects share a key, since JSON's text of a string, a lone surrogate in it included, is its own. */
-export function keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string | Promise<string> {
+/** The key of a charge's row. Two subjects never share one: JSON writes every string differently, lone surrogates included. */
+export function rowKeyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string | Promise<string> {
   const variant = algorithmOf(limit).variantOf(limit)
-  if (subject.length <= LONGEST) return JSON.stringify([scope, variant, subject])
+  if (subject.length <= MAX_SUBJECT) return JSON.stringify([scope, variant, subject])
   return sha256(JSON.stringify(subject)).then((hash) => JSON.stringify([scope, variant, null, hash]))
 }
 
