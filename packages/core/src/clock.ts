@@ -26,6 +26,15 @@ export const systemClock: Required<Clock> = {
   },
 }
 
+/** A clock with all functions: those that it lacks are the system's. The result takes no `this`. */
+export function completeClock(clock: Clock): Required<Clock> {
+  return {
+    now: () => clock.now(),
+    monotonic: clock.monotonic === undefined ? systemClock.monotonic : () => clock.monotonic?.() ?? 0,
+    after: clock.after === undefined ? systemClock.after : (ms, run) => clock.after?.(ms, run) ?? (() => undefined),
+  }
+}
+
 /** A clock's milliseconds as whole microseconds, rounded to the nearest: the one place where a time becomes an integer. */
 export function microsOf(clock: Clock): number {
   const micros = Math.round(clock.now() * 1000)

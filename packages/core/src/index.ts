@@ -35,10 +35,10 @@ export type { Charge, ConsumeOptions, FailMode, Outcome, Receipt, Source } from 
 export type { Store, StoreError, StoreEvent, StoreHealth, StoreRefusal } from './store.ts'
 
 // Layers: a store over a store.
-export { denyCache } from './layers/deny-cache.ts'
-export type { DenyCacheOptions } from './layers/deny-cache.ts'
+export { denyCache } from './layers/deny-cache/deny-cache.ts'
+export type { DenyCacheOptions } from './layers/deny-cache/deny-cache.ts'
 export { leases } from './layers/leases/leases.ts'
-export type { LeaseOptions } from './layers/leases/lease-terms.ts'
+export type { LeaseOptions } from './layers/leases/options.ts'
 export type { FailoverOptions } from './layers/failover/options.ts'
 
 // Errors: one class, and a code for each reason.

@@ -3,8 +3,7 @@
 // The layers over a store, in their fixed order: deny cache, leases, failover.
 export { stack } from './layers/stack.ts'
 export type { StackOptions, StackParts } from './layers/stack.ts'
-export type { FailoverParts } from './layers/failover/options.ts'
-export type { Presence } from './layers/failover/instance-count.ts'
+export type { FailoverParts, Presence } from './layers/failover/options.ts'
 
 // One decision over partitions, or stores, that share no atomic step.
 export { consumeAcross, consumePartitions, groupByPartition } from './across.ts'

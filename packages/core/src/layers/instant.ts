@@ -1,6 +1,9 @@
 import type { Clock } from '../clock.ts'
 
-/** A moment by both clocks of a process, ms: the monotonic one stands while the machine is suspended, the other one can be set. */
+/**
+ * A moment by both clocks of a process, in ms. Neither is enough: the monotonic clock can stand still while the machine is
+ * suspended, and the time of day can be set.
+ */
 export interface Instant {
   readonly wall: number
   readonly monotonic: number
@@ -11,8 +14,8 @@ export function instantOf(clock: Clock): Instant {
   return { wall, monotonic: clock.monotonic?.() ?? wall }
 }
 
-/** ms from one moment to a later one, by the clock that says more; `Infinity` when the time of day was set back in between. */
-export function passed(from: Instant, to: Instant): number {
+/** ms between two moments, by the clock that measured more; `Infinity` if the time of day was set back in between. */
+export function elapsed(from: Instant, to: Instant): number {
   const wall = to.wall - from.wall
   return wall < 0 ? Infinity : Math.max(wall, to.monotonic - from.monotonic)
 }

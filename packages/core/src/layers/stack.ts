@@ -1,42 +1,56 @@
 import { invalid } from '../errors.ts'
 import type { Store } from '../store.ts'
-import { denyCache, type DenyCacheOptions } from './deny-cache.ts'
-import type { FailoverOptions, FailoverParts } from './failover/options.ts'
+import { denyCache, type DenyCacheOptions } from './deny-cache/deny-cache.ts'
 import { failover } from './failover/failover.ts'
-import type { LeaseOptions } from './leases/lease-terms.ts'
+import type { FailoverOptions, FailoverParts } from './failover/options.ts'
 import { leases } from './leases/leases.ts'
+import type { LeaseOptions } from './leases/options.ts'
 
-/** What stands between a limiter and a store; `false` removes a layer. */
+/** The layers between a limiter and a store. `false` removes one. */
 export interface StackOptions {
-  /** On unless it is removed. */
+  /** Refuses again, without asking the store, what was refused a moment ago; default `true`. */
   readonly denyCache?: DenyCacheOptions | boolean | undefined
-  /** Off unless it is asked for. */
+  /** Spends the units of hot subjects in this process, without asking the store; default `false`. */
   readonly leases?: LeaseOptions | boolean | undefined
+  /** Decides while the store is unreachable, slow or refusing writes; default on. With `false` such decisions reject. */
   readonly failover?: FailoverOptions | false | undefined
 }
 
-/** What the package of a store gives to its layers. */
+/** What the package of a store gives its layers besides the options of its users. */
 export interface StackParts extends FailoverParts {}
 
 /**
- * A store under its layers, in their one order: deny cache, leases, failover, store.
+ * A store under its layers, in their fixed order: deny cache, leases, failover, store.
+ *
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ * @example
+ * ```ts
+ * import type { Store } from '@sluice/core'
+ * import { stack, type StackOptions } from '@sluice/core/store-kit'
+ *
+ * declare function connect(url: string): Store
+ *
+ * export function myStore(url: string, options: StackOptions = {}): Store {
+ *   return stack(connect(url), options)
+ * }
+ * ```
  */
 export function stack(store: Store, options: StackOptions, parts: StackParts = {}): Store {
   const { clock } = parts
-  const kept = optionsOf('denyCache', options.denyCache, true)
-  const leased = optionsOf('leases', options.leases, false)
+  const denyCacheOptions = optionsOf('denyCache', options.denyCache, true)
+  const leaseOptions = optionsOf('leases', options.leases, false)
   let layered = store
   if (options.failover !== false) layered = failover(layered, options.failover, parts)
-  if (leased !== undefined) layered = leases(layered, { clock, ...leased })
-  if (kept !== undefined) layered = denyCache(layered, { clock, ...kept })
+  if (leaseOptions !== undefined) layered = leases(layered, { clock, ...leaseOptions })
+  if (denyCacheOptions !== undefined) layered = denyCache(layered, { clock, ...denyCacheOptions })
   return layered
 }
 
-/** The options of a layer, or `undefined` for one that is not wanted. */
-function optionsOf<T extends object>(name: string, asked: T | boolean | undefined, otherwise: boolean): Partial<T> | undefined {
-  const given = asked === undefined ? otherwise : asked
-  if (typeof given === 'boolean') return given ? {} : undefined
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw invalid(name, 'true, false or an options object', given)
-  return given
+/** The options of a layer, or `undefined` for one that is switched off. */
+function optionsOf<T extends object>(name: string, given: T | boolean | undefined, byDefault: boolean): Partial<T> | undefined {
+  const options = given === undefined ? byDefault : given
+  if (typeof options === 'boolean') return options ? {} : undefined
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw invalid(name, 'true, false or an options object', options)
+  return options
 }

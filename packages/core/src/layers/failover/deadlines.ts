@@ -1,152 +1,69 @@
 import type { Clock } from '../../clock.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
+import { PendingBatch } from './pending-batch.ts'
 
-/** A request that waits for the store. */
-export interface Waiting {
-  /** Called once, when the deadline has passed; not if `PendingBatch.answered` was called for it before. */
-  late(): void
-}
-
-/** What is told of a command as a whole: a breaker counts commands, however many requests one carries. */
-interface Target {
-  failed(command?: number): void
-  succeeded(): void
-}
-
-/**
- * What was asked of one shard in one turn of the event loop. A store sends it as one command, so it has one deadline, and
- * succeeds or fails as one.
- */
-export class PendingBatch {
-  /** ms, monotonic; infinite until the turn is over, which is when it leaves. */
-  due: number = Infinity
-  private readonly target: Target
-  private waiting: Waiting[] = []
-  private open = 0
-  private isSealed = false
-  private hasFailed = false
-
-  constructor(target: Target) {
-    this.target = target
-  }
-
-  get isDone(): boolean {
-    return this.open === 0
-  }
-
-  add(waiting: Waiting): void {
-    this.waiting.push(waiting)
-    this.open += 1
-  }
-
-  seal(due: number): void {
-    this.due = due
-    this.isSealed = true
-    this.conclude()
-  }
-
-  answered(): void {
-    this.open -= 1
-    this.conclude()
-  }
-
-  /** By its number the store tells apart what this turn was sent as. */
-  failed(number: number): void {
-    this.open -= 1
-    this.hasFailed = true
-    this.target.failed(number)
-    this.conclude()
-  }
-
-  expire(): void {
-    if (this.open === 0) return
-    const { waiting } = this
-    this.waiting = []
-    this.open = 0
-    if (!this.hasFailed) this.target.failed()
-    this.hasFailed = true
-    for (const one of waiting) one.late()
-  }
-
-  private conclude(): void {
-    if (this.open > 0) return
-    this.waiting = []
-    if (this.isSealed && !this.hasFailed) this.target.succeeded()
-  }
-}
-
-/** The deadlines of all commands on one timer: nothing is set for a single request. */
+/** The deadlines of all batches, on one timer: no timer is set for a single request. */
 export class Deadlines {
   private readonly deadline: number
   private readonly clock: Required<Clock>
-  /** Of this turn of the event loop. */
-  private turn = new Map<Target, PendingBatch>()
-  /** In the order in which they are due. */
+  /** The batches of this turn of the event loop, and those of them that further requests join. */
+  private turn: PendingBatch[] = []
+  private readonly joinable = new Map<CircuitBreaker, PendingBatch>()
+  /** In the order of their deadlines. */
   private readonly sent: PendingBatch[] = []
-  private armedFor = Infinity
-  private disarm: () => void = () => undefined
+  private timerAt = Infinity
+  private cancel: () => void = () => undefined
 
   constructor(deadline: number, clock: Required<Clock>) {
     this.deadline = deadline
     this.clock = clock
   }
 
-  /** The command that a request of this turn goes with; of its own with `due`, when another deadline than that of the turn holds. */
-  join(target: Target, due: number | undefined): PendingBatch {
-    if (due !== undefined) return this.alone(target, due)
-    let command = this.turn.get(target)
-    if (command === undefined) {
-      if (this.turn.size === 0) this.clock.after(0, () => this.seal())
-      this.turn.set(target, (command = new PendingBatch(target)))
-    }
-    return command
+  /** The batch of a request that is made in this turn: one of its own with `due`, when the decision has a deadline of its own. */
+  batchFor(breaker: CircuitBreaker, due: number | undefined): PendingBatch {
+    const known = due === undefined ? this.joinable.get(breaker) : undefined
+    if (known !== undefined) return known
+    const batch = new PendingBatch(breaker, due ?? Infinity)
+    if (due === undefined) this.joinable.set(breaker, batch)
+    if (this.turn.push(batch) === 1) this.clock.after(0, () => this.endTurn())
+    return batch
   }
 
-  private alone(target: Target, due: number): PendingBatch {
-    const command = new PendingBatch(target)
-    // Sealed by the next turn, and known by its time from now on.
-    command.due = due
-    this.clock.after(0, () => {
-      command.seal(due)
-      if (!command.isDone) this.insert(command)
-      this.arm()
-    })
-    return command
-  }
-
-  /** The turn is over: by now the store has sent it, and time begins to run. */
-  private seal(): void {
+  /** The store has sent the batches of this turn by now, so their time begins. */
+  private endTurn(): void {
     const due = this.clock.monotonic() + this.deadline
     const { turn } = this
-    this.turn = new Map()
-    for (const command of turn.values()) {
-      command.seal(due)
-      if (!command.isDone) this.insert(command)
+    this.turn = []
+    this.joinable.clear()
+    for (const batch of turn) {
+      batch.send(due)
+      if (!batch.isDone) this.insert(batch)
     }
-    this.arm()
+    this.setTimer()
   }
 
-  private insert(command: PendingBatch): void {
+  private insert(batch: PendingBatch): void {
     let at = this.sent.length
-    while (at > 0 && (this.sent[at - 1] as PendingBatch).due > command.due) at -= 1
-    this.sent.splice(at, 0, command)
+    while (at > 0 && (this.sent[at - 1] as PendingBatch).due > batch.due) at -= 1
+    this.sent.splice(at, 0, batch)
   }
 
-  private arm(): void {
+  private setTimer(): void {
     while (this.sent[0]?.isDone === true) this.sent.shift()
     const due = this.sent[0]?.due ?? Infinity
-    if (due >= this.armedFor) return
-    this.disarm()
-    this.armedFor = due
+    if (due >= this.timerAt) return
+    this.cancel()
+    this.timerAt = due
     const wait = Math.max(0, due - this.clock.monotonic())
-    // One more turn: it reads what has arrived while this process was busy.
-    this.disarm = this.clock.after(wait, () => (this.disarm = this.clock.after(0, () => this.expire())))
+    // One more turn reads the answers that arrived while this process was busy, so that they do not count as late.
+    this.cancel = this.clock.after(wait, () => (this.cancel = this.clock.after(0, () => this.expire())))
   }
 
   private expire(): void {
-    this.armedFor = Infinity
-    // A timer counts whole ms: what is due within one would wait for another of them.
+    this.timerAt = Infinity
+    // Timers count whole ms, so what is due within one would wait for another.
     const soon = this.clock.monotonic() + 1
     while (this.sent[0] !== undefined && (this.sent[0].isDone || this.sent[0].due < soon)) this.sent.shift()?.expire()
-    this.arm()
+    this.setTimer()
   }
 }

@@ -1,47 +1,61 @@
-import type { Clock } from '../../clock.ts'
+import type { FailoverContext, Presence } from './options.ts'
+import { isStoreError } from './store-error.ts'
 
-/** How the processes that share a store count each other: what a store's package gives the failover layer. */
-export interface Presence {
-  /** Says that this process is there, and resolves to how many are. */
-  heartbeat(): Promise<number>
-  /** This process is gone. */
-  leave(): Promise<void>
-}
-
-/** ms between two beats. Whoever has not been heard of for three of them is not counted. */
+/** ms between two heartbeats. A store counts an instance until it has missed three. */
 const HEARTBEAT_EVERY = 5_000
 
-/** How many processes share the limits, as far as this one was told. */
+/** How many instances share the limits: the last count that the store reported, else the configured number. */
 export class InstanceCount {
-  /** The last count stands while the store is away. */
-  count: number | undefined
-  private readonly presence: Presence
-  private readonly clock: Required<Clock>
-  private readonly refused: (error: unknown) => void
-  private isOver = false
+  private readonly context: FailoverContext
+  private readonly presence: Presence | undefined
+  private reported: number | undefined
+  private hasLeft = false
   private cancel: () => void = () => undefined
 
-  constructor(presence: Presence, clock: Required<Clock>, refused: (error: unknown) => void) {
-    this.presence = presence
-    this.clock = clock
-    this.refused = refused
+  constructor(context: FailoverContext, presence: Presence | undefined) {
+    this.context = context
+    // A share that is a number needs no count.
+    this.presence = context.settings.share === 'equal' ? presence : undefined
     void this.heartbeat()
   }
 
-  async close(): Promise<void> {
-    this.isOver = true
+  /** The last count stands while the store is unreachable. `undefined`: neither counted nor configured. */
+  get known(): number | undefined {
+    return this.reported ?? this.context.settings.instances
+  }
+
+  /** The known count, or 1 with a warning. */
+  assume(): number {
+    const { known } = this
+    if (known === undefined) this.warn('')
+    return known ?? 1
+  }
+
+  async leave(): Promise<void> {
+    this.hasLeft = true
     this.cancel()
-    // What cannot be said is known 15 s later.
-    await this.presence.leave().catch(() => undefined)
+    // A failure needs no report: without heartbeats this instance drops out of the count anyway.
+    await this.presence?.leave().catch(() => undefined)
   }
 
   private async heartbeat(): Promise<void> {
+    const { presence } = this
+    if (presence === undefined) return
     try {
-      const count = await this.presence.heartbeat()
-      if (Number.isInteger(count) && count > 0) this.count = count
+      const count = await presence.heartbeat()
+      if (Number.isInteger(count) && count > 0) this.reported = count
     } catch (error) {
-      this.refused(error)
+      // The breaker reports a store that is unreachable. Missing permission to count never heals, so it is reported at once.
+      if (this.known === undefined && isStoreError(error) && error.refusal === 'forbidden') this.warn(` (${error.message})`)
     }
-    if (!this.isOver) this.cancel = this.clock.after(HEARTBEAT_EVERY, () => void this.heartbeat())
+    if (!this.hasLeft) this.cancel = this.context.settings.clock.after(HEARTBEAT_EVERY, () => void this.heartbeat())
+  }
+
+  private warn(cause: string): void {
+    const { events, store } = this.context
+    events.warning(
+      'WARN_INSTANCES_UNKNOWN',
+      `the number of instances is unknown${cause}, so each instance will allow the full limit while ${store.name} is unreachable; set failover: { instances }`,
+    )
   }
 }

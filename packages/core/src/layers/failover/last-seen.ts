@@ -1,13 +1,13 @@
 import { algorithmOf } from '../../algorithms/registry.ts'
 import type { Charge, Outcome } from '../../store.ts'
-import { Bounded, stateKey } from '../bounded.ts'
+import { type StateId, StateMap } from '../state-map.ts'
 
-/** Subjects whose last state is remembered; of more, those seen longest ago are forgotten. */
-const MOST = 10_000
-/** ms: a state that was seen longer before the store went away says too little. */
+/** States that are remembered. */
+const MAX_STATES = 10_000
+/** ms before an outage: an older observation says too little about what is left. */
 const RECENT = 1_000
 
-interface Seen {
+interface Observation {
   /** ms, monotonic. */
   readonly at: number
   readonly quota: number
@@ -16,33 +16,32 @@ interface Seen {
   readonly resetAfter: number
 }
 
-/** What the store said last of the subjects that had little left: where the local tier begins with them. */
+/** The last answers of the store about subjects with less than half of their limit left: the local share begins with those. */
 export class LastSeen {
-  private readonly seen = new Bounded<Seen>(MOST)
+  private readonly states = new StateMap<Observation>(MAX_STATES)
 
-  see(charge: Charge, { remaining, nextAfter, resetAfter }: Outcome, now: () => number): void {
+  observe(charge: Charge, { remaining, nextAfter, resetAfter }: Outcome, monotonic: () => number): void {
     const algorithm = algorithmOf(charge.limit)
     const quota = algorithm.quota(charge.limit)
-    // Holders are not units that come back with time: nothing can be said of them later.
+    // Holders do not come back with time, so nothing follows from how many there were.
     if (remaining * 2 >= quota || algorithm.holds) return
-    const key = stateKey(charge)
-    if (key !== undefined) this.seen.set(key, { at: now(), quota, remaining, nextAfter, resetAfter })
+    this.states.set(charge, { at: monotonic(), quota, remaining, nextAfter, resetAfter })
   }
 
-  /** Units left by now, if they were seen within the second before `since`. Told once: from then on the local tier counts. */
-  take(charge: Charge, since: number, now: number): number | undefined {
-    if (this.seen.size === 0) return undefined
-    const seen = this.seen.take(stateKey(charge) ?? '')
-    return seen === undefined || seen.at < since - RECENT ? undefined : leftBy(seen, now)
+  /** Units left by now, if observed within the second before the outage. Only once for each state: then the local share counts. */
+  take(id: StateId, outageSince: number, now: number): number | undefined {
+    if (this.states.size === 0) return undefined
+    const observation = this.states.take(id)
+    return observation === undefined || observation.at < outageSince - RECENT ? undefined : leftBy(observation, now)
   }
 
-  forget(target: Pick<Charge, 'limit' | 'scope' | 'subject'>): void {
-    this.seen.delete(stateKey(target) ?? '')
+  forget(id: StateId): void {
+    this.states.take(id)
   }
 }
 
-/** Units come back from `nextAfter` on, evenly until `resetAfter`: exact for windows, where both are their end, and for buckets. */
-function leftBy({ at, quota, remaining, nextAfter, resetAfter }: Seen, now: number): number {
+/** Units come back from `nextAfter` on, evenly until `resetAfter`: exact for buckets, and for windows, where both are the window's end. */
+function leftBy({ at, quota, remaining, nextAfter, resetAfter }: Observation, now: number): number {
   const passed = now - at
   if (passed >= resetAfter) return quota
   if (passed < nextAfter) return remaining

@@ -1,25 +1,58 @@
-import { type Clock, systemClock } from '../../clock.ts'
+import { type Clock, completeClock, systemClock } from '../../clock.ts'
 import { invalid } from '../../errors.ts'
+import type { Events } from '../../events.ts'
 import { knownOptions } from '../../known-options.ts'
-import type { Presence } from './instance-count.ts'
+import type { Store } from '../../store.ts'
 
+/**
+ * How decisions are made while the store is unreachable, slow or refusing writes.
+ *
+ * @example
+ * ```ts
+ * import { redisStore } from '@sluice/redis'
+ *
+ * // Four processes: each admits a quarter of every limit while Redis is unreachable.
+ * const store = redisStore({ url: 'redis://localhost:6379' }, { failover: { deadline: 50, instances: 4 } })
+ * ```
+ */
 export interface FailoverOptions {
-  /** ms that a request waits for the store, 1 to 10,000; default 50. */
+  /** How long a request waits for the store before it is decided locally: 1 to 10,000 ms; default 50. */
   readonly deadline?: number | undefined
-  /** The part of each limit that one process admits while the store is away: `equal` (default), one over the number of processes; or a number above 0, up to 1. */
+  /**
+   * The part of each limit that one process admits while the store is unreachable: a number above 0 and up to 1, or `'equal'`
+   * (default), which is 1 divided by the number of instances.
+   */
   readonly share?: 'equal' | number | undefined
-  /** The number of processes until the store has told it, 1 to 1,000,000; default 1, which is warned of. */
+  /**
+   * The number of instances until the store reports it, and wherever it cannot count them: 1 to 1,000,000; default 1, with the
+   * warning `WARN_INSTANCES_UNKNOWN`.
+   */
   readonly instances?: number | undefined
-  /** When the store is back: `charge` (default) takes there what the local tier lacks then; `forget` takes nothing. */
+  /**
+   * What happens when the store is back: `'charge'` (default) charges the units that the local share lacks at that moment,
+   * `'forget'` charges nothing.
+   */
   readonly reconcile?: 'charge' | 'forget' | undefined
-  /** The most subjects that are held while the store is away, 1 to 16,000,000; default 100,000. One under three limits counts three times. */
+  /**
+   * The most subjects held in memory while the store is unreachable: 1 to 16,000,000; default 100,000. A subject counts once for
+   * each of its limits.
+   */
   readonly maxSubjects?: number | undefined
 }
 
-/** What the package of a store gives beside its users' options. */
+/** How the instances that share a store count each other. A store's package implements it. */
+export interface Presence {
+  /** Marks this instance as running, and resolves to the number of running instances. */
+  heartbeat(): Promise<number>
+  /** Removes this instance from the count. */
+  leave(): Promise<void>
+}
+
+/** What the package of a store gives the failover layer besides the options of its users. */
 export interface FailoverParts {
+  /** The clock of this process; default: the system's. */
   readonly clock?: Clock | undefined
-  /** How processes count each other; without it `instances` says how many there are. */
+  /** How instances count each other. Without it, their number is the option `instances`. */
   readonly presence?: Presence | undefined
 }
 
@@ -33,30 +66,29 @@ export interface FailoverSettings {
   readonly clock: Required<Clock>
 }
 
-const LONGEST_DEADLINE = 10_000
-const MOST_INSTANCES = 1_000_000
+/** What every part of the layer works with. */
+export interface FailoverContext {
+  readonly store: Store
+  readonly settings: FailoverSettings
+  readonly events: Events
+}
+
+const MAX_DEADLINE = 10_000
+const MAX_INSTANCES = 1_000_000
+const MAX_SUBJECTS = 16_000_000
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
 export function failoverSettings(options: FailoverOptions, { clock = systemClock }: FailoverParts): FailoverSettings {
   knownOptions('failover', options, ['deadline', 'share', 'instances', 'reconcile', 'maxSubjects'])
   const { deadline = 50, share = 'equal', instances, reconcile = 'charge', maxSubjects = 100_000 } = options
-  if (typeof deadline !== 'number' || !(deadline >= 1 && deadline <= LONGEST_DEADLINE))
-    throw invalid('failover: deadline', `1 to ${LONGEST_DEADLINE} ms`, deadline)
+  if (typeof deadline !== 'number' || !(deadline >= 1 && deadline <= MAX_DEADLINE))
+    throw invalid('failover: deadline', `1 to ${MAX_DEADLINE} ms`, deadline)
   if (share !== 'equal' && (typeof share !== 'number' || !(share > 0 && share <= 1)))
     throw invalid('failover: share', "'equal', or a number above 0 and up to 1", share)
-  if (instances !== undefined && (!Number.isInteger(instances) || instances < 1 || instances > MOST_INSTANCES))
-    throw invalid('failover: instances', `a whole number from 1 to ${MOST_INSTANCES}`, instances)
+  if (instances !== undefined && (!Number.isInteger(instances) || instances < 1 || instances > MAX_INSTANCES))
+    throw invalid('failover: instances', `a whole number from 1 to ${MAX_INSTANCES}`, instances)
   if (reconcile !== 'charge' && reconcile !== 'forget') throw invalid('failover: reconcile', "'charge' or 'forget'", reconcile)
-  if (!Number.isInteger(maxSubjects) || maxSubjects < 1 || maxSubjects > 16_000_000)
-    throw invalid('failover: maxSubjects', 'a whole number from 1 to 16000000', maxSubjects)
-  return { deadline, share, instances, reconcile, maxSubjects, clock: whole(clock) }
-}
-
-/** A clock that only tells the time of day leaves the rest to the system. */
-function whole(clock: Clock): Required<Clock> {
-  return {
-    now: () => clock.now(),
-    monotonic: clock.monotonic === undefined ? systemClock.monotonic : () => clock.monotonic?.() ?? 0,
-    after: clock.after === undefined ? systemClock.after : (ms, run) => clock.after?.(ms, run) ?? (() => undefined),
-  }
+  if (!Number.isInteger(maxSubjects) || maxSubjects < 1 || maxSubjects > MAX_SUBJECTS)
+    throw invalid('failover: maxSubjects', `a whole number from 1 to ${MAX_SUBJECTS}`, maxSubjects)
+  return { deadline, share, instances, reconcile, maxSubjects, clock: completeClock(clock) }
 }

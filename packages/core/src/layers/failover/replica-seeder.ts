@@ -1,44 +1,46 @@
 import { algorithmOf } from '../../algorithms/registry.ts'
 import type { Clock } from '../../clock.ts'
-import type { Charge, Outcome, Store } from '../../store.ts'
-import { Bounded, stateKey } from '../bounded.ts'
+import { MAX_SUBJECT_LENGTH } from '../../memory/bounded-key.ts'
+import type { Charge, Store } from '../../store.ts'
+import { StateMap } from '../state-map.ts'
+import type { LocalTier } from './local-tier.ts'
 
-/** ms: a state is not read again within this time. */
-const EVERY = 1_000
-/** States remembered as read, or waiting to be. */
-const MOST = 10_000
-/** Read at once. */
+/** ms before a state is read again. */
+const READ_EVERY = 1_000
+/** States that are remembered as read, and the most that wait to be. */
+const MAX_STATES = 10_000
+/** States of one read. */
 const BATCH = 64
 
-type Seed = (charge: Charge, left: number) => void
-
 /**
- * Reads from a replica what the store had left, behind the requests: a state at most once a second, one reading at a time.
- * It never decides: what it finds only lowers where the local tier begins.
+ * Reads from a replica what the store had left, in the background: a state at most once a second, one read at a time. The replica
+ * never decides: what it says only lowers the units that the local share begins with.
  */
 export class ReplicaSeeder {
-  private readonly look: NonNullable<Store['peekReplica']>
+  private readonly store: Store
   private readonly clock: Required<Clock>
-  private readonly seed: Seed
-  private readonly read = new Bounded<number>(MOST)
+  private readonly tier: LocalTier
+  /** ms, monotonic: when each state was read last. */
+  private readonly readAt = new StateMap<number>(MAX_STATES)
   private waiting: Charge[] = []
-  private isBusy = false
+  private isReading = false
 
-  constructor(look: NonNullable<Store['peekReplica']>, clock: Required<Clock>, seed: Seed) {
-    this.look = look
+  constructor(store: Store, clock: Required<Clock>, tier: LocalTier) {
+    this.store = store
     this.clock = clock
-    this.seed = seed
+    this.tier = tier
   }
 
-  ask(charges: readonly Charge[], now: number): void {
+  request(charges: readonly Charge[], now: number): void {
     for (const charge of charges) {
-      const key = algorithmOf(charge.limit).holds ? undefined : stateKey(charge)
-      if (key === undefined || this.waiting.length >= MOST || now - (this.read.get(key) ?? -Infinity) < EVERY) continue
-      this.read.set(key, now)
+      if (this.waiting.length >= MAX_STATES) break
+      if (algorithmOf(charge.limit).holds || charge.subject.length > MAX_SUBJECT_LENGTH) continue
+      if (now - (this.readAt.get(charge) ?? -Infinity) < READ_EVERY) continue
+      this.readAt.set(charge, now)
       this.waiting.push({ ...charge, cost: 0 })
     }
-    if (this.isBusy || this.waiting.length === 0) return
-    this.isBusy = true
+    if (this.isReading || this.waiting.length === 0) return
+    this.isReading = true
     this.clock.after(0, () => void this.run())
   }
 
@@ -46,18 +48,17 @@ export class ReplicaSeeder {
     try {
       while (this.waiting.length > 0) {
         const charges = this.waiting.splice(0, BATCH)
-        const outcomes = await this.look(charges)
-        for (const [i, charge] of charges.entries()) this.take(charge, outcomes[i])
+        const outcomes = (await this.store.peekReplica?.(charges)) ?? []
+        for (const [i, charge] of charges.entries()) {
+          const outcome = outcomes[i]
+          if (outcome !== undefined) this.tier.seed(charge, outcome.remaining)
+        }
       }
     } catch {
-      // A replica that is away too says nothing; then each begins with its share.
+      // The replica is away too. Subjects then begin with their full share.
       this.waiting = []
     } finally {
-      this.isBusy = false
+      this.isReading = false
     }
-  }
-
-  private take(charge: Charge, outcome: Outcome | undefined): void {
-    if (outcome !== undefined) this.seed(charge, outcome.remaining)
   }
 }

@@ -1,7 +1,12 @@
 import type { StoreError } from '../../store.ts'
 
-/** Told by its shape: a store's package has an error class of its own. Whatever else is thrown is no failure of the store. */
+/** Recognised by its shape, since each store's package has its own error class. Any other error is the caller's. */
 export function isStoreError(error: unknown): error is StoreError {
   const { shard, batch, unknown } = (typeof error === 'object' && error !== null ? error : {}) as Partial<StoreError>
   return typeof shard === 'string' && typeof batch === 'number' && typeof unknown === 'boolean'
+}
+
+/** The charge was surely not made. */
+export function isUndone(error: unknown): boolean {
+  return isStoreError(error) && !error.unknown
 }

@@ -1,4 +1,4 @@
-import { hashOf, type Place } from '../places.ts'
+import { stateHash, type StateId } from '../state-map.ts'
 
 const ROWS = 3
 const WIDTH = 4_096
@@ -6,28 +6,28 @@ const WIDTH = 4_096
 const SPAN = 1_000
 
 /**
- * About how often each of any number of subjects came in this second, in 24 kB: a count-min sketch (Cormode, Muthukrishnan).
- * Never too few; too many where subjects share a cell in every row. Begins anew when its second is over, without a timer.
+ * How often each of any number of subjects was requested in this second, in 24 kB: a count-min sketch (Cormode, Muthukrishnan). A
+ * count is never too low; it is too high for a subject that shares a cell with another one in every row.
  */
 export class HotSketch {
   private readonly cells = new Uint16Array(ROWS * WIDTH)
   private since = -Infinity
 
-  /** Counts one, and says how many there were. `now` is ms of a monotonic clock. */
-  add(place: Place, now: number): number {
+  /** Counts one request, and returns the subject's count. `now`: ms of a monotonic clock. */
+  add(id: StateId, now: number): number {
     if (!(now - this.since < SPAN)) {
       this.cells.fill(0)
       this.since = now
     }
     const { cells } = this
-    const hash = hashOf(place)
-    // One hash, read three times: a second one for each row would cost more than it tells.
+    const hash = stateHash(id)
+    // One hash, read three times: a hash for each row would cost more than it gains.
     const other = Math.imul(hash, 0x9e3779b1) >>> 0
     const a = hash % WIDTH
     const b = WIDTH + (((hash >>> 16) ^ (other >>> 20)) % WIDTH)
     const c = 2 * WIDTH + ((other >>> 8) % WIDTH)
     const count = Math.min(cells[a] as number, cells[b] as number, cells[c] as number) + 1
-    // Only what is below the new count grows: the others count somebody else as well.
+    // Cells above the new count belong to other subjects as well, so they stay.
     const kept = Math.min(count, 0xffff)
     if ((cells[a] as number) < kept) cells[a] = kept
     if ((cells[b] as number) < kept) cells[b] = kept

@@ -1,70 +1,63 @@
 import type { Charge, Outcome } from '../../store.ts'
-import type { Instant } from '../instant.ts'
-import { passed } from '../instant.ts'
+import { elapsed, type Instant } from '../instant.ts'
+import type { LeaseTerms } from './lease-terms.ts'
 
-/** Parts of its ttl for which a lease should do at the recent local rate: it is spent before what is left of it has to go back. */
-const COVERS = 0.4
-/** Below this part of a lease the next one is asked for. */
-const RENEW_AT = 0.5
-/** A lease is never smaller than this part of what the rate alone would ask for. */
-const LEAST_SCALE = 1 / 64
-const MOST_GRANTS = 16
+/** The part of its ttl for which a lease lasts at the recent local rate: it is spent before the rest of it has to go back. */
+const COVERED_PART = 0.4
+/** The next lease is requested when less than this part of one is left. */
+const RENEW_BELOW = 0.5
+/** A lease is never smaller than this part of what the local rate asks for. */
+const MIN_SCALE = 1 / 64
+const MAX_GRANTS = 16
 
-/** What leases of one limit may be. */
-export interface Terms {
-  /** ms that a lease may live. */
-  readonly ttl: number
-  /** M: the most units that may be out on lease, all processes together. */
-  readonly ceiling: number
-}
-
-/** Units that the store has debited, and that are spent here. */
+/** One lease: units that the store has debited, to be spent here. */
 export interface Grant {
-  readonly number: number
   readonly outcome: Outcome
-  /** Before the store was asked: the lease cannot be older than this. */
+  /** Before the request: the lease cannot be older. */
   readonly asked: Instant
-  /** When it had answered: the store's time since is at least what has passed from here. */
+  /** After the answer: at the store at least the time since has passed. */
   readonly answered: Instant
-  /** Begins the receipts of what is spent from it. */
+  /** The start of the receipts of what is spent from it. */
   readonly mark: string
   left: number
 }
 
 /** The leases of one subject under one limit, and how fast it spends. */
-export class Pool {
+export class LeasePool {
   readonly charge: Charge
-  readonly terms: Terms
+  readonly terms: LeaseTerms
   readonly grants: Grant[] = []
-  /** One request in flight. */
-  asking = false
-  /** ms of the monotonic clock: not asked for before. */
-  askFrom: number = -Infinity
-  /** ms of the monotonic clock: when it was last wanted. */
-  wanted: number
-  /** What the store had left when it last told. */
-  rest: number = Infinity
+  /** At most one request is in flight. */
+  isRequesting = false
+  /** ms, monotonic: no request before. */
+  requestFrom: number = -Infinity
+  /** ms, monotonic: the last decision. */
+  wantedAt: number
+  /** What the store had left at its last answer. */
+  leftInStore: number = Infinity
+  /** The subject is no longer leased: a lease that arrives now goes back. */
+  isDropped = false
   /** ms of the local rate that a lease covers. */
   private readonly span: number
-  private renewAt: number
+  private renewBelow: number
   private slot: number
   private current: number
   private previous: number
   private scale = 1
 
-  /** `jitter` 0 to 1: many processes see a subject become hot at the same time, and should not renew at the same time. */
-  constructor(charge: Charge, terms: Terms, now: Instant, perSecond: number, jitter: number) {
+  /** `jitter`: 0 to 1. Many processes see a subject become hot at the same time, and must not renew together. */
+  constructor(charge: Charge, terms: LeaseTerms, now: Instant, perSecond: number, jitter: number) {
     this.charge = charge
     this.terms = terms
-    this.wanted = now.monotonic
-    this.renewAt = RENEW_AT * (0.5 + jitter)
-    this.span = COVERS * terms.ttl
+    this.wantedAt = now.monotonic
+    this.renewBelow = RENEW_BELOW * (0.5 + jitter)
+    this.span = COVERED_PART * terms.ttl
     this.slot = this.slotOf(now)
     this.current = 0
     this.previous = (perSecond * this.span) / 1_000
   }
 
-  demand(units: number, now: Instant): void {
+  recordDemand(units: number, now: Instant): void {
     const slot = this.slotOf(now)
     if (slot !== this.slot) {
       this.previous = slot === this.slot + 1 ? this.current : 0
@@ -72,36 +65,36 @@ export class Pool {
       this.slot = slot
     }
     this.current += units
-    this.wanted = now.monotonic
+    this.wantedAt = now.monotonic
   }
 
-  /** The lease with enough left, the oldest first: the decision is about to spend from it. */
+  /** The oldest lease with enough units left. */
   find(units: number, now: Instant): Grant | undefined {
     for (const grant of this.grants) if (grant.left >= units && isLive(grant, now)) return grant
     return undefined
   }
 
-  /** Units that are left here. */
+  /** Units left in live leases. */
   left(now: Instant): number {
     let sum = 0
     for (const grant of this.grants) if (grant.left > 0 && isLive(grant, now)) sum += grant.left
     return sum
   }
 
-  /** Units to ask for now: 0 while there is no need, or when a plain call does as well. */
-  size(now: Instant): number {
-    if (this.asking || now.monotonic < this.askFrom) return 0
+  /** Units to request now: 0 if there are enough, or if a plain call does as well. */
+  unitsToRequest(now: Instant): number {
+    if (this.isRequesting || now.monotonic < this.requestFrom) return 0
     const most = Math.max(2, Math.floor(this.terms.ceiling / 2))
-    const size = Math.floor(Math.min(Math.max(this.previous, this.current) * this.scale, most, this.rest / 2))
-    return size < 2 || this.left(now) > size * this.renewAt ? 0 : size
+    const units = Math.floor(Math.min(Math.max(this.previous, this.current) * this.scale, most, this.leftInStore / 2))
+    return units < 2 || this.left(now) > units * this.renewBelow ? 0 : units
   }
 
   add(grant: Grant): void {
-    // One that is spent stays, so that what is refunded can go back to it; but not without bound.
-    if (this.grants.length >= MOST_GRANTS) this.grants.shift()
+    // A spent lease stays, so that a refund can go back to it, but only so many of them.
+    if (this.grants.length >= MAX_GRANTS) this.grants.shift()
     this.grants.push(grant)
-    this.rest = grant.outcome.remaining
-    this.renewAt = RENEW_AT
+    this.leftInStore = grant.outcome.remaining
+    this.renewBelow = RENEW_BELOW
   }
 
   spend(grant: Grant, units: number): void {
@@ -109,12 +102,12 @@ export class Pool {
     if (grant.left === 0) this.scale = Math.min(1, this.scale * 2)
   }
 
-  /** What comes back unused makes the next lease smaller. */
+  /** The next lease is smaller if more than half of this one is unused. */
   remove(grant: Grant): void {
     const at = this.grants.indexOf(grant)
     if (at < 0) return
     this.grants.splice(at, 1)
-    if (grant.left * 2 > grant.outcome.granted) this.scale = Math.max(LEAST_SCALE, this.scale / 2)
+    if (grant.left * 2 > grant.outcome.granted) this.scale = Math.max(MIN_SCALE, this.scale / 2)
   }
 
   private slotOf({ monotonic }: Instant): number {
@@ -122,7 +115,7 @@ export class Pool {
   }
 }
 
-/** Counted from before it was asked for, by both clocks: void when either says so. */
+/** A lease is void when either clock says that its time, counted from before the request, is over. */
 export function isLive({ asked, outcome }: Grant, now: Instant): boolean {
-  return passed(asked, now) < outcome.leaseFor
+  return elapsed(asked, now) < outcome.leaseFor
 }

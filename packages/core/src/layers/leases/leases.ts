@@ -1,298 +1,190 @@
-import { systemClock } from '../../clock.ts'
-import { detach } from '../../memory/bounded-key.ts'
-import type { Limit } from '../../limit.ts'
-import { chain, isPromise, type MaybePromise, randomWords, uniqueId } from '../../runtime.ts'
+import { chain, isPromise, type MaybePromise } from '../../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
-import { HotSketch } from './hot-sketch.ts'
-import { type Instant, instantOf, passed } from '../instant.ts'
-import { isSameRule, layerOver } from '../layer.ts'
-import { type Grant, isLive, Pool, type Terms } from './lease-pool.ts'
-import { type LeaseOptions, leaseSettings, type LeaseSettings, termsOf } from './lease-terms.ts'
-import { Places } from '../places.ts'
+import { type Instant, instantOf } from '../instant.ts'
+import { isSameLimit } from '../same-limit.ts'
+import type { StateId } from '../state-map.ts'
+import { wrapStore } from '../wrap-store.ts'
+import { HotSubjects } from './hot-subjects.ts'
+import { isLive } from './lease-pool.ts'
+import { LeaseRequests } from './lease-requests.ts'
+import { hasLeaseReceipt, lapsedOutcome, leasedOutcome, readLeaseReceipt, type Spending } from './leased-outcome.ts'
+import { type LeaseOptions, leaseSettings, type LeaseSettings } from './options.ts'
 
 /**
- * Spends the units of hot subjects here, at once, without a call: an instance asks the store for units ahead, which are debited
- * there and then, and are void when their time is over. Buckets admit at most burst + rate·t + min(rate·ttl, M) in any t; windows
- * what they do without. Up to M units are lost with a process that dies.
+ * A store that spends the units of hot subjects in this process, without a call. Units are requested ahead: the wrapped store debits
+ * them there and then, and they are void after the ttl. In any time t, buckets admit at most burst + rate·t + min(rate·ttl, M);
+ * windows admit what they do without leases. A process that dies loses up to M units. The wrapped store must grant leases, as
+ * `redisStore` does.
+ *
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ * @example
+ * ```ts
+ * import { leases, type Store } from '@sluice/core'
+ *
+ * // `redisStore` has the option `leases`, so only stores of your own need this.
+ * export const withLeases = (store: Store): Store => leases(store, { ttl: 500, hot: 100 })
+ * ```
  */
 export function leases(inner: Store, options: LeaseOptions = {}): Store {
   const layer = new Leases(inner, leaseSettings(options))
-  return layerOver(inner, {
+  return wrapStore(inner, {
     consume: (charges, how) => layer.consume(charges, how),
     reset: (targets) => layer.reset(targets),
     close: () => layer.close(),
   })
 }
 
-/** Parts of a ttl: how often leases are looked at, when a subject is idle, and when what is left of a lease must go back to arrive in time. */
-const LOOK_EVERY = 0.2
-const IDLE_AFTER = 0.3
-const RETURN_AT = 0.6
-/** ms without a decision after which a subject is no longer hot. */
-const COLD_AFTER = 1_000
-/** ms in which a store that leased nothing is not asked again. */
-const BARREN_FOR = 1_000
-const MARK = 'held:'
-
 type Outcomes = readonly (Outcome | undefined)[]
-
-/** Units taken from a lease for one charge. */
-interface Spent {
-  readonly pool: Pool
-  readonly grant: Grant
-  readonly units: number
-}
 
 class Leases {
   private readonly inner: Store
   private readonly settings: LeaseSettings
-  private readonly pools = new Places<Pool>()
-  private readonly sketch = new HotSketch()
-  private readonly terms = new WeakMap<Limit, Terms | 'none'>()
-  /** Receipts of this process: another one's lease is not here. */
-  private owner = ''
-  private granted = 0
+  private readonly requests: LeaseRequests
+  private readonly subjects: HotSubjects
   private isClosed = false
-  private unlook: (() => void) | undefined
 
   constructor(inner: Store, settings: LeaseSettings) {
     this.inner = inner
     this.settings = settings
+    this.requests = new LeaseRequests(inner, settings.clock)
+    this.subjects = new HotSubjects(settings, this.requests)
   }
 
-  consume(charges: readonly Charge[], options: ConsumeOptions = {}): MaybePromise<Outcomes> {
-    if (charges.some(isHeld)) return this.giveBack(charges, options)
+  consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): MaybePromise<Outcomes> {
+    if (charges.some(hasLeaseReceipt)) return this.giveBack(charges, options)
     if ((options.how ?? 'charge') !== 'charge' || options.lease !== undefined || this.isClosed) return this.inner.consume(charges, options)
     const now = this.now()
     const spent = charges.map((charge) => this.spend(charge, now))
     if (!spent.includes(undefined)) {
-      const outcomes = spent.map((one) => told(one as Spent, now))
+      const outcomes = spent.map((spending) => leasedOutcome(spending as Spending, now))
       this.renew(charges, spent, now)
       return outcomes
     }
-    const plain = charges.length === 1 ? charges : charges.filter((_, i) => spent[i] === undefined)
-    let answer: MaybePromise<Outcomes>
-    try {
-      answer = this.inner.consume(plain, options)
-    } catch (error) {
-      this.letGo(spent, now)
-      throw error
-    }
-    // Behind the call, or the lease could take the unit that the call needs.
-    this.renew(charges, spent, now)
-    const join = (outcomes: Outcomes): Outcomes => this.join(charges, spent, plain, outcomes)
-    if (!isPromise(answer)) return join(answer)
-    return answer.then(join, (error: unknown) => {
-      this.letGo(spent, this.now())
-      throw error
-    })
+    return this.consumeRest(charges, spent, options, now)
   }
 
-  /** What is held here of a subject that begins anew is let go: it has all there is. */
-  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): MaybePromise<void> {
-    for (const target of targets) this.pools.delete(target)
+  /** A subject that is reset has its whole limit, so what is held of it here must not be added. */
+  reset(targets: readonly StateId[]): MaybePromise<void> {
+    for (const target of targets) this.subjects.drop(target)
     return this.inner.reset(targets)
   }
 
-  /** Gives back what is held, then closes the store. */
+  /** Gives back what is held, then closes the wrapped store. */
   async close(): Promise<void> {
     this.isClosed = true
-    this.unlook?.()
-    const now = this.now()
-    const held = [...this.pools.values()].flatMap((pool) => pool.grants.map((grant) => ({ pool, grant })))
-    this.pools.clear()
-    await Promise.all(held.map(({ pool, grant }) => this.giveUp(pool, grant, now)))
+    await this.subjects.close(this.now())
     await this.inner.close?.()
   }
 
-  /** Takes the units from a lease that has them, or nothing. */
-  private spend(charge: Charge, now: Instant): Spent | undefined {
+  /** Takes the units from a lease that has them. */
+  private spend(charge: Charge, now: Instant): Spending | undefined {
     const { cost, limit, receipt } = charge
     if (!(cost > 0) || receipt !== undefined) return undefined
-    const pool = this.pools.get(charge)
-    if (pool === undefined || !isSameRule(pool.charge.limit, limit)) return undefined
+    const pool = this.subjects.find(charge)
+    if (pool === undefined || !isSameLimit(pool.charge.limit, limit)) return undefined
     const grant = pool.find(cost, now)
     if (grant === undefined) return undefined
     pool.spend(grant, cost)
     return { pool, grant, units: cost }
   }
 
-  private letGo(spent: readonly (Spent | undefined)[], now: Instant): void {
-    for (const one of spent) if (one !== undefined && isLive(one.grant, now)) one.grant.left += one.units
+  private unspend(spent: readonly (Spending | undefined)[], now: Instant): void {
+    for (const spending of spent) {
+      if (spending !== undefined && isLive(spending.grant, now)) spending.grant.left += spending.units
+    }
   }
 
-  /** The outcomes of both, in the order of the charges; what was held is let go if the rest was refused. */
-  private join(charges: readonly Charge[], spent: readonly (Spent | undefined)[], plain: readonly Charge[], outcomes: Outcomes): Outcomes {
-    const now = this.now()
-    for (const [i, charge] of plain.entries()) this.heard(charge, outcomes[i])
-    const refused = outcomes.some((outcome) => outcome?.allowed === false)
-    if (refused && charges.length === 1) {
-      // A lease may have come meanwhile, perhaps with the very unit that the store could not give any more.
-      const late = this.spend(charges[0] as Charge, now)
-      if (late !== undefined) return [told(late, now)]
+  /** Charges in one call what no lease could pay. */
+  private consumeRest(
+    charges: readonly Charge[],
+    spent: readonly (Spending | undefined)[],
+    options: ConsumeOptions,
+    now: Instant,
+  ): MaybePromise<Outcomes> {
+    const rest = charges.length === 1 ? charges : charges.filter((_, i) => spent[i] === undefined)
+    let answer: MaybePromise<Outcomes>
+    try {
+      answer = this.inner.consume(rest, options)
+    } catch (error) {
+      this.unspend(spent, now)
+      throw error
     }
-    if (plain.length === charges.length) return outcomes
-    if (refused) this.letGo(spent, now)
-    let next = 0
-    return spent.map((one) => {
-      if (one === undefined) return outcomes[next++]
-      return refused ? { ...told(one, now), granted: 0, receipt: undefined } : told(one, now)
+    // After the call, or the lease could take the unit that the call needs.
+    this.renew(charges, spent, now)
+    const join = (outcomes: Outcomes): Outcomes => this.join(charges, spent, rest, outcomes)
+    if (!isPromise(answer)) return join(answer)
+    return answer.then(join, (error: unknown) => {
+      this.unspend(spent, this.now())
+      throw error
     })
   }
 
-  private heard(charge: Charge, outcome: Outcome | undefined): void {
-    if (outcome?.source !== this.inner.name) return
-    const pool = this.pools.get(charge)
-    if (pool !== undefined && isSameRule(pool.charge.limit, charge.limit)) pool.rest = outcome.remaining
+  /** The outcomes in the order of the charges. If the rest was refused, what was spent goes back to its leases. */
+  private join(
+    charges: readonly Charge[],
+    spent: readonly (Spending | undefined)[],
+    rest: readonly Charge[],
+    outcomes: Outcomes,
+  ): Outcomes {
+    const now = this.now()
+    for (const [i, charge] of rest.entries()) this.observe(charge, outcomes[i])
+    const isRefused = outcomes.some((outcome) => outcome?.allowed === false)
+    if (isRefused && charges.length === 1) {
+      // A lease may have come meanwhile, perhaps with the very unit that the store could not give any more.
+      const late = this.spend(charges[0] as Charge, now)
+      if (late !== undefined) return [leasedOutcome(late, now)]
+    }
+    if (rest.length === charges.length) return outcomes
+    if (isRefused) this.unspend(spent, now)
+    let next = 0
+    return spent.map((spending) => {
+      if (spending === undefined) return outcomes[next++]
+      const outcome = leasedOutcome(spending, now)
+      return isRefused ? { ...outcome, granted: 0, receipt: undefined } : outcome
+    })
   }
 
-  /** Notes what is wanted of each leasable subject, and asks for units where there is need. */
-  private renew(charges: readonly Charge[], spent: readonly (Spent | undefined)[], now: Instant): void {
+  /** The size of the next lease depends on what the store has left. */
+  private observe(charge: Charge, outcome: Outcome | undefined): void {
+    if (outcome?.source !== this.inner.name) return
+    const pool = this.subjects.find(charge)
+    if (pool !== undefined && isSameLimit(pool.charge.limit, charge.limit)) pool.leftInStore = outcome.remaining
+  }
+
+  /** Records the demand for each leasable subject, and requests units where they run low. */
+  private renew(charges: readonly Charge[], spent: readonly (Spending | undefined)[], now: Instant): void {
     for (let i = 0; i < charges.length; i++) {
       const charge = charges[i] as Charge
-      const pool = spent[i]?.pool ?? this.wanted(charge, now)
-      if (pool === undefined || !isSameRule(pool.charge.limit, charge.limit)) continue
-      pool.demand(charge.cost, now)
-      const size = pool.size(now)
-      if (size > 0) this.ask(pool, size)
+      const pool = spent[i]?.pool ?? this.subjects.count(charge, now)
+      if (pool === undefined || !isSameLimit(pool.charge.limit, charge.limit)) continue
+      pool.recordDemand(charge.cost, now)
+      const units = pool.unitsToRequest(now)
+      if (units > 0) this.requests.request(pool, units)
     }
   }
 
-  /** The pool of a subject that is hot, or is by now. */
-  private wanted(charge: Charge, now: Instant): Pool | undefined {
-    const terms = charge.cost > 0 && charge.receipt === undefined ? this.termsOf(charge.limit) : undefined
-    return terms === undefined ? undefined : (this.pools.get(charge) ?? this.promote(charge, terms, now))
-  }
-
-  private promote(charge: Charge, terms: Terms, now: Instant): Pool | undefined {
-    const { hot, maxSubjects } = this.settings
-    if (this.pools.size >= maxSubjects || this.sketch.add(charge, now.monotonic) < hot) return undefined
-    const jitter = (randomWords(1)[0] as number) / 2 ** 32
-    const pool = new Pool({ ...charge, subject: detach(charge.subject) }, terms, now, hot, jitter)
-    this.pools.set(pool.charge, pool)
-    this.lookLater()
-    return pool
-  }
-
-  /** Never tried again: whether a lease was granted that nobody heard of, nobody knows. */
-  private ask(pool: Pool, units: number): void {
-    pool.asking = true
-    const { ttl, ceiling } = pool.terms
-    const asked = this.now()
-    const failed = (): void => {
-      pool.asking = false
-      pool.askFrom = this.now().monotonic + ttl
-    }
-    try {
-      // Closed: no tier below may charge, or lease, in the store's stead.
-      const answer = this.inner.consume([{ ...pool.charge, cost: units }], { lease: { ttl, ceiling }, atLeast: 1, failMode: 'closed' })
-      const granted = chain(answer, ([outcome]) => this.answered(pool, outcome, asked))
-      if (isPromise(granted)) granted.catch(failed)
-    } catch {
-      failed()
-    }
-  }
-
-  private answered(pool: Pool, outcome: Outcome | undefined, asked: Instant): void {
-    const now = this.now()
-    pool.asking = false
-    if (outcome === undefined || outcome.source !== this.inner.name || (outcome.granted > 0 && outcome.leaseFor <= 0)) {
-      pool.askFrom = now.monotonic + BARREN_FOR
-      if (outcome !== undefined && outcome.granted > 0) void this.handBack(pool, outcome, outcome.granted)
-      return
-    }
-    pool.rest = outcome.remaining
-    if (!outcome.allowed) {
-      pool.askFrom = now.monotonic + Math.min(outcome.retryAfter, pool.terms.ttl)
-      return
-    }
-    this.granted += 1
-    const grant = {
-      number: this.granted,
-      outcome,
-      asked,
-      answered: now,
-      left: outcome.granted,
-      mark: `${MARK}${this.ownerId()}:${this.granted}`,
-    }
-    if (this.isClosed || this.pools.get(pool.charge) !== pool) void this.giveUp(pool, grant, now)
-    else pool.add(grant)
-  }
-
-  /** Lets a lease go, and gives back what is left of it, while it lives: later it would be dropped. */
-  private giveUp(pool: Pool, grant: Grant, now: Instant): MaybePromise<void> {
-    pool.remove(grant)
-    const units = grant.left
-    grant.left = 0
-    return units > 0 && isLive(grant, now) ? this.handBack(pool, grant.outcome, units) : undefined
-  }
-
-  /** Once: an unknown end counts as done. Too much stays taken, never too little. */
-  private async handBack(pool: Pool, { receipt }: Outcome, units: number): Promise<void> {
-    try {
-      await this.inner.consume([{ ...pool.charge, cost: -units, receipt }], { failMode: 'closed' })
-    } catch {}
-  }
-
-  /** A decision with receipts of leases: back to the lease, if it still lives and the rest was done too; else to nobody. */
+  /** A decision with receipts of leases: each goes back to its lease, if that still lives and the store did the rest. */
   private giveBack(charges: readonly Charge[], options: ConsumeOptions): MaybePromise<Outcomes> {
-    const others = charges.flatMap((charge) => (!isHeld(charge) ? [charge] : charge.cost < 0 ? [] : [{ ...charge, receipt: undefined }]))
+    const others = charges.flatMap((charge) =>
+      !hasLeaseReceipt(charge) ? [charge] : charge.cost < 0 ? [] : [{ ...charge, receipt: undefined }],
+    )
     const join = (outcomes: Outcomes): Outcomes => {
-      const done = options.how !== 'peek' && outcomes.every((outcome) => outcome?.allowed !== false)
+      const isDone = options.how !== 'peek' && outcomes.every((outcome) => outcome?.allowed !== false)
       const now = this.now()
       let next = 0
-      return charges.map((charge) => (isHeld(charge) && charge.cost < 0 ? this.restore(charge, done, now) : outcomes[next++]))
+      return charges.map((charge) => (hasLeaseReceipt(charge) && charge.cost < 0 ? this.restore(charge, isDone, now) : outcomes[next++]))
     }
     return others.length === 0 ? join([]) : chain(this.inner.consume(others, options), join)
   }
 
-  private restore(charge: Charge, done: boolean, now: Instant): Outcome {
-    const [, owner, number, taken] = String(charge.receipt).split(':')
-    const pool = owner === this.owner ? this.pools.get(charge) : undefined
-    const grant = pool?.grants.find((one) => one.number === Number(number))
-    if (pool === undefined || grant === undefined || !isLive(grant, now)) return nothing(now)
-    const units = done ? Math.max(0, Math.min(-charge.cost, Number(taken), grant.outcome.granted - grant.left)) : 0
+  private restore(charge: Charge, isDone: boolean, now: Instant): Outcome {
+    const { mark, units: taken } = readLeaseReceipt(charge)
+    const pool = this.subjects.find(charge)
+    const grant = pool?.grants.find((one) => one.mark === mark)
+    if (pool === undefined || grant === undefined || !isLive(grant, now)) return lapsedOutcome(now)
+    const units = isDone ? Math.max(0, Math.min(-charge.cost, taken, grant.outcome.granted - grant.left)) : 0
     grant.left += units
-    return { ...told({ pool, grant, units: 0 }, now), receipt: undefined, granted: units === 0 ? 0 : -units }
-  }
-
-  /** Leases that nobody spends go back in time, and what was hot and is cold is forgotten. The one timer, while there are hot subjects. */
-  private look(): void {
-    const now = this.now()
-    const { ttl } = this.settings
-    for (const pool of this.pools.values()) {
-      const idle = now.monotonic - pool.wanted
-      for (const grant of pool.grants.slice()) {
-        const age = passed(grant.asked, now)
-        if (!isLive(grant, now)) pool.remove(grant)
-        else if (grant.left > 0 && (idle >= IDLE_AFTER * ttl || age >= RETURN_AT * grant.outcome.leaseFor))
-          void this.giveUp(pool, grant, now)
-      }
-      // What it still holds is to go back, or is lost.
-      if (idle >= COLD_AFTER && !pool.asking && pool.left(now) === 0) this.pools.delete(pool.charge)
-    }
-    this.lookLater()
-  }
-
-  private lookLater(): void {
-    this.unlook?.()
-    this.unlook = undefined
-    if (this.pools.size === 0 || this.isClosed) return
-    const { clock, ttl } = this.settings
-    const after = clock.after?.bind(clock) ?? systemClock.after
-    this.unlook = after(LOOK_EVERY * ttl, () => this.look())
-  }
-
-  private termsOf(limit: Limit): Terms | undefined {
-    let terms = this.terms.get(limit)
-    if (terms === undefined) this.terms.set(limit, (terms = termsOf(limit, this.settings) ?? 'none'))
-    return terms === 'none' ? undefined : terms
-  }
-
-  private ownerId(): string {
-    if (this.owner === '') this.owner = uniqueId()
-    return this.owner
+    return { ...leasedOutcome({ pool, grant, units: 0 }, now), receipt: undefined, granted: units === 0 ? 0 : -units }
   }
 
   private now(): Instant {
@@ -300,33 +192,4 @@ class Leases {
   }
 }
 
-function isHeld({ receipt }: Charge): boolean {
-  return typeof receipt === 'string' && receipt.startsWith(MARK)
-}
-
-/** What this process surely has: others may have taken the rest since the lease was granted. */
-function told({ pool, grant, units }: Spent, now: Instant): Outcome {
-  const { outcome, answered, mark } = grant
-  const since = Math.max(0, now.monotonic - answered.monotonic)
-  const until = (ms: number): number => Math.max(1, Math.ceil(ms - since))
-  return {
-    allowed: true,
-    remaining: pool.left(now),
-    retryAfter: 0,
-    nextAfter: until(outcome.nextAfter),
-    resetAfter: until(outcome.resetAfter),
-    delay: 0,
-    source: 'lease',
-    at: outcome.at + Math.round(since * 1_000),
-    receipt: `${mark}:${units}`,
-    leaseFor: 0,
-    granted: units,
-  }
-}
-
-/** The answer to a receipt whose lease is over. */
-function nothing(now: Instant): Outcome {
-  const waits = { retryAfter: 0, nextAfter: 0, resetAfter: 0, delay: 0 }
-  const at = Math.round(now.wall * 1_000)
-  return { allowed: true, remaining: 0, ...waits, source: 'lease', at, receipt: undefined, leaseFor: 0, granted: 0 }
-}
+const NO_OPTIONS: ConsumeOptions = Object.freeze({})

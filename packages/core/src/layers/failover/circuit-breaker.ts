@@ -1,0 +1,157 @@
+import type { Charge, ConsumeOptions, Outcome, StoreError, StoreHealth } from '../../store.ts'
+import { FailureCount } from './failure-count.ts'
+import type { FailoverContext } from './options.ts'
+import type { Reconciliation } from './reconciliation.ts'
+import { isStoreError } from './store-error.ts'
+
+export type BreakerState = StoreHealth['breaker']
+
+/** ms until the first probe, and the most between two: doubled for each probe that failed. */
+const FIRST_DELAY = 250
+const MAX_DELAY = 500
+/** ms: a breaker that opens again this soon after it closed goes on with the delay that it had. */
+const STABLE_AFTER = 10_000
+
+/**
+ * The circuit breaker of one shard. Closed, requests go to the store. Open, they do not. A timer makes it half-open: one probe
+ * reads from the store; if that is answered in time, the deficit is charged, and the breaker closes; if not, it opens again.
+ */
+export class CircuitBreaker {
+  state: BreakerState = 'closed'
+  /** ms, monotonic: when this outage began; `undefined` while closed. */
+  openSince: number | undefined
+  /** The last charge that failed: a probe reads its state. */
+  sample: Charge | undefined
+  private readonly context: FailoverContext
+  private readonly reconciliation: Reconciliation
+  private readonly changed: (from: BreakerState, to: BreakerState) => void
+  private readonly failures = new FailureCount()
+  private lastBatch: number | undefined
+  private probes = 0
+  private closedAt = -Infinity
+  /** The store answers reads but refuses writes, so only a write proves that it is back. */
+  private needsWrite = false
+  /** Without a deficit to charge, one request is let through as that write. */
+  private trial: 'none' | 'awaited' | 'running' = 'none'
+  private isStopped = false
+  private cancel: () => void = () => undefined
+
+  constructor(context: FailoverContext, reconciliation: Reconciliation, changed: (from: BreakerState, to: BreakerState) => void) {
+    this.context = context
+    this.reconciliation = reconciliation
+    this.changed = changed
+  }
+
+  /** Whether a request may go to the store: always while closed, else only as a trial. */
+  admits(charges: readonly Charge[], { how }: ConsumeOptions): boolean {
+    if (this.state === 'closed') return true
+    if (this.trial !== 'awaited' || how === 'peek' || !charges.every(isPlain)) return false
+    this.trial = 'running'
+    return true
+  }
+
+  recordSuccess(): void {
+    if (this.state !== 'closed') return
+    this.failures.succeed()
+    // Of a single failure, which opened nothing.
+    if (this.reconciliation.hasDeficit) void this.reconciliation.settle()
+  }
+
+  /** One batch failed: with the store's error, or without one when its deadline passed. */
+  recordFailure(error?: StoreError): void {
+    if (error?.refusal !== undefined) this.needsWrite = error.refusal !== 'starting'
+    if (this.state === 'closed') this.countFailure(error)
+    else if (this.trial === 'running') this.open()
+  }
+
+  /** The answer to a trial. A refusal or an error of the caller wrote nothing, so another request has to try. */
+  recordTrial(outcomes: readonly (Outcome | undefined)[]): void {
+    if (this.trial !== 'running') return
+    const hasWritten = outcomes.some((outcome) => outcome !== undefined && outcome.granted > 0)
+    this.trial = hasWritten ? 'none' : 'awaited'
+    if (hasWritten) void this.recover(true)
+  }
+
+  stop(): void {
+    this.isStopped = true
+    this.cancel()
+  }
+
+  private countFailure(error: StoreError | undefined): void {
+    // The store numbers its batches, so that one failed batch counts once, however many requests it carried.
+    if (error === undefined || error.batch !== this.lastBatch) this.failures.fail()
+    this.lastBatch = error?.batch
+    // A store that refuses is not asked a second time.
+    if (this.failures.isTooHigh || error?.refusal !== undefined) this.open()
+  }
+
+  private open(): void {
+    if (this.isStopped) return
+    const { clock } = this.context.settings
+    const now = clock.monotonic()
+    if (this.state === 'closed') {
+      this.openSince = now
+      if (now - this.closedAt > STABLE_AFTER) this.probes = 0
+    }
+    this.trial = 'none'
+    this.move('open')
+    this.cancel()
+    this.cancel = clock.after(this.probeDelay(), () => void this.probe())
+  }
+
+  /** Random over half of the delay, so that many instances do not probe together. */
+  private probeDelay(): number {
+    const most = Math.min(MAX_DELAY, FIRST_DELAY * 2 ** Math.min(this.probes, 10))
+    this.probes += 1
+    return most * (0.5 + Math.random() / 2)
+  }
+
+  /** Half-open: one read, on the breaker's own timer, so that no request pays for it and a lost answer loses no charge. */
+  private async probe(): Promise<void> {
+    const { store } = this.context
+    const { clock, deadline } = this.context.settings
+    this.move('half-open')
+    const sent = clock.monotonic()
+    let error: unknown
+    try {
+      if (this.sample !== undefined) await store.consume([{ ...this.sample, cost: 0, receipt: undefined }], PEEK)
+    } catch (thrown) {
+      error = thrown
+    }
+    if (this.isStopped) return
+    // Any error but a StoreError is an answer of the store.
+    if (isStoreError(error) || clock.monotonic() - sent > deadline) this.open()
+    else await this.recover(false)
+  }
+
+  private async recover(hasWritten: boolean): Promise<void> {
+    const { reconciliation } = this
+    const before = reconciliation.written
+    const isSettled = await reconciliation.settle()
+    if (this.isStopped || this.state !== 'half-open') return
+    if (!isSettled) this.open()
+    else if (this.needsWrite && !hasWritten && reconciliation.written === before) this.trial = 'awaited'
+    else this.close()
+  }
+
+  /** Failures before the outage are forgotten: they say nothing about a store that is back. */
+  private close(): void {
+    this.needsWrite = false
+    this.openSince = undefined
+    this.closedAt = this.context.settings.clock.monotonic()
+    this.failures.reset()
+    this.move('closed')
+  }
+
+  private move(to: BreakerState): void {
+    const from = this.state
+    this.state = to
+    if (from !== to) this.changed(from, to)
+  }
+}
+
+const PEEK: ConsumeOptions = Object.freeze({ how: 'peek' })
+
+function isPlain({ cost, receipt }: Charge): boolean {
+  return cost > 0 && receipt === undefined
+}

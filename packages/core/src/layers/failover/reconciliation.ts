@@ -1,0 +1,132 @@
+import { algorithmOf } from '../../algorithms/registry.ts'
+import { detach, MAX_SUBJECT_LENGTH } from '../../memory/bounded-key.ts'
+import type { Charge, ConsumeOptions, Outcome } from '../../store.ts'
+import { type StateId, StateMap } from '../state-map.ts'
+import { isInDoubt, isLocalReceipt } from './local-receipt.ts'
+import type { LocalTier } from './local-tier.ts'
+import type { FailoverContext } from './options.ts'
+import { isStoreError, isUndone } from './store-error.ts'
+
+type Outcomes = readonly (Outcome | undefined)[]
+
+/** Units that the local share admitted for one state, less what was given back. */
+interface Admitted {
+  readonly id: StateId
+  readonly units: number
+}
+
+/** Charges in flight at a time: two batches of a Redis store. */
+const BATCH = 128
+
+/**
+ * The deficit of one shard: what this process admitted in the store's place, and charges there at recovery. The deficit is the
+ * smaller of what was admitted and what the local share lacks now, since units that have come back meanwhile need no charge.
+ * Bounded: of more than `maxSubjects` states, those that were touched longest ago are not charged.
+ */
+export class Reconciliation {
+  private readonly context: FailoverContext
+  private readonly tier: LocalTier
+  /** Deficits that the store has charged so far: each proves that it writes. */
+  written = 0
+  private readonly admitted: StateMap<Admitted>
+  private settling: Promise<boolean> | undefined
+
+  constructor(context: FailoverContext, tier: LocalTier) {
+    this.context = context
+    this.tier = tier
+    this.admitted = new StateMap(context.settings.maxSubjects)
+  }
+
+  get hasDeficit(): boolean {
+    return this.admitted.size > 0
+  }
+
+  /** Records what the local share decided. A charge in doubt, which the store may have made too, is never repeated. */
+  record(charges: readonly Charge[], outcomes: Outcomes, { how }: ConsumeOptions, inDoubt: boolean): void {
+    if (this.context.settings.reconcile === 'forget' || how === 'peek' || inDoubt) return
+    for (const [i, charge] of charges.entries()) {
+      const outcome = outcomes[i]
+      const isOwn = charge.receipt === undefined || (isLocalReceipt(charge.receipt) && !isInDoubt(charge.receipt))
+      // A forced holder would block a slot for its whole ttl, since no process would release it.
+      if (isOwn && outcome?.source === 'local' && !algorithmOf(charge.limit).holds) this.add(charge, outcome.granted)
+    }
+  }
+
+  forget(id: StateId): void {
+    this.admitted.take(id)
+  }
+
+  /** Charges the deficit by force. Resolves to whether the store answered every charge. Concurrent calls share one run. */
+  settle(): Promise<boolean> {
+    this.settling ??= this.settleAll().finally(() => (this.settling = undefined))
+    return this.settling
+  }
+
+  /**
+   * The store answered after its deadline, so it has charged as well. If the request was admitted here, that charge stands for it.
+   * If it was refused here, or took a holder that no process will release, the charge is given back.
+   */
+  async settleLate(charges: readonly Charge[], outcomes: Outcomes, decided: Outcomes | undefined): Promise<void> {
+    const wasAdmitted = decided?.every((outcome) => outcome?.allowed === true) === true
+    const unused = charges.flatMap((charge, i): Charge[] => {
+      const outcome = outcomes[i]
+      if (outcome === undefined || charge.receipt !== undefined || outcome.receipt === undefined || outcome.granted <= 0) return []
+      if (wasAdmitted && !algorithmOf(charge.limit).holds) return []
+      return [{ ...charge, cost: -outcome.granted, receipt: outcome.receipt }]
+    })
+    if (unused.length === 0) return
+    try {
+      await this.context.store.consume(unused)
+    } catch {
+      // Not repeated: too much stays charged, never too little.
+    }
+  }
+
+  /** Adds units, or with `units < 0` removes what was given back. */
+  private add({ limit, scope, subject }: StateId, units: number): void {
+    // The subject itself is needed at recovery, so a digest would not do, and clients must not decide how much memory it takes.
+    if (units === 0 || subject.length > MAX_SUBJECT_LENGTH) return
+    const known = this.admitted.get({ limit, scope, subject })
+    const sum = (known?.units ?? 0) + units
+    const id = { limit, scope, subject: known?.id.subject ?? detach(subject) }
+    if (sum > 0) this.admitted.set(id, { id, units: sum })
+    else this.admitted.take(id)
+  }
+
+  private async settleAll(): Promise<boolean> {
+    // As many rounds as the present deficit takes: what is added meanwhile is left to the next call.
+    for (let rounds = Math.ceil(this.admitted.size / BATCH); rounds > 0; rounds--) {
+      const batch: Admitted[] = []
+      while (batch.length < BATCH && this.admitted.size > 0) batch.push(this.admitted.takeOldest() as Admitted)
+      const errors = (await Promise.all(batch.map((admitted) => this.charge(admitted)))).filter((error) => error !== undefined)
+      const inDoubt = errors.filter((error) => !isUndone(error))
+      if (inDoubt.length > 0) this.report(inDoubt.length, inDoubt[0] as Error)
+      if (errors.some(isStoreError)) return false
+    }
+    return true
+  }
+
+  /** Charges one deficit, and returns the error if that fails. What was surely not charged is recorded again. */
+  private async charge({ id, units }: Admitted): Promise<unknown> {
+    const cost = Math.min(units, this.tier.used(id))
+    if (cost <= 0) return undefined
+    try {
+      const [outcome] = await this.context.store.consume([{ ...id, cost }], FORCE)
+      if (outcome !== undefined && outcome.granted > 0) this.written += 1
+      return undefined
+    } catch (error) {
+      if (isUndone(error)) this.add(id, cost)
+      return error
+    }
+  }
+
+  private report(subjects: number, { message }: Error): void {
+    const { store, events } = this.context
+    events.anomaly(
+      'ANOMALY_UNRECONCILED',
+      `what ${subjects} subjects used while ${store.name} was unreachable may or may not be charged there now: ${message}`,
+    )
+  }
+}
+
+const FORCE: ConsumeOptions = Object.freeze({ how: 'force' })

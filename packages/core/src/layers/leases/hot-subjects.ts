@@ -1,0 +1,102 @@
+import { type Clock, completeClock } from '../../clock.ts'
+import { detach } from '../../memory/bounded-key.ts'
+import type { Limit } from '../../limit.ts'
+import { randomWords } from '../../runtime.ts'
+import type { Charge } from '../../store.ts'
+import { elapsed, type Instant, instantOf } from '../instant.ts'
+import { type StateId, StateMap } from '../state-map.ts'
+import { HotSketch } from './hot-sketch.ts'
+import { isLive, LeasePool } from './lease-pool.ts'
+import type { LeaseRequests } from './lease-requests.ts'
+import { leaseTerms, type LeaseTerms } from './lease-terms.ts'
+import type { LeaseSettings } from './options.ts'
+
+/** Parts of the ttl: between two checks of all leases; without a decision; and the age of a lease. After them, units go back in time. */
+const CHECK_EVERY = 0.2
+const IDLE_AFTER = 0.3
+const RETURN_AT = 0.6
+/** ms without a decision after which a subject is no longer hot. */
+const COLD_AFTER = 1_000
+
+/** The subjects that are leased: which become hot, which of their leases go back unused, and which become cold. */
+export class HotSubjects {
+  private readonly settings: LeaseSettings
+  private readonly requests: LeaseRequests
+  private readonly after: Required<Clock>['after']
+  private readonly pools: StateMap<LeasePool>
+  private readonly sketch = new HotSketch()
+  private readonly terms = new WeakMap<Limit, LeaseTerms | 'none'>()
+  private isClosed = false
+  private cancel: () => void = () => undefined
+
+  constructor(settings: LeaseSettings, requests: LeaseRequests) {
+    this.settings = settings
+    this.requests = requests
+    this.after = completeClock(settings.clock).after
+    this.pools = new StateMap(settings.maxSubjects)
+  }
+
+  find(id: StateId): LeasePool | undefined {
+    return this.pools.get(id)
+  }
+
+  /** Counts a decision that was not spent from a lease, and returns the pool of a subject that is hot, or is by now. */
+  count(charge: Charge, now: Instant): LeasePool | undefined {
+    const terms = charge.cost > 0 && charge.receipt === undefined ? this.termsOf(charge.limit) : undefined
+    return terms === undefined ? undefined : (this.pools.get(charge) ?? this.promote(charge, terms, now))
+  }
+
+  drop(id: StateId): void {
+    const pool = this.pools.take(id)
+    if (pool !== undefined) pool.isDropped = true
+  }
+
+  /** Gives all leases back. */
+  async close(now: Instant): Promise<void> {
+    this.isClosed = true
+    this.cancel()
+    const pools = [...this.pools.values()]
+    this.pools.clear()
+    for (const pool of pools) pool.isDropped = true
+    await Promise.all(pools.flatMap((pool) => pool.grants.slice().map((grant) => this.requests.giveUp(pool, grant, now))))
+  }
+
+  private promote(charge: Charge, terms: LeaseTerms, now: Instant): LeasePool | undefined {
+    const { hot, maxSubjects } = this.settings
+    if (this.pools.size >= maxSubjects || this.sketch.add(charge, now.monotonic) < hot) return undefined
+    const jitter = (randomWords(1)[0] as number) / 2 ** 32
+    const pool = new LeasePool({ ...charge, subject: detach(charge.subject) }, terms, now, hot, jitter)
+    this.pools.set(pool.charge, pool)
+    this.scheduleCheck()
+    return pool
+  }
+
+  /** The layer's only timer, which runs while any subject is hot. */
+  private scheduleCheck(): void {
+    this.cancel()
+    if (this.pools.size > 0 && !this.isClosed) this.cancel = this.after(CHECK_EVERY * this.settings.ttl, () => this.check())
+  }
+
+  private check(): void {
+    const now = instantOf(this.settings.clock)
+    for (const pool of this.pools.values()) this.checkOne(pool, now)
+    this.scheduleCheck()
+  }
+
+  private checkOne(pool: LeasePool, now: Instant): void {
+    const idle = now.monotonic - pool.wantedAt
+    for (const grant of pool.grants.slice()) {
+      const isUnused = idle >= IDLE_AFTER * this.settings.ttl || elapsed(grant.asked, now) >= RETURN_AT * grant.outcome.leaseFor
+      if (!isLive(grant, now)) pool.remove(grant)
+      else if (grant.left > 0 && isUnused) void this.requests.giveUp(pool, grant, now)
+    }
+    // Not while it holds units: they are to go back first.
+    if (idle >= COLD_AFTER && !pool.isRequesting && pool.left(now) === 0) this.drop(pool.charge)
+  }
+
+  private termsOf(limit: Limit): LeaseTerms | undefined {
+    let terms = this.terms.get(limit)
+    if (terms === undefined) this.terms.set(limit, (terms = leaseTerms(limit, this.settings) ?? 'none'))
+    return terms === 'none' ? undefined : terms
+  }
+}

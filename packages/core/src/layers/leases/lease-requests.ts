@@ -1,0 +1,82 @@
+import type { Clock } from '../../clock.ts'
+import { chain, isPromise, type MaybePromise, uniqueId } from '../../runtime.ts'
+import type { Outcome, Store } from '../../store.ts'
+import { type Instant, instantOf } from '../instant.ts'
+import { type Grant, isLive, type LeasePool } from './lease-pool.ts'
+import { leaseMark } from './leased-outcome.ts'
+
+/** ms before a store that granted no lease is asked again. */
+const PAUSE = 1_000
+
+/** Requests leases from the store, and gives back what is left of them. Each is sent once, whatever becomes of it. */
+export class LeaseRequests {
+  private readonly store: Store
+  private readonly clock: Clock
+  /** Makes the receipts of this process unique. */
+  private owner = ''
+  private granted = 0
+
+  constructor(store: Store, clock: Clock) {
+    this.store = store
+    this.clock = clock
+  }
+
+  /** Not repeated on a failure: a lease may have been granted though its answer was lost. */
+  request(pool: LeasePool, units: number): void {
+    pool.isRequesting = true
+    const { ttl, ceiling } = pool.terms
+    const asked = instantOf(this.clock)
+    const fail = (): void => {
+      pool.isRequesting = false
+      pool.requestFrom = instantOf(this.clock).monotonic + ttl
+    }
+    try {
+      // `closed`: without the store, no other tier may charge or lease in its place.
+      const answer = this.store.consume([{ ...pool.charge, cost: units }], { lease: { ttl, ceiling }, atLeast: 1, failMode: 'closed' })
+      const done = chain(answer, ([outcome]) => this.accept(pool, outcome, asked))
+      if (isPromise(done)) done.catch(fail)
+    } catch {
+      fail()
+    }
+  }
+
+  /** Drops a lease. What is left of it goes back while it lives: later the store would not count it. */
+  giveUp(pool: LeasePool, grant: Grant, now: Instant): MaybePromise<void> {
+    pool.remove(grant)
+    const units = grant.left
+    grant.left = 0
+    return units > 0 && isLive(grant, now) ? this.giveBack(pool, grant.outcome, units) : undefined
+  }
+
+  private accept(pool: LeasePool, outcome: Outcome | undefined, asked: Instant): void {
+    const now = instantOf(this.clock)
+    pool.isRequesting = false
+    if (outcome === undefined || outcome.source !== this.store.name || (outcome.granted > 0 && outcome.leaseFor <= 0)) {
+      pool.requestFrom = now.monotonic + PAUSE
+      if (outcome !== undefined && outcome.granted > 0) void this.giveBack(pool, outcome, outcome.granted)
+      return
+    }
+    pool.leftInStore = outcome.remaining
+    if (!outcome.allowed) {
+      pool.requestFrom = now.monotonic + Math.min(outcome.retryAfter, pool.terms.ttl)
+      return
+    }
+    const grant = { outcome, asked, answered: now, left: outcome.granted, mark: this.nextMark() }
+    if (pool.isDropped) void this.giveUp(pool, grant, now)
+    else pool.add(grant)
+  }
+
+  /** Not repeated on a failure: too much stays taken, never too little. */
+  private async giveBack(pool: LeasePool, { receipt }: Outcome, units: number): Promise<void> {
+    try {
+      await this.store.consume([{ ...pool.charge, cost: -units, receipt }], { failMode: 'closed' })
+    } catch {}
+  }
+
+  private nextMark(): string {
+    // Not in the constructor: edge runtimes forbid random numbers before the first request.
+    if (this.owner === '') this.owner = uniqueId()
+    this.granted += 1
+    return leaseMark(this.owner, this.granted)
+  }
+}

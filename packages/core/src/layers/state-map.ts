@@ -1,0 +1,138 @@
+import { algorithmOf } from '../algorithms/registry.ts'
+import { boundedKey, detach } from '../memory/bounded-key.ts'
+import { hash32 } from '../memory/hash32.ts'
+import type { Limit } from '../limit.ts'
+import type { Charge } from '../store.ts'
+
+/** What names a state: its scope, the window variant of its limit, and its subject. */
+export type StateId = Pick<Charge, 'limit' | 'scope' | 'subject'>
+
+/** 32 bits of a scope and a subject. The hash has no secret, so other states may have the same bits. */
+export function stateHash({ scope, subject }: Pick<StateId, 'scope' | 'subject'>): number {
+  return hash32(boundedKey(subject), hash32(scope))
+}
+
+interface Entry<V> {
+  value: V
+  readonly scope: Scope<V>
+  readonly name: string
+  readonly variant: string
+  readonly key: string
+  older: Entry<V> | undefined
+  newer: Entry<V> | undefined
+}
+
+/** The entries of one scope: by window variant, then by subject. */
+interface Scope<V> {
+  readonly variants: Map<string, Map<string, Entry<V>>>
+  /** The limit of the last look-up, and its entries: a scope has one limit, or a few that take turns. */
+  limit: Limit | undefined
+  entries: Map<string, Entry<V>> | undefined
+}
+
+/**
+ * A bounded map from states to values: at `max` entries, the one that was set longest ago is removed first. A look-up goes
+ * by scope, variant and subject in turn: to join them to one text, and hash it, would cost more than a local decision.
+ */
+export class StateMap<V> {
+  private readonly max: number
+  private readonly scopes = new Map<string, Scope<V>>()
+  private oldest: Entry<V> | undefined
+  private newest: Entry<V> | undefined
+  private count = 0
+
+  constructor(max: number) {
+    this.max = max
+  }
+
+  get size(): number {
+    return this.count
+  }
+
+  get(id: StateId): V | undefined {
+    return this.find(id)?.value
+  }
+
+  /** Sets the value, and makes its entry the newest. */
+  set(id: StateId, value: V): void {
+    let entry = this.find(id)
+    if (entry === undefined) entry = this.insert(id, value)
+    else this.unlink(entry)
+    entry.value = value
+    entry.older = this.newest
+    entry.newer = undefined
+    if (this.newest === undefined) this.oldest = entry
+    else this.newest.newer = entry
+    this.newest = entry
+  }
+
+  /** Removes the entry and returns its value. */
+  take(id: StateId): V | undefined {
+    return this.remove(this.find(id))
+  }
+
+  /** Removes the entry that was set longest ago and returns its value. */
+  takeOldest(): V | undefined {
+    return this.remove(this.oldest)
+  }
+
+  clear(): void {
+    this.scopes.clear()
+    this.oldest = undefined
+    this.newest = undefined
+    this.count = 0
+  }
+
+  /** From the oldest to the newest. The entry that was just yielded may be removed meanwhile. */
+  *values(): Generator<V> {
+    for (let entry = this.oldest; entry !== undefined; entry = entry.newer) yield entry.value
+  }
+
+  private find({ scope: name, limit, subject }: StateId): Entry<V> | undefined {
+    const scope = this.scopes.get(name)
+    if (scope === undefined) return undefined
+    if (scope.limit !== limit) {
+      scope.limit = limit
+      scope.entries = scope.variants.get(algorithmOf(limit).variantOf(limit))
+    }
+    return scope.entries?.get(boundedKey(subject))
+  }
+
+  private insert({ scope: name, limit, subject }: StateId, value: V): Entry<V> {
+    if (this.count >= this.max) this.takeOldest()
+    let scope = this.scopes.get(name)
+    if (scope === undefined) this.scopes.set(name, (scope = { variants: new Map(), limit: undefined, entries: undefined }))
+    const variant = algorithmOf(limit).variantOf(limit)
+    let entries = scope.variants.get(variant)
+    if (entries === undefined) scope.variants.set(variant, (entries = new Map()))
+    scope.limit = undefined
+    // The key must not keep alive the header or body that the subject was cut from.
+    const entry = { value, scope, name, variant, key: detach(boundedKey(subject)), older: undefined, newer: undefined }
+    entries.set(entry.key, entry)
+    this.count += 1
+    return entry
+  }
+
+  private remove(entry: Entry<V> | undefined): V | undefined {
+    if (entry === undefined) return undefined
+    const { scope, name, variant, key } = entry
+    this.unlink(entry)
+    this.count -= 1
+    const entries = scope.variants.get(variant)
+    entries?.delete(key)
+    // Scopes and variants can come from per-request functions, so empty ones must not stay.
+    if (entries?.size === 0) {
+      scope.variants.delete(variant)
+      scope.limit = undefined
+      if (scope.variants.size === 0) this.scopes.delete(name)
+    }
+    return entry.value
+  }
+
+  private unlink({ older, newer }: Entry<V>): void {
+    if (older === undefined) this.oldest = newer
+    else older.newer = newer
+    if (newer === undefined) this.newest = older
+    else newer.older = older
+  }
+}
