@@ -207,7 +207,7 @@ describe('windows from a function', () => {
       clock.ms += 1_000
       decide({ address: `192.0.2.${i % 250}` })
     }
-    const { scopes } = store as unknown as { scopes: Map<string, { rooms: Map<string, unknown> }> }
-    expect([...scopes.values()].map(({ rooms }) => rooms.size).reduce((sum, size) => sum + size)).toBeLessThan(300)
+    const { tables } = (store as unknown as { states: { slots: { tables: readonly unknown[] } } }).states.slots
+    expect(tables.length).toBeLessThan(300)
   })
 })

@@ -21,10 +21,10 @@ export interface Step<S> {
   readonly outcome: Outcome
 }
 
-/** How a state of up to three numbers lies in a row of a store's columns: no object is kept for it. */
-export interface Cells<S> {
-  load(cells: Float64Array, at: number): S
-  save(state: S, cells: Float64Array, at: number): void
+/** Writes a state as at most three numbers into a row, and reads it back. The memory store then keeps no object per state. */
+export interface RowCodec<S> {
+  decode(row: Float64Array, offset: number): S
+  encode(state: S, row: Float64Array, offset: number): void
 }
 
 /**
@@ -47,8 +47,8 @@ export interface Algorithm<S = unknown> {
   scale(limit: Limit, share: number): Limit
   /** What makes a state unreadable to another limit of the same scope, such as the length of a window; `''` when nothing does. */
   variantOf(limit: Limit): string
-  /** Absent where a state is more than three numbers. */
-  readonly cells?: Cells<S> | undefined
+  /** Absent where a state can need more than three numbers: the memory store then keeps it as an object. */
+  readonly codec?: RowCodec<S> | undefined
   /** @throws ERR_LIMIT_INEXACT when the arithmetic of this limit would leave the integers below 2^53 */
   check(limit: Limit): void
   /** Decides one charge. Pure but for the id of a new holder. */

@@ -215,12 +215,12 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
     },
     scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share), burst: shareOf(rateOf(limit).burst, share) }),
     variantOf: () => '',
-    cells: {
-      load: (cells, at) => ({ full: cells[at] as number, rest: cells[at + 1] as number, rate: cells[at + 2] as number }),
-      save(state, cells, at) {
-        cells[at] = state.full
-        cells[at + 1] = state.rest
-        cells[at + 2] = state.rate
+    codec: {
+      decode: (row, offset) => ({ full: row[offset] as number, rest: row[offset + 1] as number, rate: row[offset + 2] as number }),
+      encode(state, row, offset) {
+        row[offset] = state.full
+        row[offset + 1] = state.rest
+        row[offset + 2] = state.rate
       },
     },
     check,

@@ -109,11 +109,11 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
     typeof limit.window === 'number'
       ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}`
       : `${limit.window}@${limit.timeZone ?? 'UTC'}`,
-  cells: {
-    load: (cells, at) => ({ start: cells[at] as number, count: cells[at + 1] as number }),
-    save(state, cells, at) {
-      cells[at] = state.start
-      cells[at + 1] = state.count
+  codec: {
+    decode: (row, offset) => ({ start: row[offset] as number, count: row[offset + 1] as number }),
+    encode(state, row, offset) {
+      row[offset] = state.start
+      row[offset + 1] = state.count
     },
   },
   check: () => undefined,

@@ -4,7 +4,7 @@
 export { type Decided, decide, type DecideOptions, holderOf } from './decide.ts'
 
 // The algorithms one by one.
-export type { Algorithm, Cells, Step, StepOptions } from './algorithm.ts'
+export type { Algorithm, RowCodec, Step, StepOptions } from './algorithm.ts'
 export { algorithmOf, algorithms } from './registry.ts'
 
 // Their states and numbers, for a store that writes them in a form of its own.

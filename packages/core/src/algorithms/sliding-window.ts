@@ -121,12 +121,12 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
   windowSeconds: (limit) => (limit.window as number) / 1000,
   scale: scaledLimit,
   variantOf: (limit) => `${limit.window}`,
-  cells: {
-    load: (cells, at) => ({ start: cells[at] as number, count: cells[at + 1] as number, previous: cells[at + 2] as number }),
-    save(state, cells, at) {
-      cells[at] = state.start
-      cells[at + 1] = state.count
-      cells[at + 2] = state.previous
+  codec: {
+    decode: (row, offset) => ({ start: row[offset] as number, count: row[offset + 1] as number, previous: row[offset + 2] as number }),
+    encode(state, row, offset) {
+      row[offset] = state.start
+      row[offset + 1] = state.count
+      row[offset + 2] = state.previous
     },
   },
   check(limit) {

@@ -319,12 +319,12 @@ describe('time', () => {
 })
 
 interface Inside {
-  readonly slots: { readonly size: number; readonly subjects: readonly string[] }
+  readonly states: { readonly slots: { readonly size: number; readonly subjects: readonly string[] } }
 }
 // The bound is on what is held, which no public member tells.
 function sizeOf(store: Store): number {
-  return (store as unknown as Inside).slots.size
+  return (store as unknown as Inside).states.slots.size
 }
 function longestSubject(store: Store): number {
-  return Math.max(...(store as unknown as Inside).slots.subjects.map((subject) => subject.length))
+  return Math.max(...(store as unknown as Inside).states.slots.subjects.map((subject) => subject.length))
 }

@@ -1,0 +1,93 @@
+import { decide } from '../algorithms/decide.ts'
+import type { Charge, ConsumeOptions, Outcome } from '../store.ts'
+import { isOfSharedState, type Overflow, refused, withPlainReceipt } from './overflow.ts'
+import type { ResolvedLimit } from './scopes.ts'
+import { NO_SLOT } from './slot-rows.ts'
+import type { ScopeTable } from './slots.ts'
+import type { States } from './states.ts'
+
+/** The state of one charge: a slot, a name for a state that has no slot yet, or the shared state of a table. Equal values are one state. */
+type StateRef = number | string | ScopeTable
+
+/** Decides every request, also those with several charges on one state, with a refusal among several, or on a full store. */
+export class FullPath {
+  private readonly states: States
+  private readonly overflow: Overflow
+
+  constructor(states: States, overflow: Overflow) {
+    this.states = states
+    this.overflow = overflow
+  }
+
+  decide(given: readonly Charge[], now: number, options: ConsumeOptions): readonly Outcome[] {
+    const limits = given.map((charge, i) => this.states.scopes.resolve(charge, i))
+    const refs = this.locate(given, limits, now)
+    const charges = given.map(withPlainReceipt)
+    const current = refs.map((ref, i) => this.load(ref, limits[i] as ResolvedLimit))
+    const isFull = refs.some(isShared)
+    if (isFull && this.overflow.mode === 'deny' && options.how !== 'force') {
+      const { outcomes } = decide(charges, refs, current, now, { ...options, how: 'peek' })
+      return outcomes.map((outcome, i) => (isShared(refs[i]) ? refused(outcome) : { ...outcome, granted: 0 }))
+    }
+    const { outcomes, states } = decide(charges, refs, current, now, options)
+    if (states !== undefined) this.save(charges, limits, refs, states, outcomes)
+    return isFull ? outcomes.map((outcome, i) => (isShared(refs[i]) ? this.overflow.withSharedReceipt(outcome) : outcome)) : outcomes
+  }
+
+  private locate(charges: readonly Charge[], limits: readonly ResolvedLimit[], now: number): StateRef[] {
+    const refs: StateRef[] = []
+    for (let i = 0; i < charges.length; i++) {
+      const { subject, receipt } = charges[i] as Charge
+      const { table } = limits[i] as ResolvedLimit
+      const slot = this.states.slotOf(table, subject)
+      if (isOfSharedState(receipt)) refs.push(table)
+      else refs.push(slot === NO_SLOT ? this.locateNew(subject, table, refs, now) : slot)
+    }
+    return refs
+  }
+
+  /** A state of its own if the store can hold one more than this decision already adds, else the shared one. `refs`: of the charges before. */
+  private locateNew(subject: string, table: ScopeTable, refs: readonly StateRef[], now: number): StateRef {
+    const { slots } = this.states
+    const name = `${table.id} ${subject}`
+    const added = new Set(refs.filter((ref) => typeof ref === 'string' && ref !== name)).size
+    if (slots.size + added < slots.max) return name
+    // The slots of this decision are not evicted for it.
+    const pinned = new Set(refs.filter((ref) => typeof ref === 'number' && slots.isEvictable(ref))).size
+    if (slots.spare - pinned - added > 0) return name
+    this.overflow.report(now)
+    return table
+  }
+
+  private load(ref: StateRef, { table }: ResolvedLimit): unknown {
+    if (typeof ref === 'number') return this.states.slots.state(ref, table)
+    return isShared(ref) ? ref.shared : undefined
+  }
+
+  private save(
+    charges: readonly Charge[],
+    limits: readonly ResolvedLimit[],
+    refs: StateRef[],
+    states: readonly unknown[],
+    outcomes: readonly Outcome[],
+  ): void {
+    for (let i = 0; i < charges.length; i++) {
+      const state = states[i]
+      const ref = refs[i] as StateRef
+      if (state === undefined) continue
+      if (isShared(ref)) {
+        if (this.overflow.mode === 'shared') ref.shared = state
+        continue
+      }
+      const charge = charges[i] as Charge
+      const resolved = limits[i] as ResolvedLimit
+      // A new subject that an earlier charge of this decision has saved has a slot by now.
+      const slot = typeof ref === 'number' ? ref : this.states.slotOf(resolved.table, charge.subject)
+      refs[i] = this.states.save(resolved, slot, charge, state, outcomes[i] as Outcome, refs)
+    }
+  }
+}
+
+function isShared(ref: StateRef | undefined): ref is ScopeTable {
+  return typeof ref === 'object'
+}

@@ -1,0 +1,94 @@
+import type { Algorithm } from '../algorithms/algorithm.ts'
+import { algorithmOf } from '../algorithms/registry.ts'
+import type { Limit } from '../limit.ts'
+import type { Charge } from '../store.ts'
+import type { Chains } from './chains.ts'
+import type { ScopeTable, Slots } from './slots.ts'
+
+/** A limit in its scope, with what a decision reads from it. */
+export interface ResolvedLimit {
+  readonly limit: Limit
+  readonly algorithm: Algorithm
+  readonly quota: number
+  readonly table: ScopeTable
+}
+
+interface Scope {
+  readonly name: string
+  readonly chains: Chains
+  /** By variant. */
+  readonly tables: Map<string, ScopeTable>
+  /** The last one used. A scope has one limit, or a few that alternate. */
+  latest: ResolvedLimit | undefined
+}
+
+/** Tables of one scope before the empty ones are dropped. A function that returns window lengths can make any number. */
+const MAX_TABLES = 64
+
+/** Finds the table of a charge by its scope and its limit. */
+export class Scopes {
+  private readonly slots: Slots
+  private readonly scopes = new Map<string, Scope>()
+  private readonly chainsByPolicy = new Map<string, Chains>()
+  /** By position in the decision, the scope that was last there: most decisions find theirs without a look-up. */
+  private readonly recent: Scope[] = []
+  private readonly crowded = new Set<Scope>()
+
+  constructor(slots: Slots) {
+    this.slots = slots
+  }
+
+  /** `position`: the index of the charge in its decision. */
+  resolve({ scope: name, limit }: Pick<Charge, 'limit' | 'scope'>, position: number): ResolvedLimit {
+    let scope = this.recent[position]
+    if (scope === undefined || scope.name !== name) this.recent[position] = scope = this.scopes.get(name) ?? this.addScope(name)
+    const { latest } = scope
+    return latest !== undefined && latest.limit === limit ? latest : (scope.latest = this.resolveNew(scope, limit))
+  }
+
+  /** Drops empty tables of scopes that have many. Call between decisions: a decision may be about to fill an empty table. */
+  prune(): void {
+    if (this.crowded.size === 0) return
+    for (const scope of this.crowded) {
+      scope.latest = undefined
+      for (const [variant, table] of scope.tables) {
+        if (table.size > 0) continue
+        scope.tables.delete(variant)
+        this.slots.removeTable(table)
+      }
+    }
+    this.crowded.clear()
+  }
+
+  clear(): void {
+    this.crowded.clear()
+    this.scopes.clear()
+    this.chainsByPolicy.clear()
+    this.recent.length = 0
+  }
+
+  private addScope(name: string): Scope {
+    const policy = policyOf(name)
+    let chains = this.chainsByPolicy.get(policy)
+    if (chains === undefined) this.chainsByPolicy.set(policy, (chains = new Map()))
+    const scope: Scope = { name, chains, tables: new Map(), latest: undefined }
+    this.scopes.set(name, scope)
+    return scope
+  }
+
+  private resolveNew(scope: Scope, limit: Limit): ResolvedLimit {
+    const algorithm = algorithmOf(limit)
+    const variant = algorithm.variantOf(limit)
+    let table = scope.tables.get(variant)
+    if (table === undefined) {
+      scope.tables.set(variant, (table = this.slots.addTable(scope.chains, algorithm.codec)))
+      if (scope.tables.size > MAX_TABLES) this.crowded.add(scope)
+    }
+    return { limit, algorithm, quota: algorithm.quota(limit), table }
+  }
+}
+
+/** The policy of a scope: all but its last two parts, which are the limit and its algorithm. */
+function policyOf(scope: string): string {
+  return scope.slice(0, Math.max(0, scope.lastIndexOf('/', scope.lastIndexOf('/') - 1)))
+}

@@ -1,0 +1,35 @@
+import type { States } from './states.ts'
+
+/** Slots examined for each charge. More than one, so that reclaiming is faster than adding. */
+const STEPS_PER_CHARGE = 2
+/** Slots examined for each decision while the store is full. */
+const STEPS_WHEN_FULL = 16
+/** Microseconds for which an expired state is kept, so that a clock that steps back finds it. Not while the store is full. */
+const GRACE = 60_000_000
+
+/** Removes expired states, a bounded number of slots at a time: no timer, and no request that pays for all of them. */
+export class Sweep {
+  private readonly states: States
+  private position = 0
+
+  constructor(states: States) {
+    this.states = states
+  }
+
+  /** Call before any slot is looked up: a slot that a decision has found must stay until the decision is made. */
+  run(charges: number, now: number): void {
+    const { scopes, slots } = this.states
+    scopes.prune()
+    if (slots.size + charges > slots.max) this.examine(STEPS_WHEN_FULL, now)
+    else this.examine(STEPS_PER_CHARGE * charges, now - GRACE)
+  }
+
+  private examine(steps: number, horizon: number): void {
+    const { slots } = this.states
+    for (let i = Math.min(steps, slots.length); i > 0; i--) {
+      if (this.position >= slots.length) this.position = 0
+      const slot = this.position++
+      if (slots.expiresAt(slot) <= horizon) slots.remove(slot)
+    }
+  }
+}
