@@ -1,13 +1,16 @@
-// Examples in prose are compiled and, where the fence says `ts run`, executed. What a fence may be is the list of cases below.
+// Compiles every example in the pages and in the docstrings of packages, and runs those whose fence says `ts run`.
 import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { allFences, type Fence, fencesOf } from './support/fences.ts'
+import { allExamples, examplesOf } from './support/sources/examples.ts'
+import { docstringOf, isCallable, placeOf, type PublicName, publicEntries } from './support/sources/public-api.ts'
 import { binary, ROOT } from './support/workspace.ts'
+import ts from 'typescript5'
 
-// Beside this file, so that fences import what test-e2e depends on: the packages, and the frameworks with their types.
+// Beside this file, so that examples can import the dependencies of test-e2e: the packages and the frameworks.
 const FOLDER = join(import.meta.dirname, '.docs')
 const OPTIONS = {
   extends: '../../tsconfig.base.json',
@@ -20,7 +23,7 @@ const OPTIONS = {
     noEmit: true,
     noUnusedLocals: false,
     noUnusedParameters: false,
-    // Nest's decorators.
+    // For the decorators of Nest.
     experimentalDecorators: true,
     allowJs: true,
     checkJs: true,
@@ -30,24 +33,49 @@ const OPTIONS = {
   },
 }
 
-const fences = allFences()
+const fences = [...allFences(), ...allExamples()]
 const named = (...infos: string[]): [string, Fence][] =>
   fences.filter(({ info }) => infos.includes(info)).map((fence) => [`${fence.where} (${fence.info})`, fence])
 const compiled = named('ts', 'ts run', 'js', 'js run')
 const fileOf = ({ where, info }: Fence): string => `${where.replaceAll(/[^\w.]/g, '-')}.${info.slice(0, 2)}`
 
-test('every fence says what it is', () => {
+test('every fence has a known language', () => {
   const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text']
   expect(fences.filter(({ info }) => !known.includes(info)).map(({ where, info }) => `${where}: ${info}`)).toEqual([])
 })
 
-test('fences are found with their line, their indentation taken off and what they are compiled with', () => {
+test('a fence has its line, its code without indentation, and its prelude', () => {
   const text = '1. one\n   <!-- with: const a = 1 -->\n   ```ts run\n   if (a)\n     a\n\n   ```\n````text\n```\n````\n'
   expect(fencesOf('page.md', text)).toEqual([
     { where: 'page.md:3', line: 3, info: 'ts run', code: 'if (a)\n  a\n', prelude: 'const a = 1' },
     { where: 'page.md:8', line: 8, info: 'text', code: '```', prelude: '' },
   ])
   expect(() => fencesOf('page.md', '```ts\n')).toThrow('page.md:1')
+})
+
+test('an example in a docstring has the line of its file', () => {
+  const text = 'const a = 1\n  /**\n   * Adds.\n   *\n   * @example\n   * ```ts\n   * if (a)\n   *   a\n   * ```\n   */\nfunction b() {}\n'
+  expect(examplesOf('a.ts', text)).toEqual([{ where: 'a.ts:6', line: 6, info: 'ts', code: 'if (a)\n  a', prelude: '' }])
+})
+
+/** Names whose examples still have to be written. */
+const PENDING = new Set(
+  'durableObjectStore RateLimitObject concurrency fixedWindow leakyBucket slidingLog slidingWindow tokenBucket amendLimit createLimiter setEnabled body cookie header ip route user joinSubject memoryStore denyCache leases rateLimit createCheck decisionOf RateLimitGuard RateLimitInterceptor RateLimitFilter RateLimiter requestOf redisStore'.split(
+    ' ',
+  ),
+)
+
+describe('public functions have an example', () => {
+  // The entries for authors of stores and adapters need none.
+  const entries = publicEntries().filter(({ specifier }) => !/\/(?:algorithms|store-kit|adapter-kit)$/.test(specifier))
+  const functions = entries.flatMap(({ specifier, names }) =>
+    names.filter(needsExample).map((one) => [`${one.name} of ${specifier}`, one] as const),
+  )
+
+  test.each(functions)('%s', (_name, { declarations, source }) => {
+    const docstrings = declarations.flatMap((node) => docstringsOf(node, source)).join('\n')
+    expect(docstrings, `expected @example in the docstring at ${placeOf(declarations[0]!, source)}`).toContain('@example')
+  })
 })
 
 describe('programs', () => {
@@ -58,13 +86,13 @@ describe('programs', () => {
     mkdirSync(FOLDER)
     writeFileSync(join(FOLDER, 'tsconfig.json'), JSON.stringify({ ...OPTIONS, files: compiled.map(([, fence]) => fileOf(fence)) }))
     for (const [, fence] of compiled) {
-      // The code stands on the line that it has in the page, so that an error names it.
+      // The code keeps its line number, so that a compiler error names the line of the page or docstring.
       const above = '\n'.repeat(Math.max(1, fence.line - 1))
       writeFileSync(join(FOLDER, fileOf(fence)), `${fence.prelude}${above}\n${fence.code}\n`)
     }
     const { stdout } = spawnSync(process.execPath, [binary('typescript', 'tsc'), '-p', '.'], { cwd: FOLDER, encoding: 'utf8' })
     errors = stdout.trim().split(/\n(?=\S)/)
-    // A whole compilation, with the types of every framework.
+    // Compiles the types of every framework, which takes long.
   }, 120_000)
 
   test.each(compiled)('%s compiles', (_name, fence) => {
@@ -73,7 +101,7 @@ describe('programs', () => {
   test('nothing else fails to compile', () => {
     expect(errors.filter((error) => error !== '' && !compiled.some(([, fence]) => error.startsWith(`${fileOf(fence)}(`)))).toEqual([])
   })
-  test.each(named('ts run', 'js run'))('%s runs to its end', async (_name, fence) => {
+  test.each(named('ts run', 'js run'))('%s runs without an error', async (_name, fence) => {
     const ended = promisify(execFile)(process.execPath, ['--conditions=source', fileOf(fence)], { cwd: FOLDER, timeout: 10_000 })
     await expect(ended).resolves.toBeDefined()
   })
@@ -83,7 +111,7 @@ test.each(named('json'))('%s is JSON', (_name, fence) => {
   expect(() => JSON.parse(fence.code) as unknown).not.toThrow()
 })
 
-test.each(named('sh'))('%s names what exists', (_name, fence) => {
+test.each(named('sh'))('%s uses existing scripts, packages and files', (_name, fence) => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
   const wrong: string[] = []
   for (const line of fence.code.split('\n')) {
@@ -96,3 +124,14 @@ test.each(named('sh'))('%s names what exists', (_name, fence) => {
   }
   expect(wrong).toEqual([])
 })
+
+/** Callables of the entries for applications. The constructors of errors are not for users. */
+function needsExample({ name, declarations }: PublicName): boolean {
+  return declarations.some(isCallable) && !PENDING.has(name) && !/(?:Error|Exception)$/.test(name)
+}
+
+/** The docstring of a declaration, and those of the methods of a class. */
+function docstringsOf(node: ts.Node, source: ts.SourceFile): readonly string[] {
+  const members = ts.isClassDeclaration(node) ? node.members : []
+  return [node, ...members].map((one) => docstringOf(one, source) ?? '')
+}

@@ -5,6 +5,7 @@ import { httpCases } from './cases/index.ts'
 import { ServerFixture, START } from './fixture.ts'
 
 export interface CaseServerOptions<App> {
+  /** Reads requests of the framework. */
   readonly read: ContextReader
   /** Creates the app of a case. */
   make(spec: AppSpec): App

@@ -1,7 +1,7 @@
 import type { Limit } from '@sluice/core'
 import { floor } from './algorithm.ts'
 
-// The reference calendar. Intl tells which date a zone shows at an instant; a day starts at the first instant that shows its
+// The reference calendar. Intl says which date a zone shows at an instant; a day starts at the first instant that shows its
 // date. No offset and no daylight saving rule is computed here.
 
 type Calendar = Exclude<Limit['window'], number>

@@ -56,7 +56,7 @@ export class ProxiedConnection {
     this.closed = Promise.all(closed).then(() => rules.closed(this))
   }
 
-  /** From now on nothing passes, and neither side is told: as when a peer loses its network. */
+  /** From now on nothing passes, and neither side is notified, as when a peer loses its network. */
   makeHalfOpen(): void {
     this.isHalfOpen = true
   }

@@ -25,7 +25,7 @@ export interface TcpProxy {
   delay(ms: number, direction?: Direction): void
   /** Closes every open connection. */
   cut(): void
-  /** Makes every open connection half-open: nothing passes, and neither side is told. New connections work. */
+  /** Makes every open connection half-open: nothing passes, and neither side is notified. New connections work. */
   makeHalfOpen(): void
   /** Leads new connections to another server, as when a DNS name changes its address. */
   retarget(target: { readonly host: string; readonly port: number }): void

@@ -4,7 +4,7 @@ import type { Mount } from '../adapter.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 
-/** One admitted and one refused request under one limit of 1 a minute: the lines of each. */
+/** Asserts the header lines of an allowed and of a refused request, under a limit of 1 a minute. */
 function dialect(name: string, options: Mount, first: readonly string[], second: readonly string[]): HttpCase {
   return {
     name,
@@ -27,10 +27,10 @@ const delta = ['x-ratelimit-limit: 1', 'x-ratelimit-remaining: 0', 'x-ratelimit-
 const draft7 = ['ratelimit-policy: 1;w=60', 'ratelimit: limit=1, remaining=0, reset=60']
 const draft6 = ['ratelimit-policy: 1;w=60', 'ratelimit-limit: 1', 'ratelimit-remaining: 0', 'ratelimit-reset: 60']
 
-/** What the header lines are, in every dialect. */
+/** The header lines of every dialect. */
 export const headerCases: readonly HttpCase[] = [
   {
-    name: 'allowed: every header line and the body of the route; refused: every header line and the problem body',
+    name: 'an allowed response has every header line and its own body; a refused one has every header line and the problem body',
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(2)] })] }),
     async run(t) {
       const policy = '"minute";q=2;w=60'
@@ -43,7 +43,7 @@ export const headerCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'the shorthand is one sliding window, known by the name of the limiter',
+    name: 'the shorthand is one sliding window, with the name of the limiter',
     app: (fixture) => ({
       use: [fixture.limits({ limit: 2, window: '1m' })],
       routes: [
@@ -63,7 +63,7 @@ export const headerCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'several limits: all of them in configured order, the binding one in the legacy lines, a named policy in their names',
+    name: 'several limits: all in configured order, prefixed by the name of the limiter; the legacy lines are of the binding one',
     app: (fixture) => ({
       use: [fixture.limits({ name: 'api', limits: [minute(2), fixedWindow({ name: 'day', limit: 5_000, window: 'day' })] })],
     }),
@@ -84,9 +84,9 @@ export const headerCases: readonly HttpCase[] = [
   dialect('legacy: delta', { legacy: 'delta' }, [...structured, ...delta], [...structured, ...delta]),
   dialect('legacy: false', { legacy: false }, structured, structured),
   dialect('standard: false', { standard: false }, legacy, legacy),
-  dialect('both off: a refusal still has its Retry-After', { standard: false, legacy: false }, [], []),
+  dialect('standard and legacy false: a refusal still has Retry-After', { standard: false, legacy: false }, [], []),
   dialect(
-    'exposeHeaders names what is there',
+    'exposeHeaders lists the headers that were sent',
     { exposeHeaders: true, legacy: false },
     [...structured, 'access-control-expose-headers: RateLimit-Policy, RateLimit'],
     [...structured, 'access-control-expose-headers: RateLimit-Policy, RateLimit, Retry-After'],
@@ -120,7 +120,7 @@ export const headerCases: readonly HttpCase[] = [
         t.answers(await t.get(), 429, [...retryAfterLines(seconds), ...bodyLines()], body)
       }
       await t.advance(1)
-      t.is((await t.get()).status, 200, 'whoever waits is admitted')
+      t.is((await t.get()).status, 200, 'admitted after Retry-After')
     },
   },
   {
@@ -133,7 +133,7 @@ export const headerCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'refused for ever: no Retry-After, the detail says so, and nothing is taken',
+    name: 'a cost above the limit: no Retry-After, an explanation in the detail, and no charge',
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(2)], cost: (c) => Number(fixture.read.header(c, 'x-cost') ?? 1) })] }),
     async run(t) {
       const policy = '"minute";q=2;w=60'

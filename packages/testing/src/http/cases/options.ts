@@ -20,7 +20,7 @@ function skipping(name: string, skip: (fixture: Fixture) => Mount['skip']): Http
   }
 }
 
-/** Limits, tiers, costs and modes, chosen per request. */
+/** Limits, tiers, costs and modes that are chosen for each request. */
 export const optionCases: readonly HttpCase[] = [
   skipping(
     'skip: no headers, not counted',
@@ -57,7 +57,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'tiers without limits beside them: the first listed serves the unknown, and the developer is told once',
+    name: 'tiers without limits: an unknown tier gets the first listed one, with one warning',
     app: (fixture) => ({
       use: [fixture.limits({ tiers: { free: [minute(5)], premium: [minute(9)] }, tier: (c) => fixture.read.header(c, 'x-plan') })],
     }),
@@ -67,7 +67,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'cost: a number is for every limit but concurrency; nothing is charged when one limit has no room',
+    name: 'cost: a number is charged to every limit but concurrency, or to none when one refuses',
     app: (fixture) => ({
       use: [
         fixture.limits({
@@ -77,16 +77,17 @@ export const optionCases: readonly HttpCase[] = [
       ],
     }),
     async run(t) {
-      const told = async (cost: number) => (await t.get('/', ['X-Cost', `${cost}`])).lines.find((line) => line.startsWith('ratelimit: '))
-      t.is(await told(3), 'ratelimit: "minute";r=2;t=60, "hour";r=6;t=3600, "slots";r=2')
+      const ratelimitLine = async (cost: number) =>
+        (await t.get('/', ['X-Cost', `${cost}`])).lines.find((line) => line.startsWith('ratelimit: '))
+      t.is(await ratelimitLine(3), 'ratelimit: "minute";r=2;t=60, "hour";r=6;t=3600, "slots";r=2')
       await t.settled('refund 1')
       t.is((await t.get('/', ['X-Cost', '3'])).status, 429)
-      t.is(await told(2), 'ratelimit: "minute";r=0;t=60, "hour";r=4;t=3600, "slots";r=2')
+      t.is(await ratelimitLine(2), 'ratelimit: "minute";r=0;t=60, "hour";r=4;t=3600, "slots";r=2')
       await t.settled('refund 1', 2)
     },
   },
   {
-    name: 'cost: 0 takes nothing, and passes where nothing is left',
+    name: 'cost: 0 charges nothing and passes a full limit',
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], cost: (c) => Number(fixture.read.header(c, 'x-cost') ?? 1) })] }),
     async run(t) {
       t.is([(await t.get()).status, (await t.get()).status], [200, 429])
@@ -94,7 +95,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'cost: a record by limit; a missing name takes 1',
+    name: 'cost: a record by limit; a limit that it lacks is charged 1',
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(5), hour(9)], cost: () => ({ hour: 4 }) })] }),
     async run(t) {
       const policy = '"minute";q=5;w=60, "hour";q=9;w=3600'
@@ -103,7 +104,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'cost: nonsense is 1, told once',
+    name: 'cost: an invalid value counts as 1, with one warning',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [minute(20)], cost: (c) => NONSENSE[Number(fixture.read.header(c, 'x-index'))] as number })],
     }),
@@ -142,7 +143,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'limit: a function of the request; 0 refuses all; what makes no sense is the last good value',
+    name: 'limit: a function of the request; 0 refuses all; an invalid value is replaced by the last valid one',
     app: (fixture) => ({ use: [fixture.limits({ limit: (c) => Number(fixture.read.header(c, 'x-limit')), window: '1m' })] }),
     async run(t) {
       const get = (limit: string) => t.get('/', ['X-Limit', limit])
@@ -161,7 +162,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'limit: nonsense from the first request on is the default of 100',
+    name: 'limit: an invalid value at the first request is replaced by 100',
     app: (fixture) => ({ use: [fixture.limits({ limit: () => Number.NaN })] }),
     async run(t) {
       t.answers(await t.get(), 200, allowedLines('"default";q=100;w=60', '"default";r=99;t=120', [100, 99, 120]), OK_BODY)
@@ -169,7 +170,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'limit and window: async functions; another window is another state',
+    name: 'limit and window: async functions; each window has its own state',
     app: (fixture) => ({
       use: [
         fixture.limits({
@@ -188,7 +189,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'mode shadow: everything passes without headers, and the decision tells what would have been',
+    name: 'mode shadow: everything passes without headers, and the verdict of the decision says what enforce would do',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [minute(1)], mode: 'shadow' })],
       routes: [{ path: '/shadow', answer: ({ decision }) => ({ json: [decision?.allowed, decision?.verdict, decision?.mode] }) }],
@@ -199,7 +200,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'mode off: everything passes without headers, and no store is asked',
+    name: 'mode off: everything passes without headers, and the store is not called',
     app: (fixture) => ({
       use: [
         fixture.limits({

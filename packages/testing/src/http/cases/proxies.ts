@@ -34,17 +34,17 @@ function proxied(name: string, { options = {}, groups, warnings = [], trust, req
   }
 }
 
-/** Whose word about the client's address counts. */
+/** Which proxies are trusted to report the client's address. */
 export const proxyCases: readonly HttpCase[] = [
-  proxied('trap: forged X-Forwarded-For without trust: the connection is the client, and the developer is told once', {
+  proxied('trap: forged X-Forwarded-For without trustProxy: the connection is the client, with one warning', {
     groups: [[xff('1.2.3.4'), xff('5.6.7.8'), fwd('for=9.9.9.9'), none]],
     warnings: ['WARN_FORWARDED_UNTRUSTED'],
   }),
-  proxied('trustProxy: 0 says that on purpose, and nobody is warned', {
+  proxied('trustProxy: 0 ignores forwarded headers without a warning', {
     options: { trustProxy: 0 },
     groups: [[xff('1.2.3.4'), xff('5.6.7.8'), none]],
   }),
-  proxied('trap: X-Forwarded-For from the left: one hop believes the rightmost entry alone', {
+  proxied('trap: X-Forwarded-For from the left: one hop uses the rightmost entry alone', {
     options: { trustProxy: 1 },
     groups: [
       [xff('1.2.3.4'), xff('6.6.6.6, 1.2.3.4'), xff('7.7.7.7,1.2.3.4'), xff('6.6.6.6', '1.2.3.4'), xff('", 1.2.3.4')],
@@ -52,30 +52,30 @@ export const proxyCases: readonly HttpCase[] = [
       [none, xff('unknown')],
     ],
   }),
-  proxied('trustProxy: two hops', {
+  proxied('trustProxy: 2 uses the second entry from the right', {
     options: { trustProxy: 2 },
     groups: [[xff('1.2.3.4, 10.0.0.1'), xff('6.6.6.6, 1.2.3.4, 10.0.0.2')], [xff('5.6.7.8, 10.0.0.1')]],
   }),
-  proxied('trustProxy: CIDRs, from the right to the first stranger', {
+  proxied('trustProxy: CIDRs, from the right to the first untrusted address', {
     options: { trustProxy: ['loopback', '10.0.0.0/8', '2001:db8:ffff::/48'] },
     groups: [
       [xff('1.2.3.4'), xff('1.2.3.4, 10.1.2.3'), xff('6.6.6.6, 1.2.3.4, 10.9.9.9, 2001:db8:ffff::1')],
       [xff('1.2.3.4, 5.6.7.8, 10.1.2.3')],
       [none],
-      // All are ours: the leftmost is the client.
+      // All proxies are trusted, so the leftmost address is the client.
       [xff('10.1.1.1, 10.2.2.2'), xff('10.1.1.1')],
     ],
   }),
-  proxied('trustProxy: CIDRs that the connection is not in: its word counts for nothing', {
+  proxied('trustProxy: CIDRs without the connection: its forwarded headers are ignored', {
     options: { trustProxy: ['10.0.0.0/8'] },
     groups: [[xff('1.2.3.4'), xff('5.6.7.8, 10.0.0.1'), none]],
   }),
-  proxied('trustProxy that trusts strangers is told', {
+  proxied('trustProxy that trusts every address causes a warning', {
     options: { trustProxy: ['0.0.0.0/0'] },
     groups: [[xff('1.2.3.4'), xff('1.2.3.4, 5.6.7.8')]],
     warnings: ['WARN_TRUST_PERMISSIVE'],
   }),
-  proxied('Forwarded: for=, quoted, with port, any case, from the right', {
+  proxied('Forwarded: for= is read from the right, in quotes, with a port and in any case', {
     options: { trustProxy: 1 },
     groups: [
       [fwd('for=1.2.3.4'), fwd('For="1.2.3.4:5678";proto=https'), fwd('for=6.6.6.6, for=1.2.3.4;by=10.0.0.1'), xff('1.2.3.4')],
@@ -83,7 +83,7 @@ export const proxyCases: readonly HttpCase[] = [
       [fwd('proto=https'), none],
     ],
   }),
-  proxied('X-Forwarded-For and Forwarded that disagree: neither, and the developer is told once', {
+  proxied('X-Forwarded-For and Forwarded that disagree are both ignored, with one warning', {
     options: { trustProxy: 1 },
     groups: [
       [
@@ -102,7 +102,7 @@ export const proxyCases: readonly HttpCase[] = [
       [xff('2001:db8:0:200::1'), xff('2001:db8:0:2ff::1')],
     ],
   }),
-  proxied('ipv6Prefix: 64', {
+  proxied('ipv6Prefix: 64 counts each /64 as one client', {
     options: { trustProxy: 1, ipv6Prefix: 64 },
     groups: [[xff('2001:db8:0:100::1'), xff('2001:db8:0:100:ffff::2')], [xff('2001:db8:0:101::1')]],
   }),
@@ -113,7 +113,7 @@ export const proxyCases: readonly HttpCase[] = [
       [xff('::ffff:1.2.3.5'), xff('1.2.3.5')],
     ],
   }),
-  proxied('zone ids and ports are no part of an address', {
+  proxied('zone ids and ports are not part of an address', {
     options: { trustProxy: 1 },
     groups: [
       [xff('fe80::1%eth0'), xff('fe80::1%eth1'), xff('fe80::1')],
@@ -143,7 +143,7 @@ export const proxyCases: readonly HttpCase[] = [
     warnings: ['WARN_TRUST_PERMISSIVE'],
   }),
   {
-    name: 'strict: the checks throw, into the error path of the framework',
+    name: "strict: warnings become errors in the framework's error handling",
     app: (fixture) => ({ use: [fixture.limits({ limits: [one], strict: true })] }),
     async run(t) {
       t.is((await t.send(xff('1.2.3.4'))).status, 500)

@@ -6,7 +6,7 @@ const minute = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
 const bare = { limits: [minute], standard: false, legacy: false } as const
 const policy = '"minute";q=1;w=60'
 
-/** How the second request is refused. */
+/** Asserts status, content type and body of the second request, which is refused. */
 function refusal(name: string, options: (fixture: Fixture) => Mount, status: number, type: string, body: string): HttpCase {
   return {
     name,
@@ -18,7 +18,7 @@ function refusal(name: string, options: (fixture: Fixture) => Mount, status: num
   }
 }
 
-/** A handler that fails, after which the framework answers. */
+/** A handler that fails, so that the framework answers. */
 function failing(name: string, handler: () => Promise<never>): HttpCase {
   return {
     name,
@@ -27,13 +27,13 @@ function failing(name: string, handler: () => Promise<never>): HttpCase {
       await t.get()
       const { status, lines } = await t.get()
       t.is(status, 500)
-      t.is(lines.includes('retry-after: 60'), true, 'the headers are on')
+      t.is(lines.includes('retry-after: 60'), true, 'the headers are set')
       t.errors('no answer')
     },
   }
 }
 
-/** What a refusal says, and who says it. */
+/** The content of a refusal: messages, status codes and handlers. */
 export const refusalCases: readonly HttpCase[] = [
   refusal('message: text', () => ({ message: 'Slow down.' }), 429, 'text/plain; charset=utf-8', 'Slow down.'),
   refusal('message: an object is JSON', () => ({ message: { error: 'slow down' } }), 429, 'application/json', '{"error":"slow down"}'),
@@ -52,22 +52,22 @@ export const refusalCases: readonly HttpCase[] = [
     '{"code":"slow","policy":"default"}',
   ),
   refusal(
-    'message in another script than ASCII keeps its bytes',
+    'message: text outside ASCII is sent as UTF-8',
     () => ({ message: 'Zu schnell – später' }),
     429,
     'text/plain; charset=utf-8',
     'Zu schnell – später',
   ),
   refusal(
-    'statusCode: the response and its problem body agree',
+    'statusCode: the response and its problem body have the same status',
     () => ({ statusCode: 403 }),
     403,
     'application/problem+json',
     problemBody('minute', '1 request per 60 seconds', 60, 403),
   ),
-  refusal('statusCode beside message', () => ({ statusCode: 503, message: 'Later.' }), 503, 'text/plain; charset=utf-8', 'Later.'),
+  refusal('statusCode together with message', () => ({ statusCode: 503, message: 'Later.' }), 503, 'text/plain; charset=utf-8', 'Later.'),
   {
-    name: 'message: a function that throws ends in the error path of the framework',
+    name: "message: an error of the function goes to the framework's error handling",
     app: (fixture) => ({
       use: [
         fixture.limits({
@@ -85,7 +85,7 @@ export const refusalCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'handler: answers itself, with the headers on and the decision at hand; once per refusal',
+    name: 'handler: sends the response itself, with headers set and the decision passed, once per refusal',
     app: (fixture) => ({
       use: [
         fixture.limits({
@@ -100,7 +100,7 @@ export const refusalCases: readonly HttpCase[] = [
     }),
     async run(t) {
       await t.get()
-      // The type of the body is the handler's.
+      // The handler chooses the content type.
       const { lines, ...reply } = await t.get('/', ['X-Name', 'ann'])
       const own = lines.filter((line) => !line.startsWith('content-type'))
       const expected = refusedLines(policy, '"minute";r=0;t=60', [1, 0, 60], 60).filter((line) => !line.startsWith('content-type'))
@@ -108,12 +108,12 @@ export const refusalCases: readonly HttpCase[] = [
       t.is((await t.log()).notes, ['handler refused true 429'])
     },
   },
-  failing('handler that rejects: the error path of the framework', () => Promise.reject(new Error('no answer'))),
-  failing('handler that throws: the error path of the framework', () => {
+  failing("handler: a rejection goes to the framework's error handling", () => Promise.reject(new Error('no answer'))),
+  failing("handler: an error goes to the framework's error handling", () => {
     throw new Error('no answer')
   }),
   {
-    name: 'the decision is where the framework keeps such things, and stays there after the response',
+    name: 'the decision is where the framework keeps data of a request',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [minute], skip: (c) => fixture.read.path(c) === '/skipped' })],
       routes: ['/', '/skipped'].map((path) => ({

@@ -9,7 +9,7 @@ const second = allowedLines(policy, '"minute";r=0;t=60', [2, 0, 60])
 const third = refusedLines(policy, '"minute";r=0;t=60', [2, 0, 60], 60)
 const body = problemBody('minute', '2 requests per 60 seconds', 60)
 
-/** The second request of a path that fails or is not there counts like any other, and its answer has the headers. */
+/** A path that fails or does not exist counts like any other, and its responses have the headers. */
 function counted(
   name: string,
   status: number,
@@ -34,7 +34,7 @@ function counted(
 
 const boom = (status?: number) => Object.assign(new Error('boom'), status === undefined ? {} : { status })
 
-/** A handler that says it was reached, and answers when the gate of that name opens. */
+/** A route whose handler notes `late` when it is called, and answers when the gate `late` opens. */
 export function late(fixture: Fixture, path = '/late', status = 200): Route {
   return {
     path,
@@ -46,11 +46,11 @@ export function late(fixture: Fixture, path = '/late', status = 200): Route {
   }
 }
 
-/** Every kind of request and response that a limiter must count, or must not. */
+/** Kinds of requests and responses that a limiter must count, or must not count. */
 export const requestCases: readonly HttpCase[] = [
-  counted('trap: 404s are counted', 404, '/nowhere', undefined),
+  counted('trap: responses of 404 are counted', 404, '/nowhere', undefined),
   counted(
-    'trap: thrown handlers: the framework answers, the headers stay, the request counts',
+    'trap: a handler that throws: the framework answers, the headers stay, the request counts',
     500,
     '/throw',
     () => {
@@ -58,9 +58,15 @@ export const requestCases: readonly HttpCase[] = [
     },
     'boom',
   ),
-  counted('a rejecting handler: the same', 500, '/reject', () => Promise.reject(boom()), 'boom'),
   counted(
-    "the framework's own HTTP exception: its status, and the headers",
+    'a handler that rejects: the framework answers, the headers stay, the request counts',
+    500,
+    '/reject',
+    () => Promise.reject(boom()),
+    'boom',
+  ),
+  counted(
+    "the framework's own HTTP exception: its status is sent, and the headers stay",
     418,
     '/teapot',
     () => {
@@ -69,7 +75,7 @@ export const requestCases: readonly HttpCase[] = [
     'boom',
   ),
   {
-    name: 'a response past the conveniences of the framework has the headers',
+    name: "a response without the framework's helpers has the headers",
     app: (fixture) => ({
       use: [fixture.limits({ limits: [minute(2)] })],
       routes: [{ path: '/raw', answer: () => ({ status: 203, headers: { 'x-raw': '1' }, raw: 'raw' }) }],
@@ -79,7 +85,7 @@ export const requestCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'trap: HEAD: counted, headers and no body, allowed and refused',
+    name: 'trap: HEAD is counted and has headers without a body, allowed or refused',
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(2)] })] }),
     async run(t) {
       const head = async () => {
@@ -111,7 +117,7 @@ export const requestCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'trap: aborted requests are charged once, and never refunded by a status that nobody got',
+    name: 'trap: an aborted request is charged once, and not refunded by a status that was never sent',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [minute(3), concurrency({ name: 'slots', limit: 5, ttl: '1m' })], refundWhen: () => true })],
       routes: [late(fixture)],
@@ -122,13 +128,13 @@ export const requestCases: readonly HttpCase[] = [
       abort()
       await t.settled('refund 1')
       await t.open('late')
-      t.is((await t.log()).changes, ['refund 1'], 'only the slot was given back')
+      t.is((await t.log()).changes, ['refund 1'], 'only the slot was released')
       t.is(remainingOf(await t.get()), 1)
       await t.settled('refund 1', 3)
     },
   },
   {
-    name: 'concurrency is held until the handler has answered, whatever it answers',
+    name: 'concurrency is held until the handler has answered, with any status',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })] })],
       routes: [
@@ -158,7 +164,7 @@ export const requestCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'trap: aborted requests free their concurrency before the handler answers',
+    name: 'trap: an aborted request releases its concurrency before the handler answers',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })] })],
       routes: [late(fixture)],
@@ -170,13 +176,13 @@ export const requestCases: readonly HttpCase[] = [
       abort()
       await t.settled('refund 1')
       t.is((await t.get()).status, 200)
-      // What the late answer would free is another's by now.
+      // The holder that the late answer could release belongs to another request by now.
       await t.open('late')
       await t.settled('refund 1', 2)
     },
   },
   {
-    name: 'a queue delays the request by what its decision says',
+    name: 'a queue delays a request by the delay of its decision',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [leakyBucket({ name: 'pace', limit: 25, window: '1s', queue: true })] })],
       routes: [
@@ -192,12 +198,12 @@ export const requestCases: readonly HttpCase[] = [
         const { status, body: text } = await t.get('/queued')
         t.is([status, text], [200, `{"delay":${delay}}`])
         // Timers count whole milliseconds.
-        t.is(systemClock.monotonic() - before >= delay - 1, true, 'it took that long')
+        t.is(systemClock.monotonic() - before >= delay - 1, true, 'the delay has passed')
       }
     },
   },
   {
-    name: 'a client that hangs up while it is queued frees its concurrency, and its handler never runs',
+    name: 'an aborted request in a queue releases its concurrency, and its handler never runs',
     app: (fixture) => ({
       use: [
         fixture.limits({
@@ -218,13 +224,13 @@ export const requestCases: readonly HttpCase[] = [
       t.is((await t.get()).status, 429, 'the queued request has the only slot')
       abort()
       await t.settled('refund 1', 2)
-      // Queued behind it, so by now its turn has come and gone.
+      // This request was queued behind it, so the delay of the aborted one has passed.
       t.is((await t.get()).status, 200)
       t.is((await t.log()).notes.includes('late'), false)
     },
   },
   {
-    name: 'never writes after the headers are sent, and a refused request goes no further',
+    name: 'writes nothing after the head of the response was sent, and a refused request reaches no handler',
     requires: ['early response head'],
     app: (fixture) => ({
       early: () => fixture.gate('early'),
@@ -241,8 +247,8 @@ export const requestCases: readonly HttpCase[] = [
     }),
     async run(t) {
       const times = async (what: string) => (await t.log()).notes.filter((note) => note === what).length
-      // The response stays open until the first is decided: with a store on the network it would have ended by then, and a
-      // framework need not go on with a request that is answered.
+      // The response stays open until the first request is decided. With a store on the network it would end earlier, and a
+      // framework may drop a request that is already answered.
       const first = t.get('/early')
       await t.until(async () => (await times('decided')) === 1 && (await times('reached')) === 1)
       await t.open('early')
@@ -253,7 +259,7 @@ export const requestCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'concurrent requests: exactly as many as the limit are admitted',
+    name: 'concurrent requests: exactly the limit is admitted',
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(10)] })] }),
     async run(t) {
       const all = await Promise.all(Array.from({ length: 30 }, () => t.get()))

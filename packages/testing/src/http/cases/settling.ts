@@ -6,7 +6,7 @@ import { late } from './requests.ts'
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 
 const fail: Route = { path: '/fail', answer: () => ({ status: 401, json: { ok: false } }) }
-/** Says in a header what it really cost. */
+/** A route that reports its actual cost in a header. */
 const used = (units: number | string): Route => ({
   path: `/used/${units}`,
   answer: () => ({ headers: { 'x-used': String(units) }, json: { ok: true } }),
@@ -19,14 +19,14 @@ function refunding(name: string, refundWhen: Mount['refundWhen'], path: string, 
     async run(t) {
       t.is(remainingOf(await t.get(path)), 4)
       await t.settled('refund 1')
-      t.is(remainingOf(await t.get(other)), 4, 'it was given back')
-      t.is(remainingOf(await t.get(other)), 3, 'that one was not')
+      t.is(remainingOf(await t.get(other)), 4, 'it was refunded')
+      t.is(remainingOf(await t.get(other)), 3, 'the other path was not refunded')
       t.is((await t.log()).changes, ['refund 1'])
     },
   }
 }
 
-/** Fails after the response: nobody is hurt, the charge stands, the developer is told. */
+/** An option function that fails after the response: the response and the charge stay, and there is a warning. */
 function failing(name: string, options: Mount): HttpCase {
   return {
     name,
@@ -44,13 +44,13 @@ const throwing = () => {
 }
 const rejecting = () => Promise.reject(new Error('too late'))
 
-/** What happens to a charge after the response. */
+/** Refunds and settlements after the response. */
 export const settlingCases: readonly HttpCase[] = [
-  refunding('refundWhen: failures are free', (_, { status }) => status >= 400, '/fail', '/'),
-  refunding('refundWhen: successes are free, async', async (_, { status }) => Promise.resolve(status < 400), '/', '/fail'),
-  refunding('refundWhen: 404s by the framework are failures too', (_, { status }) => status === 404, '/nowhere', '/fail'),
+  refunding('refundWhen: failures are refunded', (_, { status }) => status >= 400, '/fail', '/'),
+  refunding('refundWhen: successes are refunded, async', async (_, { status }) => Promise.resolve(status < 400), '/', '/fail'),
+  refunding('refundWhen: a 404 of the framework is refunded too', (_, { status }) => status === 404, '/nowhere', '/fail'),
   {
-    name: 'refundWhen: thrown handlers are judged by the status that was sent',
+    name: 'refundWhen: a handler that throws is judged by the status that was sent',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [minute(5)], refundWhen: (_, { status }) => status === 500 })],
       routes: [{ path: '/throw', answer: throwing }],
@@ -63,7 +63,7 @@ export const settlingCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'trap: skipFailed that gives back more than it took when the window rolled over',
+    name: 'trap: a refund after the window has ended frees nothing in the new window',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [minute(2)], refundWhen: (_, { status }) => status >= 500 })],
       routes: [late(fixture, '/late', 500)],
@@ -80,7 +80,7 @@ export const settlingCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'a refused request is not refunded: it took nothing',
+    name: 'a refused request is not refunded, since it charged nothing',
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], refundWhen: (_, { status }) => status >= 400 })] }),
     async run(t) {
       t.is([(await t.get()).status, (await t.get()).status, (await t.get()).status], [200, 429, 429])
@@ -88,7 +88,7 @@ export const settlingCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'settle: down gives back, up charges on, past the limit too, by number and by limit',
+    name: 'settle: a lower cost is refunded, a higher one charged past the limit, by number and by limit',
     app: (fixture) => ({
       use: [
         fixture.limits({
@@ -113,7 +113,7 @@ export const settlingCases: readonly HttpCase[] = [
       t.is(remainingOf(await t.get('/used/record')), 5)
       await t.settled('refund 4')
       t.is(remainingOf(await t.get()), 9)
-      t.is(remainingOf(await t.get('/used/NaN')), 4, 'nonsense: as charged')
+      t.is(remainingOf(await t.get('/used/NaN')), 4, 'an invalid cost leaves the charge as it is')
       t.is(remainingOf(await t.get()), 4)
       await t.until(async () => (await t.log()).warnings.length > 0)
       t.is((await t.get('/used/5')).status, 429)
@@ -126,7 +126,7 @@ export const settlingCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'settle beside refundWhen: a refund comes first',
+    name: 'settle together with refundWhen: a refund comes first',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [minute(9)], cost: () => 3, refundWhen: (_, { status }) => status >= 400, settle: () => 2 })],
       routes: [fail],
@@ -140,8 +140,8 @@ export const settlingCases: readonly HttpCase[] = [
       await t.settled('refund 1', 2)
     },
   },
-  failing('refundWhen that throws', { refundWhen: throwing }),
-  failing('refundWhen that rejects', { refundWhen: rejecting }),
-  failing('settle that throws', { settle: throwing }),
-  failing('settle that rejects', { settle: rejecting }),
+  failing('refundWhen that throws: one warning, and the charge stays', { refundWhen: throwing }),
+  failing('refundWhen that rejects: one warning, and the charge stays', { refundWhen: rejecting }),
+  failing('settle that throws: one warning, and the charge stays', { settle: throwing }),
+  failing('settle that rejects: one warning, and the charge stays', { settle: rejecting }),
 ]

@@ -21,10 +21,10 @@ function again(fixture: Fixture): AppParts {
   return { use: [twice], routes: [guarded('/again', twice)] }
 }
 
-/** Several limiters on one request: one header set, several decisions. */
+/** Several limiters on one request: one set of headers, several decisions. */
 export const stackCases: readonly HttpCase[] = [
   {
-    name: 'two limiters write one line per field; the second refuses, and the first has charged',
+    name: 'two limiters write one line per field; when the second refuses, the first stays charged',
     app: (fixture) => stack(fixture, 5, 2),
     async run(t) {
       const policy = '"app.minute";q=5;w=60, "login.hour";q=2;w=3600'
@@ -60,7 +60,7 @@ export const stackCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'the first of two refuses: the second is not asked, and not in the headers',
+    name: 'when the first of two refuses, the second is not called and not in the headers',
     app: (fixture) => stack(fixture, 1, 5),
     async run(t) {
       await t.get('/login')
@@ -72,7 +72,7 @@ export const stackCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'three limiters, the tightest in the legacy lines',
+    name: 'three limiters: the legacy lines are of the tightest one',
     app: (fixture) => ({
       use: [
         fixture.limits({ name: 'app', limits: [minute(5)] }),
@@ -88,7 +88,7 @@ export const stackCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'each limiter of a stack writes its own dialect, and none twice',
+    name: 'each of two limiters uses its own dialect, and no line is written twice',
     app: (fixture) => ({
       use: [fixture.limits({ name: 'app', limits: [minute(5)] })],
       routes: [guarded('/login', fixture.limits({ name: 'login', limits: [hour(2)], exposeHeaders: true }))],
@@ -101,7 +101,7 @@ export const stackCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'one limiter mounted twice on one request charges twice, and is told once',
+    name: 'one limiter mounted twice on a request charges twice and is in the headers once',
     requires: ['counts each mount'],
     app: again,
     async run(t) {
@@ -119,7 +119,7 @@ export const stackCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'one limiter mounted twice on one request charges once',
+    name: 'one limiter mounted twice on a request charges once',
     onlyWithout: 'counts each mount',
     app: again,
     async run(t) {
@@ -131,7 +131,7 @@ export const stackCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'one limiter in two places shares its state; each place has its own way to refuse',
+    name: 'one limiter in two places shares its state; each place has its own status code',
     app(fixture) {
       const limiter = createLimiter({ name: 'shared', limits: [minute(2)], store: fixture.store })
       return { routes: [guarded('/a', { limiter }), guarded('/b', { limiter, statusCode: 420 })] }
@@ -144,7 +144,7 @@ export const stackCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'limiters of one store and different names share nothing',
+    name: 'limiters of different names share no state in one store',
     app: (fixture) => ({
       routes: ['one', 'two'].map((name) => guarded(`/${name}`, fixture.limits({ name, limits: [minute(1)] }))),
     }),
@@ -156,7 +156,7 @@ export const stackCases: readonly HttpCase[] = [
     name: 'a limiter in shadow or off adds nothing to the headers of the others',
     app: (fixture) => ({
       use: [
-        fixture.limits({ name: 'client', limits: [minute(1)], mode: 'shadow' }),
+        fixture.limits({ name: 'trial', limits: [minute(1)], mode: 'shadow' }),
         fixture.limits({ name: 'none', limits: [minute(1)], mode: 'off' }),
         fixture.limits({ limits: [minute(2)] }),
       ],

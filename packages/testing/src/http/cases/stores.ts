@@ -5,17 +5,17 @@ import { allowedLines, bodyLines, type HttpCase, OK_BODY, problemBody, refusedLi
 import { START } from '../fixture.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
-const broken = () => {
-  throw new Error('store away')
+const throwing = () => {
+  throw new Error('store unreachable')
 }
-const rejecting = () => Promise.reject(new Error('store away'))
+const rejecting = () => Promise.reject(new Error('store unreachable'))
 
 function storeOf(consume: Store['consume']): Store {
   return { name: 'custom', consume, reset: () => undefined }
 }
 
-/** A tier below the store answers every charge so. */
-function answering(given: Partial<Outcome>, later: boolean): Store {
+/** A store whose fallback gives every charge this outcome. */
+function answering(given: Partial<Outcome>, isAsync: boolean): Store {
   const consume: Store['consume'] = (charges) => {
     const outcomes = charges.map(({ limit }) => ({
       allowed: true,
@@ -31,13 +31,13 @@ function answering(given: Partial<Outcome>, later: boolean): Store {
       granted: 0,
       ...given,
     }))
-    return later ? Promise.resolve(outcomes) : outcomes
+    return isAsync ? Promise.resolve(outcomes) : outcomes
   }
   return storeOf(consume)
 }
 
-/** Where nobody can decide, the framework's error path answers. */
-function failing(name: string, options: (fixture: Fixture) => Mount, message = 'store away'): HttpCase {
+/** The request cannot be decided, so the framework's error handling answers. */
+function failing(name: string, options: (fixture: Fixture) => Mount, message = 'store unreachable'): HttpCase {
   return {
     name,
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], ...options(fixture) })] }),
@@ -48,7 +48,7 @@ function failing(name: string, options: (fixture: Fixture) => Mount, message = '
   }
 }
 
-/** A function among the options that fails: `ERR`-or-not, the request ends in the error path, and nothing is unhandled. */
+/** An option function that fails: the request ends in the framework's error handling. */
 const OPTIONS = ['skip', 'tier', 'key', 'cost', 'limit', 'window'] as const
 const optionFails = (name: (typeof OPTIONS)[number], fail: () => never | Promise<never>): Mount => {
   if (name === 'tier') return { tiers: { free: [minute(1)] }, limits: undefined, tier: fail }
@@ -56,7 +56,7 @@ const optionFails = (name: (typeof OPTIONS)[number], fail: () => never | Promise
   return { [name]: fail }
 }
 
-/** Failing after the decision: the response is out, the developer is told. */
+/** A store that fails after the response: the response stays, and there is a warning. */
 function lateFailure(name: string, fail: () => never | Promise<never>): HttpCase {
   return {
     name,
@@ -78,31 +78,31 @@ function lateFailure(name: string, fail: () => never | Promise<never>): HttpCase
   }
 }
 
-/** What clients meet when the store is away, late, or wrong. */
+/** What clients receive when the store fails, is slow, or is unreachable. */
 export const storeCases: readonly HttpCase[] = [
-  failing('a store that throws: the error path of the framework, status 500', () => ({ store: storeOf(broken) })),
-  failing('a store that rejects: the same', () => ({ store: storeOf(rejecting) })),
+  failing("a store that throws: the framework's error handling sends status 500", () => ({ store: storeOf(throwing) })),
+  failing("a store that rejects: the framework's error handling sends status 500", () => ({ store: storeOf(rejecting) })),
   ...OPTIONS.flatMap((name) => [
-    failing(`${name} that throws: the error path of the framework`, () => optionFails(name, broken)),
-    failing(`${name} that rejects: the same`, () => optionFails(name, rejecting)),
+    failing(`${name} that throws: the framework's error handling sends status 500`, () => optionFails(name, throwing)),
+    failing(`${name} that rejects: the framework's error handling sends status 500`, () => optionFails(name, rejecting)),
   ]),
-  lateFailure('a store that throws after the response', broken),
-  lateFailure('a store that rejects after the response', rejecting),
-  ...[false, true].flatMap((later): readonly HttpCase[] => [
+  lateFailure('a store that throws after the response: one warning', throwing),
+  lateFailure('a store that rejects after the response: one warning', rejecting),
+  ...[false, true].flatMap((isAsync): readonly HttpCase[] => [
     {
-      name: `store away and open${later ? ', told later' : ''}: through, with the policy alone`,
-      app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], store: answering({}, later) })] }),
+      name: `store unreachable and failMode open${isAsync ? ', asynchronously' : ''}: passes, with the policy header alone`,
+      app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], store: answering({}, isAsync) })] }),
       async run(t) {
         for (const _ of [1, 2]) t.answers(await t.get(), 200, ['ratelimit-policy: "minute";q=1;w=60'], OK_BODY)
       },
     },
     {
-      name: `store away and closed${later ? ', told later' : ''}: 503, whatever the refusal is set to be`,
+      name: `store unreachable and failMode closed${isAsync ? ', asynchronously' : ''}: 503, whatever statusCode and message are`,
       app: (fixture) => ({
         use: [
           fixture.limits({
             limits: [minute(1)],
-            store: answering({ allowed: false, remaining: 0, retryAfter: 2_500, source: 'closed' }, later),
+            store: answering({ allowed: false, remaining: 0, retryAfter: 2_500, source: 'closed' }, isAsync),
             statusCode: 420,
             message: 'Slow down.',
           }),
@@ -116,7 +116,7 @@ export const storeCases: readonly HttpCase[] = [
     },
   ]),
   {
-    name: 'a store that answers later: the same bytes, and no more admitted than the limit',
+    name: 'an asynchronous store: the same bytes, and exactly the limit is admitted',
     app: (fixture) => ({
       use: [
         fixture.limits({

@@ -6,7 +6,7 @@ const slots = (limit: number, ttl: '90ms' | '1m' = '1m') => concurrency({ name: 
 const policy = '"slots";q=1;qu="concurrent-requests"'
 const busy = refusedLines(policy, '"slots";r=0', [1, 0, 1], 1)
 
-/** Sends `one`, and `two` when the case opens the gate. */
+/** A route that sends `one`, then `two` when the gate `stream` opens. */
 function streaming(fixture: Fixture): Route {
   const parts = async function* () {
     yield 'one'
@@ -16,10 +16,10 @@ function streaming(fixture: Fixture): Route {
   return { path: '/stream', answer: () => ({ stream: parts() }) }
 }
 
-/** Responses whose body takes its time. */
+/** Responses with a slow body. */
 export const streamCases: readonly HttpCase[] = [
   {
-    name: 'trap: streaming bodies hold their concurrency until they end',
+    name: 'trap: a streaming body holds its concurrency until it ends',
     app: (fixture) => ({ use: [fixture.limits({ limits: [slots(1)] })], routes: [streaming(fixture)] }),
     async run(t) {
       const response = await t.stream({ path: '/stream' })
@@ -35,7 +35,7 @@ export const streamCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'trap: streaming bodies release their concurrency when the client goes away',
+    name: 'trap: a streaming body releases its concurrency when the client disconnects',
     app: (fixture) => ({ use: [fixture.limits({ limits: [slots(1)] })], routes: [streaming(fixture)] }),
     async run(t) {
       const response = await t.stream({ path: '/stream' })
@@ -48,14 +48,14 @@ export const streamCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'concurrency is renewed for as long as the body streams',
+    name: 'concurrency is renewed while the body streams',
     app: (fixture) => ({ use: [fixture.limits({ limits: [slots(1, '90ms')] })], routes: [streaming(fixture)] }),
     async run(t) {
       const response = await t.stream({ path: '/stream' })
       const renewals = async () => (await t.log()).changes.filter((change) => change === 'renew').length
       for (const _ of [1, 2, 3]) {
         await t.advance(60)
-        // Two: the first may have been under way before the clock moved.
+        // Two renewals, since the first may have started before the clock moved.
         const before = await renewals()
         await t.until(async () => (await renewals()) >= before + 2)
         t.is((await t.get()).status, 429, 'still held')
@@ -70,7 +70,7 @@ export const streamCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'a streamed response is refunded by its status only once it has ended',
+    name: 'refundWhen is called for a streamed response when it has ended',
     app: (fixture) => ({
       use: [
         fixture.limits({
@@ -92,7 +92,7 @@ export const streamCases: readonly HttpCase[] = [
       await t.until(() => response.ended())
       await t.settled('refund 1')
       t.is((await t.log()).notes, ['ended 200', 'ended 200'])
-      t.is(remainingOf(await t.get()), 0, 'one given back, and taken again')
+      t.is(remainingOf(await t.get()), 0, 'one unit refunded, and charged again')
     },
   },
 ]

@@ -6,7 +6,10 @@ import type { RequestSpec } from '../client.ts'
 const one = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
 const quiet = { standard: false, legacy: false } as const
 
-/** Under a limit of 1, the requests of one group share a subject (the first passes, the rest do not); no two groups do. */
+/**
+ * Sends groups of requests under a limit of 1. Requests of one group share a subject, so only the first passes. Requests of
+ * different groups do not.
+ */
 export async function grouped(
   send: (request: RequestSpec) => Promise<{ readonly status: number }>,
   groups: readonly (readonly RequestSpec[])[],
@@ -42,7 +45,7 @@ const with_ = (...headers: readonly (readonly [string, string])[]): RequestSpec 
 const post = (value: unknown): RequestSpec => ({ method: 'POST', body: JSON.stringify(value) })
 const posting = { parse: true, routes: [{ method: 'POST', path: '/', answer: () => ({ json: { ok: true } }) }] } as const
 
-/** `missing: 'reject'`: who is told what. */
+/** `missing: 'reject'`: the status and body for each missing part. */
 function rejecting(name: string, key: KeyOf<any>, status: 400 | 401, part: string, challenge?: string): HttpCase {
   return {
     name,
@@ -58,7 +61,7 @@ function rejecting(name: string, key: KeyOf<any>, status: 400 | 401, part: strin
 
 const apiKey = (missing: MissingRule | undefined): Mount => ({ limits: [one], key: header('x-api-key'), missing, ...quiet })
 
-/** Who is limited. */
+/** Which requests share a subject. */
 export const subjectCases: readonly HttpCase[] = [
   keyed('the default subject is the address of the connection', () => ip(), [[{}, with_(['X-Api-Key', 'a']), { path: '/nowhere' }]]),
   keyed('key: header', () => header('X-Api-Key'), [
@@ -81,7 +84,7 @@ export const subjectCases: readonly HttpCase[] = [
     ],
     posting,
   ),
-  keyed('key: user, as authentication left it', ({ read }) => user(async (c) => Promise.resolve(read.header(c, 'x-user'))), [
+  keyed('key: user, as set by authentication', ({ read }) => user(async (c) => Promise.resolve(read.header(c, 'x-user'))), [
     [with_(['X-User', 'ann']), with_(['X-User', 'ann'])],
     [with_(['X-User', 'bob'])],
   ]),
@@ -93,7 +96,7 @@ export const subjectCases: readonly HttpCase[] = [
     [[with_(['X-User', 'ann']), with_(['X-User', 'ann'])], [with_(['X-User', 'bob'])]],
   ),
   keyed(
-    'key: route, by method and path where no route is known yet',
+    'key: route, by method and path where the route is not known yet',
     () => route(),
     [[{ path: '/?a=1' }, { path: '/?a=2' }], [{ method: 'POST', path: '/' }].map((request) => ({ ...request, body: '{}' }))],
     posting,
@@ -104,13 +107,13 @@ export const subjectCases: readonly HttpCase[] = [
     [with_(['X-A', 'a\\'], ['X-B', 'b:c'])],
     [with_(['X-A', 'a\\:b'], ['X-B', 'c'])],
   ]),
-  keyed('key: a value that looks like an address does not spend that of the address', () => header('x-api-key'), [
+  keyed('key: a value that looks like an address does not share the state of that address', () => header('x-api-key'), [
     [with_(['X-Api-Key', '127.0.0.1'])],
     [{}, {}],
     [with_(['X-Api-Key', '~ip:127.0.0.1'])],
   ]),
   {
-    name: 'key: route, by its pattern where the limiter is mounted on a route',
+    name: 'key: route, by its pattern where the limiter is mounted on the route',
     requires: ['route pattern'],
     app(fixture) {
       const limiter = fixture.limits({ limits: [one], key: route() })
@@ -128,7 +131,7 @@ export const subjectCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'trap: one bucket for all the anonymous: by default a missing subject is the address',
+    name: 'trap: one bucket for all anonymous clients: by default the address replaces a missing subject',
     app: (fixture) => ({ use: [fixture.limits({ ...apiKey(undefined), trustProxy: 1 })] }),
     async run(t) {
       const { found, expected } = await grouped(
@@ -143,25 +146,25 @@ export const subjectCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'missing: skip lets the request through, uncounted',
+    name: 'missing: skip passes the request without counting it',
     app: (fixture) => ({ use: [fixture.limits({ limits: [one], key: header('x-api-key'), missing: 'skip' })] }),
     async run(t) {
       for (const _ of [1, 2]) t.answers(await t.get(), 200, [], OK_BODY)
       t.is([(await t.get('/', ['X-Api-Key', 'a'])).status, (await t.get('/', ['X-Api-Key', 'a'])).status], [200, 429])
     },
   },
-  rejecting('missing: reject answers 401 for a credential', header('x-api-key'), 401, 'header:x-api-key', 'ApiKey'),
+  rejecting('missing: reject sends 401 for a credential', header('x-api-key'), 401, 'header:x-api-key', 'ApiKey'),
   rejecting(
-    'missing: reject answers 401 with a Bearer challenge for Authorization',
+    'missing: reject sends 401 with a Bearer challenge for Authorization',
     header('authorization'),
     401,
     'header:authorization',
     'Bearer',
   ),
-  rejecting('missing: reject answers 400 for anything else', header('x-tenant'), 400, 'header:x-tenant'),
-  rejecting('missing: reject names the first part that is missing', [ip(), body('email')], 400, 'body:email'),
+  rejecting('missing: reject sends 400 for any other part', header('x-tenant'), 400, 'header:x-tenant'),
+  rejecting('missing: reject names the first missing part', [ip(), body('email')], 400, 'body:email'),
   {
-    name: 'several limits with keys of their own are one decision: both or neither',
+    name: 'limits with different keys are one decision: all are charged, or none',
     app: (fixture) => ({
       use: [
         fixture.limits({
@@ -177,13 +180,13 @@ export const subjectCases: readonly HttpCase[] = [
       const line = ({ lines }: { readonly lines: readonly string[] }) => lines.find((each) => each.startsWith('ratelimit: '))
       const ann = ['X-Account', 'ann'] as const
       t.is(line(await t.get('/', ann)), 'ratelimit: "address";r=2;t=60, "account";r=0;t=3600')
-      // Refused by the account: the address keeps its 2.
+      // Refused by the account, so the address still has 2.
       t.is(line(await t.get('/', ann)), 'ratelimit: "address";r=2;t=60, "account";r=0;t=3600')
       t.is(line(await t.get('/', ['X-Account', 'bob'])), 'ratelimit: "address";r=1;t=60, "account";r=0;t=3600')
-      t.is(remainingOf(await t.get()), 0, 'without an account, the limit of the address alone')
+      t.is(remainingOf(await t.get()), 0, 'without an account, only the address is limited')
       t.is((await t.get('/', ['X-Account', 'cyd'])).status, 429)
       await t.advance(60_000)
-      t.is((await t.get('/', ['X-Account', 'cyd'])).status, 200, 'refused by the address: the account kept its 1')
+      t.is((await t.get('/', ['X-Account', 'cyd'])).status, 200, 'was refused by the address, so the account still had 1')
     },
   },
 ]
