@@ -1,5 +1,6 @@
 import type { Clock, Outcome } from '@sluice/core'
-import { type ObjectNamespace, runtime } from './runtime.ts'
+import { inMicrotask } from '@sluice/core/store-kit'
+import type { ObjectNamespace } from './runtime.ts'
 import { DurableObjectStoreError, nextBatchNumber } from './store-error.ts'
 import { decodeOutcomes, type WireAnswer, type WireBatch, type WireDecision } from './wire.ts'
 
@@ -31,7 +32,7 @@ export class Batcher {
   add(object: string, decision: WireDecision): Promise<readonly Outcome[]> {
     return new Promise((resolve, reject) => {
       // A microtask still runs within the turn; a timer would run after it.
-      if (this.queues.size === 0) runtime.queueMicrotask(() => this.flush())
+      if (this.queues.size === 0) inMicrotask(() => this.flush())
       const queued = { decision, resolve, reject }
       const queue = this.queues.get(object)
       if (queue === undefined) this.queues.set(object, [queued])

@@ -41,6 +41,5 @@ interface Runtime {
   readonly crypto: { readonly subtle: { digest(algorithm: 'SHA-256', data: Uint8Array): Promise<ArrayBuffer> } }
   readonly Response: new (body: string, init?: { readonly status: number }) => ObjectAnswer
   readonly TextEncoder: new () => { encode(text: string): Uint8Array }
-  queueMicrotask(run: () => void): void
 }
 export const runtime: Runtime = globalThis as never

@@ -1,32 +1,35 @@
 import { invalid } from './errors.ts'
 import { runtime } from './runtime.ts'
 
-/** Where time comes from. Give your own to test without waiting. */
+/**
+ * Where time comes from. Pass your own to a store or a layer to test without waiting. Only `now` is required; the system's clock
+ * supplies what a clock lacks.
+ */
 export interface Clock {
-  /** Milliseconds since the Unix epoch; may be fractional. */
+  /** Milliseconds since the Unix epoch, with or without a fraction. Must not be negative, nor past the year 2255. */
   now(): number
-  /** Milliseconds from any origin, never going back; for deadlines. */
+  /** Milliseconds from any origin; must never go back. Measures deadlines. Default: `performance.now()`. */
   monotonic?(): number
-  /** Runs `run` once after `ms`; the function returned cancels it. */
+  /** Runs `run` once after `ms` milliseconds. The returned function cancels it. Default: `setTimeout`. */
   after?(ms: number, run: () => void): () => void
 }
 
-// A timer further away than this fires at once.
+// A longer timer would fire at once.
 const LONGEST_TIMER = 2 ** 31 - 1
 
-/** The system's clock: the only place that reads the time of day, and the only one that sets a timer. */
+/** The system's clock. Its timers do not keep a process running. */
 export const systemClock: Required<Clock> = {
   now: () => Date.now(),
   monotonic: () => runtime.performance?.now() ?? Date.now(),
   after(ms, run) {
     const timer = runtime.setTimeout(run, Math.min(ms, LONGEST_TIMER)) as { unref?(): void }
-    // A process that has nothing else to do may end.
+    // In Node a timer keeps the process running until it fires.
     timer.unref?.()
     return () => runtime.clearTimeout(timer)
   },
 }
 
-/** A clock with all functions: those that it lacks are the system's. The result takes no `this`. */
+/** A clock with every function: those that it lacks are the system's. The result's functions need no `this`. */
 export function completeClock(clock: Clock): Required<Clock> {
   return {
     now: () => clock.now(),
@@ -35,7 +38,24 @@ export function completeClock(clock: Clock): Required<Clock> {
   }
 }
 
-/** A clock's milliseconds as whole microseconds, rounded to the nearest: the one place where a time becomes an integer. */
+// Read once: a test framework's fake timers replace the global, and would hold back every decision of a store.
+const { setImmediate } = runtime
+
+/** Runs `run` when this turn of the event loop has ended, so that all that arrived in the turn is sent together. */
+export function afterTurn(run: () => void): void {
+  if (setImmediate === undefined) runtime.setTimeout(run, 0)
+  else setImmediate(run)
+}
+
+/** Runs `run` as soon as the running code has returned, before any input, output or timer. */
+export function inMicrotask(run: () => void): void {
+  runtime.queueMicrotask(run)
+}
+
+/**
+ * A clock's time as whole microseconds, rounded to the nearest.
+ * @throws ERR_CLOCK_INVALID unless `now()` returns a time from 1970 to 2255
+ */
 export function microsOf(clock: Clock): number {
   const micros = Math.round(clock.now() * 1000)
   if (!(micros >= 0 && micros <= Number.MAX_SAFE_INTEGER)) {
@@ -44,7 +64,7 @@ export function microsOf(clock: Clock): number {
   return micros
 }
 
-/** Microseconds as whole milliseconds, rounded up: a wait is never told too short. */
+/** Microseconds as whole milliseconds, rounded up, so that no client is told to wait too short a time. */
 export function ceilMillis(micros: number): number {
   return Math.ceil(micros / 1000)
 }

@@ -1,4 +1,5 @@
 import type { Decision } from './decision.ts'
+import { inMicrotask } from './clock.ts'
 import type { Code } from './codes.ts'
 import { invalid, SluiceError } from './errors.ts'
 import { knownOptions } from './known-options.ts'
@@ -52,7 +53,7 @@ export class ObserverHub {
   /** Emits a decision in the next microtask, together with all others of this turn. */
   emitDecision(decision: Decision): void {
     if (this.on.decision === undefined) return
-    if (this.decisions.length === 0) runtime.queueMicrotask(() => this.flush())
+    if (this.decisions.length === 0) inMicrotask(() => this.flush())
     this.decisions.push(decision)
   }
 

@@ -15,6 +15,7 @@ interface Runtime {
   readonly Response: new (body: WebBody | null, init: WebResponse) => WebResponse
   readonly TextEncoder: new () => { encode(text: string): Uint8Array }
   queueMicrotask(run: () => void): void
+  readonly setImmediate?: (run: () => void) => unknown
   setTimeout(run: () => void, ms: number): unknown
   clearTimeout(timer: unknown): void
 }

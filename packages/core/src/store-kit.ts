@@ -15,6 +15,9 @@ export { Events } from './events.ts'
 // The id of a concurrency holder, which a store must know before it sends the charge.
 export { uniqueId } from './runtime.ts'
 
+// The two moments at which a store sends what it has collected.
+export { afterTurn, inMicrotask } from './clock.ts'
+
 // Options are checked, and refused, in one wording.
 export { invalid } from './errors.ts'
 export { knownOptions } from './known-options.ts'

@@ -1,6 +1,6 @@
-import { setImmediate as endOfTurn } from 'node:timers'
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
+import { afterTurn } from '@sluice/core/store-kit'
 import { type Connection, within } from './client.ts'
 import { decideLeasing, unwrap } from './leases.ts'
 import { encodePlain, isPlain, PlainReader, type Told as PlainTold } from './plain.ts'
@@ -103,7 +103,7 @@ export class Batcher {
 
   private enqueue(decision: Waiting): void {
     // At the end of this turn, not of this call: requests that arrived together leave together.
-    if (this.waiting.length === 0) endOfTurn(() => this.flush())
+    if (this.waiting.length === 0) afterTurn(() => this.flush())
     this.waiting.push(decision)
   }
 
@@ -147,7 +147,7 @@ export class Batcher {
       this.sent.delete(sending)
       if (!this.isHeld) return
       this.isHeld = false
-      endOfTurn(() => this.flush())
+      afterTurn(() => this.flush())
     })
     this.sent.add(sending)
   }

@@ -9,7 +9,7 @@ export interface RedisStoreOptions {
   readonly partitions?: number | undefined
   /** Accept other `partitions` than the data was written with: its state is forgotten. */
   readonly migrate?: boolean | undefined
-  /** In place of Redis's own clock, for tests: expiry is then never by its time. */
+  /** In place of Redis's own clock, for tests: expiry is then never by its time. Waits for the server stay on the system's clock. */
   readonly clock?: Clock | undefined
   /** `false` for servers that forbid scripts: WATCH and MULTI on a connection of its own. The same verdicts, slower; default true. */
   readonly scripting?: boolean | undefined

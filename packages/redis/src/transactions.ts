@@ -1,5 +1,5 @@
-import { setImmediate as endOfTurn } from 'node:timers'
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, SluiceError, systemClock } from '@sluice/core'
+import { afterTurn } from '@sluice/core/store-kit'
 import type { Tell } from './batcher.ts'
 import type { RedisClient } from './client.ts'
 import { unwrap } from './leases.ts'
@@ -60,7 +60,7 @@ export class Transactions {
     const holder = newHolder(charges)
     return new Promise((resolve, reject) => {
       // At the end of this turn, not of this call: requests that arrived together share a transaction.
-      if (this.waiting.length === 0) endOfTurn(() => void this.start())
+      if (this.waiting.length === 0) afterTurn(() => void this.start())
       this.waiting.push({ ...unwrap(charges, how, options), keys, how, options, holder, since: systemClock.monotonic(), resolve, reject })
     })
   }
