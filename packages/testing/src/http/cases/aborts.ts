@@ -6,7 +6,7 @@ const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '
 const slots = (limit: number) => concurrency({ name: 'slots', limit, ttl: '1m' })
 const ANN = [['X-User', 'ann']] as const
 
-/** The same case over HTTP/1.1 and over HTTP/2, where the response of Node tells its end in other ways. */
+/** The same case over HTTP/1.1 and over HTTP/2, where Node reports the end of a response by other fields. */
 function overBoth(name: string, app: (fixture: Fixture) => AppParts, run: (t: CaseClient) => Promise<void>): readonly HttpCase[] {
   return [
     { name, app, run },
