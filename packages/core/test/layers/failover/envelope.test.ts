@@ -1,10 +1,10 @@
-// The bound: whatever fails and when, the store admits its limit, and each process its share of it.
+// The bound: whatever fails and when, the store admits at most its limit, and each process at most its share of it.
 import { concurrency, fixedWindow, leakyBucket, type Limit, type Outcome, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
 import { stack } from '@sluice/core/store-kit'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { type Admission, checkEnvelope, fakeClock } from '@sluice/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { charge, remote, settled } from './lab.ts'
+import { charge, flushPromises, remoteStore } from './lab.ts'
 
 const PROCESSES = 3
 const limits: readonly Limit[] = [
@@ -17,7 +17,7 @@ const limits: readonly Limit[] = [
   concurrency({ name: 'slots', limit: 20, ttl: '2s' }).limit,
 ]
 
-// Only when a look is made depends on it; yet a run that fails must fail again.
+// Math.random only decides when a probe is sent. It is seeded, so that a run that fails can be repeated.
 afterEach(() => void vi.restoreAllMocks())
 
 function seeded(seed: number): (below: number) => number {
@@ -34,7 +34,7 @@ describe.each(limits.map((limit) => [limit.name, limit] as const))('%s', (_name,
     const jitter = seeded(seed + 100)
     vi.spyOn(Math, 'random').mockImplementation(() => jitter(1_000) / 1_000)
     const clock = fakeClock()
-    const inner = remote(clock)
+    const inner = remoteStore(clock)
     const stores = Array.from({ length: PROCESSES }, () =>
       stack(inner, { failover: { instances: PROCESSES }, denyCache: false }, { clock }),
     )
@@ -47,35 +47,35 @@ describe.each(limits.map((limit) => [limit.name, limit] as const))('%s', (_name,
       () => inner.fail({}),
       () => inner.fail({ unknown: true }),
       () => inner.fail({ refusal: 'unwritable' }),
-      () => inner.silence(),
-      () => inner.stall(),
+      () => inner.holdAnswers(),
+      () => inner.holdCalls(),
     ]
     const sources = new Set<string>()
     for (let step = 0; step < 1_500; step++) {
       if (random(60) === 0) faults[random(faults.length)]?.()
-      if (random(10) === 0) inner.late()
+      if (random(10) === 0) inner.deliver()
       const which = random(PROCESSES)
       const cost = limit.algorithm === 'concurrency' ? 1 : 1 + random(3)
-      const asked = Promise.resolve(stores[which]?.consume([charge('a', limit, cost)]))
+      const answer = Promise.resolve(stores[which]?.consume([charge('a', limit, cost)]))
       // The answer, or the deadline.
-      await settled()
+      await flushPromises()
       for (let i = 0; i < 3; i++) {
         clock.advance(random(30))
-        await settled()
+        await flushPromises()
       }
       clock.advance(60)
-      const [outcome] = (await asked) as readonly Outcome[]
+      const [outcome] = (await answer) as readonly Outcome[]
       if (outcome === undefined) throw new Error('the only charge has no outcome')
       sources.add(outcome.source)
       if (outcome.allowed && outcome.source === 'local')
         here[which]?.push({ at: outcome.at, units: outcome.granted, until: until(outcome.at) })
     }
     expect(sources).toEqual(new Set(['redis', 'local']))
-    expect(checkEnvelope(limit, inner.made)).toEqual([])
+    expect(checkEnvelope(limit, inner.charged)).toEqual([])
     const share = algorithmOf(limit).scale(limit, 1 / PROCESSES)
-    // What Redis had seen begins a window of the first charge here, which nobody is told of: so two of them may touch.
-    const told = limit.anchor === 'first' ? { ...share, limit: 2 * share.limit } : share
-    for (const own of here) expect(checkEnvelope(told, own)).toEqual([])
+    // A window of the first charge can begin here with units that the store had seen, so two windows may touch.
+    const bound = limit.anchor === 'first' ? { ...share, limit: 2 * share.limit } : share
+    for (const own of here) expect(checkEnvelope(bound, own)).toEqual([])
     for (const store of stores) await store.close?.()
   })
 })

@@ -1,7 +1,7 @@
+// What the tests of the failover layer share: a store that tests can cut off, stop or make refuse, and the layer over it.
 import { type Charge, type ConsumeOptions, fixedWindow, type Limit, memoryStore, type Outcome, type Store } from '@sluice/core'
-import { isPromise, stack } from '@sluice/core/store-kit'
 import type { FailoverOptions, StoreError, StoreEvent, StoreRefusal } from '@sluice/core'
-import type { FailoverParts } from '@sluice/core/store-kit'
+import { type FailoverParts, isPromise, stack } from '@sluice/core/store-kit'
 import { type Admission, type FakeClock, fakeClock, type Refund } from '@sluice/testing'
 
 export const TEN: Limit = fixedWindow({ name: 'ten', limit: 10, window: '1m' }).limit
@@ -11,35 +11,37 @@ export function charge(subject: string, limit: Limit = TEN, cost = 1): Charge {
   return { limit, scope: `p/${limit.name}/${limit.algorithm}`, subject, cost }
 }
 
+/** What the `StoreError` of a failed call says. */
 export interface Failure {
   readonly unknown?: boolean
   readonly refusal?: StoreRefusal
   readonly shard?: string
   readonly batch?: number
 }
-interface Asked {
+interface Call {
   readonly charges: readonly Charge[]
   readonly options: ConsumeOptions
 }
 
-/** A store in memory that is asked over a wire that a test can cut, stop or make refuse. */
-export interface Remote extends Store {
-  readonly asked: Asked[]
-  /** Every charge that was made there, whoever heard of it. */
-  readonly made: readonly Admission[]
-  /** From now on each call rejects so, having done nothing. */
+/** A store in memory, named `redis`, behind a connection that tests control. */
+export interface RemoteStore extends Store {
+  readonly calls: Call[]
+  /** Every charge that was made there, also those whose answer was lost. */
+  readonly charged: readonly Admission[]
+  /** From now on, calls do nothing and reject. */
   fail(how: Failure | Error): void
-  /** From now on calls are done, and the answers wait; `late()` lets them come. */
-  silence(): void
-  /** From now on calls wait, and are done when `late()` lets them. */
-  stall(): void
-  late(): void
+  /** From now on, calls are done at once, and their answers wait for `deliver()`. */
+  holdAnswers(): void
+  /** From now on, calls are done only at `deliver()`. */
+  holdCalls(): void
+  /** Lets everything arrive that was held. */
+  deliver(): void
   heal(): void
-  /** Units that are counted there. */
+  /** Units in use there. */
   used(subject: string, limit?: Limit): number
 }
 
-interface Made extends Admission {
+interface Charged extends Admission {
   readonly receipt: Outcome['receipt']
   readonly refunds: Refund[]
 }
@@ -51,20 +53,20 @@ export function storeError({ unknown = false, refusal, shard = 'redis', batch = 
   return Object.assign(new Error('away'), { code: 'ERR_STORE_UNAVAILABLE', unknown, refusal, shard, batch })
 }
 
-export function remote(clock: FakeClock, shardOf: (charge: Charge) => string = () => 'redis'): Remote {
+export function remoteStore(clock: FakeClock, shardOf: (charge: Charge) => string = () => 'redis'): RemoteStore {
   const memory = memoryStore({ clock })
-  const asked: Asked[] = []
-  const made: Made[] = []
+  const calls: Call[] = []
+  const charged: Charged[] = []
   const record = ({ limit, receipt }: Charge, { granted, at, receipt: given }: Outcome, how: ConsumeOptions['how']): void => {
     const order = (orders += 1)
     const until = limit.algorithm === 'concurrency' ? at + (limit.window as number) * 1000 : undefined
-    if (granted > 0) made.push({ at, order, units: granted, forced: how === 'force', until, receipt: given, refunds: [] })
+    if (granted > 0) charged.push({ at, order, units: granted, forced: how === 'force', until, receipt: given, refunds: [] })
     else if (granted < 0)
-      made.findLast((one) => one.receipt === receipt && one.refunds.length === 0)?.refunds.push({ at, order, units: -granted })
+      charged.findLast((one) => one.receipt === receipt && one.refunds.length === 0)?.refunds.push({ at, order, units: -granted })
   }
-  let mode: 'well' | 'silent' | 'stalled' | Failure | Error = 'well'
+  let mode: 'healthy' | 'answers held' | 'calls held' | Failure | Error = 'healthy'
   let held: (() => void)[] = []
-  const held_ = (): Promise<void> => new Promise((resolve) => held.push(resolve))
+  const hold = (): Promise<void> => new Promise((resolve) => held.push(resolve))
   const run = (charges: readonly Charge[], options: ConsumeOptions) =>
     (memory.consume(charges, options) as readonly Outcome[]).map((outcome, i) => {
       if (options.how !== 'peek') record(charges[i] as Charge, outcome, options.how)
@@ -72,31 +74,31 @@ export function remote(clock: FakeClock, shardOf: (charge: Charge) => string = (
     })
   return {
     name: 'redis',
-    asked,
-    made,
+    calls,
+    charged,
     async consume(charges, options = {}) {
-      asked.push({ charges, options })
-      if (mode === 'silent') {
+      calls.push({ charges, options })
+      if (mode === 'answers held') {
         const outcomes = run(charges, options)
-        await held_()
+        await hold()
         return outcomes
       }
-      if (mode === 'stalled') await held_()
-      else if (mode !== 'well') throw mode instanceof Error ? mode : storeError(mode)
+      if (mode === 'calls held') await hold()
+      else if (mode !== 'healthy') throw mode instanceof Error ? mode : storeError(mode)
       return run(charges, options)
     },
     reset: (targets) => memory.reset(targets),
     shardOf,
     fail: (how) => (mode = how),
-    silence: () => (mode = 'silent'),
-    stall: () => (mode = 'stalled'),
-    late() {
-      const waiting = held
+    holdAnswers: () => (mode = 'answers held'),
+    holdCalls: () => (mode = 'calls held'),
+    deliver() {
+      const arriving = held
       held = []
-      for (const go of waiting) go()
+      for (const arrive of arriving) arrive()
     },
     heal() {
-      mode = 'well'
+      mode = 'healthy'
     },
     used(subject, limit = TEN) {
       const [outcome] = memory.consume([charge(subject, limit)], { how: 'peek' }) as readonly Outcome[]
@@ -105,69 +107,69 @@ export function remote(clock: FakeClock, shardOf: (charge: Charge) => string = (
   }
 }
 
-export interface Bench {
+export interface Setup {
   readonly clock: FakeClock
-  readonly inner: Remote
+  readonly inner: RemoteStore
   readonly store: Store
   readonly events: StoreEvent[]
 }
 
-export function bench(options: FailoverOptions = { instances: 2 }, parts: FailoverParts = {}, shardOf?: (charge: Charge) => string): Bench {
+export function setUp(options: FailoverOptions = { instances: 2 }, parts: FailoverParts = {}, shardOf?: (charge: Charge) => string): Setup {
   const clock = fakeClock()
-  const inner = remote(clock, shardOf)
+  const inner = remoteStore(clock, shardOf)
   const store = stack(inner, { failover: options, denyCache: false }, { clock, ...parts })
   const events: StoreEvent[] = []
   store.subscribe?.((event) => events.push(event))
   return { clock, inner, store, events }
 }
 
-export async function one(store: Store, asked: Charge, options?: ConsumeOptions): Promise<Outcome> {
-  const [outcome] = await store.consume([asked], options)
+export async function consumeOne(store: Store, one: Charge, options?: ConsumeOptions): Promise<Outcome> {
+  const [outcome] = await store.consume([one], options)
   return outcome as Outcome
 }
 
-/** Asks, and lets the deadline pass. */
-export async function late({ clock, store }: Bench, asked: Charge, options?: ConsumeOptions): Promise<Outcome> {
-  const answer = one(store, asked, options)
+/** Lets the deadline pass before the outcome. */
+export async function consumeLate({ clock, store }: Setup, one: Charge, options?: ConsumeOptions): Promise<Outcome> {
+  const answer = consumeOne(store, one, options)
   clock.advance(60)
   return await answer
 }
 
-/** Lets everything that waits for promises go on. */
-export async function settled(): Promise<void> {
+/** The outcome if it is there at once. */
+export function consumeNow(store: Store, one: Charge, options?: ConsumeOptions): Outcome | undefined {
+  const answer = store.consume([one], options)
+  return isPromise(answer) ? undefined : answer[0]
+}
+
+/** Lets everything go on that waits for a promise. */
+export async function flushPromises(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve()
 }
 
-/** Until a breaker is open: three commands that fail. */
-export async function opened(one_: Bench, how: Failure = {}): Promise<void> {
-  one_.inner.fail(how)
-  for (let i = 0; i < 3; i++) {
-    await one(one_.store, charge(`opener${i}`))
-    one_.clock.advance(1)
-  }
-}
-
-/** Redis is back, and the next look finds it so. */
-export async function healed({ clock, inner }: Pick<Bench, 'clock' | 'inner'>): Promise<void> {
-  inner.heal()
-  await passing(clock, 6_000)
-}
-
-/** Time goes on as it does: what was asked is answered before the clock has moved far. */
-export async function passing(clock: FakeClock, ms: number): Promise<void> {
+/** Time passes in small steps, as it does: what was sent is answered before the clock has moved far. */
+export async function passTime(clock: FakeClock, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 25) {
     clock.advance(25)
-    await settled()
+    await flushPromises()
   }
 }
 
-/** Until the store has been asked again: a look. */
-export async function looked({ clock, inner }: Pick<Bench, 'clock' | 'inner'>): Promise<void> {
-  for (const before = inner.asked.length; inner.asked.length === before;) await passing(clock, 25)
+/** Opens the breaker by three failed batches. */
+export async function openBreaker({ clock, inner, store }: Pick<Setup, 'clock' | 'inner' | 'store'>, how: Failure = {}): Promise<void> {
+  inner.fail(how)
+  for (let i = 0; i < 3; i++) {
+    await consumeOne(store, charge(`opener${i}`))
+    clock.advance(1)
+  }
 }
 
-/** The outcome, if it was there at once. */
-export function atOnce(store: Store, asked: Charge, options?: ConsumeOptions): Outcome | undefined {
-  const answer = store.consume([asked], options)
-  return isPromise(answer) ? undefined : answer[0]
+/** The store works again, and the next probe finds it so. */
+export async function healAndWait({ clock, inner }: Pick<Setup, 'clock' | 'inner'>): Promise<void> {
+  inner.heal()
+  await passTime(clock, 6_000)
+}
+
+/** Until the store is called again: by a probe. */
+export async function waitForProbe({ clock, inner }: Pick<Setup, 'clock' | 'inner'>): Promise<void> {
+  for (const before = inner.calls.length; inner.calls.length === before;) await passTime(clock, 25)
 }
