@@ -1,4 +1,4 @@
-// A store behind a deny cache keeps the contract, and what the cache answers is what the store would have said.
+// A store behind a deny cache keeps the contract, and the cache answers what the store would have.
 import {
   type Charge,
   denyCache,
@@ -31,7 +31,7 @@ const step = fc.record({
 })
 
 describe('a store behind a deny cache, and the same store without one', () => {
-  test('agree on every verdict of a random history; no wait is told too early, and no more is told to be left', () => {
+  test('agree on every verdict of a random history; no wait is too short, and no more is left than there is', () => {
     let answered = 0
     const histories = fc.array(step, { minLength: 40, maxLength: 120 })
     fc.assert(
@@ -59,33 +59,33 @@ function replay(limit: Limit, steps: readonly Step[]): number {
     else {
       const options = what === 'part' ? { atLeast: 2 } : what === 'force' ? { how: 'force' as const } : {}
       const truth = bare.consume(charges, options) as readonly Outcome[]
-      const told = cached.consume(charges, options) as readonly (Outcome | undefined)[]
+      const cachedOutcomes = cached.consume(charges, options) as readonly (Outcome | undefined)[]
       const receipt = truth[0]?.receipt
       back = receipt === undefined ? undefined : { ...(charges[0] as Charge), cost: -1, receipt }
-      answered += expectOneVerdict(told, truth)
+      answered += expectOneVerdict(cachedOutcomes, truth)
     }
   }
   return answered
 }
 
-function expectOneVerdict(told: readonly (Outcome | undefined)[], truth: readonly Outcome[]): number {
-  expect(told.every((outcome) => outcome?.allowed !== false)).toBe(truth.every(({ allowed }) => allowed))
-  return told.reduce((known, outcome, i) => known + expectHonest(outcome, truth[i] as Outcome, told.length), 0)
+function expectOneVerdict(answered: readonly (Outcome | undefined)[], truth: readonly Outcome[]): number {
+  expect(answered.every((outcome) => outcome?.allowed !== false)).toBe(truth.every(({ allowed }) => allowed))
+  return answered.reduce((count, outcome, i) => count + expectNotBetter(outcome, truth[i] as Outcome, answered.length), 0)
 }
 
-function expectHonest(told: Outcome | undefined, truth: Outcome, charges: number): number {
-  if (told === undefined) return 0
-  if (told.source === 'memory') {
-    expect(told).toEqual(truth)
+function expectNotBetter(answered: Outcome | undefined, truth: Outcome, charges: number): number {
+  if (answered === undefined) return 0
+  if (answered.source === 'memory') {
+    expect(answered).toEqual(truth)
     return 0
   }
-  expect(told).toMatchObject({ source: 'deny-cache', at: truth.at, granted: 0, delay: 0, leaseFor: 0, receipt: undefined })
-  // Of two charges on one state, the second is told what the first would leave.
+  expect(answered).toMatchObject({ source: 'deny-cache', at: truth.at, granted: 0, delay: 0, leaseFor: 0, receipt: undefined })
+  // Of two charges on one state, the second sees what the first would leave.
   if (charges > 1) return 1
-  expect(told.allowed).toBe(false)
-  expect(told.remaining).toBeLessThanOrEqual(truth.remaining)
-  expect(told.retryAfter).toBeGreaterThanOrEqual(truth.retryAfter)
-  expect(told.resetAfter).toBeGreaterThanOrEqual(truth.resetAfter)
-  expect(told.retryAfter === Infinity).toBe(truth.retryAfter === Infinity)
+  expect(answered.allowed).toBe(false)
+  expect(answered.remaining).toBeLessThanOrEqual(truth.remaining)
+  expect(answered.retryAfter).toBeGreaterThanOrEqual(truth.retryAfter)
+  expect(answered.resetAfter).toBeGreaterThanOrEqual(truth.resetAfter)
+  expect(answered.retryAfter === Infinity).toBe(truth.retryAfter === Infinity)
   return 1
 }

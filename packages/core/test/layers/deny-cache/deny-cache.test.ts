@@ -23,7 +23,7 @@ const QUICK = tokenBucket({ name: 'quick', limit: 10, window: '1s', burst: 1 }).
 
 let clock: ReturnType<typeof fakeClock>
 let calls: number
-/** The store itself: as another process uses it. */
+/** The store itself, as another process uses it. */
 let memory: Store
 let inner: Store
 let cached: Store
@@ -56,8 +56,8 @@ const charge = (limit: Limit, cost = 1, more: Partial<Charge> = {}): Charge => (
 const take = (store: Store, charges: Charge | readonly Charge[], options?: ConsumeOptions): readonly Outcome[] =>
   store.consume(Array.isArray(charges) ? charges : [charges as Charge], options) as readonly Outcome[]
 const took = (store: Store, one: Charge, options?: ConsumeOptions): Outcome => take(store, one, options)[0] as Outcome
-/** Whether it was answered without a call. */
-const isKnown = (one: Charge, options?: ConsumeOptions): boolean => {
+/** Whether the deny cache answered, without a call. */
+const isCached = (one: Charge, options?: ConsumeOptions): boolean => {
   const before = calls
   const { source } = took(cached, one, options)
   expect(source === 'deny-cache').toBe(calls === before)
@@ -71,7 +71,7 @@ function refuse(one: Charge): Outcome {
 }
 
 describe('a subject that was refused', () => {
-  test('is refused again without a call, at once, with what the store would say', () => {
+  test('is refused again at once, without a call, with the outcome that the store would give', () => {
     refuse(charge(HOUR))
     clock.advance(250)
     const answer = cached.consume([charge(HOUR)]) as readonly Outcome[]
@@ -79,28 +79,28 @@ describe('a subject that was refused', () => {
     expect(answer[0]).toEqual({ ...took(memory, charge(HOUR)), source: 'deny-cache' })
   })
 
-  test('costs one call a second: until then it may not be known, not even at the last µs', () => {
+  test('costs one call a second, to the µs', () => {
     refuse(charge(HOUR))
     clock.advance(999.999)
-    expect(isKnown(charge(HOUR))).toBe(true)
+    expect(isCached(charge(HOUR))).toBe(true)
     clock.advance(0.001)
-    expect(isKnown(charge(HOUR))).toBe(false)
-    expect(isKnown(charge(HOUR))).toBe(true)
+    expect(isCached(charge(HOUR))).toBe(false)
+    expect(isCached(charge(HOUR))).toBe(true)
   })
 
-  test('is asked for again when its wait is over, if that is sooner', () => {
+  test('reaches the store again when its wait is over, if that is sooner', () => {
     const { retryAfter } = refuse(charge(QUICK))
     expect(retryAfter).toBe(100)
     clock.advance(98.999)
-    expect(isKnown(charge(QUICK))).toBe(true)
-    // The wait was rounded up: in its last ms the store is asked.
+    expect(isCached(charge(QUICK))).toBe(true)
+    // The wait was rounded up, so in its last ms the store is asked.
     clock.advance(0.001)
-    expect(isKnown(charge(QUICK))).toBe(false)
+    expect(isCached(charge(QUICK))).toBe(false)
     clock.advance(1)
     expect(took(cached, charge(QUICK))).toMatchObject({ allowed: true, source: 'memory' })
   })
 
-  test('is told the rest of its wait, rounded up', () => {
+  test('gets the rest of its wait, rounded up', () => {
     refuse(charge(QUICK))
     clock.advance(0.4)
     expect(took(cached, charge(QUICK))).toMatchObject({ retryAfter: 100, nextAfter: 100, resetAfter: 100 })
@@ -110,7 +110,7 @@ describe('a subject that was refused', () => {
     expect(took(cached, charge(QUICK))).toMatchObject({ retryAfter: 2, nextAfter: 2, resetAfter: 2 })
   })
 
-  test('is asked for again when either clock says so, and when the time of day went back', () => {
+  test('reaches the store again when either clock says so, and when the time of day was set back', () => {
     let [wall, monotonic] = [clock.now(), 0]
     const own = denyCache(inner, { clock: { now: () => wall, monotonic: () => monotonic } })
     const known = () => took(own, charge(HOUR)).source === 'deny-cache'
@@ -124,63 +124,63 @@ describe('a subject that was refused', () => {
     expect([known(), known()]).toEqual([false, true])
   })
 
-  test('keeps its own numbers: a raised limit is asked for', () => {
+  test('reaches the store under other numbers, such as a raised limit', () => {
     refuse(charge(HOUR))
     const raised = Object.freeze({ ...HOUR, limit: 9 })
     expect(took(cached, charge(raised))).toMatchObject({ allowed: true, source: 'memory' })
     refuse(charge(HOUR, 1, { subject: 'b' }))
-    expect(isKnown(charge(Object.freeze({ ...HOUR }), 1, { subject: 'b' }))).toBe(true)
+    expect(isCached(charge(Object.freeze({ ...HOUR }), 1, { subject: 'b' }))).toBe(true)
   })
 
   test('is one subject in one scope', () => {
     refuse(charge(HOUR))
-    expect(isKnown(charge(HOUR, 1, { subject: 'b' }))).toBe(false)
-    expect(isKnown(charge(HOUR, 1, { scope: 'q/hour/fixedWindow' }))).toBe(false)
-    expect(isKnown(charge(HOUR, 1, { scope: '', subject: 'p/hour/fixedWindowa' }))).toBe(false)
-    expect(isKnown(charge(HOUR))).toBe(true)
+    expect(isCached(charge(HOUR, 1, { subject: 'b' }))).toBe(false)
+    expect(isCached(charge(HOUR, 1, { scope: 'q/hour/fixedWindow' }))).toBe(false)
+    expect(isCached(charge(HOUR, 1, { scope: '', subject: 'p/hour/fixedWindowa' }))).toBe(false)
+    expect(isCached(charge(HOUR))).toBe(true)
   })
 })
 
 describe('a cost', () => {
-  test('above the refused one is refused, below it is asked for', () => {
+  test('above the refused one is refused; one below it reaches the store', () => {
     took(cached, charge(SLOW, 3))
     expect(took(cached, charge(SLOW, 4))).toMatchObject({ allowed: false, remaining: 2, retryAfter: 2_000 })
-    expect(isKnown(charge(SLOW, 5))).toBe(true)
-    expect(isKnown(charge(SLOW, 3))).toBe(false)
-    expect(isKnown(charge(SLOW, 3))).toBe(true)
-    expect(isKnown(charge(SLOW, 4))).toBe(true)
+    expect(isCached(charge(SLOW, 5))).toBe(true)
+    expect(isCached(charge(SLOW, 3))).toBe(false)
+    expect(isCached(charge(SLOW, 3))).toBe(true)
+    expect(isCached(charge(SLOW, 4))).toBe(true)
     expect(took(cached, charge(SLOW, 2))).toMatchObject({ allowed: true, source: 'memory' })
   })
 
-  test('above the refused one is never told too early a time', () => {
+  test('above the refused one never gets too short a wait', () => {
     took(cached, charge(SLOW, 5))
     took(cached, charge(SLOW, 1))
     clock.advance(300)
     for (let cost = 1; cost <= 5; cost++) {
-      const told = took(cached, charge(SLOW, cost))
-      expect(told.source).toBe('deny-cache')
-      expect(told.retryAfter).toBeGreaterThanOrEqual(took(memory, charge(SLOW, cost)).retryAfter)
-      expect(told.retryAfter).toBeLessThanOrEqual(told.resetAfter)
+      const outcome = took(cached, charge(SLOW, cost))
+      expect(outcome.source).toBe('deny-cache')
+      expect(outcome.retryAfter).toBeGreaterThanOrEqual(took(memory, charge(SLOW, cost)).retryAfter)
+      expect(outcome.retryAfter).toBeLessThanOrEqual(outcome.resetAfter)
     }
     expect(took(cached, charge(SLOW, 6)).retryAfter).toBe(Infinity)
   })
 
-  test('that never fits is known, and says nothing of those that do', () => {
+  test('that never fits is cached, and a cost that fits reaches the store', () => {
     expect(took(cached, charge(SLOW, 6)).retryAfter).toBe(Infinity)
     expect(took(cached, charge(SLOW, 7))).toMatchObject({ source: 'deny-cache', retryAfter: Infinity, remaining: 5, resetAfter: 0 })
     expect(took(cached, charge(SLOW, 5))).toMatchObject({ allowed: true })
   })
 
-  test('in part is known by the least that was asked for', () => {
+  test('with atLeast is cached by its least units', () => {
     took(cached, charge(SLOW, 4))
     expect(took(cached, charge(SLOW, 5), { atLeast: 3 })).toMatchObject({ allowed: false, source: 'memory' })
-    expect(isKnown(charge(SLOW, 9), { atLeast: 3 })).toBe(true)
-    expect(isKnown(charge(SLOW, 3))).toBe(true)
+    expect(isCached(charge(SLOW, 9), { atLeast: 3 })).toBe(true)
+    expect(isCached(charge(SLOW, 3))).toBe(true)
     expect(took(cached, charge(SLOW, 9), { atLeast: 1 })).toMatchObject({ granted: 1, source: 'memory' })
   })
 })
 
-describe('never kept', () => {
+describe('never cached', () => {
   const never = (limit: Limit, more: Partial<Charge> = {}, store = cached) => {
     const one = charge(limit, 1, more)
     for (let i = 0; i < (limit.burst ?? limit.limit); i++) took(store, one)
@@ -188,7 +188,7 @@ describe('never kept', () => {
     return took(store, one).source
   }
 
-  test('a holder, a place in a queue, a shadow policy', () => {
+  test('a holder, a queue, a shadow policy', () => {
     expect(never(concurrency({ name: 'slots', limit: 2, ttl: '1m' }).limit)).toBe('memory')
     expect(never(leakyBucket({ name: 'queue', limit: 1, window: '1m', queue: true, burst: 1 }).limit)).toBe('memory')
     expect(never(HOUR, { scope: '~p/hour/fixedWindow' })).toBe('memory')
@@ -205,7 +205,7 @@ describe('never kept', () => {
     }
   })
 
-  test('a refusal for a moment', () => {
+  test('units that another decision holds for a moment', () => {
     const moment = denyCache(
       spied(memory, (outcome) => ({ ...outcome, held: true })),
       { clock },
@@ -213,36 +213,36 @@ describe('never kept', () => {
     expect(never(HOUR, {}, moment)).toBe('memory')
   })
 
-  test('a refusal of a lease: its ceiling is not the limit', () => {
+  test('a refused lease, whose ceiling is not the limit', () => {
     refuse(charge(HOUR))
-    expect(isKnown(charge(HOUR), { lease: { ttl: 250, ceiling: 1 } })).toBe(false)
-    expect(isKnown(charge(HOUR, 1), {})).toBe(false)
+    expect(isCached(charge(HOUR), { lease: { ttl: 250, ceiling: 1 } })).toBe(false)
+    expect(isCached(charge(HOUR, 1), {})).toBe(false)
   })
 
-  test('a look: it neither asks the cache nor fills it', () => {
+  test('a peek, which does not read the cache either', () => {
     took(cached, charge(HOUR, 3))
-    expect(isKnown(charge(HOUR), { how: 'peek' })).toBe(false)
-    expect(isKnown(charge(HOUR))).toBe(false)
-    expect(isKnown(charge(HOUR), { how: 'peek' })).toBe(false)
-    expect(isKnown(charge(HOUR))).toBe(true)
+    expect(isCached(charge(HOUR), { how: 'peek' })).toBe(false)
+    expect(isCached(charge(HOUR))).toBe(false)
+    expect(isCached(charge(HOUR), { how: 'peek' })).toBe(false)
+    expect(isCached(charge(HOUR))).toBe(true)
   })
 
-  test('the second charge on one state: it was refused for both', () => {
+  test('a second charge on one state, which was refused for the sum of both', () => {
     expect(take(cached, [charge(SLOW, 3), charge(SLOW, 3)]).map(({ allowed }) => allowed)).toEqual([true, false])
     expect(took(cached, charge(SLOW, 3))).toMatchObject({ allowed: true, source: 'memory' })
   })
 })
 
-describe('forgotten by what this process does itself', () => {
+describe('dropped by what this process does', () => {
   test('a refund', () => {
     const { receipt } = took(cached, charge(HOUR, 3))
     took(cached, charge(HOUR))
-    expect(isKnown(charge(HOUR))).toBe(true)
+    expect(isCached(charge(HOUR))).toBe(true)
     took(cached, charge(HOUR, -2, { receipt }))
     expect(took(cached, charge(HOUR))).toMatchObject({ allowed: true })
   })
 
-  test('a reset, under whatever numbers', () => {
+  test('a reset, under any numbers', () => {
     refuse(charge(HOUR))
     void cached.reset([charge(Object.freeze({ ...HOUR, limit: 99 }))])
     expect(took(cached, charge(HOUR))).toMatchObject({ allowed: true })
@@ -270,7 +270,7 @@ describe('forgotten by what this process does itself', () => {
     expect((await limiter.consume('a')).allowed).toBe(true)
   })
 
-  test('a refund that the store met behind a refusal which is still on its way', async () => {
+  test('a refund that the store made after a refusal that is still under way', async () => {
     const { receipt } = took(memory, charge(HOUR, 3))
     const answers: (() => void)[] = []
     const slow: Store = {
@@ -290,7 +290,7 @@ describe('forgotten by what this process does itself', () => {
     expect(answers).toHaveLength(3)
   })
 
-  test('a charge that failed: it may have been made', async () => {
+  test('a failed charge, which may have been made', async () => {
     let fails = false
     const failing: Store = {
       ...inner,
@@ -310,7 +310,7 @@ describe('forgotten by what this process does itself', () => {
   })
 })
 
-test("trap: a cached refusal that outlives another process's refund: by 1 s at most", () => {
+test("trap: a cached refusal that outlives another process's refund: it does by 1 s at most", () => {
   const { receipt } = took(memory, charge(HOUR, 3))
   expect(took(cached, charge(HOUR))).toMatchObject({ allowed: false, source: 'memory' })
   took(memory, charge(HOUR, -3, { receipt }))
@@ -323,28 +323,28 @@ test("trap: a cached refusal that outlives another process's refund: by 1 s at m
 describe('several limits in one decision', () => {
   const both = (cost = 1) => [charge(HOUR, cost), charge(SLOW, cost)]
 
-  test('one that is known to refuse answers for all: the others are not looked at', () => {
+  test('one that is cached answers for all, and the store is not asked', () => {
     refuse(charge(SLOW))
     expect(take(cached, both())).toMatchObject([undefined, { allowed: false, source: 'deny-cache' }])
     expect(calls).toBe(2)
     expect(took(memory, charge(HOUR), { how: 'peek' }).remaining).toBe(3)
   })
 
-  test('all that are known to refuse say so: the longest wait binds', () => {
+  test('all that are cached are refused, and the longest wait binds', () => {
     took(cached, charge(HOUR, 3))
     took(cached, charge(SLOW, 5))
     take(cached, both())
     expect(take(cached, both()).map((outcome) => outcome?.retryAfter)).toEqual([3_600_000, 1_000])
   })
 
-  test('a give-back among them is for the store', () => {
+  test('a give-back among them goes to the store', () => {
     const { receipt } = took(cached, charge(HOUR, 2))
     refuse(charge(SLOW))
     expect(take(cached, [charge(HOUR, -1, { receipt }), charge(SLOW)])).toMatchObject([{}, { source: 'memory' }])
   })
 })
 
-test('an LRU that a flood of new keys uses to free a blocked one: here it costs a call, and the memory is bounded', () => {
+test('an LRU that a flood of new keys uses to free a blocked one: a dropped refusal costs a call, and memory is bounded', () => {
   const small = denyCache(inner, { clock, maxSubjects: 100 })
   took(small, charge(HOUR, 3))
   took(small, charge(HOUR))
@@ -359,7 +359,7 @@ test('an LRU that a flood of new keys uses to free a blocked one: here it costs 
   expect(calls - before).toBeGreaterThanOrEqual(100)
 })
 
-test('sets no timer, and passes on what the store below it has', () => {
+test('sets no timer, and has the optional methods of the wrapped store', () => {
   refuse(charge(HOUR))
   expect(clock.pending).toBe(0)
   expect(cached.name).toBe('memory')
@@ -367,7 +367,7 @@ test('sets no timer, and passes on what the store below it has', () => {
   expect(denyCache(memory, { clock }).health?.()).toEqual({ tier: 'memory', breaker: 'closed' })
 })
 
-test('options that make no sense are refused', () => {
+test('options out of range are refused', () => {
   const code = (options: object) => {
     try {
       denyCache(memory, options)

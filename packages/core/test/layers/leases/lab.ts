@@ -1,4 +1,4 @@
-// What the tests of the lease layer share: a store that grants what is asked for, and a subject that is hot on it.
+// What the tests of the lease layer share: a store that grants what is requested, and a subject that is hot on it.
 import {
   type Charge,
   type ConsumeOptions,
@@ -19,35 +19,35 @@ export const TTL = 250
 export const WIDE: Limit = tokenBucket({ name: 'wide', limit: 1_000, window: '1s' }).limit
 export const WINDOW: Limit = fixedWindow({ name: 'window', limit: 10_000, window: '10s' }).limit
 
-/** Begun anew for each test. */
-export const lab = begun()
-beforeEach(() => void Object.assign(lab, begun()))
+/** New for each test. */
+export const lab = newLab()
+beforeEach(() => void Object.assign(lab, newLab()))
 
-function begun() {
+function newLab() {
   const clock = fakeClock()
   return {
     clock,
-    asked: [] as { readonly charges: readonly Charge[]; readonly options: ConsumeOptions }[],
-    /** The store itself: as another process uses it. */
+    calls: [] as { readonly charges: readonly Charge[]; readonly options: ConsumeOptions }[],
+    /** The store itself, as another process uses it. */
     memory: memoryStore({ clock }),
-    /** What the store's answer waits for. */
-    answering: undefined as Promise<unknown> | undefined,
+    /** The store answers when this is resolved. */
+    answerAfter: undefined as Promise<unknown> | undefined,
     fails: false,
-    /** ms for which the process was stopped, its timers with it. */
-    stopped: 0,
+    /** ms for which the process and its timers were suspended. */
+    suspendedFor: 0,
     change: (outcome: Outcome): Outcome => outcome,
   }
 }
 
-/** Leases without a ledger: the receipts are the memory store's. */
-export function leasing(): Store {
+/** The memory store, which grants leases here. Their units are not accounted, and their receipts are those of plain charges. */
+export function leasingStore(): Store {
   return {
     name: 'memory',
     async consume(charges, options = {}) {
-      lab.asked.push({ charges, options })
+      lab.calls.push({ charges, options })
       const outcomes = lab.memory.consume(charges, options) as readonly Outcome[]
       const { lease } = options
-      if (lab.answering !== undefined) await lab.answering
+      if (lab.answerAfter !== undefined) await lab.answerAfter
       if (lab.fails) throw new Error('away')
       return outcomes.map((outcome, i) => {
         const limit = charges[i]?.limit as Limit
@@ -67,47 +67,47 @@ export const charge = (limit: Limit = WIDE, cost = 1, more: Partial<Charge> = {}
   cost,
   ...more,
 })
-export const isLease = ({ options }: (typeof lab.asked)[number]): boolean => options.lease !== undefined
-export const requests = () => lab.asked.filter(isLease)
-export const returns = () => lab.asked.filter(({ charges }) => charges.some(({ cost }) => cost < 0))
+export const isLeaseRequest = ({ options }: (typeof lab.calls)[number]): boolean => options.lease !== undefined
+export const requests = () => lab.calls.filter(isLeaseRequest)
+export const returns = () => lab.calls.filter(({ charges }) => charges.some(({ cost }) => cost < 0))
 export const used = (limit: Limit = WIDE): number => {
   const [outcome] = lab.memory.consume([charge(limit, 0)], { how: 'peek' }) as readonly Outcome[]
   return limit.limit - (outcome as Outcome).remaining
 }
-/** Lets everything that is under way arrive. */
-export const settle = async (): Promise<void> => {
+/** Lets everything arrive that is under way. */
+export const flushPromises = async (): Promise<void> => {
   for (let i = 0; i < 10; i++) await Promise.resolve()
 }
-export async function took(store: Store, one: Charge = charge(), options?: ConsumeOptions): Promise<Outcome> {
+export async function consumeOne(store: Store, one: Charge = charge(), options?: ConsumeOptions): Promise<Outcome> {
   return (await store.consume([one], options))[0] as Outcome
 }
-/** Spent at once, or not at all. */
-export function spent(store: Store, one: Charge = charge()): Outcome | undefined {
+/** The outcome if it is there at once, from a lease. */
+export function spendNow(store: Store, one: Charge = charge()): Outcome | undefined {
   const outcomes = store.consume([one])
   if (!isPromise(outcomes)) return outcomes[0]
   outcomes.catch(() => undefined)
   return undefined
 }
-/** A layer whose subject is hot, at 200 a second, and has a lease. */
-export async function hot(limit: Limit = WIDE, options: object = {}): Promise<Store> {
-  const own = { ...lab.clock, now: () => lab.clock.now() + lab.stopped, monotonic: () => lab.clock.monotonic() + lab.stopped }
-  const store = leases(leasing(), { clock: own, ...options })
+/** The layer, with a subject that is hot, at 200 decisions a second, and has a lease. */
+export async function hotStore(limit: Limit = WIDE, options: object = {}): Promise<Store> {
+  const own = { ...lab.clock, now: () => lab.clock.now() + lab.suspendedFor, monotonic: () => lab.clock.monotonic() + lab.suspendedFor }
+  const store = leases(leasingStore(), { clock: own, ...options })
   for (let i = 0; i < 80; i++) {
-    await took(store, charge(limit))
+    await consumeOne(store, charge(limit))
     lab.clock.advance(5)
   }
-  await settle()
+  await flushPromises()
   expect(requests().length).toBeGreaterThan(0)
   return store
 }
-/** And with a fresh one, of 20 units or so. */
-export async function fresh(limit: Limit = WIDE): Promise<Store> {
-  const store = await hot(limit)
-  while (spent(store, charge(limit)) !== undefined);
-  await settle()
-  await settle()
-  expect(spent(store, charge(limit))?.source).toBe('lease')
-  await settle()
-  lab.asked.length = 0
+/** As `hotStore`, with a new lease of about 20 units. */
+export async function leasedStore(limit: Limit = WIDE): Promise<Store> {
+  const store = await hotStore(limit)
+  while (spendNow(store, charge(limit)) !== undefined);
+  await flushPromises()
+  await flushPromises()
+  expect(spendNow(store, charge(limit))?.source).toBe('lease')
+  await flushPromises()
+  lab.calls.length = 0
   return store
 }
