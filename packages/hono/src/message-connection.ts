@@ -1,5 +1,5 @@
 import type { MaybePromise } from '@sluice/core'
-import { waitQueueDelay, type HttpOutcome, isPromise, type Pipeline } from '@sluice/core/adapter-kit'
+import { type Admission, type HttpOutcome, isPromise, type Pipeline, waitQueueDelay } from '@sluice/core/adapter-kit'
 import type { Context } from 'hono'
 import { handshakeOf, type MessageEventLike, type MessageSocket, type ReceivedMessage, type SocketEvents } from './message.ts'
 import { CLOSE, MessageRefusals, OPEN, type RefusalRules } from './message-refusal.ts'
@@ -7,7 +7,6 @@ import { CLOSE, MessageRefusals, OPEN, type RefusalRules } from './message-refus
 interface Rules extends RefusalRules {
   readonly decide: Pipeline<ReceivedMessage, unknown>
 }
-type Admission = Extract<HttpOutcome, { pass: true }>
 
 /**
  * The `onMessage` of one connection, with the limit before it. Per connection it keeps two numbers, and the messages whose decision

@@ -1,14 +1,12 @@
-import { waitQueueDelay, followResponse, type HttpOutcome, waitedFor, whenAborted } from '@sluice/core/adapter-kit'
+import { type Admission, followResponse, waitedFor, waitQueueDelay, whenAborted } from '@sluice/core/adapter-kit'
 import type { Context, Next } from 'hono'
 
-type Admission = Extract<HttpOutcome<Response>, { pass: true }>
-
 /** Runs the handlers of an admitted request, after its delay. Calls `done` once, when the response has ended or the client is gone. */
-export function proceed(outcome: Admission, c: Context, next: Next): Promise<Response | void> {
+export function proceed(outcome: Admission<Response>, c: Context, next: Next): Promise<Response | void> {
   return outcome.done === undefined && outcome.delay === 0 ? next() : proceedTracked(outcome, c, next)
 }
 
-async function proceedTracked({ delay, done: given }: Admission, c: Context, next: Next): Promise<Response | void> {
+async function proceedTracked({ delay, done: given }: Admission<Response>, c: Context, next: Next): Promise<Response | void> {
   const { signal } = c.req.raw
   const done = given && waitedFor(given, executionContextOf(c))
   const gone = () => void done?.(undefined)

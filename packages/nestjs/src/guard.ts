@@ -1,88 +1,76 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
-import { systemClock } from '@sluice/core'
-import {
-  type Admission,
-  continueAfter,
-  followNodeResponse,
-  hasLeft,
-  type HttpOutcome,
-  isPromise,
-  type NodeResponse,
-} from '@sluice/core/adapter-kit'
-import { addPending, decisionOf, type PendingCall, setDecision } from './call-state.ts'
+import { hasLeft, type HttpOutcome, isPromise, type NodeResponse } from '@sluice/core/adapter-kit'
+import { admit } from './admission.ts'
+import { setDecision } from './call-state.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
+import { httpRequestOf, responseOf, transportOf } from './execution-context.ts'
 import type { RateLimitResult } from './options.ts'
 import { type RoutePipeline, Routes } from './routes.ts'
-import { httpRequestOf, responseOf, transportOf } from './execution-context.ts'
+import { SharedAnswers } from './shared-answers.ts'
 
-interface Shared {
-  readonly first: ExecutionContext
-  readonly answer: Promise<boolean>
-}
-
-/** Bind it with APP_GUARD, after the guards that say who is calling; on a gateway, with @UseGuards. */
+/**
+ * Decides each call. Bind it with APP_GUARD, after the guards that authenticate the caller; on a gateway, with `@UseGuards`.
+ * @example
+ * ```ts
+ * import { Module } from '@nestjs/common'
+ * import { APP_GUARD } from '@nestjs/core'
+ * import { RateLimitGuard, RateLimitModule } from '@sluice/nestjs'
+ *
+ * @Module({
+ *   imports: [RateLimitModule.forRoot({ limit: 100, window: '1m' })],
+ *   providers: [{ provide: APP_GUARD, useClass: RateLimitGuard }],
+ * })
+ * export class AppModule {}
+ * ```
+ */
 export class RateLimitGuard implements CanActivate {
   private readonly routes: Routes
-  private readonly shared = new WeakMap<object, Map<RoutePipeline, Shared>>()
+  private readonly sharedAnswers = new SharedAnswers()
 
   constructor(routes: Routes) {
     this.routes = routes
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const decide = this.routes.of(context)
-    if (decide === undefined) return true
+    const pipeline = this.routes.of(context)
+    if (pipeline === undefined) return true
     const request = this.routes.options.graphql === 'request' && transportOf(context) === 'graphql' ? httpRequestOf(context) : undefined
-    return request === undefined ? this.decide(decide, context) : this.once(request, decide, context)
+    if (request === undefined) return this.decide(pipeline, context)
+    return this.sharedAnswers.once(request, pipeline, context, () => this.decide(pipeline, context))
   }
 
-  private decide(decide: RoutePipeline, context: ExecutionContext): boolean | Promise<boolean> {
-    let outcome: ReturnType<typeof decide>
+  private decide(pipeline: RoutePipeline, context: ExecutionContext): boolean | Promise<boolean> {
+    let outcome: ReturnType<RoutePipeline>
     try {
-      outcome = decide(context)
+      outcome = pipeline(context)
     } catch (error) {
-      return failed(error, context)
+      return fail(error, context)
     }
     if (!isPromise(outcome)) return this.apply(outcome, context)
     return outcome.then(
       (later) => this.apply(later, context),
-      (error: unknown) => failed(error, context),
+      (error: unknown) => fail(error, context),
     )
-  }
-
-  /** Fields of one request that have the same limits: the first asks, and the others get its answer. */
-  private once(request: object, decide: RoutePipeline, context: ExecutionContext): Promise<boolean> {
-    const answers = this.shared.get(request) ?? new Map<RoutePipeline, Shared>()
-    this.shared.set(request, answers)
-    const known = answers.get(decide)
-    if (known === undefined) {
-      const answer = (async () => this.decide(decide, context))()
-      answers.set(decide, { first: context, answer })
-      return answer
-    }
-    return known.answer.finally(() => {
-      const decision = decisionOf(known.first)
-      if (decision !== undefined) setDecision(context, decision)
-    })
   }
 
   private apply(outcome: HttpOutcome<RateLimitResult>, context: ExecutionContext): boolean | Promise<boolean> {
     const response = responseOf(context)
     if (outcome.decision !== undefined) setDecision(context, outcome.decision)
     if (response !== undefined && !response.headersSent) {
-      // The type of a refusal's body is for whoever writes the body.
+      // Content-Type is left to the filter, or to the user's filter, which writes the body.
       for (const line of outcome.headers) if (line[0] !== 'Content-Type') response.setHeader(line[0], line[1])
     }
-    if (outcome.pass) return proceed(outcome, context, response)
-    // Somebody answers already: the handler is not reached, and nothing is written.
+    if (outcome.pass) return admit(outcome, context, response)
+    // Another middleware is writing the response: the handler must not run, and nothing more can be written.
     return transportOf(context) === 'http' && response?.headersSent === true ? never() : this.refuse(outcome, context, response)
   }
 
   private async refuse(refusal: Refusal, context: ExecutionContext, response: NodeResponse | undefined): Promise<boolean> {
     const { handler, exception } = this.routes.options
-    if (handler !== undefined && response !== undefined && refusal.decision !== undefined && transportOf(context) === 'http') {
-      response.statusCode = refusal.status
-      await handler(context, { decision: refusal.decision, status: refusal.status, response })
+    const { decision, status } = refusal
+    if (handler !== undefined && response !== undefined && decision !== undefined && transportOf(context) === 'http') {
+      response.statusCode = status
+      await handler(context, { decision, status, response })
       return never()
     }
     throw (await exception?.(context, refusal)) ?? (await exceptionOf(refusal, context))
@@ -91,32 +79,15 @@ export class RateLimitGuard implements CanActivate {
 Injectable()(RateLimitGuard)
 Inject(Routes)(RateLimitGuard, undefined, 0)
 
-// For a request that is answered elsewhere, or by nobody: any answer of a guard would have Nest write another one. One promise
-// for all would hold every request that waits for it.
-function never(): Promise<never> {
-  return new Promise(() => undefined)
-}
-
-function proceed(
-  { delay, done, decision }: Admission<RateLimitResult>,
-  context: ExecutionContext,
-  response: NodeResponse | undefined,
-): boolean | Promise<boolean> {
-  const result: PendingCall['result'] = { response }
-  if (done !== undefined) {
-    if (response !== undefined) followNodeResponse(response, done, result)
-    addPending(context, { result, settle: response === undefined ? (status, ended) => void done(status, ended) : undefined })
-  }
-  if (delay === 0 || decision === undefined) return true
-  return new Promise((resolve) => {
-    const next = () => resolve(true)
-    if (response === undefined) systemClock.after(delay, next)
-    // The promise of a client that leaves is never settled: its handler must not run.
-    else continueAfter(delay, response, next)
-  })
-}
-
-function failed(error: unknown, context: ExecutionContext): Promise<never> {
+function fail(error: unknown, context: ExecutionContext): Promise<never> {
   if (hasLeft(error, httpRequestOf(context)?.socket?.destroyed === true)) return never()
   throw error
+}
+
+/**
+ * For a call that is answered elsewhere, or whose client has left: with any answer of the guard, Nest would write another response.
+ * A new promise for each, because one for all would keep every such request in memory.
+ */
+function never(): Promise<never> {
+  return new Promise(() => undefined)
 }
