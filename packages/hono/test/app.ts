@@ -1,4 +1,4 @@
-// How httpConformance() drives Hono, on any runtime: no node: import here.
+// How httpConformance() drives Hono. It runs on every runtime, so it must not import from node:.
 import type { Answer, AppSpec, Feature, Mount, ContextReader, Route } from '@sluice/testing/http'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
@@ -13,7 +13,7 @@ export const read: ContextReader = {
   reply: (c: Context, status, text) => c.text(text, status as 429),
 }
 
-/** Hono trusts no proxy by itself, and a `Response` has no head to be written early. */
+/** Hono has no setting that trusts a proxy, and a `Response` has no head that can be written early. */
 export const unsupported: readonly Feature[] = ['framework proxy trust', 'early response head', 'HTTP/2']
 
 export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
@@ -26,7 +26,7 @@ export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
   const app = new framework()
   for (const mount of spec.use) app.use(limiterOf(mount))
   for (const route of spec.routes) app.on(route.method ?? 'GET', [route.path], ...(route.use ?? []).map(limiterOf), handlerOf(route))
-  // As Hono does by default, but that it is not printed.
+  // As Hono's default, which also prints the error.
   app.onError((error, c) => {
     spec.onError(error)
     if (!(error instanceof HTTPException)) return c.text('Internal Server Error', 500)
@@ -36,7 +36,7 @@ export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
   return app
 }
 
-// Synchronous where the answer is.
+// Synchronous if the answer is.
 function handlerOf(route: Route): (c: Context) => Response | Promise<Response> {
   return (c) => {
     const answer = asHono(() => route.answer({ decision: c.get('rateLimit') }))

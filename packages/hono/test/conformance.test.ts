@@ -5,7 +5,7 @@ import { remoteAdapter } from '@sluice/testing/runtimes'
 import { Hono as oldest } from 'hono-oldest'
 import { afterAll } from 'vitest'
 import { unsupported } from './app.ts'
-import { startServed, startServedOnWorkerd } from './elsewhere.ts'
+import { startServed, startServedOnWorkerd } from './start-runtimes.ts'
 import { onNode } from './on-node.ts'
 
 const server = await startRedis()
@@ -23,6 +23,6 @@ httpConformance('Bun × memory', remoteAdapter({ url: bun.url, store: 'memory', 
 httpConformance('Bun × Redis', remoteAdapter({ url: bun.url, store: 'redis', unsupported }))
 httpConformance('Deno × memory', remoteAdapter({ url: deno.url, store: 'memory', unsupported }))
 httpConformance('Deno × Redis', remoteAdapter({ url: deno.url, store: 'redis', unsupported }))
-// A client that leaves while nothing is sent is noticed there only by a reset. No Redis: a connection belongs to the request that opened it.
+// workerd notices a client that leaves before the response only by a reset. No Redis, because a connection belongs to the request that opened it.
 httpConformance('workerd × memory', remoteAdapter({ url: workerd.url, store: 'memory', unsupported, abortBy: 'reset' }))
 httpConformance('workerd × Durable Objects', remoteAdapter({ url: workerd.url, store: 'durable-objects', unsupported, abortBy: 'reset' }))

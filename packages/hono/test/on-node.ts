@@ -8,10 +8,10 @@ import type { Hono } from 'hono'
 import { WebSocketServer } from 'ws'
 import { appOf, unsupported, read } from './app.ts'
 
-/** Serves an app, WebSockets included, on a port of 127.0.0.1. */
+/** Serves an app and its WebSockets on a free port of 127.0.0.1. */
 export async function serveOnNode(app: Hono<any>, http2 = false): Promise<{ readonly url: string; close(): Promise<void> }> {
   const sockets = new WebSocketServer({ noServer: true })
-  // The types of the two packages do not agree.
+  // The types of the two packages do not match.
   const server = createAdaptorServer({
     fetch: app.fetch,
     websocket: { server: sockets as never },
@@ -27,7 +27,7 @@ export async function serveOnNode(app: Hono<any>, http2 = false): Promise<{ read
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
 }
 
-/** How httpConformance() drives Hono on Node, of this version or another. */
+/** How httpConformance() drives Hono on Node: this version, or the given one. */
 export const onNode = (framework?: typeof Hono): HttpAdapter => ({
   read,
   unsupported: unsupported.filter((feature) => feature !== 'HTTP/2'),

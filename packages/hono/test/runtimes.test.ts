@@ -1,12 +1,12 @@
 import { request } from 'node:http'
 import { upgradeWebSocket } from '@hono/node-server'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { startServed, startServedOnWorkerd } from './elsewhere.ts'
+import { startServed, startServedOnWorkerd } from './start-runtimes.ts'
 import { serveOnNode } from './on-node.ts'
-import { ownApp } from './own.ts'
+import { runtimeApp } from './runtime-app.ts'
 import { connect } from './socket-client.ts'
 
-const node = await serveOnNode(ownApp(upgradeWebSocket))
+const node = await serveOnNode(runtimeApp(upgradeWebSocket))
 const bun = await startServed('bun')
 const deno = await startServed('deno')
 const workerd = await startServedOnWorkerd()
@@ -21,14 +21,14 @@ describe.each([
   ['Deno', deno],
   ['workerd', workerd],
 ])('on %s', (_, { url }) => {
-  test('the client is the address of the connection, and no header of its own can change that', async () => {
+  test('the client is the address of the connection, and no header can change that', async () => {
     const forged = ['CF-Connecting-IP', 'True-Client-IP', 'X-Real-IP', 'X-Forwarded-For', 'Forwarded', 'Fly-Client-IP']
     const headers = Object.fromEntries(forged.map((name) => [name, name === 'Forwarded' ? 'for=6.6.6.6' : '6.6.6.6']))
     expect(await (await fetch(`${url}/own/subject`)).json()).toBe('127.0.0.1')
     expect(await (await fetch(`${url}/own/subject`, { headers })).json()).toBe('127.0.0.1')
   })
 
-  test('a response whose headers cannot be changed has them all the same', async () => {
+  test('a response with immutable headers gets the headers of the limiter', async () => {
     const response = await fetch(`${url}/own/redirect`, { redirect: 'manual' })
     expect([response.status, response.headers.get('location'), response.headers.get('x-ratelimit-remaining')]).toEqual([
       302,
@@ -37,12 +37,12 @@ describe.each([
     ])
   })
 
-  test('what is settled after the response is settled', async () => {
+  test('`settle` runs after the response', async () => {
     expect(await (await fetch(`${url}/own/late`)).text()).toBe('late')
     await vi.waitUntil(async () => ((await (await fetch(`${url}/own/settled`)).json()) as string[]).length === 1, { timeout: 5_000 })
   })
 
-  test('a WebSocket: two messages pass, the third is told when to come back, the fourth ends it; handshakes have a limit too', async () => {
+  test('a WebSocket: two messages pass, the third is answered with the wait, the fourth closes it; handshakes are limited too', async () => {
     const client = await connect(`${url}/own/socket`)
     for (const text of ['one', 'two', 'three', 'four']) client.send(text)
     const [code, reason] = await client.closed

@@ -1,4 +1,4 @@
-// Where ioredis runs too. The argument of the program is the URL of a Redis.
+// The stores on runtimes that support ioredis. The program's argument is the URL of a Redis.
 import { type Clock, memoryStore, type Store } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 

@@ -12,7 +12,7 @@ const { fetch, unhandled } = served({
     'durable-objects': (clock) => durableObjectStore(limits, { name: `case${++made}`, objects: 1, clock }),
   },
   upgradeWebSocket,
-  // A request that waits for nothing but another request is one that hangs, to workerd.
+  // workerd ends a request that waits only for another request, as one that hangs.
   pause: () => new Promise((resolve) => setTimeout(resolve, 2)),
 })
 addEventListener('unhandledrejection', (event) => {

@@ -1,10 +1,10 @@
-// A server of the cases, and of what is Hono's own, on any runtime: no node: import here.
+// Serves the cases of the suite and the app of runtimes.test.ts. It runs on every runtime, so it must not import from node:.
 import type { Clock, Store } from '@sluice/core'
 import { type CaseServer, caseServer, CONTROL_PATH } from '@sluice/testing/http'
 import type { Hono } from 'hono'
 import type { UpgradeWebSocket } from 'hono/ws'
 import { appOf, read } from './app.ts'
-import { ownApp } from './own.ts'
+import { runtimeApp } from './runtime-app.ts'
 
 interface Serve {
   readonly stores: Readonly<Record<string, (clock: Clock) => Store>>
@@ -18,7 +18,7 @@ export function served({
   pause,
 }: Serve): Pick<CaseServer<Hono>, 'unhandled'> & { readonly fetch: Hono['fetch'] } {
   const cases = caseServer({ read, make: appOf, stores, pause })
-  const own = ownApp(upgradeWebSocket)
+  const own = runtimeApp(upgradeWebSocket)
   const fetch: Hono['fetch'] = (request, env, context) => {
     const { pathname } = new URL(request.url)
     if (pathname === CONTROL_PATH) return control(request)

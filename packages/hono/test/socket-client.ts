@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 
-/** A client that keeps what it gets. */
+/** Connects a WebSocket client that keeps the messages it receives. */
 export async function connect(url: string, headers: Readonly<Record<string, string>> = {}) {
   const socket = new WebSocket(url.replace('http', 'ws'), { headers })
   const got: string[] = []

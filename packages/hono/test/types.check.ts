@@ -1,4 +1,4 @@
-// Compiled, never run: what the types promise to users of the package.
+// Compiled, never run: users' code compiles, and wrong code does not.
 import { upgradeWebSocket } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { expectTypeOf } from 'vitest'
@@ -24,7 +24,7 @@ interface AppEnv {
 const minute = slidingWindow({ name: 'minute', limit: 100, window: '1m' })
 const day = fixedWindow({ name: 'day', limit: 1_000, window: 'day' })
 
-// Every function option sees the app's context, with its bindings and variables.
+// Every function option gets the app's context, with its bindings and variables.
 export const full: HonoOptions<AppEnv> = {
   tiers: { free: [minute], premium: [minute, day] },
   tier: (c) => c.env.PLANS.plan(c.var.account?.id),
@@ -40,13 +40,13 @@ export const keyed: HonoOptions = {
   limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((c: Context<AppEnv>) => c.get('account')?.id) })],
 }
 
-// Mounted in an app of any environment, with limits, and where a handler is.
+// Mounted in an app with any `Env`, with limits, and beside a handler.
 const app = new Hono<AppEnv>()
 app.use(rateLimit())
 app.use(rateLimit<AppEnv>({ limits: [minute, day], key: (c) => c.var.account?.id }))
 app.use('/api/*', rateLimit({ limits: [slidingWindow({ name: 'minute', limit: 1, window: '1m', key: header('x-api-key') })] }))
 app.get('/', rateLimit({ limit: (c) => Number(c.req.query('limit')), window: async () => '1m' as const }), (c) => {
-  // The decision is a variable of every context, and what the app declares stays.
+  // The decision is a variable of every context, and the app's own variables stay.
   expectTypeOf(c.get('rateLimit')).toEqualTypeOf<Decision | undefined>()
   expectTypeOf(c.var.rateLimit).toEqualTypeOf<Decision | undefined>()
   expectTypeOf(c.var.account).toEqualTypeOf<{ readonly id: string } | undefined>()
@@ -54,7 +54,7 @@ app.get('/', rateLimit({ limit: (c) => Number(c.req.query('limit')), window: asy
 })
 export const decisionOf = (c: Context): Decision | undefined => c.get('rateLimit')
 
-// What comes back is a handler, and its limiter.
+// The result is middleware, and has its limiter.
 expectTypeOf(rateLimit().limiter).toEqualTypeOf<Limiter>()
 expectTypeOf(rateLimit<AppEnv>({}).limiter).toEqualTypeOf<Limiter>()
 
@@ -70,7 +70,7 @@ rateLimit({ limit: '100' })
 rateLimit({ handler: () => 'slow down' })
 // @ts-expect-error A binding that the app does not have.
 rateLimit<AppEnv>({ tier: (c) => c.env.PLAN })
-// @ts-expect-error The decision is not the handler's to make.
+// @ts-expect-error Not a decision.
 app.get('/forged', (c) => c.text(String(c.set('rateLimit', 1))))
 
 // Messages of a WebSocket.

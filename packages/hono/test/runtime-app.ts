@@ -1,15 +1,15 @@
-// What is Hono's own, for every runtime: no node: import here.
+// The app of runtimes.test.ts. It runs on every runtime, so it must not import from node:.
 import { type Context, Hono } from 'hono'
 import type { UpgradeWebSocket } from 'hono/ws'
 import { fixedWindow, messageLimit, rateLimit, slidingWindow } from '../src/index.ts'
 
 const subjectOf = (c: Context) => c.json(c.get('rateLimit')?.charges[0]?.subject)
 
-export function ownApp(upgradeWebSocket: UpgradeWebSocket<any>): Hono {
+export function runtimeApp(upgradeWebSocket: UpgradeWebSocket<any>): Hono {
   const app = new Hono().basePath('/own')
   app.get('/subject', rateLimit({ name: 'subject', trustProxy: 0 }), subjectOf)
 
-  // Immutable headers, in runtimes that take that seriously.
+  // A response whose headers are immutable on most runtimes.
   app.get('/redirect', rateLimit({ name: 'redirect' }), () => Response.redirect('https://sluice.test/', 302))
 
   const settled: string[] = []

@@ -1,0 +1,75 @@
+import { fakeClock } from '@sluice/testing'
+import { expect, test, vi } from 'vitest'
+import { memoryStore } from '../src/index.ts'
+import { minute, START, stoppedStore, storeOf } from './support.ts'
+import { limitedSockets } from './message-support.ts'
+
+test('messages over the limit are not delivered; one answer says when to retry, and the client is admitted then', async () => {
+  const clock = fakeClock(START)
+  const { open } = await limitedSockets({ limits: [minute(2)], store: memoryStore({ clock }) })
+  const client = await open()
+  for (const text of ['1', '2', '3', '4', '5']) client.send(text)
+  await vi.waitUntil(() => client.got.length === 3)
+  expect(client.got.slice(0, 2)).toEqual(['1', '2'])
+  expect(JSON.parse(client.got[2] ?? '')).toEqual({
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+    title: 'Quota Exceeded',
+    status: 429,
+    detail: 'Limit "minute" allows 2 requests per 60 seconds. Retry in 60 seconds.',
+    'violated-policies': ['minute'],
+    retry_after: 60,
+  })
+  clock.advance(60_000)
+  client.send('6')
+  await vi.waitUntil(() => client.got.length === 4)
+  expect(client.got[3]).toBe('6')
+})
+
+test('`handler` answers each refused message itself', async () => {
+  const { open } = await limitedSockets({
+    limits: [minute(1)],
+    handler: ({ event, ws }, { decision, status }) => ws.send(`${event.data as string}: ${status} ${decision.retryAfter}`),
+    store: stoppedStore(),
+  })
+  const client = await open()
+  for (const text of ['1', '2', '3']) client.send(text)
+  await vi.waitUntil(() => client.got.length === 3)
+  expect(client.got).toEqual(['1', '2: 429 60000', '3: 429 60000'])
+})
+
+test('`closeAfter` refusals in a row close the connection, and later messages are not charged', async () => {
+  const clock = fakeClock(START)
+  const { open, limiter } = await limitedSockets({ limits: [minute(1)], closeAfter: 2, key: () => 'all', store: memoryStore({ clock }) })
+  const client = await open()
+  for (const text of ['1', '2']) client.send(text)
+  await vi.waitUntil(() => client.got.length === 2)
+  clock.advance(60_000)
+  for (const text of ['3', '4', '5', '6']) client.send(text)
+  expect(await client.closed).toEqual([1008, 'Too many messages; retry in 60 s'])
+  expect(client.got).toHaveLength(4)
+  clock.advance(60_000)
+  expect((await limiter.peek('all')).remaining).toBe(1)
+})
+
+test('an unavailable store under failMode closed: one answer, then a close with the code to try again later', async () => {
+  const away = storeOf((charges) =>
+    charges.map(() => ({
+      allowed: false,
+      remaining: 0,
+      retryAfter: 2_500,
+      nextAfter: 0,
+      resetAfter: 0,
+      delay: 0,
+      source: 'closed',
+      at: START * 1_000,
+      receipt: undefined,
+      leaseFor: 0,
+      granted: 0,
+    })),
+  )
+  const { open } = await limitedSockets({ limits: [minute(1)], closeAfter: 2, store: away })
+  const client = await open()
+  for (const text of ['1', '2']) client.send(text)
+  expect(await client.closed).toEqual([1013, 'Messages cannot be counted; retry in 3 s'])
+  expect(JSON.parse(client.got[0] ?? '')).toMatchObject({ status: 503, retry_after: 3 })
+})
