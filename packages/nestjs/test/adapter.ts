@@ -35,7 +35,7 @@ const read: ContextReader = {
   reply: (context: ExecutionContext, status, text) => context.switchToHttp().getResponse().status(status).send(text),
 }
 
-/** How httpConformance() drives Nest: the first limiter of the app is the module's, the others are guards of their own. */
+/** How httpConformance() drives Nest: the first limiter of the app is the module's, the others are rateLimit() guards. */
 export function nestAdapter(platform: Platform): HttpAdapter {
   return {
     read,
@@ -97,7 +97,7 @@ async function appOf(platform: Platform, spec: AppSpec): Promise<INestApplicatio
   return app
 }
 
-/** Of two handlers of one route the first answers; Fastify takes no second. */
+/** Drops a second handler of one route: the first answers, and Fastify refuses a second. */
 function routesOf({ routes }: AppSpec): readonly Route[] {
   const same = (a: Route) => (b: Route) => a.path === b.path && (a.method ?? 'GET') === (b.method ?? 'GET')
   return routes.filter((route, i) => routes.findIndex(same(route)) === i)
@@ -124,7 +124,7 @@ function controllerOf(route: Route, guards: readonly (CanActivate | Type<CanActi
   return Routed
 }
 
-// Nest runs no guard where it has no route, so this is one, as docs/nestjs.md has it.
+// Nest runs no guard where no route matches, so this controller matches everything, as in docs/nestjs.md.
 class Unknown {
   missing(): never {
     throw new NotFoundException()
@@ -133,7 +133,7 @@ class Unknown {
 All('*')(Unknown.prototype, 'missing', Object.getOwnPropertyDescriptor(Unknown.prototype, 'missing')!)
 Controller()(Unknown)
 
-/** Tells what reaches Nest's own filter, which then answers. */
+/** Reports every error that reaches Nest's own filter, which then answers. */
 class Failed extends BaseExceptionFilter {
   private readonly failed: (error: unknown) => void
   constructor(failed: (error: unknown) => void, adapter: HttpAdapterHost['httpAdapter']) {
@@ -161,7 +161,7 @@ async function apply(
   }
   for (const [name, value] of Object.entries(headers)) res.header(name, value)
   if (stream !== undefined) await adapter.reply(res, new StreamableFile(Readable.from(stream)), status)
-  // Nest sends null as nothing.
+  // Nest sends null as an empty body.
   else if (json === null) res.header('content-type', 'application/json').send('null')
   else if (json !== undefined) await adapter.reply(res, json, status)
 }

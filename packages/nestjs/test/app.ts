@@ -14,7 +14,7 @@ const START = 1_800_000_000_000
 export const GUARD: Provider = { provide: APP_GUARD, useClass: RateLimitGuard }
 export const INTERCEPTOR: Provider = { provide: APP_INTERCEPTOR, useClass: RateLimitInterceptor }
 
-/** A store whose time stands still until the test moves it. */
+/** A memory store whose clock stands still until the test moves it. */
 export function stoppedStore() {
   const clock = { time: START, now: () => clock.time }
   return { clock, store: memoryStore({ clock }) }
@@ -26,12 +26,16 @@ export function moduleOf(metadata: ModuleMetadata): Type {
   return App
 }
 
-/** An app with the module and its guard; ended after the test. */
+/** Starts an app with the module and its guard; closes it after the test. */
 export async function appOf(
   options: RateLimitModuleOptions | undefined,
   metadata: ModuleMetadata,
   prepare: (app: INestApplication) => void = () => undefined,
-): Promise<{ readonly app: INestApplication; readonly url: string; get(path: string, headers?: Record<string, string>): Promise<Told> }> {
+): Promise<{
+  readonly app: INestApplication
+  readonly url: string
+  get(path: string, headers?: Record<string, string>): Promise<TestResponse>
+}> {
   const imports = [...(options === undefined ? [] : [RateLimitModule.forRoot(options)]), ...(metadata.imports ?? [])]
   const root = moduleOf({ ...metadata, imports, providers: [...(options === undefined ? [] : [GUARD]), ...(metadata.providers ?? [])] })
   const app = await NestFactory.create(root, new ExpressAdapter(), { logger: false })
@@ -39,19 +43,19 @@ export async function appOf(
   prepare(app)
   await app.listen(0, '127.0.0.1')
   const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`
-  return { app, url, get: (path, headers = {}) => told(fetch(url + path, { headers: { connection: 'close', ...headers } })) }
+  return { app, url, get: (path, headers = {}) => read(fetch(url + path, { headers: { connection: 'close', ...headers } })) }
 }
 
-export interface Told {
+export interface TestResponse {
   readonly status: number
   readonly policy: string | null
-  /** What is left, in the order of the policy. */
+  /** The remaining units, in the order of the policy. */
   readonly left: readonly number[]
   readonly text: string
   readonly headers: Headers
 }
 
-async function told(answer: Promise<Response>): Promise<Told> {
+async function read(answer: Promise<Response>): Promise<TestResponse> {
   const { status, headers, ...response } = await answer.then(async (got) => ({
     status: got.status,
     headers: got.headers,

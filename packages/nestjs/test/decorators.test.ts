@@ -101,21 +101,21 @@ class Reports {
 const users = () => appOf(moduleOptions(), { controllers: [Users] })
 const reports = () => appOf(moduleOptions(), { controllers: [Reports] })
 
-describe('limits of a method', () => {
-  test('without decorators: those of the module, over all routes', async () => {
+describe('the limits of a method', () => {
+  test('without decorators: the limits of the module, counted over all routes', async () => {
     const { get } = await users()
     expect(await get('/plain')).toMatchObject({ policy: '"short";q=20;w=60, "long";q=100;w=3600', left: [19, 99] })
     expect((await get('/own')).left.slice(0, 2)).toEqual([18, 98])
   })
-  test('a limit of its own is added, named Class.method, and is one decision with the others: all or nothing', async () => {
+  test('@RateLimit adds a limit named Class.method, in one decision with the others: all or nothing', async () => {
     const { get } = await users()
     for (let i = 1; i <= 5; i++) expect((await get('/own')).left).toEqual([20 - i, 100 - i, 5 - i])
     const refused = await get('/own')
     expect(refused).toMatchObject({ status: 429, policy: '"short";q=20;w=60, "long";q=100;w=3600, "Users.own";q=5;w=60' })
     expect(JSON.parse(refused.text)).toMatchObject({ 'violated-policies': ['Users.own'] })
-    expect((await get('/plain')).left, 'the refusal took nothing').toEqual([14, 94])
+    expect((await get('/plain')).left, 'the refusal charged nothing').toEqual([14, 94])
   })
-  test('a limit of the module with other numbers takes its place, on a counter of its own', async () => {
+  test('@OverrideRateLimit replaces the numbers of a limit, which counts apart from the module', async () => {
     const { get } = await users()
     await get('/plain')
     expect(await get('/strict')).toMatchObject({
@@ -125,9 +125,9 @@ describe('limits of a method', () => {
       left: [0, 98],
     })
     expect((await get('/strict')).status).toBe(429)
-    expect((await get('/plain')).left, 'the counter of the module is another').toEqual([18, 97])
+    expect((await get('/plain')).left, 'the module counts apart').toEqual([18, 97])
   })
-  test('without numbers a limit is as it was, on a counter of its own', async () => {
+  test('an override without numbers only counts apart', async () => {
     @Controller('apart')
     @OverrideRateLimit({ short: {} })
     class Apart {
@@ -140,7 +140,7 @@ describe('limits of a method', () => {
     await get('/plain')
     expect((await get('/apart')).left).toEqual([19, 98])
   })
-  test('a policy has one state wherever it is named; several decorators stand together', async () => {
+  test('a policy has one state on all routes that name it; several decorators may stand together', async () => {
     const { get } = await users()
     expect(await get('/login')).toMatchObject({ policy: '"short";q=20;w=60, "long";q=100;w=3600, "login";q=2;w=900', left: [19, 99, 1] })
     const policy = '"short";q=20;w=60, "long";q=100;w=3600, "login";q=2;w=900, "slow";q=3;w=60, "fast";q=4;w=60'
@@ -149,54 +149,54 @@ describe('limits of a method', () => {
   })
 })
 
-describe('skip', () => {
-  test('a method altogether: not counted, and no headers', async () => {
+describe('@SkipRateLimit', () => {
+  test('exempts a method from all limits: no charge and no headers', async () => {
     const { get } = await users()
     expect(await get('/free')).toMatchObject({ status: 200, policy: null })
     expect((await get('/plain')).left).toEqual([19, 99])
   })
-  test('limits by name', async () => {
+  test('exempts a method from limits by name', async () => {
     const { get } = await users()
     expect((await get('/slowly')).policy).toBe('"long";q=100;w=3600')
   })
-  test('of a class, undone by a method', async () => {
+  test('of a class is undone by @SkipRateLimit(false) on a method', async () => {
     const { get } = await reports()
     expect((await get('/reports/a')).policy).toBe('"short";q=8;w=60, "reports";q=4;w=60')
     expect((await get('/reports/c')).policy).toBe('"short";q=8;w=60, "long";q=100;w=3600, "reports";q=4;w=60')
   })
 })
 
-describe('limits of a class', () => {
-  test('are shared by its methods, with their own key, and hold beside the method’s', async () => {
+describe('the limits of a class', () => {
+  test('are shared by its methods, have their own key, and apply beside those of a method', async () => {
     const { get } = await reports()
     expect((await get('/reports/a', { 'x-team': 'red' })).left).toEqual([6, 2])
     expect((await get('/reports/a', { 'x-team': 'blue' })).left).toEqual([4, 2])
     expect((await get('/reports/c', { 'x-team': 'red' })).left).toEqual([2, 98, 0])
   })
-  test('a method gives them other numbers: what it does not say is the class’s', async () => {
+  test('are overridden on a method: a number that the method leaves out is that of the class', async () => {
     const { get } = await reports()
     await get('/reports/a')
     expect(await get('/reports/b')).toMatchObject({ policy: '"short";q=8;w=10, "reports";q=4;w=60', left: [7, 1] })
   })
-  test('a limit of the same name takes the place of the class’s', async () => {
+  test('are replaced by a limit of the same name on a method', async () => {
     const { get } = await reports()
     expect(await get('/reports/d')).toMatchObject({ policy: '"short";q=8;w=60, "reports";q=9;w=60', left: [6, 7] })
   })
 })
 
-describe('cost', () => {
-  test('by limit: a name that is not there costs 1', async () => {
+describe('@RateLimitCost', () => {
+  test('by limit: a limit that is not named costs 1', async () => {
     const { get } = await users()
     expect((await get('/costly')).left).toEqual([19, 93])
   })
-  test('of a class, and of a method in its place', async () => {
+  test('of a method replaces that of its class', async () => {
     const { get } = await reports()
     expect((await get('/reports/a')).left).toEqual([6, 2])
     expect((await get('/reports/b')).left).toEqual([7, 1])
   })
 })
 
-test('an inherited method is a route of its own', async () => {
+test('an inherited method counts for each subclass apart', async () => {
   class Base {
     @Get()
     @RateLimit({ limit: 3, window: '1m' })
@@ -213,7 +213,7 @@ test('an inherited method is a route of its own', async () => {
   expect(await get('/dogs')).toMatchObject({ left: [18, 98, 2], policy: expect.stringContaining('"Dogs.find"') as string })
 })
 
-test('what a route says besides limits holds there alone', async () => {
+test('the other options of @RateLimit apply on that route only', async () => {
   @Controller()
   class Odd {
     @Get('odd')
@@ -244,8 +244,8 @@ test('what a route says besides limits holds there alone', async () => {
   expect((await get('/even')).status).toBe(429)
 })
 
-describe('a service', () => {
-  test('uses the limiter of the module: it settles, peeks and resets what the routes took', async () => {
+describe('RateLimiter in a service', () => {
+  test('is the limiter of the module: it peeks and resets what the routes charged', async () => {
     @Controller('admin')
     class Admin {
       constructor(@Inject(RateLimiter) private readonly limiter: RateLimiter) {}
@@ -268,7 +268,7 @@ describe('a service', () => {
     expect((await get('/admin/peek')).text).toBe('19')
     await get('/admin/reset')
     expect((await get('/strict')).left).toEqual([0, 99])
-    expect((await get('/own')).left, 'those of routes too').toEqual([19, 98, 4])
+    expect((await get('/own')).left, 'the limits of routes too').toEqual([19, 98, 4])
   })
 })
 

@@ -19,7 +19,7 @@ describe('a refusal', () => {
     await get('/')
     return get('/')
   }
-  test('is an exception of yours, made of the decision', async () => {
+  test('is the exception that the option `exception` makes', async () => {
     const exception: RateLimitModuleOptions['exception'] = async (context, { decision }) => {
       await Promise.resolve()
       return new ForbiddenException(`${context.getHandler().name}: ${decision?.binding?.name} ${(decision?.retryAfter ?? 0) > 0}`)
@@ -29,11 +29,11 @@ describe('a refusal', () => {
     expect(answer.headers.get('retry-after')).not.toBeNull()
     expect(answer.headers.get('content-type')).toContain('application/json')
   })
-  test('is as without it where that makes none', async () => {
+  test('is the default exception if `exception` returns undefined', async () => {
     const answer = await refused({ exception: () => undefined })
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
   })
-  test('comes to your own filters as an HttpException, with nothing written', async () => {
+  test('reaches your own filters as an HttpException, before anything is written', async () => {
     const seen: unknown[] = []
     const answer = await refused({}, (app) => {
       app.useGlobalFilters({

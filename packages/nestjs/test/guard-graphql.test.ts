@@ -88,7 +88,7 @@ async function served(options: RateLimitModuleOptions, config: Partial<Mercurius
   return { ask, app }
 }
 
-test('trap: aliases of one field: each field is a call', async () => {
+test('trap: aliases of one field: each is a call', async () => {
   const { ask } = await served({})
   const { data, errors, header } = await ask('mutation { a: login(email: "x@y") b: login(email: "x@y") c: login(email: "x@y") }')
   expect(data).toBeNull()
@@ -97,10 +97,10 @@ test('trap: aliases of one field: each field is a call', async () => {
     message: 'Limit "login" allows 2 requests per 900 seconds. Retry in 900 seconds.',
     extensions: { code: 'RATE_LIMITED', status: 429, 'violated-policies': ['login'], retryAfter: 900 },
   })
-  expect(header, 'all or nothing: the third took nothing').toBe('"minute";r=3;t=60, "login";r=0;t=900')
+  expect(header, 'all or nothing: the third alias charged nothing').toBe('"minute";r=3;t=60, "login";r=0;t=900')
 })
 
-test('errors have extensions, the response has headers, and other fields are answered', async () => {
+test('a refusal is an error with extensions, and the response has the headers', async () => {
   const { ask } = await served({ limits: [fixedWindow({ name: 'minute', limit: 1, window: '1m' })] })
   expect(await ask('{ left }')).toMatchObject({ data: { left: 0 }, header: '"minute";r=0;t=60' })
   const { errors } = await ask('{ left }')
@@ -108,21 +108,21 @@ test('errors have extensions, the response has headers, and other fields are ans
   expect(await ask('{ free }')).toMatchObject({ data: { free: 'free' } })
 })
 
-test('a handler answers over HTTP alone: a field has its error', async () => {
-  const handler = () => expect.fail('asked')
+test('`handler` does not answer a field: the refusal is its error', async () => {
+  const handler = () => expect.fail('the handler was called')
   const { ask } = await served({ limits: [fixedWindow({ name: 'minute', limit: 1, window: '1m' })], handler })
   await ask('{ left }')
   expect((await ask('{ left }')).errors?.[0]?.message).toBe('Limit "minute" allows 1 request per 60 seconds. Retry in 60 seconds.')
 })
 
-test('fields of types are no calls, unless Nest is told to guard them', async () => {
+test('a field of a type is no call, unless fieldResolverEnhancers has guards', async () => {
   const plain = await served({})
   expect((await plain.ask('{ me { id name } }')).header).toBe('"minute";r=4;t=60')
   const guarded = await served({}, { fieldResolverEnhancers: ['guards'] })
   expect((await guarded.ask('{ me { id name } }')).header).toContain('r=3')
 })
 
-test("graphql: 'request': fields with the same limits share one decision, admitted or refused", async () => {
+test("graphql: 'request': fields under the same limits share one decision, admitted or refused", async () => {
   const { ask } = await served({ graphql: 'request', limits: [fixedWindow({ name: 'minute', limit: 2, window: '1m' })] })
   expect(await ask('{ a: left b: left me { id } }')).toMatchObject({ data: { a: 1, b: 1 }, header: '"minute";r=1;t=60' })
   expect((await ask('mutation { a: login(email: "x@y") b: login(email: "x@y") }')).data).toEqual({ a: true, b: true })
@@ -130,7 +130,7 @@ test("graphql: 'request': fields with the same limits share one decision, admitt
   expect(errors?.map(({ extensions }) => extensions['code'])).toEqual(expect.arrayContaining(['RATE_LIMITED']))
 })
 
-test('an exception of yours is the error', async () => {
+test('the exception that the option `exception` makes is the error', async () => {
   const { ask } = await served({
     limits: [fixedWindow({ name: 'minute', limit: 1, window: '1m' })],
     exception: (context, refusal) =>
@@ -142,22 +142,22 @@ test('an exception of yours is the error', async () => {
   expect((await ask('{ left }')).errors?.[0]?.extensions).toEqual({ code: 'SLOW', on: 'left', left: 0 })
 })
 
-test('trap: GraphQL contexts without `res`: limited by a key of your own, settled by the interceptor', async () => {
+test('trap: a GraphQL context without `res`: limited by `key`, settled by the interceptor', async () => {
   const { app } = await served({
-    key: () => 'everybody',
+    key: () => 'all',
     limits: [fixedWindow({ name: 'minute', limit: 2, window: '1m' })],
     refundWhen: (_context, { value }) => value === true,
   })
-  // As a gateway or a test asks: there is no request.
+  // A query without a request, as from a gateway or a test.
   const ask = (query: string): Promise<unknown> => app.getHttpAdapter().getInstance().graphql(query)
   expect(await ask('{ left }')).toEqual({ data: { left: 1 } })
   expect(await ask('mutation { login(email: "a") }')).toEqual({ data: { login: true } })
-  expect((await app.get(RateLimiter).peek('everybody')).remaining, 'given back').toBe(1)
+  expect((await app.get(RateLimiter).peek('all')).remaining, 'refunded').toBe(1)
   expect(await ask('{ left }')).toEqual({ data: { left: 0 } })
   await expect(ask('{ left }')).resolves.toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] })
 })
 
-test('trap: GraphQL contexts without `res`: without a key, the address is not known, and that is an error', async () => {
+test('trap: a GraphQL context without `res` and without a key: an error, because the address is unknown', async () => {
   const { app } = await served({})
   const answer = app.getHttpAdapter().getInstance().graphql('{ left }')
   await expect(answer).resolves.toMatchObject({ errors: [{ message: expect.stringContaining('ERR_ADDRESS_UNKNOWN') as string }] })

@@ -96,14 +96,14 @@ describe('TCP', () => {
     })
     expect(calls).toEqual(['ann'])
   })
-  test('the subject is the address of the connection; routes have limits of their own', async () => {
+  test('the subject is the address of the connection; each pattern has its own limits', async () => {
     const { send, limiter } = await served({ limits: [minute(5)] })
     expect(await send('sum')).toBe(3)
     await expect(send('sum')).rejects.toMatchObject({ code: 8, message: expect.stringContaining('"Greeter.sum"') as string })
     expect((await limiter.peek('127.0.0.1')).remaining).toBe(4)
     expect(await send('left')).toBe(3)
   })
-  test('the interceptor refunds by the outcome, and frees what was held', async () => {
+  test('the interceptor refunds by the result, and releases concurrency', async () => {
     const { send, limiter } = await served({
       limits: [minute(9), concurrency({ name: 'slots', limit: 1, ttl: '1m' })],
       refundWhen: (_, { status, error }) => status === 500 && error instanceof Error,
@@ -113,11 +113,11 @@ describe('TCP', () => {
     expect(await send('hello', 'bob')).toBe('hello bob')
     expect((await limiter.peek('127.0.0.1', { cost: 0 })).outcomes.map((outcome) => outcome?.remaining)).toEqual([7, 1])
   })
-  test('a missing subject is told as what it is', async () => {
+  test('a missing subject is INVALID_ARGUMENT', async () => {
     const { send } = await served({ limits: [minute(1)], key: () => undefined, missing: 'reject' })
     await expect(send('hello')).rejects.toMatchObject({ status: 'INVALID_ARGUMENT', code: 3 })
   })
-  test('a store that is away and closed is UNAVAILABLE', async () => {
+  test('an unavailable store under failMode closed is UNAVAILABLE', async () => {
     const closed = {
       allowed: false,
       remaining: 0,
@@ -171,7 +171,7 @@ describe('gRPC', () => {
     const details = 'Limit "minute" allows 1 request per 60 seconds. Retry in 60 seconds.'
     expect(error).toMatchObject({ code: 8, details })
     const [bytes] = error!.metadata.get('grpc-status-details-bin')
-    // Decoded by protobuf's own library.
+    // Decoded by a protobuf library, not by our encoder.
     const types = loadSync(new URL('status.proto', import.meta.url).pathname, { longs: Number }) as Record<
       string,
       MessageTypeDefinition<object, object>
@@ -180,7 +180,7 @@ describe('gRPC', () => {
     expect(status).toMatchObject({ code: 8, message: details, details: [{ typeUrl: 'type.googleapis.com/google.rpc.RetryInfo' }] })
     expect(types['google.rpc.RetryInfo']!.deserialize(status.details[0]!.value)).toEqual({ retryDelay: { seconds: 60 } })
   })
-  test('the subject is the peer, or what the metadata says', async () => {
+  test('the subject is the peer, or a header from the metadata', async () => {
     const byKey = await served({ limits: [minute(1)], key: header('x-api-key') })
     expect(await byKey('a')).toBe('hello ann')
     expect(await byKey('b')).toBe('hello ann')

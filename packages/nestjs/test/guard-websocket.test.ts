@@ -73,7 +73,7 @@ async function served(options: RateLimitModuleOptions) {
   return { connect, limiter: app.get(RateLimiter) }
 }
 
-test('a refusal is an exception event that says when to come again; the connection stays', async () => {
+test('a refusal is an exception event with the wait; the connection stays open', async () => {
   const { connect } = await served({ limits: [minute(2)] })
   const send = await connect()
   expect(await send('say', 'hi')).toEqual({ event: 'said', data: 'hi true' })
@@ -83,7 +83,7 @@ test('a refusal is an exception event that says when to come again; the connecti
   expect(await send('ping')).toEqual({ event: 'pong', data: '' })
 })
 
-test('messages of one address share a limit over connections; events have limits of their own', async () => {
+test('connections of one address share the limits; each event has its own limits', async () => {
   const { connect } = await served({ limits: [minute(3)] })
   const [ann, bob] = [await connect(), await connect()]
   expect((await ann('shout')).event).toBe('shouted')
@@ -91,7 +91,7 @@ test('messages of one address share a limit over connections; events have limits
   expect([(await bob('say')).event, (await ann('say')).event, (await bob('say')).event]).toEqual(['said', 'said', 'exception'])
 })
 
-test('headers are those of the request that was upgraded, where the gateway keeps it', async () => {
+test('headers are those of the upgrade request, if the gateway keeps it', async () => {
   const { connect } = await served({ limits: [minute(1)], key: header('x-api-key'), trustProxy: 1 })
   const [a, b] = [await connect({ 'x-api-key': 'a' }), await connect({ 'x-api-key': 'b' })]
   expect([(await a('say')).event, (await b('say')).event, (await a('say')).event]).toEqual(['said', 'said', 'exception'])
@@ -99,7 +99,7 @@ test('headers are those of the request that was upgraded, where the gateway keep
   expect([(await one('say')).event, (await two('say')).event, (await one('say')).event]).toEqual(['said', 'said', 'exception'])
 })
 
-test('the interceptor frees what a message held, and settles by what it answered', async () => {
+test('the interceptor releases concurrency, and settles by the answer', async () => {
   const { connect, limiter } = await served({
     limits: [minute(9), concurrency({ name: 'slots', limit: 1, ttl: '1m' })],
     cost: () => 3,

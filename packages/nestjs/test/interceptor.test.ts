@@ -5,7 +5,7 @@ import { appOf, INTERCEPTOR } from './app.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 
-describe('what the handler did', () => {
+describe('RateLimitInterceptor', () => {
   @Controller()
   class Search {
     @Get('rows')
@@ -24,13 +24,13 @@ describe('what the handler did', () => {
   const app = (options: RateLimitModuleOptions) =>
     appOf({ limits: [minute(20)], ...options }, { controllers: [Search], providers: [INTERCEPTOR] })
 
-  test('settles by the value that was returned', async () => {
+  test('passes the value that the handler returned to `settle`', async () => {
     const { get, app: nest } = await app({ cost: () => 10, settle: (_, { value }) => (value as { rows: number }).rows })
     const limiter = nest.get(RateLimiter)
     expect((await get('/rows')).left).toEqual([10])
     await vi.waitUntil(async () => (await limiter.peek('127.0.0.1', { cost: 0 })).remaining === 17)
   })
-  test('refunds by the error that was thrown, or by the status', async () => {
+  test('passes the error that the handler threw, and the status, to `refundWhen`', async () => {
     const { get, app: nest } = await app({ refundWhen: (_, { status, error }) => error instanceof NotFoundException || status === 500 })
     const limiter = nest.get(RateLimiter)
     const left = async () => (await limiter.peek('127.0.0.1', { cost: 0 })).remaining

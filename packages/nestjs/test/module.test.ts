@@ -53,7 +53,7 @@ describe('forRootAsync', () => {
     expect(await get('/')).toMatchObject({ status: 200, policy: '"minute";q=3;w=60', left: [2] })
   })
 
-  test('takes exactly one of them', () => {
+  test('takes exactly one of the three forms', () => {
     const useFactory = () => ({})
     expect(() => RateLimitModule.forRootAsync({})).toThrow(expect.objectContaining({ code: 'ERR_OPTION_CONFLICT' }))
     expect(() => RateLimitModule.forRootAsync({ useFactory, useClass: Factory })).toThrow(/got useFactory and useClass/)
@@ -61,7 +61,7 @@ describe('forRootAsync', () => {
   })
 })
 
-test('forRoot without options limits 100 a minute and address', async () => {
+test('forRoot without options allows 100 requests a minute per address', async () => {
   const { get } = await appOf({}, { controllers: [Plain] })
   expect(await get('/')).toMatchObject({ policy: '"default";q=100;w=60', left: [99] })
 })

@@ -29,14 +29,14 @@ describe('rateLimit(), without the module', () => {
       return 'free'
     }
   }
-  test('is a guard with a limiter: a second decision beside the module’s, which alone obeys @RateLimit', async () => {
+  test('is a guard with a limiter: a second decision beside that of the module, which alone obeys @RateLimit', async () => {
     const { get } = await appOf({ store: memoryStore() }, { controllers: [Login] })
     expect((await get('/login')).policy).toBe('"default";q=100;w=60, "Login.login";q=9;w=3600, "login.minute";q=1;w=60')
     expect((await get('/login')).status).toBe(429)
     await login.limiter.reset('127.0.0.1')
     expect((await get('/login')).status).toBe(200)
   })
-  test('binds to the whole app as it is, and obeys @SkipRateLimit()', async () => {
+  test('limits the whole application by useGlobalGuards, and obeys @SkipRateLimit()', async () => {
     await login.limiter.reset('127.0.0.1')
     const { get } = await appOf(undefined, { controllers: [Plain, Login] }, (app) =>
       app.useGlobalGuards(rateLimit({ limits: [minute(1)] })),

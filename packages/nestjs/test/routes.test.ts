@@ -49,7 +49,7 @@ describe('a decorator that does not fit the module is refused when the applicati
     await expect(failed).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string })
   })
 
-  test('trap: two classes of one name would share a counter: the second is refused until it has a name', async () => {
+  test('trap: two classes with one name would share a counter: the second is refused until it has a name', async () => {
     const version = (name?: string) => {
       @Controller(name ?? 'v1')
       class Users {
@@ -68,7 +68,7 @@ describe('a decorator that does not fit the module is refused when the applicati
     expect((await get('/v1')).left).toEqual([99, 2])
     expect(await get('/v2')).toMatchObject({ left: [98, 2], policy: expect.stringContaining('"v2";q=3') as string })
   })
-  test('two limits of one method want a list, or a name', () => {
+  test('two { limit, window } on one method need a list, or a name', () => {
     @Controller()
     class Twice {
       @Get()
@@ -83,11 +83,11 @@ describe('a decorator that does not fit the module is refused when the applicati
 })
 
 describe('unknown routes', () => {
-  test('trap: 404s: Nest runs no guard where it has no route', async () => {
+  test('trap: Nest runs no guard where no route matches', async () => {
     const { get } = await appOf({ limits: [minute(1)] }, { controllers: [Plain] })
     for (const _ of [1, 2]) expect(await get('/nowhere')).toMatchObject({ status: 404, policy: null })
   })
-  test('a last controller for everything makes them routes', async () => {
+  test('a last controller that matches everything limits them', async () => {
     @Controller()
     class Unknown {
       @All('*path')

@@ -1,2 +1,2 @@
-// The same tests, on the version of this folder.
+// The same tests on the Nest version of this folder.
 await import('../decorators.test.ts')

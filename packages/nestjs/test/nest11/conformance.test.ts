@@ -7,7 +7,7 @@ import { nestAdapter } from '../adapter.ts'
 httpConformance('Nest 11, Express × memory', nestAdapter('express'))
 httpConformance('Nest 11, Fastify × memory', nestAdapter('fastify'))
 
-test('it is Nest 11, from one place', () => {
+test('the tests run on Nest 11, loaded once', () => {
   const require = createRequire(import.meta.url)
   expect(require('@nestjs/core/package.json')).toMatchObject({ version: expect.stringMatching(/^11\./) as string })
   expect(NestFactory).toBe((require('@nestjs/core') as { NestFactory: unknown }).NestFactory)

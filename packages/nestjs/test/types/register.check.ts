@@ -1,5 +1,5 @@
-// Compiled, never run: what the types promise to users who tell the names of their limits. Apart from the other tests, whose
-// names are any: an augmentation holds for a whole program.
+// Compiled, never run: the types with declared names. Apart from the other tests, which declare no names, because an augmentation
+// applies to a whole program.
 import { Controller, Get, Inject, Injectable } from '@nestjs/common'
 import {
   type Decision,
@@ -74,11 +74,11 @@ export class Service {
 
 // @ts-expect-error A misspelt limit.
 OverrideRateLimit({ shrot: { limit: 1 } })
-// @ts-expect-error A limit that is added has no name of the module's.
+// @ts-expect-error The options of a limit to add.
 OverrideRateLimit({ limit: 5, window: '1m' })
 // @ts-expect-error The name of a policy.
 OverrideRateLimit('login')
-// @ts-expect-error A limit of the module is not overridden here.
+// @ts-expect-error An override in @RateLimit.
 RateLimit({ short: { limit: 1 } })
 // @ts-expect-error A misspelt policy.
 RateLimit('logni')
@@ -92,11 +92,11 @@ RateLimit({ limit: 1, ttl: 60_000 })
 RateLimit({ limit: 1, window: '1 minute' })
 // @ts-expect-error A misspelt limit.
 SkipRateLimit('shrot')
-// @ts-expect-error A limit, or all, but not both.
+// @ts-expect-error A name beside a boolean.
 SkipRateLimit('short', true)
 // @ts-expect-error A misspelt limit among the costs.
 RateLimitCost({ shrot: 2 })
-// @ts-expect-error A module's option, which a guard alone has no use for.
+// @ts-expect-error An option of the module only.
 rateLimit({ policies: {} })
 // @ts-expect-error A misspelt option.
 RateLimitModule.forRoot({ limmits: [] })
