@@ -1,6 +1,6 @@
 import type { Charge, ConsumeOptions, Outcome, Receipt } from '@sluice/core'
 import { invalid } from '@sluice/core/store-kit'
-import { algorithmOf, type Decided, decide, type StepOptions } from '@sluice/core/algorithms'
+import { algorithmOf, decide, type DecideResult, type StepOptions } from '@sluice/core/algorithms'
 import { leasesKey } from './keys.ts'
 
 // Leases: units debited at once and spent elsewhere. How many are out is accounted beside the state, under a ceiling; the twin
@@ -33,7 +33,7 @@ interface Leasing extends Unwrapped {
 }
 
 /** A decision of core, and the ledgers to write, by their keys: none when it was refused. */
-interface Accounted extends Decided {
+interface Accounted extends DecideResult {
   readonly ledgers: ReadonlyMap<string, Account>
 }
 

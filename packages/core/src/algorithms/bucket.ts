@@ -1,42 +1,36 @@
 import { ceilMillis } from '../clock.ts'
-import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, badReceipt, ceilDiv, floorDiv, shareOf } from './algorithm.ts'
-import { type Moved, type Reading, requireReceipt, stepOf } from './reading.ts'
+import type { Algorithm } from './algorithm.ts'
+import { checkRate, type Rate, rateOf } from './bucket-rate.ts'
+import { ceilDiv, floorDiv } from './division.ts'
+import { type Change, createStep, type Reading } from './reading.ts'
+import { badReceipt, requireReceipt } from './receipts.ts'
+import { scaledQuantity } from './scale.ts'
 
-/** Time, not tokens, so that any numbers may read it: a used part stays the same part when the limit changes. */
+/**
+ * The state is a time, not a number of tokens. So a limit with other numbers reads the same used part of its bucket. Stored
+ * tokens would not survive that: of 10 tokens at 60 a minute, 0 would be left at 61 a minute.
+ */
 export interface BucketState {
-  /** F: the instant, µs since the epoch, at which the bucket is full. */
+  /** F: the instant at which the bucket is full, in microseconds since the epoch. */
   readonly full: number
-  /** r: credits beyond F, 0 ≤ r < N. */
+  /** r: credits that are missing beyond F, 0 ≤ r < N. */
   readonly rest: number
-  /** The N that r was written under. */
+  /** The N of the limit that wrote `rest`. Under another N, `rest` is read as one microsecond more. */
   readonly rate: number
 }
 
-/** A limit in integers: N tokens per P µs in lowest terms. One µs adds N credits; a token costs P. */
-export interface Rate {
-  readonly N: number
-  readonly P: number
-  readonly burst: number
-  readonly debt: number
-  /** Credits of a full bucket: burst·P. */
-  readonly cap: number
-  /** Credits that may be missing at most, debt included. */
-  readonly most: number
-}
-
-const MAX_DELAY = 1_000
-
+/** Times are in microseconds. The deficit, in credits, is `missing · N + rest`. */
 class BucketReading implements Reading<BucketState> {
   readonly quota: number
-  readonly limit: Limit
-  readonly rate: Rate
-  readonly now: number
-  /** f = max(0, F − now): with `rest`, the deficit is f·N + rest credits. After a step back of the clock f has no bound. */
-  readonly missing: number
-  readonly rest: number
+  private readonly limit: Limit
+  private readonly rate: Rate
+  private readonly now: number
+  /** f = max(0, F − now). Without a bound after the clock stepped back, so it is compared before it is multiplied. */
+  private readonly missing: number
+  private readonly rest: number
+
   constructor(limit: Limit, rate: Rate, now: number, missing: number, rest: number) {
     this.quota = rate.burst
     this.limit = limit
@@ -51,19 +45,19 @@ class BucketReading implements Reading<BucketState> {
   }
 
   available(): number {
-    const { N, P, cap } = this.rate
-    if (this.missing > floorDiv(cap, N)) return 0
-    return floorDiv(Math.max(0, cap - this.missing * N - this.rest), P)
+    const { N, P, capacity } = this.rate
+    if (this.missing > floorDiv(capacity, N)) return 0
+    return floorDiv(Math.max(0, capacity - this.missing * N - this.rest), P)
   }
 
   waitFor(units: number): number {
-    const { N, P, burst, cap } = this.rate
+    const { N, P, burst, capacity } = this.rate
     if (units > burst) return Infinity
-    const spare = cap - units * P - this.rest
+    const spare = capacity - units * P - this.rest
     return ceilMillis(Math.max(0, this.missing - (spare < 0 ? -ceilDiv(-spare, N) : floorDiv(spare, N))))
   }
 
-  reset(): number {
+  resetAfter(): number {
     return ceilMillis(this.untilFull())
   }
 
@@ -71,27 +65,27 @@ class BucketReading implements Reading<BucketState> {
     return this.limit.queue === true ? ceilMillis(this.untilFull()) : 0
   }
 
-  take(units: number): Moved<BucketState> {
-    const { N, P, burst, debt, most } = this.rate
-    const met = this.missing > floorDiv(most, N) ? most : this.missing * N + this.rest
-    if (met >= most) return { after: this, units: 0, receipt: undefined }
+  take(units: number): Change<BucketState> {
+    const { N, P, burst, debt, maxDeficit } = this.rate
+    const before = this.missing > floorDiv(maxDeficit, N) ? maxDeficit : this.missing * N + this.rest
+    if (before >= maxDeficit) return { after: this, units: 0, receipt: undefined }
     const credits = Math.min(units, burst + debt) * P
-    const deficit = credits > most - met ? most : met + credits
+    const deficit = credits > maxDeficit - before ? maxDeficit : before + credits
     const missing = floorDiv(deficit, N)
-    const after = this.with(missing, deficit - missing * N)
-    const taken = floorDiv(deficit - met, P)
-    return { after, units: taken, receipt: this.limit.queue === true ? after.turn(taken) : taken }
+    const after = this.withDeficit(missing, deficit - missing * N)
+    const taken = floorDiv(deficit - before, P)
+    return { after, units: taken, receipt: this.limit.queue === true ? after.queueReceipt(taken) : taken }
   }
 
-  give(units: number, charge: Charge): Moved<BucketState> | undefined {
+  giveBack(units: number, charge: Charge): Change<BucketState> | undefined {
     if (this.limit.queue === true) requireReceipt(charge)
-    const most = charge.receipt === undefined ? units : Math.min(units, this.unitsOf(charge))
-    return most > 0 && this.untilFull() > 0 ? this.giveBack(most) : undefined
+    const back = charge.receipt === undefined ? units : Math.min(units, this.refundable(charge))
+    return back > 0 && this.untilFull() > 0 ? this.withUnitsBack(back) : undefined
   }
 
-  private giveBack(units: number): Moved<BucketState> {
+  private withUnitsBack(units: number): Change<BucketState> {
     const { N, P } = this.rate
-    // Taken under another limit, it may be more than this one could ever lack.
+    // Units that were taken under another limit can be more than this bucket holds: without a bound the product is inexact.
     const back = Math.min(units, floorDiv(Number.MAX_SAFE_INTEGER, P))
     const credits = back * P
     let missing = this.missing - floorDiv(credits, N)
@@ -100,27 +94,27 @@ class BucketReading implements Reading<BucketState> {
       rest += N
       missing -= 1
     }
-    if (missing >= 0) return { after: this.with(missing, rest), units: back, receipt: undefined }
-    return { after: this.with(0, 0), units: floorDiv(this.missing * N + this.rest, P), receipt: undefined }
+    if (missing >= 0) return { after: this.withDeficit(missing, rest), units: back, receipt: undefined }
+    return { after: this.withDeficit(0, 0), units: floorDiv(this.missing * N + this.rest, P), receipt: undefined }
   }
 
-  /** The units that a receipt allows to give back. */
-  private unitsOf(charge: Charge): number {
+  /** The units that the receipt of a charge allows to give back. */
+  private refundable(charge: Charge): number {
     if (this.limit.queue !== true) {
       if (!Number.isSafeInteger(charge.receipt)) throw badReceipt(charge)
       return charge.receipt as number
     }
     const units = typeof charge.receipt === 'string' ? Number(charge.receipt.split(':')[0]) : Number.NaN
     if (!Number.isSafeInteger(units)) throw badReceipt(charge)
-    // Whoever is behind it in the queue was told a delay that counts on it; whoever's turn has come may be running.
-    const last = charge.receipt === this.turn(units)
-    const waiting =
-      this.missing > floorDiv(units * this.rate.P, this.rate.N) || this.missing * this.rate.N + this.rest > units * this.rate.P
-    return last && waiting ? units : 0
+    // The delays of requests behind it count on it, and a request whose turn has come may be running.
+    const isLast = charge.receipt === this.queueReceipt(units)
+    const { N, P } = this.rate
+    const isWaiting = this.missing > floorDiv(units * P, N) || this.missing * N + this.rest > units * P
+    return isLast && isWaiting ? units : 0
   }
 
-  /** The receipt of a queue: what was taken, and the state that it left. */
-  private turn(units: number): string {
+  /** The units that were taken, and the state that they left. A state that is still the same shows that nothing came after. */
+  private queueReceipt(units: number): string {
     return `${units}:${this.now + this.missing}:${this.rest}:${this.rate.N}:${this.rate.P}`
   }
 
@@ -128,74 +122,17 @@ class BucketReading implements Reading<BucketState> {
     return this.missing + (this.rest > 0 ? 1 : 0)
   }
 
-  private with(missing: number, rest: number): BucketReading {
+  private withDeficit(missing: number, rest: number): BucketReading {
     return new BucketReading(this.limit, this.rate, this.now, missing, rest)
   }
 }
 
 function read(state: BucketState | undefined, limit: Limit, now: number): BucketReading {
-  const numbers = rateOf(limit)
-  if (state === undefined || state.full < now) return new BucketReading(limit, numbers, now, 0, 0)
+  const rate = rateOf(limit)
+  if (state === undefined || state.full < now) return new BucketReading(limit, rate, now, 0, 0)
   const missing = state.full - now
-  if (state.rate === numbers.N) return new BucketReading(limit, numbers, now, missing, state.rest)
-  return new BucketReading(limit, numbers, now, missing + (state.rest > 0 ? 1 : 0), 0)
-}
-
-const known = new WeakMap<Limit, Rate>()
-
-/** A limit in integers, computed once: it is frozen. For a store that decides elsewhere. */
-export function rateOf(limit: Limit): Rate {
-  let numbers = known.get(limit)
-  if (numbers === undefined) known.set(limit, (numbers = compute(limit)))
-  return numbers
-}
-
-function compute(limit: Limit): Rate {
-  const micros = (limit.window as number) * 1000
-  // A limit of 0 refuses all by its burst of 0; its rate only must not divide by zero.
-  const rate = Math.max(1, limit.limit)
-  const divisor = gcd(rate, micros)
-  const N = rate / divisor
-  const P = micros / divisor
-  const burst = burstOf(limit, N, P)
-  const debt = limit.debt ?? burst
-  return { N, P, burst, debt, cap: burst * P, most: (burst + debt) * P }
-}
-
-function burstOf(limit: Limit, N: number, P: number): number {
-  if (limit.limit === 0) return 0
-  if (limit.queue !== true) return limit.burst ?? limit.limit
-  const queued =
-    limit.burst !== undefined && limit.maxDelay === undefined ? Infinity : floorDiv((limit.maxDelay ?? MAX_DELAY) * 1000 * N, P) + 1
-  return Math.min(limit.burst ?? Infinity, queued)
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b)
-}
-
-function isExact(limit: Limit): boolean {
-  const { N, P, burst, debt } = compute(limit)
-  const queued = limit.queue === true ? (limit.maxDelay ?? MAX_DELAY) * 1000 * N : 0
-  // F = now + most / N stays exact until the year 2112.
-  return Number.isSafeInteger(queued) && (burst + debt) * (P / N) <= 2 ** 52 && Number.isSafeInteger((burst + debt) * P + N)
-}
-
-function check(limit: Limit): void {
-  if (isExact(limit)) return
-  // Mostly it is a number that shares no factor with the window: a slightly smaller one does.
-  let smaller = limit.limit - 1
-  for (let tries = 0; tries < 10_000 && smaller > 0 && !isExact({ ...limit, limit: smaller }); tries++) smaller -= 1
-  const proposal =
-    smaller > 0 && isExact({ ...limit, limit: smaller })
-      ? `${smaller} instead (exact)`
-      : 'a smaller burst, or a shorter window at the same rate'
-  throw invalid(
-    `limit "${limit.name}": limit`,
-    `numbers whose arithmetic stays below 2^53; use ${proposal}`,
-    limit.limit,
-    'ERR_LIMIT_INEXACT',
-  )
+  if (state.rate === rate.N) return new BucketReading(limit, rate, now, missing, state.rest)
+  return new BucketReading(limit, rate, now, missing + (state.rest > 0 ? 1 : 0), 0)
 }
 
 function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
@@ -210,10 +147,11 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
     holds: false,
     quota: (limit) => rateOf(limit).burst,
     windowSeconds: (limit) => {
-      const { N, cap } = rateOf(limit)
-      return cap / N / 1e6
+      const { N, capacity } = rateOf(limit)
+      return capacity / N / 1e6
     },
-    scale: (limit, share) => Object.freeze({ ...limit, limit: shareOf(limit.limit, share), burst: shareOf(rateOf(limit).burst, share) }),
+    scale: (limit, share) =>
+      Object.freeze({ ...limit, limit: scaledQuantity(limit.limit, share), burst: scaledQuantity(rateOf(limit).burst, share) }),
     variantOf: () => '',
     codec: {
       decode: (row, offset) => ({ full: row[offset] as number, rest: row[offset + 1] as number, rate: row[offset + 2] as number }),
@@ -223,13 +161,24 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
         row[offset + 2] = state.rate
       },
     },
-    check,
-    step: stepOf(read),
+    check: checkRate,
+    step: createStep(read),
   }
 }
 
-/** A(t) ≤ burst + rate·t. */
+/**
+ * The token bucket, computed as GCRA (generic cell rate algorithm, ITU-T I.371): F is its theoretical arrival time, and a
+ * cost is admitted iff deficit + cost · P ≤ burst · P. See `Rate` for N, P and credits.
+ *
+ * Promise: A(t) ≤ burst + rate · t for every interval t, and at least min(demand, ⌊burst + rate · t⌋).
+ * Bounds: three numbers per subject; constant time; (burst + debt) · P + N ≤ 2^53 − 1.
+ */
 export const tokenBucket: Algorithm<BucketState> & { readonly name: 'tokenBucket' } = bucket('tokenBucket', true, true)
 
-/** The same state. As a queue it admits with a delay, so a refusal or a unit taken ahead means something else: no layer keeps either. */
+/**
+ * The leaky bucket (Turner, 1986). As a meter it is the token bucket. As a queue it admits with a delay of
+ * ⌈deficit / N⌉ µs before the charge, and the outflow is at most c + rate · (t + 1 ms), where c is the largest cost.
+ *
+ * Neither cached refusals nor leases: with a queue, both would change the order of the delays.
+ */
 export const leakyBucket: Algorithm<BucketState> & { readonly name: 'leakyBucket' } = bucket('leakyBucket', false, false)

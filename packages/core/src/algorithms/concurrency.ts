@@ -3,26 +3,33 @@ import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import { uniqueId } from '../runtime.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, badReceipt, scaledLimit, type Step, type StepOptions } from './algorithm.ts'
-import { type Moved, outcomeOf, type Reading, requireReceipt, stepOf, unchanged } from './reading.ts'
+import type { Algorithm, Step, StepOptions } from './algorithm.ts'
+import { type Change, createStep, outcomeOf, type Reading, refusal, unchanged } from './reading.ts'
+import { badReceipt, requireReceipt } from './receipts.ts'
+import { scaledLimit } from './scale.ts'
 
 /** The live holders, in the order in which they were acquired or renewed. */
 export type ConcurrencyState = readonly Holder[]
+
+/** One request that is under way. */
 export interface Holder {
   readonly id: string
-  /** µs since the epoch. */
+  /** Microseconds since the epoch. */
   readonly expires: number
 }
 
-const RETRY_HINT = 1_000
+/** Milliseconds; the default of `retryHint`. */
+const DEFAULT_RETRY_HINT = 1_000
 
 class ConcurrencyReading implements Reading<ConcurrencyState> {
   readonly state: ConcurrencyState
   readonly quota: number
-  readonly limit: Limit
-  readonly now: number
-  constructor(live: ConcurrencyState, limit: Limit, now: number) {
-    this.state = live
+  private readonly limit: Limit
+  private readonly now: number
+
+  /** `state`: live holders only. */
+  constructor(state: ConcurrencyState, limit: Limit, now: number) {
+    this.state = state
     this.quota = limit.limit
     this.limit = limit
     this.now = now
@@ -34,17 +41,17 @@ class ConcurrencyReading implements Reading<ConcurrencyState> {
 
   waitFor(units: number): number {
     if (units > this.quota) return Infinity
-    return this.state.length + units <= this.quota ? 0 : this.hint()
+    return this.state.length + units <= this.quota ? 0 : this.retryHint()
   }
 
-  /** ms until a holder expires, or the time after which one may well have been released. */
-  hint(): number {
+  /** Time until the first holder expires, at most `retryHint`. A hint, since a holder can be released at any time. */
+  retryHint(): number {
     let earliest = Infinity
     for (const { expires } of this.state) earliest = Math.min(earliest, expires)
-    return Math.min(this.limit.retryHint ?? RETRY_HINT, ceilMillis(earliest - this.now))
+    return Math.min(this.limit.retryHint ?? DEFAULT_RETRY_HINT, ceilMillis(earliest - this.now))
   }
 
-  reset(): number {
+  resetAfter(): number {
     let latest = this.now
     for (const { expires } of this.state) latest = Math.max(latest, expires)
     return ceilMillis(latest - this.now)
@@ -54,45 +61,42 @@ class ConcurrencyReading implements Reading<ConcurrencyState> {
     return 0
   }
 
-  take(_units: number, options: StepOptions): Moved<ConcurrencyState> {
-    // Forced holders end somewhere, or a stuck caller fills the memory.
+  take(_units: number, options: StepOptions): Change<ConcurrencyState> {
+    // Forced charges stop at twice the limit, or a caller that never releases could fill the memory.
     if (this.state.length >= 2 * this.quota) return { after: this, units: 0, receipt: undefined }
     const id = options.holder ?? uniqueId()
-    return { after: this.with([...this.state, this.holder(id)]), units: 1, receipt: id }
+    return { after: this.withHolders([...this.state, this.newHolder(id)]), units: 1, receipt: id }
   }
 
-  give(_units: number, charge: Charge): Moved<ConcurrencyState> | undefined {
+  giveBack(_units: number, charge: Charge): Change<ConcurrencyState> | undefined {
     requireReceipt(charge)
-    const rest = this.state.filter(({ id }) => id !== charge.receipt)
-    return rest.length < this.state.length ? { after: this.with(rest), units: 1, receipt: undefined } : undefined
+    const left = this.state.filter(({ id }) => id !== charge.receipt)
+    return left.length < this.state.length ? { after: this.withHolders(left), units: 1, receipt: undefined } : undefined
   }
 
-  lives(id: unknown): boolean {
+  isLive(id: string): boolean {
     return this.state.some((holder) => holder.id === id)
   }
 
-  renewed(id: string): ConcurrencyReading {
-    return this.with([...this.state.filter((holder) => holder.id !== id), this.holder(id)])
+  renew(id: string): ConcurrencyReading {
+    return this.withHolders([...this.state.filter((holder) => holder.id !== id), this.newHolder(id)])
   }
 
-  private holder(id: string): Holder {
+  private newHolder(id: string): Holder {
     return { id, expires: this.now + (this.limit.window as number) * 1000 }
   }
 
-  private with(live: ConcurrencyState): ConcurrencyReading {
-    return new ConcurrencyReading(live, this.limit, this.now)
+  private withHolders(holders: ConcurrencyState): ConcurrencyReading {
+    return new ConcurrencyReading(holders, this.limit, this.now)
   }
 }
 
 function read(state: ConcurrencyState | undefined, limit: Limit, now: number): ConcurrencyReading {
-  return new ConcurrencyReading(
-    (state ?? []).filter(({ expires }) => expires > now),
-    limit,
-    now,
-  )
+  const live = (state ?? []).filter(({ expires }) => expires > now)
+  return new ConcurrencyReading(live, limit, now)
 }
 
-const acquireOrRelease = stepOf(read)
+const acquireOrRelease = createStep(read)
 
 function step(state: ConcurrencyState | undefined, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
   if (charge.cost > 1 || charge.cost < -1) {
@@ -102,25 +106,30 @@ function step(state: ConcurrencyState | undefined, charge: Charge, now: number, 
   if (charge.receipt !== undefined) return renew(read(state, charge.limit, now), charge, now, options)
   if (options.holder !== undefined && options.how !== 'peek') {
     const current = read(state, charge.limit, now)
-    // The same acquisition again: its first reply was lost.
-    if (current.lives(options.holder)) return { state: undefined, outcome: outcomeOf(current, now, options, true, 0, 1, options.holder) }
+    // A retry of an acquisition whose reply was lost must not take a second holder.
+    if (current.isLive(options.holder))
+      return { state: undefined, outcome: outcomeOf(current, now, options, true, 0, 1, options.holder, 0) }
   }
   return acquireOrRelease(state, charge, now, options)
 }
 
-/** Only a holder that still lives is renewed: its place may be another's by now. */
+/** Renews a live holder only: the place of one that expired may be taken. */
 function renew(current: ConcurrencyReading, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
   if (typeof charge.receipt !== 'string') throw badReceipt(charge)
-  if (!current.lives(charge.receipt)) {
-    // Its place is gone, even where there is room: a wait of 0 would say that it was admitted.
-    return unchanged(current, now, options, false, current.waitFor(1) || current.hint(), 0)
-  }
-  if (options.how === 'peek') return unchanged(current, now, options, true, 0, 1)
-  const after = current.renewed(charge.receipt)
-  return { state: after.state, outcome: outcomeOf(after, now, options, true, 0, 1, charge.receipt) }
+  // The holder is gone even where another would be admitted. A wait of 0 would say that the charge was admitted.
+  if (!current.isLive(charge.receipt)) return refusal(current, now, options, current.waitFor(1) || current.retryHint())
+  if (options.how === 'peek') return unchanged(current, now, options, 1, 0)
+  const after = current.renew(charge.receipt)
+  return { state: after.state, outcome: outcomeOf(after, now, options, true, 0, 1, charge.receipt, 0) }
 }
 
-/** At most L holders at once; each lives until it is released, or its ttl has passed. */
+/**
+ * A counting semaphore whose holders expire: a request is admitted iff live holders < L. Each holder lives until it is
+ * released or its ttl has passed.
+ *
+ * Promise: live holders ≤ L. Bounds: one (id, expiry) per holder and at most 2L holders per subject, the rest by forced
+ * charges; time in proportion to the holders. Each charge costs 1.
+ */
 export const concurrency: Algorithm<ConcurrencyState> & { readonly name: 'concurrency' } = {
   name: 'concurrency',
   denyCacheable: false,

@@ -2,46 +2,53 @@ import type { Charge, Outcome } from '../store.ts'
 import type { StepOptions } from './algorithm.ts'
 import { algorithmOf } from './registry.ts'
 
-/** What a store tells a whole decision. */
 export interface DecideOptions extends StepOptions {
-  /** `maxUnits` of charge `i`, asked when those before it have been stepped: they may draw on the same ceiling. */
+  /**
+   * The `maxUnits` of charge `i`, for a store that grants leases. Called after the charges before it were decided: `earlier`
+   * are their outcomes, since leases of one decision can draw on the same ceiling.
+   */
   readonly maxUnitsOf?: ((i: number, earlier: readonly Outcome[]) => number | undefined) | undefined
 }
 
-export interface Decided {
+export interface DecideResult {
+  /** One for each charge, in order. */
   readonly outcomes: readonly Outcome[]
-  /** The states to write, in the order of the charges: `undefined` writes nothing. Absent when the decision was refused. */
+  /** The states to write, one for each charge; an `undefined` entry writes nothing. Absent when the decision was refused. */
   readonly states: readonly unknown[] | undefined
 }
 
 /**
- * Steps every charge, each seeing what those before it would leave, and gives the states to write only if all were allowed.
- * `places` names where each state lives: equal places are one state. `current` are the states as they are.
+ * Decides all charges or none. Each charge sees the states that the charges before it would leave. If one is refused,
+ * nothing is to be written.
+ *
+ * `stateIds` says which charges share a state: those with equal ids. `current` holds the states as they are stored, one for
+ * each charge; `undefined` for an unused subject.
  */
 export function decide(
   charges: readonly Charge[],
-  places: readonly unknown[],
+  stateIds: readonly unknown[],
   current: readonly unknown[],
   now: number,
   options: DecideOptions,
-): Decided {
+): DecideResult {
   const outcomes: Outcome[] = []
   const states: unknown[] = []
   let refused = false
   for (let i = 0; i < charges.length; i++) {
     const charge = charges[i] as Charge
-    const step = algorithmOf(charge.limit).step(latest(i, places, states) ?? current[i], charge, now, optionsOf(i, options, outcomes))
+    const state = latestState(i, stateIds, states) ?? current[i]
+    const step = algorithmOf(charge.limit).step(state, charge, now, stepOptions(i, options, outcomes))
     outcomes.push(step.outcome)
     states.push(step.state)
     refused ||= !step.outcome.allowed
   }
   if (!refused) return { outcomes, states }
-  if (charges.length > 1) tellUnchanged(outcomes, charges, current, now, options)
+  if (charges.length > 1) undoAllowed(outcomes, charges, current, now, options)
   return { outcomes, states: undefined }
 }
 
-/** Each holder of a decision has an id of its own, and each lease is bounded by what those before it left. */
-function optionsOf(i: number, options: DecideOptions, earlier: readonly Outcome[]): StepOptions {
+/** Each holder of a decision needs an id of its own, and each lease the units that the leases before it left. */
+function stepOptions(i: number, options: DecideOptions, earlier: readonly Outcome[]): StepOptions {
   const { holder, maxUnitsOf } = options
   if (holder === undefined && maxUnitsOf === undefined) return options
   return { ...options, holder: holder === undefined ? undefined : holderOf(holder, i), maxUnits: maxUnitsOf?.(i, earlier) }
@@ -52,16 +59,16 @@ export function holderOf(decision: string, i: number): string {
   return `${decision}.${i}`
 }
 
-/** What an earlier charge of this decision leaves in the same place. */
-function latest(i: number, places: readonly unknown[], states: readonly unknown[]): unknown {
+/** The state that an earlier charge of this decision leaves, if one shares the state of charge `i`. */
+function latestState(i: number, stateIds: readonly unknown[], states: readonly unknown[]): unknown {
   for (let j = i - 1; j >= 0; j--) {
-    if (places[j] === places[i] && states[j] !== undefined) return states[j]
+    if (stateIds[j] === stateIds[i] && states[j] !== undefined) return states[j]
   }
   return undefined
 }
 
-/** A limit that had room was not charged: it tells its state as it still is. */
-function tellUnchanged(
+/** Replaces the outcomes of allowed charges: in a refused decision they were not charged, so they describe the state as it was. */
+function undoAllowed(
   outcomes: Outcome[],
   charges: readonly Charge[],
   current: readonly unknown[],

@@ -1,25 +1,34 @@
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, floorDiv, placeReceipt, readReceipt, scaledLimit } from './algorithm.ts'
+import type { Algorithm } from './algorithm.ts'
 import { calendarSpan } from './calendar.ts'
-import { type Moved, type Reading, requireReceipt, stepOf } from './reading.ts'
+import { floorDiv } from './division.ts'
+import { type Change, createStep, type Reading } from './reading.ts'
+import { parseWindowReceipt, windowReceipt } from './receipts.ts'
+import { scaledLimit } from './scale.ts'
 
 export interface FixedWindowState {
-  /** ms since the epoch. */
+  /** The start of the window, in ms since the epoch. */
   readonly start: number
+  /** Units taken in the window. */
   readonly count: number
 }
 
-/** A window that starts up to this far ahead of now is kept when the clock steps back; further ahead, its count moves to now's window. */
-export const AHEAD = 5_000
+/**
+ * Milliseconds. A clock that steps back can find a window that starts ahead of it. Up to this far ahead the window is kept;
+ * further ahead, its counts move to the current window, or the subject would wait too long.
+ */
+export const MAX_STEP_BACK = 5_000
 
-const SECONDS = { day: 86_400, week: 604_800, month: 2_678_400 } as const
+/** Nominal lengths of calendar windows, for the headers. */
+const CALENDAR_SECONDS = { day: 86_400, week: 604_800, month: 2_678_400 } as const
 
 class FixedWindowReading implements Reading<FixedWindowState> {
   readonly state: FixedWindowState
   readonly quota: number
-  readonly limit: Limit
-  readonly now: number
+  private readonly limit: Limit
+  private readonly now: number
+
   constructor(state: FixedWindowState, limit: Limit, now: number) {
     this.state = state
     this.quota = limit.limit
@@ -33,77 +42,83 @@ class FixedWindowReading implements Reading<FixedWindowState> {
 
   waitFor(units: number): number {
     if (units > this.quota) return Infinity
-    return this.state.count + units <= this.quota ? 0 : this.left()
+    return this.state.count + units <= this.quota ? 0 : this.untilEnd()
   }
 
-  reset(): number {
-    return this.state.count > 0 ? this.left() : 0
+  resetAfter(): number {
+    return this.state.count > 0 ? this.untilEnd() : 0
   }
 
   delay(): number {
     return 0
   }
 
-  take(units: number): Moved<FixedWindowState> {
+  take(units: number): Change<FixedWindowState> {
     const { start, count } = this.state
+    // A forced charge saturates here, so that the count stays exact.
     const after = Math.min(Number.MAX_SAFE_INTEGER, count + units)
-    return { after: after === count ? this : this.with(after), units: after - count, receipt: placeReceipt(start, after - count) }
+    return { after: after === count ? this : this.withCount(after), units: after - count, receipt: windowReceipt(start, after - count) }
   }
 
-  give(units: number, charge: Charge): Moved<FixedWindowState> | undefined {
-    requireReceipt(charge)
-    const taken = readReceipt(charge)
+  giveBack(units: number, charge: Charge): Change<FixedWindowState> | undefined {
+    const taken = parseWindowReceipt(charge)
     const { start, count } = this.state
-    const back = taken.place === start ? Math.min(units, taken.units, count) : 0
-    return back > 0 ? { after: this.with(count - back), units: back, receipt: undefined } : undefined
+    const back = taken.start === start ? Math.min(units, taken.units, count) : 0
+    return back > 0 ? { after: this.withCount(count - back), units: back, receipt: undefined } : undefined
   }
 
-  private with(count: number): FixedWindowReading {
-    return new FixedWindowReading({ start: this.state.start, count }, this.limit, this.now)
-  }
-
-  end(): number {
+  windowEnd(): number {
     const { start } = this.state
     const { window } = this.limit
     return typeof window === 'number' ? start + window : calendarSpan(this.limit, start).end
   }
 
-  /** ms to the end of the window; more than its length while it starts ahead of now. */
-  private left(): number {
-    return this.end() - this.now
+  private withCount(count: number): FixedWindowReading {
+    return new FixedWindowReading({ start: this.state.start, count }, this.limit, this.now)
+  }
+
+  /** More than the length of the window while it starts ahead of now. */
+  private untilEnd(): number {
+    return this.windowEnd() - this.now
   }
 }
 
 function read(state: FixedWindowState | undefined, limit: Limit, nowMicros: number): FixedWindowReading {
   const now = Math.floor(nowMicros / 1000)
-  return new FixedWindowReading(current(state, limit, now), limit, now)
+  const current = limit.anchor === 'first' ? sinceFirst(state, limit.window as number, now) : sinceEpoch(state, limit, now)
+  return new FixedWindowReading(current, limit, now)
 }
 
-function current(state: FixedWindowState | undefined, limit: Limit, now: number): FixedWindowState {
-  if (limit.anchor === 'first') return sinceFirst(state, limit.window as number, now)
+function sinceEpoch(state: FixedWindowState | undefined, limit: Limit, now: number): FixedWindowState {
   const start = startOf(limit, now)
   if (state === undefined || state.start < start) return { start, count: 0 }
-  return state.start === start || state.start - now <= AHEAD ? state : { start, count: state.count }
+  return state.start === start || state.start - now <= MAX_STEP_BACK ? state : { start, count: state.count }
 }
 
-/** A window in which nothing is counted, or all was given back, has not begun: the next admitted charge begins it. */
+/** A window without units has not started: the next admitted charge starts it. */
 function sinceFirst(state: FixedWindowState | undefined, window: number, now: number): FixedWindowState {
   if (state === undefined || state.count === 0 || now >= state.start + window) return { start: now, count: 0 }
-  return state.start - now <= AHEAD ? state : { start: now, count: state.count }
+  return state.start - now <= MAX_STEP_BACK ? state : { start: now, count: state.count }
 }
 
 function startOf(limit: Limit, now: number): number {
   return typeof limit.window === 'number' ? floorDiv(now, limit.window) * limit.window : calendarSpan(limit, now).start
 }
 
-/** At most L in each window. A window is one of the epoch, of a calendar, or begins with a subject's first admitted charge. */
+/**
+ * The fixed window counter: a cost is admitted iff count + cost ≤ L.
+ *
+ * Promise: A(window) ≤ L, and up to 2L in an interval of length W that crosses an edge. A window starts at a multiple of W
+ * since the epoch, with a date of a calendar, or with the subject's first admitted charge (`anchor: 'first'`).
+ * Bounds: one start and one count per subject; constant time, except for a new calendar window.
+ */
 export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedWindow' } = {
   name: 'fixedWindow',
   denyCacheable: true,
   leasable: true,
   holds: false,
   quota: (limit) => limit.limit,
-  windowSeconds: (limit) => (typeof limit.window === 'number' ? limit.window / 1000 : SECONDS[limit.window]),
+  windowSeconds: (limit) => (typeof limit.window === 'number' ? limit.window / 1000 : CALENDAR_SECONDS[limit.window]),
   scale: scaledLimit,
   variantOf: (limit) =>
     typeof limit.window === 'number'
@@ -117,5 +132,5 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
     },
   },
   check: () => undefined,
-  step: stepOf(read),
+  step: createStep(read),
 }

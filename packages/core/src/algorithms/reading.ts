@@ -1,98 +1,101 @@
-import { SluiceError } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge, Outcome, Receipt } from '../store.ts'
 import type { Algorithm, Step, StepOptions } from './algorithm.ts'
 
-/** A state as one limit reads it at one instant: all that the rules common to every algorithm need to know of it. */
+/**
+ * A state as one limit reads it at one instant. An algorithm implements this, and `createStep` makes a step of it: what
+ * `peek`, `force`, `atLeast`, refusals and give-backs mean is the same for all algorithms.
+ *
+ * Readings are immutable. All durations are whole milliseconds, rounded up.
+ */
 export interface Reading<S> {
+  /** The state to write. */
   readonly state: S
+  /** The most units that an unused subject is admitted at once. */
   readonly quota: number
-  /** Units that fit now, never below 0. */
+  /** Units that are admitted now, never below 0. */
   available(): number
-  /** Whole ms until `units` fit: 0 if they do, `Infinity` if they never will. */
+  /** Time until `units` are admitted, if nothing else is taken: 0 if they are admitted now, `Infinity` if they never are. */
   waitFor(units: number): number
-  /** Whole ms until nothing is used any more. */
-  reset(): number
-  /** Whole ms that a charge taken now waits for its turn. */
+  /** Time until the state is that of an unused subject. */
+  resetAfter(): number
+  /** How long a charge that is admitted now must wait for its turn in a queue; else 0. */
   delay(): number
-  /** Takes `units` that fit, or as many as a forced charge may; `after` is this very reading when nothing changes. */
-  take(units: number, options: StepOptions): Moved<S>
-  /** Gives back at most `units`; `undefined` when there is nothing to give back. */
-  give(units: number, charge: Charge): Moved<S> | undefined
-  /** ms since the epoch by which a unit taken now must be spent, or it counts in another window; absent where there is none. */
-  end?(): number
+  /** Takes `units`. They are available, unless the charge is forced: then takes as many as the limit allows to owe. */
+  take(units: number, options: StepOptions): Change<S>
+  /** Gives back at most `units` of what the receipt of the charge took; `undefined` if there is nothing to give back. */
+  giveBack(units: number, charge: Charge): Change<S> | undefined
+  /** The end of the current window, in ms since the epoch: a lease must be spent before. Absent where there is no window. */
+  windowEnd?(): number
 }
 
-/** What a take or a give-back leaves behind. */
-export interface Moved<S> {
+/** What a charge or a give-back does to a state. */
+export interface Change<S> {
+  /** The reading afterwards; the same object as before if nothing changed. */
   readonly after: Reading<S>
-  /** Whole units taken or given back. */
+  /** Whole units that were taken or given back. */
   readonly units: number
+  /** For giving back what was taken; `undefined` if nothing can be. */
   readonly receipt: Receipt | undefined
 }
 
-/** The step of an algorithm, from how it reads its state: what peek, force, atLeast, refusals and give-backs mean is said once, here. */
-export function stepOf<S>(read: (state: S | undefined, limit: Limit, nowMicros: number) => Reading<S>): Algorithm<S>['step'] {
+/** Makes the `step` of an algorithm from `read`, which reads a state under a limit at an instant. */
+export function createStep<S>(read: (state: S | undefined, limit: Limit, nowMicros: number) => Reading<S>): Algorithm<S>['step'] {
   return (state, charge, now, options) => {
     const current = read(state, charge.limit, now)
     if (charge.cost < 0) return giveBack(current, charge, now, options)
     const wait = current.waitFor(charge.cost)
-    const units = grant(current, wait, charge.cost, options)
-    if (units === undefined)
-      return unchanged(
-        current,
-        now,
-        options,
-        false,
-        options.atLeast === undefined ? wait : current.waitFor(Math.min(charge.cost, options.atLeast)),
-        0,
-      )
+    const units = unitsToTake(current, wait, charge.cost, options)
+    if (units === undefined) {
+      const { atLeast } = options
+      return refusal(current, now, options, atLeast === undefined ? wait : current.waitFor(Math.min(charge.cost, atLeast)))
+    }
     const delay = current.delay()
-    if (options.how === 'peek') return unchanged(current, now, options, true, 0, units, delay)
-    if (units === 0) return unchanged(current, now, options, true, 0, 0, delay)
-    const moved = current.take(units, options)
-    const outcome = outcomeOf(moved.after, now, options, true, 0, moved.units, moved.units > 0 ? moved.receipt : undefined, delay)
+    if (options.how === 'peek' || units === 0) return unchanged(current, now, options, units, delay)
+    const change = current.take(units, options)
+    const receipt = change.units > 0 ? change.receipt : undefined
+    const outcome = outcomeOf(change.after, now, options, true, 0, change.units, receipt, delay)
     return {
-      state: moved.after === current ? undefined : moved.after.state,
-      outcome: moved.units > 0 && options.maxUnits !== undefined ? { ...outcome, leaseFor: leaseFor(moved.after, now, options) } : outcome,
+      state: change.after === current ? undefined : change.after.state,
+      outcome:
+        change.units > 0 && options.maxUnits !== undefined ? { ...outcome, leaseFor: leaseFor(change.after, now, options) } : outcome,
     }
   }
 }
 
-/** The units to take: the cost where it fits or is forced, a part of it from `atLeast`, or `undefined` to refuse. */
-function grant(current: Reading<unknown>, wait: number, cost: number, options: StepOptions): number | undefined {
+/** The whole cost if it is admitted or forced; a part of it if `atLeast` allows that; `undefined`: refuse. */
+function unitsToTake(current: Reading<unknown>, wait: number, cost: number, options: StepOptions): number | undefined {
   const { atLeast, maxUnits = Infinity } = options
   if ((wait === 0 && cost <= maxUnits) || options.how === 'force') return cost
   if (atLeast === undefined || atLeast < 1) return undefined
-  const room = Math.min(current.available(), maxUnits)
-  return room >= atLeast ? Math.min(cost, room) : undefined
+  const available = Math.min(current.available(), maxUnits)
+  return available >= atLeast ? Math.min(cost, available) : undefined
 }
 
-/** Whole ms, rounded down: a lease never outlives its ttl, nor its window. */
+/** Milliseconds, rounded down, so that a lease ends with its ttl or its window, whichever is first. */
 function leaseFor(reading: Reading<unknown>, now: number, { lease }: StepOptions): number {
-  const end = reading.end?.() ?? Infinity
+  const end = reading.windowEnd?.() ?? Infinity
   return Math.max(0, Math.floor(Math.min(lease?.ttl ?? 0, end - now / 1000)))
 }
 
 function giveBack<S>(current: Reading<S>, charge: Charge, now: number, options: StepOptions): Step<S> {
-  const moved = options.how === 'peek' ? undefined : current.give(Math.min(-charge.cost, options.maxUnits ?? Infinity), charge)
-  if (moved === undefined) return unchanged(current, now, options, true, 0, 0)
-  return { state: moved.after.state, outcome: outcomeOf(moved.after, now, options, true, 0, moved.units === 0 ? 0 : -moved.units) }
+  const change = options.how === 'peek' ? undefined : current.giveBack(Math.min(-charge.cost, options.maxUnits ?? Infinity), charge)
+  if (change === undefined) return unchanged(current, now, options, 0, 0)
+  // Never −0, which `Object.is` and tests tell from 0.
+  const granted = change.units === 0 ? 0 : -change.units
+  return { state: change.after.state, outcome: outcomeOf(change.after, now, options, true, 0, granted, undefined, 0) }
 }
 
-/** Writes nothing, and tells the state as it is. */
-export function unchanged<S>(
-  current: Reading<S>,
-  now: number,
-  options: StepOptions,
-  allowed: boolean,
-  retryAfter: number,
-  granted: number,
-  delay = 0,
-): Step<S> {
-  return { state: undefined, outcome: outcomeOf(current, now, options, allowed, retryAfter, granted, undefined, delay) }
+/** Admits without writing: a peek, a charge of nothing, or a give-back that has nothing to give. */
+export function unchanged<S>(current: Reading<S>, now: number, options: StepOptions, granted: number, delay: number): Step<S> {
+  return { state: undefined, outcome: outcomeOf(current, now, options, true, 0, granted, undefined, delay) }
 }
 
+export function refusal<S>(current: Reading<S>, now: number, options: StepOptions, retryAfter: number): Step<S> {
+  return { state: undefined, outcome: outcomeOf(current, now, options, false, retryAfter, 0, undefined, 0) }
+}
+
+/** The outcome of a charge after which the state is read as `reading`. */
 export function outcomeOf(
   reading: Reading<unknown>,
   at: number,
@@ -100,8 +103,8 @@ export function outcomeOf(
   allowed: boolean,
   retryAfter: number,
   granted: number,
-  receipt?: Receipt,
-  delay = 0,
+  receipt: Receipt | undefined,
+  delay: number,
 ): Outcome {
   const remaining = reading.available()
   return {
@@ -109,7 +112,7 @@ export function outcomeOf(
     remaining,
     retryAfter,
     nextAfter: remaining >= reading.quota ? 0 : reading.waitFor(remaining + 1),
-    resetAfter: reading.reset(),
+    resetAfter: reading.resetAfter(),
     delay,
     source: options.source ?? 'memory',
     at,
@@ -117,14 +120,4 @@ export function outcomeOf(
     leaseFor: 0,
     granted,
   }
-}
-
-/** @throws ERR_RECEIPT_REQUIRED: without one, a give-back could land in another window, or free another's slot */
-export function requireReceipt(charge: Charge): void {
-  if (charge.receipt !== undefined) return
-  const { algorithm, name } = charge.limit
-  throw new SluiceError(
-    'ERR_RECEIPT_REQUIRED',
-    `giving back to limit "${name}" (${algorithm}): expected a receipt, got none; only a bucket takes units back without one`,
-  )
 }

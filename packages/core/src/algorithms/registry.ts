@@ -6,7 +6,7 @@ import { fixedWindow } from './fixed-window.ts'
 import { slidingLog } from './sliding-log.ts'
 import { slidingWindow } from './sliding-window.ts'
 
-/** Every algorithm by its name. */
+/** Every algorithm by its name. A new one is added here, and its name to `Limit['algorithm']`. */
 export const algorithms: {
   readonly fixedWindow: typeof fixedWindow
   readonly slidingWindow: typeof slidingWindow
@@ -16,7 +16,7 @@ export const algorithms: {
   readonly concurrency: typeof concurrency
 } = { fixedWindow, slidingWindow, slidingLog, tokenBucket, leakyBucket, concurrency }
 
-/** The descriptor of a limit's algorithm. Its state is opaque: only its own step reads it. */
+/** The algorithm of a limit. The type of its state is unknown here: only its `step` reads it. */
 export function algorithmOf(limit: Pick<Limit, 'algorithm'>): Algorithm {
   return algorithms[limit.algorithm]
 }

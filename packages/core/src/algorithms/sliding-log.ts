@@ -2,31 +2,38 @@ import { ceilMillis } from '../clock.ts'
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, badReceipt, scaledLimit } from './algorithm.ts'
-import { type Moved, type Reading, requireReceipt, stepOf } from './reading.ts'
+import type { Algorithm } from './algorithm.ts'
+import { type Change, createStep, type Reading } from './reading.ts'
+import { badReceipt, requireReceipt } from './receipts.ts'
+import { scaledLimit } from './scale.ts'
 
 export interface SlidingLogState {
   /** Oldest first. */
   readonly entries: readonly LogEntry[]
-  /** The id of the next entry: two charges of one instant are two entries, and an id is never used again. */
+  /** The id of the next entry. Two charges at one instant are two entries, and no id is used twice. */
   readonly next: number
 }
+
+/** One admitted charge. */
 export interface LogEntry {
-  /** µs since the epoch. */
+  /** Microseconds since the epoch. */
   readonly time: number
   readonly units: number
   readonly id: number
 }
 
-/** The largest `limit`, unless `maxLog` says more: a charge costs time and memory in proportion to the entries. */
-const MAX_LOG = 1_000
+/** The largest `limit` unless `maxLog` allows more. A decision takes time and memory in proportion to the entries. */
+const DEFAULT_MAX_LOG = 1_000
 
+/** Times are in microseconds. */
 class SlidingLogReading implements Reading<SlidingLogState> {
   readonly state: SlidingLogState
   readonly quota: number
-  readonly window: number
-  readonly now: number
-  readonly used: number
+  private readonly window: number
+  private readonly now: number
+  private readonly used: number
+
+  /** `state`: live entries only. */
   constructor(state: SlidingLogState, quota: number, window: number, now: number) {
     this.state = state
     this.quota = quota
@@ -43,51 +50,52 @@ class SlidingLogReading implements Reading<SlidingLogState> {
 
   waitFor(units: number): number {
     if (units > this.quota) return Infinity
-    let over = this.used + units - this.quota
-    if (over <= 0) return 0
+    let missing = this.used + units - this.quota
+    if (missing <= 0) return 0
     for (const entry of this.state.entries) {
-      over -= entry.units
-      if (over <= 0) return this.until(entry)
+      missing -= entry.units
+      if (missing <= 0) return this.untilExpiry(entry)
     }
     return 0
   }
 
-  reset(): number {
+  resetAfter(): number {
     const newest = this.state.entries.at(-1)
-    return newest === undefined ? 0 : this.until(newest)
+    return newest === undefined ? 0 : this.untilExpiry(newest)
   }
 
   delay(): number {
     return 0
   }
 
-  take(units: number): Moved<SlidingLogState> {
+  take(units: number): Change<SlidingLogState> {
     const { entries, next } = this.state
-    // A forced charge leaves a debt of at most the limit, or the log has no bound.
+    // Forced charges stop at twice the limit, or the log could grow without a bound.
     const taken = Math.min(units, Math.max(0, 2 * this.quota - this.used))
     if (taken === 0) return { after: this, units: 0, receipt: undefined }
-    // After a step back of the clock, times still never decrease.
+    // Times never decrease, also after the clock stepped back.
     const time = Math.max(this.now, entries.at(-1)?.time ?? 0)
-    return { after: this.with([...entries, { time, units: taken, id: next }], next + 1), units: taken, receipt: `${time}:${next}` }
+    return { after: this.withEntries([...entries, { time, units: taken, id: next }], next + 1), units: taken, receipt: `${time}:${next}` }
   }
 
-  give(units: number, charge: Charge): Moved<SlidingLogState> | undefined {
+  giveBack(units: number, charge: Charge): Change<SlidingLogState> | undefined {
     requireReceipt(charge)
     if (typeof charge.receipt !== 'string') throw badReceipt(charge)
     const { entries, next } = this.state
-    const at = entries.findIndex(({ time, id }) => `${time}:${id}` === charge.receipt)
-    const entry = entries[at]
+    const index = entries.findIndex(({ time, id }) => `${time}:${id}` === charge.receipt)
+    const entry = entries[index]
     if (entry === undefined) return undefined
     const back = Math.min(units, entry.units)
-    const rest = entry.units > back ? [{ ...entry, units: entry.units - back }] : []
-    return { after: this.with([...entries.slice(0, at), ...rest, ...entries.slice(at + 1)], next), units: back, receipt: undefined }
+    const kept = entry.units > back ? [{ ...entry, units: entry.units - back }] : []
+    const left = [...entries.slice(0, index), ...kept, ...entries.slice(index + 1)]
+    return { after: this.withEntries(left, next), units: back, receipt: undefined }
   }
 
-  private with(entries: readonly LogEntry[], next: number): SlidingLogReading {
+  private withEntries(entries: readonly LogEntry[], next: number): SlidingLogReading {
     return new SlidingLogReading({ entries, next }, this.quota, this.window, this.now)
   }
 
-  private until(entry: LogEntry): number {
+  private untilExpiry(entry: LogEntry): number {
     return ceilMillis(entry.time + this.window - this.now)
   }
 }
@@ -95,11 +103,17 @@ class SlidingLogReading implements Reading<SlidingLogState> {
 function read(state: SlidingLogState | undefined, limit: Limit, now: number): SlidingLogReading {
   const window = (limit.window as number) * 1000
   const { entries, next } = state ?? { entries: [], next: 0 }
-  const live = entries.findIndex(({ time }) => time > now - window)
-  return new SlidingLogReading({ entries: live < 0 ? [] : live === 0 ? entries : entries.slice(live), next }, limit.limit, window, now)
+  const firstLive = entries.findIndex(({ time }) => time > now - window)
+  const live = firstLive < 0 ? [] : firstLive === 0 ? entries : entries.slice(firstLive)
+  return new SlidingLogReading({ entries: live, next }, limit.limit, window, now)
 }
 
-/** A((a, a + W]) ≤ L, exactly, for every a. */
+/**
+ * The sliding window log: an entry counts while its time > now − W, and a cost is admitted iff Σ units + cost ≤ L.
+ *
+ * Promise: A((a, a + W]) ≤ L for every a, exactly. Bounds: one entry per admitted charge and at most 2L units per subject;
+ * time in proportion to the entries; L ≤ `maxLog` (default 1,000, at most 10,000).
+ */
 export const slidingLog: Algorithm<SlidingLogState> & { readonly name: 'slidingLog' } = {
   name: 'slidingLog',
   denyCacheable: true,
@@ -110,15 +124,15 @@ export const slidingLog: Algorithm<SlidingLogState> & { readonly name: 'slidingL
   scale: scaledLimit,
   variantOf: (limit) => `${limit.window}`,
   check(limit) {
-    const most = limit.maxLog ?? MAX_LOG
-    if (limit.limit > most) {
+    const maxLog = limit.maxLog ?? DEFAULT_MAX_LOG
+    if (limit.limit > maxLog) {
       throw invalid(
         `limit "${limit.name}": limit`,
-        `at most ${most} in a sliding log (maxLog, up to 10000, allows more), or a slidingWindow`,
+        `at most ${maxLog} in a sliding log (more with maxLog, up to 10000, or in a slidingWindow)`,
         limit.limit,
         'ERR_LIMIT_INEXACT',
       )
     }
   },
-  step: stepOf(read),
+  step: createStep(read),
 }

@@ -1,27 +1,29 @@
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'
-import { type Algorithm, ceilDiv, floorDiv, placeReceipt, readReceipt, scaledLimit } from './algorithm.ts'
-import { AHEAD } from './fixed-window.ts'
-import { type Moved, type Reading, requireReceipt, stepOf } from './reading.ts'
+import type { Algorithm } from './algorithm.ts'
+import { ceilDiv, floorDiv } from './division.ts'
+import { MAX_STEP_BACK } from './fixed-window.ts'
+import { type Change, createStep, type Reading } from './reading.ts'
+import { parseWindowReceipt, windowReceipt } from './receipts.ts'
+import { scaledLimit } from './scale.ts'
 
 export interface SlidingWindowState {
-  /** ms since the epoch, of the window that `count` belongs to. */
+  /** The start of the window of `count`, in ms since the epoch. */
   readonly start: number
+  /** Units taken in this window. */
   readonly count: number
-  /** Of the window before. */
+  /** Units taken in the window before. */
   readonly previous: number
 }
 
-/**
- * With s the start of the window, e = now − s and x = ⌈previous·(W − e)/W⌉, what the window before still weighs:
- * a cost is admitted iff count + cost + x ≤ L. Every product is of a count ≤ ⌊(2^53 − 1)/W⌋ and W, so exact.
- */
+/** `weight()` is x of the formula below, and `elapsed()` is e. */
 class SlidingWindowReading implements Reading<SlidingWindowState> {
   readonly state: SlidingWindowState
   readonly quota: number
-  readonly window: number
-  readonly now: number
+  private readonly window: number
+  private readonly now: number
+
   constructor(state: SlidingWindowState, quota: number, window: number, now: number) {
     this.state = state
     this.quota = quota
@@ -38,12 +40,13 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
     const { count, previous } = this.state
     if (units > quota) return Infinity
     if (count + units + this.weight() <= quota) return 0
-    const left = window - this.elapsed()
-    if (count + units <= quota) return left - floorDiv((quota - count - units) * window, previous)
-    return window + left - floorDiv((quota - units) * window, count)
+    const untilEnd = window - this.elapsed()
+    // In this window, when enough of the previous count has slid out; else in the next, when enough of this count has.
+    if (count + units <= quota) return untilEnd - floorDiv((quota - count - units) * window, previous)
+    return window + untilEnd - floorDiv((quota - units) * window, count)
   }
 
-  reset(): number {
+  resetAfter(): number {
     const { count, previous } = this.state
     if (count > 0) return 2 * this.window - this.elapsed()
     return previous > 0 ? this.window - this.elapsed() : 0
@@ -53,65 +56,70 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
     return 0
   }
 
-  take(units: number): Moved<SlidingWindowState> {
+  take(units: number): Change<SlidingWindowState> {
     const { start, count, previous } = this.state
-    const after = Math.min(this.most(), count + units)
-    // A count that another window's length let grow further than this one may saturates where it is.
+    const after = Math.min(maxCount(this.window), count + units)
     if (after <= count) return { after: this, units: 0, receipt: undefined }
-    return { after: this.with(after, previous), units: after - count, receipt: placeReceipt(start, after - count) }
+    return { after: this.withCounts(after, previous), units: after - count, receipt: windowReceipt(start, after - count) }
   }
 
-  give(units: number, charge: Charge): Moved<SlidingWindowState> | undefined {
-    requireReceipt(charge)
-    const taken = readReceipt(charge)
+  giveBack(units: number, charge: Charge): Change<SlidingWindowState> | undefined {
+    const taken = parseWindowReceipt(charge)
     const { start, count, previous } = this.state
-    const most = Math.min(units, taken.units)
-    const fromCount = taken.place === start ? Math.min(most, count) : 0
-    const fromPrevious = taken.place === start - this.window ? Math.min(most, previous) : 0
+    const maxBack = Math.min(units, taken.units)
+    const fromCount = taken.start === start ? Math.min(maxBack, count) : 0
+    const fromPrevious = taken.start === start - this.window ? Math.min(maxBack, previous) : 0
     if (fromCount + fromPrevious === 0) return undefined
-    return { after: this.with(count - fromCount, previous - fromPrevious), units: fromCount + fromPrevious, receipt: undefined }
+    return { after: this.withCounts(count - fromCount, previous - fromPrevious), units: fromCount + fromPrevious, receipt: undefined }
   }
 
-  end(): number {
+  windowEnd(): number {
     return this.state.start + this.window
   }
 
-  private with(count: number, previous: number): SlidingWindowReading {
+  private withCounts(count: number, previous: number): SlidingWindowReading {
     return new SlidingWindowReading({ start: this.state.start, count, previous }, this.quota, this.window, this.now)
   }
 
-  /** e; negative while the window starts ahead of now, after a step of the clock. */
+  /** Negative while the window starts ahead of now, after the clock stepped back. */
   private elapsed(): number {
     return this.now - this.state.start
   }
 
-  /** x; a window ahead of now is held at its beginning. */
+  /** What the previous window still counts for. A window that starts ahead of now is read as at its start. */
   private weight(): number {
     const { previous } = this.state
     return previous === 0 ? 0 : ceilDiv(previous * (this.window - Math.max(0, this.elapsed())), this.window)
-  }
-
-  /** Where counts saturate, so that the products above stay integers. */
-  private most(): number {
-    return floorDiv(Number.MAX_SAFE_INTEGER, this.window)
   }
 }
 
 function read(state: SlidingWindowState | undefined, limit: Limit, nowMicros: number): SlidingWindowReading {
   const now = Math.floor(nowMicros / 1000)
   const window = limit.window as number
-  return new SlidingWindowReading(rolled(state, window, now), limit.limit, window, now)
+  return new SlidingWindowReading(rolledOver(state, window, now), limit.limit, window, now)
 }
 
-function rolled(state: SlidingWindowState | undefined, window: number, now: number): SlidingWindowState {
+/** The state with its counts moved to the windows of now. */
+function rolledOver(state: SlidingWindowState | undefined, window: number, now: number): SlidingWindowState {
   const start = floorDiv(now, window) * window
   if (state === undefined || state.start < start - window) return { start, count: 0, previous: 0 }
   if (state.start === start) return state
   if (state.start < start) return { start, count: 0, previous: state.count }
-  return state.start - now <= AHEAD ? state : { start, count: state.count, previous: state.previous }
+  return state.start - now <= MAX_STEP_BACK ? state : { start, count: state.count, previous: state.previous }
 }
 
-/** A(t) ≤ L(1 + t/W) for every t, from two counts. Two aligned windows can both be full; two full limits closer than W cannot. */
+/** Where counts saturate, so that every product of a count and the window is a safe integer. */
+function maxCount(window: number): number {
+  return floorDiv(Number.MAX_SAFE_INTEGER, window)
+}
+
+/**
+ * The sliding window counter, as Cloudflare described it in 2017, in integers: with e = now − start and
+ * x = ⌈previous · (W − e) / W⌉, a cost is admitted iff count + cost + x ≤ L.
+ *
+ * Promise: A(t) ≤ L · (1 + t / W) for every interval t. Two aligned windows can both be full; two full limits closer than W
+ * cannot. Bounds: two counts and a start per subject; constant time; L · W ≤ 2^53 − 1, with W in ms.
+ */
 export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'slidingWindow' } = {
   name: 'slidingWindow',
   denyCacheable: true,
@@ -130,15 +138,15 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
     },
   },
   check(limit) {
-    const most = floorDiv(Number.MAX_SAFE_INTEGER, limit.window as number)
-    if (limit.limit > most) {
+    const maxLimit = maxCount(limit.window as number)
+    if (limit.limit > maxLimit) {
       throw invalid(
         `limit "${limit.name}": limit`,
-        `at most ${most} for a window of ${limit.window} ms, or a shorter window, to stay exact`,
+        `at most ${maxLimit} for a window of ${limit.window} ms (or a shorter window), so that the arithmetic is exact`,
         limit.limit,
         'ERR_LIMIT_INEXACT',
       )
     }
   },
-  step: stepOf(read),
+  step: createStep(read),
 }

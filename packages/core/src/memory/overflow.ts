@@ -1,4 +1,4 @@
-import { badReceipt } from '../algorithms/algorithm.ts'
+import { badReceipt } from '../algorithms/receipts.ts'
 import type { Events } from '../events.ts'
 import type { Charge, Outcome, Receipt } from '../store.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ceilDiv, floorDiv } from '../../src/algorithms/algorithm.ts'
+import { ceilDiv, floorDiv } from '../../src/algorithms/division.ts'
 
 const MOST = Number.MAX_SAFE_INTEGER
 const big = fc.oneof(

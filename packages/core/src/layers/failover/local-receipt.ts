@@ -1,4 +1,4 @@
-import { badReceipt } from '../../algorithms/algorithm.ts'
+import { badReceipt } from '../../algorithms/receipts.ts'
 import type { Charge, Receipt } from '../../store.ts'
 
 // Receipts of the local share. Both marks have the same length.

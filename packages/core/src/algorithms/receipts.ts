@@ -1,0 +1,41 @@
+import { show, SluiceError } from '../errors.ts'
+import type { Charge, Receipt } from '../store.ts'
+
+/** The receipt of a window: its start in ms, and how many units were taken if not 1. `undefined` if nothing was taken. */
+export function windowReceipt(start: number, units: number): Receipt | undefined {
+  if (units <= 0) return undefined
+  return units === 1 ? start : `${start}:${units}`
+}
+
+/**
+ * Parses the receipt of `windowReceipt`.
+ * @throws ERR_RECEIPT_REQUIRED, ERR_RECEIPT_INVALID
+ */
+export function parseWindowReceipt(charge: Charge): { readonly start: number; readonly units: number } {
+  requireReceipt(charge)
+  const { receipt } = charge
+  const [start, units] = typeof receipt === 'number' ? [receipt, 1] : (receipt ?? '').split(':').map(Number)
+  if (start === undefined || units === undefined || !Number.isSafeInteger(start) || !Number.isSafeInteger(units)) throw badReceipt(charge)
+  return { start, units }
+}
+
+/** @throws ERR_RECEIPT_REQUIRED: without a receipt, units could be given back to another window, or release the holder of another request */
+export function requireReceipt(charge: Charge): void {
+  if (charge.receipt !== undefined) return
+  throw new SluiceError(
+    'ERR_RECEIPT_REQUIRED',
+    `${nameOf(charge)}: expected a receipt with a cost below 0, got none; pass the receipt of the outcome that charged these units. ` +
+      'Only a bucket that is no queue takes units back without one',
+  )
+}
+
+export function badReceipt(charge: Charge): SluiceError {
+  return new SluiceError(
+    'ERR_RECEIPT_INVALID',
+    `${nameOf(charge)}: expected a receipt that this store made for this limit, got ${show(charge.receipt)}; pass outcome.receipt unchanged`,
+  )
+}
+
+function nameOf({ limit }: Charge): string {
+  return `limit "${limit.name}" (${limit.algorithm})`
+}

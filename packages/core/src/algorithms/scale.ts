@@ -1,0 +1,11 @@
+import type { Limit } from '../limit.ts'
+
+/** `quantity × share` in whole units, at least 1. Of 0 it is 0: a limit that refuses everything still does. */
+export function scaledQuantity(quantity: number, share: number): number {
+  return quantity === 0 ? 0 : Math.max(1, Math.floor(quantity * share))
+}
+
+/** The limit with this share of its quantity. */
+export function scaledLimit(limit: Limit, share: number): Limit {
+  return Object.freeze({ ...limit, limit: scaledQuantity(limit.limit, share) })
+}
