@@ -1,6 +1,6 @@
-// `npm run bench`: needs a redis-server, as the tests do; then bench/main.ts does the rest.
+// `npm run bench`: makes sure that there is a redis-server, then runs bench/main.ts.
 import { ensureRedis } from './redis.ts'
 
 await ensureRedis()
-// By URL, as the scripts are a program of their own to the compiler.
+// By URL, since bench/ is another project to the compiler.
 await import(new URL('../bench/main.ts', import.meta.url).href)

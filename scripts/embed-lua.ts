@@ -1,4 +1,4 @@
-// Embeds lua/ into packages/redis/src/scripts.gen.ts. `--check` changes nothing and fails when the two differ.
+// Writes lua/ into packages/redis/src/scripts.gen.ts. `--check` writes nothing and fails where the two differ.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SCRIPTS } from './lua-parts.ts'
@@ -7,25 +7,25 @@ const ROOT = join(import.meta.dirname, '..')
 const WIDTH = 140
 const TARGET = join(ROOT, 'packages', 'redis', 'src', 'scripts.gen.ts')
 
-// Each part once: scripts share them.
+// Each part appears once, since the scripts share their parts.
 const parts = [...new Set(Object.values(SCRIPTS).flat())].map(
   (part) => `const ${part} = String.raw\`${stripped(readFileSync(join(ROOT, 'lua', `${part}.lua`), 'utf8'))}\`\n`,
 )
 const scripts = Object.entries(SCRIPTS).map(([name, names]) => {
   const line = `export const ${name}: string = [${names.join(', ')}].join('\\n')\n`
-  // As it is formatted.
+  // The form that the formatter gives it.
   return line.length <= WIDTH ? line : line.replace('[', '[\n  ').replaceAll(', ', ',\n  ').replace(']', ',\n]')
 })
 const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do not edit.\n${[...parts, ...scripts].join('\n')}`
 
 if (process.argv.includes('--check')) {
   if (readFileSync(TARGET, 'utf8') !== generated) {
-    console.error('packages/redis/src/scripts.gen.ts is older than lua/: run  node scripts/embed-lua.ts')
+    console.error('packages/redis/src/scripts.gen.ts differs from lua/. Run  node scripts/embed-lua.ts')
     process.exitCode = 1
   }
 } else writeFileSync(TARGET, generated)
 
-/** Without comments and indentation: what is sent and kept by every Redis, not what is read. */
+/** Without comments, indentation and empty lines, since every Redis server receives the text and keeps it in memory. */
 function stripped(lua: string): string {
   return lua
     .split('\n')

@@ -1,13 +1,14 @@
-// `npm run test:faults`: the fault suite, each fault for longer. `-- --write` keeps its table in docs/reliability.md.
+// `npm run test:faults`: the fault suite, with faults that last longer than in `npm test`.
+// `-- --write` writes the table of docs/reliability.md. Other arguments go to vitest, such as `-- -t 'Redis is killed'`.
 import { spawnSync } from 'node:child_process'
 import { ensureRedis } from './redis.ts'
 
+const isWriting = process.argv.includes('--write')
+const others = process.argv.slice(2).filter((argument) => argument !== '--write')
 await ensureRedis()
-const env = { ...process.env, SLUICE_FAULTS: 'full', ...(process.argv.includes('--write') ? { SLUICE_FAULTS_WRITE: '1' } : {}) }
-const filter = process.argv.slice(2).filter((word) => word !== '--write')
-const { status } = spawnSync('vitest', ['run', '--project', 'faults', ...filter], {
+const { status } = spawnSync('vitest', ['run', '--project', 'faults', ...others], {
   stdio: 'inherit',
-  env,
+  env: { ...process.env, SLUICE_FAULTS: 'full', ...(isWriting ? { SLUICE_FAULTS_WRITE: '1' } : {}) },
   shell: process.platform === 'win32',
 })
 process.exitCode = status ?? 1

@@ -1,4 +1,5 @@
-// An oxlint plugin of one rule: no code but the clock reads the time or sets a timer, under whatever name.
+// An oxlint plugin with one rule: only clock.ts reads the time or sets a timer, under any name. The rules of oxlint itself cannot forbid
+// `new Date()` or `globalThis.Date.now()`.
 
 const message = 'Time is a parameter: only packages/core/src/clock.ts reads the time or sets a timer. Take a Clock.'
 const TIMERS = new Set(['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'nextTick', 'hrtime'])

@@ -1,4 +1,4 @@
-// The scripts and their parts, in order: what is defined first can be used after it.
+// Each script and its parts, in order: a part uses what the parts before it define.
 export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   PLAIN: ['lib', 'arithmetic', 'plain'],
   PACKED: ['lib', 'arithmetic', 'packed', 'plain'],

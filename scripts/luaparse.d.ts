@@ -1,4 +1,4 @@
-// The part of luaparse that is used; it has no types of its own.
+// Types for the part of luaparse that lint-lua.ts uses. The package has none.
 declare module 'luaparse' {
   export interface Node {
     readonly type: string
