@@ -1,35 +1,35 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-// Workspace packages resolve to their sources, so that no test can run against a stale build. Node gets these conditions too, for
-// `require` as well: `import` or `module` among them would hand ES modules to CommonJS dependencies.
+// Workspace packages resolve to their sources, so that no test can run against a stale build. Node uses these conditions for `require` as
+// well, so `import` and `module` must not be among them: a CommonJS dependency would get an ES module.
 const resolve = { conditions: ['source', 'node'] }
 const ssr = { resolve }
-interface More {
+interface Options {
   readonly include?: string[]
   readonly exclude?: string[]
   readonly testTimeout?: number
   readonly sequence?: { readonly groupOrder: number }
 }
-// A time limit is there to end what hangs, so it is far above what anything takes, on a busy machine too.
-const project = (name: string, root: string, { include = ['**/*.test.ts'], exclude = [], ...more }: More = {}) => ({
+// The time limits only end tests that hang, so they are far above what any test takes on a busy machine.
+const project = (name: string, root: string, { include = ['**/*.test.ts'], exclude = [], ...others }: Options = {}) => ({
   resolve,
   ssr,
   test: {
     name,
     root,
     include,
-    // Workspace packages hang in each other's node_modules, with their tests.
+    // Workspace packages link to each other in node_modules, with their tests.
     exclude: ['**/node_modules/**', ...exclude],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     dangerouslyIgnoreUnhandledErrors: false,
-    ...more,
+    ...others,
   },
 })
 const FAULTS = 'faults.test.ts'
 
-// The same tests on another version of Nest: all of it from one place, since two copies in one app would not know each other's providers.
+// The same tests on another version of Nest. All imports of Nest must come from one copy, since a copy does not know the providers of another.
 const onNest = (version: string) => {
   const base = project(`nestjs${version}`, `packages/nestjs/test/nest${version}`)
   const copies = new URL(`packages/nestjs/test/nest${version}/node_modules/@nestjs/`, import.meta.url).pathname
@@ -38,7 +38,7 @@ const onNest = (version: string) => {
 
 export default defineConfig({
   test: {
-    // One of two cores, as is the default, would mostly wait: for servers to start, for clocks to pass.
+    // At least two, since a test mostly waits: for a server to start, or for a clock.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       project('core', 'packages/core'),
@@ -54,7 +54,7 @@ export default defineConfig({
       project('cloudflare', 'packages/cloudflare'),
       project('redis', 'packages/redis'),
       project('e2e', 'test-e2e', { exclude: [FAULTS], testTimeout: 120_000 }),
-      // After all others: what it measures would be theirs.
+      // It measures CPU and memory, so it runs after all others.
       project('faults', 'test-e2e', { include: [FAULTS], testTimeout: 600_000, sequence: { groupOrder: 1 } }),
     ],
   },

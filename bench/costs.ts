@@ -1,5 +1,5 @@
-// What a decision costs in CPU time and bytes, of the process and of Redis, which do not depend on how busy the machine is:
-// `node --conditions=source bench/costs.ts [decisions]`. The inputs of docs/scale.md.
+// What a decision costs: CPU time and network bytes, of the process and of Redis. They depend little on how busy the machine is.
+// `node --conditions=source bench/costs.ts [decisions]` prints the numbers that docs/scale.md starts from.
 import { denyCache, type Limit, leases, slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import { startRedis } from '@sluice/testing/redis'
@@ -15,14 +15,14 @@ const { limit: hour } = slidingWindow({ name: 'hour', limit: 1_000_000, window: 
 const { limit: bucket } = tokenBucket({ name: 'bucket', limit: 1_000_000, window: '1s', burst: 4_000_000 })
 const { limit: narrow } = slidingWindow({ name: 'narrow', limit: 10, window: '1h' })
 
-interface Lane {
+interface Contender {
   readonly name: string
   readonly store: Store
   readonly limits: readonly Limit[]
   readonly subjects: number
   readonly inFlight: number
 }
-const lanes: readonly Lane[] = [
+const contenders: readonly Contender[] = [
   ...[1, 8, 64].map((inFlight) => ({
     name: `one window, batches of ${inFlight}`,
     store: open(),
@@ -36,7 +36,7 @@ const lanes: readonly Lane[] = [
   { name: 'a refused window, deny cache', store: denyCache(open()), limits: [narrow], subjects: 1, inFlight: 64 },
 ]
 
-async function spend({ store, limits, subjects, inFlight, name }: Lane, decisions: number): Promise<void> {
+async function spend({ store, limits, subjects, inFlight, name }: Contender, decisions: number): Promise<void> {
   for (let i = 0; i < decisions; i += inFlight) {
     await Promise.all(
       Array.from({ length: inFlight }, (_, j) => {
@@ -48,7 +48,7 @@ async function spend({ store, limits, subjects, inFlight, name }: Lane, decision
   }
 }
 
-/** CPU time of Redis in µs, and bytes that went through it. */
+/** CPU time of Redis in µs, and the bytes that it has received and sent. */
 async function usage(): Promise<{ readonly cpu: number; readonly input: number; readonly output: number }> {
   const info = `${await admin.info('cpu')}\n${await admin.info('stats')}`
   const of = (field: string): number => Number(new RegExp(`^${field}:(.+)$`, 'm').exec(info)?.[1])
@@ -57,15 +57,15 @@ async function usage(): Promise<{ readonly cpu: number; readonly input: number; 
 }
 
 const rows: object[] = []
-for (const lane of lanes) {
-  await spend(lane, DECISIONS / 4)
+for (const contender of contenders) {
+  await spend(contender, DECISIONS / 4)
   const [before, began] = [await usage(), process.cpuUsage()]
-  await spend(lane, DECISIONS)
+  await spend(contender, DECISIONS)
   const { user, system } = process.cpuUsage(began)
   const after = await usage()
   const each = (total: number, digits = 1): string => (total / DECISIONS).toFixed(digits)
   rows.push({
-    lane: lane.name,
+    contender: contender.name,
     'process, µs': each(user + system),
     'Redis, µs': each(after.cpu - before.cpu),
     'to Redis, bytes': each(after.input - before.input, 0),
@@ -74,6 +74,6 @@ for (const lane of lanes) {
 }
 console.log(`Node ${process.version}; CPU time and bytes of one decision, mean of ${DECISIONS}`)
 console.table(rows)
-for (const { store } of lanes) await store.close?.()
+for (const { store } of contenders) await store.close?.()
 admin.disconnect()
 await server.stop()

@@ -1,8 +1,7 @@
-// `npm run bench [-- --quick] [-- --write] [-- <group>…]`: Sluice beside its peers and the bare bounds, in one run. Prints the tables,
-// keeps results and charts in bench/results; --write also keeps the tables in bench/README.md.
+// `npm run bench -- [--quick] [--write] [<group>…]`: Sluice beside other rate limiters, measured in one run. Prints the tables.
+// `--write` also writes them to bench/README.md, and the samples and charts to bench/results.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
-import { draw } from './chart.ts'
 import { bytes } from './groups/bytes.ts'
 import { cluster } from './groups/cluster.ts'
 import { http, httpRedis } from './groups/http.ts'
@@ -12,59 +11,68 @@ import { redisBytes } from './groups/redis-bytes.ts'
 import { redis } from './groups/redis.ts'
 import { subjects } from './groups/subjects.ts'
 import { zipf } from './groups/zipf.ts'
-import { type Group, isReached, type Report } from './report.ts'
-import { markdown } from './table.ts'
+import { draw } from './report/chart.ts'
+import { type Group, isReached, type Report } from './report/report.ts'
+import { markdown } from './report/table.ts'
 
 const GROUPS: readonly Group[] = [memory, subjects, bytes, redis, cluster, zipf, latency, http, httpRedis, redisBytes]
+const OPTIONS = ['--quick', '--write']
+const RESULTS = new URL('results/', import.meta.url)
+const README = new URL('README.md', import.meta.url)
+
 const words = process.argv.slice(2)
-const isQuick = words.includes('--quick')
-const isWriting = words.includes('--write')
-const wanted = words.filter((word) => !word.startsWith('--'))
-const unknown = words.filter((word) =>
-  word.startsWith('--') ? !['--quick', '--write'].includes(word) : !GROUPS.some(({ name }) => name === word),
-)
+const unknown = words.filter((word) => !OPTIONS.includes(word) && !GROUPS.some(({ name }) => name === word))
 if (unknown.length > 0) {
-  console.error(`Unknown: ${unknown.join(' ')}. Usage: npm run bench -- [--quick] [--write] [${GROUPS.map(({ name }) => name).join('|')}]`)
+  const groups = GROUPS.map(({ name }) => name).join('|')
+  console.error(`Unknown: ${unknown.join(' ')}. Usage: npm run bench -- [--quick] [--write] [${groups}]`)
   process.exit(1)
 }
-const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}`
-const results = new URL('results/', import.meta.url)
-const readme = new URL('README.md', import.meta.url)
-mkdirSync(results, { recursive: true })
-console.log(machine)
+const isQuick = words.includes('--quick')
+const isWriting = words.includes('--write')
+const named = GROUPS.filter(({ name }) => words.includes(name))
+const chosen = named.length > 0 ? named : GROUPS.filter(({ isLong }) => !isQuick || isLong !== true)
 
+const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}`
+console.log(machine)
 let missed = 0
 const start = performance.now()
-for (const group of GROUPS) {
-  if (wanted.length > 0 ? !wanted.includes(group.name) : isQuick && group.isLong === true) continue
+for (const group of chosen) {
   const [rounds, ms] = isQuick ? group.quick : group.full
-  const began = performance.now()
+  const groupStart = performance.now()
   const load = loadavg()[0] ?? 0
   const report = await group.run({ isQuick, rounds, ms })
-  const how = `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${isQuick ? ', quick' : ''}; load ${load.toFixed(1)} at its start`
-  const tables = `${group.about}\n\n${markdown(report)}\n\n${machine}; ${how}.`
-  console.log(`\n## ${group.title} (${group.name}, ${((performance.now() - began) / 1_000).toFixed(1)} s)\n${tables}`)
-  missed += report.bars.filter((bar) => !isReached(bar)).length
-  keep(group, report, { machine, load, isQuick, rounds })
-  if (isWriting) writeBetween(group.name, tables)
+  const conditions = `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${isQuick ? ', quick' : ''}; load ${load.toFixed(1)} at its start`
+  const tables = `${group.about}\n\n${markdown(report)}\n\n${machine}; ${conditions}.`
+  console.log(`\n## ${group.title} (${group.name}, ${seconds(groupStart).toFixed(1)} s)\n${tables}`)
+  missed += report.targets.filter((target) => !isReached(target)).length
+  if (isWriting) {
+    writeResults(group, report, { machine, load, isQuick, rounds })
+    writeTables(group.name, tables)
+  }
 }
-console.log(`\n${((performance.now() - start) / 1_000).toFixed(0)} s; ${missed === 0 ? 'every bar reached' : `${missed} bars missed`}`)
+console.log(`\n${seconds(start).toFixed(0)} s; ${missed === 0 ? 'every target reached' : `${missed} targets missed`}`)
 
-function keep({ name, title }: Group, { bars, charts = [], data }: Report, about: object): void {
-  const kept = { title, ...about, at: new Date().toISOString(), bars: bars.map((bar) => ({ ...bar, isReached: isReached(bar) })), data }
-  writeFileSync(new URL(`${name}.json`, results), `${JSON.stringify(kept, rounded, 1)}\n`)
-  for (const chart of charts) writeFileSync(new URL(`${chart.file}.svg`, results), draw(chart))
+function seconds(since: number): number {
+  return (performance.now() - since) / 1_000
+}
+
+function writeResults({ name, title }: Group, { targets, charts = [], data }: Report, conditions: object): void {
+  const reached = targets.map((target) => ({ ...target, isReached: isReached(target) }))
+  const results = { title, ...conditions, at: new Date().toISOString(), targets: reached, data }
+  mkdirSync(RESULTS, { recursive: true })
+  writeFileSync(new URL(`${name}.json`, RESULTS), `${JSON.stringify(results, rounded, 1)}\n`)
+  for (const chart of charts) writeFileSync(new URL(`${chart.file}.svg`, RESULTS), draw(chart))
 }
 
 function rounded(_: string, value: unknown): unknown {
   return typeof value === 'number' ? Number(value.toPrecision(5)) : value
 }
 
-/** Each group has its own place, so that one can be run again alone. */
-function writeBetween(name: string, tables: string): void {
-  const [from, to] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`]
-  const page = readFileSync(readme, 'utf8')
-  const [before, after] = [page.indexOf(from), page.indexOf(to)]
-  if (before < 0 || after < 0) throw new Error(`bench/README.md has no ${from} … ${to}`)
-  writeFileSync(readme, `${page.slice(0, before + from.length)}\n${tables}\n${page.slice(after)}`)
+/** Replaces the tables of one group, so that a group can be measured again by itself. */
+function writeTables(name: string, tables: string): void {
+  const [opening, closing] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`]
+  const page = readFileSync(README, 'utf8')
+  const [from, to] = [page.indexOf(opening), page.indexOf(closing)]
+  if (from < 0 || to < 0) throw new Error(`bench/README.md has no ${opening} … ${closing}`)
+  writeFileSync(README, `${page.slice(0, from + opening.length)}\n${tables}\n${page.slice(to)}`)
 }

@@ -1,8 +1,9 @@
-// What the parts of a charge cost inside a Redis script: `node --conditions=source bench/redis-costs.ts [repetitions] [rounds]`.
-// Loops in Lua, in alternating rounds; the median of each, less that of an empty loop.
+// How long each part of a charge takes inside a Redis script: a loop in Lua for each part, in alternating rounds. Prints the median of
+// each part, less the median of an empty loop: `node --conditions=source bench/redis-costs.ts [repetitions] [rounds]`.
 import { startRedis } from '@sluice/testing/redis'
+import { quantile } from './measure/rounds.ts'
 
-const TIMES = Number(process.argv[2] ?? 100_000)
+const REPETITIONS = Number(process.argv[2] ?? 100_000)
 const ROUNDS = Number(process.argv[3] ?? 9)
 
 const TEXT = "'1795320000000:12345:678'"
@@ -24,7 +25,7 @@ const script = (lua: string): string => `
 local match, format, fmod, pack, unpacked = string.match, string.format, math.fmod, struct.pack, struct.unpack
 local packed, x = pack('>ddd', 1795320000000, 12345, 678), nil
 local first = redis.call('TIME')
-for i = 1, ${TIMES} do ${lua} end
+for i = 1, ${REPETITIONS} do ${lua} end
 local last = redis.call('TIME')
 return (last[1] - first[1]) * 1000000 + last[2] - first[2]`
 
@@ -32,8 +33,7 @@ const server = await startRedis()
 const client = server.client()
 const took = PARTS.map(() => [] as number[])
 for (let round = 0; round < ROUNDS; round++)
-  for (const [i, [, lua]] of PARTS.entries()) took[i]?.push(Number(await client.eval(script(lua), 2, 'a', 'b')) / TIMES)
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] as number
-const [empty = 0, ...medians] = took.map(median)
+  for (const [i, [, lua]] of PARTS.entries()) took[i]?.push(Number(await client.eval(script(lua), 2, 'a', 'b')) / REPETITIONS)
+const [empty = 0, ...medians] = took.map((values) => quantile(values, 0.5))
 for (const [i, [name]] of PARTS.slice(1).entries()) console.log(`${name.padEnd(36)} ${((medians[i] as number) - empty).toFixed(2)} µs`)
 await server.stop()

@@ -22,7 +22,7 @@ export async function ensureRedis(): Promise<void> {
  */
 async function problem(): Promise<string | undefined> {
   const { href } = new URL('../packages/testing/src/redis/server-binary.ts', import.meta.url)
-  const { redisServerBinary } = (await import(href)) as { redisServerBinary(): Promise<string> }
+  const { redisServerBinary } = (await import(href)) as { readonly redisServerBinary: () => Promise<string> }
   try {
     await redisServerBinary()
     return undefined

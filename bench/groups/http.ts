@@ -1,13 +1,13 @@
-// Each adapter in its framework, beside the framework with the same headers set by hand, and beside the peer. Every server is a process
-// of its own; all of a framework's are up, and short bursts go to them in turns.
+// Each adapter in its framework, beside the framework with the same headers set by hand, and beside a peer. Every server is a process of
+// its own. All servers of a framework run at the same time, and get short bursts of requests in turn.
 import { startRedis } from '@sluice/testing/redis'
-import { Child } from '../child.ts'
+import { MeasuredProcess } from '../measure/process.ts'
 import { burst, warmUp } from '../http/burst.ts'
-import type { Plan } from '../http/plan.ts'
-import type { Bar, Group, Report, Table } from '../report.ts'
-import { alternate, type Lane, type Rounds, type Settings } from '../rounds.ts'
+import type { Setup } from '../http/setup.ts'
+import type { Group, Report, Table, Target } from '../report/report.ts'
+import { type Contender, type Rounds, runRounds, type Settings } from '../measure/rounds.ts'
 
-/** The peer of each framework. */
+/** The peer in each framework. No peer limits plain fetch handlers. */
 const PEERS = {
   express: 'express-rate-limit',
   koa: 'koa-ratelimit',
@@ -16,111 +16,116 @@ const PEERS = {
   nestjs: '@nestjs/throttler',
   fetch: undefined,
 } as const
-/** Another server of the same: what tells the machine's part in a ratio from ours. */
+/** A second server of the same kind. Its ratio to the first shows how much of a ratio is the noise of the machine. */
 const AGAIN = 'by hand, again'
-const LANES: readonly (Plan | typeof AGAIN)[] = ['bare', 'by hand', AGAIN, 'sluice', 'sluice as the peer', 'peer']
-const COLUMNS = ['lane', 'requests/s', 'of bare', 'of by hand', 'lower quartile', 'CPU µs a request', 'CPU over bare']
+const CONTENDERS: readonly (Setup | typeof AGAIN)[] = ['bare', 'by hand', AGAIN, 'sluice', 'sluice as the peer', 'peer']
+const COLUMNS = ['contender', 'requests/s', 'of bare', 'of by hand', 'lower quartile', 'CPU µs a request', 'CPU over bare']
 const OURS = 'sluice as the peer'
 
 export const http: Group = {
   name: 'http',
   title: 'HTTP, in memory',
   about:
-    '32 connections, one route, one limit, 32 client addresses. "By hand" sets the five headers of Sluice from constants; "again" is a second server of just that, so what its lower quartile lacks to 1 is the machine\'s; "as the peer" sets the headers that the peer sets.',
+    '32 connections from 32 client addresses, one route, one limit. "By hand" sets the five headers of Sluice from constants. "By hand, again" is a second server of the same kind, so the distance of its lower quartile from 1 is noise of the machine. "Sluice as the peer" sets the headers that the peer sets.',
   full: [31, 250],
   quick: [5, 100],
   run: async (settings) => {
-    const found = new Map<string, Rounds>()
-    for (const framework of Object.keys(PEERS)) found.set(framework, await measured(framework, settings))
-    const bars = [...found].flatMap(([framework, rounds]): Bar[] => [
+    const byFramework = new Map<string, Rounds>()
+    for (const framework of Object.keys(PEERS)) byFramework.set(framework, await measure(framework, settings))
+    const targets = [...byFramework].flatMap(([framework, rounds]): Target[] => [
       {
-        what: `${framework}: of the same headers by hand, lower quartile`,
+        what: `${framework}: lower quartile, relative to the same headers by hand`,
         must: 'at least',
-        bar: 0.95,
-        got: rounds.ratio('sluice', 'by hand', undefined, 0.25),
+        target: 0.95,
+        measured: rounds.lowerQuartile('sluice', 'by hand'),
       },
-      ...(isPeer(framework) ? [ahead(framework, rounds)] : []),
+      ...(hasPeer(framework) ? [targetOfPeer(framework, rounds)] : []),
     ])
-    return report(found, bars)
+    return report(byFramework, targets)
   },
 }
 
 export const httpRedis: Group = {
   name: 'http-redis',
   title: 'HTTP, on Redis',
-  about: 'As HTTP in memory, with Redis behind: Sluice with its default stack, the peers with their own Redis stores.',
+  about: 'As HTTP in memory, with Redis: Sluice with its default stack, and the peers with their own Redis stores.',
   full: [21, 250],
   quick: [5, 100],
   isLong: true,
   run: async (settings) => {
     const server = await startRedis()
-    const found = new Map<string, Rounds>()
+    const byFramework = new Map<string, Rounds>()
     try {
-      for (const framework of Object.keys(PEERS).filter(isPeer)) found.set(framework, await measured(framework, settings, server.url))
+      for (const framework of Object.keys(PEERS).filter(hasPeer)) byFramework.set(framework, await measure(framework, settings, server.url))
     } finally {
       await server.stop()
     }
     return report(
-      found,
-      [...found].map(([framework, rounds]) => ahead(framework, rounds)),
+      byFramework,
+      [...byFramework].map(([framework, rounds]) => targetOfPeer(framework, rounds)),
     )
   },
 }
 
-function ahead(framework: string, rounds: Rounds): Bar {
+function targetOfPeer(framework: string, rounds: Rounds): Target {
   const peer = PEERS[framework as keyof typeof PEERS]
-  return { what: `${framework}: of ${peer}, the same headers`, must: 'at least', bar: 1, got: rounds.ratio(OURS, 'peer') }
+  return {
+    what: `${framework}: relative to ${peer}, with the same headers`,
+    must: 'at least',
+    target: 1,
+    measured: rounds.ratio(OURS, 'peer'),
+  }
 }
 
-function isPeer(framework: string): boolean {
+function hasPeer(framework: string): boolean {
   return PEERS[framework as keyof typeof PEERS] !== undefined
 }
 
-async function measured(framework: string, settings: Settings, url?: string): Promise<Rounds> {
-  const names = isPeer(framework) ? LANES : LANES.slice(0, 4)
+async function measure(framework: string, settings: Settings, url?: string): Promise<Rounds> {
+  const names = hasPeer(framework) ? CONTENDERS : CONTENDERS.slice(0, 4)
   const servers = names.map((name) => {
-    const plan: Plan = name === AGAIN ? 'by hand' : name
-    return new Child('http/server.ts', [framework, plan, ...(url === undefined ? [] : [url])])
+    const setup: Setup = name === AGAIN ? 'by hand' : name
+    return new MeasuredProcess('http/server.ts', [framework, setup, ...(url === undefined ? [] : [url])])
   })
   try {
-    const ports = await Promise.all(servers.map((server) => server.next<number>()))
+    const ports = await Promise.all(servers.map((server) => server.nextMessage<number>()))
     for (const port of ports) await warmUp(port, settings.isQuick)
-    const lanes = names.map((name, i): Lane => {
-      const [server, port] = [servers[i] as Child, ports[i] as number]
+    const contenders = names.map((name, i): Contender => {
+      const [server, port] = [servers[i] as MeasuredProcess, ports[i] as number]
       return {
         name,
         async turn(ms) {
           const { run, close } = await burst(port)
-          const before = await server.ask<number>('cpu')
+          const before = await server.request<number>('cpu')
           const { count, ms: elapsed } = await run(ms)
-          const used = (await server.ask<number>('cpu')) - before
+          const cpu = (await server.request<number>('cpu')) - before
           close()
-          return { rate: (count * 1_000) / elapsed, cpu: used / count }
+          return { rate: (count * 1_000) / elapsed, cpu: cpu / count }
         },
       }
     })
-    return await alternate(lanes, settings)
+    return await runRounds(contenders, settings)
   } finally {
     for (const server of servers) server.stop()
   }
 }
 
-function report(found: ReadonlyMap<string, Rounds>, bars: readonly Bar[]): Report {
+function report(byFramework: ReadonlyMap<string, Rounds>, targets: readonly Target[]): Report {
   return {
-    tables: [...found].map(([framework, rounds]) => table(framework, rounds)),
-    bars,
-    charts: [...found].map(([framework, rounds]) => ({
+    tables: [...byFramework].map(([framework, rounds]) => table(framework, rounds)),
+    targets,
+    charts: [...byFramework].map(([framework, rounds]) => ({
       file: `http-${framework}`,
       title: `HTTP, ${framework}: CPU`,
       unit: 'µs a request',
-      series: rounds.names.map((name) => ({ name: titled(framework, name), values: [rounds.median(name, (turn) => turn.cpu)] })),
+      series: rounds.names.map((name) => ({ name: titled(framework, name), values: [rounds.median(name, (sample) => sample.cpu)] })),
     })),
-    data: Object.fromEntries(found),
+    data: Object.fromEntries(byFramework),
   }
 }
 
 function table(framework: string, rounds: Rounds): Table {
-  const cpu = (name: string) => rounds.median(name, (turn) => turn.cpu)
+  const cpu = (name: string) => rounds.median(name, (sample) => sample.cpu)
   return {
     title: framework,
     columns: COLUMNS,
@@ -129,14 +134,14 @@ function table(framework: string, rounds: Rounds): Table {
       Math.round(rounds.median(name)),
       rounds.ratio(name, 'bare'),
       rounds.ratio(name, 'by hand'),
-      rounds.ratio(name, 'by hand', undefined, 0.25),
+      rounds.lowerQuartile(name, 'by hand'),
       cpu(name),
       cpu(name) - cpu('bare'),
     ]),
   }
 }
 
-function titled(framework: string, plan: string): string {
-  if (plan === 'peer') return PEERS[framework as keyof typeof PEERS] ?? plan
-  return plan.replace(/^sluice/, 'Sluice')
+function titled(framework: string, setup: string): string {
+  if (setup === 'peer') return PEERS[framework as keyof typeof PEERS] ?? setup
+  return setup.replace(/^sluice/, 'Sluice')
 }

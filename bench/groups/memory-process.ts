@@ -1,25 +1,27 @@
-// One lane of memory.ts and subjects.ts: `memory-process.ts <lane> <subjects>`. A process of its own, so that no lane runs on code that the
-// compiler shaped for another. Told a number of ms, it decides for so long; told anything else, until everybody has come.
+// One contender of memory.ts and subjects.ts: `memory-process.ts <contender> <subjects>`. It has a process of its own, since the compiler
+// would shape shared code for all contenders at once.
 import { createLimiter, fixedWindow, type LimitRule, memoryStore, slidingWindow, tokenBucket } from '@sluice/core'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
-import { answer } from '../child.ts'
-import { cpuMicros, type Turn } from '../rounds.ts'
-import { uniform } from '../subjects.ts'
+import { answerParent, type Order } from '../measure/process.ts'
+import { cpuMicros, type Sample } from '../measure/rounds.ts'
+import { uniform } from '../measure/subjects.ts'
 
-/** Nobody reaches it. */
+/** Out of reach, so that every decision admits. */
 const LIMIT = 100_000_000
+/** Decisions between two looks at the clock. */
 const CHUNK = 1_000
-const [name = '', count = ''] = process.argv.slice(2)
-const { at, round } = uniform(Number(count))
 const HOUR = 3_600_000
+
+const [name = '', count = ''] = process.argv.slice(2)
+const subjects = uniform(Number(count))
 const window = '1h'
 const sliding = slidingWindow({ name: 'a', limit: LIMIT, window })
 
-/** Decides so often, from this place of the order on. */
+/** Makes `count` decisions, from position `from` in the order of the subjects. */
 type Run = (from: number, count: number) => void | Promise<void>
 
-const LANES: Readonly<Record<string, () => Run>> = {
-  bare,
+const CONTENDERS: Readonly<Record<string, () => Run>> = {
+  map,
   sliding: () => sluice([sliding]),
   fixed: () => sluice([fixedWindow({ name: 'a', limit: LIMIT, window })]),
   bucket: () => sluice([tokenBucket({ name: 'a', limit: 1_000_000, window: '1s' })]),
@@ -28,13 +30,13 @@ const LANES: Readonly<Record<string, () => Run>> = {
   flexible,
 }
 
-/** The least that a limiter does: get, the time, compare, add; one object a key. */
-function bare(): Run {
+/** The least work of any limiter: look a key up, read the time, compare, add one. */
+function map(): Run {
   const counters = new Map<string, { count: number; reset: number }>()
   let refused = 0
   return (from, count) => {
     for (let i = from; i < from + count; i++) {
-      const key = at(i)
+      const key = subjects.at(i)
       const now = Date.now()
       const counter = counters.get(key)
       if (counter === undefined || now >= counter.reset) counters.set(key, { count: 1, reset: now + HOUR })
@@ -49,7 +51,7 @@ function sluice(limits: readonly LimitRule<string>[]): Run {
   const limiter = createLimiter({ limits, store: memoryStore({ maxSubjects: 16_000_000 }) })
   return (from, count) => {
     for (let i = from; i < from + count; i++) {
-      const decision = limiter.consume(at(i))
+      const decision = limiter.consume(subjects.at(i))
       if (decision instanceof Promise || !decision.allowed) throw new Error('the limit was reached')
     }
   }
@@ -58,24 +60,25 @@ function sluice(limits: readonly LimitRule<string>[]): Run {
 function flexible(): Run {
   const limiter = new RateLimiterMemory({ points: LIMIT, duration: HOUR / 1000 })
   return async (from, count) => {
-    for (let i = from; i < from + count; i++) await limiter.consume(at(i))
+    for (let i = from; i < from + count; i++) await limiter.consume(subjects.at(i))
   }
 }
 
-const make = LANES[name]
-if (make === undefined) throw new Error(`no lane "${name}"`)
-const run = make()
-let done = 0
-answer(async (ms) => {
+const contender = CONTENDERS[name]
+if (contender === undefined) throw new Error(`No contender is named "${name}".`)
+const run = contender()
+let position = 0
+answerParent(async (message) => {
+  const order = message as Order
   const cpu = cpuMicros()
   const start = performance.now()
   let decided = 0
   let elapsed = 0
-  const isOver = () => (typeof ms === 'number' ? elapsed >= ms : done >= round)
-  for (; !isOver(); elapsed = performance.now() - start) {
-    await run(done, CHUNK)
-    done += CHUNK
+  const isDone = () => (order === 'visit all' ? position >= subjects.period : elapsed >= order)
+  for (; !isDone(); elapsed = performance.now() - start) {
+    await run(position, CHUNK)
+    position += CHUNK
     decided += CHUNK
   }
-  return { rate: (decided * 1_000) / elapsed, cpu: (cpuMicros() - cpu) / decided } satisfies Turn
+  return { rate: (decided * 1_000) / elapsed, cpu: (cpuMicros() - cpu) / decided } satisfies Sample
 })

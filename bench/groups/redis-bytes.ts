@@ -1,44 +1,31 @@
-// What a subject costs in Redis: the script that makes the table of docs/redis.md, with fewer subjects.
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import type { Bar, Group } from '../report.ts'
-
-const SCRIPT = fileURLToPath(new URL('../../scripts/redis-bytes.ts', import.meta.url))
+// Bytes for each subject in Redis, by redis-bytes.ts.
+import { measureStates } from '../redis-bytes.ts'
+import type { Group, Target } from '../report/report.ts'
 
 export const redisBytes: Group = {
   name: 'redis-bytes',
   title: 'Bytes per subject in Redis',
-  about: 'Key, value, expiry and their place in the tables of a fresh server, as it tells its own memory.',
+  about: 'Key, value, expiry and their entries in the hash tables of a fresh server, by its own `used_memory`.',
+  // The second number is subjects here, since nothing is timed.
   full: [1, 1_000_000],
   quick: [1, 20_000],
   async run({ ms: subjects }) {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=source', SCRIPT, String(subjects)])
-    const rows = stdout
-      .split('\n')
-      .slice(2)
-      .filter((line) => line.startsWith('|'))
-      .map(
-        (line) =>
-          line
-            .split('|')
-            .slice(1, 3)
-            .map((cell) => cell.trim()) as [string, string],
-      )
-    const bars = rows.flatMap(([what, bytes]): Bar[] => {
-      const bar = what.includes('packed')
-        ? what.startsWith('fixed')
-          ? 20
-          : 25
-        : what === 'fixedWindow' || what === 'slidingWindow'
-          ? 80
-          : 0
-      return bar === 0 ? [] : [{ what, must: 'at most', bar, got: Number(bytes), unit: 'bytes' }]
+    const bytesOf = new Map<string, number>()
+    for await (const { name, bytes } of measureStates(subjects)) bytesOf.set(name, Number(bytes.toPrecision(3)))
+    const targets = [...bytesOf].flatMap(([what, measured]): Target[] => {
+      const target = targetOf(what)
+      return target === undefined ? [] : [{ what, must: 'at most', target, measured, unit: 'bytes' }]
     })
     return {
-      tables: [{ title: `${subjects.toLocaleString('en')} subjects`, columns: ['state', 'bytes a subject'], rows }],
-      bars,
-      data: Object.fromEntries(rows),
+      tables: [{ title: `${subjects.toLocaleString('en')} subjects`, columns: ['state', 'bytes a subject'], rows: [...bytesOf] }],
+      targets,
+      data: Object.fromEntries(bytesOf),
     }
   },
+}
+
+/** Bytes. States of other algorithms have no target. */
+function targetOf(state: string): number | undefined {
+  if (state.includes('packed')) return state.startsWith('fixed') ? 20 : 25
+  return state === 'fixedWindow' || state === 'slidingWindow' ? 80 : undefined
 }

@@ -1,26 +1,27 @@
-// What zipf.ts and its processes tell each other.
+// The messages between zipf.ts and its processes.
 import type { Limit } from '@sluice/core'
 
 export interface ZipfJob {
   readonly url: string
   readonly seed: number
   readonly limit: Limit
-  /** Before what is measured, by the same limiter. */
+  /** ms before the measurement, with the same limiter. */
   readonly warmUp: number
+  /** Length of the measurement. */
   readonly ms: number
 }
 
-export interface ZipfDone {
+export interface ZipfResult {
   readonly decisions: number
   readonly admitted: number
   readonly redis: number
   readonly ms: number
   readonly cpu: number
-  /** Admissions of the hottest subjects: who, and when by the store's clock in µs. */
+  /** Admissions of the hottest subjects, with the time of the store's clock in µs. The warm-up counts as well. */
   readonly hot: readonly (readonly [subject: string, at: number])[]
 }
 
-/** Where the limit is out of reach, there is nothing to check. */
+/** Admissions are checked only where subjects can reach the limit. */
 export function isChecked(limit: number): boolean {
   return limit <= 10_000
 }

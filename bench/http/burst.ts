@@ -1,21 +1,21 @@
-// A client that costs little: 32 connections, one request at a time on each, responses told apart by their length alone. Where the system
-// lets it, each connection comes from an address of its own, and so is a subject of its own.
+// A client that needs little CPU: 32 connections with one request at a time on each. It finds the end of a response by its length only.
+// On Linux each connection has an address of its own, so that each is a subject of its own.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { HOST } from './plan.ts'
+import { HOST } from './setup.ts'
 
 const CONNECTIONS = 32
-// The compiler takes up the last of the functions that a request runs after some 60,000 of them.
-const WARM = { quick: { requests: 6_000, ms: 1_000 }, full: { requests: 80_000, ms: 20_000 } }
+// The compiler optimises the last function of a request after about 60,000 requests.
+const WARM_UP = { quick: { requests: 6_000, ms: 1_000 }, full: { requests: 80_000, ms: 20_000 } }
 const REQUEST = `GET / HTTP/1.1\r\nHost: ${HOST}\r\nAccept: */*\r\n\r\n`
 
 export interface Burst {
-  /** Requests answered in about so many ms, and how long it took. */
+  /** Sends requests for about `ms`. Returns how many were answered, and the time it took. */
   readonly run: (ms: number) => Promise<{ readonly count: number; readonly ms: number }>
   readonly close: () => void
 }
 
-/** Connections are of one burst: a server closes those that idle while it is the turn of others. */
+/** Opens connections for one burst. A server closes connections that idle while the others have their turns. */
 export async function burst(port: number): Promise<Burst> {
   const sockets = await Promise.all(Array.from({ length: CONNECTIONS }, (_, i) => open(port, i)))
   return {
@@ -28,12 +28,12 @@ export async function burst(port: number): Promise<Burst> {
   }
 }
 
-/** Until so many are answered, so that what runs is what the compiler makes of it in the end; but no longer than this. */
+/** Sends requests until the compiler has optimised the server, or until a time limit. */
 export async function warmUp(port: number, isQuick: boolean): Promise<void> {
-  const { requests: most, ms } = isQuick ? WARM.quick : WARM.full
+  const { requests: wanted, ms } = isQuick ? WARM_UP.quick : WARM_UP.full
   const { run, close } = await burst(port)
   const end = performance.now() + ms
-  for (let count = 0; count < most && performance.now() < end;) count += (await run(100)).count
+  for (let count = 0; count < wanted && performance.now() < end;) count += (await run(100)).count
   close()
 }
 
@@ -45,32 +45,32 @@ async function open(port: number, i: number): Promise<Socket> {
   return socket
 }
 
-/** One after the other until then; how many were answered. */
+/** Sends one request after the other until `end`. Returns how many were answered. */
 function requests(socket: Socket, end: number): Promise<number> {
   return new Promise((resolve, reject) => {
     let count = 0
-    let held = ''
-    const over = (error?: Error) => {
-      socket.off('data', more).off('error', over).off('close', lost)
+    let received = ''
+    const finish = (error?: Error) => {
+      socket.off('data', onData).off('error', finish).off('close', onClose)
       if (error === undefined) resolve(count)
       else reject(error)
     }
-    const lost = () => over(new Error('the server closed the connection'))
-    const more = (chunk: string) => {
-      held += chunk
-      if (!isWhole(held)) return
-      if (!held.startsWith('HTTP/1.1 200')) return over(new Error(`answered ${held}`))
-      held = ''
+    const onClose = () => finish(new Error('the server closed the connection'))
+    const onData = (chunk: string) => {
+      received += chunk
+      if (!isComplete(received)) return
+      if (!received.startsWith('HTTP/1.1 200')) return finish(new Error(`answered ${received}`))
+      received = ''
       count += 1
       if (performance.now() < end) socket.write(REQUEST)
-      else over()
+      else finish()
     }
-    socket.on('data', more).on('error', over).on('close', lost)
+    socket.on('data', onData).on('error', finish).on('close', onClose)
     socket.write(REQUEST)
   })
 }
 
-function isWhole(response: string): boolean {
+function isComplete(response: string): boolean {
   const end = response.indexOf('\r\n\r\n')
   if (end < 0) return false
   const length = /\r\ncontent-length: (\d+)/i.exec(response)

@@ -3,19 +3,19 @@ import { rateLimit } from '@sluice/express'
 import express, { type RequestHandler } from 'express'
 import { rateLimit as expressRateLimit } from 'express-rate-limit'
 import { type RedisReply, RedisStore } from 'rate-limit-redis'
-import { connect } from '../redis-peers.ts'
-import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Plan, type Serve, WINDOW, WINDOW_MS } from './plan.ts'
+import { connect } from '../peers.ts'
+import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Setup, type Serve, WINDOW, WINDOW_MS } from './setup.ts'
 
-export const serve: Serve = (plan, backing) =>
+export const serve: Serve = (setup, backing) =>
   new Promise((resolve) => {
     const app = express()
-    for (const handler of inFront(plan, backing)) app.use(handler)
+    for (const handler of inFront(setup, backing)) app.use(handler)
     app.get('/', (_, res) => void res.type('application/json').send(BODY))
     const server = app.listen(0, HOST, () => resolve((server.address() as AddressInfo).port))
   })
 
-function inFront(plan: Plan, { store, url }: Backing): readonly RequestHandler[] {
-  switch (plan) {
+function inFront(setup: Setup, { store, url }: Backing): readonly RequestHandler[] {
+  switch (setup) {
     case 'bare':
       return []
     case 'by hand':

@@ -2,19 +2,19 @@ import type { AddressInfo } from 'node:net'
 import fastifyRateLimit from '@fastify/rate-limit'
 import { rateLimit } from '@sluice/fastify'
 import fastify, { type FastifyInstance } from 'fastify'
-import { connect } from '../redis-peers.ts'
-import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Plan, type Serve, WINDOW, WINDOW_MS } from './plan.ts'
+import { connect } from '../peers.ts'
+import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Setup, type Serve, WINDOW, WINDOW_MS } from './setup.ts'
 
-export const serve: Serve = async (plan, backing) => {
+export const serve: Serve = async (setup, backing) => {
   const app = fastify()
-  await inFront(app, plan, backing)
+  await inFront(app, setup, backing)
   app.get('/', (_, reply) => reply.type('application/json').send(BODY))
   await app.listen({ port: 0, host: HOST })
   return (app.server.address() as AddressInfo).port
 }
 
-async function inFront(app: FastifyInstance, plan: Plan, { store, url }: Backing): Promise<void> {
-  switch (plan) {
+async function inFront(app: FastifyInstance, setup: Setup, { store, url }: Backing): Promise<void> {
+  switch (setup) {
     case 'bare':
       return
     case 'by hand':

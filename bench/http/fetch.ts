@@ -1,18 +1,18 @@
-// No peer limits a plain handler of Request and Response.
+// No peer limits a plain handler from Request to Response.
 import { serve as listen } from '@hono/node-server'
 import { rateLimit } from '@sluice/fetch'
-import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Plan, type Serve, WINDOW } from './plan.ts'
+import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Setup, type Serve, WINDOW } from './setup.ts'
 
 type Handler = (request: Request) => Response | Promise<Response>
 
-export const serve: Serve = (plan, backing) =>
+export const serve: Serve = (setup, backing) =>
   new Promise((resolve) => {
-    listen({ fetch: handlerOf(plan, backing), port: 0, hostname: HOST }, ({ port }) => resolve(port))
+    listen({ fetch: handlerOf(setup, backing), port: 0, hostname: HOST }, ({ port }) => resolve(port))
   })
 
-function handlerOf(plan: Plan, { store }: Backing): Handler {
+function handlerOf(setup: Setup, { store }: Backing): Handler {
   const handler = () => new Response(BODY, { headers: { 'content-type': 'application/json' } })
-  switch (plan) {
+  switch (setup) {
     case 'bare':
       return handler
     case 'by hand':

@@ -3,21 +3,21 @@ import { getConnInfo } from '@hono/node-server/conninfo'
 import { rateLimit } from '@sluice/hono'
 import { Hono, type MiddlewareHandler } from 'hono'
 import { RedisStore, rateLimiter } from 'hono-rate-limiter'
-import { connect } from '../redis-peers.ts'
-import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Plan, type Serve, WINDOW, WINDOW_MS } from './plan.ts'
+import { connect } from '../peers.ts'
+import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Setup, type Serve, WINDOW, WINDOW_MS } from './setup.ts'
 
 type App = { Bindings: HttpBindings }
 
-export const serve: Serve = (plan, backing) =>
+export const serve: Serve = (setup, backing) =>
   new Promise((resolve) => {
     const app = new Hono<App>()
-    for (const handler of inFront(plan, backing)) app.use(handler)
+    for (const handler of inFront(setup, backing)) app.use(handler)
     app.get('/', (c) => c.body(BODY, 200, { 'content-type': 'application/json' }))
     listen({ fetch: app.fetch, port: 0, hostname: HOST }, ({ port }) => resolve(port))
   })
 
-function inFront(plan: Plan, { store, url }: Backing): readonly MiddlewareHandler<App>[] {
-  switch (plan) {
+function inFront(setup: Setup, { store, url }: Backing): readonly MiddlewareHandler<App>[] {
+  switch (setup) {
     case 'bare':
       return []
     case 'by hand':
@@ -37,14 +37,14 @@ function inFront(plan: Plan, { store, url }: Backing): readonly MiddlewareHandle
           limit: LIMIT,
           windowMs: WINDOW_MS,
           keyGenerator: (c) => getConnInfo(c).remote.address ?? '',
-          ...(url === undefined ? {} : { store: new RedisStore({ client: shaped(url) }) }),
+          ...(url === undefined ? {} : { store: new RedisStore({ client: fourCommands(url) }) }),
         }),
       ]
   }
 }
 
-/** The four commands of the peer's store, on ioredis. */
-function shaped(url: string): ConstructorParameters<typeof RedisStore>[0]['client'] {
+/** The four commands that the store of the peer calls, on ioredis. */
+function fourCommands(url: string): ConstructorParameters<typeof RedisStore>[0]['client'] {
   const client = connect(url)
   return {
     scriptLoad: (script) => client.script('LOAD', script) as Promise<string>,

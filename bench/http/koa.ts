@@ -2,13 +2,13 @@ import type { AddressInfo } from 'node:net'
 import { rateLimit } from '@sluice/koa'
 import Koa, { type Middleware } from 'koa'
 import koaRatelimit from 'koa-ratelimit'
-import { connect } from '../redis-peers.ts'
-import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Plan, type Serve, WINDOW, WINDOW_MS } from './plan.ts'
+import { connect } from '../peers.ts'
+import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Setup, type Serve, WINDOW, WINDOW_MS } from './setup.ts'
 
-export const serve: Serve = (plan, backing) =>
+export const serve: Serve = (setup, backing) =>
   new Promise((resolve) => {
     const app = new Koa()
-    for (const middleware of inFront(plan, backing)) app.use(middleware)
+    for (const middleware of inFront(setup, backing)) app.use(middleware)
     app.use((ctx) => {
       ctx.type = 'application/json'
       ctx.body = BODY
@@ -16,8 +16,8 @@ export const serve: Serve = (plan, backing) =>
     const server = app.listen(0, HOST, () => resolve((server.address() as AddressInfo).port))
   })
 
-function inFront(plan: Plan, { store, url }: Backing): readonly Middleware[] {
-  switch (plan) {
+function inFront(setup: Setup, { store, url }: Backing): readonly Middleware[] {
+  switch (setup) {
     case 'bare':
       return []
     case 'by hand':

@@ -4,17 +4,17 @@ import { Controller, type DynamicModule, Get, Header, Module, type Provider } fr
 import { APP_GUARD, NestFactory } from '@nestjs/core'
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler'
 import { RateLimitGuard, RateLimitModule } from '@sluice/nestjs'
-import { connect } from '../redis-peers.ts'
-import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Plan, type Serve, WINDOW, WINDOW_MS } from './plan.ts'
+import { connect } from '../peers.ts'
+import { type Backing, BODY, BY_HAND, HOST, LIMIT, type Setup, type Serve, WINDOW, WINDOW_MS } from './setup.ts'
 
-export const serve: Serve = async (plan, backing) => {
-  const app = await NestFactory.create(moduleOf(plan, backing), { logger: false })
+export const serve: Serve = async (setup, backing) => {
+  const app = await NestFactory.create(moduleOf(setup, backing), { logger: false })
   await app.listen(0, HOST)
   return (app.getHttpServer().address() as AddressInfo).port
 }
 
-/** Decorators are applied by hand: they are no syntax that can be erased. */
-function moduleOf(plan: Plan, backing: Backing): DynamicModule {
+/** Applies the decorators by calls, since Node cannot run decorator syntax. */
+function moduleOf(setup: Setup, backing: Backing): DynamicModule {
   class Api {
     get(): string {
       return BODY
@@ -23,22 +23,22 @@ function moduleOf(plan: Plan, backing: Backing): DynamicModule {
   const descriptor = Object.getOwnPropertyDescriptor(Api.prototype, 'get') as TypedPropertyDescriptor<() => string>
   Get()(Api.prototype, 'get', descriptor)
   Header('content-type', 'application/json')(Api.prototype, 'get', descriptor)
-  if (plan === 'by hand') for (const [name, value] of BY_HAND) Header(name, value)(Api.prototype, 'get', descriptor)
+  if (setup === 'by hand') for (const [name, value] of BY_HAND) Header(name, value)(Api.prototype, 'get', descriptor)
   Controller()(Api)
-  // oxlint-disable-next-line typescript/no-extraneous-class -- decorated, if by hand
+  // oxlint-disable-next-line typescript/no-extraneous-class -- a module of Nest is a class
   class App {}
   Module({})(App)
-  return { module: App, controllers: [Api], ...inFront(plan, backing) }
+  return { module: App, controllers: [Api], ...inFront(setup, backing) }
 }
 
-function inFront(plan: Plan, { store, url }: Backing): { imports?: DynamicModule[]; providers?: Provider[] } {
-  switch (plan) {
+function inFront(setup: Setup, { store, url }: Backing): { imports?: DynamicModule[]; providers?: Provider[] } {
+  switch (setup) {
     case 'bare':
     case 'by hand':
       return {}
     case 'sluice':
     case 'sluice as the peer': {
-      const headers = plan === 'sluice' ? {} : { standard: false, legacy: 'delta' as const }
+      const headers = setup === 'sluice' ? {} : { standard: false, legacy: 'delta' as const }
       return {
         imports: [RateLimitModule.forRoot({ limit: LIMIT, window: WINDOW, store, ...headers })],
         providers: [{ provide: APP_GUARD, useClass: RateLimitGuard }],

@@ -1,11 +1,12 @@
-// One server of the HTTP rows: `server.ts <framework> <plan> [redis url]`. Tells its port, and then, asked, the CPU that it has used.
+// One server of groups/http.ts: `server.ts <framework> <setup> [redis url]`. Sends its port to its parent, and answers each message with
+// the µs of CPU that it has used.
 import { redisStore } from '@sluice/redis'
-import { answer } from '../child.ts'
-import { cpuMicros } from '../rounds.ts'
-import type { Plan, Serve } from './plan.ts'
+import { answerParent } from '../measure/process.ts'
+import { cpuMicros } from '../measure/rounds.ts'
+import type { Setup, Serve } from './setup.ts'
 
-const [framework, plan, url] = process.argv.slice(2)
+const [framework, setup, url] = process.argv.slice(2)
 const { serve } = (await import(`./${framework}.ts`)) as { serve: Serve }
-const port = await serve(plan as Plan, { store: url === undefined ? undefined : redisStore({ url }), url })
-answer(() => cpuMicros())
+const port = await serve(setup as Setup, { store: url === undefined ? undefined : redisStore({ url }), url })
+answerParent(() => cpuMicros())
 process.send?.(port)

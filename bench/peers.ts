@@ -1,4 +1,4 @@
-// The peers that can be asked for a decision on Redis without HTTP, each through its own client as its documentation has it.
+// The peers that decide on Redis without HTTP, each set up as its own documentation says.
 import { ThrottlerStorageRedisService } from '@nest-lab/throttler-storage-redis'
 import type { RedisStoreOptions } from '@sluice/redis'
 import type { Options } from 'express-rate-limit'
@@ -6,16 +6,17 @@ import { Redis } from 'ioredis'
 import { RedisStore, type RedisReply } from 'rate-limit-redis'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
 
-export type Ask = (subject: string) => unknown
+export type Decide = (subject: string) => unknown
 
+/** Out of reach, so that every decision admits. */
 export const LIMIT = 100_000_000
-/** ms, of every lane: with shorter ones, most of what a lane does in its few turns would be to begin windows. */
+/** ms, for every contender. With a shorter window, a contender would spend much of each turn on opening windows. */
 export const WINDOW = 3_600_000
 
-/** Every decision is Redis's own. */
-export const EXACT: RedisStoreOptions = { denyCache: false, leases: false, failover: false }
+/** Redis makes every decision. */
+export const WITHOUT_LAYERS: RedisStoreOptions = { denyCache: false, leases: false, failover: false }
 
-export const PEERS: Readonly<Record<string, (client: Redis) => Ask | Promise<Ask>>> = {
+export const PEERS: Readonly<Record<string, (client: Redis) => Decide | Promise<Decide>>> = {
   'rate-limiter-flexible': (client) => {
     const limiter = new RateLimiterRedis({ storeClient: client, points: LIMIT, duration: WINDOW / 1_000, keyPrefix: 'flexible' })
     return (subject) => limiter.consume(subject)
@@ -32,7 +33,7 @@ export const PEERS: Readonly<Record<string, (client: Redis) => Ask | Promise<Ask
   },
 }
 
-/** ioredis 6 names its replies unless told not to; the peers were written for those of before. */
+/** A client with the replies of ioredis 5, for which the peers were written. */
 export function connect(url: string): Redis {
   return new Redis(url, { replyMapping: 'legacy' })
 }

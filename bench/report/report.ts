@@ -1,13 +1,13 @@
+import type { Settings } from '../measure/rounds.ts'
 import type { Chart } from './chart.ts'
-import type { Settings } from './rounds.ts'
 
-/** A promise about a measure, and whether it was kept in this run. */
-export interface Bar {
+/** A value that this project set out to reach, and what this run measured. */
+export interface Target {
   readonly what: string
-  /** The measure must be `at least` or `at most` the bar. */
+  /** On which side of the target the measured value must be. */
   readonly must: 'at least' | 'at most'
-  readonly bar: number
-  readonly got: number
+  readonly target: number
+  readonly measured: number
   readonly unit?: string
 }
 
@@ -17,28 +17,30 @@ export interface Table {
   readonly rows: readonly (readonly (string | number)[])[]
 }
 
-/** What a group of rows found. */
+/** The results of a group. */
 export interface Report {
   readonly tables: readonly Table[]
-  readonly bars: readonly Bar[]
+  readonly targets: readonly Target[]
   readonly charts?: readonly Chart[]
-  /** Everything measured, for the file. */
+  /** Every sample, for results/<group>.json. */
   readonly data: unknown
 }
 
+/** Contenders that are compared with each other. */
 export interface Group {
   readonly name: string
   readonly title: string
   /** What is compared, in a sentence or two. */
   readonly about: string
-  /** Rounds and ms a turn: in full, and quick. */
+  /** In a full run. */
   readonly full: readonly [rounds: number, ms: number]
+  /** With `--quick`. */
   readonly quick: readonly [rounds: number, ms: number]
-  /** Only in the full run, or by name. */
+  /** A long group is not part of `--quick`, unless it is named. */
   readonly isLong?: true
   readonly run: (settings: Settings) => Promise<Report>
 }
 
-export function isReached({ must, bar, got }: Bar): boolean {
-  return must === 'at least' ? got >= bar : got <= bar
+export function isReached({ must, target, measured }: Target): boolean {
+  return must === 'at least' ? measured >= target : measured <= target
 }

@@ -1,14 +1,14 @@
-// Charts as SVG, by hand: horizontal bars, or lines over a logarithmic axis. Legible on a light page and on a dark one.
+// SVG charts without a library: horizontal bars, or lines over a logarithmic axis. Legible on a light page and on a dark one.
 import { formatNumber } from './format.ts'
 
 export interface Chart {
   readonly file: string
   readonly title: string
   readonly unit: string
-  /** Bars: a value each. Lines: a value for each of `over`. */
+  /** For bars, one value in each series. For lines, one value for each position of `over`. */
   readonly series: readonly { readonly name: string; readonly values: readonly number[] }[]
-  /** Makes it lines. */
-  readonly over?: { readonly what: string; readonly at: readonly number[] }
+  /** The horizontal axis of lines. Without it, the chart has bars. */
+  readonly over?: { readonly label: string; readonly positions: readonly number[] }
 }
 
 const WIDTH = 760
@@ -39,20 +39,20 @@ function bars({ title, unit, series }: Chart): string {
   return svg(TOP + series.length * STEP + 8, `${title}, ${unit}`, body)
 }
 
-function lines({ title, unit, series }: Chart, { what, at }: NonNullable<Chart['over']>): string {
+function lines({ title, unit, series }: Chart, { label, positions }: NonNullable<Chart['over']>): string {
   const height = 300
   const most = Math.max(...series.flatMap(({ values }) => values))
-  const [first = 1, last = 10] = [at[0], at.at(-1)]
+  const [first = 1, last = 10] = [positions[0], positions.at(-1)]
   const x = (value: number) => 70 + ((WIDTH - 260) * Math.log(value / first)) / Math.log(last / first)
   const y = (value: number) => height - 40 - ((height - TOP - 50) * value) / most
   const body = series.map(({ name, values }, i) => {
     const color = COLORS[i % COLORS.length]
-    const points = values.map((value, j) => `${x(at[j]!).toFixed(1)},${y(value).toFixed(1)}`).join(' ')
+    const points = values.map((value, j) => `${x(positions[j]!).toFixed(1)},${y(value).toFixed(1)}`).join(' ')
     return `<polyline points="${points}" fill="none" stroke="${color}" stroke-width="2"/>${text(x(last) + 8, y(values.at(-1) ?? 0) + 4, name)}`
   })
-  const ticks = at.map((value) => text(x(value), height - 20, value.toLocaleString('en'), 'middle'))
+  const ticks = positions.map((value) => text(x(value), height - 20, value.toLocaleString('en'), 'middle'))
   const scale = [0, most / 2, most].map((value) => text(62, y(value) + 4, formatNumber(value), 'end'))
-  return svg(height, `${title}, ${unit}`, [...body, ...ticks, ...scale, text((x(first) + x(last)) / 2, height - 4, what, 'middle')])
+  return svg(height, `${title}, ${unit}`, [...body, ...ticks, ...scale, text((x(first) + x(last)) / 2, height - 4, label, 'middle')])
 }
 
 function svg(height: number, title: string, body: readonly string[]): string {
@@ -60,12 +60,12 @@ function svg(height: number, title: string, body: readonly string[]): string {
   return [head, `<style>${STYLE}</style>`, `<text class="title" x="8" y="24">${escape(title)}</text>`, ...body, '</svg>', ''].join('\n')
 }
 
-function text(x: number, y: number, what: string, anchor = 'start'): string {
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${escape(what)}</text>`
+function text(x: number, y: number, content: string, anchor = 'start'): string {
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${escape(content)}</text>`
 }
 
-function escape(what: string): string {
-  return what.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
+function escape(content: string): string {
+  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }
 
 function isOurs(name: string): boolean {

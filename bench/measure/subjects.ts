@@ -1,28 +1,28 @@
-// Who is asked for, in which order: the same in every lane.
+// Which subject each decision is for. The order is random from a fixed seed, and the same for every contender.
 
 export interface Subjects {
   readonly names: readonly string[]
   /** The subject of the i-th decision. */
   readonly at: (i: number) => string
-  /** Decisions after which the order begins anew: whoever comes at all has come. */
-  readonly round: number
+  /** Decisions after which the order repeats. After so many, every subject that occurs has occurred. */
+  readonly period: number
 }
 
-const SHORTEST = 1 << 20
+const SHORTEST_PERIOD = 1 << 20
 
-/** Uniformly at random over so many, from a fixed seed. */
+/** Every subject is equally likely. */
 export function uniform(count: number): Subjects {
   const random = seeded()
-  return drawn(count, () => Math.floor(random() * count))
+  return inOrder(count, () => Math.floor(random() * count))
 }
 
-/** Zipf(1.0) over so many: the k-th is asked for in proportion to 1/k. */
+/** Zipf(1.0): the k-th subject is requested in proportion to 1/k. */
 export function zipf(count: number, seed: number): Subjects {
   const random = seeded(seed)
   const sums = new Float64Array(count)
   let sum = 0
   for (let k = 0; k < count; k++) sums[k] = sum += 1 / (k + 1)
-  return drawn(count, () => {
+  return inOrder(count, () => {
     const wanted = random() * sum
     let low = 0
     for (let high = count - 1; low < high;) {
@@ -34,11 +34,11 @@ export function zipf(count: number, seed: number): Subjects {
   })
 }
 
-function drawn(count: number, draw: () => number): Subjects {
+function inOrder(count: number, draw: () => number): Subjects {
   const names = Array.from({ length: count }, (_, i) => `user:${i}`)
-  const round = Math.max(SHORTEST, 2 ** Math.ceil(Math.log2(count)))
-  const order = Uint32Array.from({ length: round }, draw)
-  return { at: (i) => names[order[i & (round - 1)] as number] as string, names, round }
+  const period = Math.max(SHORTEST_PERIOD, 2 ** Math.ceil(Math.log2(count)))
+  const order = Uint32Array.from({ length: period }, draw)
+  return { at: (i) => names[order[i & (period - 1)] as number] as string, names, period }
 }
 
 function seeded(seed = 42): () => number {
