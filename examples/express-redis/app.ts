@@ -1,4 +1,4 @@
-// One of the processes: an app whose limit lives in Redis. It tells its parent where it listens.
+// One process: an app whose limit lives in Redis. It sends its port to its parent.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type Duration, fixedWindow, rateLimit } from '@sluice/express'
@@ -17,7 +17,7 @@ app.use((_req, res, next) => {
   res.set('x-answered-by', process.env['NAME'] ?? String(process.pid))
   next()
 })
-// Every process says the same, so every process shares the same count.
+// Processes share a count when their limits have the same name, algorithm and window.
 app.use(rateLimit({ store, limits: [fixedWindow({ name: 'requests', limit, window, anchor: 'first' })] }))
 app.get('/', (req, res) => res.json({ hello: 'world', left: req.rateLimit?.remaining }))
 
@@ -25,7 +25,7 @@ const server = app.listen(Number(process.env['PORT'] ?? 0))
 await once(server, 'listening')
 process.send?.((server.address() as AddressInfo).port)
 
-// Ctrl-C reaches every process of the terminal: this one waits for its parent to let go of it.
+// Ctrl-C reaches every process of the terminal. This one ignores it, and ends when its parent disconnects.
 process.on('SIGINT', () => undefined)
 process.once('disconnect', () => {
   server.close()

@@ -1,4 +1,4 @@
-// Starts a Redis and two processes of the app, sends a burst to them in turns, shows the one limit that they share, and stays up.
+// Starts a Redis server and two processes of the app, sends them requests in turn, prints the responses, and serves until Ctrl-C.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ async function start(name: string, i: number): Promise<string> {
   const env = { ...process.env, REDIS_URL: redis.url, NAME: name, PORT: String(first && first + i) }
   const child = fork(join(import.meta.dirname, 'app.ts'), { env, execArgv: ['--conditions=source'] })
   children.push(child)
-  // One that ends unasked has said why; without it there is nothing to show.
+  // A process that ends early has printed the reason. The example needs both.
   child.once('exit', () => isEnding || void end(1))
   const [port] = (await once(child, 'message')) as [number]
   return `http://localhost:${port}/`

@@ -6,7 +6,7 @@ export interface Settings {
   readonly window: Duration
 }
 
-/** An API with one limit on every client address, and a stricter pair on the way in. */
+/** An API with one limit for each client address, and two stricter limits for its login. */
 export function createApp({ limit, window }: Settings): Express {
   const app = express()
   app.use(rateLimit({ limits: [fixedWindow({ name: 'requests', limit, window, anchor: 'first' })] }))

@@ -1,4 +1,4 @@
-// Starts the app, sends itself a burst over a real socket, shows what came back, and stays up.
+// Starts the app, sends it a burst of requests over a real socket, prints the responses, and serves until Ctrl-C.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { Duration } from '@sluice/express'

@@ -1,4 +1,4 @@
-// An API with two plans by API key, and a limit on each address beside them.
+// An API with two plans by API key, and a limit for each client address.
 import { fixedWindow, header, ip, type LimitRule, rateLimit } from '@sluice/fastify'
 import fastify from 'fastify'
 
@@ -6,7 +6,7 @@ const plans = new Map([
   ['key-of-ann', 'free'],
   ['key-of-bob', 'premium'],
 ])
-// A key that nobody checked is the client's own choice: without this, a new key for each request would be no limit at all.
+// The client chooses the key, and nothing checks it here. Without this limit, a new key for each request would have no limit at all.
 const address = fixedWindow({ name: 'address', limit: 30, window: '1m', anchor: 'first', key: ip() })
 const plan = (minute: number, day: number): LimitRule[] => [
   fixedWindow({ name: 'minute', limit: minute, window: '1m', anchor: 'first' }),

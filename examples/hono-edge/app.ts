@@ -1,24 +1,24 @@
-// The Worker: an API whose clients have an address, and perhaps a key with a plan.
+// The Worker: an API that limits each client address, and each API key by its plan.
 import { durableObjectStore, type ObjectNamespace } from '@sluice/cloudflare'
 import { fixedWindow, header, ip, rateLimit, slidingWindow } from '@sluice/hono'
 import { Hono } from 'hono'
 
-// Each limit lives in an object of this class: wrangler.json binds it as RATE_LIMITS.
+// The class of the Durable Objects that hold the limits. wrangler.json binds it as RATE_LIMITS.
 export { RateLimitObject } from '@sluice/cloudflare'
 
 interface Env {
   readonly Bindings: { readonly RATE_LIMITS: ObjectNamespace }
 }
 
-// Yours: a database, or a signed token.
+// In your API this is a database or a signed token.
 const PLANS: Readonly<Record<string, string>> = { 'key-of-ann': 'free', 'key-of-bea': 'premium' }
 
 function limitsIn(namespace: ObjectNamespace) {
   const store = durableObjectStore(namespace)
   return {
-    // First and for all: nobody has checked the key yet, and whoever makes up a new one for each request has a new limit each time.
+    // Comes first: nothing has checked the key yet, and a client that sends a new key with each request gets a new plan each time.
     address: rateLimit<Env>({ name: 'address', store, limits: [slidingWindow({ name: 'burst', limit: 20, window: '1m', key: ip() })] }),
-    // Then by key, or by address without one: a few a minute, more a day, both or neither.
+    // Comes second: by key, or by address if there is no key. A request takes from both limits of its plan, or from neither.
     plan: rateLimit<Env>({
       name: 'plan',
       store,
@@ -33,7 +33,7 @@ function limitsIn(namespace: ObjectNamespace) {
   }
 }
 
-// Made at the first request, when there are bindings, and kept: nothing in them belongs to a request.
+// Created at the first request, since a Worker has its bindings only then. It holds nothing of a request, so later requests share it.
 let limits: ReturnType<typeof limitsIn> | undefined
 
 const app = new Hono<Env>()

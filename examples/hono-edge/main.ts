@@ -1,4 +1,4 @@
-// Runs the Worker in workerd on this machine, sends it a burst, shows what came back, and stays up.
+// Runs the Worker in workerd on this machine, sends it requests, prints the responses, and serves until Ctrl-C.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ const fields = ['RateLimit', 'X-RateLimit-Remaining', 'Retry-After']
 const burst = [...Array<string>(5).fill(''), ...Array<string>(6).fill('key-of-ann'), ...Array<string>(2).fill('key-of-bea')]
 const requests = burst.slice(0, Number(process.env['BURST'] ?? burst.length))
 
-// As `wrangler dev` would, but with Sluice from its sources: nothing has to be built or published first.
+// Does the work of `wrangler dev`, but takes Sluice from its sources, so that nothing has to be built first.
 const folder = mkdtempSync(join(tmpdir(), 'sluice-edge-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 await build({
@@ -32,7 +32,7 @@ const workerd = spawn(binary, ['serve', 'wrangler.json', '--control-fd=3', `--so
   stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => workerd.kill('SIGKILL'))
-// However this process ends, and however workerd does.
+// Neither process may outlive the other.
 process.once('exit', () => workerd.kill('SIGKILL'))
 workerd.once('exit', (code) => process.exit(code ?? 0))
 
