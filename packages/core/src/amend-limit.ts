@@ -1,34 +1,45 @@
 import { algorithmOf } from './algorithms/registry.ts'
-import { checkName, defineLimit, where, window } from './define-limit.ts'
+import { checkName, defineLimit, windowOf, where } from './define-limit.ts'
 import type { Duration } from './duration.ts'
 import { knownOptions } from './known-options.ts'
 import type { Limit, LimitRule } from './limit.ts'
 
-/** What may differ in a limit that is made from another: the algorithm, the burst and the key stay. */
+/** What `amendLimit` changes. Algorithm, burst and key stay. */
 export interface LimitChanges<N extends string = string> {
+  /** Default: the name stays. */
   readonly name?: N | undefined
+  /** Units per window: a whole number, at least 1. Default: stays. */
   readonly limit?: number | undefined
+  /** Length of the window: 1 ms to 366 days. Default: stays. */
   readonly window?: Duration | undefined
-  /** A state of its own under this name; spelled as names are. */
+  /** Gives the limit its own state under this name, spelled like the name of a limit. Default: it shares the state of the original. */
   readonly scope?: string | undefined
 }
 
 /**
- * The rule with other numbers, or with a state of its own; checked like a defined one.
+ * Returns a copy of a limit with other numbers, or with its own state. Checked like a new limit.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_LIMIT_INEXACT
+ * @example
+ * ```ts
+ * import { amendLimit, slidingWindow } from '@sluice/core'
+ *
+ * const minute = slidingWindow({ name: 'minute', limit: 100, window: '1m' })
+ * // Uploads have a smaller limit, counted apart from all other requests.
+ * const uploads = amendLimit(minute, { limit: 10, scope: 'uploads' })
+ * ```
  */
-export function amendLimit<N extends string, C>(given: LimitRule<string, C>, changes: LimitChanges<N>): LimitRule<N, C> {
-  const { name, limit, window: old, timeZone, ...data } = given.limit
+export function amendLimit<N extends string, C>(rule: LimitRule<string, C>, changes: LimitChanges<N>): LimitRule<N, C> {
+  const { name, limit, window, timeZone, ...data } = rule.limit
   knownOptions(where({ name }), changes, ['name', 'limit', 'window', 'scope'])
-  const scope = changes.scope ?? given.scope
+  const scope = changes.scope ?? rule.scope
   if (scope !== undefined) checkName(scope, `${where({ name })}: scope`)
-  // A zone is for a calendar's window.
-  const length = changes.window === undefined ? { window: old, timeZone } : { window: window({ name, window: changes.window }) }
-  const made = defineLimit({ name: (changes.name ?? name) as N, limit: changes.limit ?? limit, key: given.key }, { ...data, ...length })
-  return scope === undefined ? made : Object.freeze({ ...made, scope })
+  // A time zone belongs to a calendar window, which this one replaces.
+  const length = changes.window === undefined ? { window, timeZone } : { window: windowOf({ name, window: changes.window }) }
+  const amended = defineLimit({ name: (changes.name ?? name) as N, limit: changes.limit ?? limit, key: rule.key }, { ...data, ...length })
+  return scope === undefined ? amended : Object.freeze({ ...amended, scope })
 }
 
-/** The limit with other numbers, checked like a defined one, except that a quantity of 0 (refuse all) is allowed. */
+/** The limit with other numbers, checked like a new limit, except that a quantity of 0 is valid and refuses everything. */
 export function withNumbers(limit: Limit, quantity: number, ms: number): Limit {
   const changed = Object.freeze({ ...limit, limit: quantity, window: ms })
   algorithmOf(changed).check(changed)

@@ -8,35 +8,58 @@ import { ObserverHub, type Observers } from './observers.ts'
 import { definePolicy, setsOf } from './policy.ts'
 import type { FailMode, Store } from './store.ts'
 
+/** The options of `createLimiter`. `limits` or `tiers` is required. */
 export interface LimiterOptions<
   R extends readonly LimitRule<string, any>[],
   T extends Readonly<Record<string, readonly LimitRule<string, any>[]>>,
 > {
-  /** Names the state, the headers and the reports; default `default`. */
+  /** Names the state, the headers and the events. Unique on its store. Spelled like the name of a limit; default `'default'`. */
   readonly name?: string | undefined
-  /** Beside `tiers`: the limits of no tier and of unknown tiers. */
+  /** The limits of every request. With `tiers`: the limits of a request without a tier, or with an unknown one. */
   readonly limits?: R | undefined
-  /** The limits of each plan; `[]` is unlimited. */
+  /** The limits of each tier, by its name. `[]` is unlimited. */
   readonly tiers?: T | undefined
-  /** Default: a memory store of its own. */
+  /** Where the state lives. Default: a new `memoryStore()`, for this limiter only. */
   readonly store?: Store | undefined
-  /** `shadow` decides and reports on a state of its own, but lets everything through; `off` does nothing. */
+  /**
+   * `'enforce'` (default) refuses requests over the limit. `'shadow'` decides and reports, on a state of its own, but allows every
+   * request. `'off'` allows every request and decides nothing.
+   */
   readonly mode?: Mode | undefined
-  /** What happens when the store is away. */
+  /**
+   * What decides while the store is unavailable: `'local'` (default), this process's share of each limit; `'open'` allows every
+   * request; `'closed'` refuses every request. Needs a store with failover.
+   */
   readonly failMode?: FailMode | undefined
+  /** Functions that are called with decisions, warnings and changes of the store's health. */
   readonly on?: Observers | undefined
 }
 
-export type Names<R> = R extends readonly LimitRule<infer N, any>[] ? N : never
+/** The names of a list of limits, as a union of string literals. */
+export type LimitNames<R> = R extends readonly LimitRule<infer N, any>[] ? N : never
 
 /**
- * A limiter without HTTP.
+ * Makes a limiter that is independent of HTTP: for background jobs, message queues, or a framework without an adapter.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_NAME_DUPLICATE, ERR_NAME_TAKEN, ERR_LIMIT_KEY
+ * @example
+ * ```ts
+ * import { createLimiter, fixedWindow, slidingWindow } from '@sluice/core'
+ *
+ * const limiter = createLimiter({
+ *   name: 'api',
+ *   tiers: {
+ *     free: [slidingWindow({ name: 'minute', limit: 100, window: '1m' }), fixedWindow({ name: 'day', limit: 1_000, window: 'day' })],
+ *     premium: [slidingWindow({ name: 'minute', limit: 10_000, window: '1m' })],
+ *   },
+ * })
+ * const decision = await limiter.consume('user:42', { tier: 'free' })
+ * if (!decision.allowed) console.log(`retry in ${decision.retryAfter} ms`)
+ * ```
  */
 export function createLimiter<
   const R extends readonly LimitRule<string, any>[] = readonly [],
   const T extends Readonly<Record<string, readonly LimitRule<string, any>[]>> = {},
->(options: LimiterOptions<R, T>): Limiter<Names<R> | { [K in keyof T]: Names<T[K]> }[keyof T], keyof T & string> {
+>(options: LimiterOptions<R, T>): Limiter<LimitNames<R> | { [K in keyof T]: LimitNames<T[K]> }[keyof T], keyof T & string> {
   knownOptions('createLimiter', options, ['name', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'])
   const policy = definePolicy(options)
   for (const { limits } of setsOf(policy)) {
@@ -44,7 +67,7 @@ export function createLimiter<
     if (keyed !== undefined) {
       throw new SluiceError(
         'ERR_LIMIT_KEY',
-        `createLimiter: expected limits without key, got one on "${keyed.limit.name}"; here the caller names the subject (a key is for rateLimit())`,
+        `createLimiter: expected limits without key, got a key on "${keyed.limit.name}"; pass the subject to consume(), or use rateLimit() to read it from requests`,
       )
     }
   }

@@ -2,35 +2,47 @@ import { ceilMillis } from './clock.ts'
 import type { Limit } from './limit.ts'
 import type { Charge, Outcome, Source } from './store.ts'
 
-/** The answer to a request: every limit's outcome folded into one verdict. Durations are whole milliseconds. */
+/**
+ * The answer to one request: the outcomes of all its limits folded into one verdict. Durations are whole milliseconds, rounded up.
+ * The binding limit is the strictest: it refuses, or has the least left.
+ */
 export interface Decision<N extends string = string> {
-  /** What to do. Always true in `shadow` and `off`. */
+  /** Whether the request may go on. Always true in the modes `shadow` and `off`. */
   readonly allowed: boolean
-  /** What the limits said; `unavailable`: a store was away and the policy is `closed`. */
+  /** What the limits said. `unavailable`: the store could not decide, and the failure mode is `closed`. */
   readonly verdict: 'allowed' | 'refused' | 'unavailable'
-  /** The limit that decides; `undefined` when none applies: an unlimited tier, or `off`. */
+  /** The limit to report to the client; `undefined` when none applies: an unlimited tier, or mode `off`. */
   readonly binding: Limit<N> | undefined
-  /** Of the binding limit; `Infinity` without one. */
+  /** Units left of the binding limit, 0 or more; `Infinity` without one. */
   readonly remaining: number
-  /** Of the binding limit: 0 when admitted, `Infinity` if never. */
+  /** ms until the binding limit would admit the request: 0 when it is admitted, `Infinity` if it never will be. */
   readonly retryAfter: number
-  /** ms until nothing of the binding limit is used any more; 0 without a binding limit. */
+  /** ms until the binding limit is full again; 0 when it is full, or without one. */
   readonly resetAfter: number
-  /** The same moment as ms since the Unix epoch, by the clock of the store that decided; 0 without a binding limit. */
+  /** When the binding limit is full again: ms since the Unix epoch, by the store's clock; 0 without a binding limit. */
   readonly resetAt: number
-  /** ms to wait before going on: the longest of the limits. */
+  /** ms that the request must wait before it goes on: the longest delay of its limits, 0 unless one is a queue. */
   readonly delay: number
+  /** The name of the limiter. */
   readonly policy: string
+  /** The tier whose limits applied; `undefined` for the limits beside the tiers. */
   readonly tier: string | undefined
   readonly mode: Mode
+  /** What answered for the binding limit: a store by its name, or a layer; `none` without a binding limit. */
   readonly source: Source
+  /** What was asked of the store: one charge for each limit. */
   readonly charges: readonly (Charge & { readonly limit: Limit<N> })[]
-  /** In the order of `charges`. */
+  /** What the store answered, in the order of `charges`; `undefined` where it did not look, since another limit refused first. */
   readonly outcomes: readonly (Outcome | undefined)[]
 }
+
+/** Whether a limiter refuses requests, only reports what it would refuse, or does nothing. */
 export type Mode = 'enforce' | 'shadow' | 'off'
 
-/** Whether `a` binds rather than `b`: refusing before not, longest wait, least left, larger resetAfter; the first configured of equals. */
+/**
+ * Whether `a` is stricter than `b`, and so binds: it refuses and `b` does not; its wait is longer; less is left; its reset is later.
+ * Of equals, the first configured binds.
+ */
 export function tighter(a: Outcome, b: Outcome): boolean {
   if (a.allowed !== b.allowed) return !a.allowed
   if (a.retryAfter !== b.retryAfter) return a.retryAfter > b.retryAfter
@@ -38,15 +50,15 @@ export function tighter(a: Outcome, b: Outcome): boolean {
   return a.resetAfter > b.resetAfter
 }
 
-/** What the fold needs to know besides the outcomes. */
-export interface Asked {
+/** The fields of a decision that do not depend on outcomes. */
+export interface DecisionContext {
   readonly policy: string
   readonly tier: string | undefined
   readonly mode: Mode
 }
 
 /** Folds the outcomes of a decision's charges into one verdict. */
-export function decisionOf(asked: Asked, charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): Decision {
+export function decisionOf(context: DecisionContext, charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): Decision {
   let binding: Outcome | undefined
   let limit: Limit | undefined
   let delay = 0
@@ -62,7 +74,7 @@ export function decisionOf(asked: Asked, charges: readonly Charge[], outcomes: r
     if (!outcome.allowed && verdict !== 'unavailable') verdict = outcome.source === 'closed' ? 'unavailable' : 'refused'
   }
   return {
-    allowed: verdict === 'allowed' || asked.mode !== 'enforce',
+    allowed: verdict === 'allowed' || context.mode !== 'enforce',
     verdict,
     binding: limit,
     remaining: binding === undefined ? Infinity : binding.remaining,
@@ -70,9 +82,9 @@ export function decisionOf(asked: Asked, charges: readonly Charge[], outcomes: r
     resetAfter: binding === undefined ? 0 : binding.resetAfter,
     resetAt: binding === undefined ? 0 : ceilMillis(binding.at) + binding.resetAfter,
     delay,
-    policy: asked.policy,
-    tier: asked.tier,
-    mode: asked.mode,
+    policy: context.policy,
+    tier: context.tier,
+    mode: context.mode,
     source: binding === undefined ? 'none' : binding.source,
     charges,
     outcomes,

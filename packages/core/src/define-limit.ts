@@ -4,51 +4,56 @@ import { invalid, quoted, show } from './errors.ts'
 import type { KeyOf } from './identity/part.ts'
 import type { Limit, LimitRule } from './limit.ts'
 
-/** What every factory takes. */
-export interface LimitFields<N extends string, C> {
-  /** A letter, then up to 63 letters, digits, `_`, `.` or `-`; unique in its policy, ignoring case. */
+/** The options that every limit has. */
+export interface LimitFields<N extends string = string, C = any> {
+  /** A letter, then up to 63 letters, digits, `_`, `.` or `-`. Unique among the limits of a limiter, ignoring case. */
   readonly name: N
-  /** A whole number of units, at least 1. */
+  /** Units per window, or requests at once for `concurrency`: a whole number, at least 1. */
   readonly limit: number
+  /** Who is limited by this limit. Only for `rateLimit`; default: its own `key`, else the client's address. */
   readonly key?: KeyOf<C> | undefined
 }
 
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
 
-/** @throws ERR_NAME_INVALID: one bad name would spoil a whole header field for its parsers */
+/** @throws ERR_NAME_INVALID, since a client could not parse a header field with any other name in it */
 export function checkName(name: unknown, what: string): void {
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw invalid(what, 'a letter, then at most 63 letters, digits, _, . or -', name, 'ERR_NAME_INVALID')
   }
 }
 
-export function defineLimit<N extends string, C>(o: LimitFields<N, C>, data: Omit<Limit, 'name' | 'limit'>): LimitRule<N, C> {
-  checkName(o.name, `${data.algorithm}: name`)
-  if (!Number.isSafeInteger(o.limit) || o.limit < 1) throw invalid(`${where(o)}: limit`, 'a whole number, at least 1', o.limit)
-  // Left out rather than `undefined`, so that two definitions compare, and clone, alike.
-  const given = Object.fromEntries(Object.entries({ ...data, name: o.name, limit: o.limit }).filter(([, value]) => value !== undefined))
+/** Checks the fields, asks the algorithm whether its arithmetic is exact, and freezes the limit. */
+export function defineLimit<N extends string, C>(fields: LimitFields<N, C>, data: Omit<Limit, 'name' | 'limit'>): LimitRule<N, C> {
+  const { name, limit: quantity, key } = fields
+  checkName(name, `${data.algorithm}: name`)
+  if (!Number.isSafeInteger(quantity) || quantity < 1) throw invalid(`${where(fields)}: limit`, 'a whole number, at least 1', quantity)
+  // Left out rather than `undefined`: two definitions are compared as JSON, which a structured clone must not change.
+  const given = Object.fromEntries(Object.entries({ ...data, name, limit: quantity }).filter(([, value]) => value !== undefined))
   const limit = Object.freeze(given) as unknown as Limit<N>
   algorithmOf(limit).check(limit)
-  return Object.freeze(o.key === undefined ? { limit } : { limit, key: o.key })
+  return Object.freeze(key === undefined ? { limit } : { limit, key })
 }
 
-export function where(o: { readonly name?: unknown }): string {
-  return `limit ${typeof o.name === 'string' ? quoted(o.name) : show(o.name)}`
+/** Names a limit at the start of an error message. */
+export function where({ name }: { readonly name?: unknown }): string {
+  return `limit ${typeof name === 'string' ? quoted(name) : show(name)}`
 }
 
-export function window(o: { readonly name?: unknown; readonly window: Duration }): number {
-  return millisOf(o.window, `${where(o)}: window`)
+export function windowOf(options: { readonly name?: unknown; readonly window: Duration }): number {
+  return millisOf(options.window, `${where(options)}: window`)
 }
 
-export function whole<K extends string>(
-  o: { readonly name?: unknown } & { readonly [P in K]?: number | undefined },
+/** @throws ERR_OPTION_INVALID unless the option is absent, or a whole number in the range */
+export function checkWhole<K extends string>(
+  options: { readonly name?: unknown } & { readonly [P in K]?: number | undefined },
   key: K,
-  least: number,
-  most: number = Number.MAX_SAFE_INTEGER,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
 ): number | undefined {
-  const value: number | undefined = o[key]
+  const value: number | undefined = options[key]
   if (value === undefined) return undefined
-  if (!Number.isSafeInteger(value) || value < least || value > most)
-    throw invalid(`${where(o)}: ${key}`, `a whole number from ${least} to ${most}`, value)
+  if (!Number.isSafeInteger(value) || value < min || value > max)
+    throw invalid(`${where(options)}: ${key}`, `a whole number from ${min} to ${max}`, value)
   return value
 }

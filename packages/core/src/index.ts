@@ -3,17 +3,19 @@
 
 // Limits: six algorithms as plain data.
 export { concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, tokenBucket } from './limits.ts'
-export { amendLimit } from './amend-limit.ts'
-export type { CalendarWindow, Limit, LimitRule } from './limit.ts'
+export type { ConcurrencyOptions, FixedWindowOptions, LeakyBucketOptions, SlidingLogOptions } from './limits.ts'
+export type { SlidingWindowOptions, TokenBucketOptions } from './limits.ts'
 export type { LimitFields } from './define-limit.ts'
+export type { CalendarWindow, Limit, LimitRule } from './limit.ts'
+export { amendLimit } from './amend-limit.ts'
 export type { LimitChanges } from './amend-limit.ts'
 export type { Duration } from './duration.ts'
 
 // A limiter: limits, tiers and a store under one name.
 export { createLimiter } from './create-limiter.ts'
 export { setEnabled } from './limiter-engine.ts'
-export type { LimiterOptions, Names } from './create-limiter.ts'
-export type { Ask, Cost, Limiter, Subject } from './limiter.ts'
+export type { LimiterOptions, LimitNames } from './create-limiter.ts'
+export type { CallOptions, Cost, Limiter, Subject } from './limiter.ts'
 export type { Decision, Mode } from './decision.ts'
 export type { Observers } from './observers.ts'
 

@@ -1,38 +1,47 @@
 import { algorithmOf } from './algorithms/registry.ts'
-import type { Asked, Decision } from './decision.ts'
-import { decisionOf } from './decision.ts'
+import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
 import { invalid, SluiceError } from './errors.ts'
-import type { Ask, Cost, Limiter, Subject } from './limiter.ts'
+import type { CallOptions, Cost, Limiter, Subject } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import type { ObserverHub } from './observers.ts'
-import { type LimitSet, limitsOf, type PlacedLimit, type Policy, setsOf } from './policy.ts'
+import { type LimitSet, limitsOf, type ScopedLimit, type Policy, setsOf } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
 import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
 
 let enabled = true
 
-/** The kill switch of the process: off, every limiter behaves as in `mode: 'off'` until it is on again. */
+/**
+ * Turns all limiters of this process off, or on again. Off, each behaves as in `mode: 'off'`: it allows every request.
+ * @throws ERR_OPTION_INVALID unless `on` is a boolean
+ * @example
+ * ```ts
+ * import { setEnabled } from '@sluice/core'
+ *
+ * // An operator stops all limiting without a deployment: kill -USR2 <pid>.
+ * process.on('SIGUSR2', () => setEnabled(false))
+ * ```
+ */
 export function setEnabled(on: boolean): void {
   if (typeof on !== 'boolean') throw invalid('setEnabled', 'true or false', on)
   enabled = on
 }
 
-/** What `createLimiter` returns, and what the HTTP pipeline drives. */
+/** The limiter that `createLimiter` returns and that the HTTP pipeline uses. */
 export class LimiterEngine implements Limiter {
   readonly name: string
   readonly policy: Policy
-  /** Defined as `{ limit, window }`: the headers call its one limit by the policy's name. */
+  /** Whether it was defined as `{ limit, window }`: then headers name its only limit after the policy. */
   readonly shorthand: boolean
   readonly observers: ObserverHub
   private readonly store: Store
-  private asked: Asked
+  private context: DecisionContext
   private readonly options: Readonly<Record<'charge' | 'peek' | 'force', ConsumeOptions>>
   private readonly settled: WeakSet<Decision>
   private readonly peeked: WeakSet<Decision>
-  /** Of the first limiter and all that were derived from it: what `reset` forgets. */
-  private readonly family: Policy[]
-  private readonly leave: () => MaybePromise<void>
+  /** The policies of the first limiter and of all derived from it: `reset` deletes the state of each. */
+  private readonly policies: Policy[]
+  private readonly onClose: () => MaybePromise<void>
 
   constructor(policy: Policy, store: Store | undefined, observers: ObserverHub, shorthand = false, parent?: LimiterEngine) {
     if (store !== undefined && (typeof store?.consume !== 'function' || typeof store.reset !== 'function'))
@@ -44,53 +53,53 @@ export class LimiterEngine implements Limiter {
     this.store = store ?? parent?.store ?? memoryStore()
     this.settled = parent?.settled ?? new WeakSet()
     this.peeked = parent?.peeked ?? new WeakSet()
-    this.family = parent?.family ?? []
-    this.family.push(policy)
+    this.policies = parent?.policies ?? []
+    this.policies.push(policy)
     const { failMode, mode } = policy
-    this.asked = { policy: policy.name, tier: undefined, mode }
+    this.context = { policy: policy.name, tier: undefined, mode }
     this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
     if (parent !== undefined) {
-      this.leave = () => undefined
+      this.onClose = () => undefined
       return
     }
-    // Set by node:cluster in its workers: each of them would count for itself.
+    // node:cluster sets this variable in its workers, each of which counts on its own.
     if (this.store.name === 'memory' && runtime.process?.env?.['NODE_UNIQUE_ID'] !== undefined) {
       observers.warnOrThrow(
         'WARN_MEMORY_IN_CLUSTER',
-        'each worker of a cluster has a memory store of its own, so the limit is multiplied by their number; use a shared store such as Redis',
+        'each worker of a cluster has its own memory store, so clients get the limit once per worker; use a store that the workers share',
       )
     }
     const free = claimName(this.store, policy, observers)
     const unfollow = observers.follow(this.store, (tier) => tierOf(tier, failMode))
-    this.leave = () => {
+    this.onClose = () => {
       free()
       unfollow()
       return store === undefined ? this.store.close?.() : undefined
     }
   }
 
-  /** A limiter of the same name, store and observers with other sets of limits; each settles what the other decided. */
+  /** A limiter with other limits, and the same name, store and observers. Each can settle the decisions of the other. */
   derive(policy: Policy): LimiterEngine {
     return new LimiterEngine(policy, undefined, this.observers, this.shorthand, this)
   }
 
-  consume(subject: Subject<string>, ask?: Ask<string, string>): MaybePromise<Decision> {
-    return this.decide(this.limitsOf(ask?.tier), subject, ask?.cost, 'charge')
+  consume(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'charge')
   }
 
-  peek(subject: Subject<string>, ask?: Ask<string, string>): MaybePromise<Decision> {
-    return chain(this.decide(this.limitsOf(ask?.tier), subject, ask?.cost, 'peek'), (decision) => {
+  peek(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return chain(this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'peek'), (decision) => {
       this.peeked.add(decision)
       return decision
     })
   }
 
-  penalize(subject: Subject<string>, ask?: Ask<string, string>): MaybePromise<Decision> {
-    return this.decide(this.limitsOf(ask?.tier), subject, ask?.cost, 'force')
+  penalize(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'force')
   }
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
-    this.own(decision)
+    this.checkOwn(decision)
     this.checkCost(actual)
     if (this.settled.has(decision) || this.peeked.has(decision) || decision.verdict !== 'allowed') return
     this.settled.add(decision)
@@ -104,12 +113,12 @@ export class LimiterEngine implements Limiter {
   }
 
   release(decision: Decision): MaybePromise<void> {
-    this.own(decision)
+    this.checkOwn(decision)
     return this.correct(decision, (_, outcome, holds) => (holds ? -outcome.granted : 0))
   }
 
   renew(decision: Decision): MaybePromise<void> {
-    this.own(decision)
+    this.checkOwn(decision)
     const charges = decision.charges.flatMap((charge, i) => {
       const receipt = decision.outcomes[i]?.receipt
       return this.holds(charge) && receipt !== undefined ? [{ ...charge, cost: 1, receipt }] : []
@@ -119,11 +128,11 @@ export class LimiterEngine implements Limiter {
 
   reset(subject: Subject<string>): MaybePromise<void> {
     this.checkSubject(subject)
-    const sets = this.family.flatMap(setsOf)
-    // Each limit once, in however many sets it is.
-    const placed = new Map(sets.flatMap(({ limits }) => limits.map(({ limit, scope }) => [limit, scope] as const)))
+    const sets = this.policies.flatMap(setsOf)
+    // A limit may be in several sets; its state is deleted once.
+    const scopes = new Map(sets.flatMap(({ limits }) => limits.map(({ limit, scope }) => [limit, scope] as const)))
     return this.store.reset(
-      [...placed].flatMap(([limit, scope]) => {
+      [...scopes].flatMap(([limit, scope]) => {
         const named = subjectOf(limit.name, subject)
         return named === undefined ? [] : [{ limit, scope, subject: named }]
       }),
@@ -136,21 +145,21 @@ export class LimiterEngine implements Limiter {
   }
 
   close(): MaybePromise<void> {
-    return this.leave()
+    return this.onClose()
   }
 
-  /** The limits of a tier, told once when it is the first for want of the one that was named. */
+  /** The limits of a tier. Warns once if the tier is unknown and the first tier's limits apply. */
   limitsOf(tier: string | undefined): LimitSet {
     const { set, defaulted } = limitsOf(this.policy, tier)
     if (defaulted)
       this.observers.warn(
         'WARN_TIER_DEFAULTED',
-        `no limits for tier ${tier === undefined ? 'undefined' : `"${tier}"`}; "${set.tier}", the first listed, holds. Give limits beside tiers to serve it`,
+        `no limits for tier ${tier === undefined ? 'undefined' : `"${tier}"`}, so those of "${set.tier}", the first tier listed, apply; list the tier, or give limits beside tiers`,
       )
     return set
   }
 
-  /** One decision over a set of limits. */
+  /** Makes one decision over a set of limits. */
   decide(
     set: LimitSet,
     subject: Subject<string>,
@@ -159,31 +168,35 @@ export class LimiterEngine implements Limiter {
   ): MaybePromise<Decision> {
     this.checkSubject(subject)
     if (cost !== undefined) this.checkCost(cost)
-    const asked = this.askedOf(set.tier)
-    if (asked.mode === 'off' || !enabled) return this.announced(decisionOf({ ...asked, mode: 'off' }, [], []))
-    if (set.limits.length === 0) return this.announced(decisionOf(asked, [], []))
-    const charges = set.limits.map((placed) => this.chargeOf(placed, subject, cost))
+    const context = this.contextOf(set.tier)
+    if (context.mode === 'off' || !enabled) return this.report(decisionOf({ ...context, mode: 'off' }, [], []))
+    if (set.limits.length === 0) return this.report(decisionOf(context, [], []))
+    const charges = set.limits.map((scoped) => this.chargeOf(scoped, subject, cost))
     const outcomes = this.store.consume(charges, this.options[how])
-    if (isPromise(outcomes)) return outcomes.then((later) => this.announced(decisionOf(asked, charges, later)))
-    return this.announced(decisionOf(asked, charges, outcomes))
+    if (isPromise(outcomes)) return outcomes.then((later) => this.report(decisionOf(context, charges, later)))
+    return this.report(decisionOf(context, charges, outcomes))
   }
 
-  /** What a decision begins with: the same for nearly all of them. */
-  private askedOf(tier: string | undefined): Asked {
-    if (this.asked.tier !== tier) this.asked = { ...this.asked, tier }
-    return this.asked
+  /** Kept between calls: nearly all decisions have the same context, and one object for each would be garbage. */
+  private contextOf(tier: string | undefined): DecisionContext {
+    if (this.context.tier !== tier) this.context = { ...this.context, tier }
+    return this.context
   }
 
-  private announced(decision: Decision): Decision {
+  private report(decision: Decision): Decision {
     this.observers.emitDecision(decision)
     if (decision.retryAfter === Infinity) {
       const name = decision.binding?.name
-      this.observers.warn('WARN_COST_NEVER', `a request costs more than limit "${name}" ever allows, so it is refused for ever`, name)
+      this.observers.warn(
+        'WARN_COST_NEVER',
+        `a request costs more than limit "${name}" ever admits, so it is always refused; raise the limit or its burst, or refuse such requests yourself`,
+        name,
+      )
     }
     return decision
   }
 
-  private chargeOf({ limit, scope, holds }: PlacedLimit, subject: Subject<string>, cost: Cost<string> | undefined): Charge {
+  private chargeOf({ limit, scope, holds }: ScopedLimit, subject: Subject<string>, cost: Cost<string> | undefined): Charge {
     const named = subjectOf(limit.name, subject)
     if (named === undefined)
       throw new SluiceError(
@@ -194,7 +207,7 @@ export class LimiterEngine implements Limiter {
     return { limit, scope, subject: named, cost: units ?? 1 }
   }
 
-  /** Gives back or charges the difference that `change` names for each charge of a decision. */
+  /** Gives back (below 0) or charges (above 0) the units that `change` returns for each charge of a decision. */
   private correct(decision: Decision, change: (charge: Charge, outcome: Outcome, holds: boolean) => number): MaybePromise<void> {
     const charges: Charge[] = []
     for (const [i, charge] of decision.charges.entries()) {
@@ -211,9 +224,9 @@ export class LimiterEngine implements Limiter {
     return algorithmOf(charge.limit).holds
   }
 
-  private own(decision: Decision): void {
+  private checkOwn(decision: Decision): void {
     if (decision?.policy !== this.name)
-      throw invalid(`limiter "${this.name}"`, 'a decision of its own', decision?.policy ?? decision, 'ERR_DECISION_FOREIGN')
+      throw invalid(`limiter "${this.name}"`, 'a decision that this limiter made', decision?.policy ?? decision, 'ERR_DECISION_FOREIGN')
   }
 
   private checkSubject(subject: Subject<string>): void {
@@ -221,7 +234,7 @@ export class LimiterEngine implements Limiter {
     if (typeof subject !== 'object' || subject === null)
       throw invalid(
         `limiter "${this.name}": subject`,
-        'a string that is not empty, or an object of them by limit',
+        'a string that is not empty, or an object of such strings by limit',
         subject,
         'ERR_SUBJECT_INVALID',
       )
@@ -248,16 +261,16 @@ export class LimiterEngine implements Limiter {
 
   private checkLimitName(name: string, what: string, code: 'ERR_SUBJECT_INVALID' | 'ERR_COST_INVALID'): void {
     if (!this.policy.names.has(name))
-      throw invalid(`limiter "${this.name}": ${what}`, `names among ${[...this.policy.names].join(', ')}`, name, code)
+      throw invalid(`limiter "${this.name}": ${what}`, `the name of a limit (${[...this.policy.names].join(', ')})`, name, code)
   }
 }
 
-/** What answers for this policy where a store says that it would decide locally. */
+/** A store reports `local` for its local fallback, in whose place a policy may have another failure mode. */
 function tierOf(tier: Source, failMode: FailMode | undefined): Source {
   return tier === 'local' && failMode !== undefined ? failMode : tier
 }
 
-// Own properties only: a limit may be named `constructor`.
+// Reads own properties only: a limit may be named `constructor`.
 function subjectOf(name: string, subject: Subject<string>): string | undefined {
   if (typeof subject === 'string') return subject
   return Object.hasOwn(subject, name) ? subject[name] : undefined

@@ -2,37 +2,54 @@ import type { Decision } from './decision.ts'
 import type { MaybePromise } from './runtime.ts'
 import type { StoreHealth } from './store.ts'
 
-/** Who is limited: one subject for every limit, or one for each by name. */
+/** Who is limited: one subject for every limit, or one for each limit by its name. */
 export type Subject<N extends string> = string | Readonly<Partial<Record<N, string>>>
-/** Units: a number for every limit but concurrency, which takes 1; or by name, where a missing name takes 1. */
+
+/**
+ * Whole units, 0 or more. A number is the cost under every limit but `concurrency`, which always takes 1. An object gives the cost
+ * by the name of the limit; a limit that it leaves out takes 1.
+ */
 export type Cost<N extends string> = number | Readonly<Partial<Record<N, number>>>
-export interface Ask<N extends string, T extends string> {
-  /** Whole units, 0 or more; default 1. */
+
+/** The options of one call of a limiter. */
+export interface CallOptions<N extends string, T extends string> {
+  /** Whole units, 0 or more; default 1. By the name of the limit, where limits differ. */
   readonly cost?: Cost<N> | undefined
-  /** Which tier's limits hold. */
+  /** The tier whose limits apply. Default: `limits`, or the first tier listed if the limiter has only tiers. */
   readonly tier?: T | undefined
 }
 
-/** A policy and a store. Synchronous where the store is; `await` serves both. */
+/**
+ * Decides requests by its limits, on its store. A method returns its result at once where the store does, as the memory store
+ * does, and a promise otherwise. `await` works for both.
+ */
 export interface Limiter<N extends string = string, T extends string = string> {
   readonly name: string
-  /** Charges every limit, or none of them if one refuses. */
-  consume(subject: Subject<N>, ask?: Ask<N, T>): MaybePromise<Decision<N>>
-  /** Decides for the cost, and takes nothing. */
-  peek(subject: Subject<N>, ask?: Ask<N, T>): MaybePromise<Decision<N>>
-  /** Charges even past the limit; may leave a debt. */
-  penalize(subject: Subject<N>, ask?: Ask<N, T>): MaybePromise<Decision<N>>
-  /** Corrects a decision to what it really cost, and frees its concurrency: what was charged too much is given back where it was taken, the rest is charged by force. Counts once per decision. */
+  /**
+   * Charges every limit, or none of them if one refuses.
+   * @throws ERR_SUBJECT_INVALID, ERR_SUBJECT_MISSING, ERR_COST_INVALID, and the error of a store that could not decide
+   */
+  consume(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  /** Decides as `consume` would, and takes nothing. */
+  peek(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  /** Charges even past the limit, which may leave a debt. */
+  penalize(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  /**
+   * Corrects a decision to its actual cost, and releases its concurrency. Units charged too much are given back where they were
+   * taken; missing units are charged even past the limit. Only the first call for a decision has an effect.
+   * @throws ERR_DECISION_FOREIGN, ERR_COST_INVALID
+   */
   settle(decision: Decision<N>, actual: Cost<N>): MaybePromise<void>
-  /** `settle(decision, 0)`: gives back what the decision took. */
+  /** Gives back everything that the decision took: `settle(decision, 0)`. */
   refund(decision: Decision<N>): MaybePromise<void>
-  /** Frees the decision's concurrency only. */
+  /** Releases the concurrency that the decision took, and nothing else. */
   release(decision: Decision<N>): MaybePromise<void>
-  /** Lets the decision's concurrency live for another ttl from now, if it still lives. */
+  /** Gives the concurrency that the decision took another `ttl` from now, unless it has expired. */
   renew(decision: Decision<N>): MaybePromise<void>
-  /** Forgets all state of the subject under this limiter. */
+  /** Deletes all state of the subject under this limiter, in every tier. */
   reset(subject: Subject<N>): MaybePromise<void>
+  /** What decides now: the store or a failure mode, and the state of the circuit breaker. */
   health(): StoreHealth
-  /** Ends observing and frees the name; closes the store if the limiter made it. */
+  /** Stops observing and gives up the name. Closes the store if the limiter made it. */
   close(): MaybePromise<void>
 }

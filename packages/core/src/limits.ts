@@ -1,94 +1,204 @@
-import { defineLimit, type LimitFields, where, whole, window } from './define-limit.ts'
+import { checkWhole, defineLimit, type LimitFields, windowOf, where } from './define-limit.ts'
 import { type Duration, millisOf } from './duration.ts'
 import { invalid, SluiceError } from './errors.ts'
 import { knownOptions } from './known-options.ts'
 import type { CalendarWindow, LimitRule } from './limit.ts'
 
-const COMMON = ['name', 'limit', 'window', 'key'] as const
+const FIELDS = ['name', 'limit', 'window', 'key'] as const
 
-/** The default for general APIs: for every t, at most L(1 + t/W) admitted, from two counts per subject. */
-export function slidingWindow<const N extends string, C>(o: LimitFields<N, C> & { readonly window: Duration }): LimitRule<N, C> {
-  knownOptions('slidingWindow', o, COMMON)
-  return defineLimit(o, { algorithm: 'slidingWindow', window: window(o) })
+/** Options of `slidingWindow`. */
+export interface SlidingWindowOptions<N extends string = string, C = any> extends LimitFields<N, C> {
+  /** Length of the window: 1 ms to 366 days. `limit × window` in ms must not exceed 2^53 − 1. */
+  readonly window: Duration
 }
 
-/** Exact: at most L in every window of length W. One entry per admitted charge, so for small, strict limits: `limit` ≤ 1,000, or `maxLog` ≤ 10,000. */
-export function slidingLog<const N extends string, C>(
-  o: LimitFields<N, C> & { readonly window: Duration; readonly maxLog?: number | undefined },
-): LimitRule<N, C> {
-  knownOptions('slidingLog', o, [...COMMON, 'maxLog'])
-  return defineLimit(o, { algorithm: 'slidingLog', window: window(o), maxLog: whole(o, 'maxLog', 1, 10_000) })
+/**
+ * The default for APIs. Admits at most `limit · (1 + t / window)` units in any time t. Stores two counts per subject.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_LIMIT_INEXACT
+ * @example
+ * ```ts
+ * import { createLimiter, slidingWindow } from '@sluice/core'
+ *
+ * const limiter = createLimiter({ limits: [slidingWindow({ name: 'minute', limit: 100, window: '1m' })] })
+ * ```
+ */
+export function slidingWindow<const N extends string, C>(options: SlidingWindowOptions<N, C>): LimitRule<N, C> {
+  knownOptions('slidingWindow', options, FIELDS)
+  return defineLimit(options, { algorithm: 'slidingWindow', window: windowOf(options) })
 }
 
-/** For quotas: at most L per window, up to 2L across an edge. Windows of the epoch, of the first charge, or of a calendar in a time zone (UTC by default). */
-export function fixedWindow<const N extends string, C>(
-  o: LimitFields<N, C> & {
-    readonly window: Duration | CalendarWindow
-    readonly anchor?: 'epoch' | 'first' | undefined
-    readonly timeZone?: string | undefined
-  },
-): LimitRule<N, C> {
-  knownOptions('fixedWindow', o, [...COMMON, 'anchor', 'timeZone'])
-  const { anchor, timeZone } = o
-  const calendar = o.window === 'day' || o.window === 'week' || o.window === 'month'
-  if (anchor !== undefined && anchor !== 'epoch' && anchor !== 'first') throw invalid(`${where(o)}: anchor`, "'epoch' or 'first'", anchor)
-  if (calendar && anchor === 'first')
-    throw new SluiceError('ERR_OPTION_CONFLICT', `${where(o)}: a calendar window starts with the calendar, so it takes no anchor: 'first'`)
-  if (!calendar && timeZone !== undefined)
-    throw new SluiceError('ERR_OPTION_CONFLICT', `${where(o)}: timeZone needs a calendar window: 'day', 'week' or 'month'`)
+/** Options of `slidingLog`. */
+export interface SlidingLogOptions<N extends string = string, C = any> extends LimitFields<N, C> {
+  /** Length of the window: 1 ms to 366 days. */
+  readonly window: Duration
+  /** The largest `limit` that is accepted: 1 to 10,000; default 1,000. Raises the memory that one subject may take. */
+  readonly maxLog?: number | undefined
+}
+
+/**
+ * Exact: admits at most `limit` units in every window of this length. Stores one entry per admitted charge, so it is for small,
+ * strict limits such as logins.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_LIMIT_INEXACT for a `limit` above `maxLog`
+ * @example
+ * ```ts
+ * import { createLimiter, slidingLog } from '@sluice/core'
+ *
+ * const logins = createLimiter({ name: 'login', limits: [slidingLog({ name: 'account', limit: 5, window: '15m' })] })
+ * ```
+ */
+export function slidingLog<const N extends string, C>(options: SlidingLogOptions<N, C>): LimitRule<N, C> {
+  knownOptions('slidingLog', options, [...FIELDS, 'maxLog'])
+  return defineLimit(options, { algorithm: 'slidingLog', window: windowOf(options), maxLog: checkWhole(options, 'maxLog', 1, 10_000) })
+}
+
+/** Options of `fixedWindow`. */
+export interface FixedWindowOptions<N extends string = string, C = any> extends LimitFields<N, C> {
+  /** Length of the window: 1 ms to 366 days, or a window of the calendar. `'1d'` is 24 hours from the epoch, `'day'` a calendar day. */
+  readonly window: Duration | CalendarWindow
+  /** `'epoch'` (default) aligns windows to the Unix epoch. `'first'` starts a window with a subject's first admitted charge. */
+  readonly anchor?: 'epoch' | 'first' | undefined
+  /** IANA time zone of a calendar window, such as `'Europe/Berlin'`; default UTC. */
+  readonly timeZone?: string | undefined
+}
+
+/**
+ * For quotas: admits at most `limit` units per window, and up to twice as many across the edge of two windows.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_INVALID
+ * @example
+ * ```ts
+ * import { createLimiter, fixedWindow } from '@sluice/core'
+ *
+ * const quota = createLimiter({
+ *   name: 'plan',
+ *   limits: [fixedWindow({ name: 'month', limit: 1_000_000, window: 'month', timeZone: 'Europe/Berlin' })],
+ * })
+ * ```
+ */
+export function fixedWindow<const N extends string, C>(options: FixedWindowOptions<N, C>): LimitRule<N, C> {
+  knownOptions('fixedWindow', options, [...FIELDS, 'anchor', 'timeZone'])
+  const { anchor, timeZone } = options
+  const isCalendar = options.window === 'day' || options.window === 'week' || options.window === 'month'
+  const at = where(options)
+  if (anchor !== undefined && anchor !== 'epoch' && anchor !== 'first') throw invalid(`${at}: anchor`, "'epoch' or 'first'", anchor)
+  if (isCalendar && anchor === 'first')
+    throw new SluiceError('ERR_OPTION_CONFLICT', `${at}: a calendar window starts with the calendar, so it takes no anchor: 'first'`)
+  if (!isCalendar && timeZone !== undefined)
+    throw new SluiceError('ERR_OPTION_CONFLICT', `${at}: timeZone needs a calendar window: 'day', 'week' or 'month'`)
   if (timeZone !== undefined && !isTimeZone(timeZone))
-    throw invalid(`${where(o)}: timeZone`, "an IANA time zone such as 'Europe/Berlin'", timeZone)
-  return defineLimit(o, {
+    throw invalid(`${at}: timeZone`, "an IANA time zone such as 'Europe/Berlin'", timeZone)
+  return defineLimit(options, {
     algorithm: 'fixedWindow',
-    window: calendar ? o.window : window(o as { window: Duration }),
+    window: isCalendar ? options.window : windowOf(options as { window: Duration }),
     anchor,
     timeZone,
   })
 }
 
-/** `limit` tokens per `window`, up to `burst` at once (default `limit`): at most burst + rate·t in any interval t. */
-export function tokenBucket<const N extends string, C>(
-  o: LimitFields<N, C> & { readonly window: Duration; readonly burst?: number | undefined; readonly debt?: number | undefined },
-): LimitRule<N, C> {
-  knownOptions('tokenBucket', o, [...COMMON, 'burst', 'debt'])
-  return defineLimit(o, { algorithm: 'tokenBucket', window: window(o), burst: whole(o, 'burst', 1), debt: whole(o, 'debt', 0) })
+/** Options of `tokenBucket`. */
+export interface TokenBucketOptions<N extends string = string, C = any> extends LimitFields<N, C> {
+  /** The time in which `limit` tokens are added: 1 ms to 366 days. */
+  readonly window: Duration
+  /** The most tokens that can be taken at once: a whole number, at least 1; default `limit`. */
+  readonly burst?: number | undefined
+  /** The largest debt, in tokens, that a forced charge may leave: a whole number, at least 0; default the burst. */
+  readonly debt?: number | undefined
 }
 
 /**
- * As a meter, a token bucket of the given burst. As a queue (`queue: true`) it admits with a `delay`, so that what flows
- * out keeps the rate, and refuses what would wait longer than `maxDelay` (default 1 s, or as long as `burst` units take if that is given).
+ * Adds `limit` tokens per `window`, evenly, up to `burst`. Admits at most burst + rate · t tokens in any time t.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_LIMIT_INEXACT
+ * @example
+ * ```ts
+ * import { createLimiter, tokenBucket } from '@sluice/core'
+ *
+ * const limiter = createLimiter({ limits: [tokenBucket({ name: 'tokens', limit: 100_000, window: '1m', burst: 20_000 })] })
+ * const decision = await limiter.consume('user:42', { cost: 1_200 })
+ * ```
  */
-export function leakyBucket<const N extends string, C>(
-  o: LimitFields<N, C> & {
-    readonly window: Duration
-    readonly burst?: number | undefined
-    readonly queue?: boolean | undefined
-    readonly maxDelay?: Duration | undefined
-  },
-): LimitRule<N, C> {
-  knownOptions('leakyBucket', o, [...COMMON, 'burst', 'queue', 'maxDelay'])
-  const { queue, maxDelay } = o
-  if (queue !== undefined && typeof queue !== 'boolean') throw invalid(`${where(o)}: queue`, 'true or false', queue)
-  if (maxDelay !== undefined && queue !== true) throw new SluiceError('ERR_OPTION_CONFLICT', `${where(o)}: maxDelay needs queue: true`)
-  return defineLimit(o, {
-    algorithm: 'leakyBucket',
-    window: window(o),
-    burst: whole(o, 'burst', 1),
-    queue,
-    maxDelay: maxDelay === undefined ? undefined : millisOf(maxDelay, `${where(o)}: maxDelay`),
+export function tokenBucket<const N extends string, C>(options: TokenBucketOptions<N, C>): LimitRule<N, C> {
+  knownOptions('tokenBucket', options, [...FIELDS, 'burst', 'debt'])
+  return defineLimit(options, {
+    algorithm: 'tokenBucket',
+    window: windowOf(options),
+    burst: checkWhole(options, 'burst', 1),
+    debt: checkWhole(options, 'debt', 0),
   })
 }
 
-/** At most `limit` requests under way at once. A holder that is not released ends after `ttl`. `retryHint` (default 1 s) is the wait told to a refused client. */
-export function concurrency<const N extends string, C>(
-  o: LimitFields<N, C> & { readonly ttl: Duration; readonly retryHint?: Duration | undefined },
-): LimitRule<N, C> {
-  knownOptions('concurrency', o, ['name', 'limit', 'key', 'ttl', 'retryHint'])
-  const { ttl, retryHint } = o
-  return defineLimit(o, {
+/** Options of `leakyBucket`. */
+export interface LeakyBucketOptions<N extends string = string, C = any> extends LimitFields<N, C> {
+  /** The time in which `limit` units leak: 1 ms to 366 days. */
+  readonly window: Duration
+  /** The most units in the bucket: a whole number, at least 1. Default `limit`; for a queue, as many as leak in `maxDelay`, and one. */
+  readonly burst?: number | undefined
+  /** `true` admits with a delay, so that requests go on at the rate of the limit; default false. */
+  readonly queue?: boolean | undefined
+  /** With `queue: true`: the longest delay, 1 ms to 366 days. Default `'1s'`, or none if `burst` is given. */
+  readonly maxDelay?: Duration | undefined
+}
+
+/**
+ * Without `queue` the same as a token bucket. With `queue: true` it smooths traffic: a request is admitted with a `delay`, and
+ * refused if it would wait longer than `maxDelay`.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_INVALID, ERR_LIMIT_INEXACT
+ * @example
+ * ```ts
+ * import { createLimiter, leakyBucket } from '@sluice/core'
+ *
+ * const mails = createLimiter({
+ *   name: 'mail',
+ *   limits: [leakyBucket({ name: 'second', limit: 10, window: '1s', queue: true, maxDelay: '5s' })],
+ * })
+ * const { allowed, delay } = await mails.consume('smtp.example.com')
+ * ```
+ */
+export function leakyBucket<const N extends string, C>(options: LeakyBucketOptions<N, C>): LimitRule<N, C> {
+  knownOptions('leakyBucket', options, [...FIELDS, 'burst', 'queue', 'maxDelay'])
+  const { queue, maxDelay } = options
+  const at = where(options)
+  if (queue !== undefined && typeof queue !== 'boolean') throw invalid(`${at}: queue`, 'true or false', queue)
+  if (maxDelay !== undefined && queue !== true) throw new SluiceError('ERR_OPTION_CONFLICT', `${at}: maxDelay needs queue: true`)
+  return defineLimit(options, {
+    algorithm: 'leakyBucket',
+    window: windowOf(options),
+    burst: checkWhole(options, 'burst', 1),
+    queue,
+    maxDelay: maxDelay === undefined ? undefined : millisOf(maxDelay, `${at}: maxDelay`),
+  })
+}
+
+/** Options of `concurrency`. */
+export interface ConcurrencyOptions<N extends string = string, C = any> extends LimitFields<N, C> {
+  /** How long a holder lives if it is neither released nor renewed: 1 ms to 366 days. Choose it longer than a request takes. */
+  readonly ttl: Duration
+  /** The longest wait that a refused client is given: 1 ms to 366 days; default `'1s'`. It is shorter if a holder expires sooner. */
+  readonly retryHint?: Duration | undefined
+}
+
+/**
+ * Admits at most `limit` requests at once. Each admitted request is a holder until it is released or its `ttl` is over.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID
+ * @example
+ * ```ts
+ * import { concurrency, createLimiter } from '@sluice/core'
+ *
+ * const exports = createLimiter({ name: 'export', limits: [concurrency({ name: 'running', limit: 2, ttl: '5m' })] })
+ * const decision = await exports.consume('tenant:7')
+ * try {
+ *   if (decision.allowed) console.log('export')
+ * } finally {
+ *   await exports.release(decision)
+ * }
+ * ```
+ */
+export function concurrency<const N extends string, C>(options: ConcurrencyOptions<N, C>): LimitRule<N, C> {
+  knownOptions('concurrency', options, ['name', 'limit', 'key', 'ttl', 'retryHint'])
+  const { ttl, retryHint } = options
+  const at = where(options)
+  return defineLimit(options, {
     algorithm: 'concurrency',
-    window: millisOf(ttl, `${where(o)}: ttl`),
-    retryHint: retryHint === undefined ? undefined : millisOf(retryHint, `${where(o)}: retryHint`),
+    window: millisOf(ttl, `${at}: ttl`),
+    retryHint: retryHint === undefined ? undefined : millisOf(retryHint, `${at}: retryHint`),
   })
 }
 

@@ -17,7 +17,8 @@ export function rulesOf(limits: PolicyLimits, key?: Rule['key']): readonly Rule[
     return [slidingWindow({ name: 'default', limit, window, key: limits.key })]
   }
   return limits.map((rule, i) => {
-    if (typeof rule?.limit !== 'object') throw invalid(`limits[${i}]`, 'a limit made by slidingWindow(), tokenBucket() or a sibling', rule)
+    if (typeof rule?.limit !== 'object')
+      throw invalid(`limits[${i}]`, 'a limit made by a factory such as slidingWindow() or tokenBucket()', rule)
     return rule.key === undefined && key !== undefined ? { ...rule, key } : rule
   })
 }

@@ -1,7 +1,7 @@
 import type { KeyOf } from '../identity/part.ts'
 import { isMissing, type Missing, type SubjectOptions, type SubjectReader, subjectReader } from '../identity/subject.ts'
 import type { Subject } from '../limiter.ts'
-import { type LimitSet, type PlacedLimit, type Policy, setsOf } from '../policy.ts'
+import { type LimitSet, type ScopedLimit, type Policy, setsOf } from '../policy.ts'
 import { isPromise, type MaybePromise } from '../runtime.ts'
 
 /** Who is limited by which limits; or that a subject is missing and the request is to be refused or let through. */
@@ -64,6 +64,6 @@ function ofAll(set: LimitSet, subject: string | Missing): Subjects {
   return isMissing(subject) ? subject : { set, subject }
 }
 
-function isUnkeyed({ key }: PlacedLimit): boolean {
+function isUnkeyed({ key }: ScopedLimit): boolean {
   return key === undefined
 }

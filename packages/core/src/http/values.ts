@@ -4,7 +4,7 @@ import { withNumbers } from '../amend-limit.ts'
 import type { Limit } from '../limit.ts'
 import type { Cost } from '../limiter.ts'
 import type { ObserverHub } from '../observers.ts'
-import type { LimitSet, PlacedLimit } from '../policy.ts'
+import type { LimitSet, ScopedLimit } from '../policy.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
 import type { RateLimitOptions } from './options.ts'
 
@@ -49,7 +49,7 @@ export function numbersReader<C>(
 // Limits by plan are a handful; were they made of something the client sends, this is all that is kept.
 const MOST_KNOWN = 1_000
 
-function changed(base: LimitSet, placed: PlacedLimit, quantity: number, ms: number): LimitSet {
+function changed(base: LimitSet, placed: ScopedLimit, quantity: number, ms: number): LimitSet {
   const limit = withNumbers(placed.limit, quantity, ms)
   return { tier: base.tier, limits: base.limits.map((each) => (each === placed ? { ...placed, limit } : each)) }
 }
