@@ -16,7 +16,7 @@ const TASKS = {
   'test-all': ['scripts/test.ts', '--all'],
   faults: ['scripts/faults.ts'],
   audit: ['scripts/audit.ts'],
-  simulate: ['--conditions=source', 'test-e2e/simulate/main.ts'],
+  simulate: ['--conditions=source', 'test-e2e/support/simulation/main.ts'],
   bench: ['--conditions=source', 'scripts/bench.ts'],
 }
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')

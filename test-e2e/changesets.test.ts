@@ -21,7 +21,7 @@ test('every changeset names published packages and is one plain sentence', () =>
   }
 })
 
-test('there is one version line', () => {
+test('all packages have the same version', () => {
   const config = JSON.parse(readFileSync(join(ROOT, '.changeset', 'config.json'), 'utf8')) as { fixed: unknown }
   expect(config.fixed).toEqual([['@sluice/*']])
   expect(new Set(published.map((manifest) => manifest.version)).size).toBe(1)

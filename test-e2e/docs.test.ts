@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { allFences, type Fence, fencesOf } from './support/fences.ts'
+import { allFences, type Fence, fencesOf } from './support/sources/fences.ts'
 import { allExamples, examplesOf } from './support/sources/examples.ts'
 import { docstringOf, isCallable, placeOf, type PublicName, publicEntries } from './support/sources/public-api.ts'
 import { binary, ROOT } from './support/workspace.ts'

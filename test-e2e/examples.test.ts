@@ -1,20 +1,18 @@
-// Each framework's example as a person has it: one command, real responses, ended by Ctrl-C. They are one program, written for
-// one framework after the other: two plans by API key, two limits each, and a limit on the address.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+// The example of each framework as a person runs it: one command, real responses, ended by Ctrl-C. All are the same program:
+// two plans by API key with two limits each, and a limit on the address.
 import { join } from 'node:path'
-import { waitUntil } from '@sluice/testing/redis'
 import { afterEach, describe, expect, test } from 'vitest'
+import { runProgram, type RunningProgram } from './support/running-program.ts'
 import { binary, ROOT } from './support/workspace.ts'
 
 interface Example {
-  /** Its folder in `examples/`. */
+  /** The folder in `examples/`. */
   readonly name: string
-  /** What runs there; default Node on `main.ts`. It listens on `PORT` (0: any), says `http://…`, and ends at SIGINT with code 0. */
+  /** The command, run in that folder. Default: Node on `main.ts`. It listens on `PORT` (0: any), prints `http://…`, and exits at SIGINT with code 0. */
   readonly command?: readonly [string, ...string[]]
 }
 
-// Decorators are compiled first; then Node takes the shell's place, so that it gets the signal.
+// Decorators have to be compiled. `exec` lets Node replace the shell, so that it receives the signal.
 const COMPILED = `"${process.execPath}" "${binary('typescript', 'tsc')}" -b && exec "${process.execPath}" --conditions=source dist/main.js`
 const EXAMPLES: readonly Example[] = [
   { name: 'fastify' },
@@ -23,12 +21,13 @@ const EXAMPLES: readonly Example[] = [
   { name: 'nestjs', command: ['sh', '-c', COMPILED] },
 ]
 
-let child: ChildProcess | undefined
-afterEach(() => child?.kill('SIGKILL'))
+let program: RunningProgram | undefined
+afterEach(() => program?.stop())
 
 describe.each(EXAMPLES)('examples/$name', ({ name, command = [process.execPath, '--conditions=source', 'main.ts'] }) => {
-  test('two plans, one limit on the address, 429 with all that a client needs, a clean end', async () => {
-    const { url, end } = await start(name, command)
+  test('two plans, one limit on the address, complete 429 responses, a clean exit', async () => {
+    const example = (program = runProgram(command, { cwd: join(ROOT, 'examples', name), env: { PORT: '0' } }))
+    const [url] = await example.waitFor(/http:\/\/[^\s/]+\/?/)
     const get = async (key: string) => {
       const response = await fetch(url, { headers: { 'x-api-key': key } })
       return { status: response.status, headers: response.headers, text: await response.text() }
@@ -46,35 +45,12 @@ describe.each(EXAMPLES)('examples/$name', ({ name, command = [process.execPath, 
     expect(refused.headers.get('content-type')).toBe('application/problem+json')
     expect(JSON.parse(refused.text)).toMatchObject({ status: 429, 'violated-policies': ['minute'] })
 
-    // The refusal took nothing, so five of the address's 30 are spent.
+    // The refusal charged nothing, so the address has used 5 of 30.
     expect(await get('key-of-bob')).toMatchObject({ status: 200, text: '{"plan":"premium","left":24}' })
     for (let i = 0; i < 24; i += 1) expect((await get(`made-up-${i}`)).status).toBe(200)
     const rotated = await get('made-up-24')
     expect(JSON.parse(rotated.text)).toMatchObject({ status: 429, 'violated-policies': ['address'] })
     expect((await fetch(new URL('/health', url))).status).toBe(200)
-    expect(await end()).toEqual([0, null])
+    expect(await example.interrupt()).toEqual([0, null])
   })
 })
-
-async function start(name: string, [file, ...args]: readonly [string, ...string[]]) {
-  const started = spawn(file, args, {
-    cwd: join(ROOT, 'examples', name),
-    env: { ...process.env, PORT: '0' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  child = started
-  let said = ''
-  for (const stream of [started.stdout, started.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
-  const ended = once(started, 'close')
-  const saidUrl = () => /http:\/\/[^\s/]+\/?/.exec(said)?.[0]
-  await waitUntil('the example to listen', () => started.exitCode !== null || saidUrl() !== undefined)
-  const url = saidUrl()
-  if (url === undefined) throw new Error(`It ended before it was ready:\n${said}`)
-  return {
-    url,
-    end: () => {
-      started.kill('SIGINT')
-      return ended
-    },
-  }
-}

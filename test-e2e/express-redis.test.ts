@@ -1,25 +1,21 @@
-// The Redis example as a person has it: one command, two processes, one limit, ended by Ctrl-C.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
+// examples/express-redis as a person runs it: one command, two processes, one limit, ended by Ctrl-C.
+import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { ROOT } from './support/workspace.ts'
+import { nodeProgram, runProgram, type RunningProgram } from './support/running-program.ts'
 
-let child: ChildProcess | undefined
+let program: RunningProgram | undefined
 let server: RedisServer
 beforeAll(async () => {
   server = await startRedis()
 })
 afterAll(() => server.stop())
-// SIGTERM, since it ends what it started.
-afterEach(() => child?.kill('SIGTERM'))
+afterEach(() => program?.stop())
 
-test('shows one limit shared by two processes, on a Redis of its own that is gone afterwards', async () => {
+test('two processes share one limit on a Redis server that the example starts and ends', async () => {
   const started = start({ REDIS_URL: undefined, LIMIT: '4', WINDOW: '1h' })
-  const [one, two] = await started.urls
-  const rows = [...started.said().matchAll(/^\d+ +(\d{3}) +([AB]) +(\S+)/gm)].map(([, ...cells]) => cells)
+  const [one, two] = await urlsOf(started)
+  const rows = [...started.output().matchAll(/^\d+ +(\d{3}) +([AB]) +(\S+)/gm)].map(([, ...cells]) => cells)
   expect(rows.map(([status]) => status)).toEqual(['200', '200', '200', '200', '429', '429'])
   expect(rows.map(([, name]) => name)).toEqual(['A', 'B', 'A', 'B', 'A', 'B'])
   expect(rows.map(([, , header]) => /r=(\d+)/.exec(header!)?.[1])).toEqual(['3', '2', '1', '0', '0', '0'])
@@ -31,9 +27,9 @@ test('shows one limit shared by two processes, on a Redis of its own that is gon
     await response.text()
   }
 
-  const redis = /redis:\/\/[\d.]+:\d+/.exec(started.said())![0]
-  expect(await started.end()).toEqual([0, null])
-  expect(started.said()).not.toMatch(/^\s+at /m)
+  const redis = /redis:\/\/[\d.]+:\d+/.exec(started.output())![0]
+  expect(await started.interrupt()).toEqual([0, null])
+  expect(started.output()).not.toMatch(/^\s+at /m)
   await expect(fetch(one!)).rejects.toThrow('fetch failed')
   await expect(fetch(two!)).rejects.toThrow('fetch failed')
   const probe = new Redis(redis, { lazyConnect: true, retryStrategy: () => null })
@@ -42,55 +38,39 @@ test('shows one limit shared by two processes, on a Redis of its own that is gon
   probe.disconnect()
 })
 
-test('uses the Redis of REDIS_URL, and leaves it up', async () => {
+test('REDIS_URL names another Redis, which keeps running afterwards', async () => {
   const started = start({ REDIS_URL: server.url, PREFIX: 'example', LIMIT: '2', BURST: '2' })
-  const [one] = await started.urls
+  const [one] = await urlsOf(started)
   expect((await fetch(one!)).status).toBe(429)
   const keys = (await server.call('KEYS', 'example:*default/requests*')) as string[]
   expect(keys).toHaveLength(1)
-  expect(await started.end()).toEqual([0, null])
+  expect(await started.interrupt()).toEqual([0, null])
   expect(await server.call('PING')).toBe('PONG')
 })
 
-test('says what to do when there is no redis-server', async () => {
+test('without redis-server it says what to do', async () => {
   const started = start({ REDIS_URL: undefined, PATH: '' })
   expect(await started.ended).toEqual([1, null])
-  expect(started.said()).toMatch(/^redis-server is not on PATH\. Install it \(.*\), or set REDIS_URL=redis:\/\/host:port\.\n$/)
+  expect(started.output()).toMatch(/^redis-server is not on PATH\. Install it \(.*\), or set REDIS_URL=redis:\/\/host:port\.\n$/)
 })
 
-test('ends, and ends its Redis, when one of its processes does', async () => {
+test('when one process ends, the example and its Redis end too', async () => {
   const taken = start({ REDIS_URL: server.url, BURST: '0' })
-  const [url] = await taken.urls
+  const [url] = await urlsOf(taken)
   const second = start({ REDIS_URL: undefined, PORT: new URL(url!).port })
   expect(await second.ended).toEqual([1, null])
-  expect(second.said()).toContain('EADDRINUSE')
-  expect(await taken.end()).toEqual([0, null])
+  expect(second.output()).toContain('EADDRINUSE')
+  expect(await taken.interrupt()).toEqual([0, null])
 })
 
-function start(env: Readonly<Record<string, string | undefined>>) {
-  const main = join(ROOT, 'examples', 'express-redis', 'main.ts')
-  const started = spawn(process.execPath, ['--conditions=source', main], {
-    // Redis decides, however busy this machine is.
-    env: { ...process.env, PORT: '0', DEADLINE: '10000', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  child = started
-  let said = ''
-  for (const stream of [started.stdout, started.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
-  // `close` and not `exit`: all that it said has been read.
-  const ended = once(started, 'close')
-  const urls = waitUntil('the example to listen', () => started.exitCode !== null || /Ctrl-C/.test(said)).then(() => {
-    if (started.exitCode !== null) throw new Error(`It ended before it was ready:\n${said}`)
-    return [...said.matchAll(/curl -i (\S+)/g)].map(([, url]) => url!)
-  })
-  urls.catch(() => undefined)
-  return {
-    said: () => said,
-    urls,
-    ended,
-    end() {
-      started.kill('SIGINT')
-      return ended
-    },
-  }
+function start(env: Readonly<Record<string, string | undefined>>): RunningProgram {
+  // With a long deadline, Redis decides even on a busy machine.
+  program = runProgram(nodeProgram('examples', 'express-redis', 'main.ts'), { env: { PORT: '0', DEADLINE: '10000', ...env } })
+  return program
+}
+
+/** The addresses of the two processes, once both listen. */
+async function urlsOf(example: RunningProgram): Promise<readonly string[]> {
+  await example.waitFor(/Ctrl-C/)
+  return [...example.output().matchAll(/curl -i (\S+)/g)].map(([, url]) => url!)
 }

@@ -1,20 +1,20 @@
-// At least 100,000 inputs that nobody meant: an input either works, or is refused by a SluiceError of a known code or a 4xx. Nothing
-// crashes or hangs, no prototype changes, no header carries what it should not. The seed is printed; SLUICE_SEED runs it again.
+// At least 100,000 random inputs: each either works, or is refused with a SluiceError of a known code or a 4xx status. Nothing
+// crashes or hangs, no prototype changes, and no header is forged. SLUICE_SEED repeats a run; the seed is printed.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { calls } from './fuzz/calls.ts'
-import { definitions } from './fuzz/definitions.ts'
-import { redis } from './fuzz/redis.ts'
-import { requests } from './fuzz/requests.ts'
-import { seed, tally } from './fuzz/runner.ts'
+import { calls } from './support/fuzz/calls.ts'
+import { definitions } from './support/fuzz/definitions.ts'
+import { redis } from './support/fuzz/redis.ts'
+import { requests } from './support/fuzz/requests.ts'
+import { seed, tally } from './support/fuzz/runner.ts'
 
 const unhandled: unknown[] = []
-const hear = (error: unknown): void => void unhandled.push(error)
+const onUnhandled = (error: unknown): void => void unhandled.push(error)
 
 beforeAll(() => {
-  process.on('unhandledRejection', hear)
+  process.on('unhandledRejection', onUnhandled)
 })
 afterAll(() => {
-  process.off('unhandledRejection', hear)
+  process.off('unhandledRejection', onUnhandled)
   console.table(tally.rows)
   console.log(`fuzz: ${total()} inputs, seed ${seed} (SLUICE_SEED=${seed} runs them again)`)
 })
@@ -27,7 +27,7 @@ requests()
 calls()
 redis()
 
-test('100,000 inputs in all, and no rejection that nobody heard', () => {
+test('100,000 inputs in all, and no unhandled rejection', () => {
   expect(unhandled).toEqual([])
   expect(total()).toBeGreaterThanOrEqual(100_000 * Math.min(1, Number(process.env['SLUICE_FUZZ'] ?? 10_000) / 10_000))
 })

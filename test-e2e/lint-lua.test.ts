@@ -1,4 +1,4 @@
-// What keeps lua/ exact and safe: one violation of each rule, in a folder of its own, and the reason it is given.
+// The lint rules of lua/: one violation of each, in a temporary folder, with the expected message.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -41,7 +41,7 @@ const REFUSED: readonly (readonly [name: string, file: string, source: string, l
   ['a file that no script has', 'other.lua', HEADER, 1, 'is in no script'],
 ]
 
-const LET_THROUGH: readonly (readonly [name: string, source: string])[] = [
+const ACCEPTED: readonly (readonly [name: string, source: string])[] = [
   ['what a part before declared', 'local a = shared + 1'],
   ['what Redis gives', "local a = cjson.decode(ARGV[1])\nlocal b = struct.pack('>d', 1)\nlocal c = 7 % 2"],
   ['reads', "local now = redis.call('TIME')\nlocal values = redis.call('MGET', unpack(KEYS))"],
@@ -51,14 +51,14 @@ const LET_THROUGH: readonly (readonly [name: string, source: string])[] = [
   ['globals in comments and texts', "-- tostring(x) .. y % z\nlocal a = 'tostring'"],
 ]
 
-/** What is told of each folder of its own; all are linted at once. */
+/** All folders are linted in one run. */
 let folder: string
-let told: readonly string[]
+let messages: readonly string[]
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-lint-lua-'))
   for (const [name, file, source] of REFUSED) write(name, { 'batch.lua': `${HEADER}local late = 1\n`, [file]: source })
-  for (const [name, source] of LET_THROUGH) write(name, { 'lib.lua': `${HEADER}local shared = 1\n`, 'batch.lua': `${HEADER}${source}\n` })
-  told = lint(...[...REFUSED, ...LET_THROUGH].map(([name]) => join(folder, name)))
+  for (const [name, source] of ACCEPTED) write(name, { 'lib.lua': `${HEADER}local shared = 1\n`, 'batch.lua': `${HEADER}${source}\n` })
+  messages = lint(...[...REFUSED, ...ACCEPTED].map(([name]) => join(folder, name)))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -74,8 +74,8 @@ function lint(...folders: readonly string[]): readonly string[] {
   return lines
 }
 
-function toldOf(name: string): readonly string[] {
-  return told.filter((line) => line.includes(`/${name}/`)).map((line) => line.slice(line.lastIndexOf(`/${name}/`) + name.length + 2))
+function messagesOf(name: string): readonly string[] {
+  return messages.filter((line) => line.includes(`/${name}/`)).map((line) => line.slice(line.lastIndexOf(`/${name}/`) + name.length + 2))
 }
 
 test('lua/ passes', () => {
@@ -84,19 +84,19 @@ test('lua/ passes', () => {
 
 for (const [name, file, , line, reason] of REFUSED) {
   test(`refused: ${name}`, () => {
-    const own = toldOf(name)
-    expect(own.filter((told) => told.startsWith(`${file}:${line}:`) && told.includes(reason))).not.toEqual([])
-    expect(own.filter((told) => !told.startsWith(`${file}:${line}:`))).toEqual([])
+    const own = messagesOf(name)
+    expect(own.filter((message) => message.startsWith(`${file}:${line}:`) && message.includes(reason))).not.toEqual([])
+    expect(own.filter((message) => !message.startsWith(`${file}:${line}:`))).toEqual([])
   })
 }
 
-for (const [name] of LET_THROUGH) {
-  test(`let through: ${name}`, () => {
-    expect(toldOf(name)).toEqual([])
+for (const [name] of ACCEPTED) {
+  test(`accepted: ${name}`, () => {
+    expect(messagesOf(name)).toEqual([])
   })
 }
 
-test('a line is that of its own file, wherever the file is in the script', () => {
+test('a message has the line of its own file, not of the assembled script', () => {
   const own = join(folder, 'whole')
   cpSync(join(ROOT, 'lua'), own, { recursive: true })
   const text = readFileSync(join(own, 'concurrency.lua'), 'utf8')

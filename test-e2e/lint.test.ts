@@ -1,4 +1,4 @@
-// The boundaries hold because lint refuses what crosses them: one violation of each, in a tree of its own, and the reason it is given.
+// Lint enforces the boundaries between packages: one violation of each rule, in a temporary tree, with the expected message.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -64,14 +64,14 @@ const REFUSED: readonly (readonly [name: string, file: string, code: string, rea
   ['a test that hides the others', 'packages/core/test/a.test.ts', "import { it } from 'vitest'\nit.only('x', () => {})", 'focused'],
   ['a test that is not run', 'packages/core/test/b.test.ts', "import { it } from 'vitest'\nit.skip('x', () => {})", 'Disabled'],
 ]
-const LET_THROUGH: readonly (readonly [name: string, file: string, code: string])[] = [
+const ACCEPTED: readonly (readonly [name: string, file: string, code: string])[] = [
   ['core imports its own files', 'packages/core/src/k.ts', "export * from './clock.ts'"],
   [
     'the clock reads the time',
     'packages/core/src/clock.ts',
     'export const now = () => Date.now()\nexport const run = () => setTimeout(now, 1)',
   ],
-  ['a time that is given', 'packages/core/src/l.ts', 'export const at = (ms: number) => new Date(ms)'],
+  ['a given time', 'packages/core/src/l.ts', 'export const at = (ms: number) => new Date(ms)'],
   [
     'a name that is no timer',
     'packages/core/src/t.ts',
@@ -100,7 +100,7 @@ let found: readonly Diagnostic[] = []
 
 beforeAll(() => {
   for (const file of ['.oxlintrc.json', 'scripts/lint-time.mjs']) cpSync(join(ROOT, file), join(tree, file))
-  for (const [, file, code] of [...REFUSED, ...LET_THROUGH]) {
+  for (const [, file, code] of [...REFUSED, ...ACCEPTED]) {
     mkdirSync(dirname(join(tree, file)), { recursive: true })
     writeFileSync(join(tree, file), `${code}\n`)
   }
@@ -110,15 +110,15 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(tree, { recursive: true }))
 
-const said = (file: string): string =>
+const messagesOf = (file: string): string =>
   found
     .filter((diagnostic) => diagnostic.filename.replaceAll('\\', '/') === file)
     .map(({ message, help }) => `${message} ${help ?? ''}`)
     .join('\n')
 
 test.each(REFUSED)('lint refuses: %s', (_name, file, _code, reason) => {
-  expect(said(file)).toContain(reason)
+  expect(messagesOf(file)).toContain(reason)
 })
-test.each(LET_THROUGH)('lint lets through: %s', (_name, file) => {
-  expect(said(file)).toBe('')
+test.each(ACCEPTED)('lint accepts: %s', (_name, file) => {
+  expect(messagesOf(file)).toBe('')
 })

@@ -1,4 +1,4 @@
-// The tables of docs/migration are held against what the limiters say of each option themselves.
+// The tables of docs/migration agree with the error messages for each option.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSluiceError } from '@sluice/core'
@@ -7,10 +7,10 @@ import { describe, expect, test } from 'vitest'
 import { ROOT } from './support/workspace.ts'
 
 const FOLDER = join(ROOT, 'docs', 'migration')
-// What adapters take beside core's options.
+// Options that only adapters have.
 const OF_ADAPTERS = ['global', 'hook']
 
-/** The rows of the table under `## Options`: the options of a peer, and the cell that says ours. */
+/** The rows of the table under `## Options`: an option of the other limiter, and the cell with ours. */
 function rowsOf(page: string): (readonly [theirs: string, ours: string])[] {
   const [, section = ''] = readFileSync(join(FOLDER, page), 'utf8').split(/^## Options$/m)
   const [table = ''] = section
@@ -26,11 +26,11 @@ function rowsOf(page: string): (readonly [theirs: string, ours: string])[] {
     })
 }
 
-/** What is said of an option: `undefined` when it is one of ours, else what to use, `''` where there is nothing. */
-function said(option: string): string | undefined {
+/** The advice for an unknown option: `''` where there is none; `undefined` for an option of ours. */
+function adviceFor(option: string): string | undefined {
   if (OF_ADAPTERS.includes(option)) return undefined
   try {
-    // What the host reads is asked of no request.
+    // No request is sent, so the host is never called.
     createPipeline({} as never, { [option]: undefined })
   } catch (error) {
     if (!isSluiceError(error) || error.code !== 'ERR_OPTION_UNKNOWN') throw error
@@ -39,9 +39,9 @@ function said(option: string): string | undefined {
   return undefined
 }
 
-/** What is wrong with a row. */
+/** Why a row is wrong, if it is. */
 function complaint(theirs: string, ours: string): string | undefined {
-  const use = said(theirs)
+  const use = adviceFor(theirs)
   const named = [...ours.matchAll(/`(\w+)`/g)].map(([, name]) => name!)
   if (use === undefined) return named.includes(theirs) ? undefined : 'it is an option of ours'
   if (ours === '–') return use === '' ? undefined : `the limiter says to use ${use}`
@@ -50,7 +50,7 @@ function complaint(theirs: string, ours: string): string | undefined {
 
 const PAGES = readdirSync(FOLDER).filter((file) => file !== 'README.md')
 
-// Another page compares programs instead.
+// One page has programs instead of a table.
 const TABLES = PAGES.filter((page) => rowsOf(page).length > 0)
 
 test('the tables are found', () => expect(TABLES.length).toBeGreaterThanOrEqual(5))

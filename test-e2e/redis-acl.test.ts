@@ -1,4 +1,4 @@
-// The ACL rules that docs/redis.md gives are enough, and each of them is needed.
+// The ACL rules in docs/redis.md are sufficient, and each of them is needed.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { concurrency, fixedWindow, slidingWindow, tokenBucket } from '@sluice/core'
@@ -9,10 +9,10 @@ import { type RedisCluster, type RedisServer, startCluster, startRedis, waitUnti
 import { ROOT } from './support/workspace.ts'
 
 const page = readFileSync(join(ROOT, 'docs', 'redis.md'), 'utf8')
-/** The rules of the page that begin `user <name> `, as the words of ACL SETUSER. */
+/** The rules of a user in docs/redis.md, as arguments of ACL SETUSER. */
 function rulesOf(name: string): readonly string[] {
   const rules = new RegExp(`^user ${name} (.+)$`, 'm').exec(page)?.[1]
-  if (rules === undefined) throw new Error(`docs/redis.md has no rules for the user ${name}`)
+  if (rules === undefined) throw new Error(`docs/redis.md: expected a line "user ${name} …"`)
   return rules.split(' ')
 }
 
@@ -23,7 +23,7 @@ const limits = [
   concurrency({ name: 'slots', limit: 5, ttl: '1m' }).limit,
 ]
 
-/** Whatever a store does: charges, refusals, give-backs, resets. */
+/** Uses all operations of a store: charges, refunds, resets. */
 async function exercise(store: Store): Promise<void> {
   try {
     for (const subject of ['one', 'two', 'three', 'four']) {
@@ -33,7 +33,7 @@ async function exercise(store: Store): Promise<void> {
       await store.consume(targets.map((target, i) => ({ ...target, cost: -1, receipt: outcomes[i]?.receipt })))
       await store.reset(targets)
     }
-    // The second changes what the first has set.
+    // The first charge sets the state, the second changes it.
     const again = { limit: limits[0] as Limit, scope: 'acl/again', subject: 'one', cost: 1 }
     for (const used of [1, 2]) expect(await store.consume([again])).toMatchObject([{ allowed: true, remaining: 5 - used }])
     await store.reset([again])
@@ -48,9 +48,9 @@ describe('one server', () => {
     server = await startRedis()
   })
   afterAll(() => server.stop())
-  const sign = async (name: string, rules: readonly string[]) => {
+  const createUser = async (name: string, rules: readonly string[]) => {
     await server.call('ACL', 'SETUSER', name, 'reset', ...rules)
-    // As after a restart: the script is not there.
+    // The script is not loaded, as after a restart.
     await server.call('SCRIPT', 'FLUSH')
     return { url: `redis://${name}:secret@${server.host}:${server.port}` }
   }
@@ -58,38 +58,38 @@ describe('one server', () => {
   test.each([
     ['sluice', true],
     ['sluice-no-scripts', false],
-  ])('the user %s may do all that is needed, and nothing elsewhere', async (name, scripting) => {
-    const source = await sign(name, rulesOf(name))
+  ])('the rules of the user %s are sufficient, and allow no key outside the prefix', async (name, scripting) => {
+    const source = await createUser(name, rulesOf(name))
     await exercise(redisStore(source, { scripting, failover: false }))
-    await counting(redisStore(source, { scripting }), (store) => store.health?.().instances === 1)
+    await expectCount(redisStore(source, { scripting }), (store) => store.health?.().instances === 1)
     const log = (await server.call('ACL', 'LOG')) as unknown[]
     expect(log.map(String).filter((entry) => !/\b(config|client)\b/i.test(entry))).toEqual([])
     await expect(exercise(redisStore(source, { scripting, failover: false, prefix: 'other' }))).rejects.toMatchObject({ answer: 'noperm' })
   })
 
-  test.each(rulesOf('sluice').filter((rule) => /^\+(?!info|z|pexpire)/.test(rule)))('without %s it is refused', async (rule) => {
+  test.each(rulesOf('sluice').filter((rule) => /^\+(?!info|z|pexpire)/.test(rule)))('without %s the store fails', async (rule) => {
     const rules = rulesOf('sluice').filter((other) => other !== rule)
-    await expect(exercise(redisStore(await sign('less', rules), { failover: false }))).rejects.toMatchObject({
+    await expect(exercise(redisStore(await createUser('less', rules), { failover: false }))).rejects.toMatchObject({
       code: 'ERR_STORE_UNAVAILABLE',
       answer: 'noperm',
     })
   })
 
-  describe('no half of a decision is left', () => {
+  describe('a decision that fails is never half charged', () => {
     const both = ['there', 'new'].map((name) => ({ limit: limits[0] as Limit, scope: `acl/${name}`, subject: 'half', cost: 1 }))
     const there = both.slice(0, 1)
     const noperm = { answer: 'noperm' }
-    /** With the first of both charged, and the rule gone. */
+    /** Charges the first of both, then removes the rule. */
     const without = async (rule: string) => {
       await server.call('FLUSHALL')
-      const store = redisStore(await sign('less', rulesOf('sluice')), { failover: false })
+      const store = redisStore(await createUser('less', rulesOf('sluice')), { failover: false })
       await store.consume(there)
       await server.call('ACL', 'SETUSER', 'less', `-${rule}`)
       const used = async () => (await store.consume(both, { how: 'peek' })).map((outcome) => 5 - (outcome?.remaining ?? 0))
       return { store, used }
     }
 
-    test('without +set: one could be changed in place, the other has to be set', async () => {
+    test('without +set: the existing state could change, the new one cannot be set', async () => {
       const { store, used } = await without('set')
       await expect(store.consume(both)).rejects.toMatchObject(noperm)
       expect(await used()).toEqual([1, 0])
@@ -98,7 +98,7 @@ describe('one server', () => {
       await store.close?.()
     })
 
-    test('without +setrange: both are set, but not changed', async () => {
+    test('without +setrange: states can be set, but not changed', async () => {
       const { store, used } = await without('setrange')
       await store.consume(both)
       await expect(store.consume(both)).rejects.toMatchObject(noperm)
@@ -108,11 +108,11 @@ describe('one server', () => {
   })
 
   describe('packed state', () => {
-    // The shape of its data is another; and a bucket that is there has its expiry already.
+    // Packed data has another shape, and an existing bucket has its expiry already.
     afterEach(() => server.call('FLUSHALL'))
     const packing: RedisStoreOptions = { packed: { subjects: 1 }, partitions: 1, migrate: true, failover: false }
-    test('the user sluice-packed may do all that is needed for packed state, and a sweep', async () => {
-      const source = await sign('sluice-packed', rulesOf('sluice-packed'))
+    test('the rules of the user sluice-packed are sufficient for packed state and its sweeps', async () => {
+      const source = await createUser('sluice-packed', rulesOf('sluice-packed'))
       await exercise(redisStore(source, packing))
       let now = Date.now()
       const store = redisStore(source, { ...packing, clock: { now: () => now } })
@@ -129,47 +129,50 @@ describe('one server', () => {
       expect(String(await server.call('INFO', 'commandstats'))).toMatch(/cmdstat_hscan/)
     })
 
-    test.each(['+hmget', '+hset', '+hdel', '+pttl', '+pexpireat'])('packed, without %s it is refused', async (rule) => {
+    test.each(['+hmget', '+hset', '+hdel', '+pttl', '+pexpireat'])('packed, without %s the store fails', async (rule) => {
       const rules = rulesOf('sluice-packed').filter((other) => other !== rule)
-      const source = await sign('less', rules)
+      const source = await createUser('less', rules)
       await expect(exercise(redisStore(source, packing))).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', answer: 'noperm' })
     })
   })
 
-  test.each(rulesOf('sluice').filter((rule) => /^\+(z|pexpire)/.test(rule)))('without %s processes are not counted', async (rule) => {
-    const source = await sign(
-      'less',
-      rulesOf('sluice').filter((other) => other !== rule),
-    )
-    await server.call('ACL', 'LOG', 'RESET')
-    const told: unknown[] = []
-    const store = redisStore(source)
-    store.subscribe?.((event) => told.push('code' in event && event.code))
-    const isTold = (): boolean => told.includes('WARN_INSTANCES_UNKNOWN')
-    // Leaving is the one that nobody waits for.
-    await counting(store, rule === '+zrem' ? () => store.health?.().instances === 1 : isTold)
-    expect(((await server.call('ACL', 'LOG')) as unknown[]).map(String).join()).toContain(`,${rule.slice(1)},`)
-  })
+  test.each(rulesOf('sluice').filter((rule) => /^\+(z|pexpire)/.test(rule)))(
+    'without %s processes cannot count each other',
+    async (rule) => {
+      const source = await createUser(
+        'less',
+        rulesOf('sluice').filter((other) => other !== rule),
+      )
+      await server.call('ACL', 'LOG', 'RESET')
+      const codes: unknown[] = []
+      const store = redisStore(source)
+      store.subscribe?.((event) => codes.push('code' in event && event.code))
+      const isWarned = (): boolean => codes.includes('WARN_INSTANCES_UNKNOWN')
+      // Removing a process from the count is not awaited, so it causes no warning.
+      await expectCount(store, rule === '+zrem' ? () => store.health?.().instances === 1 : isWarned)
+      expect(((await server.call('ACL', 'LOG')) as unknown[]).map(String).join()).toContain(`,${rule.slice(1)},`)
+    },
+  )
 })
 
-/** Whatever a store does for its processes to count each other. */
-async function counting(store: Store, isDone: (store: Store) => boolean): Promise<void> {
+/** Waits until the store has counted its processes, then closes it. */
+async function expectCount(store: Store, isDone: (store: Store) => boolean): Promise<void> {
   await waitUntil('the count', () => isDone(store))
   await store.close?.()
 }
 
-describe('a cluster', () => {
+describe('a Redis Cluster', () => {
   let cluster: RedisCluster
   beforeAll(async () => {
     cluster = await startCluster()
   })
   afterAll(() => cluster.stop())
 
-  test('the rules of the page for a cluster are enough', async () => {
+  test('the rules for a cluster are sufficient', async () => {
     for (const { server } of cluster.nodes) await server.call('ACL', 'SETUSER', 'sluice', 'reset', ...rulesOf('sluice-cluster'))
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
     const redisOptions = { username: 'sluice', password: 'secret' }
     await exercise(redisStore({ cluster: nodes, options: { redisOptions } }, { failover: false }))
-    await counting(redisStore({ cluster: nodes, options: { redisOptions } }), (store) => store.health?.().instances === 1)
+    await expectCount(redisStore({ cluster: nodes, options: { redisOptions } }), (store) => store.health?.().instances === 1)
   })
 })

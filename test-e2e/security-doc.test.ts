@@ -1,4 +1,4 @@
-// docs/security.md says which test shows what: each of them is there, under that name.
+// docs/security.md cites tests as evidence: every cited test exists, with that title.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { ROOT } from './support/workspace.ts'
 const page = readFileSync(join(ROOT, 'docs', 'security.md'), 'utf8')
 const FILE = /`((?:packages|test-e2e)\/[\w./-]+\.ts)`/g
 
-/** Each quoted title, with the file that was named last before it. */
+/** Each quoted title, with the last file named before it. */
 const cited = page
   .split('\n- Shown by ')
   .slice(1)
@@ -19,10 +19,10 @@ const cited = page
     )
   })
 
-test('tests are cited', () => expect(cited.length).toBeGreaterThan(12))
-test.each(cited)('%s has %s', (file, title) => {
+test('citations are found', () => expect(cited.length).toBeGreaterThan(12))
+test.each(cited)('%s has the test %s', (file, title) => {
   expect(readFileSync(join(ROOT, file), 'utf8')).toContain(title)
 })
-test.each([...page.matchAll(FILE)].map(([, file]) => [file!]))('%s is there', (file) => {
+test.each([...page.matchAll(FILE)].map(([, file]) => [file!]))('%s exists', (file) => {
   expect(existsSync(join(ROOT, file))).toBe(true)
 })

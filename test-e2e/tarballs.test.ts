@@ -1,11 +1,11 @@
-// What is shipped: the packed tarballs, in a consumer outside the workspace, on every supported Node and under both compilers.
+// The packed tarballs, installed in a project outside the workspace, on every supported Node and with both compilers.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ADAPTERS } from './support/adapters.ts'
-import { PROGRAM, TYPES } from './support/consumer.ts'
+import { ADAPTERS } from './support/tarballs/adapter-programs.ts'
+import { PROGRAM, TYPES } from './support/tarballs/programs.ts'
 import { binary, ROOT } from './support/workspace.ts'
 
 const PACKAGES = ['core', 'express', 'redis', 'cloudflare', ...Object.keys(ADAPTERS)]
@@ -23,14 +23,14 @@ function run(command: string, args: readonly string[], cwd: string = consumer): 
   return stdout
 }
 
-/** Gives the consumer what it would have installed, from the workspace: no registry is asked. */
+/** Links a dependency of the project from the workspace, so that no registry is needed. */
 function link(name: string, target: string): void {
   mkdirSync(dirname(join(modules, name)), { recursive: true })
   symlinkSync(realpathSync(target), join(modules, name), 'junction')
 }
 
 beforeAll(() => {
-  // Forced, into an empty folder: nothing stale may be packed.
+  // A forced build into empty folders, so that nothing stale is packed.
   for (const name of PACKAGES) rmSync(join(ROOT, 'packages', name, 'dist'), { recursive: true, force: true })
   run(process.execPath, [binary('typescript', 'tsc'), '-b', '--force', ...PACKAGES.map((name) => `packages/${name}`)], ROOT)
   const pnpm = join(ROOT, '.tools', 'node_modules', 'pnpm', 'bin', 'pnpm.mjs')
@@ -50,7 +50,7 @@ beforeAll(() => {
 afterAll(() => rmSync(consumer, { recursive: true }))
 
 describe.each(PACKAGES)('@sluice/%s', (name) => {
-  test('holds the build, its sources, a licence and a page, and nothing else', () => {
+  test('contains the build, its sources, LICENSE, README.md and package.json, and nothing else', () => {
     const files = readdirSync(join(modules, '@sluice', name), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) =>
@@ -65,10 +65,10 @@ describe.each(PACKAGES)('@sluice/%s', (name) => {
     expect(files.toSorted()).toEqual([...built, ...sources, 'LICENSE', 'README.md', 'package.json'].toSorted())
     expect(files.filter((file) => /test|tsbuildinfo/.test(file))).toEqual([])
   })
-  test('publint has nothing to say', () => {
+  test('publint finds no problem', () => {
     expect(run(process.execPath, [binary('publint'), 'run', '--strict', tarball(name)])).toContain('All good!')
   })
-  test('the types resolve wherever ESM does', () => {
+  test('the types resolve wherever ESM resolves', () => {
     const options = ['--profile', 'esm-only', '--no-definitely-typed', '--no-emoji', '--format', 'ascii']
     expect(run(process.execPath, [binary('@arethetypeswrong/cli', 'attw'), tarball(name), ...options])).toContain(
       'node16 (from ESM): OK (ESM)',
@@ -85,7 +85,7 @@ describe.each(['node20', 'node22', 'node'])('%s', (alias) => {
     process.platform === 'win32' ? 'node.exe' : 'node',
   )
 
-  test('runs the version it is called', () => {
+  test('is the expected version of Node', () => {
     expect(run(node, ['--version'])).toMatch(new RegExp(`^v${alias === 'node' ? '24' : alias.slice(4)}\\.`))
   })
   test.each([

@@ -1,7 +1,7 @@
 // The `@example` blocks of docstrings, as fences that the docs test compiles.
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Fence, fencesOf } from '../fences.ts'
+import { type Fence, fencesOf } from './fences.ts'
 import { ROOT } from '../workspace.ts'
 
 /** Every fence of every docstring in the sources of the packages. */

@@ -1,0 +1,39 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../workspace.ts'
+
+/** A block of code between three backticks. */
+export interface Fence {
+  /** File and line, such as `docs/errors.md:12`. */
+  readonly where: string
+  readonly line: number
+  /** The text after the opening backticks, such as `ts run`. */
+  readonly info: string
+  readonly code: string
+  /** Code from a comment right before the fence: `<!-- with: const app = express() -->`. Compiled with it, not shown. */
+  readonly prelude: string
+}
+
+const PAGES = ['*.md', 'docs/**/*.md', 'packages/*/README.md', 'examples/*/README.md']
+
+export function allFences(): Fence[] {
+  const pages = globSync(PAGES, { cwd: ROOT }).toSorted()
+  return pages.flatMap((page) => fencesOf(page.replaceAll('\\', '/'), readFileSync(join(ROOT, page), 'utf8')))
+}
+
+export function fencesOf(page: string, text: string): Fence[] {
+  const fences: Fence[] = []
+  const lines = text.split(/\r?\n/)
+  for (let at = 0; at < lines.length; at += 1) {
+    const [, indent, ticks, info] = /^(\s*)(`{3,})(.*)$/.exec(lines[at]!) ?? []
+    if (indent === undefined || ticks === undefined || info === undefined) continue
+    const start = at + 1
+    do at += 1
+    while (at < lines.length && lines[at]!.trim() !== ticks)
+    if (at === lines.length) throw new Error(`${page}:${start}: expected closing backticks for this fence`)
+    const code = lines.slice(start, at).map((line) => line.slice(Math.min(indent.length, line.search(/\S|$/))))
+    const prelude = /^\s*<!-- with: (.*) -->$/.exec(lines[start - 2] ?? '')?.[1] ?? ''
+    fences.push({ where: `${page}:${start}`, line: start, info: info.trim(), code: code.join('\n'), prelude })
+  }
+  return fences
+}
