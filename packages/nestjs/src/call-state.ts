@@ -53,6 +53,19 @@ export function setDecision(context: ArgumentsHost, decision: Decision): void {
 /**
  * The decision on a call: that of the limiter which decided last, `undefined` if every one skipped it. For guards, interceptors and
  * filters; a handler takes it with `@RateLimitDecision()`.
+ * @example
+ * ```ts
+ * import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common'
+ * import { decisionOf } from '@sluice/nestjs'
+ * import type { Observable } from 'rxjs'
+ *
+ * export class LogRemaining implements NestInterceptor {
+ *   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+ *     console.log(decisionOf(context)?.remaining)
+ *     return next.handle()
+ *   }
+ * }
+ * ```
  */
 export function decisionOf(context: ArgumentsHost): Decision | undefined {
   if (transportOf(context) === 'http') return (httpRequestOf(context) as RequestWithDecision | undefined)?.[DECISION]

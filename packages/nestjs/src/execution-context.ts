@@ -13,6 +13,12 @@ export function transportOf(context: ArgumentsHost): 'http' | 'graphql' | 'ws' |
 /**
  * The request of an HTTP call or a GraphQL operation, as Express or Fastify has it. `undefined` on other transports, and where the
  * GraphQL context does not hold the request.
+ * @example
+ * ```ts
+ * import { RateLimitModule, requestOf, user } from '@sluice/nestjs'
+ *
+ * export const limits = RateLimitModule.forRoot({ limit: 100, window: '1m', key: user((context) => requestOf(context)?.user?.id) })
+ * ```
  */
 export function requestOf(context: ArgumentsHost): any {
   return httpRequestOf(context)

@@ -16,6 +16,19 @@ interface ExpressResponse {
 /**
  * Sends a refusal over HTTP. Nest's own filter would send the problem document as `application/json; charset=utf-8`. The module binds
  * this filter; bind it yourself beside a `rateLimit()` guard.
+ * @example
+ * ```ts
+ * import { Controller, Get, UseFilters, UseGuards } from '@nestjs/common'
+ * import { rateLimit, RateLimitFilter } from '@sluice/nestjs'
+ *
+ * @Controller('search')
+ * @UseGuards(rateLimit({ name: 'search', limit: 10, window: '1m' }))
+ * @UseFilters(RateLimitFilter)
+ * export class Search {
+ *   @Get()
+ *   search(): void {}
+ * }
+ * ```
  */
 export class RateLimitFilter implements ExceptionFilter<RateLimitException> {
   catch(exception: RateLimitException, context: ArgumentsHost): void {

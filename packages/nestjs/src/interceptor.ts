@@ -5,6 +5,21 @@ import { type PendingCall, takePending } from './call-state.ts'
 /**
  * Passes what the handler returned or threw to `refundWhen` and `settle`, and settles the calls that have no response: messages over
  * WebSocket and RPC, subscriptions. Bind it with APP_INTERCEPTOR; on a gateway, with `@UseInterceptors`.
+ * @example
+ * ```ts
+ * import { Module, NotFoundException } from '@nestjs/common'
+ * import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core'
+ * import { RateLimitGuard, RateLimitInterceptor, RateLimitModule } from '@sluice/nestjs'
+ *
+ * @Module({
+ *   imports: [RateLimitModule.forRoot({ refundWhen: (_context, { error }) => error instanceof NotFoundException })],
+ *   providers: [
+ *     { provide: APP_GUARD, useClass: RateLimitGuard },
+ *     { provide: APP_INTERCEPTOR, useClass: RateLimitInterceptor },
+ *   ],
+ * })
+ * export class AppModule {}
+ * ```
  */
 export class RateLimitInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

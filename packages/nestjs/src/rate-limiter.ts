@@ -1,8 +1,26 @@
+/* oxlint-disable typescript/no-extraneous-class, typescript/no-unsafe-declaration-merging -- RateLimiter is a token for Nest, and the type of the limiter that Nest injects for it */
 import type { Limiter } from '@sluice/core'
 import type { LimitName } from './register.ts'
 
-/** The module's limiter, for services to inject: `constructor(@Inject(RateLimiter) private readonly limiter: RateLimiter) {}`. */
-// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- the members are those of the limiter that Nest injects
+/** The members of the injected limiter. */
 export interface RateLimiter extends Limiter<LimitName> {}
-// oxlint-disable-next-line typescript/no-extraneous-class -- both a token for Nest and a type
+
+/**
+ * The module's limiter, for services to inject.
+ * @example
+ * ```ts
+ * import { Inject, Injectable } from '@nestjs/common'
+ * import { RateLimiter } from '@sluice/nestjs'
+ *
+ * @Injectable()
+ * export class Accounts {
+ *   @Inject(RateLimiter)
+ *   readonly limiter!: RateLimiter
+ *
+ *   async forgive(address: string): Promise<void> {
+ *     await this.limiter.reset(address)
+ *   }
+ * }
+ * ```
+ */
 export abstract class RateLimiter {}
