@@ -9,7 +9,7 @@ import { ROOT } from './support/workspace.ts'
 const files = globSync('packages/*/src/**/*.ts', { cwd: ROOT }).toSorted()
 
 /** Interfaces whose docstrings still have to be written. */
-const PENDING = ['LimiterOptions', 'RateLimitOptions', 'StackOptions', 'MemoryStoreOptions', 'PolicyOptions', 'SplitMessageOptions']
+const PENDING = ['LimiterOptions', 'RateLimitOptions', 'MemoryStoreOptions', 'PolicyOptions', 'SplitMessageOptions']
 
 /** Exported interfaces whose name ends in `Options`, each with its file. */
 const interfaces = files.flatMap((file) => {

@@ -14,25 +14,30 @@ export function stateHash({ scope, subject }: Pick<StateId, 'scope' | 'subject'>
 
 interface Entry<V> {
   value: V
-  readonly scope: Scope<V>
-  readonly name: string
-  readonly variant: string
   readonly key: string
+  readonly table: Table<V>
   older: Entry<V> | undefined
   newer: Entry<V> | undefined
 }
 
-/** The entries of one scope: by window variant, then by subject. */
+/** The entries of one scope and window variant, by subject. */
+interface Table<V> {
+  readonly scope: Scope<V>
+  readonly variant: string
+  readonly entries: Map<string, Entry<V>>
+}
+
 interface Scope<V> {
-  readonly variants: Map<string, Map<string, Entry<V>>>
-  /** The limit of the last look-up, and its entries: a scope has one limit, or a few that take turns. */
+  readonly name: string
+  readonly tables: Map<string, Table<V>>
+  /** The limit of the last look-up, and the entries of its table: a scope has one limit, or a few that take turns. */
   limit: Limit | undefined
   entries: Map<string, Entry<V>> | undefined
 }
 
 /**
- * A bounded map from states to values: at `max` entries, the one that was set longest ago is removed first. A look-up goes
- * by scope, variant and subject in turn: to join them to one text, and hash it, would cost more than a local decision.
+ * A bounded map from states to values: at `max` entries, the one that was set longest ago is removed first. The
+ * look-up goes by scope, variant and subject in turn, since joining them to one text would cost more than a local decision.
  */
 export class StateMap<V> {
   private readonly max: number
@@ -93,38 +98,42 @@ export class StateMap<V> {
     if (scope === undefined) return undefined
     if (scope.limit !== limit) {
       scope.limit = limit
-      scope.entries = scope.variants.get(algorithmOf(limit).variantOf(limit))
+      scope.entries = scope.tables.get(algorithmOf(limit).variantOf(limit))?.entries
     }
     return scope.entries?.get(boundedKey(subject))
   }
 
-  private insert({ scope: name, limit, subject }: StateId, value: V): Entry<V> {
+  private insert(id: StateId, value: V): Entry<V> {
     if (this.count >= this.max) this.takeOldest()
-    let scope = this.scopes.get(name)
-    if (scope === undefined) this.scopes.set(name, (scope = { variants: new Map(), limit: undefined, entries: undefined }))
-    const variant = algorithmOf(limit).variantOf(limit)
-    let entries = scope.variants.get(variant)
-    if (entries === undefined) scope.variants.set(variant, (entries = new Map()))
-    scope.limit = undefined
+    const table = this.tableFor(id)
     // The key must not keep alive the header or body that the subject was cut from.
-    const entry = { value, scope, name, variant, key: detach(boundedKey(subject)), older: undefined, newer: undefined }
-    entries.set(entry.key, entry)
+    const entry = { value, key: detach(boundedKey(id.subject)), table, older: undefined, newer: undefined }
+    table.entries.set(entry.key, entry)
     this.count += 1
     return entry
   }
 
+  private tableFor({ scope: name, limit }: StateId): Table<V> {
+    let scope = this.scopes.get(name)
+    if (scope === undefined) this.scopes.set(name, (scope = { name, tables: new Map(), limit: undefined, entries: undefined }))
+    const variant = algorithmOf(limit).variantOf(limit)
+    let table = scope.tables.get(variant)
+    if (table === undefined) scope.tables.set(variant, (table = { scope, variant, entries: new Map() }))
+    scope.limit = undefined
+    return table
+  }
+
   private remove(entry: Entry<V> | undefined): V | undefined {
     if (entry === undefined) return undefined
-    const { scope, name, variant, key } = entry
+    const { scope, variant, entries } = entry.table
     this.unlink(entry)
     this.count -= 1
-    const entries = scope.variants.get(variant)
-    entries?.delete(key)
+    entries.delete(entry.key)
     // Scopes and variants can come from per-request functions, so empty ones must not stay.
-    if (entries?.size === 0) {
-      scope.variants.delete(variant)
+    if (entries.size === 0) {
+      scope.tables.delete(variant)
       scope.limit = undefined
-      if (scope.variants.size === 0) this.scopes.delete(name)
+      if (scope.tables.size === 0) this.scopes.delete(scope.name)
     }
     return entry.value
   }

@@ -6,7 +6,14 @@ test('warns once when the number is unknown', async () => {
   const at = setUp({})
   await openBreaker(at)
   for (let i = 0; i < 3; i++) consumeNow(at.store, charge('a'))
-  expect(at.events.filter(({ type }) => type === 'warning')).toMatchObject([{ code: 'WARN_INSTANCES_UNKNOWN' }])
+  expect(at.events.filter(({ type }) => type === 'warning')).toEqual([
+    {
+      type: 'warning',
+      code: 'WARN_INSTANCES_UNKNOWN',
+      message:
+        'the number of instances is unknown, so each instance will allow the full limit while redis is unreachable; set failover: { instances }',
+    },
+  ])
   const configured = setUp({ instances: 1 })
   await openBreaker(configured)
   expect(configured.events.filter(({ type }) => type === 'warning')).toEqual([])
