@@ -2,12 +2,13 @@
 
 // The pipeline, and the functions by which it reads a framework's request.
 export { createPipeline } from './http/pipeline.ts'
-export type { Admission, Extension, HttpOutcome, Pipeline, Refusal } from './http/pipeline.ts'
+export type { Extension, Pipeline } from './http/pipeline.ts'
+export type { Admission, HttpOutcome, Refusal } from './http/outcome.ts'
 export type { Host } from './http/host.ts'
 export { connectionAddress, hasLeft } from './http/connection.ts'
 
 // Before the response: headers, and the delay of a queued request.
-export { type HeaderLine, lowerCase } from './http/headers.ts'
+export { type HeaderLine, lowerCase } from './http/headers/headers.ts'
 export { waitQueueDelay } from './http/queue-delay.ts'
 
 // After the response: settle, refund, release.

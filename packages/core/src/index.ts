@@ -28,7 +28,7 @@ export type { RequestFacts } from './identity/request-facts.ts'
 
 // Options that the adapters of all frameworks share.
 export type { RateLimitOptions, RefusalInfo, ResponseInfo, SettleInfo } from './http/options.ts'
-export type { DialectOptions } from './http/headers-dialect.ts'
+export type { DialectOptions } from './http/headers/dialect.ts'
 
 // The store of one process, and the contract of every store.
 export { memoryStore } from './memory/memory-store.ts'

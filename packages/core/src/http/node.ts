@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.ts'
-import type { Admission } from './pipeline.ts'
+import type { Admission } from './outcome.ts'
 import type { Done } from './settlement.ts'
 
 // The end of a response, for the adapters of frameworks on Node: Express, Koa, Fastify, Nest. Types are structural, since core is

@@ -11,7 +11,7 @@ import { knownOptions } from '../known-options.ts'
 import type { PolicyOptions } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
 import type { FailMode, Store } from '../store.ts'
-import type { DialectOptions } from './headers-dialect.ts'
+import type { DialectOptions } from './headers/dialect.ts'
 
 /** What is known when a request is refused. */
 export interface RefusalInfo {

@@ -1,6 +1,6 @@
 import type { Decision } from '../decision.ts'
-import { advertised } from './headers-items.ts'
-import { retrySeconds } from './headers-rounding.ts'
+import { advertised } from './headers/items.ts'
+import { retrySeconds } from './headers/rounding.ts'
 
 /** The body of a response that Sluice answers itself: problem details, RFC 9457. */
 export interface Problem {

@@ -1,7 +1,7 @@
 import type { Decision } from '../decision.ts'
 import type { Missing } from '../identity/subject.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
-import type { HeaderLine } from './headers.ts'
+import type { HeaderLine } from './headers/headers.ts'
 import type { RateLimitOptions, RefusalInfo } from './options.ts'
 import { missingBody, problemBody } from './problem.ts'
 

@@ -5,54 +5,57 @@ import type { Limiter } from '../limiter.ts'
 import type { ObserverHub } from '../observers.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import type { RateLimitOptions } from './options.ts'
-import { sensibleCost } from './values.ts'
+import { validCost } from './request-values.ts'
 
-/** Called once, when the response's body has ended or the client is gone; `status` is undefined when there was no response. */
+/**
+ * Called when the body of the response has ended, or when the client has left; only the first call counts. `status` is `undefined`
+ * when the client did not receive the whole response.
+ */
 export type Done<R> = (status: number | undefined, response?: R) => MaybePromise<void>
 
-/** What a pipeline settles with. */
+/** What a settlement needs of a pipeline. */
 export interface Settling<C, R> {
   readonly limiter: Limiter
   readonly options: RateLimitOptions<C, R>
+  /** The names of all limits, for costs by limit; empty when they are not known. */
   readonly names: ReadonlySet<string>
   readonly observers: ObserverHub
 }
 
-/** What is left to do for an admitted request after its response: refund, settle, release. `undefined` when there is nothing. */
-export function afterResponse<C, R>(
-  { limiter, options, names, observers }: Settling<C, R>,
-  decision: Decision,
-  context: C,
-  renews: boolean,
-): Done<R> | undefined {
+/**
+ * What is left to do after the response of an admitted request: refund, settle, or release concurrency. `undefined`: nothing.
+ * @param renews false where `done` may never be called: then concurrency ends with its ttl
+ */
+export function settlementOf<C, R>(settling: Settling<C, R>, decision: Decision, context: C, renews: boolean): Done<R> | undefined {
   if (decision.verdict !== 'allowed') return undefined
+  const { limiter, options, names, observers } = settling
   const holds = decision.charges.some(({ limit }) => algorithmOf(limit).holds)
   const { refundWhen, settle } = options
   if (!holds && refundWhen === undefined && settle === undefined) return undefined
-  const stop = holds && renews ? keepAlive(limiter, decision, observers) : undefined
+  const stopRenewing = holds && renews ? renewWhileHeld(limiter, decision, observers) : undefined
 
+  const release = () => (holds ? limiter.release(decision) : undefined)
   const settled = (status: number | undefined, response: R | undefined): MaybePromise<void> => {
-    // Without a response there is nothing to judge by: the charge stands.
+    // Without a response, neither option can judge the request: the charge stands.
     if (response === undefined) return release()
-    return chain(status === undefined ? false : (refundWhen?.(context, { decision, status, response }) ?? false), (refunded) => {
-      if (refunded === true) return limiter.refund(decision)
+    return chain(status === undefined ? false : (refundWhen?.(context, { decision, status, response }) ?? false), (refunds) => {
+      if (refunds === true) return limiter.refund(decision)
       if (settle === undefined) return release()
-      return chain(settle(context, { decision, status, response }), (actual) => {
-        const cost = sensibleCost(actual, names, 'settle', observers)
+      return chain(settle(context, { decision, status, response }), (value) => {
+        const cost = validCost(value, names, 'settle', observers)
         return cost === undefined ? release() : limiter.settle(decision, cost)
       })
     })
   }
-  const release = () => (holds ? limiter.release(decision) : undefined)
 
-  let done = false
+  let isDone = false
   return (status, response) => {
-    if (done) return
-    done = true
-    stop?.()
-    // The response is out: an error can reach nobody but the observers, and a holder must not stay behind it.
+    if (isDone) return
+    isDone = true
+    stopRenewing?.()
+    // The response was sent, so only observers can report the error. Concurrency must not stay held because of it.
     const failed = (error: unknown): MaybePromise<void> => {
-      observers.warn('WARN_SETTLE_FAILED', `a charge could not be settled after the response: ${String(error)}`)
+      observers.warn('WARN_SETTLE_FAILED', `the charge of a request could not be settled after its response: ${String(error)}`)
       return quietly(release)
     }
     try {
@@ -64,13 +67,14 @@ export function afterResponse<C, R>(
   }
 }
 
-/** Renews a request's holders at a third of their ttl for as long as its response streams. */
-function keepAlive(limiter: Limiter, decision: Decision, observers: ObserverHub): () => void {
+/** Renews the concurrency of a request every third of its ttl, until the returned function is called. */
+function renewWhileHeld(limiter: Limiter, decision: Decision, observers: ObserverHub): () => void {
   const ttls = decision.charges.filter(({ limit }) => algorithmOf(limit).holds).map(({ limit }) => limit.window as number)
   const period = Math.max(1, Math.min(...ttls) / 3)
+  const failed = (error: unknown) =>
+    observers.warn('WARN_SETTLE_FAILED', `the concurrency of a request could not be renewed: ${String(error)}`)
   const renew = () => {
     cancel = systemClock.after(period, renew)
-    const failed = (error: unknown) => observers.warn('WARN_SETTLE_FAILED', `concurrency could not be renewed: ${String(error)}`)
     try {
       const renewed = limiter.renew(decision)
       if (isPromise(renewed)) renewed.catch(failed)

@@ -1,15 +1,15 @@
 import type { KeyOf } from '../identity/part.ts'
 import { isMissing, type Missing, type SubjectOptions, type SubjectReader, subjectReader } from '../identity/subject.ts'
 import type { Subject } from '../limiter.ts'
-import { type LimitSet, type ScopedLimit, type Policy, setsOf } from '../policy.ts'
+import { type LimitSet, type Policy, setsOf } from '../policy.ts'
 import { isPromise, type MaybePromise } from '../runtime.ts'
 
-/** Who is limited by which limits; or that a subject is missing and the request is to be refused or let through. */
+/** The limits that apply, with their subjects; or that a subject is missing, and the request is refused or let through. */
 export type Subjects = { readonly set: LimitSet; readonly subject: Subject<string> } | Missing
 
 /**
- * Reads the subjects of a set of limits, each key once: limits without a key of their own share the limiter's. A limit
- * whose own key is missing under `missing: 'skip'` does not apply; the others do.
+ * Makes the function that reads the subjects of a set of limits. Each key is read once: limits without a key of their own share
+ * `key`. A limit whose own key is missing under `missing: 'skip'` does not apply; the other limits do.
  */
 export function subjectsReader<C>(
   policy: Policy | undefined,
@@ -24,20 +24,9 @@ export function subjectsReader<C>(
     readers.set(own, reader)
     return reader
   }
-  const shared = readerOf(key)
-  // Made now, so that a bad key is refused at the start.
+  const readShared = readerOf(key)
+  // Made here, so that an invalid key is refused when the pipeline is made.
   for (const set of policy === undefined ? [] : setsOf(policy)) for (const limit of set.limits) readerOf(limit.key ?? key)
-
-  const whole = (context: C, set: LimitSet): MaybePromise<Subjects> => {
-    const subject = shared(context)
-    return isPromise(subject) ? subject.then((late) => ofAll(set, late)) : ofAll(set, subject)
-  }
-
-  const several = (context: C, set: LimitSet, keys: readonly (KeyOf<C> | undefined)[]): MaybePromise<Subjects> => {
-    const values = keys.map((own) => readerOf(own)(context))
-    const combined = (read: readonly (string | Missing)[]) => combine(set, (own) => read[keys.indexOf(own)] as string | Missing)
-    return values.some(isPromise) ? Promise.all(values).then(combined) : combined(values as (string | Missing)[])
-  }
 
   const combine = (set: LimitSet, valueOf: (own: KeyOf<C> | undefined) => string | Missing): Subjects => {
     const subject: Record<string, string> = {}
@@ -54,16 +43,22 @@ export function subjectsReader<C>(
   }
 
   return (context, set) => {
-    if (set.limits.every(isUnkeyed)) return whole(context, set)
+    if (!hasOwnKeys(set)) {
+      const subject = readShared(context)
+      return isPromise(subject) ? subject.then((late) => forAllLimits(set, late)) : forAllLimits(set, subject)
+    }
     const keys = [...new Set(set.limits.map((limit) => limit.key ?? key))]
-    return several(context, set, keys)
+    const values = keys.map((own) => readerOf(own)(context))
+    const combined = (read: readonly (string | Missing)[]) => combine(set, (own) => read[keys.indexOf(own)] as string | Missing)
+    return values.some(isPromise) ? Promise.all(values).then(combined) : combined(values as (string | Missing)[])
   }
 }
 
-function ofAll(set: LimitSet, subject: string | Missing): Subjects {
+function forAllLimits(set: LimitSet, subject: string | Missing): Subjects {
   return isMissing(subject) ? subject : { set, subject }
 }
 
-function isUnkeyed({ key }: ScopedLimit): boolean {
-  return key === undefined
+function hasOwnKeys({ limits }: LimitSet): boolean {
+  for (let i = 0; i < limits.length; i++) if (limits[i]?.key !== undefined) return true
+  return false
 }

@@ -1,7 +1,7 @@
 import { systemClock } from '../clock.ts'
 import { chain, runtime, type WebReader, type WebResponse, type WebSignal } from '../runtime.ts'
 import type { Done } from './settlement.ts'
-import { type HeaderLine, lowerCase } from './headers.ts'
+import { type HeaderLine, lowerCase } from './headers/headers.ts'
 
 // For adapters of frameworks on the web's own Request and Response, which have no event for "the response is out".
 

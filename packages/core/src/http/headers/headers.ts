@@ -1,12 +1,12 @@
-import { type Decision, tighter } from '../decision.ts'
-import type { Outcome } from '../store.ts'
-import type { Dialect } from './headers-dialect.ts'
-import { type Item, type ItemSet, itemsOf } from './headers-items.ts'
-import { resetSeconds, retrySeconds, unitsLeft, waitSeconds } from './headers-rounding.ts'
+import { type Decision, tighter } from '../../decision.ts'
+import type { Outcome } from '../../store.ts'
+import type { Dialect } from './dialect.ts'
+import { type Item, type ItemSet, itemsOf } from './items.ts'
+import { resetSeconds, retrySeconds, unitsLeft, waitSeconds } from './rounding.ts'
 import { sfBytes } from './structured.ts'
 
-export { checkDialect, type Dialect, type DialectOptions } from './headers-dialect.ts'
-export { itemsOf } from './headers-items.ts'
+export { checkDialect, type Dialect, type DialectOptions } from './dialect.ts'
+export { itemsOf } from './items.ts'
 
 export type HeaderLine = readonly [name: string, value: string]
 

@@ -1,8 +1,8 @@
-import { type Decision, tighter } from '../src/decision.ts'
-import { checkDialect, type DialectOptions, type HeaderEntry, type HeaderLine, renderHeaders } from '../src/http/headers.ts'
-import type { Limit } from '../src/limit.ts'
-import { concurrency, fixedWindow, slidingWindow, tokenBucket } from '../src/limits.ts'
-import type { Outcome } from '../src/store.ts'
+import { type Decision, tighter } from '../../../src/decision.ts'
+import { checkDialect, type DialectOptions, type HeaderEntry, type HeaderLine, renderHeaders } from '../../../src/http/headers/headers.ts'
+import type { Limit } from '../../../src/limit.ts'
+import { concurrency, fixedWindow, slidingWindow, tokenBucket } from '../../../src/limits.ts'
+import type { Outcome } from '../../../src/store.ts'
 
 /** The moment of everything here. Rounded up to a second, it is 17 s before the reset in http.md. */
 export const NOW = 1_795_301_568_400

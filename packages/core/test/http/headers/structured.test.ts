@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { parseItem } from 'structured-headers'
 import { describe, expect, it } from 'vitest'
-import { isSluiceError } from '../src/errors.ts'
-import { LARGEST_INTEGER, sfBytes, sfInteger, sfString } from '../src/http/structured.ts'
+import { isSluiceError } from '../../../src/errors.ts'
+import { LARGEST_INTEGER, sfBytes, sfInteger, sfString } from '../../../src/http/headers/structured.ts'
 
 describe('String', () => {
   it.each([

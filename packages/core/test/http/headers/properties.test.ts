@@ -1,12 +1,12 @@
 import * as fc from 'fast-check'
 import { type Item, parseDictionary, parseList } from 'structured-headers'
 import { describe, expect, it } from 'vitest'
-import type { Decision } from '../src/decision.ts'
-import type { DialectOptions, HeaderEntry } from '../src/http/headers.ts'
-import type { Limit } from '../src/limit.ts'
-import { fixedWindow, slidingWindow, tokenBucket } from '../src/limits.ts'
-import type { Outcome } from '../src/store.ts'
-import { bucket, day, decision, minute, NOW, plain, render, slots } from './http-headers-fixtures.ts'
+import type { Decision } from '../../../src/decision.ts'
+import type { DialectOptions, HeaderEntry } from '../../../src/http/headers/headers.ts'
+import type { Limit } from '../../../src/limit.ts'
+import { fixedWindow, slidingWindow, tokenBucket } from '../../../src/limits.ts'
+import type { Outcome } from '../../../src/store.ts'
+import { bucket, day, decision, minute, NOW, plain, render, slots } from './fixtures.ts'
 
 const CAP = 604_800
 const short = slidingWindow({ name: 'short', limit: 7, window: '250ms' }).limit

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { Decision } from '../src/decision.ts'
-import { isSluiceError } from '../src/errors.ts'
-import { checkDialect, itemsOf } from '../src/http/headers.ts'
-import { withNumbers } from '../src/amend-limit.ts'
-import { fixedWindow, slidingWindow } from '../src/limits.ts'
-import { bucket, day, decision, entry, lines, minute, NOW, plain, render, slots } from './http-headers-fixtures.ts'
+import type { Decision } from '../../../src/decision.ts'
+import { isSluiceError } from '../../../src/errors.ts'
+import { checkDialect, itemsOf } from '../../../src/http/headers/headers.ts'
+import { withNumbers } from '../../../src/amend-limit.ts'
+import { fixedWindow, slidingWindow } from '../../../src/limits.ts'
+import { bucket, day, decision, entry, lines, minute, NOW, plain, render, slots } from './fixtures.ts'
 
 const allowed = decision([
   [minute, { remaining: 57, nextAfter: 400 }],

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts'
+import { invalid } from '../../errors.ts'
 
 // The part of RFC 9651 (Structured Field Values) that the rate limit fields are made of. One byte out of place and a
 // strict parser drops the whole field, so each is tested against a parser that is not ours.

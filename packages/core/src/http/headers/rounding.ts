@@ -1,6 +1,6 @@
-import type { Decision } from '../decision.ts'
-import type { Outcome } from '../store.ts'
-import type { Item } from './headers-items.ts'
+import type { Decision } from '../../decision.ts'
+import type { Outcome } from '../../store.ts'
+import type { Item } from './items.ts'
 import { toInteger } from './structured.ts'
 
 // Never more permissive than the truth: units are rounded down, waits up.

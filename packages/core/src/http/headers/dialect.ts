@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts'
+import { invalid } from '../../errors.ts'
 
 /** Which header fields a limiter writes. */
 export interface DialectOptions {

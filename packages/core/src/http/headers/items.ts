@@ -1,6 +1,6 @@
-import { algorithmOf } from '../algorithms/registry.ts'
-import type { Decision } from '../decision.ts'
-import type { Limit } from '../limit.ts'
+import { algorithmOf } from '../../algorithms/registry.ts'
+import type { Decision } from '../../decision.ts'
+import type { Limit } from '../../limit.ts'
 import { sfInteger, sfString, toInteger } from './structured.ts'
 
 /** What the headers say of one limit on every response. */

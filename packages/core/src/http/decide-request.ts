@@ -1,0 +1,189 @@
+import type { Decision } from '../decision.ts'
+import type { Cost } from '../limiter.ts'
+import type { LimiterEngine } from '../limiter-engine.ts'
+import type { LimitSet } from '../policy.ts'
+import { chain, isPromise, type MaybePromise } from '../runtime.ts'
+import { type Dialect, type HeaderEntry, type HeaderLine, itemsOf, renderHeaders } from './headers/headers.ts'
+import type { PartitionKeys } from './headers/partition-keys.ts'
+import type { Host } from './host.ts'
+import type { RateLimitOptions } from './options.ts'
+import type { HttpOutcome } from './outcome.ts'
+import { missingRefusal, refusal } from './refusal.ts'
+import { validCost, validTier } from './request-values.ts'
+import { settlementOf, type Settling } from './settlement.ts'
+import type { Subjects } from './subjects.ts'
+
+/** All that the steps need, made once per pipeline. */
+export interface PipelineConfig<C, R> extends Settling<C, R> {
+  readonly host: Host<C>
+  // Options that every request needs, out of `options`, whose shape differs from pipeline to pipeline.
+  readonly skip: RateLimitOptions<C, R>['skip']
+  readonly tier: RateLimitOptions<C, R>['tier']
+  readonly cost: RateLimitOptions<C, R>['cost']
+  /** `undefined` for a limiter that an application wrapped: it has one subject, and selects its limits itself. */
+  readonly engine: LimiterEngine | undefined
+  /** The limits with the numbers of this request; `undefined` when `limit` and `window` are fixed. */
+  readonly readNumbers: ((context: C) => MaybePromise<LimitSet>) | undefined
+  readonly readSubjects: (context: C, set: LimitSet) => MaybePromise<Subjects>
+  readonly dialect: Dialect
+  /** The policy is `{ limit, window }`: clients know its one limit by the policy's name. */
+  readonly shorthand: boolean
+  readonly partitionKeys: PartitionKeys | undefined
+  /** False: no response of this pipeline has to be followed. */
+  readonly mayFollow: boolean
+}
+
+type Outcome<R> = MaybePromise<HttpOutcome<R>>
+
+// A request passes five steps: selectLimits, readSubjects, charge, writeHeaders, outcome. Each step calls the next one: at once, or
+// `later`, when a promise resolves. So a request is decided synchronously where nothing is asynchronous. The closures of promises
+// are made in functions of their own: a function that contains a closure allocates memory for it at every call.
+
+function later<C, R, V>(
+  value: Promise<V>,
+  step: (config: PipelineConfig<C, R>, context: C, value: V) => Outcome<R>,
+  config: PipelineConfig<C, R>,
+  context: C,
+): Promise<HttpOutcome<R>> {
+  return value.then((resolved) => step(config, context, resolved))
+}
+
+/** Decides one request. Throws, or rejects, only where the request could not be decided. */
+export function decideRequest<C, R>(config: PipelineConfig<C, R>, context: C): Outcome<R> {
+  const { host, skip } = config
+  if (host.method(context) === 'OPTIONS' && host.header(context, 'access-control-request-method')) return SKIPPED
+  if (skip === undefined) return selectLimits(config, context)
+  const skipped = skip(context)
+  return isPromise(skipped) ? later(skipped, unlessSkipped, config, context) : unlessSkipped(config, context, skipped)
+}
+
+function unlessSkipped<C, R>(config: PipelineConfig<C, R>, context: C, skipped: boolean): Outcome<R> {
+  return skipped === true ? SKIPPED : selectLimits(config, context)
+}
+
+/** 1. The tier of the request, and the limits of that tier. */
+function selectLimits<C, R>(config: PipelineConfig<C, R>, context: C): Outcome<R> {
+  const { tier } = config
+  if (tier === undefined) return limitsOfTier(config, context, undefined)
+  const value = tier(context)
+  return isPromise(value) ? later(value, limitsOfTier, config, context) : limitsOfTier(config, context, value)
+}
+
+function limitsOfTier<C, R>(config: PipelineConfig<C, R>, context: C, value: string | undefined): Outcome<R> {
+  const { engine, readNumbers, observers } = config
+  const tier = value === undefined ? undefined : validTier(value, observers)
+  if (engine === undefined) return readSubjects(config, context, tier === undefined ? NO_LIMITS : { ...NO_LIMITS, tier })
+  if (readNumbers === undefined) return readSubjects(config, context, engine.limitsOf(tier))
+  const set = readNumbers(context)
+  return isPromise(set) ? later(set, readSubjects, config, context) : readSubjects(config, context, set)
+}
+
+/** 2. Who is limited: a subject for each limit. */
+function readSubjects<C, R>(config: PipelineConfig<C, R>, context: C, set: LimitSet): Outcome<R> {
+  // A tier without limits is unlimited: it needs neither a subject nor a cost.
+  if (set.limits.length === 0 && config.engine !== undefined) return decide(config, context, { set, subject: 'unlimited' }, undefined)
+  const subjects = config.readSubjects(context, set)
+  return isPromise(subjects) ? later(subjects, charge, config, context) : charge(config, context, subjects)
+}
+
+/** 3. The cost of the request, and the decision of the store. */
+function charge<C, R>(config: PipelineConfig<C, R>, context: C, subjects: Subjects): Outcome<R> {
+  if ('action' in subjects) {
+    return subjects.action === 'skip' ? SKIPPED : { pass: false, ...missingRefusal(subjects), decision: undefined }
+  }
+  const { cost } = config
+  if (cost === undefined) return decide(config, context, subjects, undefined)
+  const value = cost(context)
+  return isPromise(value) ? decideLater(config, context, subjects, value) : decideFor(config, context, subjects, value)
+}
+
+type Charged = Exclude<Subjects, { action: string }>
+
+function decideLater<C, R>(config: PipelineConfig<C, R>, context: C, charged: Charged, cost: Promise<Cost<string>>): Outcome<R> {
+  return cost.then((value) => decideFor(config, context, charged, value))
+}
+
+function decideFor<C, R>(config: PipelineConfig<C, R>, context: C, charged: Charged, cost: Cost<string>): Outcome<R> {
+  return decide(config, context, charged, validCost(cost, config.names, 'cost', config.observers))
+}
+
+function decide<C, R>(config: PipelineConfig<C, R>, context: C, { set, subject }: Charged, cost: Cost<string> | undefined): Outcome<R> {
+  const { engine, limiter } = config
+  const decision = engine === undefined ? limiter.consume(subject, { cost, tier: set.tier }) : engine.decide(set, subject, cost, 'charge')
+  return isPromise(decision) ? later(decision, writeHeaders, config, context) : writeHeaders(config, context, decision)
+}
+
+/** 4. The headers of the response. */
+function writeHeaders<C, R>(config: PipelineConfig<C, R>, context: C, decision: Decision): Outcome<R> {
+  if (decision.mode !== 'enforce' || decision.charges.length === 0) return outcome(config, context, decision, NO_HEADERS)
+  if (config.partitionKeys !== undefined) return writeWithPartitionKeys(config, context, decision, config.partitionKeys)
+  return outcome(config, context, decision, headersOf(config, context, { decision, shorthand: config.shorthand }))
+}
+
+async function writeWithPartitionKeys<C, R>(
+  config: PipelineConfig<C, R>,
+  context: C,
+  decision: Decision,
+  keysOf: PartitionKeys,
+): Promise<HttpOutcome<R>> {
+  const { shorthand, observers } = config
+  let partitionKeys: HeaderEntry['partitionKeys']
+  try {
+    partitionKeys = await keysOf(decision)
+  } catch (error) {
+    // The request is charged already: a missing header must not fail it, or its concurrency would stay held.
+    observers.warn(
+      'WARN_VALUE_IGNORED',
+      `partitionKey: the headers have no partition key, because it failed: ${String(error)}`,
+      'partitionKey',
+    )
+  }
+  return outcome(config, context, decision, headersOf(config, context, { decision, shorthand, partitionKeys }))
+}
+
+function headersOf<C, R>({ host, dialect }: PipelineConfig<C, R>, context: C, entry: HeaderEntry): readonly HeaderLine[] {
+  return renderHeaders(entriesOf(host.id(context), entry), dialect, decidedAt(entry.decision))
+}
+
+/** 5. What the adapter applies: the request goes on, or is answered with a refusal. */
+function outcome<C, R>(config: PipelineConfig<C, R>, context: C, decision: Decision, headers: readonly HeaderLine[]): Outcome<R> {
+  if (!decision.allowed) return refuse(config, context, decision, headers)
+  const { host, mayFollow } = config
+  const delay = decision.mode === 'enforce' ? decision.delay : 0
+  const done = mayFollow ? settlementOf(config, decision, context, host.ends?.(context) ?? true) : undefined
+  return { pass: true, headers, decision, delay, done }
+}
+
+function refuse<C, R>(config: PipelineConfig<C, R>, context: C, decision: Decision, headers: readonly HeaderLine[]): Outcome<R> {
+  const { names } = itemsOf(decision, config.shorthand)
+  return chain(refusal(decision, context, headers, names, config.options as RateLimitOptions<C, never>), (response): HttpOutcome<R> => ({
+    pass: false,
+    ...response,
+    decision,
+  }))
+}
+
+const SKIPPED: HttpOutcome = Object.freeze({ pass: true, headers: [], decision: undefined, delay: 0, done: undefined })
+const NO_LIMITS: LimitSet = Object.freeze({ tier: undefined, limits: [] })
+const NO_HEADERS: readonly HeaderLine[] = Object.freeze([])
+
+// Registered, so that limiters of two copies of this package write one set of headers.
+const ENTRIES = Symbol.for('sluice.entries')
+
+/** The decisions of all limiters of this request so far, this one last. */
+function entriesOf(id: object, entry: HeaderEntry): readonly HeaderEntry[] {
+  const request = id as { [ENTRIES]?: HeaderEntry[] }
+  const entries = request[ENTRIES]
+  if (entries === undefined) return (request[ENTRIES] = [entry])
+  entries.push(entry)
+  return entries
+}
+
+/** ms since the epoch, by the clock of the store that decided: only that clock knows when its windows end. */
+function decidedAt({ outcomes }: Decision): number {
+  for (let i = 0; i < outcomes.length; i++) {
+    const each = outcomes[i]
+    if (each !== undefined) return each.at / 1000
+  }
+  return 0
+}

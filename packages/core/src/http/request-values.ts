@@ -1,0 +1,87 @@
+import { millisOf } from '../duration.ts'
+import { show } from '../errors.ts'
+import { withNumbers } from '../amend-limit.ts'
+import type { Limit } from '../limit.ts'
+import type { Cost } from '../limiter.ts'
+import type { ObserverHub } from '../observers.ts'
+import type { LimitSet, ScopedLimit } from '../policy.ts'
+import { chain, type MaybePromise } from '../runtime.ts'
+import type { RateLimitOptions } from './options.ts'
+
+// What the option functions of an application return per request. An invalid value never reaches the client: the last valid
+// value or the default replaces it, and a warning is emitted once.
+
+/** Reads `limit` and `window` of the shorthand per request; `undefined` when both are fixed. */
+export function numbersReader<C>(
+  options: RateLimitOptions<C, never>,
+  base: LimitSet | undefined,
+  shorthand: Limit | undefined,
+  observers: ObserverHub,
+): ((context: C) => MaybePromise<LimitSet>) | undefined {
+  const { limit, window } = options
+  const scoped = base?.limits.find((each) => each.limit === shorthand)
+  if (scoped === undefined || (typeof limit !== 'function' && typeof window !== 'function')) return undefined
+  let lastValid = { quantity: scoped.limit.limit, ms: scoped.limit.window as number, set: base as LimitSet }
+  const sets = new Map<string, LimitSet>()
+
+  const setOf = (quantity: unknown, span: unknown): LimitSet => {
+    if (quantity === lastValid.quantity && span === lastValid.ms) return lastValid.set
+    try {
+      if (!Number.isSafeInteger(quantity) || (quantity as number) < 0)
+        throw new Error(`expected a whole number, 0 or more, got ${show(quantity)}`)
+      const ms = millisOf(span as number, 'window')
+      const key = `${String(quantity)}/${ms}`
+      const set = sets.get(key) ?? withNumbersOf(base as LimitSet, scoped, quantity as number, ms)
+      if (sets.size >= MAX_SETS) sets.clear()
+      sets.set(key, set)
+      lastValid = { quantity: quantity as number, ms, set }
+    } catch (error) {
+      observers.warn(
+        'WARN_VALUE_IGNORED',
+        `limit or window of a request is ignored, the last valid value is used: ${(error as Error).message}`,
+        'limit',
+      )
+    }
+    return lastValid.set
+  }
+  return (context) =>
+    chain(typeof limit === 'function' ? limit(context) : lastValid.quantity, (quantity) =>
+      chain(typeof window === 'function' ? window(context) : lastValid.ms, (span) => setOf(quantity, span)),
+    )
+}
+
+// Bounds memory where the numbers depend on something that clients choose.
+const MAX_SETS = 1_000
+
+function withNumbersOf(base: LimitSet, scoped: ScopedLimit, quantity: number, ms: number): LimitSet {
+  const limit = withNumbers(scoped.limit, quantity, ms)
+  return { tier: base.tier, limits: base.limits.map((each) => (each === scoped ? { ...scoped, limit } : each)) }
+}
+
+/** The cost if it is valid, else `undefined`: a charge then costs 1, and a settlement leaves the charge as it is. */
+export function validCost(
+  cost: unknown,
+  names: ReadonlySet<string>,
+  what: 'cost' | 'settle',
+  observers: ObserverHub,
+): Cost<string> | undefined {
+  const isUnits = (units: unknown) => Number.isSafeInteger(units) && (units as number) >= 0
+  const isCost =
+    typeof cost === 'object' && cost !== null
+      ? Object.entries(cost).every(([name, units]) => (names.size === 0 || names.has(name)) && (units === undefined || isUnits(units)))
+      : isUnits(cost)
+  if (isCost) return cost as Cost<string>
+  observers.warn(
+    'WARN_VALUE_IGNORED',
+    `${what} of a request is ignored: expected a whole number of units, 0 or more, or an object of them by limit, got ${show(cost)}`,
+    what,
+  )
+  return undefined
+}
+
+/** The tier if it is valid, else `undefined`: the limits of an unknown tier. */
+export function validTier(tier: unknown, observers: ObserverHub): string | undefined {
+  if (tier === undefined || tier === null || typeof tier === 'string') return tier ?? undefined
+  observers.warn('WARN_VALUE_IGNORED', `tier of a request is ignored: expected a string or undefined, got ${show(tier)}`, 'tier')
+  return undefined
+}
