@@ -1,24 +1,27 @@
 import type { CalendarWindow, Limit } from '../limit.ts'
 
-/** A calendar window, in ms since the epoch: [start, end). */
+/** A calendar window in ms since the epoch. It includes `start` and excludes `end`. */
 export interface CalendarSpan {
   readonly start: number
   readonly end: number
 }
 
+/** Milliseconds. */
 const DAY = 86_400_000
 
-// One formatter per zone, and the last span per zone and kind: making a formatter takes some 50 µs, a span some 10 formats.
-// Both are bounded by the zones that limits are defined with.
+// Making a formatter takes about 50 µs and finding a span about ten formats, so one formatter is kept per zone and the last
+// span per zone and kind. Only the definitions of limits name zones, so both maps are bounded.
 const formatters = new Map<string, Intl.DateTimeFormat>()
 const spans = new Map<string, CalendarSpan>()
 
 /**
- * The day, week (from Monday) or month of the limit's time zone (default UTC) that holds the instant (ms). A day begins at
- * the first instant of its date, so that one without a midnight (a clock put forward then) begins later, not a day early.
+ * The calendar window that contains an instant (ms): the day, the week from Monday, or the month in the limit's time zone
+ * (default UTC).
+ *
+ * A day starts at the first instant of its date. Where clocks go forward at midnight, that is later than midnight.
  */
 export function calendarSpan(limit: Pick<Limit, 'window' | 'timeZone'>, instant: number): CalendarSpan {
-  // A fraction would leave dates that are no midnight.
+  // With a fraction, the dates below would not be midnights.
   const ms = Math.floor(instant)
   const zone = limit.timeZone ?? 'UTC'
   const kind = limit.window as CalendarWindow
@@ -28,13 +31,15 @@ export function calendarSpan(limit: Pick<Limit, 'window' | 'timeZone'>, instant:
   const local = localMillis(zone, ms)
   const date = firstDate(kind, local - mod(local, DAY))
   let span = { start: startOfDate(zone, date), end: startOfDate(zone, nextDate(kind, date)) }
-  // A date that is shown twice (a clock put back over midnight) has begun once.
+  // Clocks that go back over midnight show a date twice. It starts once, so the second time belongs to the next window.
   if (ms >= span.end) span = { start: span.end, end: startOfDate(zone, nextDate(kind, nextDate(kind, date))) }
   spans.set(key, span)
   return span
 }
 
-// Dates are written as the ms of their midnight in UTC.
+// Below, a date is a number: the ms of its midnight in UTC.
+
+/** The first date of the window that contains a date. */
 function firstDate(kind: CalendarWindow, date: number): number {
   if (kind === 'day') return date
   if (kind === 'week') return date - mod(date / DAY + 3, 7) * DAY
@@ -42,6 +47,7 @@ function firstDate(kind: CalendarWindow, date: number): number {
   return Date.UTC(d.getUTCFullYear(), d.getUTCMonth(), 1)
 }
 
+/** The first date of the next window. */
 function nextDate(kind: CalendarWindow, date: number): number {
   if (kind === 'day') return date + DAY
   if (kind === 'week') return date + 7 * DAY
@@ -54,7 +60,7 @@ function startOfDate(zone: string, date: number): number {
   const midnights = [date - DAY, date + DAY].map((around) => date - (localMillis(zone, around) - around))
   const found = midnights.filter((instant) => localMillis(zone, instant) === date)
   if (found.length > 0) return Math.min(...found)
-  // No midnight: the clock jumped over it. The jump lies between the two guesses; find it to the ms.
+  // The clock jumped over midnight, somewhere between the two candidates. A binary search finds the jump to the ms.
   let before = Math.min(...midnights) - DAY / 24
   let after = Math.max(...midnights) + DAY / 24
   while (after - before > 1) {
@@ -65,7 +71,7 @@ function startOfDate(zone: string, date: number): number {
   return after
 }
 
-/** What a wall clock in the zone shows, as the ms at which UTC shows it. */
+/** The local time in a zone at an instant, as the ms at which a clock in UTC shows the same. */
 function localMillis(zone: string, ms: number): number {
   if (zone === 'UTC') return ms
   let formatter = formatters.get(zone)

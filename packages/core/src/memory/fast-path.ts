@@ -56,12 +56,18 @@ export class FastPath {
       outcomes[i] = outcome
     }
     if (states.slots.size + added > states.slots.max) return undefined
-    for (let i = 0; i < count; i++) {
-      if (nextStates[i] === undefined) continue
-      states.save(limits[i] as ResolvedLimit, slots[i] as number, charges[i] as Charge, nextStates[i], outcomes[i] as Outcome, NONE_PINNED)
-    }
+    this.saveAll(charges)
     // A list made by `push` would keep room for seventeen.
     return outcomes.slice(0, count)
+  }
+
+  private saveAll(charges: readonly Charge[]): void {
+    const { states, limits, slots, nextStates, outcomes } = this
+    for (let i = 0; i < charges.length; i++) {
+      const state = nextStates[i]
+      if (state === undefined) continue
+      states.save(limits[i] as ResolvedLimit, slots[i] as number, charges[i] as Charge, state, outcomes[i] as Outcome, NONE_PINNED)
+    }
   }
 
   /** Whether an earlier charge of the decision has the same state. */

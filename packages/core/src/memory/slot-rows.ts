@@ -57,48 +57,40 @@ export class SlotRows {
   }
 
   tableOf(slot: number): number {
-    return this.word(slot, TABLE_AND_RANK) >> 2
+    return (this.words[slot * WORDS + TABLE_AND_RANK] as number) >> 2
   }
 
   rankOf(slot: number): Rank {
-    return (this.word(slot, TABLE_AND_RANK) & 3) as Rank
+    return ((this.words[slot * WORDS + TABLE_AND_RANK] as number) & 3) as Rank
   }
 
   setTableAndRank(slot: number, table: number, rank: Rank): void {
-    this.setWord(slot, TABLE_AND_RANK, table * 4 + rank)
+    this.words[slot * WORDS + TABLE_AND_RANK] = table * 4 + rank
   }
 
   /** The next slot in the chain of one subject. */
   next(slot: number): number {
-    return this.word(slot, NEXT)
+    return this.words[slot * WORDS + NEXT] as number
   }
 
   setNext(slot: number, next: number): void {
-    this.setWord(slot, NEXT, next)
+    this.words[slot * WORDS + NEXT] = next
   }
 
   /** The slot before this one in the list of its rank. */
   older(slot: number): number {
-    return this.word(slot, OLDER)
+    return this.words[slot * WORDS + OLDER] as number
   }
 
   setOlder(slot: number, older: number): void {
-    this.setWord(slot, OLDER, older)
+    this.words[slot * WORDS + OLDER] = older
   }
 
   newer(slot: number): number {
-    return this.word(slot, NEWER)
+    return this.words[slot * WORDS + NEWER] as number
   }
 
   setNewer(slot: number, newer: number): void {
-    this.setWord(slot, NEWER, newer)
-  }
-
-  private word(slot: number, index: number): number {
-    return this.words[slot * WORDS + index] as number
-  }
-
-  private setWord(slot: number, index: number, value: number): void {
-    this.words[slot * WORDS + index] = value
+    this.words[slot * WORDS + NEWER] = newer
   }
 }
