@@ -32,15 +32,15 @@ test('trap: state outlives the process: a restart of the runtime forgets nothing
 
 test('trap: the alarm deletes expired states, and is not set again when the table is empty', async () => {
   const [store, rest] = ['alarm', 'rest'].map((name) => ({ name, objects: 1, binding: 'SHORT' }) as const)
-  const held = (): ReturnType<typeof inspect> => inspect(server, 'alarm.1/0', 'SHORT')
+  const objectState = (): ReturnType<typeof inspect> => inspect(server, 'alarm.1/0', 'SHORT')
   const short = fixedWindow({ name: 'short', limit: 5, window: '50ms', anchor: 'first' }).limit
   const bucket = tokenBucket({ name: 'fast', limit: 1_000, window: '1s' }).limit
   // More than one alarm sweeps, in one decision, so that no later write sets the alarm; and one that stays.
   const many = Array.from({ length: 6_000 }, (_, i) => charge(`s${i}`, i % 2 === 0 ? short : bucket))
   await take(server, [charge('stays'), ...many], store)
-  await waitUntil('the alarm', async () => (await held()).rows.length === 1)
-  expect((await held()).rows[0]?.key).toContain('"stays"')
-  await waitUntil('the next alarm to be set', async () => (await held()).alarm !== null)
+  await waitUntil('the alarm', async () => (await objectState()).rows.length === 1)
+  expect((await objectState()).rows[0]?.key).toContain('"stays"')
+  await waitUntil('the next alarm to be set', async () => (await objectState()).alarm !== null)
   await take(server, charge('last', short), rest)
   await waitUntil('the alarm to be cleared', async () => {
     const { rows, alarm } = await inspect(server, 'rest.1/0', 'SHORT')

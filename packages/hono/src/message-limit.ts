@@ -8,6 +8,7 @@ import { type MessageLimitOptions, splitMessageOptions } from './message-options
 /** Wraps the function that `upgradeWebSocket()` takes, so that the limit stands before its `onMessage`. */
 export interface MessageLimit<E extends Env = any> {
   <T extends SocketEvents>(createEvents: (c: Context<E>) => MaybePromise<T>): (c: Context<E>) => MaybePromise<T>
+  /** To peek, reset or consume outside of a message. */
   readonly limiter: Limiter
 }
 

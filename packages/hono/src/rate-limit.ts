@@ -17,7 +17,10 @@ export interface HonoOptions<E extends Env = any> extends RateLimitOptions<Conte
   readonly handler?: ((c: Context<E>, info: RefusalInfo) => MaybePromise<Response>) | undefined
 }
 /** Middleware and its limiter. */
-export type HonoRateLimit<E extends Env = any> = MiddlewareHandler<E> & { readonly limiter: Limiter }
+export type HonoRateLimit<E extends Env = any> = MiddlewareHandler<E> & {
+  /** To peek, reset or consume outside of a request. */
+  readonly limiter: Limiter
+}
 
 // The headers of all limiters of one request, in order. A registered symbol, so that two copies of this package write one set.
 const LINES = Symbol.for('sluice.hono.lines')

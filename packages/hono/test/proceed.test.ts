@@ -42,7 +42,7 @@ test.each(['at once', 'later'])(
       passed += 1
     })
     app.use(limiter)
-    // The address of a closed connection is not known, and nobody is there to hear of that.
+    // The address of a closed connection is unknown. That is no error, because there is no client to answer.
     app.use(rateLimit({ name: 'address', store: stoppedStore() }))
     app.onError((error, c) => {
       errors.push(error)

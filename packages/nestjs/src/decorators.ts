@@ -3,7 +3,7 @@ import type { Cost, MaybePromise } from '@sluice/core'
 import { invalid } from '@sluice/core/adapter-kit'
 import { decisionOf } from './call-state.ts'
 import { type RouteDecorator, withCost, withLimits, withSkipped } from './metadata.ts'
-import type { LimitName, LimitOverrides, PolicyName, RouteOptions } from './register.ts'
+import type { LimitName, LimitOverrides, OverrideOptions, PolicyName, RouteOptions } from './register.ts'
 import { addedLimits, overriddenLimits } from './route-limits.ts'
 
 /**
@@ -34,6 +34,7 @@ export function RateLimit(limits: PolicyName | RouteOptions): RouteDecorator {
 /**
  * Overrides limits of the module on a class or a method: another `limit`, another `window`, or both, by the limit's name. The
  * overridden limit counts apart from the module's. `{}` changes no number, and counts apart.
+ * @param options `name` names the state; default `Class` or `Class.method`, unique in the application
  * @throws SluiceError when the class is defined, for a bad number; when the application starts, for a name that no limit has
  * @example
  * ```ts
@@ -50,8 +51,8 @@ export function RateLimit(limits: PolicyName | RouteOptions): RouteDecorator {
  * }
  * ```
  */
-export function OverrideRateLimit(overrides: LimitOverrides): RouteDecorator {
-  return withLimits(overriddenLimits(overrides))
+export function OverrideRateLimit(overrides: LimitOverrides, options: OverrideOptions = {}): RouteDecorator {
+  return withLimits(overriddenLimits(overrides, options))
 }
 
 /**

@@ -12,7 +12,9 @@ export type Refusal = Extract<HttpOutcome, { pass: false }>
  * sends `extensions`.
  */
 export class RateLimitException extends HttpException {
+  /** The response over HTTP. */
   readonly refusal: Refusal
+  /** `undefined` where the call had no subject (`missing: 'reject'`). */
   readonly decision: Decision | undefined
   /** For GraphQL: `code`, `retryAfter` in seconds (`undefined`: retrying does not help), and the members of the problem document. */
   readonly extensions: Readonly<Record<string, unknown>>

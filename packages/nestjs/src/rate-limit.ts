@@ -5,7 +5,10 @@ import type { RateLimitModuleOptions } from './options.ts'
 import { Routes } from './routes.ts'
 
 /** A guard and its limiter. */
-export type NestRateLimit = CanActivate & { readonly limiter: Limiter }
+export type NestRateLimit = CanActivate & {
+  /** To peek, reset or consume outside of a call. */
+  readonly limiter: Limiter
+}
 
 /**
  * A guard with a limiter of its own, without the module. Beside the module's guard it makes a second decision. Of the decorators it

@@ -50,3 +50,8 @@ export interface LimitOverride {
 }
 /** The argument of `@OverrideRateLimit`: numbers by the name of a limit. */
 export type LimitOverrides = { readonly [N in LimitName]?: LimitOverride }
+/** The second argument of `@OverrideRateLimit`. */
+export interface OverrideOptions {
+  /** Names the state. Default `Class` or `Class.method`; unique in the application. */
+  readonly name?: string | undefined
+}

@@ -3,7 +3,7 @@ import { amendLimit, slidingWindow, SluiceError } from '@sluice/core'
 import { type Extension, invalid, knownOptions } from '@sluice/core/adapter-kit'
 import { type Rule, rulesOf } from './limit-rules.ts'
 import { type RateLimitResult, resultFunctions } from './options.ts'
-import type { LimitOverride, LimitOverrides, RouteOptions } from './register.ts'
+import type { LimitOverride, LimitOverrides, OverrideOptions, RouteOptions } from './register.ts'
 
 /** What one `@RateLimit` or `@OverrideRateLimit` says, checked when the class is defined. */
 export interface RouteLimits {
@@ -37,9 +37,10 @@ export function addedLimits(given: string | RouteOptions): RouteLimits {
 }
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_LIMIT_INEXACT */
-export function overriddenLimits(given: LimitOverrides): RouteLimits {
+export function overriddenLimits(given: LimitOverrides, options: OverrideOptions): RouteLimits {
   if (!isObject(given) || Object.keys(given).length === 0)
     throw invalid('@OverrideRateLimit', 'an object of limits by name, such as { short: { limit: 1 } }', given)
+  knownOptions('@OverrideRateLimit', options, ['name'])
   const overrides = given as RouteLimits['overrides']
   for (const [name, override] of Object.entries(overrides)) {
     if (!isObject(override))
@@ -48,7 +49,7 @@ export function overriddenLimits(given: LimitOverrides): RouteLimits {
     // The limit itself is not known before the module is: any limit of that name has the same bounds.
     amendLimit(slidingWindow({ name, limit: 1, window: '1m' }), override)
   }
-  return { added: [], overrides, options: {} }
+  return { name: options.name, added: [], overrides, options: {} }
 }
 
 /**

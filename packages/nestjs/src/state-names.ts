@@ -22,9 +22,13 @@ export class StateNames {
     const state = name || route
     const owner = this.owners.get(state) ?? type
     if (owner !== type || this.policies.has(state)) {
+      const [decorator, example] =
+        added.length > 0
+          ? ['@RateLimit', "@RateLimit({ name: '…', … })"]
+          : ['@OverrideRateLimit', "@OverrideRateLimit({ … }, { name: '…' })"]
       throw new SluiceError(
         'ERR_NAME_TAKEN',
-        `@RateLimit on ${route}: expected a name of its own, got "${state}", which another class or policy has; add a name: @RateLimit({ name: '…' })`,
+        `${decorator} on ${route}: expected a name of its own, got "${state}", which another class or policy has; add a name: ${example}`,
       )
     }
     this.owners.set(state, type)

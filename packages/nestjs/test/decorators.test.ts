@@ -315,40 +315,6 @@ describe('@OverrideRateLimit', () => {
 
 describe('a wrong argument is refused when the class is defined', () => {
   test.each<[string, () => unknown, string, string]>([
-    ['a quantity', () => RateLimit({ limit: 0, window: '1m' }), 'ERR_OPTION_INVALID', 'got 0'],
-    ['a window', () => RateLimit({ limit: 1, window: '1 m' as '1m' }), 'ERR_OPTION_INVALID', '"1 m"'],
-    ["a peer's option", () => RateLimit({ limit: 1, ttl: 60_000 } as object), 'ERR_OPTION_UNKNOWN', 'use window'],
-    ['limits beside limit', () => RateLimit({ limit: 1, limits: [short] }), 'ERR_OPTION_CONFLICT', 'got both'],
-    ['a key without a limit', () => RateLimit({ key: () => 'all' }), 'ERR_OPTION_CONFLICT', 'got none'],
-    ['a list that holds no limits', () => RateLimit({ limits: [{} as never] }), 'ERR_OPTION_INVALID', 'limits[0]'],
-    ['nothing', () => RateLimit(undefined as never), 'ERR_OPTION_INVALID', '@RateLimit'],
-    [
-      'an override in @RateLimit',
-      () => RateLimit({ short: { limit: 1 } } as object),
-      'ERR_OPTION_UNKNOWN',
-      'to override limit "short" use @OverrideRateLimit',
-    ],
-    [
-      'an override beside options',
-      () => RateLimit({ limit: 1, short: { limit: 1 } } as object),
-      'ERR_OPTION_UNKNOWN',
-      'to override limit "short" use @OverrideRateLimit',
-    ],
-    [
-      'a limit in @OverrideRateLimit',
-      () => OverrideRateLimit({ limit: 5, window: '1m' } as object),
-      'ERR_OPTION_INVALID',
-      'limit: expected an object with limit and window (to add a limit use @RateLimit), got 5',
-    ],
-    ['a policy in @OverrideRateLimit', () => OverrideRateLimit('login' as never), 'ERR_OPTION_INVALID', 'got the string "login"'],
-    ['no override', () => OverrideRateLimit({}), 'ERR_OPTION_INVALID', 'an object of limits by name'],
-    ['a number of an override', () => OverrideRateLimit({ short: { limit: -1 } }), 'ERR_OPTION_INVALID', 'limit "short": limit'],
-    [
-      "a peer's option of an override",
-      () => OverrideRateLimit({ short: { limit: 1, ttl: 1 } as object }),
-      'ERR_OPTION_UNKNOWN',
-      'use window',
-    ],
     ['a cost', () => RateLimitCost(-1), 'ERR_OPTION_INVALID', 'got -1'],
     ['a cost by limit', () => RateLimitCost({ short: 1.5 }), 'ERR_OPTION_INVALID', '@RateLimitCost'],
     ["a peer's skip", () => SkipRateLimit({ short: true } as never), 'ERR_OPTION_INVALID', "@SkipRateLimit('short')"],

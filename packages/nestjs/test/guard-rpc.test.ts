@@ -32,7 +32,7 @@ class Greeter {
   @MessagePattern('hello')
   hello(name: string): string {
     this.calls.push(name)
-    if (name === 'nobody') throw new Error('nobody')
+    if (name === 'unknown') throw new Error('unknown')
     return `hello ${name}`
   }
   @MessagePattern('sum')
@@ -108,7 +108,7 @@ describe('TCP', () => {
       limits: [minute(9), concurrency({ name: 'slots', limit: 1, ttl: '1m' })],
       refundWhen: (_, { status, error }) => status === 500 && error instanceof Error,
     })
-    await expect(send('hello', 'nobody')).rejects.toMatchObject({ status: 'error' })
+    await expect(send('hello', 'unknown')).rejects.toMatchObject({ status: 'error' })
     expect(await send('hello', 'ann')).toBe('hello ann')
     expect(await send('hello', 'bob')).toBe('hello bob')
     expect((await limiter.peek('127.0.0.1', { cost: 0 })).outcomes.map((outcome) => outcome?.remaining)).toEqual([7, 1])

@@ -68,6 +68,25 @@ describe('a decorator that does not fit the module is refused when the applicati
     expect((await get('/v1')).left).toEqual([99, 2])
     expect(await get('/v2')).toMatchObject({ left: [98, 2], policy: expect.stringContaining('"v2";q=3') as string })
   })
+  test('two classes with one name may override the same limit if one of them has a name', async () => {
+    const version = (path: string, name?: string) => {
+      @Controller(path)
+      @OverrideRateLimit({ minute: { limit: 3 } }, { name })
+      class Users {
+        @Get()
+        find(): string {
+          return 'found'
+        }
+      }
+      return Users
+    }
+    const failed = appOf({ limits: [minute(9)] }, { controllers: [version('v1'), version('v2')] })
+    const message = expect.stringContaining("add a name: @OverrideRateLimit({ … }, { name: '…' })") as string
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_NAME_TAKEN', message })
+    const { get } = await appOf({ limits: [minute(9)] }, { controllers: [version('v1'), version('v2', 'v2.users')] })
+    expect((await get('/v1')).left).toEqual([2])
+    expect((await get('/v2')).left).toEqual([2])
+  })
   test('two { limit, window } on one method need a list, or a name', () => {
     @Controller()
     class Twice {

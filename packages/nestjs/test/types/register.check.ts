@@ -76,6 +76,9 @@ export class Service {
 OverrideRateLimit({ shrot: { limit: 1 } })
 // @ts-expect-error The options of a limit to add.
 OverrideRateLimit({ limit: 5, window: '1m' })
+OverrideRateLimit({ short: { limit: 1 } }, { name: 'v2.users' })
+// @ts-expect-error A misspelt option.
+OverrideRateLimit({ short: { limit: 1 } }, { nam: 'v2.users' })
 // @ts-expect-error The name of a policy.
 OverrideRateLimit('login')
 // @ts-expect-error An override in @RateLimit.
