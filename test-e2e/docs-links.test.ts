@@ -34,6 +34,19 @@ function brokenLinks(page: string): string[] {
 
 test.each(PAGES)('%s links to what exists', (page) => expect(brokenLinks(page)).toEqual([]))
 
+test('docs/architecture.md names files and folders that exist', () => {
+  const paths = [...textOf('docs/architecture.md').matchAll(/`([\w./-]+(?:\.(?:ts|mjs|lua|json)|\/))`/g)].map(([, path = '']) => path)
+  expect(paths.length).toBeGreaterThan(50)
+  expect(
+    paths.filter(
+      (path) =>
+        !['', 'packages/core/src', 'packages/core/src/algorithms', 'packages/core/src/layers'].some((folder) =>
+          existsSync(join(ROOT, folder, path)),
+        ),
+    ),
+  ).toEqual([])
+})
+
 test.each([
   ['docs/README.md', PAGES.filter((page) => /^docs\/(guides\/)?[\w-]+\.md$/.test(page) && page !== 'docs/README.md')],
   ['docs/decisions/README.md', PAGES.filter((page) => /^docs\/decisions\/\d/.test(page))],
