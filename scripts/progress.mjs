@@ -66,12 +66,14 @@ export function pnpmProgress() {
   const sizes = new Map()
   /** @type {Set<string>} Packages whose install script runs now. */
   const scripts = new Set()
+  let isDone = false
 
   return {
     onLine(line) {
       if (!line.startsWith('{')) return line
       /** @type {any} */
       const event = JSON.parse(line)
+      if (event.name === 'pnpm:summary') isDone = true
       if (event.name === 'pnpm:progress' && event.status in counts) {
         counts[/** @type {keyof typeof counts} */ (event.status)] += 1
         if (event.status === 'fetched') bytes.set(event.packageId, sizes.get(event.packageId) ?? 0)
@@ -93,9 +95,8 @@ export function pnpmProgress() {
         const local = found === 0 ? '' : `${found} from the local store, `
         return `Installing ${resolved} packages: ${fetched} downloaded (${megabytes} MB), ${local}${imported} installed`
       }
-      return scripts.size === 0
-        ? `Installed ${resolved} packages`
-        : `Installed ${resolved} packages; running the install script of ${[...scripts].join(', ')}`
+      if (scripts.size > 0) return `Installed ${resolved} packages; running the install script of ${[...scripts].join(', ')}`
+      return isDone ? `Installed ${resolved} packages` : `Installed ${resolved} packages; linking the workspace`
     },
   }
 }
