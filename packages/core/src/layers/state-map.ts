@@ -119,7 +119,8 @@ export class StateMap<V> {
     const variant = algorithmOf(limit).variantOf(limit)
     let table = scope.tables.get(variant)
     if (table === undefined) scope.tables.set(variant, (table = { scope, variant, entries: new Map() }))
-    scope.limit = undefined
+    scope.limit = limit
+    scope.entries = table.entries
     return table
   }
 

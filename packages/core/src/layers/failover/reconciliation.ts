@@ -124,7 +124,7 @@ export class Reconciliation {
     const { store, events } = this.context
     events.anomaly(
       'ANOMALY_UNRECONCILED',
-      `what ${subjects} subjects used while ${store.name} was unreachable may or may not be charged there now: ${message}`,
+      `${subjects} subjects were limited locally while ${store.name} was unreachable; whether their use was charged at recovery is unknown: ${message}`,
     )
   }
 }
