@@ -5,24 +5,37 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express'
 declare global {
   namespace Express {
     interface Request {
-      /** The decision of the limiter that decided last; `undefined` when all of them skipped. */
+      /** The decision of the limiter that decided last; `undefined` if every limiter skipped the request. */
       rateLimit?: Decision | undefined
     }
   }
 }
 
-/** What every function option gets. Express hangs the response on it. */
+/** Express's request, as option functions get it: Express sets `res` on it. */
 export type ExpressRequest = Request & { readonly res: Response }
+/** The options of `rateLimit`. Option functions get Express's request. */
 export type ExpressOptions = RateLimitOptions<ExpressRequest, Response>
+/** Express middleware, and the limiter that it uses. */
 export type ExpressRateLimit = RequestHandler & { readonly limiter: Limiter }
 
 /**
- * Express middleware: `app.use(rateLimit())` limits each client address to 100 requests a minute. `req.rateLimit` holds the
- * decision; what could not be decided goes to `next(error)`; nothing is asynchronous unless the store or an option is.
- * @throws a SluiceError for each option that makes no sense, saying what was expected and what came
+ * Makes Express middleware. Without options it admits 100 requests per minute and client address, counted in memory.
+ *
+ * The decision is on `req.rateLimit`. A request that could not be decided goes to `next(error)`. The middleware is synchronous
+ * unless the store, an option function or a queue is not.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options
+ * @example
+ * ```ts
+ * import { ip, rateLimit, slidingWindow } from '@sluice/express'
+ * import express from 'express'
+ *
+ * const app = express()
+ * app.use(rateLimit({ limit: 100, window: '1m' }))
+ * app.use('/login', rateLimit({ name: 'login', limits: [slidingWindow({ name: 'address', limit: 5, window: '15m', key: ip() })] }))
+ * app.listen(3000)
+ * ```
  */
 export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
-  // From untyped code, options may be null: for createPipeline to refuse.
   const decide = createPipeline<ExpressRequest, Response>(expressHost, options)
   const { handler } = options
 
@@ -43,7 +56,7 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
   }
 
   const apply = (outcome: HttpOutcome<Response>, req: ExpressRequest, res: Response, next: NextFunction): void => {
-    // A limiter that skips does not hide the decision of one before it.
+    // A limiter that skips a request must not hide the decision of the limiter before it.
     if (outcome.decision !== undefined) req.rateLimit = outcome.decision
     if (!res.headersSent) for (const line of outcome.headers) res.setHeader(line[0], line[1])
     if (outcome.pass) proceed(outcome, res, res, next)
@@ -57,12 +70,12 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
       res.end(outcome.body)
       return
     }
-    // In a promise, so that a throw and a rejection take one way.
+    // In a promise, so that an error that is thrown and one that is rejected are handled alike.
     const { decision, status } = outcome
     Promise.resolve()
       .then(() => handler(req, { decision, status, response: res }))
       .catch((error: unknown) => {
-        // Express would answer an error with the status that is set.
+        // Express would answer the error with the status of the refusal.
         res.statusCode = 200
         next(error)
       })

@@ -15,24 +15,24 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 
 export const STAGES = ['onRequest', 'preValidation', 'preHandler'] as const
 
-/** Where in Fastify's lifecycle a request is decided. */
+/** The hook in which a request is decided. */
 export type Stage = (typeof STAGES)[number]
 
-/** The options of one limiter: core's, and where it decides. Function options get Fastify's request. */
+/** The options of one limiter: those of core, and `hook`. Option functions get Fastify's request. */
 export interface FastifyLimitOptions extends RateLimitOptions<FastifyRequest, FastifyReply> {
   /**
-   * When the request is decided. Default `'onRequest'`: before the body is read, so that a refused one costs nothing; with a
-   * key by `body()` `'preValidation'`, where there is one.
+   * The hook in which a request is decided: `'onRequest'`, `'preValidation'` or `'preHandler'`. Default: `'onRequest'`, before the
+   * body is read, so that a refused request costs little; `'preValidation'` if a key reads the body by `body()`.
    */
   readonly hook?: Stage | undefined
 }
 
-/** A hook for `onRequest`, `preValidation` or `preHandler`, with its limiter. */
+/** A hook for `onRequest`, `preValidation` or `preHandler`, and the limiter that it uses. */
 export type FastifyRateLimit = ((request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void) & {
   readonly limiter: Limiter
 }
 
-/** On a request, who has decided it: `reply.callNotFound()` runs hooks again, and one limiter may stand in two contexts. */
+/** The limiters that have decided a request. `reply.callNotFound()` runs hooks again, and one limiter may be registered in two contexts. */
 const DECIDED: unique symbol = Symbol('sluice.fastify.decided')
 
 /** @throws ERR_OPTION_INVALID */
@@ -44,7 +44,7 @@ export function stageOf({ hook, key, limits, tiers }: FastifyLimitOptions): Stag
   return hook ?? (readsBody ? 'preValidation' : 'onRequest')
 }
 
-/** @throws a SluiceError for each option that makes no sense, saying what was expected and what came */
+/** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options */
 export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): FastifyRateLimit {
   const decide = createPipeline<FastifyRequest, FastifyReply>(fastifyHost, options)
   const { handler } = options
@@ -71,7 +71,7 @@ export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): Fasti
   }
 
   const apply = (outcome: HttpOutcome<FastifyReply>, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
-    // A limiter that skips does not hide the decision of one before it.
+    // A limiter that skips a request must not hide the decision of the limiter before it.
     if (outcome.decision !== undefined) request.rateLimit = outcome.decision
     if (outcome.headers.length > 0 && !reply.raw.headersSent) setHeaders(reply, outcome.headers)
     if (outcome.pass) proceed(outcome, reply.raw, reply, done)
@@ -87,18 +87,18 @@ export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): Fasti
     if (reply.sent || reply.raw.headersSent) return
     reply.code(status)
     if (handler === undefined || decision === undefined) {
-      // Bytes: to text, Fastify would add a charset.
+      // As bytes, since Fastify adds a charset to text.
       reply.send(Buffer.from(body))
       return
     }
-    // In a promise, so that a throw and a rejection take one way.
+    // In a promise, so that an error that is thrown and one that is rejected are handled alike.
     Promise.resolve()
       .then(() => handler(request, { decision, status, response: reply }))
       .then((payload) => {
         if (payload !== undefined && payload !== reply && !reply.sent) reply.send(payload)
       })
       .catch((error: Error) => {
-        // Fastify would answer an error with the status that is set.
+        // Fastify would answer the error with the status of the refusal.
         reply.code(200)
         done(error)
       })
@@ -107,12 +107,12 @@ export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): Fasti
   return Object.assign(hook, { limiter })
 }
 
-/** By Fastify: what Node's response has before, Node sets anew one by one when Fastify sends. A reply that is hijacked goes without Fastify. */
+/** Sets the headers on the reply, which is faster than on Node's response. A hijacked reply is sent without Fastify, so it gets them too. */
 function setHeaders(reply: FastifyReply, headers: readonly HeaderLine[]): void {
   for (const line of headers) reply.header(lowerCase(line[0]), line[1])
   // oxlint-disable-next-line typescript/unbound-method -- called on the reply
   const { hijack } = reply
-  // Not as a literal on the right of the assignment: V8 makes those among what is old, where they hold the request until a full collection.
+  // In a variable: V8 allocates a function literal that is assigned to a property in its old space, which keeps the request alive.
   const keeping = (): FastifyReply => {
     if (!reply.raw.headersSent) for (const [name, value] of headers) reply.raw.setHeader(name, value)
     return hijack.call(reply)
@@ -120,7 +120,7 @@ function setHeaders(reply: FastifyReply, headers: readonly HeaderLine[]): void {
   reply.hijack = keeping
 }
 
-/** Whether this limiter has not decided the request yet; from here on it has. */
+/** Whether this limiter sees the request for the first time. Records that it has. */
 function isFirst(request: FastifyRequest & { [DECIDED]?: Limiter[] }, limiter: Limiter): boolean {
   const deciders = request[DECIDED]
   if (deciders === undefined) request[DECIDED] = [limiter]

@@ -6,21 +6,22 @@ import { nameOf, over } from './route-options.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The decision of the limiter that decided last; `undefined` when all of them skipped. */
+    /** The decision of the limiter that decided last; `undefined` if every limiter skipped the request. */
     rateLimit: Decision | undefined
   }
   interface FastifyContextConfig {
-    /** `false`: not limited. `true`: limited, under `global: false` too. Options: these over the plugin's. */
+    /** `false`: the route is not limited. `true`: it is limited, even with `global: false`. An object: options over those of the plugin. */
     rateLimit?: boolean | FastifyLimitOptions | undefined
   }
   interface FastifyInstance {
-    /** Without options the plugin's own hook; else one with these options over the plugin's. */
+    /** A hook to add to routes: the plugin's own, or one with these options over those of the plugin. */
     rateLimit(options?: FastifyLimitOptions): FastifyRateLimit
   }
 }
 
+/** The options of the plugin. */
 export interface FastifyOptions extends FastifyLimitOptions {
-  /** Whether routes are limited that do not say `config.rateLimit`, and requests that match none; default true. */
+  /** True: also limits routes without `config.rateLimit`, and requests that match no route. Default: true. */
   readonly global?: boolean | undefined
 }
 
@@ -31,13 +32,25 @@ interface Plan {
 
 type RouteLimit = FastifyContextConfig['rateLimit'] | null
 
-/** The decorators of this package, to know them from those of another. */
+/** The `app.rateLimit` decorators of this package, to tell them from those of another plugin. */
 const decorators = new WeakSet<object>()
 
 /**
- * Fastify plugin: `app.register(rateLimit)` limits each client address to 100 requests a minute, on every route of the context that
- * it is registered in. `request.rateLimit` holds the decision; what could not be decided goes to the error handler.
- * @throws a SluiceError for each option that makes no sense, saying what was expected and what came; through `app.ready()`
+ * The Fastify plugin. Without options it admits 100 requests per minute and client address, counted in memory, on every route of
+ * the context that it is registered in.
+ *
+ * The decision is on `request.rateLimit`. A request that could not be decided goes to the error handler.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options; from `app.ready()`
+ * @example
+ * ```ts
+ * import { rateLimit } from '@sluice/fastify'
+ * import fastify from 'fastify'
+ *
+ * const app = fastify()
+ * await app.register(rateLimit, { limit: 100, window: '1m' })
+ * app.post('/login', { config: { rateLimit: { limit: 5, window: '15m' } } }, () => ({ ok: true }))
+ * await app.listen({ port: 3000 })
+ * ```
  */
 export const rateLimit: FastifyPluginAsync<FastifyOptions> = Object.assign(
   (app: FastifyInstance, options: FastifyOptions): Promise<void> => {
@@ -45,7 +58,7 @@ export const rateLimit: FastifyPluginAsync<FastifyOptions> = Object.assign(
     return register(app, options)
   },
   {
-    // As fastify-plugin does it: the hooks are those of the context that registers it.
+    // As fastify-plugin does it: the hooks belong to the context that registers the plugin.
     [Symbol.for('skip-override')]: true,
     [Symbol.for('fastify.display-name')]: '@sluice/fastify',
     [Symbol.for('plugin-meta')]: { name: '@sluice/fastify', fastify: '5.x' },
@@ -56,7 +69,7 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
   if (typeof global !== 'boolean') throw invalid('global', 'true or false', global)
   const own = planOf(options)
   const { limiter } = own.hook
-  /** Those that a plan is decided in, and the first, where the plan of a route that was there before this plugin is made. */
+  /** The stages in which plans decide; and `onRequest`, in which the plans of routes are made that are older than this plugin. */
   const stages = new Set<Stage>(['onRequest', own.stage])
 
   const decorator = (given?: FastifyLimitOptions): FastifyRateLimit =>
@@ -66,7 +79,7 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
   decorators.add(decorator)
   if (!app.hasRequestDecorator('rateLimit')) app.decorateRequest('rateLimit', undefined)
 
-  // By the options object and the path, so that a route and its HEAD share a quota, and two routes with one object do not.
+  // By options object and path: a route and its HEAD share a quota, two routes with the same object do not.
   const made = new WeakMap<object, Map<string, Plan>>()
   const planOfRoute = (
     limit: RouteLimit,
@@ -84,7 +97,7 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
     return plan
   }
 
-  // A context may have limiters of its own: a route with options gets one, from the nearest registration.
+  // Nested contexts may register the plugin again. A route with options belongs to the nearest registration.
   const isNearest = (instance: FastifyInstance): boolean => instance.rateLimit === decorator
   app.addHook('onRoute', function (route) {
     if (isNearest(this)) planOfRoute(route.config?.rateLimit, route)
@@ -104,7 +117,7 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
   }
   for (const stage of STAGES) {
     app.addHook(stage as 'onRequest', (request, reply, done) => {
-      // Fastify makes the options of a route anew each time that they are asked for: not for a stage that no plan has.
+      // `routeOptions` is built anew on every access, so it is not read in a stage without a plan.
       const plan = stages.has(stage) ? planFor(request) : undefined
       if (plan?.stage === stage) plan.hook(request, reply, done)
       else done()

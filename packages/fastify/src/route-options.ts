@@ -8,14 +8,14 @@ const LISTS = ['limits', 'tiers'] as const satisfies readonly Name[]
 const DEFINING = [...QUANTITIES, ...LISTS, 'name', 'store', 'mode', 'failMode', 'on'] as const satisfies readonly Name[]
 
 /**
- * A route's options over the plugin's. With one that defines a limiter the route has a limiter of its own, under `name`;
- * with the others (`cost`, `hook`, `message`…) it spends the plugin's quota in its own way.
+ * The options of a route over those of the plugin. An option that defines a limiter gives the route its own limiter, called `name`.
+ * With other options (`cost`, `hook`, `message`…) the route shares the quota of the plugin.
  * @throws ERR_OPTION_CONFLICT
  */
 export function over(base: FastifyLimitOptions, limiter: Limiter, own: FastifyLimitOptions, name: string | undefined): FastifyLimitOptions {
   const gives = (names: readonly Name[]): boolean => names.some((each) => own[each] !== undefined)
   if (!gives(DEFINING)) {
-    // Such a function is the plugin's, not its limiter's: without it, this route would be held to another quantity.
+    // The functions are options of the plugin, not of its limiter: without them, this route would have another limit.
     if (own.limiter === undefined && [base.limit, base.window].some((value) => typeof value === 'function'))
       throw new SluiceError(
         'ERR_OPTION_CONFLICT',
@@ -34,7 +34,7 @@ function without(options: FastifyLimitOptions, names: readonly Name[]): FastifyL
   return Object.fromEntries(Object.entries(options).filter(([name]) => !(names as readonly string[]).includes(name)))
 }
 
-/** What a route's limiter is called, for its state and for clients: `GET.users._id`. The same in every process. */
+/** The name of a route's limiter, such as `GET.users._id`: the same in every process. */
 export function nameOf(url: string | undefined, methods: string | readonly string[] | undefined): string {
   if (url === undefined) return 'notFound'
   const path = url.split('/').filter((part) => part !== '')

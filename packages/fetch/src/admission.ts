@@ -12,26 +12,26 @@ import {
 } from '@sluice/core/adapter-kit'
 import { type CheckOptions, pipelineOf } from './host.ts'
 
-/** What a limiter says about one request. */
+/** A decided request. */
 export interface Admission {
-  /** `undefined` when the request was skipped, or had no subject. */
+  /** `undefined` for a request that was skipped or has no subject. */
   readonly decision: Decision | undefined
-  /** What `send` sets, for who needs it elsewhere. */
+  /** The headers that `send` sets, for code that sets them elsewhere. */
   readonly headers: readonly HeaderLine[]
-  /** Makes the answer of a request that goes no further. */
+  /** Makes the response of a refused request; `undefined` for an admitted one. */
   readonly refuse: (() => MaybePromise<Response>) | undefined
-  /** The response to return, of this request: with the headers, and followed to the end of its body where something is left to do then. */
+  /** Returns the response to send: with the headers, and followed to the end of its body if there is anything to settle. */
   send(response: Response): Response
-  /** No response will come: what is held is released, and the charge stands. */
+  /** For a request that gets no response: its concurrency is released, and its charge stands. */
   abandon(): void
 }
 
-/** Decides one request, and waits for its turn; at once where nothing is asynchronous and there is no wait. */
+/** Decides one request and waits for the delay of a queue. Synchronous where nothing is asynchronous. */
 export type Admit<Req extends Request, Rest extends readonly unknown[]> = ((request: Req, rest: Rest) => MaybePromise<Admission>) & {
   readonly limiter: Limiter
 }
 
-/** What is known of a request, on it: looking it up elsewhere would cost more than the decision. */
+/** Kept on the request: a WeakMap would cost more than the decision. */
 interface Known {
   [DECISION]?: Decision
   [LINES]?: HeaderLine[]
@@ -39,12 +39,12 @@ interface Known {
 const DECISION: unique symbol = Symbol('sluice.fetch.decision')
 const LINES: unique symbol = Symbol('sluice.fetch.lines')
 
-/** The decision of the limiter that decided last about this very request; `undefined` when all of them skipped. */
+/** The decision of the limiter that decided this `Request` object last; `undefined` if every limiter skipped it. */
 export function decisionOf(request: Request): Decision | undefined {
   return (request as Known)[DECISION]
 }
 
-/** @throws a SluiceError for each option that makes no sense */
+/** @throws ERR_OPTION_INVALID and the other codes of createPipeline() */
 export function admissions<Req extends Request, Rest extends readonly unknown[]>(options: CheckOptions<Req, Rest>): Admit<Req, Rest> {
   const decide = pipelineOf(options)
   const { handler } = options
@@ -66,7 +66,7 @@ export function admissions<Req extends Request, Rest extends readonly unknown[]>
 
   const admission = (outcome: HttpOutcome<Response>, request: Req, rest: Rest): MaybePromise<Admission> => {
     const { decision, headers } = outcome
-    // A limiter that skips does not hide the decision of one before it.
+    // A limiter that skips a request must not hide the decision of the limiter before it.
     if (decision !== undefined) (request as Known)[DECISION] = decision
     const lines = linesOf(request, headers)
     if (outcome.pass) return admitted(outcome, request, rest, lines)
@@ -104,8 +104,8 @@ function undecided(error: unknown, { signal }: Request): Admission {
 }
 
 /**
- * What all limiters of a request have to say by now. They set it from the inside out, so the outer ones, which decided first, set
- * what the inner ones knew. The type of a refusal's body is no part of it: the response may have another by then.
+ * The headers of all limiters of this request so far. Nested wrappers set them from the inside out, so an outer wrapper must also
+ * set what an inner one knew. Without `Content-Type`: the response may have another one.
  */
 function linesOf(request: Request & Known, headers: readonly HeaderLine[]): readonly HeaderLine[] {
   const lines = (request[LINES] ??= [])
@@ -115,7 +115,7 @@ function linesOf(request: Request & Known, headers: readonly HeaderLine[]): read
 
 function nothing(): void {}
 
-// For a client that has left: a number that some servers log, and nobody receives.
+// For a client that has left. No client receives it; 499 is what nginx logs.
 const GONE: Admission = {
   decision: undefined,
   headers: [],

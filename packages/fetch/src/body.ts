@@ -1,6 +1,6 @@
 const bodies = new WeakMap<Request, Promise<unknown>>()
 
-/** The fields of a JSON or form body, read from a copy: the handler can still read its own. What cannot be parsed has no fields. */
+/** The fields of a JSON or form body. A clone is read, so that the handler can still read the body. `undefined` if it cannot be parsed. */
 export function parsedBody(request: Request): Promise<unknown> | undefined {
   const known = bodies.get(request)
   if (known !== undefined) return known

@@ -2,21 +2,34 @@ import type { Limiter } from '@sluice/core'
 import { type Admission, admissions } from './admission.ts'
 import type { CheckOptions } from './host.ts'
 
-/** What a limiter says about one request, for code that builds its response elsewhere. */
+/** The result of a check. */
 export interface Checked extends Omit<Admission, 'refuse'> {
-  /** To be returned in place of everything else; `undefined` for a request that is admitted. */
+  /** The response to return for a refused request; `undefined` for an admitted one. */
   readonly refusal: Response | undefined
 }
 
+/** A check, and the limiter that it uses. */
 export type FetchCheck<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> = ((
   request: Req,
   ...rest: Rest
 ) => Promise<Checked>) & { readonly limiter: Limiter }
 
 /**
- * Decides, and leaves the rest to you: return `refusal` where there is one, else the response that you `send()`. An admitted
- * request that gets none is to be told with `abandon()`, or its concurrency is held until the client is gone.
- * @throws a SluiceError for each option that makes no sense, saying what was expected and what came
+ * Makes a function that decides a request, for code that builds its response elsewhere. Return `refusal` where there is one, else
+ * the response that `send()` returns. Call `abandon()` for an admitted request that gets no response: else its concurrency is
+ * held until the client leaves.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options
+ * @example
+ * ```ts
+ * import { createCheck } from '@sluice/fetch'
+ *
+ * const check = createCheck({ limit: 100, window: '1m' })
+ *
+ * export async function handler(request: Request): Promise<Response> {
+ *   const { refusal, send } = await check(request)
+ *   return refusal ?? send(new Response('hello'))
+ * }
+ * ```
  */
 export function createCheck<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]>(
   options: CheckOptions<Req, Rest> = {},

@@ -2,29 +2,29 @@ import type { MaybePromise, RateLimitOptions, RefusalInfo } from '@sluice/core'
 import { connectionAddress, createPipeline, type Host, invalid, type Pipeline } from '@sluice/core/adapter-kit'
 import { parsedBody } from './body.ts'
 
-/** The options of core, for a `Request` and what its runtime passes beside it, and one that only this package needs. */
+/** The options of `createCheck`, and of `rateLimit`. Option functions get the `Request`. */
 export interface CheckOptions<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> extends RateLimitOptions<
   Req,
   Response
 > {
-  /** The address of the connection, where nothing that the runtime passes tells it: a `Request` does not know it. */
+  /** Returns the address of the connection, which a `Request` does not have. Default: read from what Node, Bun, Deno or Cloudflare pass. */
   readonly address?: ((request: Req, ...rest: Rest) => string | undefined) | undefined
   /** Makes the response to a refused request, status and all; the headers of the limiter are added to it. */
   readonly handler?: ((request: Req, info: RefusalInfo) => MaybePromise<Response>) | undefined
 }
 
 /**
- * The pipeline of core over requests and what came beside them.
+ * The pipeline of core over requests. `note` records what the runtime passed after a request, which the address may need.
  * @throws what createPipeline() throws
  */
 export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>(
   options: CheckOptions<Req, Rest>,
 ): Pipeline<Req, Response> & { note(request: Req, rest: Rest): void } {
-  // From untyped code, options may be null: for createPipeline to refuse.
+  // Untyped code may pass null, which createPipeline() refuses.
   const { address, ...shared } = options ?? {}
   if (address !== undefined && typeof address !== 'function') throw invalid('address', 'a function of the request', address)
 
-  // On the request, since option functions of core get one context; a name for each pipeline, since what is beside it may differ.
+  // Kept on the request, since core passes one context. A symbol per pipeline, since nested wrappers may get other arguments.
   const beside: unique symbol = Symbol('sluice.fetch.beside')
   type Noted = Req & { [beside]?: Rest }
   const host: Host<Req> = {

@@ -3,36 +3,52 @@ import { invalid, isPromise } from '@sluice/core/adapter-kit'
 import { type Admission, admissions } from './admission.ts'
 import type { CheckOptions } from './host.ts'
 
-/** A handler of `Bun.serve`, `Deno.serve`, a Next route, a Cloudflare worker: a request, what the runtime passes beside it, a response. */
+/** A handler of `Bun.serve`, `Deno.serve`, a Next.js route or a Cloudflare worker. `Rest` is what the runtime passes after the request. */
 export type FetchHandler<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> = (
   request: Req,
   ...rest: Rest
 ) => MaybePromise<Response>
 
+/** The options of `rateLimit`. Option functions get the `Request`. */
 export interface FetchOptions<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> extends CheckOptions<
   Req,
   Rest
 > {
-  /** Answers in place of what has thrown, handler or limiter, and gets the headers added. Without it the runtime gets the error, and answers without them. */
+  /**
+   * Makes the response when the handler or the limiter has thrown; the headers are added to it. Default: the runtime gets the
+   * error, and its response has no headers of the limiter.
+   */
   readonly error?: ((request: Req, info: { readonly error: unknown }, ...rest: Rest) => MaybePromise<Response>) | undefined
 }
 
+/** A limited handler, and the limiter that it uses. */
 export type FetchRateLimit<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> = ((
   request: Req,
   ...rest: Rest
 ) => Promise<Response>) & { readonly limiter: Limiter }
 
 /**
- * The handler, limited: without options each client address to 100 requests a minute. `decisionOf(request)` has the decision;
- * what could not be decided goes to the option `error`, else it is thrown.
- * @throws a SluiceError for each option that makes no sense, saying what was expected and what came
+ * Wraps a handler of requests. Without options the wrapper admits 100 requests per minute and client address, counted in memory.
+ *
+ * `decisionOf(request)` returns the decision. A request that could not be decided goes to the option `error`; without it, the
+ * wrapper throws.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options
+ * @example
+ * ```ts
+ * import { decisionOf, rateLimit } from '@sluice/fetch'
+ *
+ * export const handler = rateLimit((request: Request) => Response.json({ remaining: decisionOf(request)?.remaining }), {
+ *   limit: 100,
+ *   window: '1m',
+ * })
+ * ```
  */
 export function rateLimit<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]>(
   handler: FetchHandler<Req, Rest>,
   options: FetchOptions<Req, Rest> = {},
 ): FetchRateLimit<Req, Rest> {
   if (typeof handler !== 'function') throw invalid('rateLimit', 'a handler of requests, and then options', handler)
-  // From untyped code, options may be null: for core to refuse.
+  // Untyped code may pass null, which core refuses.
   const { error, ...shared } = options ?? {}
   if (error !== undefined && typeof error !== 'function') throw invalid('error', 'a function of the request and the error', error)
   const admit = admissions(options && shared)
@@ -40,7 +56,7 @@ export function rateLimit<Req extends Request = Request, Rest extends readonly u
   const limited = async (request: Req, ...rest: Rest): Promise<Response> => {
     let admission: Admission | undefined
     try {
-      // Each `await` of what is here by now costs a turn of the queue.
+      // An `await` of a value that is no promise would cost a microtask.
       const admitted = admit(request, rest)
       admission = isPromise(admitted) ? await admitted : admitted
       const response = admission.refuse === undefined ? handler(request, ...rest) : admission.refuse()

@@ -17,14 +17,16 @@ import { setHeaders } from './response.ts'
 
 declare module 'koa' {
   interface DefaultState {
-    /** The decision of the limiter that decided last; `undefined` when all of them skipped. */
+    /** The decision of the limiter that decided last; `undefined` if every limiter skipped the request. */
     rateLimit?: Decision | undefined
   }
 }
 
-/** What every function option gets: Koa's context, of the application's own state and context. */
+/** Koa's context, as option functions get it, with the application's own types of state and context. */
 export type KoaContext<State = Koa.DefaultState, Context = Koa.DefaultContext> = Koa.ParameterizedContext<State, Context>
+/** The options of `rateLimit`. Option functions get Koa's context. */
 export type KoaOptions<State = Koa.DefaultState, Context = Koa.DefaultContext> = RateLimitOptions<KoaContext<State, Context>, Koa.Response>
+/** Koa middleware, and the limiter that it uses. */
 export type KoaRateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext> = Koa.Middleware<State, Context> & {
   readonly limiter: Limiter
 }
@@ -33,12 +35,12 @@ const host: Host<KoaContext> = {
   id: (ctx) => ctx.req,
   method: (ctx) => ctx.req.method as string,
   path: (ctx) => ctx.path,
-  // '' is Koa's word for none.
+  // Koa returns '' where there is no address.
   address: (ctx) => ctx.ip || undefined,
   socketAddress: (ctx) => ctx.req.socket.remoteAddress,
   trust({ app: { proxy, maxIpsCount, proxyIpHeader } }) {
     if (!proxy) return 'none'
-    // Proxies append to X-Forwarded-For, and without a count Koa takes its leftmost entry, which is the client's to choose.
+    // Without a count, Koa takes the leftmost entry of X-Forwarded-For, which the client chooses, since proxies append.
     return maxIpsCount > 0 || proxyIpHeader.toLowerCase() !== 'x-forwarded-for' ? 'some' : 'anyone'
   },
   header: (ctx, name) => nodeHeader(ctx.req.headers, name),
@@ -46,7 +48,7 @@ const host: Host<KoaContext> = {
   body: (ctx) => (ctx.request as { readonly body?: unknown }).body,
 }
 
-/** By what @koa/router leaves on the context: the route that is running, else the last that will. A layer of `router.use` is no route. */
+/** The pattern that @koa/router left on the context: of the running route, else of the last match. A layer of `router.use` is no route. */
 function route(ctx: KoaContext): string | undefined {
   const layers = ctx['matched'] as readonly { readonly methods: readonly string[]; readonly path: unknown }[] | undefined
   const routes = layers?.filter(({ methods }) => methods.includes(ctx.method))
@@ -55,14 +57,26 @@ function route(ctx: KoaContext): string | undefined {
 }
 
 /**
- * Koa middleware: `app.use(rateLimit())` limits each client address to 100 requests a minute. `ctx.state.rateLimit` holds the
- * decision; what could not be decided is thrown.
- * @throws a SluiceError for each option that makes no sense, saying what was expected and what came
+ * Makes Koa middleware. Without options it admits 100 requests per minute and client address, counted in memory.
+ *
+ * The decision is on `ctx.state.rateLimit`. A request that could not be decided throws, and Koa answers it.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options
+ * @example
+ * ```ts
+ * import { rateLimit } from '@sluice/koa'
+ * import Koa from 'koa'
+ *
+ * const app = new Koa()
+ * app.use(rateLimit({ limit: 100, window: '1m' }))
+ * app.use((ctx) => {
+ *   ctx.body = { remaining: ctx.state.rateLimit?.remaining }
+ * })
+ * app.listen(3000)
+ * ```
  */
 export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext>(
   options: KoaOptions<State, Context> = {},
 ): KoaRateLimit<State, Context> {
-  // From untyped code, options may be null: for createPipeline to refuse.
   const decide = createPipeline(host as Host<KoaContext<State, Context>>, options)
   const { handler } = options
 
@@ -81,7 +95,7 @@ export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext
   }
 
   const apply = (outcome: HttpOutcome<Koa.Response>, ctx: KoaContext<State, Context>, next: Koa.Next): Promise<unknown> => {
-    // A limiter that skips does not hide the decision of one before it.
+    // A limiter that skips a request must not hide the decision of the limiter before it.
     if (outcome.decision !== undefined) (ctx.state as { rateLimit?: Decision }).rateLimit = outcome.decision
     setHeaders(ctx, outcome.headers)
     return outcome.pass ? proceed(outcome, ctx.response, next) : refuse(outcome, ctx)
@@ -99,11 +113,11 @@ export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext
 
 function proceed({ delay, done }: Admission<Koa.Response>, response: Koa.Response, next: Koa.Next): Promise<unknown> {
   if (done !== undefined) followNodeResponse(response.res, done, response)
-  return delay > 0 ? inTurn(delay, response, next) : next()
+  return delay > 0 ? afterDelay(delay, response, next) : next()
 }
 
-/** For a client that left, the middleware before this one still has to come to its end. */
-async function inTurn(delay: number, response: Koa.Response, next: Koa.Next): Promise<unknown> {
+/** If the client leaves, `next` is not called, but the middleware before this one goes on. */
+async function afterDelay(delay: number, response: Koa.Response, next: Koa.Next): Promise<unknown> {
   return (await waitQueueDelay(delay, (gone) => whenClosed(response.res, gone))) ? next() : undefined
 }
 

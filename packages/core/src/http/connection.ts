@@ -5,7 +5,7 @@ interface WebRequest {
   readonly cf?: { readonly clientIp?: string } | undefined
 }
 
-/** What the servers of Node (@hono/node-server), Bun and Deno hand to a fetch handler beside the request. */
+/** What the servers of Node (@hono/node-server), Bun and Deno pass to a fetch handler after the request. */
 interface Connection {
   readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } }
   requestIP?(request: object): { readonly address: string } | null
@@ -13,13 +13,13 @@ interface Connection {
 }
 
 /**
- * The address of the connection under a web request, by what its runtime hands over beside it, as `given`; on Cloudflare by
- * the request itself. `undefined` where the runtime tells nobody: a header is never believed for it.
+ * The address of the connection of a web request: read from `given`, which the runtime passes after the request, or on Cloudflare from
+ * the request itself. `undefined` where the runtime does not say. No header that a client can set is read.
  */
 export function connectionAddress(request: WebRequest, given: unknown): string | undefined {
-  // Requests have this property on workerd alone. There, what is given are bindings: touching one may call it.
+  // Only workerd's requests have this property. There, `given` holds bindings, and reading one may call it.
   if ('cf' in request) {
-    // Cloudflare overwrites the header, and says nothing in `cf`; a workerd on its own knows its connection, and passes on any header.
+    // Cloudflare overwrites `cf-connecting-ip`. A self-hosted workerd passes on any such header, but has the address in `cf`.
     return request.cf === undefined ? undefined : (request.cf.clientIp ?? request.headers.get('cf-connecting-ip') ?? undefined)
   }
   if (typeof given !== 'object' || given === null) return undefined
@@ -30,8 +30,7 @@ export function connectionAddress(request: WebRequest, given: unknown): string |
 }
 
 /**
- * Whether a decision failed for nothing but that its client has left: a connection that is gone has lost its address, and nobody
- * is there to be answered.
+ * Whether a decision failed only because its client has left: a closed connection has no address. Such a request needs no answer.
  */
 export function hasLeft(error: unknown, isGone: boolean): boolean {
   return isGone && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN'

@@ -1,13 +1,13 @@
 import type { RequestFacts } from '../identity/request-facts.ts'
 
-/** What the pipeline asks of a framework: one static object per adapter; nothing is made per request. */
+/** How core reads a framework's request: one static object per adapter, whose functions are called with the framework's context. */
 export interface Host<C> extends RequestFacts<C> {
-  /** The same object for every limiter of one request. */
+  /** The object that all limiters of one request share, such as the request. Core keeps their headers on it. */
   id(context: C): object
   /** The address of the connection, where `address` may come from forwarded headers. With `trustProxy`, core reads those headers itself. */
   socketAddress?(context: C): string | undefined
-  /** Whether the framework itself is set to believe forwarded headers, of some proxies or of anyone. */
+  /** Which proxies the framework's own setting trusts. Default: `'none'`. */
   trust?(context: C): 'none' | 'some' | 'anyone'
-  /** False where nobody may ever call `done` (a message without a response): holders are not renewed there, so that they end with their ttl. */
+  /** False where `done` may never be called, such as for a message without a response: then concurrency is not renewed. Default: true. */
   ends?(context: C): boolean
 }

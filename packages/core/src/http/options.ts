@@ -13,14 +13,15 @@ import type { MaybePromise } from '../runtime.ts'
 import type { FailMode, Store } from '../store.ts'
 import type { DialectOptions } from './headers/dialect.ts'
 
-/** What is known when a request is refused. */
+/** What is known when a request is refused: the second argument of `message`. */
 export interface RefusalInfo {
+  /** The decision, with the refusing limit as `binding` and the wait in ms as `retryAfter`. */
   readonly decision: Decision
-  /** The status of the refusal: 429, `statusCode`, or 503 while the store is unavailable. */
+  /** The status of the refusal: 429, or `statusCode`; 503 while the store is unavailable and `failMode` is `'closed'`. */
   readonly status: number
 }
 
-/** What is known when there is a response: before a `handler` writes it, or after it was sent. */
+/** What is known when there is a response: the second argument of `handler`, which writes it, and of `refundWhen`, after it was sent. */
 export interface ResponseInfo<R> extends RefusalInfo {
   /** The status of the response. */
   readonly status: number
@@ -28,60 +29,114 @@ export interface ResponseInfo<R> extends RefusalInfo {
   readonly response: R
 }
 
-/** What is known when a response has ended. */
+/** What is known when a response has ended: the second argument of `settle`. */
 export interface SettleInfo<R> extends Omit<ResponseInfo<R>, 'status'> {
   /** The status of the response; `undefined` when the client left before it had the whole response. */
   readonly status: number | undefined
 }
 
-/** The options of `rateLimit`, the same in every framework. A function gets the framework's own request or context, may be async, and is called once per request. */
+/**
+ * The options of `rateLimit`, the same in every framework. An option function is called once per request with the framework's
+ * own request or context. It may be async; if it throws or rejects, the framework handles the error.
+ * @example
+ * ```ts
+ * import { header, ip, type RateLimitOptions, slidingWindow } from '@sluice/core'
+ *
+ * export const options: RateLimitOptions<{ readonly path: string }> = {
+ *   name: 'api',
+ *   limits: [
+ *     slidingWindow({ name: 'address', limit: 300, window: '1m', key: ip() }),
+ *     slidingWindow({ name: 'key', limit: 100, window: '1m', key: header('x-api-key') }),
+ *   ],
+ *   skip: (request) => request.path === '/health',
+ *   message: (_request, { decision }) => `Try again in ${Math.ceil(decision.retryAfter / 1000)} seconds.`,
+ * }
+ * ```
+ */
 export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
-  /** Names the state, the headers and the reports; default `default`. */
+  /**
+   * The name of the policy: part of its state, its headers and its events. A letter, then up to 63 letters, digits, `_`, `.` or `-`;
+   * unique per store. Default: `'default'`.
+   */
   readonly name?: string | undefined
-  /** Mounts a limiter that exists, in place of everything that would define one. */
+  /** An existing limiter, to mount it in another place. Excludes every option that defines a limiter, such as `limits` or `store`. */
   readonly limiter?: Limiter<any, any> | undefined
-  /** With `window`, shorthand for one sliding window: units per window, default 100. 0 from a function refuses all. */
+  /**
+   * Requests per `window`: shorthand for one sliding window. A whole number from 1, or a function of the request, from which 0
+   * refuses all. Default: 100. Excludes `limits` and `tiers`.
+   */
   readonly limit?: number | ((context: C) => MaybePromise<number>) | undefined
-  /** Default `'1m'`. */
+  /** The window of `limit`: ms, or a duration such as `'30s'`, `'15m'`, `'1h'`, `'1d'`; or a function of the request. Default: `'1m'`. */
   readonly window?: Duration | ((context: C) => MaybePromise<Duration>) | undefined
-  /** Several limits: one decision, all or none. Beside `tiers`: the limits of no tier and of unknown tiers. */
+  /**
+   * Limits that make one decision: a request is charged to all of them, or to none. Beside `tiers`: the limits of requests
+   * without a tier, or with an unknown one.
+   */
   readonly limits?: readonly LimitRule<string, C>[] | undefined
-  /** The limits of each plan; `[]` is unlimited. */
+  /** The limits of each plan, by its name; `[]` is unlimited. Without `limits`, the first plan also holds for requests without a tier. */
   readonly tiers?: Readonly<Record<string, readonly LimitRule<string, C>[]>> | undefined
-  /** Which plan this request is on. */
+  /** The plan of a request: a name in `tiers`, or `undefined` for none. Default: none. */
   readonly tier?: ((context: C) => MaybePromise<string | undefined>) | undefined
-  /** Who is limited, where a limit does not say so itself; default the client's address. */
+  /**
+   * Who is limited, for limits without a `key` of their own: a part such as `header('x-api-key')`, a list of parts, or a function
+   * that returns text. Default: the client's address.
+   */
   readonly key?: KeyOf<C> | undefined
-  /** Units that this request takes; default 1. */
+  /** Units that a request takes: a whole number from 0, or an object of numbers by limit. Default: 1. */
   readonly cost?: ((context: C) => MaybePromise<Cost<string>>) | undefined
-  /** Not limited, and no headers. */
+  /** Return true for a request that is not limited and gets no headers. Default: no request is skipped. */
   readonly skip?: ((context: C) => MaybePromise<boolean>) | undefined
-  /** Gives the request's units back, by its response. */
+  /**
+   * Called when a response was sent in full. Return true to give back the units of its request: `(_, { status }) => status < 400`
+   * counts failures only. Default: nothing is given back.
+   */
   readonly refundWhen?: ((context: C, info: ResponseInfo<R>) => MaybePromise<boolean>) | undefined
-  /** What the request really cost, known after the response. */
+  /**
+   * Called when a response has ended. Return the units that its request really took, as for `cost`: the difference is given back
+   * or charged. Not called after a refund by `refundWhen`. Default: the charge stands.
+   */
   readonly settle?: ((context: C, info: SettleInfo<R>) => MaybePromise<Cost<string>>) | undefined
-  /** Default: a memory store of its own. */
+  /** Where the state lives, such as `redisStore(client)`. Default: the memory of this process, `memoryStore()`. */
   readonly store?: Store | undefined
-  /** `shadow` decides and reports on a state of its own, but lets everything through, without headers; `off` does nothing. */
+  /**
+   * `'enforce'` refuses requests over a limit. `'shadow'` decides and reports, on a state of its own, but admits every request
+   * without headers. `'off'` does nothing. Default: `'enforce'`.
+   */
   readonly mode?: Mode | undefined
-  /** What happens when the store is away. */
+  /**
+   * What decides while the store is unavailable: `'local'`, a part of each limit in this process; `'open'`, every request is
+   * admitted; `'closed'`, every request is answered with 503. Default: `'local'`.
+   */
   readonly failMode?: FailMode | undefined
+  /** Functions that are called with decisions, warnings and changes of the store's health, for logs and metrics. */
   readonly on?: Observers | undefined
-  /** Whose word about the client's address counts: a number of proxies, or their addresses and CIDRs. */
+  /**
+   * Which proxies may say who the client is, in `X-Forwarded-For` or `Forwarded`: how many there are (0 to 32), or a list of their
+   * addresses, CIDRs, `'loopback'`, `'linklocal'` and `'private'`. Default: the setting of the framework, where it has one; else none.
+   */
   readonly trustProxy?: number | readonly string[] | undefined
-  /** Bits of an IPv6 address that are one client, 32 to 64; default 56. */
+  /** How many leading bits of an IPv6 address are one client: 32 to 64. Default: 56. */
   readonly ipv6Prefix?: number | undefined
-  /** What a request without a subject gets: its address as the subject (default), 401 or 400, or no limit. */
+  /**
+   * What happens to a request whose key is missing: `'address'` limits it by its address, `'reject'` answers with 401 for a
+   * credential and 400 for any other key, `'skip'` does not limit it. Default: `'address'`.
+   */
   readonly missing?: MissingRule | undefined
-  /** Adds a partition key to the headers: an HMAC of the subject under this secret. */
+  /**
+   * Adds `pk` to the structured headers: an HMAC of the subject, by which a client tells its quotas apart. The secret has at
+   * least 16 characters. Default: no `pk`.
+   */
   readonly partitionKey?: { readonly secret: string } | undefined
-  /** The checks of the set-up throw instead of warning. */
+  /** True: a likely mistake in the set-up throws, where it would be a warning. Default: false. */
   readonly strict?: boolean | undefined
-  /** The body of a refusal in place of problem details: text, or an object sent as JSON. */
+  /**
+   * The body of a refusal: text, an object that is sent as JSON, or a function that returns either. Not used for a 503. Default:
+   * problem details (RFC 9457) as `application/problem+json`.
+   */
   readonly message?: string | object | ((context: C, info: RefusalInfo) => MaybePromise<string | object>) | undefined
-  /** The status of a refusal, 400 to 599; default 429. */
+  /** The status of a refusal: 400 to 599. Default: 429. A request refused because the store is unavailable always gets 503. */
   readonly statusCode?: number | undefined
-  /** Answers a refusal itself; the headers are set by then. */
+  /** Answers a refused request itself, in place of `message`. Status and headers are set before, except `Content-Type`. */
   readonly handler?: ((context: C, info: ResponseInfo<R>) => unknown) | undefined
 }
 
@@ -104,7 +159,7 @@ const KNOWN = [
   'statusCode',
 ] as const
 
-/** @throws ERR_OPTION_UNKNOWN, ERR_OPTION_INVALID, ERR_OPTION_CONFLICT for what no other part of the pipeline checks */
+/** Checks the options that no other part of the pipeline checks. @throws ERR_OPTION_UNKNOWN, ERR_OPTION_INVALID, ERR_OPTION_CONFLICT */
 export function checkOptions(options: RateLimitOptions<never, never>): void {
   knownOptions('rateLimit', options, KNOWN)
   for (const name of FUNCTIONS) {
@@ -117,23 +172,23 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
   }
   if (limits !== undefined || tiers !== undefined) conflict(options, limits === undefined ? 'tiers' : 'limits', ['limit', 'window'])
   if (options.tier !== undefined && tiers === undefined && limiter === undefined)
-    throw new SluiceError('ERR_OPTION_CONFLICT', 'tier: expected tiers to choose from, got none')
+    throw new SluiceError('ERR_OPTION_CONFLICT', 'rateLimit: tier: expected tiers to select from, got none; give tiers, or leave tier out')
   if (statusCode !== undefined && !(Number.isInteger(statusCode) && statusCode >= 400 && statusCode <= 599))
     throw invalid('statusCode', 'a whole number from 400 to 599', statusCode)
   if (message !== undefined && !['string', 'object', 'function'].includes(message === null ? 'null' : typeof message))
     throw invalid('message', 'a text, an object or a function', message)
   if (strict !== undefined && typeof strict !== 'boolean') throw invalid('strict', 'true or false', strict)
   if (partitionKey !== undefined && (typeof partitionKey?.secret !== 'string' || partitionKey.secret.length < 16)) {
-    // The value is a secret: it is not shown.
+    // The message must not show the secret.
     throw new SluiceError('ERR_OPTION_INVALID', 'partitionKey: expected { secret } with at least 16 characters')
   }
 }
 
-/** What `limit`, `window`, `limits` and `tiers` define, and whether it is the shorthand. */
+/** The policy that the options define, and whether they define it by the shorthand `{ limit, window }`. */
 export function policyOptions<C>(options: RateLimitOptions<C, never>): { readonly policy: PolicyOptions<C>; readonly shorthand: boolean } {
   const { name, limits, tiers, mode, failMode, limit = 100, window = '1m' } = options
   if (limits !== undefined || tiers !== undefined) return { policy: { name, limits, tiers, mode, failMode }, shorthand: false }
-  // A function is asked per request; until it first answers well, the default stands.
+  // A function is called per request. Until it returns a valid value, the default holds.
   const quantity = typeof limit === 'function' ? 100 : limit
   const length = typeof window === 'function' ? 60_000 : millisOf(window, 'window')
   if (!Number.isSafeInteger(quantity) || quantity < 1) throw invalid('limit', 'a whole number, at least 1', quantity)

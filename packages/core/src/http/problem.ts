@@ -2,7 +2,7 @@ import type { Decision } from '../decision.ts'
 import { advertised } from './headers/items.ts'
 import { retrySeconds } from './headers/rounding.ts'
 
-/** The body of a response that Sluice answers itself: problem details, RFC 9457. */
+/** The body of a refusal: problem details, RFC 9457. */
 export interface Problem {
   readonly status: number
   readonly contentType: 'application/problem+json'
@@ -10,9 +10,9 @@ export interface Problem {
 }
 
 /**
- * The body for a decision that is not allowed: 429 when a limit refused, 503 when nobody could look.
- * @param itemNames what the headers call the limits of `decision.charges`, in that order
- * @param status if it is not the usual one: the body repeats the status of the response
+ * The body for a decision that is not allowed: 429 when a limit refused, 503 when the store is unavailable.
+ * @param itemNames the names of the limits in the headers, in the order of `decision.charges`
+ * @param status of the response, if it is not the usual one; the body repeats it
  */
 export function problemBody(decision: Decision, itemNames: readonly string[], status?: number): Problem {
   const retry = retrySeconds(decision)
@@ -36,7 +36,7 @@ export function problemBody(decision: Decision, itemNames: readonly string[], st
   })
 }
 
-/** The body for a request without the part that says who it is from: 401 for a credential, else 400. */
+/** The body for a request whose key is missing: 401 for a credential, else 400. */
 export function missingBody(status: 400 | 401, partName: string): Problem {
   return problem({
     type: 'about:blank',
@@ -55,7 +55,7 @@ interface Members {
   readonly retry_after?: number
 }
 
-// The order of the members is that in which they were written.
+// JSON keeps the order of the members.
 function problem(members: Members): Problem {
   return { status: members.status, contentType: 'application/problem+json', body: JSON.stringify(members) }
 }
@@ -75,7 +75,7 @@ function detailOf(decision: Decision, itemNames: readonly string[], retry: numbe
   return `${allows} This request costs ${charge.cost}, more than the limit ever allows: retrying does not help.`
 }
 
-/** A calendar window by its name: its `w` is nominal. */
+/** A calendar window by its name, since its length varies. */
 function spanText(window: number | string, seconds: number | undefined): string {
   if (seconds === undefined) return 'at once'
   if (typeof window === 'string') return `per ${window}`

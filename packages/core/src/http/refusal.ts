@@ -5,14 +5,14 @@ import type { HeaderLine } from './headers/headers.ts'
 import type { RateLimitOptions, RefusalInfo } from './options.ts'
 import { missingBody, problemBody } from './problem.ts'
 
-/** Status, headers and body of a response that Sluice answers itself. */
+/** Status, headers and body of a refusal. */
 export interface RefusalResponse {
   readonly status: number
   readonly headers: readonly HeaderLine[]
   readonly body: string
 }
 
-/** 429 (or the configured status and message) for this client; 503 where nobody could look, whatever is configured. */
+/** The refusal of a limit: 429, or the configured status and message. While the store is unavailable: 503, whatever is configured. */
 export function refusal<C>(
   decision: Decision,
   context: C,
@@ -22,14 +22,14 @@ export function refusal<C>(
 ): MaybePromise<RefusalResponse> {
   const { handler, message, statusCode } = options
   const { status, contentType, body } = problemBody(decision, names, decision.verdict === 'refused' ? statusCode : undefined)
-  // A handler's answer has a type of its own.
+  // The handler sets the content type of its own body.
   if (handler !== undefined) return { status, headers, body: '' }
   if (decision.verdict === 'unavailable' || message === undefined) return { status, headers: typed(headers, contentType), body }
   const content = typeof message === 'function' ? (message as Message<C>)(context, { decision, status }) : message
-  return chain(content, (told) =>
-    typeof told === 'string'
-      ? { status, headers: typed(headers, 'text/plain; charset=utf-8'), body: told }
-      : { status, headers: typed(headers, 'application/json'), body: JSON.stringify(told) },
+  return chain(content, (text) =>
+    typeof text === 'string'
+      ? { status, headers: typed(headers, 'text/plain; charset=utf-8'), body: text }
+      : { status, headers: typed(headers, 'application/json'), body: JSON.stringify(text) },
   )
 }
 
@@ -39,7 +39,7 @@ function typed(headers: readonly HeaderLine[], contentType: string): readonly He
   return [...headers, ['Content-Type', contentType]]
 }
 
-/** 401 for a credential that is missing, with the challenge that RFC 9110 asks for; else 400. */
+/** The refusal of a request whose key is missing: 401 for a credential, with the challenge that RFC 9110 requires; else 400. */
 export function missingRefusal(missing: Missing): RefusalResponse {
   const { contentType, body } = missingBody(missing.status, missing.part)
   const headers: HeaderLine[] = [

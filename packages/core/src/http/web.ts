@@ -3,20 +3,20 @@ import { chain, runtime, type WebReader, type WebResponse, type WebSignal } from
 import type { Done } from './settlement.ts'
 import { type HeaderLine, lowerCase } from './headers/headers.ts'
 
-// For adapters of frameworks on the web's own Request and Response, which have no event for "the response is out".
+// The end of a response, for adapters of frameworks on the web's `Request` and `Response`, which have no event for it.
 
-/** The response with these headers set: the same one, or a copy where its headers cannot be changed, as those of a fetched response. */
+/** The response with these headers: the same one, or a copy where its headers are immutable, such as those of a fetched response. */
 export function withHeaders<R extends WebResponse>(response: R, lines: Iterable<HeaderLine>): R {
   try {
     return setHeaders(response, lines)
   } catch (error) {
-    // Upgrades to WebSocket (101) and `Response.error()` (0) cannot be built by anybody else: better without headers than broken.
+    // A WebSocket upgrade (101) and `Response.error()` (0) cannot be copied: they are sent without the headers.
     if (!(error instanceof TypeError) || response.status < 200) return response
     return setHeaders(new runtime.Response(response.body, response) as R, lines)
   }
 }
 
-/** The response to send, that tells `done` when its body has ended. A server reads no body in answer to HEAD. */
+/** Returns the response to send, which calls `done` when its body has ended. For HEAD at once, since no server reads that body. */
 export function followResponse<R extends WebResponse>(response: R, done: Done<R>, method: string): R {
   if (method === 'HEAD') {
     void done(response.status, response)
@@ -25,14 +25,14 @@ export function followResponse<R extends WebResponse>(response: R, done: Done<R>
   return whenBodyEnds(response, (whole) => void done(whole ? response.status : undefined, response))
 }
 
-/** `done`, for which a runtime that ends with the response, and so has a `waitUntil`, is made to wait. */
+/** Returns `done`, and makes a runtime with `waitUntil` wait for it: such a runtime may end with the response. */
 export function waitedFor<R>(done: Done<R>, context: { waitUntil(work: Promise<void>): void } | undefined): Done<R> {
   if (context === undefined) return done
   let finish = (): void => undefined
   context.waitUntil(new Promise<void>((resolve) => (finish = resolve)))
   let called = false
   return (status, response) => {
-    // A client that leaves is told of twice, by its body and by its signal: the second must not end the wait for what the first began.
+    // A client that leaves calls this twice, by its body and by its signal. The second call must not end the wait for the first.
     if (called) return undefined
     called = true
     return chain(done(status, response), finish)
@@ -40,22 +40,22 @@ export function waitedFor<R>(done: Done<R>, context: { waitUntil(work: Promise<v
 }
 
 /**
- * Calls `ended` once: `true` when the body of a response has been read to its end, `false` when it failed or its reader gave
- * up, or nobody began to read it within a minute. The response returned is the one to send: the same if it has no body, which has ended by now.
+ * Calls `ended` once: `true` when the body has been read to its end; `false` when it failed, its reader cancelled it, or reading did
+ * not begin within a minute. Returns the response to send; a response without a body has ended already.
  */
 export function whenBodyEnds<R extends WebResponse>(response: R, ended: (whole: boolean) => void): R {
   const { body } = response
-  // A body that somebody reads already cannot be sent: the runtime says so better than this could.
+  // A locked body cannot be sent. The runtime reports that.
   if (body === null || body.locked) {
     ended(body === null)
     return response
   }
   const reader = body.getReader()
-  const told = once(ended)
-  // Another response went out in its place: a handler that came after its timeout, an error that came after it.
-  const began = systemClock.after(UNREAD, () => told(false))
-  // Nothing is read ahead: the server's back pressure reaches the handler's stream.
-  const stream = new runtime.ReadableStream(source(reader, began, told), { highWaterMark: 0 })
+  const endOnce = once(ended)
+  // After a minute, another response was sent in its place, such as that of a timeout or an error.
+  const began = systemClock.after(UNREAD, () => endOnce(false))
+  // A high-water mark of 0 reads nothing ahead, so that the back pressure of the server reaches the stream of the handler.
+  const stream = new runtime.ReadableStream(source(reader, began, endOnce), { highWaterMark: 0 })
   return new runtime.Response(stream, response) as R
 }
 
@@ -86,7 +86,7 @@ function source(reader: WebReader, began: () => void, ended: (whole: boolean) =>
   }
 }
 
-/** Calls `gone` once the client is gone, at once if it is by now. Runtimes that tell of none never call it; others also call it after a whole response. */
+/** Calls `gone` when the client leaves, at once if it has left. Some runtimes never report that; others also call `gone` after a whole response. */
 export function whenAborted(signal: WebSignal | undefined, gone: () => void): void {
   if (signal?.aborted === true) gone()
   else signal?.addEventListener('abort', gone, { once: true })

@@ -3,17 +3,20 @@ import { invalid } from '../../errors.ts'
 /** Which header fields a limiter writes. */
 export interface DialectOptions {
   /**
-   * The IETF fields, pinned by the name of a draft; `true` is `'draft-11'`, and does not move in a minor release.
-   * Drafts 8 to 11 share one form: `RateLimit-Policy: "minute";q=100;w=60` and `RateLimit: "minute";r=50;t=30`.
+   * The header fields of the IETF draft, pinned by its number. Drafts 8 to 11 share one form: `RateLimit-Policy: "minute";q=100;w=60`
+   * and `RateLimit: "minute";r=50;t=30`. `true` is `'draft-11'`, and stays so in minor releases; `false` writes none. Default: `'draft-11'`.
    */
   readonly standard?: 'draft-11' | 'draft-10' | 'draft-9' | 'draft-8' | 'draft-7' | 'draft-6' | boolean | undefined
-  /** `X-RateLimit-Limit`, `-Remaining` and `-Reset`; the reset as epoch seconds (the default) or as seconds from now. */
+  /**
+   * The fields `X-RateLimit-Limit`, `-Remaining` and `-Reset`. The reset is in seconds since the epoch (`'epoch'`) or from now
+   * (`'delta'`); `false` writes none. Default: `'epoch'`.
+   */
   readonly legacy?: 'epoch' | 'delta' | false | undefined
-  /** Also names the fields in `Access-Control-Expose-Headers`, so that scripts of other origins can read them. */
+  /** True: lists the fields in `Access-Control-Expose-Headers`, so that scripts of other origins can read them. Default: false. */
   readonly exposeHeaders?: boolean | undefined
 }
 
-/** The options with every alias and default resolved. */
+/** The same options with aliases and defaults resolved. */
 export interface Dialect {
   readonly standard: 'structured' | 'draft-7' | 'draft-6' | false
   readonly legacy: 'epoch' | 'delta' | false
@@ -21,7 +24,7 @@ export interface Dialect {
 }
 
 /**
- * Reads the options once, when a pipeline is made.
+ * Checks and resolves the options, once per pipeline.
  * @throws ERR_OPTION_INVALID
  */
 export function checkDialect(options: DialectOptions): Dialect {

@@ -10,28 +10,28 @@ export { itemsOf } from './items.ts'
 
 export type HeaderLine = readonly [name: string, value: string]
 
-const lowered = new Map<string, string>()
+const lowerCased = new Map<string, string>()
 
-/** The name of a line as frameworks look it up. They lower-case what they get, and a text made anew is looked up by all of its letters. */
+/** The header name in lower case, as the same string each time: frameworks look up a string that they have seen faster than a new one. */
 export function lowerCase(name: string): string {
-  let lower = lowered.get(name)
-  if (lower === undefined) lowered.set(name, (lower = name.toLowerCase()))
+  let lower = lowerCased.get(name)
+  if (lower === undefined) lowerCased.set(name, (lower = name.toLowerCase()))
   return lower
 }
 
-/** One limiter's part in the headers of a request. */
+/** One limiter's decision on a request, for the headers. */
 export interface HeaderEntry {
   readonly decision: Decision
-  /** The policy is `{ limit, window }`: its one limit is known by the policy's name. */
+  /** The policy is `{ limit, window }`: the headers call its one limit by the policy's name. */
   readonly shorthand: boolean
-  /** In the order of `decision.charges`: which partition of the quota each charge is of. */
+  /** The partition key of each charge, in the order of `decision.charges`. */
   readonly partitionKeys?: readonly (Uint8Array | undefined)[] | undefined
 }
 
 /**
- * Every header of a response, from all decisions made on its request so far, in the order they were made: one line per
- * field. Set them, never append: the lines of the last limiter replace those of the ones before.
- * @param now ms since the epoch; one for the whole request
+ * The headers of a response, one line per field, from all decisions on its request so far, in their order. Adapters set them and
+ * never append: the lines of the last limiter replace those of the limiters before it.
+ * @param now ms since the epoch, the same for all fields
  */
 export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect, now: number): readonly HeaderLine[] {
   const headers: HeaderLine[] = []
@@ -55,7 +55,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
     if (!decision.allowed) {
       refused = true
       wait = longer(wait, retrySeconds(decision))
-      // Nothing is known of limits that nobody could look at.
+      // The store did not answer, so there are no outcomes to show.
       if (decision.verdict === 'unavailable') continue
     }
     const { outcomes } = decision
@@ -72,14 +72,14 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
       if (binding === undefined || tighter(outcome, binding)) {
         binding = outcome
         item = each
-        // Units that are too few for this request are none to a client that knows nothing of costs.
+        // Units that are too few for this request count as 0, since clients know nothing of costs.
         units = outcome.allowed ? left : 0
         reset = outcome.allowed ? seconds : waitSeconds(outcome.retryAfter)
       }
     }
   }
 
-  // An empty structured field is no field.
+  // RFC 9651: an empty list is not sent.
   if (standard !== false && policies !== '') headers.push(['RateLimit-Policy', policies])
   if (limits !== '') headers.push(['RateLimit', limits])
   if (item !== undefined && (legacy !== false || standard === 'draft-7' || standard === 'draft-6')) {
@@ -91,7 +91,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
   return headers
 }
 
-/** The forms that know one limit only: that of the limit that decides. */
+/** The fields that have room for one limit: the binding one. */
 function pushBinding(headers: HeaderLine[], item: Item, left: string, reset: number, { standard, legacy }: Dialect, now: number): void {
   if (standard === 'draft-7') headers.push(['RateLimit', `limit=${item.quotaText}, remaining=${left}, reset=${reset}`])
   else if (standard === 'draft-6') {
@@ -119,12 +119,12 @@ function partition(key: Uint8Array | undefined): string {
   return key === undefined ? '' : `;pk=${sfBytes(key)}`
 }
 
-/** `undefined` is for ever. */
+/** The longer wait; `undefined` means that no wait helps. */
 function longer(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? undefined : Math.max(a, b)
 }
 
-/** One limiter mounted twice charges the same state twice; what the first charge left is no longer there, so only the last is told. */
+/** Whether a later decision of the same limiter charged the same state. Then only the later one is current, and is shown. */
 function isRepeated(entries: readonly HeaderEntry[], index: number): boolean {
   const { charges, policy, allowed } = (entries[index] as HeaderEntry).decision
   if (!allowed) return false

@@ -3,21 +3,21 @@ import type { Decision } from '../../decision.ts'
 import type { Limit } from '../../limit.ts'
 import { sfInteger, sfString, toInteger } from './structured.ts'
 
-/** What the headers say of one limit on every response. */
+/** The constant parts of one limit's headers. */
 export interface Item {
-  /** How clients know the limit, in every field and in the body. */
+  /** The name of the limit in all fields and in the body. */
   readonly name: string
-  /** Drafts 8 to 11: what `RateLimit` says of it, up to the units: `"minute";r=`. */
+  /** Drafts 8 to 11: the start of its item in `RateLimit`, up to the units: `"minute";r=`. */
   readonly opening: string
   readonly quota: number
   readonly quotaText: string
-  /** Whole seconds; `undefined` when time alone does not bring the quota back. */
+  /** Whole seconds; `undefined` for concurrency, which no time restores. */
   readonly window: number | undefined
-  /** Drafts 8 to 11: `"minute";q=100;w=60`. */
+  /** Drafts 8 to 11: its item in `RateLimit-Policy`, such as `"minute";q=100;w=60`. */
   readonly policy: string
 }
 
-/** The items of the limits of one decision, in configured order, and the policy fields that list them. */
+/** The items of one decision, in the order of its limits, and the policy fields that list them. */
 export interface ItemSet {
   readonly items: readonly Item[]
   readonly names: readonly string[]
@@ -32,14 +32,14 @@ interface Cached extends ItemSet {
   readonly shorthand: boolean
 }
 
-// By the first limit of the set: limits are frozen and live as long as their policy. A later limit may be made per
-// request (a quantity from a function), so what is kept for one key is bounded.
+// By the first limit of a set, which lives as long as its policy. Functions can make other limits per request, so the number of sets
+// per key is bounded.
 const cache = new WeakMap<Limit, Cached[]>()
-const MOST_SETS = 8
-// Most processes have one set, and most requests that of the request before.
+const MAX_SETS = 8
+// Most requests have the set of the request before.
 let last: Cached | undefined
 
-/** The items of a decision; rendered once per set of limits. `shorthand`: the policy is `{ limit, window }`, known by its own name alone. */
+/** The items of a decision, rendered once per set of limits. `shorthand`: the policy is `{ limit, window }`, and its name is that of its limit. */
 export function itemsOf(decision: Decision, shorthand: boolean): ItemSet {
   const { charges } = decision
   const first = charges[0]
@@ -51,12 +51,12 @@ export function itemsOf(decision: Decision, shorthand: boolean): ItemSet {
     if (isOf(set, decision, shorthand)) return (last = set)
   }
   const made = render(decision, shorthand)
-  if (sets.length === MOST_SETS) sets.shift()
+  if (sets.length === MAX_SETS) sets.shift()
   sets.push(made)
   return (last = made)
 }
 
-/** `q` and `w` of a limit: whole, and never more permissive than the limit. */
+/** `q` and `w` of a limit: whole numbers, never more permissive than the limit. */
 export function advertised(limit: Limit): Pick<Item, 'quota' | 'window'> {
   const algorithm = algorithmOf(limit)
   const seconds = algorithm.windowSeconds(limit)

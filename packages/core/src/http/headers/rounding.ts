@@ -3,12 +3,12 @@ import type { Outcome } from '../../store.ts'
 import type { Item } from './items.ts'
 import { toInteger } from './structured.ts'
 
-// Never more permissive than the truth: units are rounded down, waits up.
+// Headers are never more permissive than the decision: units are rounded down, waits up.
 
-/** The longest wait that is told. A month overflows `setTimeout` in a popular client, which then retries at once. */
+/** The longest wait in seconds: a week. A month overflows `setTimeout` in a popular client, which then retries at once. */
 const LONGEST_WAIT = 604_800
 
-/** Milliseconds as whole seconds, rounded up, from 1 to 604,800: what `Infinity`, refused for ever, is told as too. */
+/** Milliseconds as whole seconds, rounded up, from 1 to 604,800. `Infinity` is 604,800 too. */
 export function waitSeconds(ms: number): number {
   const seconds = Math.ceil(ms / 1000)
   return seconds > 1 ? Math.min(seconds, LONGEST_WAIT) : 1
@@ -20,8 +20,8 @@ export function unitsLeft(outcome: Outcome): number {
 }
 
 /**
- * `t`: when a client may act on `r`, which is `left`. With units left it also spreads them over the window, so that a client
- * that spends them evenly until then keeps to the limit's rate.
+ * `t`: seconds until a client may use `r`, which is `left`. Units that are left are spread over the window, so that a client that
+ * uses them evenly until then keeps the rate of the limit.
  */
 export function resetSeconds(item: Item, outcome: Outcome, left: number): number {
   if (left === 0 && !outcome.allowed) return waitSeconds(outcome.retryAfter)
@@ -30,7 +30,7 @@ export function resetSeconds(item: Item, outcome: Outcome, left: number): number
   return Math.max(next, Math.min(LONGEST_WAIT, Math.ceil((left * item.window) / item.quota)))
 }
 
-/** `Retry-After` of a decision that is not allowed; `undefined` when no wait would help. */
+/** `Retry-After` of a decision that is not allowed; `undefined` when no wait helps. */
 export function retrySeconds(decision: Decision): number | undefined {
   const { retryAfter } = decision
   if (retryAfter !== Infinity) return waitSeconds(retryAfter)

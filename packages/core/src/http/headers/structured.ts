@@ -1,13 +1,13 @@
 import { invalid } from '../../errors.ts'
 
-// The part of RFC 9651 (Structured Field Values) that the rate limit fields are made of. One byte out of place and a
-// strict parser drops the whole field, so each is tested against a parser that is not ours.
+// The parts of RFC 9651 (Structured Field Values) that the rate limit fields use. A strict parser drops a field with one wrong byte, so
+// the tests read every field with another package's parser.
 
 /** The largest Integer that a parser must accept: 15 digits. */
 export const LARGEST_INTEGER = 999_999_999_999_999
 
 /**
- * A String, quoted. Quotes and backslashes are escaped; anything but printable ASCII has no form here.
+ * A String in quotes, with quotes and backslashes escaped. Only printable ASCII can be written.
  * @throws ERR_NAME_INVALID
  */
 export function sfString(text: string): string {
@@ -20,7 +20,7 @@ export function sfString(text: string): string {
   return `"${escaped}"`
 }
 
-/** An Integer: rounded down, and clamped to 15 digits, past which no parser has to follow. What is no number is 0. */
+/** An Integer: rounded down, and clamped to 15 digits, the most that a parser must accept. NaN is 0. */
 export function sfInteger(value: number): string {
   return String(toInteger(value))
 }
@@ -30,7 +30,7 @@ export function toInteger(value: number): number {
   const whole = Math.floor(value)
   if (whole > LARGEST_INTEGER) return LARGEST_INTEGER
   if (whole < -LARGEST_INTEGER) return -LARGEST_INTEGER
-  // NaN, and −0, which prints as 0 but is not equal to it everywhere.
+  // NaN and −0 become 0.
   return whole || 0
 }
 
