@@ -1,22 +1,22 @@
-// Addresses as bytes: 4 of them for IPv4, 16 for IPv6. Parsed by hand, since a regular expression that is right about
-// IPv6 is unreadable, and one that is nearly right is a way past the limit.
+// Addresses as bytes: 4 for IPv4, 16 for IPv6. Parsed by hand: a correct regular expression for IPv6 is unreadable, and one that
+// is nearly correct lets clients escape their limit.
 
 const DOT = 46
 const COLON = 58
 const UNDERSCORE = 95
 
-/** A block of addresses: those whose first `bits` bits are those of `address`. */
+/** A block of addresses: all that share the first `bits` bits of `address`. */
 export interface Cidr {
-  /** 4 or 16 bytes; the bits after the prefix are 0. */
+  /** 4 or 16 bytes. The bits after the prefix are 0. */
   readonly address: Uint8Array
-  /** 0 to 32, or 0 to 128. */
+  /** Length of the prefix: 0 to 32 for IPv4, 0 to 128 for IPv6. */
   readonly bits: number
 }
 
 /**
- * The bytes of an address: 4, or 16; `undefined` for anything else. Takes what connections and proxies write: a port
- * (`1.2.3.4:80`, `[::1]:80`), brackets, a zone (dropped), and every notation of an IPv4-mapped address, which is the
- * IPv4 address. Octets with a leading zero are refused: half of all parsers read them as octal. Never throws.
+ * Parses an address into 4 or 16 bytes; returns `undefined` for any other text. Accepts what connections and proxies write: a port
+ * (`1.2.3.4:80`, `[::1]:80`), brackets, a zone, which is dropped, and every notation of an IPv4-mapped address, which becomes the
+ * IPv4 address. Refuses octets with a leading zero, since many parsers read them as octal.
  */
 export function parseAddress(text: string): Uint8Array | undefined {
   if (text.startsWith('[')) {
@@ -28,28 +28,28 @@ export function parseAddress(text: string): Uint8Array | undefined {
   }
   const colon = text.indexOf(':')
   if (colon < 0) return parseV4(text)
-  // A port cannot be told from a group after an IPv6 address without brackets, so there it is a group.
+  // Without brackets, the text after the last colon is a group of the IPv6 address, not a port.
   if (text.includes(':', colon + 1)) return parseV6(text)
   return isPort(text, colon + 1) ? parseV4(text.slice(0, colon)) : undefined
 }
 
-/** `1.2.3.4`, or the IPv6 network in the form of RFC 5952: `2001:db8:0:100::/56`. `ipv6Prefix` is in bits; those after it become 0. */
+/** Writes an IPv4 address, or the network of an IPv6 address as RFC 5952 does: `2001:db8:0:100::/56`. `ipv6Prefix` is in bits. */
 export function canonicalAddress(bytes: Uint8Array, ipv6Prefix: number): string {
   return bytes.length === 4 ? formatAddress(bytes) : `${formatAddress(masked(bytes, ipv6Prefix))}/${ipv6Prefix}`
 }
 
-/** Whether the text is an IPv4 address with nothing around it, and so canonical: what most clients are. Makes no byte array. */
+/** Whether the text is a canonical IPv4 address, without a port. Allocates nothing, since most clients have one. */
 export function isPlainIPv4(text: string): boolean {
   return scanV4(text, 0) >= 0
 }
 
-/** The same address as a text of its own. What is cut out of a header may keep all of that header (16 kB) in memory for as long as it is a key. */
+/** Returns a new text of an IPv4 address; `undefined` for any other text. A text cut from a header would keep all of the header, up to 16 kB, in memory. */
 export function plainIPv4(text: string): string | undefined {
   const bits = scanV4(text, 0)
   return bits < 0 ? undefined : `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`
 }
 
-/** Dotted decimal, or RFC 5952: lower case, no leading zeros, the first of the longest runs of two or more zero groups as `::`. */
+/** Writes dotted decimal, or RFC 5952: lower case, no leading zeros, the first of the longest runs of two or more zero groups as `::`. */
 export function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`
   const [from, to] = longestZeros(bytes)
@@ -65,20 +65,23 @@ export function formatAddress(bytes: Uint8Array): string {
   return text
 }
 
-/** `10.0.0.0/8`, `2001:db8::/32`, or a single address. A block of IPv4-mapped addresses is the IPv4 block. `undefined` for anything else, so too with a port or a netmask. */
+/**
+ * Parses `10.0.0.0/8`, `2001:db8::/32` or a single address. A block of IPv4-mapped addresses becomes the IPv4 block. Returns
+ * `undefined` for any other text, such as one with a port or a netmask.
+ */
 export function parseCidr(text: string): Cidr | undefined {
   const slash = text.indexOf('/')
   const plain = slash < 0 ? text : text.slice(0, slash)
   const v6 = plain.includes(':')
   const bytes = v6 ? parseV6(plain) : parseV4(plain)
   if (bytes === undefined) return undefined
-  const written = slash < 0 ? (v6 ? 128 : 32) : decimal(text, slash + 1, text.length, 128)
-  const bits = v6 && bytes.length === 4 ? written - 96 : written
-  // A mapped block shorter than /96 is not a block of IPv4 addresses, and was not meant as one of IPv6.
-  return written < 0 || bits < 0 || bits > bytes.length * 8 ? undefined : { address: masked(bytes, bits), bits }
+  const length = slash < 0 ? (v6 ? 128 : 32) : decimal(text, slash + 1, text.length, 128)
+  const bits = v6 && bytes.length === 4 ? length - 96 : length
+  // A mapped block shorter than /96 contains more than IPv4 addresses, and is surely a mistake.
+  return length < 0 || bits < 0 || bits > bytes.length * 8 ? undefined : { address: masked(bytes, bits), bits }
 }
 
-/** Whether the address is in the block. An IPv4 address is in no IPv6 block, not even `::/0`. */
+/** Whether the address is in the block. An IPv6 block contains no IPv4 address, not even `::/0`. */
 export function inCidr(address: Uint8Array, cidr: Cidr): boolean {
   if (address.length !== cidr.address.length) return false
   const whole = cidr.bits >> 3
@@ -92,7 +95,7 @@ function parseV4(text: string): Uint8Array | undefined {
   return value < 0 ? undefined : Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
 }
 
-/** The 32 bits of the dotted decimal that goes from `start` to the end of the text, else −1. */
+/** The 32 bits of the dotted decimal from `start` to the end of the text; −1 for any other text. */
 function scanV4(text: string, start: number): number {
   let bits = 0
   let octets = 0
@@ -115,7 +118,7 @@ function scanV4(text: string, start: number): number {
   return octets === 4 ? bits : -1
 }
 
-/** Without brackets or a port; the zone is dropped. 4 bytes for an IPv4-mapped address. */
+/** Parses an IPv6 address without brackets or a port, and drops its zone. Returns 4 bytes for an IPv4-mapped address. */
 function parseV6(zoned: string): Uint8Array | undefined {
   const percent = zoned.indexOf('%')
   if (percent >= 0 && percent === zoned.length - 1) return undefined
@@ -169,8 +172,8 @@ function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 255 && bytes[11] === 255
 }
 
-/** A number from 0 to `most` in plain digits without a leading zero, else −1. */
-function decimal(text: string, start: number, end: number, most: number): number {
+/** A number from 0 to `max` in digits without a leading zero; −1 for any other text. */
+function decimal(text: string, start: number, end: number, max: number): number {
   if (start >= end || end - start > 5 || (text.charCodeAt(start) === 48 && end - start > 1)) return -1
   let value = 0
   for (let i = start; i < end; i++) {
@@ -178,10 +181,10 @@ function decimal(text: string, start: number, end: number, most: number): number
     if (digit < 0 || digit > 9) return -1
     value = value * 10 + digit
   }
-  return value > most ? -1 : value
+  return value > max ? -1 : value
 }
 
-/** A number, or the obfuscated port of RFC 7239 (`_x`), to the end of the text. */
+/** Whether the rest of the text is a port: a number, or the obfuscated port of RFC 7239 (`_x`). */
 function isPort(text: string, start: number): boolean {
   return (text.charCodeAt(start) === UNDERSCORE && start + 1 < text.length) || decimal(text, start, text.length, 65_535) >= 0
 }
@@ -202,7 +205,7 @@ function groupAt(bytes: Uint8Array, group: number): number {
   return ((bytes[group * 2] ?? 0) << 8) | (bytes[group * 2 + 1] ?? 0)
 }
 
-/** The groups from and up to, without it, that `::` stands for; [-1, -1] for none. */
+/** The first group that `::` replaces, and the group after the last; [-1, -1] for none. */
 function longestZeros(bytes: Uint8Array): readonly [number, number] {
   let best: readonly [number, number] = [-1, -1]
   let longest = 1

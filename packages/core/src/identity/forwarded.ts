@@ -1,16 +1,16 @@
-// The lists of X-Forwarded-For and Forwarded, read from the right: what stands there was written by the nearest proxy,
-// and nothing that a client puts to the left of it, an open quote for one, may change how it is read.
+// Reads the lists of X-Forwarded-For and Forwarded from the right, where the nearest proxy writes. Nothing that a client puts to
+// the left, such as an opening quote, may change how the elements to the right are read.
 
 const QUOTE = 34
 const COMMA = 44
 const SEMICOLON = 59
 const BACKSLASH = 92
 
-/** How one of the two headers is read. */
+/** How the elements of a header are found and read. */
 export interface ForwardedSyntax {
-  /** Where the element that ends before `end` starts. */
+  /** Returns where the element that ends before `end` starts. */
   start(text: string, end: number): number
-  /** The address that an element claims; may be none at all, such as `unknown`. */
+  /** Returns the address that an element claims, which may be any text, such as `unknown`. */
   claim(element: string): string
 }
 
@@ -39,7 +39,8 @@ export const forwarded: ForwardedSyntax = {
       const end = valueEnd(element, equals + 1)
       if (end < 0) return ''
       if (name === 'for') {
-        if (claim !== undefined) return '' // twice in one element: neither can be believed
+        // Two claims in one element: neither can be believed.
+        if (claim !== undefined) return ''
         claim = unquoted(element.slice(equals + 1, end).trim())
       }
       i = end
@@ -48,7 +49,7 @@ export const forwarded: ForwardedSyntax = {
   },
 }
 
-/** Where the value ends: at a semicolon outside quotes, or with the text; −1 when a quote stays open. */
+/** Where the value ends: at a semicolon outside quotes, or at the end of the text; −1 if a quote stays open. */
 function valueEnd(text: string, start: number): number {
   let quoted = false
   for (let i = start; i < text.length; i++) {
@@ -67,7 +68,7 @@ function unquoted(value: string): string {
   return text
 }
 
-/** After an odd number of backslashes. */
+/** Whether an odd number of backslashes comes before the character. */
 function isEscaped(text: string, at: number): boolean {
   let from = at
   while (text.charCodeAt(from - 1) === BACKSLASH) from--

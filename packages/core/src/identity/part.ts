@@ -1,16 +1,17 @@
 import type { MaybePromise } from '../runtime.ts'
 import type { RequestFacts } from './request-facts.ts'
 
-/** One piece of a subject: where it is read from. */
+/** One part of a subject: where it is read from. Make one with `ip()`, `header()`, `cookie()`, `body()`, `route()` or `user()`. */
 export interface Part<C> {
-  /** For messages: `header:x-api-key`. */
+  /** Names the part in messages: `header:x-api-key`. */
   readonly name: string
-  /** Says who the client claims to be: when it is missing and `missing: 'reject'`, the answer is 401; else 400. */
+  /** Whether it is a credential: with `missing: 'reject'`, a request without it gets 401 instead of 400. */
   readonly credential?: boolean | undefined
-  /** What is read is an address: it is parsed, and IPv6 cut to its prefix. */
+  /** Whether it is an address: it is then parsed, and an IPv6 address is cut to its prefix. */
   readonly address?: boolean | undefined
+  /** Returns the value in this request; `undefined` or an empty string if it is missing. */
   read(context: C, facts: RequestFacts<C>): MaybePromise<string | undefined>
 }
 
-/** A part, a function, or several parts that make one subject. */
+/** Reads the subject of a request: one part, several parts that are joined, or a function of the request or context. */
 export type KeyOf<C> = Part<C> | ((context: C) => MaybePromise<string | undefined>) | readonly Part<C>[]

@@ -1,13 +1,13 @@
 import { invalid } from '../errors.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
-import { detached } from './canonical.ts'
+import { detach } from '../detach.ts'
 import { addressUnknown } from './client.ts'
 import type { Part } from './part.ts'
 import type { RequestFacts } from './request-facts.ts'
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 
-// One object, so that the limits of one request that share it read it once.
+// One object for all: the limits of a request that share a part read it once.
 const CLIENT: Part<any> = Object.freeze({
   name: 'ip',
   address: true,
@@ -19,9 +19,16 @@ const CLIENT: Part<any> = Object.freeze({
 })
 
 /**
- * The client's address, IPv6 cut to its prefix. With `read`, an address from elsewhere, such as a platform's header, treated
- * the same; believe only a header that the platform always overwrites.
- * @throws ERR_OPTION_INVALID; on a request, without `read`, ERR_ADDRESS_UNKNOWN: that is a fault of the setup, never the client's
+ * Limits by the client's address; an IPv6 address by its prefix. With `read`, the address comes from elsewhere, such as a header of
+ * the platform. Read only a header that the platform always overwrites: any other can be forged.
+ * @throws ERR_OPTION_INVALID; on a request without an address, ERR_ADDRESS_UNKNOWN
+ * @example
+ * ```ts
+ * import { ip, rateLimit } from '@sluice/express'
+ *
+ * const byConnection = rateLimit({ key: ip() })
+ * const byPlatform = rateLimit({ name: 'edge', key: ip((req) => req.get('fly-client-ip')) })
+ * ```
  */
 export function ip(read?: (context: any) => MaybePromise<string | undefined>): Part<any> {
   if (read === undefined) return CLIENT
@@ -29,9 +36,15 @@ export function ip(read?: (context: any) => MaybePromise<string | undefined>): P
 }
 
 /**
- * A request header, by its name in any case. A client chooses an unchecked header freely: beside it, have a limit by `ip()`.
- * A credential when the name has `authorization`, `key` or `token` in it.
+ * Limits by a request header; its name may be in any case. Clients can send any value, so add a limit by `ip()` unless something
+ * else checks the header. It is a credential if its name contains `authorization`, `key` or `token`.
  * @throws ERR_OPTION_INVALID
+ * @example
+ * ```ts
+ * import { header, rateLimit } from '@sluice/express'
+ *
+ * const byApiKey = rateLimit({ limit: 1_000, window: '1h', key: header('x-api-key'), missing: 'reject' })
+ * ```
  */
 export function header(name: string): Part<any> {
   const lower = token('header', name, 'x-api-key').toLowerCase()
@@ -40,8 +53,14 @@ export function header(name: string): Part<any> {
 }
 
 /**
- * A cookie: the first of that name (case counts), as sent but for quotes around it. A credential.
+ * Limits by a cookie: the first with this name, case-sensitive, without surrounding quotes. It is a credential.
  * @throws ERR_OPTION_INVALID
+ * @example
+ * ```ts
+ * import { cookie, rateLimit } from '@sluice/express'
+ *
+ * const bySession = rateLimit({ key: cookie('session') })
+ * ```
  */
 export function cookie(name: string): Part<any> {
   token('cookie', name, 'session')
@@ -49,9 +68,18 @@ export function cookie(name: string): Part<any> {
 }
 
 /**
- * A field of the parsed body, by its path: `'email'`, `'user.email'`. Text, a finite number or a boolean; anything else,
- * and a property that is not the object's own, is missing. The body must have been parsed before the limiter.
+ * Limits by a field of the parsed body, by its path: `'email'` or `'user.email'`. The value must be text, a finite number or a
+ * boolean; any other value counts as missing. The body must be parsed before the limiter runs.
  * @throws ERR_OPTION_INVALID
+ * @example
+ * ```ts
+ * import { body, rateLimit, slidingWindow } from '@sluice/express'
+ * import express from 'express'
+ *
+ * const app = express()
+ * const byAccount = slidingWindow({ name: 'account', limit: 5, window: '15m', key: body('email') })
+ * app.post('/login', express.json(), rateLimit({ name: 'login', limits: [byAccount] }))
+ * ```
  */
 export function body(field: string): Part<any> {
   const path = typeof field === 'string' ? field.split('.') : ['']
@@ -59,14 +87,30 @@ export function body(field: string): Part<any> {
   return part({ name: `body:${field}`, read: (context, facts) => chain(facts.body?.(context), (parsed) => fieldOf(parsed, path)) })
 }
 
-/** The method and the route's pattern, where the framework knows it, else the path: `GET /users/:id`. */
+/**
+ * Limits by the method and the pattern of the route: `GET /users/:id`. Where the framework does not know the pattern, the path
+ * takes its place, which clients can vary.
+ * @example
+ * ```ts
+ * import { ip, rateLimit, route } from '@sluice/express'
+ *
+ * // Every client has its own limit for every route.
+ * const perRoute = rateLimit({ limit: 20, window: '1m', key: [ip(), route()] })
+ * ```
+ */
 export function route(): Part<any> {
   return part({ name: 'route', read: (context, facts) => `${facts.method(context)} ${facts.route?.(context) ?? facts.path(context)}` })
 }
 
 /**
- * Who is logged in, as your authentication left it. A credential.
+ * Limits by the user that your authentication found: `read` returns the id, or `undefined` without a user. It is a credential.
  * @throws ERR_OPTION_INVALID
+ * @example
+ * ```ts
+ * import { rateLimit, user } from '@sluice/express'
+ *
+ * const byUser = rateLimit({ key: user((req) => req.session?.userId), missing: 'address' })
+ * ```
  */
 export function user(read: (context: any) => MaybePromise<string | undefined>): Part<any> {
   return part({ name: 'user', credential: true, read: reader('user', read) })
@@ -76,7 +120,7 @@ function part(fields: Part<any>): Part<any> {
   return Object.freeze(fields)
 }
 
-/** Hides the facts from the user's function, which is documented to take the context alone. */
+/** Passes the context only: the user's function is not given the request's facts. */
 function reader(
   what: string,
   read: (context: any) => MaybePromise<string | undefined>,
@@ -98,7 +142,7 @@ function cookieOf(text: string, name: string): string | undefined {
     if (equals >= 0 && text.slice(start, equals).trim() === name) {
       const value = text.slice(equals + 1, end).trim()
       const quoted = value.length > 1 && value.startsWith('"') && value.endsWith('"')
-      return detached(quoted ? value.slice(1, -1) : value) || undefined
+      return detach(quoted ? value.slice(1, -1) : value) || undefined
     }
     start = end + 1
   }
@@ -108,7 +152,7 @@ function cookieOf(text: string, name: string): string | undefined {
 function fieldOf(parsed: unknown, path: readonly string[]): string | undefined {
   let value = parsed
   for (const name of path) {
-    // Own only: 'constructor.name' of any body would be one bucket for everybody.
+    // Own properties only: 'constructor.name' is the same in every body, and would give all clients one subject.
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
     value = (value as Readonly<Record<string, unknown>>)[name]
   }

@@ -1,13 +1,13 @@
 import type { Cidr } from './address.ts'
 import type { Canonicalizer } from './canonical.ts'
 import { type ForwardedSyntax, forwarded, xForwardedFor } from './forwarded.ts'
-import { isTrusted, type ReportWarning, type Trust } from './trust.ts'
 import type { RequestFacts } from './request-facts.ts'
+import { isTrusted, type ReportWarning, type Trust } from './trust.ts'
 
-// For a connection that has none, where one is needed that all who misbehave can share; nobody's own, and parsed like any other.
+/** The address of requests whose headers conflict, on a connection without an address: all of them share one quota. */
 const NO_ADDRESS = '0.0.0.0'
 
-/** Makes the function that believes trusted proxies about the client, as far as they can know, and else the connection. */
+/** Makes the function that reads the client's address from the headers of trusted proxies, or else from the connection. */
 export function viaProxies<C>(
   facts: RequestFacts<C>,
   trust: Trust,
@@ -23,14 +23,14 @@ export function viaProxies<C>(
     const list = facts.header(context, 'x-forwarded-for') || undefined
     const other = facts.header(context, 'forwarded')
     const byList = list === undefined ? peer : walk(list, xForwardedFor, peer)
-    // A proxy may write Forwarded for the protocol alone; then it says nothing about the client.
+    // A proxy may send `Forwarded` for the protocol only, which says nothing about the client.
     if (!other?.toLowerCase().includes('for=')) return byList
     const byOther = walk(other, forwarded, peer)
     if (list === undefined || byList === byOther) return byOther
-    // A proxy sets one of them and hands the other on as the client sent it: to believe either is to let a client choose.
+    // A proxy sets one of the headers and passes the other on unchanged, so one of the two is the client's own choice.
     report(
       'WARN_FORWARDED_CONFLICT',
-      'X-Forwarded-For and Forwarded disagree about the client, so the address of the connection is used; have the proxy remove the one that it does not set',
+      'X-Forwarded-For and Forwarded name different clients, so the address of the connection is used; have the proxy remove the header that it does not set',
     )
     return peer ?? NO_ADDRESS
   }
@@ -38,7 +38,7 @@ export function viaProxies<C>(
 
 type Walk = (text: string, syntax: ForwardedSyntax, peer: string | undefined) => string | undefined
 
-/** The connection is the first hop. An element that is no address is a hop too; behind the last hop nothing is believed. */
+/** Goes `hops` elements from the right. An element that is not an address counts as a hop, and leaves the address as it was. */
 function hopWalk(hops: number, canonical: Canonicalizer): Walk {
   return (text, syntax, peer) => {
     let client = peer
@@ -52,7 +52,7 @@ function hopWalk(hops: number, canonical: Canonicalizer): Walk {
   }
 }
 
-/** From a trusted connection to the first address that is not trusted, the leftmost if all are, or the last before what is no address. */
+/** Goes from the right to the first address that is not trusted. Stops before an element that is not an address. */
 function blockWalk(blocks: readonly Cidr[], canonical: Canonicalizer): Walk {
   return (text, syntax, peer) => {
     let client = peer

@@ -1,15 +1,15 @@
 import type { MaybePromise } from '../runtime.ts'
 
-/** What a subject is read from: functions over a framework's request or context, so that nothing is copied per request. */
+/** What a subject can be read from. The functions read a framework's request or context, so that nothing is copied for a request. */
 export interface RequestFacts<C> {
   method(context: C): string
   path(context: C): string
-  /** The client's address as the connection, or the framework's own trust in proxies, gives it. */
+  /** The client's address, as the connection gives it, or as the framework's own setting for proxies does. */
   address(context: C): string | undefined
-  /** A request header by its lower-case name. */
+  /** A request header. `name` is in lower case. */
   header(context: C, name: string): string | undefined
-  /** The route's pattern, where the framework knows it. */
+  /** The pattern of the route, such as `/users/:id`; absent or `undefined` where the framework does not know it. */
   route?(context: C): string | undefined
-  /** The parsed body. */
+  /** The parsed body; absent where the framework does not parse bodies. */
   body?(context: C): MaybePromise<unknown>
 }

@@ -5,35 +5,36 @@ import { addressUnknown } from './client.ts'
 import type { KeyOf, Part } from './part.ts'
 import type { RequestFacts } from './request-facts.ts'
 
-/** What a request without a subject gets: its address as the subject, a refusal, or no limit. */
+/** What happens to a request without a subject: it is limited by its address, refused with 401 or 400, or not limited. */
 export type MissingRule = 'address' | 'reject' | 'skip'
 
-/** In place of a subject: there is none, and the rule is not to use the address. */
+/** Takes the place of a subject that is missing, unless the address is used instead. */
 export interface Missing {
   readonly action: 'reject' | 'skip'
-  /** For a refusal: 401 when it was a credential, else 400. */
+  /** The status of a refusal: 401 if a credential is missing, else 400. */
   readonly status: 400 | 401
-  /** The part that was missing: `header:x-api-key`. */
+  /** The name of the part that is missing: `header:x-api-key`. */
   readonly part: string
 }
 
 export interface SubjectOptions<C> {
-  /** Its `address` is the client's, as `clientAddress` says it. */
+  /** Reads requests. Its `address` returns the client's address, as `clientAddress` does. */
   readonly facts: RequestFacts<C>
   /** Default `'address'`. */
   readonly missing?: MissingRule | undefined
-  /** Bits, 32 to 64, for the parts that are addresses; default 56. */
+  /** How many leading bits of an IPv6 address are used, 32 to 64; default 56. */
   readonly ipv6Prefix?: number | undefined
 }
 
 export type SubjectReader<C> = (context: C) => MaybePromise<string | Missing>
 
 /**
- * Makes the function that reads a request's subject, once, and at once if every part is at hand. Without a key: the client's address.
+ * Makes the function that reads a request's subject. It is synchronous unless a part is asynchronous. Without a key, the subject is the client's
+ * address.
  *
- * One value is the subject as it is, except that a leading `~` is doubled; several are joined by `joinSubject`. The address
- * of a client whose value is missing is `~ip:1.2.3.4`, so that a key which looks like an address never spends that address's quota.
- * @throws ERR_OPTION_INVALID; the function: ERR_ADDRESS_UNKNOWN, ERR_SUBJECT_INVALID, and what the key throws
+ * A single value is the subject itself, with a leading `~` doubled. Several values are joined by `joinSubject`. If the value is
+ * missing, the subject is `~ip:1.2.3.4`, so that a client cannot spend the quota of an address by sending it as its key.
+ * @throws ERR_OPTION_INVALID; the function itself throws ERR_ADDRESS_UNKNOWN, ERR_SUBJECT_INVALID, and the errors of the key
  */
 export function subjectReader<C>(key: KeyOf<C> | undefined, options: SubjectOptions<C>): SubjectReader<C> {
   const { facts, missing = 'address' } = options
@@ -42,16 +43,26 @@ export function subjectReader<C>(key: KeyOf<C> | undefined, options: SubjectOpti
   const canonical = canonicalizer(options.ipv6Prefix)
   if (key === undefined) return (context) => knownAddress(facts, context)
   const [only, ...more] = partsOf(key).map((part) => valueReader(part, facts, missing, canonical))
-  if (only === undefined) throw invalid('key', 'one part or more', key)
+  if (only === undefined) throw invalid('key', 'one or more parts', key)
   return more.length === 0 ? only : joining([only, ...more])
 }
 
-/** The subject that a key of that many parts makes of these values, for `limiter.reset`. Two lists of one length never give the same text. */
+/**
+ * Returns the subject of a `key` with these values, one for each of its parts; for `limiter.reset()` and `limiter.peek()`.
+ * Different values never give the same subject for the same key.
+ * @example
+ * ```ts
+ * import { header, joinSubject, rateLimit, route } from '@sluice/express'
+ *
+ * const limit = rateLimit({ key: [header('x-api-key'), route()] })
+ * await limit.limiter.reset(joinSubject(['key-1', 'GET /users/:id']))
+ * ```
+ */
 export function joinSubject(values: readonly string[]): string {
   return values.length === 1 ? marked(values[0] ?? '') : values.map((value) => escaped(marked(value))).join(':')
 }
 
-/** True for what stands in place of a subject. */
+/** Whether the subject is missing. */
 export function isMissing(subject: string | Missing): subject is Missing {
   return typeof subject !== 'string'
 }
@@ -83,7 +94,7 @@ function valueReader<C>(part: Part<C>, facts: RequestFacts<C>, rule: MissingRule
   return (context) =>
     chain(part.read(context, facts), (read: unknown) => {
       if (read !== undefined && read !== null && typeof read !== 'string') {
-        // As text, an object would be one bucket for all, and a number past 2^53 somebody else's.
+        // Converted to text, all objects would be one subject, and two numbers above 2^53 could be the same.
         throw invalid(part.name, 'a string or undefined, so String(id) for a number', read, 'ERR_SUBJECT_INVALID')
       }
       const value = part.address === true && read ? canonical(read) : read
@@ -97,7 +108,7 @@ function knownAddress<C>(facts: RequestFacts<C>, context: C): string {
   return address
 }
 
-/** Reads one value after the other, and none after one that is missing. */
+/** Reads the values in order, and stops at the first that is missing. */
 function joining<C>(readers: readonly SubjectReader<C>[]): SubjectReader<C> {
   const from = (context: C, index: number, joined: string): MaybePromise<string | Missing> => {
     let text = joined
@@ -116,12 +127,12 @@ function appended(text: string, index: number, value: string): string {
   return index === 0 ? escaped(value) : `${text}:${escaped(value)}`
 }
 
-/** No value starts with a single `~`: those are ours. */
+/** Doubles a leading `~`: a single one marks the subjects that Sluice makes. */
 function marked(value: string): string {
   return value.startsWith('~') ? `~${value}` : value
 }
 
-/** No bare `:` is left in it: those are between the values. */
+/** Escapes `:`, which separates the values. */
 function escaped(value: string): string {
   return value.includes(':') || value.includes('\\') ? value.replaceAll('\\', '\\\\').replaceAll(':', '\\:') : value
 }

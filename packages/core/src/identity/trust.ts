@@ -2,7 +2,7 @@ import type { Code } from '../codes.ts'
 import { invalid } from '../errors.ts'
 import { type Cidr, inCidr, parseAddress, parseCidr } from './address.ts'
 
-/** Which proxies are believed: none, a number of hops, or those whose address is in a block. */
+/** Which proxies are trusted: none (0 hops), a number of hops, or the addresses in a list of blocks. */
 export type Trust = { readonly hops: number } | { readonly blocks: readonly Cidr[]; readonly permissive: readonly string[] }
 
 /** Reports a likely mistake in the set-up. Throws instead where the options say `strict`. */
@@ -13,11 +13,12 @@ const SETS: Readonly<Record<string, readonly string[]>> = {
   linklocal: ['169.254.0.0/16', 'fe80::/10'],
   private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
 }
-const MOST_HOPS = 32
-const BLOCK = "an address, a CIDR such as '10.0.0.0/8', 'loopback', 'linklocal' or 'private'"
+const MAX_HOPS = 32
+const EXPECTED = "an address, a CIDR such as '10.0.0.0/8', 'loopback', 'linklocal' or 'private'"
 
 /**
- * `trustProxy` as given: hops from 0 (none) to 32, or a list of addresses, CIDRs and the sets `loopback`, `linklocal`, `private`.
+ * Parses the option `trustProxy`: a number of hops from 0 (no proxy) to 32, or a list of addresses, CIDRs and the sets `loopback`,
+ * `linklocal` and `private`.
  * @throws ERR_OPTION_INVALID
  */
 export function trustOf(trustProxy: number | readonly string[] = 0): Trust {
@@ -26,15 +27,15 @@ export function trustOf(trustProxy: number | readonly string[] = 0): Trust {
     const permissive: string[] = []
     for (const [i, text] of (trustProxy as readonly unknown[]).entries()) {
       const cidrs = typeof text === 'string' ? cidrsOf(text) : undefined
-      if (cidrs === undefined) throw invalid(`trustProxy[${i}]`, BLOCK, text)
+      if (cidrs === undefined) throw invalid(`trustProxy[${i}]`, EXPECTED, text)
       blocks.push(...cidrs)
       if (cidrs.some(isPermissive)) permissive.push(String(text))
     }
     return { blocks, permissive }
   }
   const hops = trustProxy as number
-  if (!Number.isInteger(hops) || hops < 0 || hops > MOST_HOPS) {
-    throw invalid('trustProxy', `a number of hops from 0 to ${MOST_HOPS}, or an array of one or more of: ${BLOCK}`, trustProxy)
+  if (!Number.isInteger(hops) || hops < 0 || hops > MAX_HOPS) {
+    throw invalid('trustProxy', `a number of hops from 0 to ${MAX_HOPS}, or an array of one or more of: ${EXPECTED}`, trustProxy)
   }
   return { hops }
 }
@@ -51,7 +52,7 @@ function cidrsOf(text: string): readonly Cidr[] | undefined {
   return cidr === undefined ? undefined : [cidr]
 }
 
-/** Larger than the largest block that one organisation has to itself (10.0.0.0/8, fc00::/7): there must be strangers in it. Two halves of everything count too. */
+/** Whether the block is larger than any that one organisation owns (10.0.0.0/8, fc00::/7), and so contains strangers. */
 function isPermissive(cidr: Cidr): boolean {
   return cidr.bits < (cidr.address.length === 4 ? 8 : 7)
 }

@@ -1,5 +1,6 @@
 import { algorithmOf } from '../algorithms/registry.ts'
-import { boundedKey, detach } from '../memory/bounded-key.ts'
+import { boundedKey } from '../memory/bounded-key.ts'
+import { detach } from '../detach.ts'
 import { hash32 } from '../memory/hash32.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'

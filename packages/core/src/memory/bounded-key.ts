@@ -7,11 +7,3 @@ export const MAX_SUBJECT_LENGTH = 256
 export function boundedKey(subject: string): string {
   return subject.length > MAX_SUBJECT_LENGTH ? `#${subject.length}:${halfSipHash(subject)}` : subject
 }
-
-/** V8 copies a substring below this length. A longer one is a view that keeps the whole text alive. */
-const MIN_VIEW_LENGTH = 13
-
-/** A copy of a subject. Without it, a stored subject would keep alive the header or body that it was cut from. */
-export function detach(subject: string): string {
-  return subject.length < MIN_VIEW_LENGTH ? subject : (JSON.parse(JSON.stringify(subject)) as string)
-}

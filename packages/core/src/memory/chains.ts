@@ -1,4 +1,4 @@
-import { detach } from './bounded-key.ts'
+import { detach } from '../detach.ts'
 import { NO_SLOT, type SlotRows } from './slot-rows.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { type Clock, completeClock } from '../../clock.ts'
-import { detach } from '../../memory/bounded-key.ts'
+import { detach } from '../../detach.ts'
 import type { Limit } from '../../limit.ts'
 import { randomWords } from '../../runtime.ts'
 import type { Charge } from '../../store.ts'
