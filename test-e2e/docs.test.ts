@@ -59,9 +59,7 @@ test('an example in a docstring has the line of its file', () => {
 })
 
 /** Names whose examples still have to be written. */
-const PENDING = new Set(
-  'memoryStore denyCache leases rateLimit createCheck decisionOf redisStore'.split(' '),
-)
+const PENDING = new Set('memoryStore denyCache leases rateLimit createCheck decisionOf redisStore'.split(' '))
 
 describe('public functions have an example', () => {
   // The entries for authors of stores and adapters need none.

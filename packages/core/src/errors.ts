@@ -1,10 +1,11 @@
 import type { Code } from './codes.ts'
 
-// Registered, so that an error made by another copy of this package is still recognised.
+// In the global registry, so that an error of another copy of this package is recognised.
 const BRAND: unique symbol = Symbol.for('sluice.error') as never
 
-/** The one error class. `code` says which rule was broken; the message says what was expected and what came. */
+/** The class of every error that Sluice throws. `code` names the broken rule; the message says what was expected, and what came. */
 export class SluiceError extends Error {
+  /** One of the codes of docs/errors.md. */
   readonly code: Code
   constructor(code: Code, message: string, options?: { readonly cause?: unknown }) {
     super(`${message} (${code}, see docs/errors.md)`, options)
@@ -14,17 +15,29 @@ export class SluiceError extends Error {
   }
 }
 
-/** True for an error of any copy of Sluice; use it rather than `instanceof`. */
+/**
+ * Whether an error is a `SluiceError`, of this or of any other copy of the package, for which `instanceof` would say no.
+ * @example
+ * ```ts
+ * import { isSluiceError, slidingWindow } from '@sluice/core'
+ *
+ * try {
+ *   slidingWindow({ name: 'minute', limit: Number(process.env['LIMIT']), window: '1m' })
+ * } catch (error) {
+ *   if (isSluiceError(error)) console.error(error.code, error.message)
+ * }
+ * ```
+ */
 export function isSluiceError(error: unknown): error is SluiceError {
   return typeof error === 'object' && error !== null && BRAND in error
 }
 
-/** `expected` and `got` in the one wording that every refused option has. */
+/** Makes the error for a value that is not valid. `what` names the value, and `got` is shown in short form. */
 export function invalid(what: string, expected: string, got: unknown, code: Code = 'ERR_OPTION_INVALID'): SluiceError {
   return new SluiceError(code, `${what}: expected ${expected}, got ${show(got)}`)
 }
 
-/** A value as it should appear in a message: short, typed, never throwing, never a whole object. */
+/** Writes a value for a message: short, with its type, and without the contents of an object. Never throws. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return `the string ${quoted(value)}`
   if (typeof value === 'function') return 'a function'
@@ -33,12 +46,12 @@ export function show(value: unknown): string {
   return typeof value === 'bigint' ? `${value}n` : String(value)
 }
 
-/** Text of anybody's in quotes: cut to a bearable length, and nothing in it begins a line or steers a terminal. */
+/** Quotes a text of unknown origin: cut to a readable length, and unable to start a line of a log or to control a terminal. */
 export function quoted(text: string): string {
-  const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
-  return JSON.stringify(short).replace(STEERS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const short = text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text
+  return JSON.stringify(short).replace(CONTROLS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-const LONGEST = 64
-// What JSON leaves as it is: DEL and the second set of controls, separators of lines, and marks that turn the direction of text.
-const STEERS = /[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+const MAX_LENGTH = 64
+/** What JSON does not escape: DEL and the C1 controls, line separators, and marks that change the direction of text. */
+const CONTROLS = /[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g

@@ -2,39 +2,44 @@ import type { StoreEvent } from './store.ts'
 
 type Listener = (event: StoreEvent) => void
 
-/** Who is told what: an anomaly each time, a warning once for each listener, also one that comes late. */
+/**
+ * The events of a store. Emits an anomaly each time it happens, and a warning once for each listener, including listeners that
+ * subscribe later: a store finds most mistakes before its first limiter subscribes.
+ */
 export class Events {
   private readonly listeners = new Set<Listener>()
   private readonly warnings: StoreEvent[] = []
 
+  /** Calls `listener` for each event until the returned function is called. */
   subscribe(listener: Listener): () => void {
-    // As a value of its own, so that one function can be subscribed twice.
+    // A new function each time, so that one listener can subscribe twice.
     const one: Listener = (event) => listener(event)
     this.listeners.add(one)
-    for (const event of this.warnings) hear(one, event)
+    for (const event of this.warnings) call(one, event)
     return () => this.listeners.delete(one)
   }
 
   anomaly(code: string, message: string): void {
-    this.tell({ type: 'anomaly', code, message })
+    this.emit({ type: 'anomaly', code, message })
   }
 
+  /** Emits a warning, unless it was emitted before with this code. */
   warning(code: string, message: string): void {
     if (this.warnings.some((event) => 'code' in event && event.code === code)) return
     const event = { type: 'warning', code, message } as const
     this.warnings.push(event)
-    this.tell(event)
+    this.emit(event)
   }
 
-  tell(event: StoreEvent): void {
-    for (const listener of this.listeners) hear(listener, event)
+  emit(event: StoreEvent): void {
+    for (const listener of this.listeners) call(listener, event)
   }
 }
 
-function hear(listener: Listener, event: StoreEvent): void {
+function call(listener: Listener, event: StoreEvent): void {
   try {
     listener(event)
   } catch {
-    // Limiters guard their observers; another listener that throws must not fail the decisions of a batch.
+    // Limiters guard their observers. An error of any other listener must not fail the decisions of a batch.
   }
 }

@@ -1,5 +1,7 @@
-// What other limiters call the same thing. A silent alias would hide that the meaning differs a little; a silent
-// ignore would run with no limit at all.
+/**
+ * Options of other rate limiters, and what they are called here. They are refused with this hint: an alias would hide that the
+ * meaning differs, and an ignored option would leave an application without its limit.
+ */
 export const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
   addHeaders: 'standard and legacy',
   addHeadersOnExceeding: 'standard and legacy',

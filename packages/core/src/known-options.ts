@@ -2,7 +2,7 @@ import { quoted, show, SluiceError } from './errors.ts'
 import { FOREIGN_OPTIONS } from './foreign-options.ts'
 
 /**
- * Refuses an options object that is none, or that has an option nobody reads.
+ * Refuses a value that is not an options object, and an option that is not known. The message proposes the option that was meant.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  */
 export function knownOptions(what: string, options: unknown, known: readonly string[]): void {
@@ -11,24 +11,24 @@ export function knownOptions(what: string, options: unknown, known: readonly str
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
-    const ours = meant(name, known)
+    const proposal = intended(name, known)
     throw new SluiceError(
       'ERR_OPTION_UNKNOWN',
-      `${what}: ${quoted(name)} is not an option; ${ours === undefined ? `expected one of ${known.join(', ')}` : `use ${ours}`}`,
+      `${what}: ${quoted(name)} is not an option; ${proposal === undefined ? `expected one of ${known.join(', ')}` : `use ${proposal}`}`,
     )
   }
 }
 
-/** Ours for a peer's word, where it can be given here; else the option that is nearest in spelling. */
-function meant(name: string, known: readonly string[]): string | undefined {
-  const theirs = Object.hasOwn(FOREIGN_OPTIONS, name) ? FOREIGN_OPTIONS[name] : undefined
-  if (theirs !== undefined && known.some((option) => theirs.split(/\W+/).includes(option))) return theirs
-  // Of a short word two letters are most of it: `ban` is not meant for `on`.
-  const most = Math.min(2, Math.floor(name.length / 3))
-  return known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= most)
+/** The known option for another library's name, or else the one with the most similar spelling. */
+function intended(name: string, known: readonly string[]): string | undefined {
+  const foreign = Object.hasOwn(FOREIGN_OPTIONS, name) ? FOREIGN_OPTIONS[name] : undefined
+  if (foreign !== undefined && known.some((option) => foreign.split(/\W+/).includes(option))) return foreign
+  // Two edits change most of a short word: `ban` is not a misspelling of `on`.
+  const maxEdits = Math.min(2, Math.floor(name.length / 3))
+  return known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= maxEdits)
 }
 
-/** Edits (insert, delete, replace) between two words. */
+/** The Levenshtein distance: how many letters must be inserted, deleted or replaced. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {

@@ -1,5 +1,5 @@
-// The few things that core asks of its runtime, all of them present in Node, Bun, Deno, workerd and browsers. Core is
-// compiled without the types of any runtime, so each is declared here, by hand, with just the part that is used.
+// What core needs of its runtime. Node, Bun, Deno, workerd and browsers have all of it, except where it is optional here. Core is
+// compiled without the types of a runtime, so what it uses is declared by hand.
 interface Runtime {
   readonly console?: { warn(message: string): void }
   readonly crypto?: {
@@ -21,7 +21,7 @@ interface Runtime {
 }
 export const runtime: Runtime = globalThis as never
 
-/** As much of the web's `Response` as core reads. */
+/** The part of the web's `Response` that core reads. */
 export interface WebResponse {
   readonly status: number
   readonly body: WebBody | null
@@ -38,21 +38,21 @@ export interface WebReader {
   cancel(reason?: unknown): Promise<void>
 }
 
-/** As much of the web's `AbortSignal` as core uses. */
+/** The part of the web's `AbortSignal` that core uses. */
 export interface WebSignal {
   readonly aborted: boolean
   addEventListener(type: 'abort', run: () => void, options: { readonly once: true }): void
 }
 
-/** A value, or a promise of it. What can be decided locally is never a promise. */
+/** A value, or a promise of it. A decision that needs no other process is never a promise. */
 export type MaybePromise<T> = T | Promise<T>
 
-/** True for anything thenable; a decision, an outcome and a header list never are. */
+/** Whether the value has a `then` method. No decision, outcome or list of headers has one. */
 export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
-/** Goes on with `next` at once when `value` is here, later when it is a promise: the synchronous path stays synchronous. */
+/** Calls `next` with the value: at once if it is not a promise, so that the synchronous path stays synchronous. */
 export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
   return isPromise(value) ? value.then(next) : next(value)
 }
@@ -60,14 +60,14 @@ export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePro
 let counter = 0
 let random: string | undefined
 
-/** An id that no other process makes: random per process, and a counter. Random only at first use, since edge runtimes forbid it before a request. */
+/** Makes a unique id: random per process, plus a counter. The random part is made at first use, since edge runtimes forbid it before a request. */
 export function uniqueId(): string {
   random ??= [...randomWords(3)].map((word) => word.toString(36)).join('')
   counter += 1
   return `${random}.${counter.toString(36)}`
 }
 
-/** `count` random 32-bit words; from `Math.random` only on a runtime without Web Crypto. */
+/** Returns `count` random 32-bit words. Uses `Math.random` only on a runtime without Web Crypto. */
 export function randomWords(count: number): Uint32Array {
   const words = new Uint32Array(count)
   return runtime.crypto === undefined ? words.map(() => Math.random() * 2 ** 32) : runtime.crypto.getRandomValues(words)

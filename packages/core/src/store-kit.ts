@@ -6,8 +6,8 @@ export type { StackOptions, StackParts } from './layers/stack.ts'
 export type { FailoverParts, Presence } from './layers/failover/options.ts'
 
 // One decision over partitions, or stores, that share no atomic step.
-export { consumeAcross, consumePartitions, groupByPartition } from './across.ts'
-export type { ChargeGroup, PartitionGroup } from './across.ts'
+export { consumeAcross, consumePartitions, groupByPartition } from './consume-across.ts'
+export type { ChargeGroup, PartitionGroup } from './consume-across.ts'
 
 // Events of a store, for its `subscribe`.
 export { Events } from './events.ts'

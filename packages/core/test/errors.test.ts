@@ -2,14 +2,14 @@ import { CODES, createLimiter, fixedWindow, isSluiceError, slidingWindow, Sluice
 import { describe, expect, it, vi } from 'vitest'
 
 describe('an error', () => {
-  it('has a code, a name, and a message that says where to read on', () => {
+  it('has a code, a name, and a message that names its page', () => {
     const error = new SluiceError('ERR_NAME_TAKEN', 'what was expected, and what came', { cause: 'why' })
     expect(error).toBeInstanceOf(Error)
     expect(error).toMatchObject({ name: 'SluiceError', code: 'ERR_NAME_TAKEN', cause: 'why' })
     expect(error.message).toBe('what was expected, and what came (ERR_NAME_TAKEN, see docs/errors.md)')
   })
 
-  it('of another copy of the package is recognised, where instanceof is not', async () => {
+  it('of another copy of the package is recognised, though it is no instance of the class', async () => {
     vi.resetModules()
     const copy: typeof import('@sluice/core') = await import('@sluice/core')
     const theirs = (() => {
@@ -24,12 +24,12 @@ describe('an error', () => {
     expect(isSluiceError(theirs)).toBe(true)
   })
 
-  it('is not what only looks like one', () => {
+  it('is not recognised by its code alone', () => {
     for (const other of [new Error('x'), { code: 'ERR_NAME_TAKEN' }, null, undefined, 'ERR_NAME_TAKEN', () => undefined])
       expect(isSluiceError(other)).toBe(false)
   })
 
-  it('trap: no line of a log can be forged by what is refused', () => {
+  it('trap: a refused value cannot forge a line of a log', () => {
     const forged = 'a\r\nERROR all is lost\u2028\u202e\x9b31m'
     const refusals = [
       () => slidingWindow({ name: 'a', limit: 1, window: '1m', [forged]: 1 } as never),
@@ -42,7 +42,7 @@ describe('an error', () => {
     expect(() => slidingWindow({ name: 'a', limit: 1, window: '1m', ['x'.repeat(10_000)]: 1 } as never)).toThrow(/^.{1,300}$/)
   })
 
-  it('its codes are a closed set, each once', () => {
+  it('has one of a list of codes, in which each is listed once', () => {
     expect(new Set(CODES).size).toBe(CODES.length)
     for (const code of CODES) expect(code).toMatch(/^(ERR|WARN|ANOMALY)_[A-Z_]+$/)
   })

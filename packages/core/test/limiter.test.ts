@@ -60,7 +60,7 @@ describe('consume', () => {
     expect(limiter.consume('u', { tier: 'unlimited' })).toMatchObject({ binding: undefined, resetAt: 0 })
   })
 
-  it('trap: of two limits, the one that had room is not drained by a refusal of the other', () => {
+  it('trap: a refusal by one limit takes nothing from the other', () => {
     const limiter = createLimiter({
       limits: [perMinute(100), fixedWindow({ name: 'strict', limit: 1, window: '1m' })],
       store: memoryStore({ clock: at() }),
@@ -74,7 +74,7 @@ describe('consume', () => {
     expect((limiter.peek('u') as Decision).outcomes.map((outcome) => outcome?.remaining)).toEqual([99, 0])
   })
 
-  it('takes a cost per limit, a missing name taking 1, and concurrency 1 whatever the number', () => {
+  it('takes a cost by limit: a missing name takes 1, and concurrency always takes 1', () => {
     const limiter = createLimiter({
       limits: [
         perMinute(10),
@@ -90,7 +90,7 @@ describe('consume', () => {
     expect(left(limiter.consume('u', { cost: { minute: 0, tokens: 0, slots: 0 } }))).toEqual([4, 695, 1])
   })
 
-  it('a subject for each limit', () => {
+  it('takes a subject for each limit', () => {
     const limiter = createLimiter({
       limits: [perMinute(2), fixedWindow({ name: 'hour', limit: 3, window: '1h' })],
       store: memoryStore({ clock: at() }),
@@ -102,7 +102,7 @@ describe('consume', () => {
     expect((limiter.peek({ minute: 'a', hour: 'x' }) as Decision).outcomes.map((outcome) => outcome?.remaining)).toEqual([1, 3])
   })
 
-  it('cost > limit is never, and the developer is told once', () => {
+  it('refuses a cost above the limit with an infinite retryAfter, and warns once', () => {
     const warning = vi.fn<(event: StoreEvent) => void>()
     const limiter = createLimiter({ limits: [perMinute(5)], store: memoryStore({ clock: at() }), on: { warning } })
     for (let i = 0; i < 3; i++) expect(limiter.consume('u', { cost: 6 })).toMatchObject({ allowed: false, retryAfter: Infinity })
@@ -110,7 +110,7 @@ describe('consume', () => {
     expect(limiter.consume('u', { cost: 5 })).toMatchObject({ allowed: true })
   })
 
-  it('the binding limit: refusing first, then the longest wait, least left, larger reset, first configured', () => {
+  it('binds the limit that refuses, then the longest wait, the least left, the later reset, the first configured', () => {
     const outcome = (over: Partial<Outcome>): Outcome => ({
       allowed: true,
       remaining: 5,
@@ -176,7 +176,7 @@ function twoLimits() {
 }
 
 describe('peek and penalize', () => {
-  it('peek takes nothing, and cannot be settled', () => {
+  it('peek takes nothing, and its decision cannot be settled', () => {
     const limiter = createLimiter({ limits: [perMinute(3)], store: memoryStore({ clock: at() }) })
     void limiter.consume('u')
     for (let i = 0; i < 5; i++) expect(limiter.peek('u', { cost: 2 })).toMatchObject({ allowed: true, remaining: 2 })
@@ -185,7 +185,7 @@ describe('peek and penalize', () => {
     expect(limiter.peek('u', { cost: 3 })).toMatchObject({ allowed: false, remaining: 2 })
   })
 
-  it('penalize goes past the limit, and says so in the state after it', () => {
+  it('penalize charges past the limit, and returns the state after the charge', () => {
     const clock = at()
     const limiter = createLimiter({
       limits: [tokenBucket({ name: 'b', limit: 60, window: '1m', burst: 10 })],
@@ -211,7 +211,7 @@ describe('settle, refund, release, renew', () => {
   const left = (limiter: ReturnType<typeof limiterOf>) =>
     (limiter.peek('u', { cost: 0 }) as Decision).outcomes.map((outcome) => outcome?.remaining)
 
-  it('settles down and up, by name, once, and frees the slot', () => {
+  it('settle corrects the cost down and up, by name, once, and releases the slot', () => {
     const limiter = limiterOf()
     const decision = limiter.consume('u', { cost: { tokens: 40 } }) as Decision<'tokens' | 'minute' | 'slots'>
     expect(left(limiter)).toEqual([60, 9, 1])
@@ -232,7 +232,7 @@ describe('settle, refund, release, renew', () => {
     expect(left(limiter)).toEqual([100, 10, 2])
   })
 
-  it('trap: a refund after the window rolled over lands nowhere', () => {
+  it('trap: a refund after the window has rolled over gives nothing back', () => {
     const clock = at()
     const limiter = limiterOf(clock)
     const decision = limiter.consume('u') as Decision<'tokens' | 'minute' | 'slots'>
@@ -242,7 +242,7 @@ describe('settle, refund, release, renew', () => {
     expect(left(limiter)[1]).toBe(9)
   })
 
-  it('trap: a late release frees nobody else’s slot', () => {
+  it('trap: a late release does not free the slot of another holder', () => {
     const clock = at()
     const limiter = limiterOf(clock)
     const late = limiter.consume('u') as Decision<'tokens' | 'minute' | 'slots'>
@@ -254,7 +254,7 @@ describe('settle, refund, release, renew', () => {
     expect(left(limiter)[2]).toBe(0)
   })
 
-  it('release frees the slot and leaves the rest; renew keeps it alive', () => {
+  it('release frees the slot only; renew extends the life of the holder', () => {
     const clock = at()
     const limiter = limiterOf(clock)
     const decision = limiter.consume('u') as Decision<'tokens' | 'minute' | 'slots'>
@@ -267,7 +267,7 @@ describe('settle, refund, release, renew', () => {
     expect(left(limiter)).toEqual([100, 9, 2])
   })
 
-  it('does nothing for a refused decision, and refuses one of another limiter', () => {
+  it('ignores a refused decision, and throws for a decision of another limiter', () => {
     const limiter = limiterOf()
     void limiter.consume('u', { cost: { minute: 10 } })
     const refused = limiter.consume('u') as Decision<'tokens' | 'minute' | 'slots'>
@@ -283,7 +283,7 @@ describe('settle, refund, release, renew', () => {
 describe('modes and tiers', () => {
   afterEach(() => setEnabled(true))
 
-  it('trap: a shadow policy decides and reports, lets everything through, and spends a state of its own', () => {
+  it('trap: a shadow policy decides and reports, allows every request, and has its own state', () => {
     const store = memoryStore({ clock: at() })
     const live = createLimiter({ name: 'api', limits: [perMinute(2)], store })
     void live.consume('u')
@@ -298,7 +298,7 @@ describe('modes and tiers', () => {
     expect(createLimiter({ name: 'api', limits: [perMinute(2)], store }).peek('u')).toMatchObject({ remaining: 1 })
   })
 
-  it('off asks no store; the kill switch makes every limiter so', () => {
+  it('mode off calls no store; setEnabled(false) turns every limiter off', () => {
     const consume = vi.fn<Store['consume']>(() => [])
     const store: Store = { name: 'spy', consume, reset: () => undefined }
     const off = createLimiter({ limits: [perMinute(1)], store, mode: 'off' })
@@ -320,20 +320,20 @@ describe('modes and tiers', () => {
   })
 
   const tiers = { free: [perMinute(1)], premium: [perMinute(3)], partner: [] } as const
-  it('a tier picks its limits; [] is unlimited', () => {
+  it('a tier selects its limits; [] is unlimited', () => {
     const limiter = createLimiter({ tiers, store: memoryStore({ clock: at() }) })
     expect(limiter.consume('a', { tier: 'premium' })).toMatchObject({ remaining: 2, tier: 'premium' })
     expect(limiter.consume('a', { tier: 'partner' })).toMatchObject({ allowed: true, remaining: Infinity, binding: undefined })
   })
 
-  it('trap: a plan change keeps what was used: it is neither capped nor given back', () => {
+  it('trap: a change of tier keeps the units used: they are neither capped nor given back', () => {
     const limiter = createLimiter({ tiers, store: memoryStore({ clock: at() }) })
     for (let i = 0; i < 3; i++) void limiter.consume('a', { tier: 'premium' })
     expect(limiter.consume('a', { tier: 'free' })).toMatchObject({ allowed: false, remaining: 0 })
     expect(limiter.consume('a', { tier: 'premium' })).toMatchObject({ allowed: false, remaining: 0 })
   })
 
-  it('limits beside tiers serve no tier and unknown ones; without, the first listed does, told once', () => {
+  it('limits beside tiers serve a missing or unknown tier; without them the first tier does, with one warning', () => {
     const beside = createLimiter({ tiers, limits: [perMinute(7)], store: memoryStore({ clock: at() }) })
     expect(beside.consume('a')).toMatchObject({ remaining: 6, tier: undefined })
     expect(beside.consume('b', { tier: 'gold' as never })).toMatchObject({ remaining: 6, tier: undefined })
@@ -346,7 +346,7 @@ describe('modes and tiers', () => {
 })
 
 describe('names', () => {
-  it('trap: two unnamed limiters on one store never share a counter unknowingly', () => {
+  it('trap: two unnamed limiters on one store do not share a counter without an error or a warning', () => {
     const store = memoryStore()
     const warning = vi.fn<(event: StoreEvent) => void>()
     const first = createLimiter({ limits: [perMinute(1)], store })
@@ -360,7 +360,7 @@ describe('names', () => {
     expect(codeOf(() => createLimiter({ limits: [perMinute(2)], store }))).toBe('ERR_NAME_TAKEN')
   })
 
-  it('the scope names policy, limit and algorithm, and no number', () => {
+  it('the scope contains the policy, the limit and the algorithm, but no number', () => {
     const scopes: string[] = []
     const store: Store = {
       name: 'spy',
@@ -373,8 +373,8 @@ describe('names', () => {
   })
 })
 
-describe('stores that are not synchronous, or fail', () => {
-  it('passes a promise on, and its rejection; a throw stays a throw', async () => {
+describe('asynchronous and failing stores', () => {
+  it('a promise stays a promise, a rejection a rejection, a throw a throw', async () => {
     const inner = memoryStore({ clock: at() })
     const later: Store = {
       name: 'later',
@@ -392,7 +392,7 @@ describe('stores that are not synchronous, or fail', () => {
     await expect(createLimiter({ limits: [perMinute(2)], store: failing }).consume('u')).rejects.toThrow('gone')
   })
 
-  it('closes its own store, not one that was given', () => {
+  it('close() closes the store that the limiter made, not one that it was given', () => {
     const close = vi.fn<() => void>()
     const store: Store = { name: 'spy', consume: () => [], reset: () => undefined, close }
     void createLimiter({ limits: [perMinute(2)], store }).close()
@@ -400,7 +400,7 @@ describe('stores that are not synchronous, or fail', () => {
     expect(createLimiter({ limits: [perMinute(2)], store }).health()).toEqual({ tier: 'spy', breaker: 'closed' })
   })
 
-  it('a store that is away and closed makes the decision unavailable', () => {
+  it('an outcome of the failure mode closed makes the decision unavailable', () => {
     const closed: Outcome = {
       allowed: false,
       remaining: 0,
@@ -425,7 +425,7 @@ describe('stores that are not synchronous, or fail', () => {
 })
 
 describe('observers', () => {
-  it('hear of decisions soon, not in the way of the request', async () => {
+  it('are called with decisions after the request has gone on', async () => {
     const seen: Decision[] = []
     const limiter = createLimiter({
       limits: [perMinute(1)],
@@ -438,7 +438,7 @@ describe('observers', () => {
     expect(seen).toEqual(decisions)
   })
 
-  it('that throw harm nothing, and are reported once', async () => {
+  it('may throw: the decision stands, and the error is printed once', async () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const limiter = createLimiter({
       limits: [perMinute(9)],
@@ -454,7 +454,7 @@ describe('observers', () => {
     warn.mockRestore()
   })
 
-  it('hear what the store tells until the limiter is closed', () => {
+  it('are called with the events of the store until the limiter is closed', () => {
     const listeners = new Set<(event: StoreEvent) => void>()
     const store: Store = {
       name: 'x',
@@ -478,7 +478,7 @@ describe('observers', () => {
 })
 
 describe('set-up checks', () => {
-  it('a memory store in a worker of node:cluster is told', () => {
+  it('a memory store in a worker of node:cluster causes a warning', () => {
     const warning = vi.fn<(event: StoreEvent) => void>()
     vi.stubEnv('NODE_UNIQUE_ID', '1')
     createLimiter({ limits: [perMinute(9)], on: { warning } })

@@ -144,7 +144,7 @@ describe('parseAddress', () => {
     expect(canonicalizer()(given)).toBe('1.2.3.4')
   })
 
-  it('trap: ::ffff: addresses share one bucket: two of them stay two', () => {
+  it('trap: IPv4-mapped addresses do not share one subject', () => {
     const canonical = canonicalizer()
     expect(canonical('::ffff:1.2.3.4')).not.toBe(canonical('::ffff:1.2.3.5'))
     // Looks like it, and is not.
@@ -152,7 +152,7 @@ describe('parseAddress', () => {
     expect(text('::1:ffff:1.2.3.4')).toBe('::1:ffff:102:304')
   })
 
-  it('agrees with node:net about bare addresses', () => {
+  it('agrees with node:net about addresses without a port', () => {
     const alphabet = fc.constantFrom(...'0123456789abcdefF:.:.:.::'.split(''))
     const near = fc.oneof(
       fc.array(alphabet, { maxLength: 24 }).map((chars) => chars.join('')),
@@ -197,13 +197,13 @@ describe('parseAddress', () => {
     )
   })
 
-  it('takes time in proportion to the text', () => {
+  it('takes linear time', () => {
     for (const unit of ['1', ':', '::', '1:', '.', '1.', '[', '%', '0']) expect(parseAddress(unit.repeat(1_000_000))).toBeUndefined()
   })
 })
 
 describe('formatAddress', () => {
-  it('is read back as the same bytes, and by node as an address', () => {
+  it('writes text that parses to the same bytes, and that node:net accepts', () => {
     fc.assert(
       fc.property(fc.oneof(v4Bytes, v6Bytes), (bytes) => {
         const formatted = formatAddress(bytes)
@@ -251,7 +251,7 @@ describe('canonicalAddress', () => {
     expect(canonicalizer(prefix)(given)).toBe(expected)
   })
 
-  it('trap: IPv6 client walks its /64', () => {
+  it('trap: a client that changes its address within a /64 stays one subject', () => {
     const canonical = canonicalizer()
     fc.assert(
       fc.property(v6Bytes, v6Bytes, fc.integer({ min: 32, max: 64 }), (home, roam, prefix) => {
@@ -263,7 +263,7 @@ describe('canonicalAddress', () => {
     )
   })
 
-  it('does not change the bytes it is given', () => {
+  it('does not modify its argument', () => {
     const bytes = new Uint8Array(16).fill(255)
     canonicalAddress(bytes, 32)
     expect(bytes).toEqual(new Uint8Array(16).fill(255))
@@ -271,7 +271,7 @@ describe('canonicalAddress', () => {
 })
 
 describe('canonicalizer', () => {
-  it('takes its own results', () => {
+  it('accepts its own results', () => {
     fc.assert(
       fc.property(fc.oneof(v4Bytes, v6Bytes), fc.integer({ min: 32, max: 64 }), (bytes, prefix) => {
         const canonical = canonicalizer(prefix)
@@ -283,7 +283,7 @@ describe('canonicalizer', () => {
     expect(canonicalizer(56)('1.2.3.4/56')).toBeUndefined()
   })
 
-  it('remembers without mixing up, past the size of its memory', () => {
+  it('returns the right text after its memory was full', () => {
     const canonical = canonicalizer(64)
     for (let round = 0; round < 2; round++) {
       for (let i = 0; i < 2_500; i++)
@@ -297,7 +297,7 @@ describe('canonicalizer', () => {
     )
   })
 
-  it('copies any text as it is', () => {
+  it('detach() returns an equal text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (given) => {
         expect(detach(given)).toBe(given)
@@ -348,7 +348,7 @@ describe('parseCidr', () => {
     expect(parseCidr(given)).toBeUndefined()
   })
 
-  it('agrees with node:net about what is in a block', () => {
+  it('agrees with node:net about the addresses of a block', () => {
     const near = fc.tuple(
       fc.oneof(fc.tuple(v4Bytes, fc.nat(32)), fc.tuple(v6Bytes, fc.nat(128))),
       fc.nat(127),
@@ -371,7 +371,7 @@ describe('parseCidr', () => {
     )
   })
 
-  it('has no IPv4 address in an IPv6 block, nor the other way round', () => {
+  it('finds no IPv4 address in an IPv6 block, and no IPv6 address in an IPv4 block', () => {
     const all4 = parseCidr('0.0.0.0/0')
     const all6 = parseCidr('::/0')
     if (all4 === undefined || all6 === undefined) throw new Error('no block')

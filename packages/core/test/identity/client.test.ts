@@ -40,7 +40,7 @@ describe('without trust', () => {
     expect(client({ hostTrusts: true }, peer, '9.9.9.9')).toBe(expected)
   })
 
-  it('cuts IPv6 to the prefix asked for', () => {
+  it('cuts an IPv6 address to ipv6Prefix', () => {
     expect(client({ ipv6Prefix: 64 }, '2001:db8:0:1ff::1')).toBe('2001:db8:0:1ff::/64')
     expect(client({ ipv6Prefix: 32, trustProxy: 1 }, '::1', '2001:db8:0:1ff::1')).toBe('2001:db8::/32')
   })
@@ -75,7 +75,7 @@ describe('a number of hops', () => {
     expect(client({ trustProxy: 1 }, undefined)).toBeUndefined()
   })
 
-  it('trap: X-Forwarded-For from the left', () => {
+  it('trap: X-Forwarded-For is not read from the left', () => {
     const garbage = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.ipV4(), fc.ipV6(), fc.constant(','), fc.constant('"'))
     fc.assert(
       fc.property(fc.array(garbage, { maxLength: 4 }), (forged) => {
@@ -86,7 +86,7 @@ describe('a number of hops', () => {
     )
   })
 
-  it('trap: All clients behind a proxy in one bucket', () => {
+  it('trap: clients behind a trusted proxy do not share one subject', () => {
     for (const trustProxy of [1, ['loopback']]) {
       expect(client({ trustProxy }, '127.0.0.1', '1.1.1.1')).toBe('1.1.1.1')
       expect(client({ trustProxy }, '127.0.0.1', '2.2.2.2')).toBe('2.2.2.2')
@@ -117,7 +117,7 @@ describe('trusted blocks', () => {
     expect(client({ trustProxy }, peer, xff)).toBe(expected)
   })
 
-  it('does not believe a connection without an address: it can be one that is gone', () => {
+  it('do not contain a connection without an address, which may be a closed one', () => {
     expect(client({ trustProxy: ['loopback'] }, undefined, '1.1.1.1')).toBeUndefined()
   })
 
@@ -132,14 +132,14 @@ describe('trusted blocks', () => {
     }
   })
 
-  it('keeps its own copy of the list', () => {
+  it('are copied, so that a later change of the list has no effect', () => {
     const list = ['10.0.0.0/8']
     const resolver = clientAddress(host, { trustProxy: list }, () => {})
     list[0] = '0.0.0.0/0'
     expect(resolver({ peer: '8.8.8.8', headers: { 'x-forwarded-for': '1.1.1.1' } })).toBe('8.8.8.8')
   })
 
-  it('takes a long list of trusted addresses in its stride', () => {
+  it('may be many in one header', () => {
     expect(client({ trustProxy }, '10.0.0.1', `6.6.6.6, unknown, ${'10.0.0.2,'.repeat(5_000)}10.0.0.3`)).toBe('10.0.0.2')
     expect(client({ trustProxy }, '10.0.0.1', undefined, `for=${'"\\'.repeat(50_000)}`)).toBe('10.0.0.1')
   })
@@ -180,7 +180,7 @@ describe('Forwarded', () => {
     expect(client({ trustProxy: 1 }, '127.0.0.1', '', fwd)).toBe(expected)
   })
 
-  it('counts hops and walks blocks as X-Forwarded-For does', () => {
+  it('is read by hops and blocks as X-Forwarded-For is', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof(fc.ipV4(), fc.constant('10.0.0.1'), fc.constant('unknown')), { minLength: 1, maxLength: 5 }),
@@ -195,7 +195,7 @@ describe('Forwarded', () => {
     )
   })
 
-  it('reads the last element the same whatever stands to the left of it', () => {
+  it('gives the same last element, whatever is to the left of it', () => {
     const value = fc.string({ unit: 'binary', maxLength: 12 }).map((raw) => `"${raw.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`)
     const nasty = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 30 }),
@@ -228,7 +228,7 @@ describe('Forwarded', () => {
 })
 
 describe('both headers', () => {
-  it('agree: that is the client', () => {
+  it('name the client when they agree', () => {
     expect(resolve({ trustProxy: 1 }, '127.0.0.1', '1.1.1.1', 'for="1.1.1.1:80"')).toEqual({ client: '1.1.1.1', told: [] })
     expect(resolve({ trustProxy: 1 }, '127.0.0.1', '2001:db8::1', 'for="[2001:db8::1]"')).toEqual({ client: '2001:db8::/56', told: [] })
   })
@@ -245,23 +245,23 @@ describe('both headers', () => {
     }
   })
 
-  it('disagree on a connection without an address: one bucket for all who do so, and no error that they could cause', () => {
+  it('give all clients one subject when they disagree on a connection without an address, and no error', () => {
     expect(resolve({ trustProxy: 1 }, undefined, '1.1.1.1', 'for=6.6.6.6')).toEqual({
       client: '0.0.0.0',
       told: ['WARN_FORWARDED_CONFLICT'],
     })
   })
 
-  it('are not looked at when the connection is not trusted', () => {
+  it('are ignored when the connection is not trusted', () => {
     expect(resolve({ trustProxy: ['loopback'] }, '8.8.8.8', '1.1.1.1', 'for=6.6.6.6')).toEqual({ client: '8.8.8.8', told: [] })
   })
 
-  it('Forwarded without any "for" says nothing about the client', () => {
+  it('use X-Forwarded-For when Forwarded has no "for"', () => {
     expect(resolve({ trustProxy: 1 }, '127.0.0.1', '1.1.1.1', 'proto=https;host=example.com')).toEqual({ client: '1.1.1.1', told: [] })
   })
 })
 
-describe('definition', () => {
+describe('options', () => {
   it.each([true, false, null, -1, 1.5, 33, Number.NaN, '1', 'loopback', [], {}])('refuses trustProxy: %j', (trustProxy) => {
     expect(() => clientAddress(host, { trustProxy: trustProxy as never }, () => {})).toThrow(
       /trustProxy: expected a number of hops from 0 to 32, or an array.*got.*ERR_OPTION_INVALID/,
@@ -295,7 +295,7 @@ describe('definition', () => {
   })
 })
 
-describe('checks at first sight', () => {
+describe('checks of the first requests', () => {
   function run(options: ClientOptions<Request>, requests: Iterable<Request>) {
     const told: string[] = []
     let headersRead = 0
@@ -328,7 +328,7 @@ describe('checks at first sight', () => {
     expect(run(options, from(50, many, headers)).told).toEqual([])
   })
 
-  it('WARN_SINGLE_ADDRESS after 1,000 requests from one address, once, and names it', () => {
+  it('WARN_SINGLE_ADDRESS once, after 1,000 requests from one address, with that address', () => {
     expect(
       run(
         {},
@@ -349,7 +349,7 @@ describe('checks at first sight', () => {
       ).told,
     ).toEqual(['WARN_SINGLE_ADDRESS'])
   })
-  it('no WARN_SINGLE_ADDRESS when one of the first 1,000 was another, or none is known', () => {
+  it('no WARN_SINGLE_ADDRESS if one of the first 1,000 addresses differs or is unknown', () => {
     expect(
       run(
         {},
@@ -370,12 +370,12 @@ describe('checks at first sight', () => {
     ).toEqual([])
   })
 
-  it('stops looking after 1,000 requests', () => {
+  it('stop after 1,000 requests', () => {
     expect(run({}, from(5_000, many)).headersRead).toBe(2_000)
     expect(run({}, [...from(1_000, many), ...from(1, many, { 'x-forwarded-for': '1.1.1.1' })]).told).toEqual([])
   })
 
-  it('throws what a strict tell throws, at definition and on the request', () => {
+  it('throw the errors of a strict report, at definition and in a request', () => {
     const strict = (code: string) => {
       throw new Error(code)
     }

@@ -23,7 +23,7 @@ const host: Host<Request> = {
 const bare: Host<Request> = { ...host, route: undefined, body: undefined } as never
 const read = (part: Part<Request>, request: Request, from = host) => part.read(request, from)
 
-it('parts are frozen, and say what they are', () => {
+it('parts are frozen, and have a name', () => {
   const noText = () => undefined
   for (const part of [ip(), ip(noText), header('a'), cookie('a'), body('a'), route(), user(noText)])
     expect(Object.isFrozen(part)).toBe(true)
@@ -38,18 +38,18 @@ it('parts are frozen, and say what they are', () => {
 })
 
 describe('ip', () => {
-  it('is one part, so that limits that share it read it once', () => {
+  it('is the same object each time, so that limits that share it read it once', () => {
     expect(ip()).toBe(ip())
   })
-  it('is the address that the host gives, and an address', () => {
+  it('reads the address of the request, and is marked as an address', () => {
     expect(read(ip(), { address: '2001:db8::/56' })).toBe('2001:db8::/56')
     expect(ip().address).toBe(true)
     expect(ip(() => '1.2.3.4').address).toBe(true)
   })
-  it('does not take a missing connection for a missing value', () => {
+  it('throws for a request without an address, rather than treat it as missing', () => {
     expect(() => read(ip(), {})).toThrow(/ERR_ADDRESS_UNKNOWN/)
   })
-  it('reads from elsewhere, with the context alone', async () => {
+  it('reads by a function, which gets the context only', async () => {
     const seen: unknown[][] = []
     const part = ip((...args: [Request]) => {
       seen.push(args)
@@ -71,7 +71,7 @@ describe('ip', () => {
 })
 
 describe('header', () => {
-  it('asks by the lower-case name; an empty one is missing', () => {
+  it('reads by the lower-case name; an empty header is missing', () => {
     expect(read(header('X-Api-Key'), { headers: { 'x-api-key': 'k1' } })).toBe('k1')
     expect(read(header('x-api-key'), { headers: { 'x-api-key': '' } })).toBeUndefined()
     expect(read(header('x-api-key'), {})).toBeUndefined()
@@ -79,7 +79,7 @@ describe('header', () => {
   it.each(['authorization', 'Proxy-Authorization', 'x-api-key', 'X-Auth-Token', 'apikey'])('%s is a credential', (name) =>
     expect(header(name).credential).toBe(true),
   )
-  it.each(['x-tenant', 'user-agent'])('%s is none', (name) => expect(header(name).credential).toBe(false))
+  it.each(['x-tenant', 'user-agent'])('%s is not a credential', (name) => expect(header(name).credential).toBe(false))
   it.each(['', ' ', 'x api', 'x:y', 'ключ', 'a\n', undefined, 7, {}])('refuses header(%j)', (name) => {
     expect(() => header(name as never)).toThrow(/header: expected a name such as 'x-api-key', got.*ERR_OPTION_INVALID/)
   })
@@ -100,10 +100,10 @@ describe('cookie', () => {
   ])('of "%s" is %s', (text, expected) => {
     expect(read(cookie('sid'), { headers: { cookie: text } })).toBe(expected)
   })
-  it.each(['', 'sid', 'sid=', 'sid=""', 'xsid=1', 'sidx=1', 'SID=1', 'a=sid=1', 'a="; b'])('of "%s" is missing', (text) => {
+  it.each(['', 'sid', 'sid=', 'sid=""', 'xsid=1', 'sidx=1', 'SID=1', 'a=sid=1', 'a="; b'])('is missing in "%s"', (text) => {
     expect(read(cookie('sid'), { headers: { cookie: text } })).toBeUndefined()
   })
-  it('is missing without the header, and a credential', () => {
+  it('is missing without the header, and is a credential', () => {
     expect(read(cookie('sid'), {})).toBeUndefined()
     expect(cookie('sid').credential).toBe(true)
   })
@@ -152,7 +152,7 @@ describe('body', () => {
   ])('%s of %j is missing', (field, given) => {
     expect(read(body(field), { body: given })).toBeUndefined()
   })
-  it('waits for a body that is parsed later, and is missing where a host has none', async () => {
+  it('waits for an asynchronous body, and is missing where bodies are not parsed', async () => {
     const later = read(body('email'), { body: Promise.resolve({ email: 'a@b.c' }) })
     expect(later).toBeInstanceOf(Promise)
     expect(await later).toBe('a@b.c')
@@ -165,7 +165,7 @@ describe('body', () => {
 })
 
 describe('route', () => {
-  it('is the pattern where there is one, else the path', () => {
+  it('is the pattern where the framework knows it, else the path', () => {
     expect(read(route(), { route: '/users/:id' })).toBe('GET /users/:id')
     expect(read(route(), {})).toBe('GET /users/42')
     expect(read(route(), {}, bare)).toBe('GET /users/42')
@@ -173,7 +173,7 @@ describe('route', () => {
 })
 
 describe('user', () => {
-  it('reads with the context alone, and is a credential', () => {
+  it('reads by a function, which gets the context only, and is a credential', () => {
     expect(
       read(
         user((request: Request) => request.user),

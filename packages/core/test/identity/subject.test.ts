@@ -24,8 +24,8 @@ const subject = (key: KeyOf<Request> | undefined, request: Request, options: Par
   subjectReader(key, { facts: host, ...options })(request)
 const text = (name: string, value: string | undefined): Part<Request> => ({ name, read: () => value })
 
-describe('one value', () => {
-  it('is the address without a key', () => {
+describe('a single value', () => {
+  it('is the client’s address without a key', () => {
     expect(subject(undefined, here)).toBe('1.2.3.4')
     expect(subject(undefined, { address: '2001:db8::/56' })).toBe('2001:db8::/56')
     expect(subject(ip(), here)).toBe('1.2.3.4')
@@ -48,7 +48,7 @@ describe('one value', () => {
     expect(subject([text('t', value)], here)).toBe(expected)
     expect(joinSubject([value])).toBe(expected)
   })
-  it('of a part that is an address is canonical', () => {
+  it('is canonical for a part that is an address', () => {
     const forwarded = ip((request: Request) => request.headers?.['fly-client-ip'])
     const at = (address: string) => subject(forwarded, { ...here, headers: { 'fly-client-ip': address } })
     expect(at('::ffff:9.9.9.9')).toBe('9.9.9.9')
@@ -86,22 +86,22 @@ describe('a missing value', () => {
     expect(subject(key, here)).toBe(Array.isArray(key) ? 'GET /:~ip\\:1.2.3.4' : '~ip:1.2.3.4')
     expect(subject(key, here, { missing: 'address' })).toBe(subject(key, here))
   })
-  it('is told apart from a subject', () => {
+  it('is distinguished from a subject by isMissing()', () => {
     const missing = subject(header('a'), here, { missing: 'skip' })
     expect(!(missing instanceof Promise) && isMissing(missing)).toBe(true)
     expect(isMissing('')).toBe(false)
   })
-  it('never makes one bucket for all the anonymous', () => {
+  it('does not give all anonymous clients one subject', () => {
     expect(subject(header('x-api-key'), { address: '1.2.3.4' })).not.toBe(subject(header('x-api-key'), { address: '1.2.3.5' }))
   })
-  it('does not let a key that looks like an address spend the quota of that address', () => {
+  it('does not share the subject of a key that looks like an address', () => {
     for (const forged of ['1.2.3.4', '~ip:1.2.3.4', 'ip:1.2.3.4', '~1.2.3.4']) {
       expect(subject(header('x-api-key'), { address: '6.6.6.6', headers: { 'x-api-key': forged } })).not.toBe(
         subject(header('x-api-key'), here),
       )
     }
   })
-  it('stops at the first that is rejected: nothing after it is read', () => {
+  it('stops at the first part that is rejected', () => {
     let reads = 0
     const later = { name: 'later', read: () => `${reads++}` }
     expect(subject([header('a'), later], here, { missing: 'reject' })).toMatchObject({ part: 'header:a' })
@@ -122,7 +122,7 @@ describe('an unknown address', () => {
       /expected the client's address, got none: behind a Unix socket, set trustProxy.*ip\(read\).*another key.*ERR_ADDRESS_UNKNOWN/,
     )
   })
-  it('does not matter to another key', () => {
+  it('is no error for another key', () => {
     expect(subject(() => 'a', {})).toBe('a')
     expect(subject(header('x'), {}, { missing: 'skip' })).toMatchObject({ action: 'skip' })
   })
@@ -152,7 +152,7 @@ describe('several values', () => {
     fc.string({ minLength: 1, unit: 'binary' }),
     fc.constant(undefined),
   )
-  it('give the same subject only if they are the same', () => {
+  it('give the same subject only if they are equal', () => {
     const lists = fc
       .integer({ min: 1, max: 4 })
       .chain((length) =>
@@ -170,7 +170,7 @@ describe('several values', () => {
       { numRuns: 10_000 },
     )
   })
-  it('can be taken apart again, so no two lists of two or more are one, whatever their lengths', () => {
+  it('can be parsed back, so that lists of different lengths give different subjects', () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -191,7 +191,7 @@ describe('several values', () => {
       { numRuns: 5_000 },
     )
   })
-  it('are what joinSubject makes of them', () => {
+  it('are joined as joinSubject() joins them', () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -211,9 +211,9 @@ describe('several values', () => {
   })
 })
 
-describe('time', () => {
+describe('synchronous and asynchronous parts', () => {
   const later = (value: string | undefined): Part<Request> => ({ name: 'later', read: async () => value })
-  it('is not taken when every part is at hand', () => {
+  it('give a subject at once when every part is synchronous', () => {
     for (const key of [undefined, ip(), () => 'a', [ip(), route(), body('x')]]) expect(subject(key, here)).toBeTypeOf('string')
   })
   it.each([
@@ -225,7 +225,7 @@ describe('time', () => {
     expect(read).toBeInstanceOf(Promise)
     expect(await read).toBe(expected)
   })
-  it('a late value may be missing, wrong, or fail', async () => {
+  it('may give a value that is missing, invalid or an error', async () => {
     expect(await subject([later(undefined), text('t', 'a')], here, { missing: 'reject' })).toEqual({
       action: 'reject',
       status: 400,
@@ -236,7 +236,7 @@ describe('time', () => {
     await expect(subject(async () => Promise.reject(new Error('mine')), here)).rejects.toThrow('mine')
     await expect(subject(async () => undefined, {})).rejects.toThrow(/ERR_ADDRESS_UNKNOWN/)
   })
-  it('each function is called once per request, with the context alone', () => {
+  it('call each function once per request, with the context only', () => {
     const calls: unknown[][] = []
     const recording =
       (value: string | undefined) =>
@@ -255,7 +255,7 @@ describe('time', () => {
   })
 })
 
-describe('definition', () => {
+describe('options', () => {
   it.each([[[]], [null], [7], ['x-api-key'], [{}], [{ name: 'x' }], [{ read: () => 'x' }], [[() => 'x']], [[ip(), null]], [[[ip()]]]])(
     'refuses the key %j',
     (key) => {
@@ -267,9 +267,9 @@ describe('definition', () => {
       /missing: expected 'address', 'reject' or 'skip', got.*ERR_OPTION_INVALID/,
     )
   })
-  it('refuses a prefix out of range', () =>
+  it('refuses an ipv6Prefix out of range', () =>
     expect(() => subjectReader(undefined, { facts: host, ipv6Prefix: 128 })).toThrow(/ipv6Prefix.*ERR_OPTION_INVALID/))
-  it('keeps its own copy of the parts', () => {
+  it('are copied, so that a later change of the list has no effect', () => {
     const parts = [text('t', 'a'), text('t', 'b')]
     const read = subjectReader<Request>(parts, { facts: host })
     parts[0] = text('t', 'changed')
@@ -277,7 +277,7 @@ describe('definition', () => {
   })
 })
 
-it.each([42, true, {}, ['a'], Symbol('s'), 1n, () => 'a'])('a value that is no string is refused: %s', (value) => {
+it.each([42, true, {}, ['a'], Symbol('s'), 1n, () => 'a'])('a value that is not a string is refused: %s', (value) => {
   expect(() => subject(() => value as never, here)).toThrow(
     /key: expected a string or undefined, so String\(id\) for a number, got .*ERR_SUBJECT_INVALID/,
   )

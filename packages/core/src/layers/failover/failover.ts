@@ -1,4 +1,4 @@
-import { consumePartitions, groupByPartition } from '../../across.ts'
+import { consumePartitions, groupByPartition } from '../../consume-across.ts'
 import { Events } from '../../events.ts'
 import { isPromise, type MaybePromise } from '../../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../../store.ts'

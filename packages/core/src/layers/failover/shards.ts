@@ -57,8 +57,8 @@ export class Shards {
   /** The tier changes when the first shard goes away, and when the last one is back. */
   private report(shard: string, from: BreakerState, to: BreakerState): void {
     const { store, events } = this.context
-    events.tell({ type: 'breaker', shard, from, to })
-    if (from === 'closed' && ++this.away === 1) events.tell({ type: 'tier', from: store.name, to: 'local' })
-    if (to === 'closed' && --this.away === 0) events.tell({ type: 'tier', from: 'local', to: store.name })
+    events.emit({ type: 'breaker', shard, from, to })
+    if (from === 'closed' && ++this.away === 1) events.emit({ type: 'tier', from: store.name, to: 'local' })
+    if (to === 'closed' && --this.away === 0) events.emit({ type: 'tier', from: 'local', to: store.name })
   }
 }

@@ -37,7 +37,7 @@ const loose = {
 }
 const good = { name: 'a', limit: 10, window: '1m' } as const
 
-describe('a limit is refused when it is defined', () => {
+describe('the definition of a limit is refused', () => {
   const numbers: readonly (readonly [string, unknown])[] = [
     ['0', 0],
     ['negative', -1],
@@ -50,7 +50,7 @@ describe('a limit is refused when it is defined', () => {
     ['past 2^53', 2 ** 53],
     ['a bigint', 10n],
   ]
-  it.each(numbers)('trap: limit %s', (_, limit) => {
+  it.each(numbers)('trap: a limit of %s', (_, limit) => {
     for (const factory of [loose.slidingWindow, loose.slidingLog, loose.fixedWindow, loose.tokenBucket, loose.leakyBucket]) {
       const { code, message } = refusal(() => factory({ ...good, limit }))
       expect(code).toBe('ERR_OPTION_INVALID')
@@ -78,7 +78,7 @@ describe('a limit is refused when it is defined', () => {
     '367d',
     {},
   ]
-  it.each(windows.map((window) => [window]))('trap: window %j', (window) => {
+  it.each(windows.map((window) => [window]))('trap: a window of %j', (window) => {
     for (const factory of [loose.slidingWindow, loose.slidingLog, loose.fixedWindow, loose.tokenBucket, loose.leakyBucket]) {
       const { code, message } = refusal(() => factory({ ...good, window }))
       expect(code).toBe('ERR_OPTION_INVALID')
@@ -99,7 +99,7 @@ describe('a limit is refused when it is defined', () => {
     expect(slidingWindow({ name: 'a', limit: 1, window }).limit.window).toBe(ms)
   })
 
-  it('trap: a window of 30 days is a window of 30 days, not a timer that fires at once', () => {
+  it('trap: a window of 30 days does not overflow to a timer that fires at once', () => {
     const clock = { ms: 1_700_000_000_000, now: () => clock.ms }
     const limiter = createLimiter({
       limits: [fixedWindow({ name: 'a', limit: 1, window: '30d', anchor: 'first' })],
@@ -112,7 +112,7 @@ describe('a limit is refused when it is defined', () => {
     expect(limiter.peek('x')).toMatchObject({ allowed: true })
   })
 
-  it.each(['', '1a', 'a b', 'é', 'a'.repeat(65), 'a"', 'a/b', 7, undefined, null])('a name %j', (name) => {
+  it.each(['', '1a', 'a b', 'é', 'a'.repeat(65), 'a"', 'a/b', 7, undefined, null])('a name of %j', (name) => {
     expect(refusal(() => loose.slidingWindow({ ...good, name })).code).toBe('ERR_NAME_INVALID')
   })
 
@@ -130,7 +130,7 @@ describe('a limit is refused when it is defined', () => {
     expect(message).toContain(`"${theirs}" is not an option; use ${ours}`)
   })
 
-  it('a misspelt option, proposing the one that was meant', () => {
+  it('a misspelled option, with a proposal', () => {
     expect(refusal(() => loose.slidingWindow({ ...good, windw: 1 })).message).toContain('"windw" is not an option; use window')
     expect(refusal(() => loose.tokenBucket({ ...good, bursts: 1 })).message).toContain('use burst')
     expect(refusal(() => loose.slidingWindow({ ...good, qqqqqq: 1 })).message).toContain('expected one of name, limit, window, key')
@@ -160,7 +160,7 @@ describe('a limit is refused when it is defined', () => {
     expect(refusal(define).code).toBe(code)
   })
 
-  it('whose numbers would not be exact, proposing some that are', () => {
+  it('numbers that would not be exact, with a proposal', () => {
     const window = refusal(() => slidingWindow({ name: 'a', limit: 2 ** 40, window: '30d' }))
     expect(window.code).toBe('ERR_LIMIT_INEXACT')
     const most = Number(/at most (\d+)/.exec(window.message)?.[1])
@@ -175,7 +175,7 @@ describe('a limit is refused when it is defined', () => {
     expect(() => tokenBucket({ name: 'a', limit: 1_000_000, window: '1d' })).not.toThrow()
   })
 
-  it('trap: never by changing the options, which stay the caller’s', () => {
+  it('trap: without a change of the caller’s options', () => {
     const options = Object.freeze({ ...good, key: ip() })
     const { limit, key } = slidingWindow(options)
     expect(limit).toEqual({ algorithm: 'slidingWindow', name: 'a', limit: 10, window: 60_000 })
@@ -185,7 +185,7 @@ describe('a limit is refused when it is defined', () => {
   })
 })
 
-describe('a limiter is refused when it is made', () => {
+describe('the options of a limiter are refused', () => {
   const minute = slidingWindow(good)
   it.each([
     [{}, 'ERR_OPTION_INVALID'],
@@ -214,7 +214,7 @@ describe('a limiter is refused when it is made', () => {
     expect(message).toContain('"A" twice')
   })
 
-  it('the switch and the store say what they expect', () => {
+  it('a wrong value for setEnabled() or store, with what is expected', () => {
     expect(refusal(() => setEnabled('no' as never)).message).toContain('expected true or false, got the string "no"')
     for (const options of [{ maxSubjects: 0 }, { maxSubjects: 1.5 }, { maxSubjects: 20_000_000 }, { overflow: 'drop' }, { clock: {} }]) {
       expect(refusal(() => loose.memoryStore(options)).code).toBe('ERR_OPTION_INVALID')
@@ -224,7 +224,7 @@ describe('a limiter is refused when it is made', () => {
 })
 
 describe('a value in a message', () => {
-  it('is short and typed', () => {
+  it('is short, and shows its type', () => {
     const messageOf = (limit: unknown) => refusal(() => loose.slidingWindow({ ...good, limit })).message
     expect(messageOf('x'.repeat(500))).toContain(`got the string "${'x'.repeat(64)}…"`)
     expect(messageOf(() => 1)).toContain('got a function')

@@ -36,7 +36,7 @@ describe.each([
     expect([left(stores[0], 'x'), left(stores[1], 'y'), left(stores[1], 'z')]).toEqual([2, 1, 1])
   })
 
-  it('charges none of them when one has no room', async () => {
+  it('charges no group when one refuses', async () => {
     const { stores, groups } = two()
     const outcomes = await consumeAcross(groups([1, 4]))
     expect(outcomes).toMatchObject([
@@ -47,7 +47,7 @@ describe.each([
     expect([left(stores[0], 'x'), left(stores[1], 'y')]).toEqual([3, 3])
   })
 
-  it('gives back when one refuses after all had room, and says that the refusal is for a moment', async () => {
+  it('gives back when a group refuses after the peek, with a short retryAfter', async () => {
     const { stores } = two()
     const racing: Store = {
       name: 'racing',
@@ -69,7 +69,7 @@ describe.each([
     expect(left(stores[0], 'x')).toBe(3)
   })
 
-  it('gives back when one fails, and fails with its error', async () => {
+  it('gives back when a group fails, and throws its error', async () => {
     const { stores } = two()
     const failing: Store = {
       name: 'failing',
@@ -85,7 +85,7 @@ describe.each([
     expect(left(stores[0], 'x')).toBe(3)
   })
 
-  it('forces and peeks without looking first', async () => {
+  it('forces and peeks without a peek before', async () => {
     const { stores, groups } = two()
     expect(await consumeAcross(groups([9, 1]), { how: 'force' })).toMatchObject([
       { allowed: true, remaining: 0 },
@@ -97,8 +97,8 @@ describe.each([
   })
 })
 
-describe('one group, or none', () => {
-  it('is asked as it is', () => {
+describe('a single group, or none', () => {
+  it('is decided without a peek', () => {
     const seen: unknown[] = []
     const store: Store = { name: 'spy', consume: (...args) => (seen.push(args), []), reset: () => undefined }
     const charges = [{ limit: slidingWindow({ name: 'a', limit: 1, window: '1s' }).limit, scope: 's', subject: 'u', cost: 1 }]
@@ -112,7 +112,7 @@ describe('the partitions of one store', () => {
   const partitionOf = ({ subject }: Charge): string => subject.slice(0, 1)
   const charges = [charge('a1'), charge('b1', 2), charge('a2', 3), charge('b1')]
 
-  it('are asked for their charges, and the outcomes are in the order of the decision', async () => {
+  it('decide their charges, and the outcomes are in the order of the decision', async () => {
     const groups = groupByPartition(charges, partitionOf)
     expect(groups.map(({ partition, indexes }) => [partition, indexes])).toEqual([
       ['a', [0, 2]],
@@ -125,7 +125,7 @@ describe('the partitions of one store', () => {
     }
   })
 
-  it('are one when there is one: no look beforehand', () => {
+  it('decide without a peek when there is only one', () => {
     const asked: unknown[] = []
     const store = memoryStore()
     const outcomes = consumePartitions(

@@ -1,21 +1,21 @@
 import type { Charge, ConsumeOptions, Outcome, Store } from './store.ts'
 import { chain, isPromise, type MaybePromise } from './runtime.ts'
 
-/** Charges that one store can decide atomically, but not together with those of another group. */
+/** Charges that one store decides atomically, but not together with those of another group. */
 export interface ChargeGroup {
   readonly store: Pick<Store, 'consume'>
   readonly charges: readonly Charge[]
 }
 type Outcomes = readonly (Outcome | undefined)[]
 
-/** The charges of a decision that one partition of a store decides (a cluster slot, a Durable Object), and their indexes in that decision. */
+/** The charges of a decision that one partition of a store decides, and their indexes in that decision. */
 export interface PartitionGroup {
   readonly partition: string
   readonly charges: readonly Charge[]
   readonly indexes: readonly number[]
 }
 
-/** Groups a decision's charges by the partition that decides them in one atomic step, in the order in which the partitions appear. */
+/** Groups a decision's charges by partition, in the order in which the partitions appear. */
 export function groupByPartition(charges: readonly Charge[], partitionOf: (charge: Charge) => string): readonly PartitionGroup[] {
   const groups = new Map<string, { partition: string; charges: Charge[]; indexes: number[] }>()
   for (const [i, charge] of charges.entries()) {
@@ -28,7 +28,7 @@ export function groupByPartition(charges: readonly Charge[], partitionOf: (charg
   return [...groups.values()]
 }
 
-/** `consumeAcross` over the partitions of one store: `consume` charges one of them. The outcomes are in the order of the decision's charges. */
+/** `consumeAcross` over the partitions of one store. `consume` decides in one partition. Returns the outcomes in the order of the decision's charges. */
 export function consumePartitions(
   groups: readonly PartitionGroup[],
   consume: (partition: string, charges: readonly Charge[], options: ConsumeOptions) => MaybePromise<Outcomes>,
@@ -44,47 +44,47 @@ export function consumePartitions(
   })
 }
 
-/** ms told to a decision that lost a race after all groups had room: what it lost to may be given back at once. */
+/** The longest `retryAfter`, in ms, of a decision that lost a race: the units that it lost to may be given back at once. */
 const HELD_RETRY = 50
 
 /**
- * One decision over groups that cannot share one atomic step (cluster slots, Durable Objects): looks at all of them first,
- * charges all only if none refuses, and gives back by receipt where one then refuses or fails. Never more is admitted than
- * the limits allow; for a moment a neighbour may be refused too much. The outcomes are in the order of the groups' charges.
+ * Makes one decision over groups that share no atomic step. It peeks at all groups, and charges them only if none refuses. If a
+ * group then refuses or fails, it gives back by receipt what the others took. More than the limits is never admitted; another
+ * decision may be refused for the moment in which units are held. Returns the outcomes in the order of the groups' charges.
  */
 export function consumeAcross(groups: readonly ChargeGroup[], options: ConsumeOptions = {}): MaybePromise<Outcomes> {
   const [only, ...more] = groups
   if (only === undefined) return []
   if (more.length === 0) return only.store.consume(only.charges, options)
   if (options.how !== undefined && options.how !== 'charge')
-    return sequence(
+    return whenAll(
       each(groups, (group) => group.store.consume(group.charges, options)),
-      (all) => flat(all),
+      (all) => all.flat(),
     )
-  return sequence(
+  return whenAll(
     each(groups, ({ store, charges }) => store.consume(charges, { ...options, how: 'peek' })),
-    (looks) => {
-      if (flat(looks).some(isRefused)) return flat(looks).map(untaken)
-      return chargeAll(groups, options, looks)
+    (peeks) => {
+      if (peeks.flat().some(isRefused)) return peeks.flat().map(untaken)
+      return chargeAll(groups, options, peeks)
     },
   )
 }
 
-function chargeAll(groups: readonly ChargeGroup[], options: ConsumeOptions, looks: readonly Outcomes[]): MaybePromise<Outcomes> {
+function chargeAll(groups: readonly ChargeGroup[], options: ConsumeOptions, peeks: readonly Outcomes[]): MaybePromise<Outcomes> {
   const attempts = each(groups, ({ store, charges }) => settled(() => store.consume(charges, options)))
-  return sequence(attempts, (results) => {
+  return whenAll(attempts, (results) => {
     const failure = results.find((result) => 'error' in result)
     const outcomes = results.map((result) => ('error' in result ? [] : result.value))
-    if (failure === undefined && !flat(outcomes).some(isRefused)) return flat(outcomes)
-    // A give-back that fails leaves too much taken, never too little: it is not tried again.
+    if (failure === undefined && !outcomes.flat().some(isRefused)) return outcomes.flat()
+    // Not tried again: a give-back that fails leaves too much taken, never too little.
     const back = each(groups, ({ store, charges }, i) => {
       const taken = takenOf(charges, outcomes[i] ?? [])
       return settled(() => (taken.length > 0 ? store.consume(taken) : []))
     })
-    return sequence(back, () => {
+    return whenAll(back, () => {
       if (failure !== undefined) throw failure.error
       return groups.flatMap((_, i) =>
-        outcomes[i]?.some(isRefused) === true ? outcomes[i].map(heldIfRefused) : (looks[i] ?? []).map(untaken),
+        outcomes[i]?.some(isRefused) === true ? outcomes[i].map(heldIfRefused) : (peeks[i] ?? []).map(untaken),
       )
     })
   })
@@ -110,22 +110,18 @@ function heldIfRefused(outcome: Outcome | undefined): Outcome | undefined {
   return { ...(outcome as Outcome), held: true, retryAfter: Math.min((outcome as Outcome).retryAfter, HELD_RETRY) }
 }
 
-function flat(all: readonly Outcomes[]): Outcomes {
-  return all.flat()
-}
-
 function each<T>(groups: readonly ChargeGroup[], run: (group: ChargeGroup, i: number) => MaybePromise<T>): readonly MaybePromise<T>[] {
   return groups.map(run)
 }
 
-/** `next` with all values: at once if none is a promise. */
-function sequence<T, U>(values: readonly MaybePromise<T>[], next: (values: readonly T[]) => MaybePromise<U>): MaybePromise<U> {
+/** Calls `next` with all values: at once if none is a promise. */
+function whenAll<T, U>(values: readonly MaybePromise<T>[], next: (values: readonly T[]) => MaybePromise<U>): MaybePromise<U> {
   return values.some(isPromise) ? Promise.all(values).then(next) : next(values as readonly T[])
 }
 
 type Settled<T> = { readonly value: T } | { readonly error: unknown }
 
-/** The result as a value, also when it is an error: the other groups must be heard before anything is given back. */
+/** The result, or the error as a value: all groups must have answered before anything is given back. */
 function settled<T>(run: () => MaybePromise<T>): MaybePromise<Settled<T>> {
   try {
     const value = run()
