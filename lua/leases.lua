@@ -1,4 +1,4 @@
--- Purpose: how many units of a state are out on lease; the twin of packages/redis/src/leases.ts.
+-- Purpose: how many units of a state are out on lease; the twin of packages/redis/src/state/leases.ts.
 -- State: "epoch:granted:previous": the number of the ttl that now lies in, units granted in it and in the one before. Lives
 --   for two ttls from its last write, when every lease in it is void.
 -- Limit: of any that is leasable, by its terms: { key, ttl, ceiling } of a charge, { key, ttl, time of the grant } of a

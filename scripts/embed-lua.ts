@@ -1,11 +1,11 @@
-// Writes lua/ into packages/redis/src/scripts.gen.ts. `--check` writes nothing and fails where the two differ.
+// Writes lua/ into packages/redis/src/scripts/scripts.gen.ts. `--check` writes nothing and fails where the two differ.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SCRIPTS } from './lua-parts.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const WIDTH = 140
-const TARGET = join(ROOT, 'packages', 'redis', 'src', 'scripts.gen.ts')
+const TARGET = join(ROOT, 'packages', 'redis', 'src', 'scripts', 'scripts.gen.ts')
 
 // Each part appears once, since the scripts share their parts.
 const parts = [...new Set(Object.values(SCRIPTS).flat())].map(
@@ -20,7 +20,7 @@ const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do n
 
 if (process.argv.includes('--check')) {
   if (readFileSync(TARGET, 'utf8') !== generated) {
-    console.error('packages/redis/src/scripts.gen.ts differs from lua/. Run  node scripts/embed-lua.ts')
+    console.error('packages/redis/src/scripts/scripts.gen.ts differs from lua/. Run  node scripts/embed-lua.ts')
     process.exitCode = 1
   }
 } else writeFileSync(TARGET, generated)

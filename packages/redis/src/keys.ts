@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Charge, Limit } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { crc16 } from './crc16.ts'
-import { isPackable, type Packing } from './packed.ts'
+import { crc16 } from './slots.ts'
+import { isPackable, type Packing } from './state/packed.ts'
 
 const SLOTS = 16_384
 /** Longer subjects are hashed: bytes of a key are paid for on every request. */

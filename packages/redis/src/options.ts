@@ -1,6 +1,6 @@
 import { type Clock, type DenyCacheOptions, type FailoverOptions, type LeaseOptions, SluiceError } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/store-kit'
-import type { RedisSource } from './client.ts'
+import type { RedisSource } from './client/connect.ts'
 
 export interface RedisStoreOptions {
   /** Begins every key; default `sluice`. */

@@ -1,11 +1,11 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
 import { afterTurn } from '@sluice/core/store-kit'
-import { type Connection, within } from './client.ts'
-import { decideLeasing, unwrap } from './leases.ts'
-import { encodePlain, isPlain, PlainReader, type Told as PlainTold } from './plain.ts'
+import { type Connection, within } from '../client/connect.ts'
+import { decideLeasing, unwrap } from '../state/leases.ts'
+import { encodePlain, isPlain, PlainReader, type Told as PlainTold } from './fast-codec.ts'
 import { run, type Script } from './script.ts'
-import { isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
+import { isSlotMoving, nextCommand, RedisStoreError } from '../errors.ts'
 import {
   decodeLedgers,
   decodeStates,
@@ -16,7 +16,7 @@ import {
   sizeOf,
   type WireDecision,
   type WireState,
-} from './wire.ts'
+} from './full-codec.ts'
 
 /** A batch is bounded, or it holds up the server for everybody else. */
 const MOST_DECISIONS = 64

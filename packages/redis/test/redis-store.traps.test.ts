@@ -4,7 +4,7 @@ import { createLimiter, fixedWindow, type Limit, type Store, tokenBucket } from 
 import { type RedisClient } from '@sluice/redis'
 import { type RedisServer, startRedis, ttlViolations } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { BATCH } from '../src/scripts.gen.ts'
+import { BATCH } from '../src/scripts/scripts.gen.ts'
 import { charge, failure, heard, keyOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
 let server: RedisServer

@@ -1,9 +1,9 @@
 import type { Charge, Outcome } from '@sluice/core'
-import { leasesKey } from './keys.ts'
-import { decideLeasing, type Ledger } from './leases.ts'
-import type { Write } from './transactions-session.ts'
-import { decodeKept, decodeLedger, encodeKept, encodeLedger, type Kept } from './transactions-states.ts'
-import type { WireDecision } from './wire.ts'
+import { leasesKey } from '../keys.ts'
+import { decideLeasing, type Ledger } from '../state/leases.ts'
+import type { Write } from './session.ts'
+import { decodeKept, decodeLedger, encodeKept, encodeLedger, type Kept } from '../state/codec.ts'
+import type { WireDecision } from '../scripts/full-codec.ts'
 
 /** With `clock`, ms that a state lives at least: never by the time of a test. */
 const SHORTEST_LIFE = 60_000

@@ -13,7 +13,7 @@ import { slidingLog, slidingWindow, type Store, tokenBucket } from '@sluice/core
 import { type FakeClock, fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, failure, heard, keyOf, take, took, used, rawStore } from './lab.ts'
+import { charge, failure, heard, keyOf, take, took, used, rawStore } from '../lab.ts'
 
 const TTL = 250
 const FIXED = fixedWindow({ name: 'fixed', limit: 100, window: '1m' }).limit

@@ -2,7 +2,7 @@
 import { fixedWindow, type Store } from '@sluice/core'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy } from '@sluice/testing/redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
+import { charge, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../lab.ts'
 
 let server: RedisServer
 let proxy: TcpProxy

@@ -4,7 +4,7 @@ import type { Clock, Store } from '@sluice/core'
 import { modelProperty, type ModelPropertyOptions, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, describe } from 'vitest'
-import { rawStore, scanAfterEach } from './lab.ts'
+import { rawStore, scanAfterEach } from '../lab.ts'
 
 // All other states are where they are without packing.
 const PACKED: ModelPropertyOptions = { families: ['fixedWindow, epoch', 'slidingWindow', 'mixed'] }

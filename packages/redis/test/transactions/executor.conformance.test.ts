@@ -3,7 +3,7 @@ import { modelProperty, publishedTables, storeConformance } from '@sluice/testin
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import type { Clock, Store } from '@sluice/core'
 import { afterAll, beforeAll } from 'vitest'
-import { scanAfterEach, rawStore } from './lab.ts'
+import { scanAfterEach, rawStore } from '../lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {

@@ -2,7 +2,7 @@
 import { createLimiter, fixedWindow, type Store } from '@sluice/core'
 import { freePort, type RedisCluster, startCluster, ttlViolations, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { crc16 } from '../src/crc16.ts'
+import { crc16 } from '../src/slots.ts'
 import { Keys } from '../src/keys.ts'
 import { admissions, charge, failure, heard, keyOf, REPLICATED_WITHIN, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
 

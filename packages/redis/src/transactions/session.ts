@@ -1,7 +1,7 @@
 import { systemClock } from '@sluice/core'
 import type { Cluster, Redis } from 'ioredis'
-import type { RedisClient } from './client.ts'
-import { crc16 } from './crc16.ts'
+import type { RedisClient } from '../client/connect.ts'
+import { crc16 } from '../slots.ts'
 
 const SLOTS = 16_384
 /** ms after which a connection, or a command, is given up. */

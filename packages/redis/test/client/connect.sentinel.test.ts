@@ -2,7 +2,7 @@
 import { fixedWindow, type Store } from '@sluice/core'
 import { type RedisSentinel, startSentinel, waitUntil } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { admissions, charge, failure, heard, REPLICATED_WITHIN, took, used, scanAfterEach, rawStore } from './lab.ts'
+import { admissions, charge, failure, heard, REPLICATED_WITHIN, took, used, scanAfterEach, rawStore } from '../lab.ts'
 
 let sentinel: RedisSentinel
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 // A server with TLS and a password, through a client of ours and one of yours.
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { charge, failure, heard, took, scanAfterEach, rawStore } from './lab.ts'
+import { charge, failure, heard, took, scanAfterEach, rawStore } from '../lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {

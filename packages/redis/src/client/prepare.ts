@@ -1,8 +1,8 @@
 import { SluiceError } from '@sluice/core'
 import type { Events } from '@sluice/core/store-kit'
-import { type Connection, readyWithin, within } from './client.ts'
-import type { Keys } from './keys.ts'
-import { messageOf, nextCommand, RedisStoreError } from './store-error.ts'
+import { type Connection, readyWithin, within } from './connect.ts'
+import type { Keys } from '../keys.ts'
+import { messageOf, nextCommand, RedisStoreError } from '../errors.ts'
 
 /** ms that the first decisions wait for a connection; later ones do not. */
 const READY_WITHIN = 2_000

@@ -4,7 +4,7 @@ import type { Charge, Clock, Limit, Outcome, Store, StoreError } from '@sluice/c
 import { modelProperty } from '@sluice/testing'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy, ttlViolations } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { scanAfterEach, rawStore } from './lab.ts'
+import { scanAfterEach, rawStore } from '../lab.ts'
 
 const DAY = 86_400_000
 

@@ -1,7 +1,7 @@
 import type { Charge, ConsumeOptions, Outcome, Receipt } from '@sluice/core'
 import { invalid } from '@sluice/core/store-kit'
 import { algorithmOf, decide, type DecideResult, type StepOptions } from '@sluice/core/algorithms'
-import { leasesKey } from './keys.ts'
+import { leasesKey } from '../keys.ts'
 
 // Leases: units debited at once and spent elsewhere. How many are out is accounted beside the state, under a ceiling; the twin
 // of lua/leases.lua, which decides where there are scripts.

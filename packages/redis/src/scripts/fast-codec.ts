@@ -1,5 +1,5 @@
 import type { Charge, ConsumeOptions } from '@sluice/core'
-import { forms, type IsPacked, layOut, type Message, type WireDecision, WireLimits } from './wire.ts'
+import { forms, type IsPacked, layOut, type Message, type WireDecision, WireLimits } from './full-codec.ts'
 
 // The wire of lua/plain.lua: decisions that only take units, which nearly all do.
 

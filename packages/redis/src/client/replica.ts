@@ -1,11 +1,11 @@
 import { type Charge, type Clock, type Limit, type Outcome, SluiceError, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
 import type { Redis } from 'ioredis'
-import { type Connection, type RedisClient, within } from './client.ts'
-import type { Keys } from './keys.ts'
-import { decodeEntry, fieldBytes, HEADER, placeOf } from './packed.ts'
-import { messageOf, nextCommand, RedisStoreError } from './store-error.ts'
-import { decodeKept } from './transactions-states.ts'
+import { type Connection, type RedisClient, within } from './connect.ts'
+import type { Keys } from '../keys.ts'
+import { decodeEntry, fieldBytes, HEADER, placeOf } from '../state/packed.ts'
+import { messageOf, nextCommand, RedisStoreError } from '../errors.ts'
+import { decodeKept } from '../state/codec.ts'
 
 const SHARD = 'replica'
 

@@ -12,9 +12,9 @@ import {
   type SlidingWindowState,
 } from '@sluice/core/algorithms'
 import { uniqueId } from '@sluice/core/store-kit'
-import { leasesKey } from './keys.ts'
-import type { Ledger, Terms, Unwrapped } from './leases.ts'
-import { placeOf } from './packed.ts'
+import { leasesKey } from '../keys.ts'
+import type { Ledger, Terms, Unwrapped } from '../state/leases.ts'
+import { placeOf } from '../state/packed.ts'
 
 // How charges and states cross to the script and back: the one place that knows the shapes which lua/*.lua describe.
 

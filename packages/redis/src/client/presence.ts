@@ -1,9 +1,9 @@
 import type { Presence } from '@sluice/core/store-kit'
 import { uniqueId } from '@sluice/core/store-kit'
 import type { Redis } from 'ioredis'
-import { type Connection, type RedisClient, within } from './client.ts'
-import type { Keys } from './keys.ts'
-import { nextCommand, RedisStoreError } from './store-error.ts'
+import { type Connection, type RedisClient, within } from './connect.ts'
+import type { Keys } from '../keys.ts'
+import { nextCommand, RedisStoreError } from '../errors.ts'
 
 /** ms after which a process that was not heard of is not counted. */
 const GONE_AFTER = 15_000

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { RedisClient } from './client.ts'
-import { messageOf } from './store-error.ts'
+import type { RedisClient } from '../client/connect.ts'
+import { messageOf } from '../errors.ts'
 
 /** A Lua script with its own identity: two versions of this package can share a server. */
 export interface Script {

@@ -4,7 +4,7 @@ import type { Charge, Clock, Outcome, Store } from '@sluice/core'
 import { modelProperty, storeConformance } from '@sluice/testing'
 import { type RedisCluster, startCluster } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { scanAfterEach, rawStore } from './lab.ts'
+import { scanAfterEach, rawStore } from '../lab.ts'
 
 let cluster: RedisCluster
 let stores = 0

@@ -4,11 +4,11 @@ import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { connect } from '../src/client.ts'
-import { Keys } from '../src/keys.ts'
-import { Packing, placeOf } from '../src/packed.ts'
-import { Replica } from '../src/replica.ts'
-import { charge, failure, heard, rawStore, scanAfterEach, SIX, take, took, used } from './lab.ts'
+import { connect } from '../../src/client/connect.ts'
+import { Keys } from '../../src/keys.ts'
+import { Packing, placeOf } from '../../src/state/packed.ts'
+import { Replica } from '../../src/client/replica.ts'
+import { charge, failure, heard, rawStore, scanAfterEach, SIX, take, took, used } from '../lab.ts'
 
 const HOUR = 3_600_000
 const FIXED = fixedWindow({ name: 'fixed', limit: 10, window: '1h' }).limit

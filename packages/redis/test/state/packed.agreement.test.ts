@@ -4,7 +4,7 @@ import { type Charge, fixedWindow, type Limit, type Outcome, slidingWindow, type
 import { fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { charge, failure, rawStore, scanAfterEach, take } from './lab.ts'
+import { charge, failure, rawStore, scanAfterEach, take } from '../lab.ts'
 
 let server: RedisServer
 beforeAll(async () => {

@@ -1,12 +1,12 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, SluiceError, systemClock } from '@sluice/core'
 import { afterTurn } from '@sluice/core/store-kit'
-import type { Tell } from './batcher.ts'
-import type { RedisClient } from './client.ts'
-import { unwrap } from './leases.ts'
-import { answerOf, isSlotMoving, nextCommand, RedisStoreError } from './store-error.ts'
-import { type Answer, Draft } from './transactions-draft.ts'
-import { type Address, openSession, refreshSlots, type Session } from './transactions-session.ts'
-import { keysOf, newHolder, type WireDecision } from './wire.ts'
+import type { Tell } from '../scripts/batcher.ts'
+import type { RedisClient } from '../client/connect.ts'
+import { unwrap } from '../state/leases.ts'
+import { answerOf, isSlotMoving, nextCommand, RedisStoreError } from '../errors.ts'
+import { type Answer, Draft } from './staged-writes.ts'
+import { type Address, openSession, refreshSlots, type Session } from './session.ts'
+import { keysOf, newHolder, type WireDecision } from '../scripts/full-codec.ts'
 
 // For servers that forbid scripts: states are watched, read, decided here by core's own steps, and written if nothing has
 // changed meanwhile (WATCH, MULTI, EXEC). Two round trips a decision in place of one, and a lost race is run again.

@@ -2,7 +2,7 @@
 import type { Store } from '@sluice/core'
 import { type RedisCluster, type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, failure, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
+import { charge, failure, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../lab.ts'
 
 const isCharge = (request: Buffer): boolean => /evalsha/i.test(request.toString('latin1'))
 const open: Store[] = []
