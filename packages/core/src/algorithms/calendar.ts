@@ -31,7 +31,7 @@ export function calendarSpan(limit: Pick<Limit, 'window' | 'timeZone'>, instant:
   const local = localMillis(zone, ms)
   const date = firstDate(kind, local - mod(local, DAY))
   let span = { start: startOfDate(zone, date), end: startOfDate(zone, nextDate(kind, date)) }
-  // Clocks that go back over midnight show a date twice. It starts once, so the second time belongs to the next window.
+  // Clocks that go back over midnight show a date again after its window has ended. That time belongs to the next window.
   if (ms >= span.end) span = { start: span.end, end: startOfDate(zone, nextDate(kind, nextDate(kind, date))) }
   spans.set(key, span)
   return span

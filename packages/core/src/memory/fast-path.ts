@@ -56,23 +56,20 @@ export class FastPath {
       outcomes[i] = outcome
     }
     if (states.slots.size + added > states.slots.max) return undefined
-    this.saveAll(charges)
-    // A list made by `push` would keep room for seventeen.
-    return outcomes.slice(0, count)
-  }
-
-  private saveAll(charges: readonly Charge[]): void {
-    const { states, limits, slots, nextStates, outcomes } = this
-    for (let i = 0; i < charges.length; i++) {
+    for (let i = 0; i < count; i++) {
       const state = nextStates[i]
       if (state === undefined) continue
       states.save(limits[i] as ResolvedLimit, slots[i] as number, charges[i] as Charge, state, outcomes[i] as Outcome, NONE_PINNED)
     }
+    // A list made by `push` would keep room for seventeen.
+    return outcomes.slice(0, count)
   }
 
   /** Whether an earlier charge of the decision has the same state. */
   private isRepeated(charges: readonly Charge[], { table }: ResolvedLimit, i: number): boolean {
-    for (let j = 0; j < i; j++) if (this.limits[j]?.table === table && charges[j]?.subject === charges[i]?.subject) return true
+    const { limits } = this
+    const { subject } = charges[i] as Charge
+    for (let j = 0; j < i; j++) if (limits[j]?.table === table && charges[j]?.subject === subject) return true
     return false
   }
 }

@@ -11,7 +11,7 @@ const big = fc.oneof(
 const exact = (a: number, b: number) => Number(BigInt(a) / BigInt(b))
 
 describe('division of safe integers', () => {
-  it('is the one of big integers, for any two', () => {
+  it('is that of big integers, for any two safe integers', () => {
     fc.assert(
       fc.property(big, big, (a, b) => {
         const divisor = Math.max(1, b)
@@ -22,7 +22,7 @@ describe('division of safe integers', () => {
     )
   })
 
-  it('is exact one below, at and one above every multiple, where a quotient could round up', () => {
+  it('is exact around multiples of the divisor, where a quotient could round up', () => {
     fc.assert(
       fc.property(big, fc.oneof(big, fc.integer({ min: 1, max: 2 ** 31 })), (a, b) => {
         const divisor = Math.max(1, b)

@@ -31,16 +31,16 @@ const flood = (from: number, to: number, visit: (subject: string) => void) => {
 }
 
 describe('memory is bounded', () => {
-  it('trap: a Map that is never cleared: expired state goes in small steps as requests come, after its grace', () => {
+  it('trap: a Map that is never cleared: requests remove expired states in small steps, after 60 s of grace', () => {
     const { clock, consume, store } = make({ maxSubjects: 10_000 })
     flood(0, 5_000, (subject) => consume(subject))
     clock.ms += MINUTE + 60_000
-    // Two slots are looked at per charge; each charge of one subject adds none.
+    // Each charge examines two slots. A charge of nothing adds no state.
     for (let i = 0; i < 2_500; i++) consume('hot', 0)
     expect(sizeOf(store)).toBe(0)
   })
 
-  it('looks at a bounded number of slots per request', () => {
+  it('examines a bounded number of slots per request', () => {
     const { clock, consume, store } = make({ maxSubjects: 10_000 })
     flood(0, 5_000, (subject) => consume(subject))
     clock.ms += MINUTE + 60_000
@@ -48,7 +48,7 @@ describe('memory is bounded', () => {
     expect(sizeOf(store)).toBe(4_998)
   })
 
-  it('keeps expired state for a grace of a minute, so that a clock that steps back finds it', () => {
+  it('keeps an expired state for a minute, so that a clock that steps back finds it', () => {
     const { clock, consume, left } = make()
     consume('u', 10)
     clock.ms += MINUTE + 59_999
@@ -57,7 +57,7 @@ describe('memory is bounded', () => {
     expect(left('u')).toBe(0)
   })
 
-  it('never holds more than maxSubjects, over all scopes and limits', () => {
+  it('never keeps more than maxSubjects states, over all scopes and limits', () => {
     const { consume, store } = make({ maxSubjects: 100 })
     flood(0, 1_000, (subject) => consume(subject))
     flood(0, 1_000, (subject) => consume(subject, 1, { scope: 'q/a/fixedWindow' }))
@@ -67,7 +67,7 @@ describe('memory is bounded', () => {
     expect(sizeOf(store)).toBe(100)
   })
 
-  it('trap: an LRU that a flood of new keys uses to free a blocked one', () => {
+  it('trap: an LRU in which a flood of new subjects frees a blocked one', () => {
     const { consume, left } = make({ maxSubjects: 1_000 })
     consume('blocked', 10)
     expect(consume('blocked')[0].allowed).toBe(false)
@@ -76,7 +76,7 @@ describe('memory is bounded', () => {
     expect(consume('blocked')[0].allowed).toBe(false)
   })
 
-  it('gives up the expired first, then those charged once, then those under half of their limit', () => {
+  it('evicts expired states first, then subjects charged once, then subjects under half of their limit', () => {
     const { clock, consume, left } = make({ maxSubjects: 4 })
     consume('expired', 10)
     clock.ms += MINUTE
@@ -94,7 +94,7 @@ describe('memory is bounded', () => {
     expect([left('kept'), left('used'), left('new 1'), left('new 2')]).toEqual([4, 10, 8, 8])
   })
 
-  it('trap: a refused request changes nothing, so it frees nobody either', () => {
+  it('trap: a refused request that evicts a state: it changes nothing', () => {
     const { consume, left, store } = make({ maxSubjects: 2 })
     consume('a')
     consume('b', 6)
@@ -108,7 +108,7 @@ describe('memory is bounded', () => {
     expect([left('a'), left('b')]).toEqual([9, 4])
   })
 
-  it('a decision does not make room for its second subject by giving up its first', () => {
+  it('a decision does not evict the state of its first subject for its second', () => {
     const { left, store } = make({ maxSubjects: 2 })
     const both = (...subjects: string[]) =>
       store.consume(subjects.map((subject) => ({ limit, scope: 'p/a/fixedWindow', subject, cost: 1 }))) as Outcome[]
@@ -117,7 +117,7 @@ describe('memory is bounded', () => {
     expect([left('a'), left('c'), left('b')]).toEqual([8, 9, 10])
     both('d', 'e')
     expect([left('d'), left('e')]).toEqual([9, 9])
-    // Three new subjects do not fit in two slots: the third shares.
+    // Three new subjects do not fit in two slots, so the third uses the shared state.
     const [, , third] = both('f', 'g', 'h')
     expect([left('f'), left('g'), third?.remaining]).toEqual([9, 9, 9])
     expect(sizeOf(store)).toBe(2)
@@ -127,7 +127,7 @@ describe('memory is bounded', () => {
     ['first', 0],
     ['second', 1],
     ['last', 2],
-  ])('a subject under three limits loses only its %s state, and gets it anew', (_, gone) => {
+  ])('reset removes only the %s of three states of a subject, and the next charge starts it again', (_, gone) => {
     const { store } = make()
     const charges = ['a', 'b', 'c'].map((name) => {
       return { limit: fixedWindow({ name, limit: 10, window: '1m' }).limit, scope: `p/${name}/fixedWindow`, subject: 'u', cost: 1 }
@@ -162,24 +162,24 @@ describe('memory is bounded', () => {
   })
 })
 
-describe('when nothing may go', () => {
+describe('when no state can be evicted', () => {
   const full = (overflow?: MemoryStoreOptions['overflow']) => {
     const made = make({ maxSubjects: 3, overflow })
     for (const subject of ['x', 'y', 'z']) made.consume(subject, 6)
     return made
   }
 
-  it("overflow: 'shared' (the default): newcomers share one bucket of the same limit", () => {
+  it("overflow: 'shared' (the default): new subjects share one state per limit", () => {
     const { clock, consume, left } = full()
     for (let i = 0; i < 10; i++) expect(consume(`n${i}`)[0]).toMatchObject({ allowed: true, remaining: 9 - i })
     expect(consume('n10')[0]).toMatchObject({ allowed: false, retryAfter: MINUTE })
     expect([left('x'), left('n11')]).toEqual([4, 0])
     clock.ms += MINUTE
-    // The three have expired: newcomers get places of their own again.
+    // The three have expired, so new subjects get states of their own again.
     expect([consume('n0')[0].remaining, consume('n1')[0].remaining]).toEqual([9, 9])
   })
 
-  it('what the shared bucket gave is given back there, also when the subject has a place of its own by then', () => {
+  it('units of the shared state are given back to it, also when the subject has a state of its own by then', () => {
     const { clock, consume, left } = full()
     const [{ receipt }] = consume('n')
     consume('m', 2)
@@ -193,7 +193,7 @@ describe('when nothing may go', () => {
     expect(left('n')).toBe(8)
   })
 
-  it("overflow: 'deny' refuses newcomers, and a decision that has one", () => {
+  it("overflow: 'deny' refuses new subjects, and a decision that contains one", () => {
     const { consume, left, store } = full('deny')
     expect(consume('n')[0]).toMatchObject({ allowed: false, remaining: 0, retryAfter: 1_000, granted: 0, receipt: undefined })
     const both = ['x', 'n'].map((subject) => ({ limit, scope: 'p/a/fixedWindow', subject, cost: 1 }))
@@ -204,14 +204,14 @@ describe('when nothing may go', () => {
     expect(left('x')).toBe(4)
   })
 
-  it("overflow: 'allow' admits newcomers and remembers nothing", () => {
+  it("overflow: 'allow' admits new subjects and keeps no state of them", () => {
     const { consume, left } = full('allow')
     for (let i = 0; i < 50; i++) expect(consume('n')[0]).toMatchObject({ allowed: true, remaining: 9, receipt: undefined })
     expect(consume('n', 11)[0].allowed).toBe(false)
     expect(left('n')).toBe(10)
   })
 
-  it('is an anomaly, told once a minute', () => {
+  it('is reported as an anomaly, at most once a minute', () => {
     const { clock, consume, store } = full()
     const events: StoreEvent[] = []
     const stop = store.subscribe?.((event) => events.push(event))
@@ -226,7 +226,7 @@ describe('when nothing may go', () => {
 })
 
 describe('subjects', () => {
-  it('of any length are held at a bounded size, and stay apart', () => {
+  it('of any length are kept at a bounded size, and stay apart', () => {
     const { consume, left, store } = make()
     const long = 'x'.repeat(10_000)
     const others = [
@@ -247,7 +247,7 @@ describe('subjects', () => {
   })
 })
 
-describe('the shape of state', () => {
+describe('states', () => {
   it('another window length is another state; another quantity is the same', () => {
     const { consume, left } = make()
     const of = (over: Partial<Limit>) => ({ limit: { ...limit, ...over } })
@@ -258,7 +258,7 @@ describe('the shape of state', () => {
     expect(left('u')).toBe(6)
   })
 
-  it('close forgets everything, and the store goes on', () => {
+  it('close forgets all states, and the store can be used again', () => {
     const { consume, left, store } = make()
     consume('u', 4)
     void store.close?.()
@@ -271,7 +271,7 @@ describe('the shape of state', () => {
 describe('time', () => {
   afterEach(() => vi.unstubAllGlobals())
 
-  it('trap: a timer per key or per hit, or at module scope: none is set at import, construction or request', async () => {
+  it('trap: a timer per key, per request or per module: none is set at import, by the factory or by a request', async () => {
     const timer = vi.fn<typeof realTimeout>(realTimeout)
     for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']) vi.stubGlobal(name, timer)
     const random = vi.spyOn(Math, 'random')
@@ -291,7 +291,7 @@ describe('time', () => {
     random.mockRestore()
   })
 
-  it.each([Number.NaN, -1, Infinity, 2 ** 53, undefined])('a clock that says %s is refused, and nothing is charged', (bad) => {
+  it.each([Number.NaN, -1, Infinity, 2 ** 53, undefined])('a clock that returns %s is refused, and nothing is charged', (bad) => {
     const { clock, consume, left } = make()
     clock.ms = bad as number
     expect(() => consume('u')).toThrow('ERR_CLOCK_INVALID')
@@ -299,7 +299,7 @@ describe('time', () => {
     expect(left('u')).toBe(10)
   })
 
-  it('a fractional clock becomes whole microseconds, to the nearest', () => {
+  it('a fractional time is rounded to the nearest microsecond', () => {
     const { clock, consume } = make()
     clock.ms = 1000.0004
     expect(consume('u')[0].at).toBe(1_000_000)
@@ -321,7 +321,7 @@ describe('time', () => {
 interface Inside {
   readonly states: { readonly slots: { readonly size: number; readonly subjects: readonly string[] } }
 }
-// The bound is on what is held, which no public member tells.
+// No public member says how many states the store keeps.
 function sizeOf(store: Store): number {
   return (store as unknown as Inside).states.slots.size
 }
