@@ -11,11 +11,10 @@ import type { States } from './states.ts'
  */
 export class FastPath {
   private readonly states: States
-  // By charge. Kept from call to call, so that a decision allocates no lists.
+  // By charge. Kept from call to call, so that a decision does not allocate them.
   private readonly limits: ResolvedLimit[] = []
   private readonly slots: number[] = []
   private readonly nextStates: unknown[] = []
-  private readonly outcomes: Outcome[] = []
 
   constructor(states: States) {
     this.states = states
@@ -23,8 +22,11 @@ export class FastPath {
 
   /** The outcomes; or `undefined` with nothing written, where only the full path can decide. */
   decide(charges: readonly Charge[], now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
-    const { states, limits, slots, nextStates, outcomes } = this
+    const { states, limits, slots, nextStates } = this
     const count = charges.length
+    // Of exactly this length, which `Array.from` is too slow for: a list that grows by `push` keeps room for seventeen.
+    // oxlint-disable-next-line unicorn/no-new-array
+    const outcomes = new Array<Outcome>(count)
     let added = 0
     let chains: Chains | undefined
     let subject = ''
@@ -46,11 +48,13 @@ export class FastPath {
       if (count === 1) {
         if (states.slots.size + added > states.slots.max) return undefined
         if (state !== undefined) states.save(resolved, slot, charge, state, outcome, NONE_PINNED)
-        return [outcome]
+        outcomes[0] = outcome
+        return outcomes
       }
       // A refusal among several changes what the outcomes of the others say.
       if (!outcome.allowed) return undefined
-      limits[i] = resolved
+      // Writing an unchanged entry would cost a write barrier.
+      if (limits[i] !== resolved) limits[i] = resolved
       slots[i] = slot
       nextStates[i] = state
       outcomes[i] = outcome
@@ -61,8 +65,7 @@ export class FastPath {
       if (state === undefined) continue
       states.save(limits[i] as ResolvedLimit, slots[i] as number, charges[i] as Charge, state, outcomes[i] as Outcome, NONE_PINNED)
     }
-    // A list made by `push` would keep room for seventeen.
-    return outcomes.slice(0, count)
+    return outcomes
   }
 
   /** Whether an earlier charge of the decision has the same state. */
