@@ -40,7 +40,7 @@ export const CODES = [
 
 /**
  * The codes of each package that is loaded, by package. The package of a store adds its own by declaration merging:
- * `declare module '@sluice/core' { interface CodeRegistry { readonly redis: (typeof REDIS_CODES)[number] } }`.
+ * `declare module '@sluice/core' { interface CodeRegistry { readonly mine: (typeof MY_CODES)[number] } }`.
  */
 export interface CodeRegistry {
   readonly core: (typeof CODES)[number]

@@ -28,7 +28,10 @@ export function groupByPartition(charges: readonly Charge[], partitionOf: (charg
   return [...groups.values()]
 }
 
-/** `consumeAcross` over the partitions of one store. `consume` decides in one partition. Returns the outcomes in the order of the decision's charges. */
+/**
+ * `consumeAcross` over the partitions of one store. `consume` decides in one partition. Returns the outcomes in the order of the
+ * decision's charges.
+ */
 export function consumePartitions(
   groups: readonly PartitionGroup[],
   consume: (partition: string, charges: readonly Charge[], options: ConsumeOptions) => MaybePromise<Outcomes>,

@@ -60,7 +60,7 @@ export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePro
 let counter = 0
 let random: string | undefined
 
-/** Makes a unique id: random per process, plus a counter. The random part is made at first use, since edge runtimes forbid it before a request. */
+/** Makes a unique id: random per process, plus a counter. Edge runtimes allow random numbers in a request only, so the first use makes them. */
 export function uniqueId(): string {
   random ??= [...randomWords(3)].map((word) => word.toString(36)).join('')
   counter += 1

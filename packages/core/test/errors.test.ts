@@ -1,5 +1,6 @@
 import { CODES, createLimiter, fixedWindow, isSluiceError, slidingWindow, SluiceError } from '@sluice/core'
 import { describe, expect, it, vi } from 'vitest'
+import { good, loose, refusal } from './refusal.ts'
 
 describe('an error', () => {
   it('has a code, a name, and a message that names its page', () => {
@@ -45,5 +46,17 @@ describe('an error', () => {
   it('has one of a list of codes, in which each is listed once', () => {
     expect(new Set(CODES).size).toBe(CODES.length)
     for (const code of CODES) expect(code).toMatch(/^(ERR|WARN|ANOMALY)_[A-Z_]+$/)
+  })
+})
+
+describe('a value in a message', () => {
+  it('is short, and shows its type', () => {
+    const messageOf = (limit: unknown) => refusal(() => loose.slidingWindow({ ...good, limit })).message
+    expect(messageOf('x'.repeat(500))).toContain(`got the string "${'x'.repeat(64)}…"`)
+    expect(messageOf(() => 1)).toContain('got a function')
+    expect(messageOf([1, 2])).toContain('got an array of 2')
+    expect(messageOf({ a: 1 })).toContain('got an object')
+    expect(messageOf(5n)).toContain('got 5n')
+    expect(messageOf(Symbol('s'))).toContain('got Symbol(s)')
   })
 })

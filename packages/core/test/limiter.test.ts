@@ -1,5 +1,4 @@
 import {
-  type Charge,
   concurrency,
   createLimiter,
   type Decision,
@@ -345,34 +344,6 @@ describe('modes and tiers', () => {
   })
 })
 
-describe('names', () => {
-  it('trap: two unnamed limiters on one store do not share a counter without an error or a warning', () => {
-    const store = memoryStore()
-    const warning = vi.fn<(event: StoreEvent) => void>()
-    const first = createLimiter({ limits: [perMinute(1)], store })
-    expect(codeOf(() => createLimiter({ limits: [perMinute(2)], store }))).toBe('ERR_NAME_TAKEN')
-    createLimiter({ limits: [perMinute(1)], store, on: { warning } })
-    expect(warning).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'WARN_NAME_SHARED' }))
-    expect(codeOf(() => createLimiter({ name: 'other', limits: [perMinute(2)], store }))).toBeUndefined()
-    expect(codeOf(() => createLimiter({ limits: [perMinute(2)] }))).toBeUndefined()
-    void first.close()
-    void first.close()
-    expect(codeOf(() => createLimiter({ limits: [perMinute(2)], store }))).toBe('ERR_NAME_TAKEN')
-  })
-
-  it('the scope contains the policy, the limit and the algorithm, but no number', () => {
-    const scopes: string[] = []
-    const store: Store = {
-      name: 'spy',
-      consume: (charges) => (scopes.push(...charges.map((charge: Charge) => charge.scope)), []),
-      reset: () => undefined,
-    }
-    void createLimiter({ name: 'api', limits: [perMinute(1)], store }).consume('u')
-    void createLimiter({ name: 'api2', limits: [tokenBucket({ name: 'b', limit: 1, window: '1m' })], store, mode: 'shadow' }).consume('u')
-    expect(scopes).toEqual(['api/minute/fixedWindow', '~api2/b/tokenBucket'])
-  })
-})
-
 describe('asynchronous and failing stores', () => {
   it('a promise stays a promise, a rejection a rejection, a throw a throw', async () => {
     const inner = memoryStore({ clock: at() })
@@ -421,59 +392,6 @@ describe('asynchronous and failing stores', () => {
       source: 'closed',
       retryAfter: 1_000,
     })
-  })
-})
-
-describe('observers', () => {
-  it('are called with decisions after the request has gone on', async () => {
-    const seen: Decision[] = []
-    const limiter = createLimiter({
-      limits: [perMinute(1)],
-      store: memoryStore({ clock: at() }),
-      on: { decision: (decision) => void seen.push(decision) },
-    })
-    const decisions = [limiter.consume('a'), limiter.consume('a')]
-    expect(seen).toEqual([])
-    await Promise.resolve()
-    expect(seen).toEqual(decisions)
-  })
-
-  it('may throw: the decision stands, and the error is printed once', async () => {
-    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
-    const limiter = createLimiter({
-      limits: [perMinute(9)],
-      on: {
-        decision: () => {
-          throw new Error('mine')
-        },
-      },
-    })
-    for (let i = 0; i < 3; i++) void limiter.consume('a')
-    await Promise.resolve()
-    expect(warn.mock.calls.flat()).toEqual([expect.stringMatching(/on\.decision threw: Error: mine \(WARN_OBSERVER_FAILED/)])
-    warn.mockRestore()
-  })
-
-  it('are called with the events of the store until the limiter is closed', () => {
-    const listeners = new Set<(event: StoreEvent) => void>()
-    const store: Store = {
-      name: 'x',
-      consume: () => [],
-      reset: () => undefined,
-      subscribe: (listener) => (listeners.add(listener), () => listeners.delete(listener)),
-    }
-    const heard: StoreEvent[] = []
-    const hear = (event: StoreEvent) => void heard.push(event)
-    const limiter = createLimiter({ limits: [perMinute(9)], store, on: { tier: hear, breaker: hear, anomaly: hear } })
-    const events: StoreEvent[] = [
-      { type: 'tier', from: 'redis', to: 'local' },
-      { type: 'breaker', shard: 's', from: 'closed', to: 'open' },
-      { type: 'anomaly', code: 'X', message: 'm' },
-    ]
-    for (const event of events) for (const listener of listeners) listener(event)
-    expect(heard).toEqual(events)
-    void limiter.close()
-    expect(listeners.size).toBe(0)
   })
 })
 

@@ -43,7 +43,10 @@ export function isPlainIPv4(text: string): boolean {
   return scanV4(text, 0) >= 0
 }
 
-/** Returns a new text of an IPv4 address; `undefined` for any other text. A text cut from a header would keep all of the header, up to 16 kB, in memory. */
+/**
+ * Returns a new text of an IPv4 address; `undefined` for any other text. A text cut from a header would keep the whole header, up
+ * to 16 kB, in memory.
+ */
 export function plainIPv4(text: string): string | undefined {
   const bits = scanV4(text, 0)
   return bits < 0 ? undefined : `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`

@@ -16,7 +16,7 @@ interface Admitted {
   readonly units: number
 }
 
-/** Charges in flight at a time: two batches of a Redis store. */
+/** Charges in flight at a time: two batches of a store that decides 64 at once. */
 const BATCH = 128
 
 /**
