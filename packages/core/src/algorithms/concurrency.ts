@@ -113,7 +113,7 @@ function step(state: ConcurrencyState | undefined, charge: Charge, now: number, 
   return acquireOrRelease(state, charge, now, options)
 }
 
-/** Renews a live holder only: the place of one that expired may be taken. */
+/** Renews a live holder only: another request may have replaced an expired one. */
 function renew(current: ConcurrencyReading, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
   if (typeof charge.receipt !== 'string') throw badReceipt(charge)
   // The holder is gone even where another would be admitted. A wait of 0 would say that the charge was admitted.

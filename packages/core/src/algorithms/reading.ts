@@ -81,7 +81,7 @@ function leaseFor(reading: Reading<unknown>, now: number, { lease }: StepOptions
 function giveBack<S>(current: Reading<S>, charge: Charge, now: number, options: StepOptions): Step<S> {
   const change = options.how === 'peek' ? undefined : current.giveBack(Math.min(-charge.cost, options.maxUnits ?? Infinity), charge)
   if (change === undefined) return unchanged(current, now, options, 0, 0)
-  // Never −0, which `Object.is` and tests tell from 0.
+  // Never −0, which `Object.is` distinguishes from 0.
   const granted = change.units === 0 ? 0 : -change.units
   return { state: change.after.state, outcome: outcomeOf(change.after, now, options, true, 0, granted, undefined, 0) }
 }

@@ -6,8 +6,8 @@ import { NO_SLOT } from './slot-rows.ts'
 import type { States } from './states.ts'
 
 /**
- * Decides what nearly every request asks: each charge on a state of its own, room for the new states, and every charge
- * allowed, or a single one. It gives the outcomes and states that the full path would give, with fewer objects.
+ * Decides most requests: each charge has a state of its own, the new states fit, and all charges are allowed or there is
+ * only one. The full path would return the same outcomes and write the same states, with more objects.
  */
 export class FastPath {
   private readonly states: States
@@ -24,7 +24,7 @@ export class FastPath {
   decide(charges: readonly Charge[], now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
     const { states, limits, slots, nextStates } = this
     const count = charges.length
-    // Of exactly this length, which `Array.from` is too slow for: a list that grows by `push` keeps room for seventeen.
+    // Of exactly this length: a list that grows by `push` reserves seventeen entries, and `Array.from` is slower.
     // oxlint-disable-next-line unicorn/no-new-array
     const outcomes = new Array<Outcome>(count)
     let added = 0

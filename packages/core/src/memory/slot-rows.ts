@@ -1,4 +1,4 @@
-/** In place of a slot: there is none. */
+/** Means that there is no slot. */
 export const NO_SLOT = -1
 
 /** How much a subject would gain if its state were evicted. A store that is full evicts the lowest rank first. */
@@ -33,7 +33,7 @@ export class SlotRows {
     this.max = max
   }
 
-  /** Makes room for this slot. Twice as many rows each time, so that growing costs a constant time per slot. */
+  /** Adds rows until this slot has one. Their number doubles, so that growing takes constant time per slot. */
   reserve(slot: number): void {
     if (slot * NUMBERS < this.numbers.length) return
     const numbers = new Float64Array(Math.min(this.max * NUMBERS, 2 * this.numbers.length))
