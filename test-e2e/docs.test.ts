@@ -58,9 +58,6 @@ test('an example in a docstring has the line of its file', () => {
   expect(examplesOf('a.ts', text)).toEqual([{ where: 'a.ts:6', line: 6, info: 'ts', code: 'if (a)\n  a', prelude: '' }])
 })
 
-/** Names whose examples still have to be written. */
-const PENDING = new Set('memoryStore denyCache leases rateLimit createCheck decisionOf redisStore'.split(' '))
-
 describe('public functions have an example', () => {
   // The entries for authors of stores and adapters need none.
   const entries = publicEntries().filter(({ specifier }) => !/\/(?:algorithms|store-kit|adapter-kit)$/.test(specifier))
@@ -123,7 +120,7 @@ test.each(named('sh'))('%s uses existing scripts, packages and files', (_name, f
 
 /** Callables of the entries for applications. The constructors of errors are not for users. */
 function needsExample({ name, declarations }: PublicName): boolean {
-  return declarations.some(isCallable) && !PENDING.has(name) && !/(?:Error|Exception)$/.test(name)
+  return declarations.some(isCallable) && !/(?:Error|Exception)$/.test(name)
 }
 
 /** The docstring of a declaration, and those of the methods of a class. */

@@ -64,7 +64,7 @@ export function microsOf(clock: Clock): number {
   return micros
 }
 
-/** Microseconds as whole milliseconds, rounded up, so that no client is told to wait too short a time. */
+/** Microseconds as whole milliseconds, rounded up, so that no client waits too short a time. */
 export function ceilMillis(micros: number): number {
   return Math.ceil(micros / 1000)
 }

@@ -10,10 +10,15 @@ export type Rules<C = any> = readonly LimitRule<string, C>[]
 
 /** What a policy is made from: the part of a limiter's options that defines it. */
 export interface PolicyOptions<C = any> {
+  /** The name of the policy, and the first part of every scope. Default: `'default'`. */
   readonly name?: string | undefined
+  /** The limits of requests without a tier, or with an unknown one. Default: the limits of the first tier. */
   readonly limits?: Rules<C> | undefined
+  /** The limits of each tier. Default: no tiers. */
   readonly tiers?: Readonly<Record<string, Rules<C>>> | undefined
+  /** Default: `'enforce'`. */
   readonly mode?: Mode | undefined
+  /** What decides while the store is unreachable. Default: as the store is configured. */
   readonly failMode?: FailMode | undefined
 }
 

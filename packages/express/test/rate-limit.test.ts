@@ -161,7 +161,7 @@ describe.each([
     expect(warnings).toEqual([])
   })
 
-  test('trust proxy: true believes anyone, and is told once', async () => {
+  test('trust proxy: true trusts every address, with one warning', async () => {
     const warnings: string[] = []
     const app = express()
     app.set('trust proxy', true)

@@ -166,7 +166,7 @@ describe('when', () => {
     payload,
   })
 
-  test('before the body is parsed: one that cannot be is refused all the same', async () => {
+  test('before the body is parsed: a request with an invalid body is refused too', async () => {
     const app = await appWith({ limits: [minute(1)] })
     app.post('/login', () => 'in')
     expect(await statuses(app, post('{'), post('{'))).toEqual([400, 429])
@@ -233,14 +233,14 @@ describe('who', () => {
     },
   )
 
-  test.each([[true], [() => true]])('trustProxy: %s believes anyone, and is told once', async (trustProxy) => {
+  test.each([[true], [() => true]])('trustProxy: %s trusts every address, with one warning', async (trustProxy) => {
     const { codes, on } = warned()
     const app = await appWith({ limits: [minute(9)], on }, { trustProxy })
     expect(await statuses(app, from('1.1.1.1'), from('2.2.2.2'))).toEqual([200, 200])
     expect(codes).toEqual(['WARN_TRUST_PERMISSIVE'])
   })
 
-  test('trap: all clients behind a proxy in one bucket: without any trust the developer is told', async () => {
+  test('trap: all clients behind a proxy in one bucket: without any trust there is a warning', async () => {
     const { codes, on } = warned()
     const app = await appWith({ limits: [minute(1)], on })
     expect(await statuses(app, from('1.1.1.1'), from('2.2.2.2'))).toEqual([200, 429])

@@ -39,7 +39,16 @@ interface Known {
 const DECISION: unique symbol = Symbol('sluice.fetch.decision')
 const LINES: unique symbol = Symbol('sluice.fetch.lines')
 
-/** The decision of the limiter that decided this `Request` object last; `undefined` if every limiter skipped it. */
+/**
+ * The decision of the limiter that decided this `Request` object last; `undefined` if every limiter skipped it.
+ *
+ * @example
+ * ```ts
+ * import { decisionOf, rateLimit } from '@sluice/fetch'
+ *
+ * export const handler = rateLimit((request: Request) => Response.json({ left: decisionOf(request)?.remaining }), { limit: 100 })
+ * ```
+ */
 export function decisionOf(request: Request): Decision | undefined {
   return (request as Known)[DECISION]
 }

@@ -11,7 +11,7 @@ const program = (name: string) => new URL(`./served-${name}.ts`, import.meta.url
 const server = await startRedis()
 const bun = await startRuntime('bun', program('bun'), [server.url])
 const deno = await startRuntime('deno', program('deno'), [server.url])
-// Without the flag, a worker is not told that its client is gone before it has answered.
+// Without the flag, a worker does not learn that its client has disconnected before the response.
 const workerd = await startWorkerd({
   entry: program('workerd'),
   objects: { LIMITS: 'Limits' },

@@ -62,7 +62,7 @@ describe('rateLimit', () => {
     await expect(limited(Object.assign(ask({ headers }), { cf: undefined }), {}, {})).rejects.toThrow('ERR_ADDRESS_UNKNOWN')
   })
 
-  test('where nothing tells the address, that is a fault of the setup, unless address() tells it', async () => {
+  test('an unknown address is an error of the set-up, unless address() returns it', async () => {
     const unknown: FetchHandler = rateLimit(ok, { store: standing() })
     await expect(unknown(ask())).rejects.toThrow('ERR_ADDRESS_UNKNOWN')
     await expect(unknown(ask(), { params: {} })).rejects.toThrow('ERR_ADDRESS_UNKNOWN')
@@ -73,7 +73,7 @@ describe('rateLimit', () => {
     expect(await (await limited(ask(), '::ffff:192.0.2.9')).json()).toBe('192.0.2.9')
   })
 
-  test('a client that is gone has no address any more: nobody is told', async () => {
+  test('a client that has disconnected has no address: no warning', async () => {
     const client = new AbortController()
     const request = ask({ signal: client.signal })
     client.abort()

@@ -40,7 +40,9 @@ export interface MessageLimitOptions<E extends Env = any> extends Omit<
 
 /** The options for core's pipeline, apart from the one that is Hono's. */
 export interface SplitMessageOptions {
+  /** How many messages refused in a row close the connection; `Infinity`: none does. */
   readonly closeAfter: number
+  /** The options of core's pipeline. */
   readonly pipelineOptions: Omit<MessageLimitOptions, 'closeAfter'>
 }
 

@@ -50,7 +50,7 @@ function appOf(koa: typeof Koa, spec: AppSpec): Koa {
   }
   const app = new koa({ proxy: spec.trust !== false, maxIpsCount: spec.trust === true ? 1 : 0 })
   app.on('error', (error: Error & { readonly code?: string }) => {
-    // Koa 3 tells its error handlers of each client that leaves a stream; Koa 2 does not.
+    // Koa 3 reports each client that leaves a stream to its error handlers; Koa 2 does not.
     if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') spec.onError(error)
   })
   if (spec.parse) app.use(bodyParser())

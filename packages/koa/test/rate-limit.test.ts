@@ -99,7 +99,7 @@ describe.each([
     ['no proxy', {}, ['127.0.0.1', '127.0.0.1'], ['WARN_FORWARDED_UNTRUSTED']],
     ['any number of proxies: the leftmost entry is anybody', { proxy: true }, ['1.1.1.1', '3.3.3.3'], ['WARN_TRUST_PERMISSIVE']],
     ["a platform's own header", { proxy: true, proxyIpHeader: 'X-Client-Ip' }, ['4.4.4.4', '4.4.4.4'], []],
-  ])("Koa's own proxy settings say who the client is: %s", async (_name, settings, subjects, told) => {
+  ])("Koa's own proxy settings say who the client is: %s", async (_name, settings, subjects, expectedWarnings) => {
     const warnings: string[] = []
     const app = silent(settings)
     const warning = (event: object) => void warnings.push('code' in event ? String(event.code) : '')
@@ -109,7 +109,7 @@ describe.each([
     })
     const from = async (list: string) => (await agentOf(app).get('/').set({ 'X-Forwarded-For': list, 'X-Client-Ip': '4.4.4.4' })).text
     expect([(await from('1.1.1.1, 2.2.2.2')).replace('::ffff:', ''), await from('3.3.3.3, 2.2.2.2')]).toEqual(subjects)
-    expect(warnings).toEqual(told)
+    expect(warnings).toEqual(expectedWarnings)
   })
 
   test('with the option trustProxy the forwarded headers are read from the socket on, whatever Koa is set to', async () => {
@@ -244,7 +244,7 @@ describe.each([
     expect(seen.filter((each) => each !== 'allowed')).toEqual(['handler /first', 'end /first', 'end /second'])
   })
 
-  test('HTTP/2: a holder is released by the end of a stream and by a client that leaves, which is told no status', async () => {
+  test('HTTP/2: a holder is released when the stream ends, and when the client leaves, without a status', async () => {
     const statuses: number[] = []
     const limited = rateLimit({
       limits: [concurrency({ name: 'slots', limit: 1, ttl: '1h' })],

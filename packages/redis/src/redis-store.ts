@@ -24,6 +24,15 @@ import type { WireDecision } from './scripts/full-codec.ts'
  * round trip. Each verdict is the one that the memory store would give.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN; what cannot be decided rejects with ERR_STORE_UNAVAILABLE, and everything
  * does with ERR_PARTITIONS_CHANGED on data that was written with other partitions
+ * @example
+ * ```ts
+ * import { createLimiter, slidingWindow } from '@sluice/core'
+ * import { redisStore } from '@sluice/redis'
+ *
+ * const store = redisStore({ url: 'redis://localhost:6379' })
+ * const limiter = createLimiter({ limits: [slidingWindow({ name: 'minute', limit: 100, window: '1m' })], store })
+ * const { allowed } = await limiter.consume('user:42')
+ * ```
  */
 export function redisStore(source: RedisSource, options: RedisStoreOptions = {}): Store {
   const settings = settingsOf(options)

@@ -62,7 +62,7 @@ export function continueAfter(delay: number, res: NodeResponse, next: () => void
 }
 
 function isClosed({ stream, destroyed, socket, req }: NodeResponse): boolean {
-  // HTTP/2 tells only by its stream.
+  // HTTP/2 reports it only by its stream.
   if (stream !== undefined) return stream.destroyed
   return destroyed === true || (socket === null && req?.socket?.destroyed === true)
 }

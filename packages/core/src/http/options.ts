@@ -123,7 +123,7 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
    */
   readonly missing?: MissingRule | undefined
   /**
-   * Adds `pk` to the structured headers: an HMAC of the subject, by which a client tells its quotas apart. The secret has at
+   * Adds `pk` to the structured headers: an HMAC of the subject, by which a client distinguishes its quotas. The secret has at
    * least 16 characters. Default: no `pk`.
    */
   readonly partitionKey?: { readonly secret: string } | undefined

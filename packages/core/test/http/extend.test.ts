@@ -172,7 +172,7 @@ describe('amendLimit', () => {
   })
 })
 
-describe('a host that may never tell the end', () => {
+describe('a host that may never report the end', () => {
   it('trap: a holder that nobody releases is not renewed: it ends with its ttl', () => {
     vi.useFakeTimers({ now: 0 })
     try {

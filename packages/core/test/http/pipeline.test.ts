@@ -26,10 +26,10 @@ const host: Host<Request> = {
   address: (request) => request.address ?? '192.0.2.1',
   header: (request, name) => request.headers?.[name],
 }
-type Told = HttpOutcome & { readonly status?: number; readonly body?: string }
+type TestOutcome = HttpOutcome & { readonly status?: number; readonly body?: string }
 const pipeline = (options?: RateLimitOptions<Request>) =>
-  createPipeline(host, options) as ((request: Request) => Told) & { limiter: Limiter }
-const headerOf = (outcome: Told, name: string) => outcome.headers.find(([field]) => field === name)?.[1]
+  createPipeline(host, options) as ((request: Request) => TestOutcome) & { limiter: Limiter }
+const headerOf = (outcome: TestOutcome, name: string) => outcome.headers.find(([field]) => field === name)?.[1]
 const perHour = (limit: number, key?: string) =>
   fixedWindow({ name: key ?? 'hour', limit, window: '1h', anchor: 'first', ...(key === undefined ? {} : { key: header(key) }) })
 

@@ -39,7 +39,7 @@ describe('429', () => {
       'Limit "a" allows 5 requests per second. Retry in 17 seconds.',
     ],
     [
-      'a part of a second, told as headers tell it',
+      'a part of a second, rounded as in headers',
       slidingWindow({ name: 'a', limit: 5, window: '250ms' }).limit,
       'Limit "a" allows 5 requests per second. Retry in 17 seconds.',
     ],

@@ -1,7 +1,7 @@
 import { waitQueueDelay, followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core/adapter-kit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
-/** A body of these parts, which notes what is asked of it, and fails after them where told to. */
+/** A body of these parts. It records what is read from it, and with an error it fails after the last part. */
 function bodyOf(parts: readonly string[], notes: string[] = [], failure?: Error): ReadableStream<Uint8Array> {
   const left = parts.map((part) => new TextEncoder().encode(part))
   return new ReadableStream(
@@ -25,7 +25,7 @@ function tracked(response: Response) {
 }
 
 describe('whenBodyEnds', () => {
-  it('tells of the end when the last byte has been read, and not before; nothing is read ahead', async () => {
+  it('reports the end when the last byte has been read, not before, and reads nothing ahead', async () => {
     const notes: string[] = []
     const { ends, response } = tracked(new Response(bodyOf(['one', 'two'], notes)))
     const reader = response.body!.getReader()
@@ -53,7 +53,7 @@ describe('whenBodyEnds', () => {
     expect(tracked(new Response('x', { headers })).response.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
   })
 
-  it('a reader that gives up: told once, and the source hears of it', async () => {
+  it('a reader that cancels: one report, and the source is cancelled', async () => {
     const notes: string[] = []
     const { ends, response } = tracked(new Response(bodyOf(['one', 'two'], notes)))
     const reader = response.body!.getReader()
@@ -62,7 +62,7 @@ describe('whenBodyEnds', () => {
     expect([notes, ends]).toEqual([['pull', 'cancel enough'], [false]])
   })
 
-  it('given up while a part is awaited: told once, and nothing is unhandled', async () => {
+  it('cancelled while a part is awaited: one report, and no unhandled rejection', async () => {
     const ends: boolean[] = []
     const never = new ReadableStream({ pull: () => new Promise(() => undefined) })
     const response = whenBodyEnds(new Response(never), (whole) => ends.push(whole))
@@ -72,7 +72,7 @@ describe('whenBodyEnds', () => {
     expect([(await read).done, ends]).toEqual([true, [false]])
   })
 
-  it('a body that fails: told once, and the reader gets its error', async () => {
+  it('a body that fails: one report, and the reader gets its error', async () => {
     const { ends, response } = tracked(new Response(bodyOf(['one'], [], new Error('broken'))))
     await expect(response.text()).rejects.toThrow('broken')
     expect(ends).toEqual([false])
@@ -130,11 +130,11 @@ describe('withHeaders, followResponse and waitedFor', () => {
   })
 
   it('HEAD has ended when it is answered', async () => {
-    const told: unknown[] = []
+    const reported: unknown[] = []
     const response = new Response('x')
-    expect(followResponse(response, (status) => void told.push(status), 'HEAD')).toBe(response)
-    expect(await followResponse(new Response('x', { status: 201 }), (status) => void told.push(status), 'GET').text()).toBe('x')
-    expect(told).toEqual([200, 201])
+    expect(followResponse(response, (status) => void reported.push(status), 'HEAD')).toBe(response)
+    expect(await followResponse(new Response('x', { status: 201 }), (status) => void reported.push(status), 'GET').text()).toBe('x')
+    expect(reported).toEqual([200, 201])
   })
 
   it.each(['at once', 'later'])('a runtime waits until all is done (%s)', async (when) => {
@@ -149,7 +149,7 @@ describe('withHeaders, followResponse and waitedFor', () => {
     expect(waitedFor(settle, undefined)).toBe(settle)
   })
 
-  it('no shorter for a second event that tells of the same end', async () => {
+  it('is not shorter for a second event of the same end', async () => {
     const work: Promise<void>[] = []
     const steps: string[] = []
     let settled = (): void => undefined
@@ -168,17 +168,17 @@ describe('withHeaders, followResponse and waitedFor', () => {
 })
 
 describe('whenAborted and waitQueueDelay', () => {
-  it('tells of a client that is gone, now or later, once; without a signal never', () => {
+  it('reports a client that has disconnected, now or later, once; without a signal never', () => {
     const client = new AbortController()
-    let told = 0
-    const tell = () => (told += 1)
-    whenAborted(client.signal, tell)
-    whenAborted(undefined, tell)
-    expect(told).toBe(0)
+    let reported = 0
+    const report = () => (reported += 1)
+    whenAborted(client.signal, report)
+    whenAborted(undefined, report)
+    expect(reported).toBe(0)
     client.abort()
-    expect(told).toBe(1)
-    whenAborted(client.signal, tell)
-    expect(told).toBe(2)
+    expect(reported).toBe(1)
+    whenAborted(client.signal, report)
+    expect(reported).toBe(2)
   })
 
   it('a turn comes, or the client is gone before', async () => {

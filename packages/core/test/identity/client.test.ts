@@ -18,10 +18,10 @@ const host: Host<Request> = {
 
 /** One request, by everything it may carry. */
 function resolve(options: ClientOptions<Request>, peer: string | undefined, xff?: string, fwd?: string) {
-  const told: string[] = []
+  const warnings: string[] = []
   const headers = { ...(xff === undefined ? {} : { 'x-forwarded-for': xff }), ...(fwd === undefined ? {} : { forwarded: fwd }) }
-  const client = clientAddress(host, options, (code) => told.push(code))({ peer, headers })
-  return { client, told }
+  const client = clientAddress(host, options, (code) => warnings.push(code))({ peer, headers })
+  return { client, warnings }
 }
 const client = (...args: Parameters<typeof resolve>) => resolve(...args).client
 
@@ -92,7 +92,7 @@ describe('a number of hops', () => {
       expect(client({ trustProxy }, '127.0.0.1', '2.2.2.2')).toBe('2.2.2.2')
     }
     // Without the option it is one bucket, and says so.
-    expect(resolve({}, '127.0.0.1', '1.1.1.1')).toEqual({ client: '127.0.0.1', told: ['WARN_FORWARDED_UNTRUSTED'] })
+    expect(resolve({}, '127.0.0.1', '1.1.1.1')).toEqual({ client: '127.0.0.1', warnings: ['WARN_FORWARDED_UNTRUSTED'] })
   })
 })
 
@@ -229,8 +229,8 @@ describe('Forwarded', () => {
 
 describe('both headers', () => {
   it('name the client when they agree', () => {
-    expect(resolve({ trustProxy: 1 }, '127.0.0.1', '1.1.1.1', 'for="1.1.1.1:80"')).toEqual({ client: '1.1.1.1', told: [] })
-    expect(resolve({ trustProxy: 1 }, '127.0.0.1', '2001:db8::1', 'for="[2001:db8::1]"')).toEqual({ client: '2001:db8::/56', told: [] })
+    expect(resolve({ trustProxy: 1 }, '127.0.0.1', '1.1.1.1', 'for="1.1.1.1:80"')).toEqual({ client: '1.1.1.1', warnings: [] })
+    expect(resolve({ trustProxy: 1 }, '127.0.0.1', '2001:db8::1', 'for="[2001:db8::1]"')).toEqual({ client: '2001:db8::/56', warnings: [] })
   })
 
   it.each([
@@ -241,23 +241,23 @@ describe('both headers', () => {
     ['1.1.1.1', 'for="'],
   ])('disagree ("%s" and "%s"): the connection, and a warning', (xff, fwd) => {
     for (const trustProxy of [1, ['loopback']]) {
-      expect(resolve({ trustProxy }, '127.0.0.1', xff, fwd)).toEqual({ client: '127.0.0.1', told: ['WARN_FORWARDED_CONFLICT'] })
+      expect(resolve({ trustProxy }, '127.0.0.1', xff, fwd)).toEqual({ client: '127.0.0.1', warnings: ['WARN_FORWARDED_CONFLICT'] })
     }
   })
 
   it('give all clients one subject when they disagree on a connection without an address, and no error', () => {
     expect(resolve({ trustProxy: 1 }, undefined, '1.1.1.1', 'for=6.6.6.6')).toEqual({
       client: '0.0.0.0',
-      told: ['WARN_FORWARDED_CONFLICT'],
+      warnings: ['WARN_FORWARDED_CONFLICT'],
     })
   })
 
   it('are ignored when the connection is not trusted', () => {
-    expect(resolve({ trustProxy: ['loopback'] }, '8.8.8.8', '1.1.1.1', 'for=6.6.6.6')).toEqual({ client: '8.8.8.8', told: [] })
+    expect(resolve({ trustProxy: ['loopback'] }, '8.8.8.8', '1.1.1.1', 'for=6.6.6.6')).toEqual({ client: '8.8.8.8', warnings: [] })
   })
 
   it('use X-Forwarded-For when Forwarded has no "for"', () => {
-    expect(resolve({ trustProxy: 1 }, '127.0.0.1', '1.1.1.1', 'proto=https;host=example.com')).toEqual({ client: '1.1.1.1', told: [] })
+    expect(resolve({ trustProxy: 1 }, '127.0.0.1', '1.1.1.1', 'proto=https;host=example.com')).toEqual({ client: '1.1.1.1', warnings: [] })
   })
 })
 
@@ -280,24 +280,24 @@ describe('options', () => {
   })
 
   it.each(['0.0.0.0/0', '::/0', '0.0.0.0/1', '::ffff:0:0/96', '2000::/3', '1.2.3.4/0'])('WARN_TRUST_PERMISSIVE for %s', (block) => {
-    const told: string[] = []
-    clientAddress(host, { trustProxy: ['loopback', block] }, (code, message) => told.push(`${code} ${message}`))
-    expect(told).toEqual([
+    const warnings: string[] = []
+    clientAddress(host, { trustProxy: ['loopback', block] }, (code, message) => warnings.push(`${code} ${message}`))
+    expect(warnings).toEqual([
       expect.stringMatching(
         new RegExp(`^WARN_TRUST_PERMISSIVE trustProxy: ${block.replaceAll('.', '\\.')} contains addresses of strangers`),
       ),
     ])
   })
   it.each(['10.0.0.0/8', 'fc00::/7', 'private', '1.2.3.4'])('no warning for %s', (block) => {
-    const told: string[] = []
-    clientAddress(host, { trustProxy: [block] }, (code) => told.push(code))
-    expect(told).toEqual([])
+    const warnings: string[] = []
+    clientAddress(host, { trustProxy: [block] }, (code) => warnings.push(code))
+    expect(warnings).toEqual([])
   })
 })
 
 describe('checks of the first requests', () => {
   function run(options: ClientOptions<Request>, requests: Iterable<Request>) {
-    const told: string[] = []
+    const warnings: string[] = []
     let headersRead = 0
     const counting: Host<Request> = {
       ...host,
@@ -306,16 +306,16 @@ describe('checks of the first requests', () => {
         return host.header(request, name)
       },
     }
-    const resolver = clientAddress(counting, options, (code) => told.push(code))
+    const resolver = clientAddress(counting, options, (code) => warnings.push(code))
     for (const request of requests) resolver(request)
-    return { told, headersRead }
+    return { warnings, headersRead }
   }
   const from = (count: number, peer: (i: number) => string | undefined, headers: Record<string, string> = {}) =>
     Array.from({ length: count }, (_, i) => ({ peer: peer(i), headers }))
   const many = (i: number) => `1.2.${i >> 8}.${i & 255}`
 
   it.each([{ 'x-forwarded-for': '1.1.1.1' }, { forwarded: 'for=1.1.1.1' }])('WARN_FORWARDED_UNTRUSTED, once, for %j', (headers) => {
-    expect(run({}, from(50, many, headers)).told).toEqual(['WARN_FORWARDED_UNTRUSTED'])
+    expect(run({}, from(50, many, headers)).warnings).toEqual(['WARN_FORWARDED_UNTRUSTED'])
   })
   it.each([
     ['none is sent', {}, {}],
@@ -325,7 +325,7 @@ describe('checks of the first requests', () => {
     ['the framework turns out to trust', { hostTrusts: () => true }, { 'x-forwarded-for': '1.1.1.1' }],
     ['it is empty', {}, { 'x-forwarded-for': '', forwarded: '' }],
   ])('no WARN_FORWARDED_UNTRUSTED when %s', (_, options, headers) => {
-    expect(run(options, from(50, many, headers)).told).toEqual([])
+    expect(run(options, from(50, many, headers)).warnings).toEqual([])
   })
 
   it('WARN_SINGLE_ADDRESS once, after 1,000 requests from one address, with that address', () => {
@@ -333,20 +333,20 @@ describe('checks of the first requests', () => {
       run(
         {},
         from(999, () => '1.2.3.4'),
-      ).told,
+      ).warnings,
     ).toEqual([])
     expect(
       run(
         {},
         from(3_000, () => '1.2.3.4'),
-      ).told,
+      ).warnings,
     ).toEqual(['WARN_SINGLE_ADDRESS'])
-    expect(run({ trustProxy: 1 }, from(1_000, many, { 'x-forwarded-for': '1.1.1.1' })).told).toEqual(['WARN_SINGLE_ADDRESS'])
+    expect(run({ trustProxy: 1 }, from(1_000, many, { 'x-forwarded-for': '1.1.1.1' })).warnings).toEqual(['WARN_SINGLE_ADDRESS'])
     expect(
       run(
         {},
         from(1_000, (i) => `2001:db8::${(i + 1).toString(16)}`),
-      ).told,
+      ).warnings,
     ).toEqual(['WARN_SINGLE_ADDRESS'])
   })
   it('no WARN_SINGLE_ADDRESS if one of the first 1,000 addresses differs or is unknown', () => {
@@ -354,25 +354,25 @@ describe('checks of the first requests', () => {
       run(
         {},
         from(3_000, (i) => (i === 999 ? '4.3.2.1' : '1.2.3.4')),
-      ).told,
+      ).warnings,
     ).toEqual([])
     expect(
       run(
         {},
         from(3_000, (i) => (i === 0 ? '4.3.2.1' : '1.2.3.4')),
-      ).told,
+      ).warnings,
     ).toEqual([])
     expect(
       run(
         {},
         from(3_000, () => undefined),
-      ).told,
+      ).warnings,
     ).toEqual([])
   })
 
   it('stop after 1,000 requests', () => {
     expect(run({}, from(5_000, many)).headersRead).toBe(2_000)
-    expect(run({}, [...from(1_000, many), ...from(1, many, { 'x-forwarded-for': '1.1.1.1' })]).told).toEqual([])
+    expect(run({}, [...from(1_000, many), ...from(1, many, { 'x-forwarded-for': '1.1.1.1' })]).warnings).toEqual([])
   })
 
   it('throw the errors of a strict report, at definition and in a request', () => {

@@ -95,7 +95,7 @@ describe('the dialects', () => {
   it.each([
     ['draft-7', ['RateLimit-Policy: 100;w=60, 5000;w=86400', 'RateLimit: limit=100, remaining=57, reset=35']],
     ['draft-6', ['RateLimit-Policy: 100;w=60, 5000;w=86400', 'RateLimit-Limit: 100', 'RateLimit-Remaining: 57', 'RateLimit-Reset: 35']],
-  ] as const)('%s tells the binding limit of an allowed request', (standard, expected) => {
+  ] as const)('%s shows the binding limit of an allowed request', (standard, expected) => {
     expect(lines([allowed], { standard, legacy: false })).toEqual(expected)
   })
 
@@ -209,7 +209,7 @@ describe('rounding', () => {
     ['full: the whole window', { remaining: 100, nextAfter: 0 }, 'r=100;t=60'],
     ['a fraction left is not there', { remaining: 0.9, nextAfter: 5_000 }, 'r=0;t=5'],
     ['less than nothing left', { remaining: -3, nextAfter: 5_000 }, 'r=0;t=5'],
-    ['for ever: the longest that is told', { allowed: false, remaining: 0, retryAfter: Infinity }, 'r=0;t=604800'],
+    ['for ever: the longest wait that is sent', { allowed: false, remaining: 0, retryAfter: Infinity }, 'r=0;t=604800'],
     ['a month is cut to a week', { remaining: 0, nextAfter: 2_678_400_000 }, 'r=0;t=604800'],
   ])('%s', (_, given, expected) => {
     expect(lines([decision([[minute, given]])], { legacy: false })[1]).toBe(`RateLimit: "minute";${expected}`)
@@ -403,7 +403,7 @@ describe('several limiters on one request', () => {
     expect(lines([decision([[twin, {}]]), decision([[minute, {}]])])).toContain('X-RateLimit-Limit: 300')
   })
 
-  it('one limiter mounted twice is told once, as it is now', () => {
+  it('one limiter mounted twice is in the headers once, with its current state', () => {
     expect(lines([decision([[minute, { remaining: 90 }]]), decision([[minute, { remaining: 89 }]])]).slice(0, 2)).toEqual([
       'RateLimit-Policy: "minute";q=100;w=60',
       'RateLimit: "minute";r=89;t=54',

@@ -80,7 +80,7 @@ function run(check: (all: readonly HeaderEntry[], headers: Headers, given: Diale
     { numRuns: 2_000 },
   )
 }
-function told(all: readonly HeaderEntry[]): readonly { readonly limit: Limit; readonly outcome: Outcome }[] {
+function shownOf(all: readonly HeaderEntry[]): readonly { readonly limit: Limit; readonly outcome: Outcome }[] {
   return all.flatMap((entry) =>
     entry.decision.charges.flatMap(({ limit }, i) => {
       const outcome = known(entry, i)
@@ -140,9 +140,9 @@ describe('whatever the limits said', () => {
     })
   })
 
-  it('the legacy three tell the tightest of all', () => {
+  it('the three legacy fields show the tightest limit', () => {
     run((all, headers, { legacy = 'epoch' }) => {
-      const shown = told(all)
+      const shown = shownOf(all)
       const names = [...headers.keys()].filter((name) => name.startsWith('X-'))
       expect(names).toHaveLength(shown.length === 0 || legacy === false ? 0 : 3)
       if (names.length === 0) return
@@ -155,7 +155,7 @@ describe('whatever the limits said', () => {
     })
   })
 
-  it('drafts 6 and 7 tell it alike', () => {
+  it('drafts 6 and 7 show the same limit', () => {
     run((all, headers, given) => {
       if (given.standard !== 'draft-6' && given.standard !== 'draft-7') return
       const legacy = new Map(render(all, { ...given, legacy: 'delta' }))
