@@ -17,7 +17,7 @@ function refusalOf(options: object): readonly [Code, string] {
   throw new Error('expected a refusal')
 }
 
-describe('trap: options that make no sense are refused when the limiter is made', () => {
+describe('trap: invalid options are refused when the limiter is made', () => {
   test.each<readonly [string, object, Code, string]>([
     ['limit: 0', { limit: 0 }, 'ERR_OPTION_INVALID', 'got 0'],
     ['limit: negative', { limit: -1 }, 'ERR_OPTION_INVALID', 'got -1'],

@@ -263,7 +263,7 @@ describe.each([
     expect(response.headers['retry-after']).toBe('120')
   })
 
-  test('a handler without a status of its own answers with that of the refusal', async () => {
+  test('a handler that sets no status answers with that of the refusal', async () => {
     const app = appWith({ limits: [minute(1)], handler: (req) => req.res.json('slow down'), store: standing() })
     await supertest(app).get('/')
     const response = await supertest(app).get('/')

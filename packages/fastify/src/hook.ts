@@ -1,31 +1,17 @@
-import type { Limiter, RateLimitOptions } from '@sluice/core'
+import type { Limiter } from '@sluice/core'
 import {
   createPipeline,
   fastifyHost,
   hasLeft,
   type HeaderLine,
   type HttpOutcome,
-  invalid,
   isPromise,
   lowerCase,
   proceed,
   type Refusal,
 } from '@sluice/core/adapter-kit'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-
-export const STAGES = ['onRequest', 'preValidation', 'preHandler'] as const
-
-/** The hook in which a request is decided. */
-export type Stage = (typeof STAGES)[number]
-
-/** The options of one limiter: those of core, and `hook`. Option functions get Fastify's request. */
-export interface FastifyLimitOptions extends RateLimitOptions<FastifyRequest, FastifyReply> {
-  /**
-   * The hook in which a request is decided: `'onRequest'`, `'preValidation'` or `'preHandler'`. Default: `'onRequest'`, before the
-   * body is read, so that a refused request costs little; `'preValidation'` if a key reads the body by `body()`.
-   */
-  readonly hook?: Stage | undefined
-}
+import type { FastifyLimitOptions } from './options.ts'
 
 /** A hook for `onRequest`, `preValidation` or `preHandler`, and the limiter that it uses. */
 export type FastifyRateLimit = ((request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void) & {
@@ -34,15 +20,6 @@ export type FastifyRateLimit = ((request: FastifyRequest, reply: FastifyReply, d
 
 /** The limiters that have decided a request. `reply.callNotFound()` runs hooks again, and one limiter may be registered in two contexts. */
 const DECIDED: unique symbol = Symbol('sluice.fastify.decided')
-
-/** @throws ERR_OPTION_INVALID */
-export function stageOf({ hook, key, limits, tiers }: FastifyLimitOptions): Stage {
-  if (hook !== undefined && !STAGES.includes(hook)) throw invalid('hook', "'onRequest', 'preValidation' or 'preHandler'", hook)
-  const rules = [...(limits ?? []), ...Object.values(tiers ?? {}).flat()]
-  const parts = [key, ...rules.map((rule) => rule.key)].flat()
-  const readsBody = parts.some((part) => typeof part === 'object' && part.name.startsWith('body:'))
-  return hook ?? (readsBody ? 'preValidation' : 'onRequest')
-}
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options */
 export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): FastifyRateLimit {

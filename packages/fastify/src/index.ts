@@ -1,4 +1,5 @@
-// Sluice for Fastify 5. Everything of core comes along, so that one import is enough.
+// Sluice for Fastify 5, with what applications use of core.
 export * from '@sluice/core'
-export type { FastifyLimitOptions, FastifyRateLimit, Stage } from './hook.ts'
+export type { FastifyRateLimit } from './hook.ts'
+export type { FastifyLimitOptions, Stage } from './options.ts'
 export { type FastifyOptions, rateLimit } from './rate-limit.ts'

@@ -1,7 +1,8 @@
 import type { Decision } from '@sluice/core'
 import { invalid } from '@sluice/core/adapter-kit'
 import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
-import { type FastifyLimitOptions, type FastifyRateLimit, hookOf, type Stage, STAGES, stageOf } from './hook.ts'
+import { type FastifyRateLimit, hookOf } from './hook.ts'
+import { type FastifyLimitOptions, type Stage, STAGES, stageOf } from './options.ts'
 import { nameOf, over } from './route-options.ts'
 
 declare module 'fastify' {

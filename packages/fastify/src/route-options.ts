@@ -1,5 +1,5 @@
 import { type Limiter, SluiceError } from '@sluice/core'
-import type { FastifyLimitOptions } from './hook.ts'
+import type { FastifyLimitOptions } from './options.ts'
 
 type Name = keyof FastifyLimitOptions
 

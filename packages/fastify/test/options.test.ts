@@ -20,7 +20,7 @@ const registered = async (options: object): Promise<FastifyInstance> => {
   return app
 }
 
-describe('trap: options that make no sense are refused at the start', () => {
+describe('trap: invalid options are refused at the start', () => {
   const cases: readonly (readonly [string, object, Code, string])[] = [
     ['limit: 0', { limit: 0 }, 'ERR_OPTION_INVALID', 'got 0'],
     ['limit: a string from the environment', { limit: '100' }, 'ERR_OPTION_INVALID', 'got the string "100"'],

@@ -145,7 +145,7 @@ describe('trap: 404s', () => {
     expect(await statuses(app, '/elsewhere', '/nowhere', '/')).toEqual([404, 429, 429])
   })
 
-  test('a hook of its own on the handler does not charge twice', async () => {
+  test('the same hook on the handler does not charge twice', async () => {
     const app = await appWith({ limits: [minute(2)] })
     app.setNotFoundHandler({ preHandler: app.rateLimit() }, (_request, reply) => reply.code(404).send())
     expect(await statuses(app, '/nowhere', '/nowhere', '/nowhere')).toEqual([404, 404, 429])

@@ -11,6 +11,7 @@ import {
   withHeaders,
 } from '@sluice/core/adapter-kit'
 import { type CheckOptions, pipelineOf } from './host.ts'
+import { keepDecision, linesOf } from './request-state.ts'
 
 /** A decided request. */
 export interface Admission {
@@ -29,28 +30,6 @@ export interface Admission {
 /** Decides one request and waits for the delay of a queue. Synchronous where nothing is asynchronous. */
 export type Admit<Req extends Request, Rest extends readonly unknown[]> = ((request: Req, rest: Rest) => MaybePromise<Admission>) & {
   readonly limiter: Limiter
-}
-
-/** Kept on the request: a WeakMap would cost more than the decision. */
-interface Known {
-  [DECISION]?: Decision
-  [LINES]?: HeaderLine[]
-}
-const DECISION: unique symbol = Symbol('sluice.fetch.decision')
-const LINES: unique symbol = Symbol('sluice.fetch.lines')
-
-/**
- * The decision of the limiter that decided this `Request` object last; `undefined` if every limiter skipped it.
- *
- * @example
- * ```ts
- * import { decisionOf, rateLimit } from '@sluice/fetch'
- *
- * export const handler = rateLimit((request: Request) => Response.json({ left: decisionOf(request)?.remaining }), { limit: 100 })
- * ```
- */
-export function decisionOf(request: Request): Decision | undefined {
-  return (request as Known)[DECISION]
 }
 
 /** @throws ERR_OPTION_INVALID and the other codes of createPipeline() */
@@ -76,7 +55,7 @@ export function admissions<Req extends Request, Rest extends readonly unknown[]>
   const admission = (outcome: HttpOutcome<Response>, request: Req, rest: Rest): MaybePromise<Admission> => {
     const { decision, headers } = outcome
     // A limiter that skips a request must not hide the decision of the limiter before it.
-    if (decision !== undefined) (request as Known)[DECISION] = decision
+    if (decision !== undefined) keepDecision(request, decision)
     const lines = linesOf(request, headers)
     if (outcome.pass) return admitted(outcome, request, rest, lines)
     const { status, body } = outcome
@@ -110,16 +89,6 @@ function admitted(
 function undecided(error: unknown, { signal }: Request): Admission {
   if (hasLeft(error, signal.aborted)) return GONE
   throw error
-}
-
-/**
- * The headers of all limiters of this request so far. Nested wrappers set them from the inside out, so an outer wrapper must also
- * set what an inner one knew. Without `Content-Type`: the response may have another one.
- */
-function linesOf(request: Request & Known, headers: readonly HeaderLine[]): readonly HeaderLine[] {
-  const lines = (request[LINES] ??= [])
-  for (const line of headers) if (line[0] !== 'Content-Type') lines.push(line)
-  return lines
 }
 
 function nothing(): void {}

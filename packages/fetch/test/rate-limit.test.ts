@@ -86,7 +86,7 @@ describe('rateLimit', () => {
     ['no error', { error: 'x' }, 'error: expected a function of the request and the error, got the string "x"'],
     ['a misspelt name', { limmit: 1 }, 'use limit'],
     ["a peer's name", { windowMs: 1 }, 'use window'],
-  ])('options that make no sense are refused when the limiter is made: %s', (_name, options, message) => {
+  ])('invalid options are refused when the limiter is made: %s', (_name, options, message) => {
     expect(() => rateLimit(ok, options as never)).toThrow(message)
   })
 
@@ -106,7 +106,7 @@ describe('rateLimit', () => {
     }
   })
 
-  test('a response that nobody else can build is passed on as it is', async () => {
+  test('a response that cannot be copied is passed on unchanged', async () => {
     const failed = Response.error()
     expect(await rateLimit(() => failed, nine())(ask())).toBe(failed)
   })

@@ -1,3 +1,4 @@
-// Sluice for Koa 2 and 3. Everything of core comes along, so that one import is enough.
+// Sluice for Koa 2 and 3, with what applications use of core.
 export * from '@sluice/core'
-export { type KoaContext, type KoaOptions, type KoaRateLimit, rateLimit } from './rate-limit.ts'
+export type { KoaContext } from './host.ts'
+export { type KoaOptions, type KoaRateLimit, rateLimit } from './rate-limit.ts'

@@ -8,11 +8,11 @@ import {
   type HttpOutcome,
   isPromise,
   hasLeft,
-  nodeHeader,
   type Refusal,
   whenClosed,
 } from '@sluice/core/adapter-kit'
 import type Koa from 'koa'
+import { host, type KoaContext } from './host.ts'
 import { setHeaders } from './response.ts'
 
 declare module 'koa' {
@@ -22,38 +22,11 @@ declare module 'koa' {
   }
 }
 
-/** Koa's context, as option functions get it, with the application's own types of state and context. */
-export type KoaContext<State = Koa.DefaultState, Context = Koa.DefaultContext> = Koa.ParameterizedContext<State, Context>
 /** The options of `rateLimit`. Option functions get Koa's context. */
 export type KoaOptions<State = Koa.DefaultState, Context = Koa.DefaultContext> = RateLimitOptions<KoaContext<State, Context>, Koa.Response>
 /** Koa middleware, and the limiter that it uses. */
 export type KoaRateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext> = Koa.Middleware<State, Context> & {
   readonly limiter: Limiter
-}
-
-const host: Host<KoaContext> = {
-  id: (ctx) => ctx.req,
-  method: (ctx) => ctx.req.method as string,
-  path: (ctx) => ctx.path,
-  // Koa returns '' where there is no address.
-  address: (ctx) => ctx.ip || undefined,
-  socketAddress: (ctx) => ctx.req.socket.remoteAddress,
-  trust({ app: { proxy, maxIpsCount, proxyIpHeader } }) {
-    if (!proxy) return 'none'
-    // Without a count, Koa takes the leftmost entry of X-Forwarded-For, which the client chooses, since proxies append.
-    return maxIpsCount > 0 || proxyIpHeader.toLowerCase() !== 'x-forwarded-for' ? 'some' : 'anyone'
-  },
-  header: (ctx, name) => nodeHeader(ctx.req.headers, name),
-  route,
-  body: (ctx) => (ctx.request as { readonly body?: unknown }).body,
-}
-
-/** The pattern that @koa/router left on the context: of the running route, else of the last match. A layer of `router.use` is no route. */
-function route(ctx: KoaContext): string | undefined {
-  const layers = ctx['matched'] as readonly { readonly methods: readonly string[]; readonly path: unknown }[] | undefined
-  const routes = layers?.filter(({ methods }) => methods.includes(ctx.method))
-  const found = routes?.find(({ path }) => path === ctx['_matchedRoute']) ?? routes?.at(-1)
-  return found === undefined ? undefined : String(found.path)
 }
 
 /**

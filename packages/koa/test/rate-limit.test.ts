@@ -56,7 +56,7 @@ describe.each([
     expect((refused.body as { status: number }).status).toBe(429)
   })
 
-  test('null in place of options, and an option that makes no sense, are refused when the limiter is made', () => {
+  test('null in place of options, and an invalid option, are refused when the limiter is made', () => {
     expect(() => rateLimit(null as never)).toThrow('ERR_OPTION_INVALID')
     expect(() => rateLimit({ limit: 0 })).toThrow('got 0 (ERR_OPTION_INVALID')
     expect(() => rateLimit({ duration: 1 } as never)).toThrow('ERR_OPTION_UNKNOWN')
@@ -160,7 +160,7 @@ describe.each([
     })
   })
 
-  test('a handler answers through the context; without a status of its own with that of the refusal', async () => {
+  test('a handler answers through the context; if it sets no status, with that of the refusal', async () => {
     const options: KoaOptions = {
       limits: [minute(1)],
       handler(ctx) {

@@ -89,7 +89,7 @@ describe('429', () => {
     })
   })
 
-  it('a limit that nobody could look at is not violated', () => {
+  it('a limit that the store could not decide is not violated', () => {
     const given = decision([
       [minute, { allowed: false, remaining: 0, retryAfter: 5_000 }],
       [day, { allowed: false, remaining: 0, retryAfter: 1_000, source: 'closed' }],

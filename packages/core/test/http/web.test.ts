@@ -84,7 +84,7 @@ describe('whenBodyEnds', () => {
     expect([response === empty, ends]).toEqual([true, [true]])
   })
 
-  it('a body that is being read by somebody else is left alone', () => {
+  it('a body that is being read already is not changed', () => {
     const taken = new Response('x')
     taken.body!.getReader()
     const { ends, response } = tracked(taken)
@@ -92,7 +92,7 @@ describe('whenBodyEnds', () => {
   })
 })
 
-describe('a response that nobody sends', () => {
+describe('a response that is never sent', () => {
   afterEach(() => void vi.useRealTimers())
 
   it('trap: held for ever: given up after a minute without a reader', () => {

@@ -93,7 +93,7 @@ export const abortCases: readonly HttpCase[] = [
     },
   ),
   ...overBoth(
-    'a client that leaves before its address is read is no error',
+    'a client that leaves before its address is read causes no error',
     (fixture) => decidesLate(fixture, { limits: [minute(9)] }),
     async (t) => {
       await abortWhileDeciding(t, 1)

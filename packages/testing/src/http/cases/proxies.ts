@@ -127,7 +127,7 @@ export const proxyCases: readonly HttpCase[] = [
       [{ headers: [['X-Client-Ip', '2001:db8:0:100::1']] }, { headers: [['X-Client-Ip', '2001:db8:0:1ff::1']] }],
     ],
   }),
-  proxied("trap: all clients behind a proxy in one bucket: the framework's framework proxy trust is used", {
+  proxied("trap: all clients behind a proxy in one bucket: the framework's own proxy setting is used", {
     trust: true,
     requires: ['framework proxy trust'],
     groups: [

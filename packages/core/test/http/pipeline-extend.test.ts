@@ -62,7 +62,7 @@ describe('an extended pipeline', () => {
     expect(policyOf(ask(app, { plan: 'gold' }))).toBeUndefined()
   })
 
-  it('gives a limit other numbers and a state of its own, by a scope', () => {
+  it('gives a limit other numbers and its own state, by a scope', () => {
     const app = pipeline({ name: 'api', limits: [hour('short', 5)] })
     const strict = app.extend((rules) => rules.map((rule) => amendLimit(rule, { limit: 1, scope: 'Users.find' })))
     expect(ask(strict).decision?.charges[0]?.scope).toBe('api/Users.find/short/fixedWindow')
@@ -86,7 +86,7 @@ describe('an extended pipeline', () => {
     expect(policyOf(ask(fixed, { plan: 'premium' }))).toBe('"default";q=7;w=60')
   })
 
-  it('has options of its own, and the others of where it comes from', () => {
+  it('has its own options, and inherits the others', () => {
     const app = pipeline({ limits: [hour('app', 9)], key: header('x-key'), cost: () => 2, statusCode: 420, legacy: false })
     const route = app.extend((rules) => rules, { cost: () => 5, message: 'slow down', statusCode: undefined })
     expect(leftOf(ask(route, { headers: { 'x-key': 'a' } }))).toEqual([4])
