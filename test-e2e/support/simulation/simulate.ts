@@ -52,7 +52,7 @@ async function run(scenario: Scenario, random: Random, isFaulty: boolean): Promi
   const draw = zipf(subjects, scenario.zipf ?? 0)
   const begin = (): Instance => new Instance(shared, queue, random, network, clockError, layers)
   const all = Array.from({ length: scenario.instances }, begin)
-  const gone: Instance[] = []
+  const killedInstances: Instance[] = []
   const tracks = new Map<string, Track>()
   const count = { decisions: 0, local: 0, answered: 0, admitted: 0, alone: 0, pauses: 0, kills: 0, steps: 0 }
 
@@ -86,9 +86,9 @@ async function run(scenario: Scenario, random: Random, isFaulty: boolean): Promi
   const kill = (): void => {
     const at = random.below(all.length)
     const killed = all[at] as Instance
-    if (gone.includes(killed)) return
+    if (killedInstances.includes(killed)) return
     killed.kill()
-    gone.push(killed)
+    killedInstances.push(killed)
     count.kills += 1
     queue.at(queue.now + RESTART, () => void (all[at] = begin()))
   }
@@ -126,7 +126,10 @@ async function run(scenario: Scenario, random: Random, isFaulty: boolean): Promi
   const excess = Array.from(tracks.values(), ({ real, reported }) =>
     Math.max(excessOf(limit, real, layers.leases), excessOf(limit, reported, layers.leases)),
   )
-  const reached = [...all, ...gone.filter((killed) => !all.includes(killed))].reduce((sum, instance) => sum + instance.reached, 0)
+  const reached = [...all, ...killedInstances.filter((killed) => !all.includes(killed))].reduce(
+    (sum, instance) => sum + instance.reached,
+    0,
+  )
   const { answered, ...counted } = count
   return { ...counted, reached, failed: count.decisions - answered, excess: Math.max(0, ...excess) }
 }

@@ -20,7 +20,7 @@ const { gcra, bucket4jRefill, cloudflareSliding, envoyScripts } = tables
 
 /**
  * Registers Vitest tests that replay the published test tables of other limiters against a store: throttled and redis-cell,
- * Bucket4j, Cloudflare and Envoy. Call it beside `storeConformance()`.
+ * Bucket4j, Cloudflare and Envoy. Call it next to `storeConformance()`.
  *
  * @param name title of the tests
  * @param makeStore creates a new, empty store that reads time from the clock, once for each table

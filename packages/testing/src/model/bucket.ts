@@ -39,7 +39,7 @@ export const bucket: ModelAlgorithm<Bucket> = metered<Bucket>({
     const after = min(lowest, x + min(cost, burstOf(limit) + debtOf(limit)) * P)
     return charged(limit, after, (after - x) / P, now)
   },
-  refund(state, request, asked, now) {
+  refund(state, request, requested, now) {
     const { limit } = request
     const { N, P } = rateOf(limit)
     const x = deficit(state, limit, now)
@@ -51,7 +51,7 @@ export const bucket: ModelAlgorithm<Bucket> = metered<Bucket>({
       const last = now + f === receipt.full && r === receipt.rest && receipt.rate === N && receipt.price === P
       if (!last || x <= receipt.units * P) return undefined
     }
-    const units = receipt === undefined ? asked : min(asked, receipt.units)
+    const units = receipt === undefined ? requested : min(requested, receipt.units)
     // With less than a unit in use, the bucket becomes full, although no whole unit is refunded.
     return x === 0n ? undefined : { state: at(limit, max(0n, x - units * P), now), units: min(units, x / P) }
   },

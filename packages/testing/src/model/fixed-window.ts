@@ -50,9 +50,9 @@ export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
     const units = count - state.count
     return units === 0n ? undefined : { state: { start, count }, units, receipt: { start, units } satisfies Receipt }
   },
-  refund(state, request, asked) {
+  refund(state, request, requested) {
     const receipt = request.receipt as Receipt
-    const units = receipt.start === state.start ? min(asked, min(receipt.units, state.count)) : 0n
+    const units = receipt.start === state.start ? min(requested, min(receipt.units, state.count)) : 0n
     return units === 0n ? undefined : { state: { start: state.start, count: state.count - units }, units }
   },
   refundsWithoutReceipt: () => false,

@@ -19,7 +19,7 @@ export interface ModelPropertyOptions {
 
 /**
  * Registers Vitest tests that play random histories on a store and on the reference model. They compare every field of every
- * outcome, and check that no limit admits more than it promises. Call it beside `storeConformance()`.
+ * outcome, and check that no limit admits more than it promises. Call it next to `storeConformance()`.
  *
  * @param name title of the tests
  * @param makeStore creates a new, empty store that reads time from the clock, once for each history

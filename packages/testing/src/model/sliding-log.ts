@@ -32,10 +32,10 @@ export const slidingLog: ModelAlgorithm<Log> = metered<Log>({
     const units = min(cost, 2n * BigInt(limit.limit) - used(log, limit, now))
     return units <= 0n ? undefined : add(log, limit, units, now)
   },
-  refund(log, request, asked, now) {
+  refund(log, request, requested, now) {
     const entry = live(log, request.limit, now).find(({ id }) => id === request.receipt)
     if (entry === undefined) return undefined
-    const units = min(asked, entry.units)
+    const units = min(requested, entry.units)
     const entries = live(log, request.limit, now).map((other) => (other === entry ? { ...entry, units: entry.units - units } : other))
     return { state: { entries: entries.filter((other) => other.units > 0n) }, units }
   },

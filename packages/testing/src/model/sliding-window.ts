@@ -37,9 +37,9 @@ export const slidingWindow: ModelAlgorithm<Counts> = metered<Counts>({
     const units = count - state.count
     return units <= 0n ? undefined : { state: { ...state, count }, units, receipt: { start: state.start, units } satisfies Receipt }
   },
-  refund(state, request, asked) {
+  refund(state, request, requested) {
     const receipt = request.receipt as Receipt
-    const wanted = min(asked, receipt.units)
+    const wanted = min(requested, receipt.units)
     if (receipt.start === state.start) {
       const units = min(wanted, state.count)
       return units === 0n ? undefined : { state: { ...state, count: state.count - units }, units }

@@ -64,7 +64,7 @@ export const abortCases: readonly HttpCase[] = [
       response.abort()
       await t.settled('refund 1')
       await t.open('stream')
-      t.is((await t.log()).changes, ['refund 1'], 'only the slot was given back')
+      t.is((await t.log()).changes, ['refund 1'], 'only the slot was released')
       const policy = '"minute";q=3;w=60, "slots";q=5;qu="concurrent-requests"'
       t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=1;t=60, "slots";r=4', [3, 1, 60]))
       await t.settled('refund 1', 3)

@@ -209,7 +209,7 @@ export const optionCases: readonly HttpCase[] = [
           store: {
             name: 'none',
             consume() {
-              throw new Error('asked')
+              throw new Error('the store was called')
             },
             reset: () => undefined,
           },
