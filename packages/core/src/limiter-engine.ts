@@ -171,7 +171,12 @@ export class LimiterEngine implements Limiter {
     const context = this.contextOf(set.tier)
     if (context.mode === 'off' || !enabled) return this.report(decisionOf({ ...context, mode: 'off' }, [], []))
     if (set.limits.length === 0) return this.report(decisionOf(context, [], []))
-    const charges = set.limits.map((scoped) => this.chargeOf(scoped, subject, cost))
+    const { limits } = set
+    // A literal for the usual single limit: map() costs a call and a longer allocation.
+    const charges =
+      limits.length === 1
+        ? [this.chargeOf(limits[0] as ScopedLimit, subject, cost)]
+        : limits.map((scoped) => this.chargeOf(scoped, subject, cost))
     const outcomes = this.store.consume(charges, this.options[how])
     if (isPromise(outcomes)) return outcomes.then((later) => this.report(decisionOf(context, charges, later)))
     return this.report(decisionOf(context, charges, outcomes))
