@@ -3,7 +3,7 @@ import { invalid } from '@sluice/core/adapter-kit'
 import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { type FastifyRateLimit, hookOf } from './hook.ts'
 import { type FastifyLimitOptions, type Stage, STAGES, stageOf } from './options.ts'
-import { nameOf, over } from './route-options.ts'
+import { limiterName, inheritOptions } from './route-options.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -26,6 +26,7 @@ export interface FastifyOptions extends FastifyLimitOptions {
   readonly global?: boolean | undefined
 }
 
+/** How one set of routes is limited: the hook, and the stage in which it decides. */
 interface Plan {
   readonly stage: Stage
   readonly hook: FastifyRateLimit
@@ -68,31 +69,31 @@ export const rateLimit: FastifyPluginAsync<FastifyOptions> = Object.assign(
 
 async function register(app: FastifyInstance, { global = true, ...options }: FastifyOptions): Promise<void> {
   if (typeof global !== 'boolean') throw invalid('global', 'true or false', global)
-  const own = planOf(options)
-  const { limiter } = own.hook
-  /** The stages in which plans decide; and `onRequest`, in which the plans of routes are made that are older than this plugin. */
-  const stages = new Set<Stage>(['onRequest', own.stage])
+  const pluginPlan = planOf(options)
+  const { limiter } = pluginPlan.hook
+  /** The stages in which plans decide, and `onRequest`: there, routes that are older than this plugin get their plans. */
+  const stages = new Set<Stage>(['onRequest', pluginPlan.stage])
 
   const decorator = (given?: FastifyLimitOptions): FastifyRateLimit =>
-    given === undefined ? own.hook : hookOf(over(options, limiter, given, undefined))
-  const held = Object.getOwnPropertyDescriptor(app, 'rateLimit')?.value as object | undefined
-  if (held === undefined || !decorators.has(held)) app.decorate('rateLimit', decorator)
+    given === undefined ? pluginPlan.hook : hookOf(inheritOptions(options, limiter, given, undefined))
+  const present = Object.getOwnPropertyDescriptor(app, 'rateLimit')?.value as object | undefined
+  if (present === undefined || !decorators.has(present)) app.decorate('rateLimit', decorator)
   decorators.add(decorator)
   if (!app.hasRequestDecorator('rateLimit')) app.decorateRequest('rateLimit', undefined)
 
   // By options object and path: a route and its HEAD share a quota, two routes with the same object do not.
-  const made = new WeakMap<object, Map<string, Plan>>()
+  const plansByOptions = new WeakMap<object, Map<string, Plan>>()
   const planOfRoute = (
     limit: RouteLimit,
     { url, method }: { url?: string | undefined; method?: string | readonly string[] | undefined },
   ): Plan | undefined => {
-    if (limit === undefined || limit === null) return global ? own : undefined
-    if (typeof limit === 'boolean') return limit ? own : undefined
+    if (limit === undefined || limit === null) return global ? pluginPlan : undefined
+    if (typeof limit === 'boolean') return limit ? pluginPlan : undefined
     if (typeof limit !== 'object') throw invalid('config.rateLimit', 'true, false or options', limit)
-    const plans = made.get(limit) ?? new Map<string, Plan>()
-    made.set(limit, plans)
-    const path = nameOf(url, [])
-    const plan = plans.get(path) ?? planOf(over(options, limiter, limit, nameOf(url, method)))
+    const plans = plansByOptions.get(limit) ?? new Map<string, Plan>()
+    plansByOptions.set(limit, plans)
+    const path = limiterName(url, [])
+    const plan = plans.get(path) ?? planOf(inheritOptions(options, limiter, limit, limiterName(url, method)))
     plans.set(path, plan)
     stages.add(plan.stage)
     return plan
@@ -104,15 +105,15 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
     if (isNearest(this)) planOfRoute(route.config?.rateLimit, route)
   })
 
-  const known = new WeakMap<object, Plan | 'none'>()
+  const plansByConfig = new WeakMap<object, Plan | 'none'>()
   const planFor = ({ routeOptions, server }: FastifyRequest): Plan | undefined => {
     const { config, url, method } = routeOptions
-    let plan = known.get(config)
+    let plan = plansByConfig.get(config)
     if (plan === undefined) {
       const limit: RouteLimit = config.rateLimit
       const elsewhere = typeof limit === 'object' && limit !== null && !isNearest(server)
       plan = (elsewhere ? undefined : planOfRoute(limit, { url, method })) ?? 'none'
-      known.set(config, plan)
+      plansByConfig.set(config, plan)
     }
     return plan === 'none' ? undefined : plan
   }

@@ -12,7 +12,12 @@ const DEFINING = [...QUANTITIES, ...LISTS, 'name', 'store', 'mode', 'failMode', 
  * With other options (`cost`, `hook`, `message`…) the route shares the quota of the plugin.
  * @throws ERR_OPTION_CONFLICT
  */
-export function over(base: FastifyLimitOptions, limiter: Limiter, own: FastifyLimitOptions, name: string | undefined): FastifyLimitOptions {
+export function inheritOptions(
+  base: FastifyLimitOptions,
+  limiter: Limiter,
+  own: FastifyLimitOptions,
+  name: string | undefined,
+): FastifyLimitOptions {
   const gives = (names: readonly Name[]): boolean => names.some((each) => own[each] !== undefined)
   if (!gives(DEFINING)) {
     // The functions are options of the plugin, not of its limiter: without them, this route would have another limit.
@@ -35,7 +40,7 @@ function without(options: FastifyLimitOptions, names: readonly Name[]): FastifyL
 }
 
 /** The name of a route's limiter, such as `GET.users._id`: the same in every process. */
-export function nameOf(url: string | undefined, methods: string | readonly string[] | undefined): string {
+export function limiterName(url: string | undefined, methods: string | readonly string[] | undefined): string {
   if (url === undefined) return 'notFound'
   const path = url.split('/').filter((part) => part !== '')
   return [[methods ?? []].flat().join('-'), ...path]

@@ -33,7 +33,7 @@ export const fastifyAdapter: HttpAdapter = {
 }
 
 async function appOf(spec: AppSpec): Promise<FastifyInstance> {
-  // The nearest proxy; Fastify trusts nobody for a number of hops.
+  // For a number of hops, Fastify trusts no proxy.
   const trustProxy = spec.trust === 'anyone' ? true : spec.trust && 'loopback'
   const app = spec.http2
     ? (fastify({ trustProxy, http2: true }) as never as FastifyInstance)

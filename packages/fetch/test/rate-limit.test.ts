@@ -3,12 +3,10 @@ import { describe, expect, test, vi } from 'vitest'
 import {
   body,
   concurrency,
-  createCheck,
   decisionOf,
   type FetchHandler,
   type FetchOptions,
   fixedWindow,
-  header,
   leakyBucket,
   memoryStore,
   rateLimit,
@@ -92,7 +90,6 @@ describe('rateLimit', () => {
 
   test('options in place of the handler, and an error option where nothing can be caught', () => {
     expect(() => rateLimit({ limit: 1 } as never)).toThrow('rateLimit: expected a handler of requests, and then options, got an object')
-    expect(() => createCheck({ error: ok } as never)).toThrow('"error" is not an option')
   })
 
   test.each<readonly [string, () => Promise<Response> | Response, number, string]>([
@@ -246,42 +243,5 @@ describe('rateLimit', () => {
     await limited(ask())
     const response = await limited(ask())
     expect([response.status, await response.json(), response.headers.get('retry-after')]).toEqual([420, { retryAfter: 60_000 }, '60'])
-  })
-})
-
-describe('createCheck', () => {
-  test('decides only: a refusal to return, or a response to send', async () => {
-    const check = createCheck({ ...nine(), limits: [minute(1)] })
-    const first = await check(ask())
-    expect([first.refusal, first.decision?.remaining, first.headers.length]).toEqual([undefined, 0, 5])
-    expect(first.send(ok()).headers.get('x-ratelimit-remaining')).toBe('0')
-    const { refusal, decision } = await check(ask())
-    expect([refusal?.status, refusal?.headers.get('retry-after'), decision?.verdict]).toEqual([429, '60', 'refused'])
-    expect(await refusal?.json()).toMatchObject({ title: 'Quota Exceeded' })
-  })
-
-  test('the holder stays until what was sent has been read, or the request is abandoned', async () => {
-    const check = createCheck(one())
-    const left = async () => (await check.limiter.peek('ann')).remaining
-    const sent = (await check(ask())).send(ok())
-    expect(await left()).toBe(0)
-    await sent.text()
-    expect(await left()).toBe(1)
-    const second = await check(ask())
-    expect(await left()).toBe(0)
-    second.abandon()
-    expect(await left()).toBe(1)
-  })
-
-  test('a skipped request has nothing to add', async () => {
-    const check = createCheck({ ...nine(), skip: (request) => request.headers.has('x-skip') })
-    const { refusal, decision, headers } = await check(ask({ headers: { 'x-skip': '1' } }))
-    expect([refusal, decision, headers]).toEqual([undefined, undefined, []])
-  })
-
-  test('a missing credential is refused', async () => {
-    const check = createCheck({ ...nine(), key: header('x-api-key'), missing: 'reject' })
-    const { refusal } = await check(ask())
-    expect([refusal?.status, refusal?.headers.get('www-authenticate')]).toEqual([401, 'ApiKey'])
   })
 })

@@ -30,7 +30,7 @@ expectTypeOf(full.limiter).toEqualTypeOf<Limiter>()
 expectTypeOf(full).parameters.toEqualTypeOf<[Authenticated, Info]>()
 expectTypeOf(full).returns.toEqualTypeOf<Promise<Response>>()
 
-// A handler for any runtime, and a limiter of what nobody annotated.
+// A handler for any runtime, without annotations.
 export const plain: (request: Request) => Promise<Response> = rateLimit((request) => new Response(request.url))
 rateLimit(ok, { limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((request: Request) => request.url) })] })
 

@@ -1,4 +1,4 @@
-import { waitQueueDelay, followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core/adapter-kit'
+import { followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core/adapter-kit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
 /** A body of these parts. It records what is read from it, and with an error it fails after the last part. */
@@ -167,7 +167,7 @@ describe('withHeaders, followResponse and waitedFor', () => {
   })
 })
 
-describe('whenAborted and waitQueueDelay', () => {
+describe('whenAborted', () => {
   it('reports a client that has disconnected, now or later, once; without a signal never', () => {
     const client = new AbortController()
     let reported = 0
@@ -179,14 +179,5 @@ describe('whenAborted and waitQueueDelay', () => {
     expect(reported).toBe(1)
     whenAborted(client.signal, report)
     expect(reported).toBe(2)
-  })
-
-  it('a turn comes, or the client is gone before', async () => {
-    const client = new AbortController()
-    const whenGone = (gone: () => void) => whenAborted(client.signal, gone)
-    expect(await waitQueueDelay(1, whenGone)).toBe(true)
-    const turn = waitQueueDelay(3_600_000, whenGone)
-    client.abort()
-    expect([await turn, await waitQueueDelay(3_600_000, whenGone)]).toEqual([false, false])
   })
 })
