@@ -1,6 +1,6 @@
-// For authors of adapters: the facts of a request in, the headers and the answer out.
+// For authors of adapters: read the facts of a request, and apply the headers and the answer.
 
-// The pipeline, and the functions by which it reads a framework's request.
+// The pipeline, and the functions with which it reads a framework's request.
 export { createPipeline } from './http/pipeline.ts'
 export type { Extension, Pipeline } from './http/pipeline.ts'
 export type { Admission, HttpOutcome, Refusal } from './http/outcome.ts'
@@ -27,7 +27,7 @@ export {
   type NodeHeaders,
 } from './http/node-hosts.ts'
 
-// Options are checked, and refused, in one wording.
+// Checks of options, with the same messages in all packages.
 export { invalid } from './errors.ts'
 export { knownOptions } from './known-options.ts'
 

@@ -1,5 +1,5 @@
 import { algorithmOf } from './algorithms/registry.ts'
-import { checkName, defineLimit, windowOf, where } from './define-limit.ts'
+import { checkName, defineLimit, labelOf, windowOf } from './define-limit.ts'
 import type { Duration } from './duration.ts'
 import { knownOptions } from './known-options.ts'
 import type { Limit, LimitRule } from './limit.ts'
@@ -30,9 +30,9 @@ export interface LimitChanges<N extends string = string> {
  */
 export function amendLimit<N extends string, C>(rule: LimitRule<string, C>, changes: LimitChanges<N>): LimitRule<N, C> {
   const { name, limit, window, timeZone, ...data } = rule.limit
-  knownOptions(where({ name }), changes, ['name', 'limit', 'window', 'scope'])
+  knownOptions(labelOf({ name }), changes, ['name', 'limit', 'window', 'scope'])
   const scope = changes.scope ?? rule.scope
-  if (scope !== undefined) checkName(scope, `${where({ name })}: scope`)
+  if (scope !== undefined) checkName(scope, `${labelOf({ name })}: scope`)
   // A time zone belongs to a calendar window, which this one replaces.
   const length = changes.window === undefined ? { window, timeZone } : { window: windowOf({ name, window: changes.window }) }
   const amended = defineLimit({ name: (changes.name ?? name) as N, limit: changes.limit ?? limit, key: rule.key }, { ...data, ...length })

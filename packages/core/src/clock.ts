@@ -2,8 +2,8 @@ import { invalid } from './errors.ts'
 import { runtime } from './runtime.ts'
 
 /**
- * Where time comes from. Pass your own to a store or a layer to test without waiting. Only `now` is required; the system's clock
- * supplies what a clock lacks.
+ * Where time comes from. Pass your own to a store or a layer to test without waiting. Only `now` is required. The system's clock
+ * supplies the other functions.
  */
 export interface Clock {
   /** Milliseconds since the Unix epoch, with or without a fraction. Must not be negative, nor past the year 2255. */
@@ -14,7 +14,7 @@ export interface Clock {
   after?(ms: number, run: () => void): () => void
 }
 
-// A longer timer would fire at once.
+// Runtimes fire a longer timer at once.
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /** The system's clock. Its timers do not keep a process running. */
@@ -29,7 +29,7 @@ export const systemClock: Required<Clock> = {
   },
 }
 
-/** A clock with every function: those that it lacks are the system's. The result's functions need no `this`. */
+/** Adds the system's functions that `clock` does not have. The functions of the result need no `this`. */
 export function completeClock(clock: Clock): Required<Clock> {
   return {
     now: () => clock.now(),

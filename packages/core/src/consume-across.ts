@@ -38,7 +38,7 @@ export function consumePartitions(
   options: ConsumeOptions = {},
 ): MaybePromise<Outcomes> {
   const parts = groups.map(({ partition, charges }): ChargeGroup => {
-    return { store: { consume: (part, how = {}) => consume(partition, part, how) }, charges }
+    return { store: { consume: (some, how = {}) => consume(partition, some, how) }, charges }
   })
   return chain(consumeAcross(parts, options), (outcomes) => {
     const ordered: (Outcome | undefined)[] = []
@@ -47,13 +47,13 @@ export function consumePartitions(
   })
 }
 
-/** The longest `retryAfter`, in ms, of a decision that lost a race: the units that it lost to may be given back at once. */
-const HELD_RETRY = 50
+/** The longest `retryAfter`, in ms, of a decision that lost a race: the other decision may give its units back at once. */
+const MAX_HELD_RETRY = 50
 
 /**
  * Makes one decision over groups that share no atomic step. It peeks at all groups, and charges them only if none refuses. If a
- * group then refuses or fails, it gives back by receipt what the others took. More than the limits is never admitted; another
- * decision may be refused for the moment in which units are held. Returns the outcomes in the order of the groups' charges.
+ * group then refuses or fails, it gives back what the others took. It never admits more than the limits, but until the units are
+ * given back, another decision may be refused. Returns the outcomes in the order of the groups' charges.
  */
 export function consumeAcross(groups: readonly ChargeGroup[], options: ConsumeOptions = {}): MaybePromise<Outcomes> {
   const [only, ...more] = groups
@@ -67,33 +67,33 @@ export function consumeAcross(groups: readonly ChargeGroup[], options: ConsumeOp
   return whenAll(
     each(groups, ({ store, charges }) => store.consume(charges, { ...options, how: 'peek' })),
     (peeks) => {
-      if (peeks.flat().some(isRefused)) return peeks.flat().map(untaken)
+      if (peeks.flat().some(isRefused)) return peeks.flat().map(uncharged)
       return chargeAll(groups, options, peeks)
     },
   )
 }
 
 function chargeAll(groups: readonly ChargeGroup[], options: ConsumeOptions, peeks: readonly Outcomes[]): MaybePromise<Outcomes> {
-  const attempts = each(groups, ({ store, charges }) => settled(() => store.consume(charges, options)))
+  const attempts = each(groups, ({ store, charges }) => attempt(() => store.consume(charges, options)))
   return whenAll(attempts, (results) => {
     const failure = results.find((result) => 'error' in result)
     const outcomes = results.map((result) => ('error' in result ? [] : result.value))
     if (failure === undefined && !outcomes.flat().some(isRefused)) return outcomes.flat()
-    // Not tried again: a give-back that fails leaves too much taken, never too little.
+    // Not repeated on a failure: too much stays taken, never too little.
     const back = each(groups, ({ store, charges }, i) => {
-      const taken = takenOf(charges, outcomes[i] ?? [])
-      return settled(() => (taken.length > 0 ? store.consume(taken) : []))
+      const giveBacks = giveBacksOf(charges, outcomes[i] ?? [])
+      return attempt(() => (giveBacks.length > 0 ? store.consume(giveBacks) : []))
     })
     return whenAll(back, () => {
       if (failure !== undefined) throw failure.error
       return groups.flatMap((_, i) =>
-        outcomes[i]?.some(isRefused) === true ? outcomes[i].map(heldIfRefused) : (peeks[i] ?? []).map(untaken),
+        outcomes[i]?.some(isRefused) === true ? outcomes[i].map(heldIfRefused) : (peeks[i] ?? []).map(uncharged),
       )
     })
   })
 }
 
-function takenOf(charges: readonly Charge[], outcomes: Outcomes): readonly Charge[] {
+function giveBacksOf(charges: readonly Charge[], outcomes: Outcomes): readonly Charge[] {
   return charges.flatMap((charge, i) => {
     const outcome = outcomes[i]
     return outcome?.receipt === undefined || outcome.granted <= 0 ? [] : [{ ...charge, cost: -outcome.granted, receipt: outcome.receipt }]
@@ -104,13 +104,13 @@ function isRefused(outcome: Outcome | undefined): boolean {
   return outcome !== undefined && !outcome.allowed
 }
 
-function untaken(outcome: Outcome | undefined): Outcome | undefined {
+function uncharged(outcome: Outcome | undefined): Outcome | undefined {
   return outcome === undefined ? undefined : { ...outcome, granted: 0, receipt: undefined, delay: 0 }
 }
 
 function heldIfRefused(outcome: Outcome | undefined): Outcome | undefined {
-  if (!isRefused(outcome)) return untaken(outcome)
-  return { ...(outcome as Outcome), held: true, retryAfter: Math.min((outcome as Outcome).retryAfter, HELD_RETRY) }
+  if (!isRefused(outcome)) return uncharged(outcome)
+  return { ...(outcome as Outcome), held: true, retryAfter: Math.min((outcome as Outcome).retryAfter, MAX_HELD_RETRY) }
 }
 
 function each<T>(groups: readonly ChargeGroup[], run: (group: ChargeGroup, i: number) => MaybePromise<T>): readonly MaybePromise<T>[] {
@@ -122,10 +122,10 @@ function whenAll<T, U>(values: readonly MaybePromise<T>[], next: (values: readon
   return values.some(isPromise) ? Promise.all(values).then(next) : next(values as readonly T[])
 }
 
-type Settled<T> = { readonly value: T } | { readonly error: unknown }
+type Attempt<T> = { readonly value: T } | { readonly error: unknown }
 
-/** The result, or the error as a value: all groups must have answered before anything is given back. */
-function settled<T>(run: () => MaybePromise<T>): MaybePromise<Settled<T>> {
+/** Returns an error as a value, since all groups must have answered before units are given back. */
+function attempt<T>(run: () => MaybePromise<T>): MaybePromise<Attempt<T>> {
   try {
     const value = run()
     return isPromise(value)

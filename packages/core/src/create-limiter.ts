@@ -22,13 +22,13 @@ export interface LimiterOptions<
   /** Where the state lives. Default: a new `memoryStore()`, for this limiter only. */
   readonly store?: Store | undefined
   /**
-   * `'enforce'` (default) refuses requests over the limit. `'shadow'` decides and reports, on a state of its own, but allows every
-   * request. `'off'` allows every request and decides nothing.
+   * `'enforce'` (default) refuses requests over the limit. `'shadow'` allows every request; it decides and reports with a separate
+   * state. `'off'` allows every request and decides nothing.
    */
   readonly mode?: Mode | undefined
   /**
-   * What decides while the store is unavailable: `'local'` (default), this process's share of each limit; `'open'` allows every
-   * request; `'closed'` refuses every request. Needs a store with failover.
+   * What happens while the store is unavailable. `'local'` (default) admits this process's share of each limit, `'open'` allows every
+   * request, and `'closed'` refuses every request. Needs a store with failover.
    */
   readonly failMode?: FailMode | undefined
   /** Functions that are called with decisions, warnings and changes of the store's health. */

@@ -28,11 +28,11 @@ export interface Decision<N extends string = string> {
   /** The tier whose limits applied; `undefined` for the limits beside the tiers. */
   readonly tier: string | undefined
   readonly mode: Mode
-  /** What answered for the binding limit: a store by its name, or a layer; `none` without a binding limit. */
+  /** What decided the binding limit: a store by its name, or a layer; `none` without a binding limit. */
   readonly source: Source
-  /** What was asked of the store: one charge for each limit. */
+  /** What the store was asked to decide: one charge for each limit. */
   readonly charges: readonly (Charge & { readonly limit: Limit<N> })[]
-  /** What the store answered, in the order of `charges`; `undefined` where it did not look, since another limit refused first. */
+  /** What the store answered, in the order of `charges`; `undefined` for a charge that it did not decide, as another was refused first. */
   readonly outcomes: readonly (Outcome | undefined)[]
 }
 
@@ -40,10 +40,10 @@ export interface Decision<N extends string = string> {
 export type Mode = 'enforce' | 'shadow' | 'off'
 
 /**
- * Whether `a` is stricter than `b`, and so binds: it refuses and `b` does not; its wait is longer; less is left; its reset is later.
- * Of equals, the first configured binds.
+ * Whether `a` is stricter than `b`. Compares, in this order: refused before allowed, longer wait, less left, later reset. Of equal
+ * outcomes, neither is stricter, so the limit that was configured first binds.
  */
-export function tighter(a: Outcome, b: Outcome): boolean {
+export function isStricter(a: Outcome, b: Outcome): boolean {
   if (a.allowed !== b.allowed) return !a.allowed
   if (a.retryAfter !== b.retryAfter) return a.retryAfter > b.retryAfter
   if (a.remaining !== b.remaining) return a.remaining < b.remaining
@@ -66,7 +66,7 @@ export function decisionOf(context: DecisionContext, charges: readonly Charge[],
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i]
     if (outcome === undefined) continue
-    if (binding === undefined || tighter(outcome, binding)) {
+    if (binding === undefined || isStricter(outcome, binding)) {
       binding = outcome
       limit = (charges[i] as Charge).limit
     }

@@ -10,13 +10,13 @@ export interface LimitFields<N extends string = string, C = any> {
   readonly name: N
   /** Units per window, or requests at once for `concurrency`: a whole number, at least 1. */
   readonly limit: number
-  /** Who is limited by this limit. Only for `rateLimit`; default: its own `key`, else the client's address. */
+  /** Who is limited by this limit. Only for `rateLimit`. Default: the `key` of `rateLimit`, else the client's address. */
   readonly key?: KeyOf<C> | undefined
 }
 
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
 
-/** @throws ERR_NAME_INVALID, since a client could not parse a header field with any other name in it */
+/** @throws ERR_NAME_INVALID: clients could not parse a header field that contains any other name */
 export function checkName(name: unknown, what: string): void {
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw invalid(what, 'a letter, then at most 63 letters, digits, _, . or -', name, 'ERR_NAME_INVALID')
@@ -27,7 +27,7 @@ export function checkName(name: unknown, what: string): void {
 export function defineLimit<N extends string, C>(fields: LimitFields<N, C>, data: Omit<Limit, 'name' | 'limit'>): LimitRule<N, C> {
   const { name, limit: quantity, key } = fields
   checkName(name, `${data.algorithm}: name`)
-  if (!Number.isSafeInteger(quantity) || quantity < 1) throw invalid(`${where(fields)}: limit`, 'a whole number, at least 1', quantity)
+  if (!Number.isSafeInteger(quantity) || quantity < 1) throw invalid(`${labelOf(fields)}: limit`, 'a whole number, at least 1', quantity)
   // Left out rather than `undefined`: two definitions are compared as JSON, which a structured clone must not change.
   const given = Object.fromEntries(Object.entries({ ...data, name, limit: quantity }).filter(([, value]) => value !== undefined))
   const limit = Object.freeze(given) as unknown as Limit<N>
@@ -36,12 +36,12 @@ export function defineLimit<N extends string, C>(fields: LimitFields<N, C>, data
 }
 
 /** Names a limit at the start of an error message. */
-export function where({ name }: { readonly name?: unknown }): string {
+export function labelOf({ name }: { readonly name?: unknown }): string {
   return `limit ${typeof name === 'string' ? quoted(name) : show(name)}`
 }
 
 export function windowOf(options: { readonly name?: unknown; readonly window: Duration }): number {
-  return millisOf(options.window, `${where(options)}: window`)
+  return millisOf(options.window, `${labelOf(options)}: window`)
 }
 
 /** @throws ERR_OPTION_INVALID unless the option is absent, or a whole number in the range */
@@ -54,6 +54,6 @@ export function checkWhole<K extends string>(
   const value: number | undefined = options[key]
   if (value === undefined) return undefined
   if (!Number.isSafeInteger(value) || value < min || value > max)
-    throw invalid(`${where(options)}: ${key}`, `a whole number from ${min} to ${max}`, value)
+    throw invalid(`${labelOf(options)}: ${key}`, `a whole number from ${min} to ${max}`, value)
   return value
 }

@@ -3,7 +3,7 @@ import type { Code } from './codes.ts'
 // In the global registry, so that an error of another copy of this package is recognised.
 const BRAND: unique symbol = Symbol.for('sluice.error') as never
 
-/** The class of every error that Sluice throws. `code` names the broken rule; the message says what was expected, and what came. */
+/** The class of every error that Sluice throws. `code` names the broken rule. The message says what was expected, and what came. */
 export class SluiceError extends Error {
   /** One of the codes of docs/errors.md. */
   readonly code: Code
@@ -16,7 +16,7 @@ export class SluiceError extends Error {
 }
 
 /**
- * Whether an error is a `SluiceError`, of this or of any other copy of the package, for which `instanceof` would say no.
+ * Whether an error is a `SluiceError`. Also recognises the errors of another copy of the package, for which `instanceof` is false.
  * @example
  * ```ts
  * import { isSluiceError, slidingWindow } from '@sluice/core'

@@ -3,8 +3,8 @@ import type { StoreEvent } from './store.ts'
 type Listener = (event: StoreEvent) => void
 
 /**
- * The events of a store. Emits an anomaly each time it happens, and a warning once for each listener, including listeners that
- * subscribe later: a store finds most mistakes before its first limiter subscribes.
+ * The events of a store. Emits an anomaly each time it happens, and a warning once for each listener. Listeners that subscribe
+ * later get earlier warnings: a store finds most mistakes before its first limiter subscribes.
  */
 export class Events {
   private readonly listeners = new Set<Listener>()
@@ -13,10 +13,10 @@ export class Events {
   /** Calls `listener` for each event until the returned function is called. */
   subscribe(listener: Listener): () => void {
     // A new function each time, so that one listener can subscribe twice.
-    const one: Listener = (event) => listener(event)
-    this.listeners.add(one)
-    for (const event of this.warnings) call(one, event)
-    return () => this.listeners.delete(one)
+    const own: Listener = (event) => listener(event)
+    this.listeners.add(own)
+    for (const event of this.warnings) call(own, event)
+    return () => this.listeners.delete(own)
   }
 
   anomaly(code: string, message: string): void {

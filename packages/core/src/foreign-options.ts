@@ -1,5 +1,5 @@
 /**
- * Options of other rate limiters, and what they are called here. They are refused with this hint: an alias would hide that the
+ * Options of other rate limiters, and the option of Sluice to use. They are refused with this hint. An alias would hide that the
  * meaning differs, and an ignored option would leave an application without its limit.
  */
 export const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
@@ -25,7 +25,7 @@ export const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
   exponentialBackoff: 'a longer window',
   generateKey: 'key',
   getTracker: 'key',
-  groupId: 'limiter, one for all of the group',
+  groupId: 'limiter, the same one for the whole group',
   headers: 'standard and legacy',
   id: 'key',
   identifier: 'key, or name for what clients call it',

@@ -1,5 +1,5 @@
-// Sluice for applications. Authors of stores also import '@sluice/core/store-kit' and '@sluice/core/algorithms'; authors of
-// adapters '@sluice/core/adapter-kit'. The package of a framework has all that is exported here.
+// What applications use. Each framework's package exports all of it again. Authors of stores also import '@sluice/core/store-kit'
+// and '@sluice/core/algorithms'. Authors of adapters also import '@sluice/core/adapter-kit'.
 
 // Limits: six algorithms as plain data.
 export { concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, tokenBucket } from './limits.ts'
@@ -46,7 +46,7 @@ export type { FailoverOptions } from './layers/failover/options.ts'
 // Errors: one class, and a code for each reason.
 export { isSluiceError, SluiceError } from './errors.ts'
 export { CODES } from './codes.ts'
-// By a star, or the `declare module` of another package would not reach `CodeRegistry`.
+// Exported with a star: otherwise the `declare module` of another package could not extend `CodeRegistry`.
 export type * from './codes.ts'
 
 // Time, and values that may be promises.

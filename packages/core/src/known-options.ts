@@ -19,11 +19,11 @@ export function knownOptions(what: string, options: unknown, known: readonly str
   }
 }
 
-/** The known option for another library's name, or else the one with the most similar spelling. */
+/** The known option for another library's name, or else the first with a similar spelling. */
 function intended(name: string, known: readonly string[]): string | undefined {
   const foreign = Object.hasOwn(FOREIGN_OPTIONS, name) ? FOREIGN_OPTIONS[name] : undefined
   if (foreign !== undefined && known.some((option) => foreign.split(/\W+/).includes(option))) return foreign
-  // Two edits change most of a short word: `ban` is not a misspelling of `on`.
+  // Two edits change most of a short word: `ban` is two edits from `on`, but no misspelling of it.
   const maxEdits = Math.min(2, Math.floor(name.length / 3))
   return known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= maxEdits)
 }

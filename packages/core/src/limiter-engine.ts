@@ -31,7 +31,7 @@ export function setEnabled(on: boolean): void {
 export class LimiterEngine implements Limiter {
   readonly name: string
   readonly policy: Policy
-  /** Whether it was defined as `{ limit, window }`: then headers name its only limit after the policy. */
+  /** Whether it was defined as `{ limit, window }`. Headers then give its only limit the name of the policy. */
   readonly shorthand: boolean
   readonly observers: ObserverHub
   private readonly store: Store
@@ -39,7 +39,7 @@ export class LimiterEngine implements Limiter {
   private readonly options: Readonly<Record<'charge' | 'peek' | 'force', ConsumeOptions>>
   private readonly settled: WeakSet<Decision>
   private readonly peeked: WeakSet<Decision>
-  /** The policies of the first limiter and of all derived from it: `reset` deletes the state of each. */
+  /** The policies of the first limiter and of all limiters derived from it. `reset` deletes the state of each. */
   private readonly policies: Policy[]
   private readonly onClose: () => MaybePromise<void>
 
@@ -62,17 +62,17 @@ export class LimiterEngine implements Limiter {
       this.onClose = () => undefined
       return
     }
-    // node:cluster sets this variable in its workers, each of which counts on its own.
+    // node:cluster sets this variable in its workers. Each worker has its own memory store.
     if (this.store.name === 'memory' && runtime.process?.env?.['NODE_UNIQUE_ID'] !== undefined) {
       observers.warnOrThrow(
         'WARN_MEMORY_IN_CLUSTER',
         'each worker of a cluster has its own memory store, so clients get the limit once per worker; use a store that the workers share',
       )
     }
-    const free = claimName(this.store, policy, observers)
+    const releaseName = claimName(this.store, policy, observers)
     const unfollow = observers.follow(this.store, (tier) => tierOf(tier, failMode))
     this.onClose = () => {
-      free()
+      releaseName()
       unfollow()
       return store === undefined ? this.store.close?.() : undefined
     }
@@ -182,7 +182,7 @@ export class LimiterEngine implements Limiter {
     return this.report(decisionOf(context, charges, outcomes))
   }
 
-  /** Kept between calls: nearly all decisions have the same context, and one object for each would be garbage. */
+  /** Nearly all decisions have the same context, so its object is used again. */
   private contextOf(tier: string | undefined): DecisionContext {
     if (this.context.tier !== tier) this.context = { ...this.context, tier }
     return this.context
@@ -270,7 +270,7 @@ export class LimiterEngine implements Limiter {
   }
 }
 
-/** A store reports `local` for its local fallback, in whose place a policy may have another failure mode. */
+/** A store always reports its fallback as `local`. A policy with another failure mode reports that mode. */
 function tierOf(tier: Source, failMode: FailMode | undefined): Source {
   return tier === 'local' && failMode !== undefined ? failMode : tier
 }

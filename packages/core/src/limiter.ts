@@ -20,8 +20,8 @@ export interface CallOptions<N extends string, T extends string> {
 }
 
 /**
- * Decides requests by its limits, on its store. A method returns its result at once where the store does, as the memory store
- * does, and a promise otherwise. `await` works for both.
+ * Applies its limits to requests, and keeps their state in its store. A method returns its result at once if the store does, as
+ * the memory store does. Otherwise it returns a promise. `await` works for both.
  */
 export interface Limiter<N extends string = string, T extends string = string> {
   readonly name: string

@@ -1,4 +1,4 @@
-import { checkWhole, defineLimit, type LimitFields, windowOf, where } from './define-limit.ts'
+import { checkWhole, defineLimit, labelOf, type LimitFields, windowOf } from './define-limit.ts'
 import { type Duration, millisOf } from './duration.ts'
 import { invalid, SluiceError } from './errors.ts'
 import { knownOptions } from './known-options.ts'
@@ -78,14 +78,14 @@ export function fixedWindow<const N extends string, C>(options: FixedWindowOptio
   knownOptions('fixedWindow', options, [...FIELDS, 'anchor', 'timeZone'])
   const { anchor, timeZone } = options
   const isCalendar = options.window === 'day' || options.window === 'week' || options.window === 'month'
-  const at = where(options)
-  if (anchor !== undefined && anchor !== 'epoch' && anchor !== 'first') throw invalid(`${at}: anchor`, "'epoch' or 'first'", anchor)
+  const label = labelOf(options)
+  if (anchor !== undefined && anchor !== 'epoch' && anchor !== 'first') throw invalid(`${label}: anchor`, "'epoch' or 'first'", anchor)
   if (isCalendar && anchor === 'first')
-    throw new SluiceError('ERR_OPTION_CONFLICT', `${at}: a calendar window starts with the calendar, so it takes no anchor: 'first'`)
+    throw new SluiceError('ERR_OPTION_CONFLICT', `${label}: a calendar window is aligned to the calendar; remove anchor: 'first'`)
   if (!isCalendar && timeZone !== undefined)
-    throw new SluiceError('ERR_OPTION_CONFLICT', `${at}: timeZone needs a calendar window: 'day', 'week' or 'month'`)
+    throw new SluiceError('ERR_OPTION_CONFLICT', `${label}: timeZone needs a calendar window: 'day', 'week' or 'month'`)
   if (timeZone !== undefined && !isTimeZone(timeZone))
-    throw invalid(`${at}: timeZone`, "an IANA time zone such as 'Europe/Berlin'", timeZone)
+    throw invalid(`${label}: timeZone`, "an IANA time zone such as 'Europe/Berlin'", timeZone)
   return defineLimit(options, {
     algorithm: 'fixedWindow',
     window: isCalendar ? options.window : windowOf(options as { window: Duration }),
@@ -129,7 +129,7 @@ export function tokenBucket<const N extends string, C>(options: TokenBucketOptio
 export interface LeakyBucketOptions<N extends string = string, C = any> extends LimitFields<N, C> {
   /** The time in which `limit` units leak: 1 ms to 366 days. */
   readonly window: Duration
-  /** The most units in the bucket: a whole number, at least 1. Default `limit`; for a queue, as many as leak in `maxDelay`, and one. */
+  /** The most units in the bucket: a whole number, at least 1. Default `limit`; for a queue, the units that leak in `maxDelay`, plus one. */
   readonly burst?: number | undefined
   /** `true` admits with a delay, so that requests go on at the rate of the limit; default false. */
   readonly queue?: boolean | undefined
@@ -138,8 +138,8 @@ export interface LeakyBucketOptions<N extends string = string, C = any> extends 
 }
 
 /**
- * Without `queue` the same as a token bucket. With `queue: true` it smooths traffic: a request is admitted with a `delay`, and
- * refused if it would wait longer than `maxDelay`.
+ * Without `queue`, the same as a token bucket. With `queue: true` it smooths traffic: a request is admitted with a `delay`. It is
+ * refused if the delay would be longer than `maxDelay`.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_INVALID, ERR_LIMIT_INEXACT
  * @example
  * ```ts
@@ -155,15 +155,15 @@ export interface LeakyBucketOptions<N extends string = string, C = any> extends 
 export function leakyBucket<const N extends string, C>(options: LeakyBucketOptions<N, C>): LimitRule<N, C> {
   knownOptions('leakyBucket', options, [...FIELDS, 'burst', 'queue', 'maxDelay'])
   const { queue, maxDelay } = options
-  const at = where(options)
-  if (queue !== undefined && typeof queue !== 'boolean') throw invalid(`${at}: queue`, 'true or false', queue)
-  if (maxDelay !== undefined && queue !== true) throw new SluiceError('ERR_OPTION_CONFLICT', `${at}: maxDelay needs queue: true`)
+  const label = labelOf(options)
+  if (queue !== undefined && typeof queue !== 'boolean') throw invalid(`${label}: queue`, 'true or false', queue)
+  if (maxDelay !== undefined && queue !== true) throw new SluiceError('ERR_OPTION_CONFLICT', `${label}: maxDelay needs queue: true`)
   return defineLimit(options, {
     algorithm: 'leakyBucket',
     window: windowOf(options),
     burst: checkWhole(options, 'burst', 1),
     queue,
-    maxDelay: maxDelay === undefined ? undefined : millisOf(maxDelay, `${at}: maxDelay`),
+    maxDelay: maxDelay === undefined ? undefined : millisOf(maxDelay, `${label}: maxDelay`),
   })
 }
 
@@ -194,11 +194,11 @@ export interface ConcurrencyOptions<N extends string = string, C = any> extends 
 export function concurrency<const N extends string, C>(options: ConcurrencyOptions<N, C>): LimitRule<N, C> {
   knownOptions('concurrency', options, ['name', 'limit', 'key', 'ttl', 'retryHint'])
   const { ttl, retryHint } = options
-  const at = where(options)
+  const label = labelOf(options)
   return defineLimit(options, {
     algorithm: 'concurrency',
-    window: millisOf(ttl, `${at}: ttl`),
-    retryHint: retryHint === undefined ? undefined : millisOf(retryHint, `${at}: retryHint`),
+    window: millisOf(ttl, `${label}: ttl`),
+    retryHint: retryHint === undefined ? undefined : millisOf(retryHint, `${label}: retryHint`),
   })
 }
 

@@ -12,8 +12,8 @@ interface Claim {
 const claims = new WeakMap<Store, Map<string, Claim>>()
 
 /**
- * Claims a policy's name on a store, for this process: two definitions under one name would share counters unnoticed. The
- * returned function gives the name up.
+ * Claims a policy's name on a store, for this process. Two definitions under one name would share their counts unnoticed. The
+ * returned function releases the name.
  * @throws ERR_NAME_TAKEN if another definition has the name
  */
 export function claimName(store: Store, policy: Policy, observers: ObserverHub): () => void {
@@ -24,20 +24,20 @@ export function claimName(store: Store, policy: Policy, observers: ObserverHub):
   if (claim.definition !== definition) {
     throw new SluiceError(
       'ERR_NAME_TAKEN',
-      `limiter "${name}": expected a name of its own on this store, got the name of another definition; give it another name (name: '…'), or mount one limiter in both places (rateLimit({ limiter }))`,
+      `limiter "${name}": expected a name that no other definition has on this store, got a name in use; give it another name (name: '…'), or mount one limiter in both places (rateLimit({ limiter }))`,
     )
   }
   if (claim.limiters > 0)
     observers.warn(
       'WARN_NAME_SHARED',
-      'the same definition was made twice on one store, so both share one state; mount one limiter in both places (rateLimit({ limiter })), or give one another name',
+      'two limiters with this definition use one store, so they share their state; mount one limiter in both places (rateLimit({ limiter })), or give one another name',
     )
   claim.limiters += 1
   names.set(name, claim)
-  let isFree = false
+  let isReleased = false
   return () => {
-    if (isFree) return
-    isFree = true
+    if (isReleased) return
+    isReleased = true
     claim.limiters -= 1
     if (claim.limiters === 0) names.delete(name)
   }

@@ -17,7 +17,7 @@ export interface Observers {
   readonly tier?: ((event: StoreEvent) => void) | undefined
   /** Called when a circuit breaker of the store opens, half-opens or closes. */
   readonly breaker?: ((event: StoreEvent) => void) | undefined
-  /** Called when something went wrong that should not happen, and Sluice went on: `ANOMALY_…` codes. */
+  /** Called when Sluice went on after an unexpected failure: `ANOMALY_…` codes. */
   readonly anomaly?: ((event: StoreEvent) => void) | undefined
   /** Called once for each likely mistake in the set-up: `WARN_…` codes. Default: `console.warn`. */
   readonly warning?: ((event: StoreEvent) => void) | undefined
@@ -25,7 +25,7 @@ export interface Observers {
 
 const NAMES = ['decision', 'tier', 'breaker', 'anomaly', 'warning'] as const
 
-/** The observers of one limiter: checks them, guards against their errors, and calls them off the request's path. */
+/** The observers of one limiter. Checks them, calls them, and catches their errors. */
 export class ObserverHub {
   private readonly on: Observers
   private readonly limiter: string
@@ -43,7 +43,7 @@ export class ObserverHub {
     this.strict = strict
   }
 
-  /** Passes on the events of a store until the returned function is called. `tierOf` names a tier as this limiter's policy does. */
+  /** Passes on the events of a store until the returned function is called. `tierOf` gives a tier the name that the policy uses. */
   follow(store: Store, tierOf: (tier: Source) => Source = (tier) => tier): () => void {
     const pass = (event: StoreEvent): void =>
       this.emit(event.type === 'tier' ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)

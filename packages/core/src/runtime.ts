@@ -1,5 +1,5 @@
-// What core needs of its runtime. Node, Bun, Deno, workerd and browsers have all of it, except where it is optional here. Core is
-// compiled without the types of a runtime, so what it uses is declared by hand.
+// What core needs of its runtime. Node, Bun, Deno, workerd and browsers have all of it, except for the optional fields. Core is
+// compiled without the types of any runtime, so these are written by hand.
 interface Runtime {
   readonly console?: { warn(message: string): void }
   readonly crypto?: {
@@ -60,7 +60,10 @@ export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePro
 let counter = 0
 let random: string | undefined
 
-/** Makes a unique id: random per process, plus a counter. Edge runtimes allow random numbers in a request only, so the first use makes them. */
+/**
+ * Makes a unique id: a random part for the process, plus a counter. The random part is made at first use, since edge runtimes forbid
+ * random numbers before the first request.
+ */
 export function uniqueId(): string {
   random ??= [...randomWords(3)].map((word) => word.toString(36)).join('')
   counter += 1

@@ -1,4 +1,4 @@
-// For authors of stores and layers. With '@sluice/core/algorithms' it is all that a store needs beside the contract in '@sluice/core'.
+// For authors of stores and layers, beside the contract in '@sluice/core' and the algorithms in '@sluice/core/algorithms'.
 
 // The layers over a store, in their fixed order: deny cache, leases, failover.
 export { stack } from './layers/stack.ts'
@@ -18,7 +18,7 @@ export { uniqueId } from './runtime.ts'
 // The two moments at which a store sends what it has collected.
 export { afterTurn, inMicrotask } from './clock.ts'
 
-// Options are checked, and refused, in one wording.
+// Checks of options, with the same messages in all packages.
 export { invalid } from './errors.ts'
 export { knownOptions } from './known-options.ts'
 

@@ -23,12 +23,12 @@ export interface Charge {
 }
 
 /**
- * What produced an outcome: the name of the store, or the layer that answered in its place. `local`, `open` and `closed` are the
- * local fallback and the two other failure modes; `none` is the source of a decision without limits.
+ * What decided: a store by its name, or a layer. `local`, `open` and `closed` are the failure modes. `none` is the source of a
+ * decision without limits.
  */
 export type Source = 'memory' | 'deny-cache' | 'lease' | 'local' | 'open' | 'closed' | 'none' | (string & {})
 
-/** What decides while a store is unavailable: this process's share of each limit, admit everything, or refuse everything. */
+/** What happens while a store is unavailable: admit this process's share of each limit, admit everything, or refuse everything. */
 export type FailMode = 'local' | 'open' | 'closed'
 
 /**
@@ -79,8 +79,8 @@ export interface Store {
   readonly name: string
   /**
    * Decides the charges: all are taken, or none. Changes nothing when it refuses.
-   * Returns one outcome for each charge, in order. An outcome is `undefined` where another charge was refused first and the
-   * store did not look at this one.
+   * Returns one outcome for each charge, in order. An outcome is `undefined` if another charge was refused first, so that the
+   * store did not decide this one.
    * @throws only if the store could not decide: a `StoreError`
    */
   consume(charges: readonly Charge[], options?: ConsumeOptions): MaybePromise<readonly (Outcome | undefined)[]>
@@ -115,7 +115,7 @@ export type StoreEvent =
  * Why a store that is reachable refused to decide, by what the failover layer must do. Each opens the breaker at once.
  * - `starting`: the store is loading its state. One successful probe, which only reads, closes the breaker.
  * - `unwritable`: the store refuses writes and may still answer reads. A write must succeed before the breaker closes.
- * - `forbidden`: the store's user lacks a permission. As `unwritable`; only an operator can change it.
+ * - `forbidden`: the store's user has no permission. As `unwritable`; only an operator can change it.
  */
 export type StoreRefusal = 'starting' | 'unwritable' | 'forbidden'
 

@@ -2,9 +2,8 @@ import type { Limit } from '../limit.ts'
 import type { Charge, ConsumeOptions, Outcome, Source } from '../store.ts'
 
 /**
- * What layers, headers and stores know of an algorithm. They ask the descriptor and never compare its name, so that a new
- * algorithm is a new descriptor. `S` is its state: immutable data that `structuredClone` accepts. An absent state is an
- * unused one.
+ * What layers, headers and stores know of an algorithm. They never compare its name, so a new algorithm needs only a new
+ * descriptor. `S` is its state: immutable data that `structuredClone` accepts. An absent state is that of an unused subject.
  */
 export interface Algorithm<S = unknown> {
   readonly name: Limit['algorithm']
@@ -43,8 +42,8 @@ export interface StepOptions extends ConsumeOptions {
   /** The id of the holder to acquire, for a store that sends it elsewhere. Default: a new random id. */
   readonly holder?: string | undefined
   /**
-   * For a store that grants leases: the most units that this lease may take, or that may be given back of it. 0 if the lease
-   * is too old to give back. Absent for a charge that is no lease; `lease` is then ignored.
+   * For a store that grants leases: the most units that this lease may take or give back. 0 if the lease is too old to give
+   * back. Absent for a charge that is no lease; `lease` is then ignored.
    */
   readonly maxUnits?: number | undefined
 }

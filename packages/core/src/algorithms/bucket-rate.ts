@@ -68,7 +68,7 @@ function isExact(limit: Limit): boolean {
   return Number.isSafeInteger(maxDelayCredits) && (burst + debt) * (P / N) <= 2 ** 52 && Number.isSafeInteger((burst + debt) * P + N)
 }
 
-/** What usually fails is a limit that shares no factor with its window: a slightly smaller one does. */
+/** Most inexact limits share no factor with their window. A slightly smaller limit often does. */
 function proposalFor(limit: Limit): string {
   let smaller = limit.limit - 1
   for (let tries = 0; tries < 10_000 && smaller > 0 && !isExact({ ...limit, limit: smaller }); tries++) smaller -= 1

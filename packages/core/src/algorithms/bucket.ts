@@ -9,8 +9,8 @@ import { badReceipt, requireReceipt } from './receipts.ts'
 import { scaledQuantity } from './scale.ts'
 
 /**
- * The state is a time, not a number of tokens. So a limit with other numbers reads the same used part of its bucket. Stored
- * tokens would not survive that: of 10 tokens at 60 a minute, 0 would be left at 61 a minute.
+ * The state is a time, so that it stays valid when the numbers of the limit change. Stored credits would not: 10 tokens at 60 a
+ * minute are 10 million credits, and at 61 a minute these are not even one token.
  */
 export interface BucketState {
   /** F: the instant at which the bucket is full, in microseconds since the epoch. */
@@ -27,7 +27,7 @@ class BucketReading implements Reading<BucketState> {
   private readonly limit: Limit
   private readonly rate: Rate
   private readonly now: number
-  /** f = max(0, F − now). Without a bound after the clock stepped back, so it is compared before it is multiplied. */
+  /** f = max(0, F − now). It has no bound after the clock stepped back, so it is compared before it is multiplied. */
   private readonly missing: number
   private readonly rest: number
 
@@ -85,7 +85,7 @@ class BucketReading implements Reading<BucketState> {
 
   private withUnitsBack(units: number): Change<BucketState> {
     const { N, P } = this.rate
-    // Units that were taken under another limit can be more than this bucket holds: without a bound the product is inexact.
+    // More units than this bucket has can have been taken under another limit. Without a bound, the product is inexact.
     const back = Math.min(units, floorDiv(Number.MAX_SAFE_INTEGER, P))
     const credits = back * P
     let missing = this.missing - floorDiv(credits, N)
@@ -98,7 +98,7 @@ class BucketReading implements Reading<BucketState> {
     return { after: this.withDeficit(0, 0), units: floorDiv(this.missing * N + this.rest, P), receipt: undefined }
   }
 
-  /** The units that the receipt of a charge allows to give back. */
+  /** How many units the receipt of a charge can give back. */
   private refundable(charge: Charge): number {
     if (this.limit.queue !== true) {
       if (!Number.isSafeInteger(charge.receipt)) throw badReceipt(charge)
@@ -106,14 +106,14 @@ class BucketReading implements Reading<BucketState> {
     }
     const units = typeof charge.receipt === 'string' ? Number(charge.receipt.split(':')[0]) : Number.NaN
     if (!Number.isSafeInteger(units)) throw badReceipt(charge)
-    // The delays of requests behind it count on it, and a request whose turn has come may be running.
+    // Requests behind it have delays that include it, and a request whose turn has come may be running.
     const isLast = charge.receipt === this.queueReceipt(units)
     const { N, P } = this.rate
     const isWaiting = this.missing > floorDiv(units * P, N) || this.missing * N + this.rest > units * P
     return isLast && isWaiting ? units : 0
   }
 
-  /** The units that were taken, and the state that they left. A state that is still the same shows that nothing came after. */
+  /** The units that were taken, and the state that they left. If the state is still the same, no other request followed. */
   private queueReceipt(units: number): string {
     return `${units}:${this.now + this.missing}:${this.rest}:${this.rate.N}:${this.rate.P}`
   }
@@ -167,8 +167,8 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
 }
 
 /**
- * The token bucket, computed as GCRA (generic cell rate algorithm, ITU-T I.371): F is its theoretical arrival time, and a
- * cost is admitted iff deficit + cost · P ≤ burst · P. See `Rate` for N, P and credits.
+ * The token bucket, computed as GCRA (generic cell rate algorithm, ITU-T I.371), with F as its theoretical arrival time. A cost
+ * is admitted iff deficit + cost · P ≤ burst · P. See `Rate` for N, P and credits.
  *
  * Promise: A(t) ≤ burst + rate · t for every interval t, and at least min(demand, ⌊burst + rate · t⌋).
  * Bounds: three numbers per subject; constant time; (burst + debt) · P + N ≤ 2^53 − 1.
@@ -176,9 +176,9 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
 export const tokenBucket: Algorithm<BucketState> & { readonly name: 'tokenBucket' } = bucket('tokenBucket', true, true)
 
 /**
- * The leaky bucket (Turner, 1986). As a meter it is the token bucket. As a queue it admits with a delay of
- * ⌈deficit / N⌉ µs before the charge, and the outflow is at most c + rate · (t + 1 ms), where c is the largest cost.
+ * The leaky bucket (Turner, 1986). As a meter it is the token bucket. As a queue it admits with a delay of ⌈deficit / N⌉ µs,
+ * where the deficit is that before the charge. The outflow is at most c + rate · (t + 1 ms), where c is the largest cost.
  *
- * Neither cached refusals nor leases: with a queue, both would change the order of the delays.
+ * Its refusals are not cached and its units not leased: with a queue, both would change the order of the delays.
  */
 export const leakyBucket: Algorithm<BucketState> & { readonly name: 'leakyBucket' } = bucket('leakyBucket', false, false)

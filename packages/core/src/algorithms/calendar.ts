@@ -9,8 +9,8 @@ export interface CalendarSpan {
 /** Milliseconds. */
 const DAY = 86_400_000
 
-// Making a formatter takes about 50 µs and finding a span about ten formats, so one formatter is kept per zone and the last
-// span per zone and kind. Only the definitions of limits name zones, so both maps are bounded.
+// Making a formatter takes about 50 µs, so one is kept per zone. Finding a span takes about ten formats, so the last span is kept
+// per zone and kind. Only the definitions of limits name zones, so both maps are bounded.
 const formatters = new Map<string, Intl.DateTimeFormat>()
 const spans = new Map<string, CalendarSpan>()
 
@@ -21,7 +21,7 @@ const spans = new Map<string, CalendarSpan>()
  * A day starts at the first instant of its date. Where clocks go forward at midnight, that is later than midnight.
  */
 export function calendarSpan(limit: Pick<Limit, 'window' | 'timeZone'>, instant: number): CalendarSpan {
-  // With a fraction, the dates below would not be midnights.
+  // With a fraction, the dates computed below would not be midnights.
   const ms = Math.floor(instant)
   const zone = limit.timeZone ?? 'UTC'
   const kind = limit.window as CalendarWindow

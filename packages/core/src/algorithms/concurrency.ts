@@ -116,7 +116,7 @@ function step(state: ConcurrencyState | undefined, charge: Charge, now: number, 
 /** Renews a live holder only: another request may have replaced an expired one. */
 function renew(current: ConcurrencyReading, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
   if (typeof charge.receipt !== 'string') throw badReceipt(charge)
-  // The holder is gone even where another would be admitted. A wait of 0 would say that the charge was admitted.
+  // This holder is gone, even if a new one would be admitted. A wait of 0 would mean that the charge was admitted.
   if (!current.isLive(charge.receipt)) return refusal(current, now, options, current.waitFor(1) || current.retryHint())
   if (options.how === 'peek') return unchanged(current, now, options, 1, 0)
   const after = current.renew(charge.receipt)

@@ -18,11 +18,10 @@ export interface DecideResult {
 }
 
 /**
- * Decides all charges or none. Each charge sees the states that the charges before it would leave. If one is refused,
- * nothing is to be written.
+ * Decides all charges or none. Each charge sees the states that the charges before it would leave. If one is refused, the store
+ * must write nothing.
  *
- * `stateIds` says which charges share a state: those with equal ids. `current` holds the states as they are stored, one for
- * each charge; `undefined` for an unused subject.
+ * `stateIds`: charges with equal ids share a state. `current`: the stored state of each charge; `undefined` for an unused subject.
  */
 export function decide(
   charges: readonly Charge[],
@@ -47,7 +46,7 @@ export function decide(
   return { outcomes, states: undefined }
 }
 
-/** Each holder of a decision needs an id of its own, and each lease the units that the leases before it left. */
+/** Each holder of a decision needs a different id. Each lease may take only what the leases before it left. */
 function stepOptions(i: number, options: DecideOptions, earlier: readonly Outcome[]): StepOptions {
   const { holder, maxUnitsOf } = options
   if (holder === undefined && maxUnitsOf === undefined) return options

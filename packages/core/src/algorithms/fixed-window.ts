@@ -15,8 +15,8 @@ export interface FixedWindowState {
 }
 
 /**
- * Milliseconds. A clock that steps back can find a window that starts ahead of it. Up to this far ahead the window is kept;
- * further ahead, its counts move to the current window, or the subject would wait too long.
+ * Milliseconds. After the clock stepped back, a window can start ahead of now. Up to this far ahead, the window is kept. Further
+ * ahead, its counts move to the current window: otherwise the subject would wait too long.
  */
 export const MAX_STEP_BACK = 5_000
 
@@ -55,7 +55,7 @@ class FixedWindowReading implements Reading<FixedWindowState> {
 
   take(units: number): Change<FixedWindowState> {
     const { start, count } = this.state
-    // A forced charge saturates here, so that the count stays exact.
+    // The count of forced charges saturates, so that it stays exact.
     const after = Math.min(Number.MAX_SAFE_INTEGER, count + units)
     return { after: after === count ? this : this.withCount(after), units: after - count, receipt: windowReceipt(start, after - count) }
   }
@@ -77,7 +77,7 @@ class FixedWindowReading implements Reading<FixedWindowState> {
     return new FixedWindowReading({ start: this.state.start, count }, this.limit, this.now)
   }
 
-  /** More than the length of the window while it starts ahead of now. */
+  /** More than the length of the window if it starts ahead of now. */
   private untilEnd(): number {
     return this.windowEnd() - this.now
   }
@@ -108,8 +108,8 @@ function startOf(limit: Limit, now: number): number {
 /**
  * The fixed window counter: a cost is admitted iff count + cost ≤ L.
  *
- * Promise: A(window) ≤ L, and up to 2L in an interval of length W that crosses an edge. A window starts at a multiple of W
- * since the epoch, with a date of a calendar, or with the subject's first admitted charge (`anchor: 'first'`).
+ * Promise: A(window) ≤ L, and up to 2L in an interval of length W that crosses an edge. A window starts at a multiple of W since
+ * the epoch, with a calendar date, or with the subject's first admitted charge (`anchor: 'first'`).
  * Bounds: one start and one count per subject; constant time, except for a new calendar window.
  */
 export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedWindow' } = {

@@ -1,4 +1,4 @@
-// For authors of stores: what every store shares, so that all of them decide alike.
+// For authors of stores: the decisions themselves, so that all stores decide alike.
 
 // A whole decision: all or nothing over several charges.
 export { decide, type DecideOptions, type DecideResult, holderOf } from './decide.ts'

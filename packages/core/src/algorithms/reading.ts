@@ -21,7 +21,7 @@ export interface Reading<S> {
   resetAfter(): number
   /** How long a charge that is admitted now must wait for its turn in a queue; else 0. */
   delay(): number
-  /** Takes `units`. They are available, unless the charge is forced: then takes as many as the limit allows to owe. */
+  /** Takes `units`, which are available unless the charge is forced. A forced charge takes at most what the limit's debt allows. */
   take(units: number, options: StepOptions): Change<S>
   /** Gives back at most `units` of what the receipt of the charge took; `undefined` if there is nothing to give back. */
   giveBack(units: number, charge: Charge): Change<S> | undefined
@@ -35,7 +35,7 @@ export interface Change<S> {
   readonly after: Reading<S>
   /** Whole units that were taken or given back. */
   readonly units: number
-  /** For giving back what was taken; `undefined` if nothing can be. */
+  /** Gives back what was taken; `undefined` if nothing can be given back. */
   readonly receipt: Receipt | undefined
 }
 

@@ -19,13 +19,13 @@ export function parseWindowReceipt(charge: Charge): { readonly start: number; re
   return { start, units }
 }
 
-/** @throws ERR_RECEIPT_REQUIRED: without a receipt, units could be given back to another window, or release the holder of another request */
+/** @throws ERR_RECEIPT_REQUIRED: without a receipt, another window could get the units, or another request could lose its holder */
 export function requireReceipt(charge: Charge): void {
   if (charge.receipt !== undefined) return
   throw new SluiceError(
     'ERR_RECEIPT_REQUIRED',
     `${nameOf(charge)}: expected a receipt with a cost below 0, got none; pass the receipt of the outcome that charged these units. ` +
-      'Only a bucket that is no queue takes units back without one',
+      'Only a tokenBucket, or a leakyBucket without queue, takes units back without a receipt',
   )
 }
 

@@ -109,10 +109,10 @@ function read(state: SlidingLogState | undefined, limit: Limit, now: number): Sl
 }
 
 /**
- * The sliding window log: an entry counts while its time > now − W, and a cost is admitted iff Σ units + cost ≤ L.
+ * The sliding window log: an entry counts while its time > now − W. A cost is admitted iff Σ units + cost ≤ L.
  *
- * Promise: A((a, a + W]) ≤ L for every a, exactly. Bounds: one entry per admitted charge and at most 2L units per subject;
- * time in proportion to the entries; L ≤ `maxLog` (default 1,000, at most 10,000).
+ * Promise: A((a, a + W]) ≤ L for every a, exactly.
+ * Bounds: one entry per admitted charge and at most 2L units per subject; time in proportion to the entries; L ≤ `maxLog`.
  */
 export const slidingLog: Algorithm<SlidingLogState> & { readonly name: 'slidingLog' } = {
   name: 'slidingLog',

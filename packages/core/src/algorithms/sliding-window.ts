@@ -41,7 +41,7 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
     if (units > quota) return Infinity
     if (count + units + this.weight() <= quota) return 0
     const untilEnd = window - this.elapsed()
-    // In this window, when enough of the previous count has slid out; else in the next, when enough of this count has.
+    // Admitted in this window once enough of the previous count has slid out; else in the next, once enough of this count has.
     if (count + units <= quota) return untilEnd - floorDiv((quota - count - units) * window, previous)
     return window + untilEnd - floorDiv((quota - units) * window, count)
   }
@@ -86,7 +86,7 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
     return this.now - this.state.start
   }
 
-  /** What the previous window still counts for. A window that starts ahead of now is read as at its start. */
+  /** How many units the previous window still counts as. A window that starts ahead of now is read as at its start. */
   private weight(): number {
     const { previous } = this.state
     return previous === 0 ? 0 : ceilDiv(previous * (this.window - Math.max(0, this.elapsed())), this.window)
@@ -114,8 +114,8 @@ function maxCount(window: number): number {
 }
 
 /**
- * The sliding window counter, as Cloudflare described it in 2017, in integers: with e = now − start and
- * x = ⌈previous · (W − e) / W⌉, a cost is admitted iff count + cost + x ≤ L.
+ * The sliding window counter that Cloudflare described in 2017, in integers. A cost is admitted iff count + cost + x ≤ L, with
+ * x = ⌈previous · (W − e) / W⌉ and e = now − start.
  *
  * Promise: A(t) ≤ L · (1 + t / W) for every interval t. Two aligned windows can both be full; two full limits closer than W
  * cannot. Bounds: two counts and a start per subject; constant time; L · W ≤ 2^53 − 1, with W in ms.

@@ -14,9 +14,9 @@ export interface Cidr {
 }
 
 /**
- * Parses an address into 4 or 16 bytes; returns `undefined` for any other text. Accepts what connections and proxies write: a port
- * (`1.2.3.4:80`, `[::1]:80`), brackets, a zone, which is dropped, and every notation of an IPv4-mapped address, which becomes the
- * IPv4 address. Refuses octets with a leading zero, since many parsers read them as octal.
+ * Parses an address into 4 or 16 bytes; returns `undefined` for any other text. Accepts a port (`1.2.3.4:80`, `[::1]:80`) and
+ * brackets. Drops a zone. Any notation of an IPv4-mapped address becomes the IPv4 address. Refuses octets with a leading zero, since
+ * many parsers read them as octal.
  */
 export function parseAddress(text: string): Uint8Array | undefined {
   if (text.startsWith('[')) {

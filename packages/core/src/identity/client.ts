@@ -40,20 +40,20 @@ export function clientAddress<C>(
     )
   }
   const trusting = 'blocks' in trust || trust.hops > 0
-  const address = trusting ? viaProxies(facts, trust, canonical, report) : connectionAddress(facts, options, canonical)
-  return checked(address, options.trustProxy === undefined ? facts : undefined, options, report)
+  const address = trusting ? viaProxies(facts, trust, canonical, report) : frameworkAddress(facts, options, canonical)
+  return checkingForProxy(address, options.trustProxy === undefined ? facts : undefined, options, report)
 }
 
 /** The error of a request that is limited by its address, and has none. */
 export function addressUnknown(): SluiceError {
   return new SluiceError(
     'ERR_ADDRESS_UNKNOWN',
-    "expected the client's address, got none: behind a Unix socket, set trustProxy to the number of proxies; on a platform that sends the address in a header, use ip(read); otherwise limit by another key",
+    "expected the client's address, got none; behind a Unix socket, set trustProxy to the number of proxies; on a platform that sends the address in a header, use ip(read); otherwise limit by another key",
   )
 }
 
-/** The address that the framework gives. Text of the socket that is canonical is returned as it is; text cut from a header is copied. */
-function connectionAddress<C>(
+/** Reads the address that the framework gives. An IPv4 address of the socket is returned as it is; text from a header is copied. */
+function frameworkAddress<C>(
   facts: RequestFacts<C>,
   options: ClientOptions<C>,
   canonical: Canonicalizer,
@@ -65,17 +65,18 @@ function connectionAddress<C>(
   }
 }
 
-/** Checks the first requests for two signs of a proxy that is not configured: forwarded headers, and one address for everybody. */
-function checked<C>(
+/** Checks the first requests for two signs of a proxy that is not configured: forwarded headers, and one address for all requests. */
+function checkingForProxy<C>(
   address: (context: C) => string | undefined,
-  untrusting: RequestFacts<C> | undefined,
+  headerFacts: RequestFacts<C> | undefined,
   options: ClientOptions<C>,
   report: ReportWarning,
 ): (context: C) => string | undefined {
   let seen = 0
   let first: string | undefined
   let single = true
-  let facts = untrusting
+  // Absent where forwarded headers are no mistake, and after the first warning.
+  let facts = headerFacts
   const trusts = (context: C) => (typeof options.hostTrusts === 'function' ? options.hostTrusts(context) : options.hostTrusts === true)
   const check = (context: C, current: string | undefined) => {
     seen += 1

@@ -5,7 +5,7 @@ import type { RequestFacts } from './request-facts.ts'
 export interface Part<C> {
   /** Names the part in messages: `header:x-api-key`. */
   readonly name: string
-  /** Whether it is a credential: with `missing: 'reject'`, a request without it gets 401 instead of 400. */
+  /** Whether it is a credential. With `missing: 'reject'`, a request without it gets 401, not 400. */
   readonly credential?: boolean | undefined
   /** Whether it is an address: it is then parsed, and an IPv6 address is cut to its prefix. */
   readonly address?: boolean | undefined

@@ -88,8 +88,8 @@ export function body(field: string): Part<any> {
 }
 
 /**
- * Limits by the method and the pattern of the route: `GET /users/:id`. Where the framework does not know the pattern, the path
- * takes its place, which clients can vary.
+ * Limits by the method and the pattern of the route: `GET /users/:id`. If the framework does not know the pattern, the path is used,
+ * which clients can vary.
  * @example
  * ```ts
  * import { ip, rateLimit, route } from '@sluice/express'
@@ -120,7 +120,7 @@ function part(fields: Part<any>): Part<any> {
   return Object.freeze(fields)
 }
 
-/** Passes the context only: the user's function is not given the request's facts. */
+/** Passes the context only, so that a user's function cannot depend on `RequestFacts`. */
 function reader(
   what: string,
   read: (context: any) => MaybePromise<string | undefined>,

@@ -5,10 +5,10 @@ import { addressUnknown } from './client.ts'
 import type { KeyOf, Part } from './part.ts'
 import type { RequestFacts } from './request-facts.ts'
 
-/** What happens to a request without a subject: it is limited by its address, refused with 401 or 400, or not limited. */
+/** What happens to a request whose key is missing: it is limited by its address, refused with 401 or 400, or not limited. */
 export type MissingRule = 'address' | 'reject' | 'skip'
 
-/** Takes the place of a subject that is missing, unless the address is used instead. */
+/** What a `SubjectReader` returns for a missing key, unless the client's address replaces the key. */
 export interface Missing {
   readonly action: 'reject' | 'skip'
   /** The status of a refusal: 401 if a credential is missing, else 400. */
@@ -29,11 +29,11 @@ export interface SubjectOptions<C> {
 export type SubjectReader<C> = (context: C) => MaybePromise<string | Missing>
 
 /**
- * Makes the function that reads a request's subject. It is synchronous unless a part is asynchronous. Without a key, the subject is the client's
- * address.
+ * Makes the function that reads a request's subject. It is synchronous unless a part is asynchronous. Without `key`, the subject is
+ * the client's address.
  *
- * A single value is the subject itself, with a leading `~` doubled. Several values are joined by `joinSubject`. If the value is
- * missing, the subject is `~ip:1.2.3.4`, so that a client cannot spend the quota of an address by sending it as its key.
+ * A single value is the subject itself, with a leading `~` doubled. Several values are joined as by `joinSubject`. If a value is
+ * missing, `~ip:1.2.3.4` replaces it. A client that sends an address as its key thus cannot spend the quota of that address.
  * @throws ERR_OPTION_INVALID; the function itself throws ERR_ADDRESS_UNKNOWN, ERR_SUBJECT_INVALID, and the errors of the key
  */
 export function subjectReader<C>(key: KeyOf<C> | undefined, options: SubjectOptions<C>): SubjectReader<C> {
@@ -44,7 +44,7 @@ export function subjectReader<C>(key: KeyOf<C> | undefined, options: SubjectOpti
   if (key === undefined) return (context) => knownAddress(facts, context)
   const [only, ...more] = partsOf(key).map((part) => valueReader(part, facts, missing, canonical))
   if (only === undefined) throw invalid('key', 'one or more parts', key)
-  return more.length === 0 ? only : joining([only, ...more])
+  return more.length === 0 ? only : joiningReader([only, ...more])
 }
 
 /**
@@ -108,8 +108,8 @@ function knownAddress<C>(facts: RequestFacts<C>, context: C): string {
   return address
 }
 
-/** Reads the values in order, and stops at the first that is missing. */
-function joining<C>(readers: readonly SubjectReader<C>[]): SubjectReader<C> {
+/** Reads the values in order and joins them. Stops at the first that is missing. */
+function joiningReader<C>(readers: readonly SubjectReader<C>[]): SubjectReader<C> {
   const from = (context: C, index: number, joined: string): MaybePromise<string | Missing> => {
     let text = joined
     for (let i = index; i < readers.length; i++) {

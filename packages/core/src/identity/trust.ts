@@ -5,7 +5,7 @@ import { type Cidr, inCidr, parseAddress, parseCidr } from './address.ts'
 /** Which proxies are trusted: none (0 hops), a number of hops, or the addresses in a list of blocks. */
 export type Trust = { readonly hops: number } | { readonly blocks: readonly Cidr[]; readonly permissive: readonly string[] }
 
-/** Reports a likely mistake in the set-up. Throws instead where the options say `strict`. */
+/** Reports a likely mistake in the set-up. Throws if the option `strict` is true. */
 export type ReportWarning = (code: Code, message: string) => void
 
 const SETS: Readonly<Record<string, readonly string[]>> = {
@@ -17,8 +17,8 @@ const MAX_HOPS = 32
 const EXPECTED = "an address, a CIDR such as '10.0.0.0/8', 'loopback', 'linklocal' or 'private'"
 
 /**
- * Parses the option `trustProxy`: a number of hops from 0 (no proxy) to 32, or a list of addresses, CIDRs and the sets `loopback`,
- * `linklocal` and `private`.
+ * Parses the option `trustProxy`. It is a number of hops from 0 (no proxy) to 32, or a list of addresses, CIDRs and names. The names
+ * `loopback`, `linklocal` and `private` are sets of addresses.
  * @throws ERR_OPTION_INVALID
  */
 export function trustOf(trustProxy: number | readonly string[] = 0): Trust {

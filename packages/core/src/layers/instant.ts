@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts'
 
 /**
- * A moment by both clocks of a process, in ms. Neither is enough: the monotonic clock can stand still while the machine is
- * suspended, and the time of day can be set.
+ * A moment by both clocks of a process, in ms. One clock is not enough: the monotonic clock can stop while the machine is suspended,
+ * and the time of day can be set.
  */
 export interface Instant {
   readonly wall: number

@@ -8,7 +8,7 @@ import type { LeaseOptions } from './leases/options.ts'
 
 /** The layers between a limiter and a store. `false` removes one. */
 export interface StackOptions {
-  /** Refuses again, without asking the store, what was refused a moment ago; default `true`. */
+  /** Repeats recent refusals without asking the store; default `true`. */
   readonly denyCache?: DenyCacheOptions | boolean | undefined
   /** Spends the units of hot subjects in this process, without asking the store; default `false`. */
   readonly leases?: LeaseOptions | boolean | undefined
@@ -16,11 +16,11 @@ export interface StackOptions {
   readonly failover?: FailoverOptions | false | undefined
 }
 
-/** What the package of a store gives its layers besides the options of its users. */
+/** What the package of a store passes to its layers, besides the options of its users. */
 export interface StackParts extends FailoverParts {}
 
 /**
- * A store under its layers, in their fixed order: deny cache, leases, failover, store.
+ * Puts the layers over a store, in their fixed order: deny cache, leases, failover, store.
  *
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  * @example

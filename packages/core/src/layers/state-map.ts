@@ -31,14 +31,14 @@ interface Table<V> {
 interface Scope<V> {
   readonly name: string
   readonly tables: Map<string, Table<V>>
-  /** The limit of the last look-up, and the entries of its table: a scope has one limit, or a few that take turns. */
+  /** The limit of the last look-up, and the entries of its table. A scope has one limit, or a few that alternate. */
   limit: Limit | undefined
   entries: Map<string, Entry<V>> | undefined
 }
 
 /**
- * A bounded map from states to values: at `max` entries, the one that was set longest ago is removed first. The
- * look-up goes by scope, variant and subject in turn, since joining them to one text would cost more than a local decision.
+ * A bounded map from states to values. At `max` entries, the one that was set longest ago is removed. Three maps are nested, by
+ * scope, variant and subject: joining the three to one key would cost more than a local decision.
  */
 export class StateMap<V> {
   private readonly max: number

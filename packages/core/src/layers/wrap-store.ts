@@ -3,8 +3,8 @@ import type { Store } from '../store.ts'
 const OPTIONAL = ['shardOf', 'peekReplica', 'close', 'health', 'subscribe'] as const
 
 /**
- * A layer over a store: its own methods, and the wrapped store's for the rest. Optional methods are present only where the wrapped
- * store has them. Takes the wrapped store's name.
+ * Makes a layer from its own methods and, for the rest, those of the wrapped store. Optional methods are present only if one of the
+ * two has them. The layer has the wrapped store's name.
  */
 export function wrapStore(inner: Store, own: Pick<Store, 'consume' | 'reset'> & Partial<Store>): Store {
   const passed: Partial<Record<keyof Store, unknown>> = {}

@@ -2,8 +2,8 @@ import { detach } from '../detach.ts'
 import { NO_SLOT, type SlotRows } from './slot-rows.ts'
 
 /**
- * The first slot of each subject. Slots of one subject in several tables form a chain, so that one look-up of the text finds
- * the states under all limits of a policy.
+ * The first slot of each subject. Slots of one subject in several tables form a chain. So one look-up of the subject finds its
+ * states under all limits of a policy.
  */
 export type Chains = Map<string, number>
 
@@ -14,7 +14,7 @@ export function findInChain(rows: SlotRows, first: number, tableId: number): num
   return slot
 }
 
-/** Adds a slot to the end of its subject's chain. Slots of one chain share one text, which `subjects` holds by slot. */
+/** Adds a slot to the end of its subject's chain. All slots of a chain share one text in `subjects`. */
 export function append(rows: SlotRows, chains: Chains, subjects: string[], slot: number, subject: string): void {
   rows.setNext(slot, NO_SLOT)
   let last = chains.get(subject)

@@ -1,6 +1,6 @@
 import type { Charge, ConsumeOptions, Outcome } from '../store.ts'
 import type { Chains } from './chains.ts'
-import { isOfSharedState } from './overflow.ts'
+import { isSharedReceipt } from './overflow.ts'
 import type { ResolvedLimit } from './scopes.ts'
 import { NO_SLOT } from './slot-rows.ts'
 import type { States } from './states.ts'
@@ -20,7 +20,7 @@ export class FastPath {
     this.states = states
   }
 
-  /** The outcomes; or `undefined` with nothing written, where only the full path can decide. */
+  /** Returns the outcomes. Returns `undefined`, and has written nothing, if only the full path can decide. */
   decide(charges: readonly Charge[], now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
     const { states, limits, slots, nextStates } = this
     const count = charges.length
@@ -35,7 +35,7 @@ export class FastPath {
       const charge = charges[i] as Charge
       const resolved = states.scopes.resolve(charge, i)
       const { algorithm, table } = resolved
-      if (isOfSharedState(charge.receipt) || this.isRepeated(charges, resolved, i)) return undefined
+      if (isSharedReceipt(charge.receipt) || this.isRepeated(charges, resolved, i)) return undefined
       // The limits of one policy share the chain of a subject.
       if (table.chains !== chains || charge.subject !== subject) {
         chains = table.chains
@@ -51,7 +51,7 @@ export class FastPath {
         outcomes[0] = outcome
         return outcomes
       }
-      // A refusal among several changes what the outcomes of the others say.
+      // One refusal among several charges changes the outcomes of the others.
       if (!outcome.allowed) return undefined
       // Writing an unchanged entry would cost a write barrier.
       if (limits[i] !== resolved) limits[i] = resolved

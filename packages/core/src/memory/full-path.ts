@@ -1,15 +1,15 @@
 import { decide } from '../algorithms/decide.ts'
 import type { Charge, ConsumeOptions, Outcome } from '../store.ts'
-import { isOfSharedState, type Overflow, refused, withPlainReceipt } from './overflow.ts'
+import { deniedOutcome, isSharedReceipt, type Overflow, withPlainReceipt } from './overflow.ts'
 import type { ResolvedLimit } from './scopes.ts'
 import { NO_SLOT } from './slot-rows.ts'
 import type { ScopeTable } from './slots.ts'
 import type { States } from './states.ts'
 
-/** The state of one charge: a slot, a name for a state that has no slot yet, or the shared state of a table. Equal values are one state. */
+/** Names the state of one charge: a slot, a text for a state that has no slot yet, or a table for its shared state. */
 type StateRef = number | string | ScopeTable
 
-/** Decides every request, also those with several charges on one state, with a refusal among several, or on a full store. */
+/** Decides any request, such as one with several charges on one state, with a refusal among several, or on a full store. */
 export class FullPath {
   private readonly states: States
   private readonly overflow: Overflow
@@ -27,7 +27,7 @@ export class FullPath {
     const isFull = refs.some(isShared)
     if (isFull && this.overflow.mode === 'deny' && options.how !== 'force') {
       const { outcomes } = decide(charges, refs, current, now, { ...options, how: 'peek' })
-      return outcomes.map((outcome, i) => (isShared(refs[i]) ? refused(outcome) : { ...outcome, granted: 0 }))
+      return outcomes.map((outcome, i) => (isShared(refs[i]) ? deniedOutcome(outcome) : { ...outcome, granted: 0 }))
     }
     const { outcomes, states } = decide(charges, refs, current, now, options)
     if (states !== undefined) this.save(charges, limits, refs, states, outcomes)
@@ -40,13 +40,13 @@ export class FullPath {
       const { subject, receipt } = charges[i] as Charge
       const { table } = limits[i] as ResolvedLimit
       const slot = this.states.slotOf(table, subject)
-      if (isOfSharedState(receipt)) refs.push(table)
+      if (isSharedReceipt(receipt)) refs.push(table)
       else refs.push(slot === NO_SLOT ? this.locateNew(subject, table, refs, now) : slot)
     }
     return refs
   }
 
-  /** A state of its own if the store can hold one more than this decision already adds, else the shared one. `refs`: of the charges before. */
+  /** A new state if the store can keep one more than this decision already adds, else the shared one. `refs`: of the charges before. */
   private locateNew(subject: string, table: ScopeTable, refs: readonly StateRef[], now: number): StateRef {
     const { slots } = this.states
     const name = `${table.id} ${subject}`

@@ -17,9 +17,9 @@ export interface MemoryStoreOptions {
    */
   readonly maxSubjects?: number | undefined
   /**
-   * What happens to a new subject when the store is full and no state may be evicted, since each has used more than half of
-   * its limit. `'shared'` (default): all new subjects share one count per limit. `'deny'`: they are refused for 1 s. `'allow'`:
-   * they are not limited.
+   * What happens to a new subject when the store is full and every state has used more than half of its limit. Such states are
+   * never evicted. `'shared'` (default): all new subjects share one count per limit. `'deny'`: they are refused for 1 s.
+   * `'allow'`: they are not limited.
    */
   readonly overflow?: OverflowMode | undefined
   /** Where the time comes from, in milliseconds since 1970. Default: the system's clock. Give a fake one in tests. */
@@ -27,7 +27,7 @@ export interface MemoryStoreOptions {
 }
 
 /**
- * The store of one process: synchronous, bounded, without timers. A limiter without `store` makes one of its own.
+ * Makes a store in the memory of this process: synchronous, bounded, without timers. It is the default store of a limiter.
  *
  * Each decision removes a few expired states. A full store evicts subjects that were charged once, the oldest first, then
  * subjects that have at least half of their limit left. A subject that has used more than half is kept until it expires.

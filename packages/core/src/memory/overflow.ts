@@ -5,7 +5,7 @@ import type { Charge, Outcome, Receipt } from '../store.ts'
 /** What happens to a new subject when the store is full and no state may be evicted. */
 export type OverflowMode = 'shared' | 'deny' | 'allow'
 
-/** Milliseconds that a refused new subject is asked to wait, under `deny`. */
+/** Milliseconds: the `retryAfter` of a new subject that is refused under `deny`. */
 const DENY_RETRY_AFTER = 1_000
 /** Microseconds between two reports that the store overflows. */
 const REPORT_INTERVAL = 60_000_000
@@ -36,7 +36,7 @@ export class Overflow {
     )
   }
 
-  /** The outcome of a charge on a shared state: its receipt gives back there, also when the subject has a state of its own by then. */
+  /** Marks the receipt of a charge on a shared state: its units go back there, even if the subject has its own state by then. */
   withSharedReceipt(outcome: Outcome): Outcome {
     const { receipt } = outcome
     if (receipt === undefined) return outcome
@@ -51,11 +51,11 @@ const CONSEQUENCES: Readonly<Record<OverflowMode, string>> = {
 }
 
 /** The outcome of a new subject under `deny`. */
-export function refused(outcome: Outcome): Outcome {
+export function deniedOutcome(outcome: Outcome): Outcome {
   return { ...outcome, allowed: false, remaining: 0, retryAfter: DENY_RETRY_AFTER, nextAfter: DENY_RETRY_AFTER, granted: 0 }
 }
 
-export function isOfSharedState(receipt: Receipt | undefined): receipt is string {
+export function isSharedReceipt(receipt: Receipt | undefined): receipt is string {
   return typeof receipt === 'string' && receipt.startsWith(SHARED_MARK)
 }
 
@@ -64,7 +64,7 @@ export function isOfSharedState(receipt: Receipt | undefined): receipt is string
  * @throws ERR_RECEIPT_INVALID for a receipt that this store did not make
  */
 export function withPlainReceipt(charge: Charge): Charge {
-  if (!isOfSharedState(charge.receipt)) return charge
+  if (!isSharedReceipt(charge.receipt)) return charge
   try {
     const receipt: unknown = JSON.parse(charge.receipt.slice(SHARED_MARK.length))
     if (typeof receipt === 'string' || typeof receipt === 'number') return { ...charge, receipt }

@@ -16,13 +16,13 @@ export interface ResolvedLimit {
 interface Scope {
   readonly name: string
   readonly chains: Chains
-  /** By variant. */
+  /** By window variant. */
   readonly tables: Map<string, ScopeTable>
-  /** The last one used. A scope has one limit, or a few that alternate. */
+  /** The limit that was used last. A scope has one limit, or a few that alternate. */
   latest: ResolvedLimit | undefined
 }
 
-/** Tables of one scope before the empty ones are dropped. A function that returns window lengths can make any number. */
+/** A scope with more tables drops its empty ones. A function that returns window lengths can make any number of tables. */
 const MAX_TABLES = 64
 
 /** Finds the table of a charge by its scope and its limit. */
@@ -30,8 +30,9 @@ export class Scopes {
   private readonly slots: Slots
   private readonly scopes = new Map<string, Scope>()
   private readonly chainsByPolicy = new Map<string, Chains>()
-  /** By position in the decision, the scope that was last there: most decisions find theirs without a look-up. */
+  /** The last scope at each position of a decision. Most decisions have the scopes of the one before, and need no look-up. */
   private readonly recent: Scope[] = []
+  /** The scopes with more than `MAX_TABLES` tables. */
   private readonly crowded: Scope[] = []
 
   constructor(slots: Slots) {
@@ -58,7 +59,7 @@ export class Scopes {
     this.recent.length = 0
   }
 
-  // Apart from `prune`, which V8 inlines into each decision.
+  // Separate from `prune`, so that V8 inlines `prune` into each decision.
   private pruneCrowded(): void {
     for (const scope of this.crowded) {
       scope.latest = undefined

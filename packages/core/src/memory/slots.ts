@@ -18,7 +18,7 @@ export interface ScopeTable {
 
 /**
  * At most `max` states of many tables. Each state has a slot: the index of its row, and of its entry in the other columns.
- * The class extends its rows because a decision reads them many times: a field between would cost 2 % of it.
+ * The class extends `SlotRows` because a decision reads rows many times: rows in a field would make it 2 % slower.
  */
 export class Slots extends SlotRows {
   private readonly evictable: EvictionLists
@@ -54,7 +54,7 @@ export class Slots extends SlotRows {
     return this.subjects.length
   }
 
-  /** How many new states fit, if need be by evicting others. */
+  /** How many new states fit, if necessary by evicting others. */
   get spare(): number {
     return this.max - this.size + this.evictable.size
   }

@@ -24,7 +24,7 @@ export class States {
     return chains.get(boundedKey(subject)) ?? NO_SLOT
   }
 
-  /** Saves the state that a charge leaves and returns its slot, a new one if `slot` is `NO_SLOT`. A slot in `pinned` is not evicted for it. */
+  /** Saves the state after a charge and returns its slot, which is new if `slot` is `NO_SLOT`. Slots in `pinned` are not evicted. */
   save(
     { table, quota }: ResolvedLimit,
     slot: number,

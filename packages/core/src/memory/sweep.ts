@@ -4,10 +4,10 @@ import type { States } from './states.ts'
 const STEPS_PER_CHARGE = 2
 /** Slots examined for each decision while the store is full. */
 const STEPS_WHEN_FULL = 16
-/** Microseconds for which an expired state is kept, so that a clock that steps back finds it. Not while the store is full. */
+/** Microseconds for which an expired state is kept, in case the clock steps back. A full store removes expired states at once. */
 const GRACE = 60_000_000
 
-/** Removes expired states, a bounded number of slots at a time: no timer, and no request that pays for all of them. */
+/** Removes expired states without a timer: each decision examines a bounded number of slots. */
 export class Sweep {
   private readonly states: States
   private position = 0
@@ -16,7 +16,7 @@ export class Sweep {
     this.states = states
   }
 
-  /** Call before any slot is looked up: a slot that a decision has found must stay until the decision is made. */
+  /** Call this before a decision finds its slots: they must stay until the decision is made. */
   run(charges: number, now: number): void {
     const { scopes, slots } = this.states
     scopes.prune()

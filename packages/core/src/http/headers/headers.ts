@@ -1,4 +1,4 @@
-import { type Decision, tighter } from '../../decision.ts'
+import { type Decision, isStricter } from '../../decision.ts'
 import type { Outcome } from '../../store.ts'
 import type { Dialect } from './dialect.ts'
 import { type Item, type ItemSet, itemsOf } from './items.ts'
@@ -69,7 +69,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
         const text = limitText(each, left, seconds, entry.partitionKeys?.[i])
         limits = limits === '' ? text : `${limits}, ${text}`
       }
-      if (binding === undefined || tighter(outcome, binding)) {
+      if (binding === undefined || isStricter(outcome, binding)) {
         binding = outcome
         item = each
         // Units that are too few for this request count as 0, since clients know nothing of costs.

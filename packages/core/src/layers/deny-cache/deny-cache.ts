@@ -8,10 +8,10 @@ import { type Instant, instantOf } from '../instant.ts'
 import { isSameLimit } from '../same-limit.ts'
 import { stateHash, type StateId, StateMap } from '../state-map.ts'
 import { wrapStore } from '../wrap-store.ts'
-import { isLive, leastOf, outcomeAt, type Refusal } from './refusal.ts'
+import { isLive, minUnitsOf, outcomeAt, type Refusal } from './refusal.ts'
 
 /**
- * How refused subjects are refused again without asking the store.
+ * Options of the deny cache, which repeats recent refusals without asking the store.
  *
  * @example
  * ```ts
@@ -22,8 +22,8 @@ import { isLive, leastOf, outcomeAt, type Refusal } from './refusal.ts'
  */
 export interface DenyCacheOptions {
   /**
-   * The most refused subjects that are remembered, the newest: 1 to 1,000,000; default 10,000. A subject counts once for each of
-   * its limits.
+   * The most refusals that are kept, of which the oldest go first: 1 to 1,000,000; default 10,000. A subject has one for each limit
+   * that refused it.
    */
   readonly maxSubjects?: number | undefined
   /** The clock of this process, for tests; default: the system's. */
@@ -31,16 +31,16 @@ export interface DenyCacheOptions {
 }
 
 /**
- * A store that refuses again, without asking the wrapped store, what was refused a moment ago. A refusal holds for its cost and
- * every larger one until its `retryAfter` has passed, for at most 1 s. Refunds, resets and charges through this layer end it at
- * once; those of other processes are seen when it ends. So it may refuse for that long what the store would admit; it never admits.
+ * A store that repeats recent refusals without asking the wrapped store. A refusal holds for its cost and every larger one until its
+ * `retryAfter` has passed, for at most 1 s. Refunds, resets and charges through this layer end it at once. Those of other processes
+ * do not, so the layer may refuse for up to 1 s what the store would admit. It never admits a request itself.
  *
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  * @example
  * ```ts
  * import { createLimiter, denyCache, fixedWindow, memoryStore } from '@sluice/core'
  *
- * // Over the memory store for show: it saves a round trip where the store is remote.
+ * // Shown over the memory store. It saves a round trip if the store is remote.
  * const store = denyCache(memoryStore(), { maxSubjects: 50_000 })
  * const limiter = createLimiter({ store, limits: [fixedWindow({ name: 'minute', limit: 100, window: '1m' })] })
  * ```
@@ -54,7 +54,7 @@ export function denyCache(inner: Store, options: DenyCacheOptions = {}): Store {
 }
 
 const MAX_SUBJECTS = 1_000_000
-/** Subjects share this many counters by their hash. A counter that another subject moved costs one call, and no more. */
+/** Subjects share this many counters by their hash. If another subject changes a counter, one refusal is not kept. */
 const COUNTERS = 1_024
 
 type Outcomes = readonly (Outcome | undefined)[]
@@ -63,7 +63,7 @@ class DenyCache {
   private readonly inner: Store
   private readonly clock: Clock
   private readonly refusals: StateMap<Refusal>
-  /** The number of the last change to a subject with this hash: a refusal that is older must not be kept. */
+  /** By hash, the number of the last change to a subject: a refusal that was asked for before it must not be kept. */
   private readonly changedAt = new Float64Array(COUNTERS)
   private changes = 0
 
@@ -81,8 +81,8 @@ class DenyCache {
   consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): MaybePromise<Outcomes> {
     const { how = 'charge', lease } = options
     if (how === 'peek') return this.inner.consume(charges, options)
-    // A lease can be refused by its ceiling, which is no refusal of the limit.
-    if (how === 'force' || lease !== undefined || !charges.every(isPlain))
+    // A lease can be refused because of its ceiling, though the limit would admit it.
+    if (how === 'force' || lease !== undefined || !charges.every(isNewCharge))
       return this.change(charges, () => this.inner.consume(charges, options))
     const asked = instantOf(this.clock)
     const known = this.refuse(charges, options, asked)
@@ -93,7 +93,7 @@ class DenyCache {
       return outcomes
     }
     const outcomes = this.inner.consume(charges, options)
-    // A charge that failed may have been made, and then the waits are longer.
+    // A charge that failed may have been made. The known waits would then be too short.
     return isPromise(outcomes) ? outcomes.then(learn, (error: unknown) => this.fail(charges, error)) : learn(outcomes)
   }
 
@@ -101,7 +101,7 @@ class DenyCache {
     return this.change(targets, () => this.inner.reset(targets))
   }
 
-  /** Forgets twice: before, since the store may act at any moment from now on; and after, since it may have refused until then. */
+  /** Forgets twice. Before: the store may apply the change at any moment. After: a refusal may have arrived in the meantime. */
   private change<T>(targets: readonly StateId[], run: () => MaybePromise<T>): MaybePromise<T> {
     this.forget(targets)
     const result = run()
@@ -137,10 +137,10 @@ class DenyCache {
     for (let i = 0; i < charges.length; i++) {
       const charge = charges[i] as Charge
       const refusal = this.refusals.get(charge)
-      if (refusal === undefined || leastOf(charge, options) < refusal.cost || !isSameLimit(refusal.limit, charge.limit)) continue
+      if (refusal === undefined || minUnitsOf(charge, options) < refusal.cost || !isSameLimit(refusal.limit, charge.limit)) continue
       if (!isLive(refusal, now)) continue
       outcomes ??= charges.map(() => undefined)
-      outcomes[i] = outcomeAt(refusal, leastOf(charge, options), now)
+      outcomes[i] = outcomeAt(refusal, minUnitsOf(charge, options), now)
     }
     return outcomes
   }
@@ -159,17 +159,17 @@ class DenyCache {
     for (const [i, charge] of charges.entries()) {
       const outcome = outcomes[i]
       if (outcome === undefined || !this.mayKeep(charge, outcome)) continue
-      // A second charge on one state was refused for the sum of both.
+      // A second charge on one state was refused because of the sum of both.
       if (charges.findIndex((other) => isSameSubject(other, charge)) < i) continue
       if ((this.changedAt[counterOf(charge)] as number) > before) continue
       answered ??= instantOf(this.clock)
-      this.keep(charge, { limit: charge.limit, cost: leastOf(charge, options), outcome, asked, answered })
+      this.keep(charge, { limit: charge.limit, cost: minUnitsOf(charge, options), outcome, asked, answered })
     }
   }
 
   private mayKeep({ limit, scope }: Charge, { allowed, source, held, retryAfter }: Outcome): boolean {
     if (allowed || held === true || retryAfter <= 1 || source !== this.inner.name) return false
-    // A shadow policy must report what the store says, each time.
+    // A shadow policy must report the store's own decision each time.
     return algorithmOf(limit).denyCacheable && !scope.startsWith('~')
   }
 
@@ -191,6 +191,6 @@ function isSameSubject(a: Charge, b: Charge): boolean {
   return a.scope === b.scope && a.subject === b.subject
 }
 
-function isPlain({ cost, receipt }: Charge): boolean {
+function isNewCharge({ cost, receipt }: Charge): boolean {
   return cost >= 0 && receipt === undefined
 }

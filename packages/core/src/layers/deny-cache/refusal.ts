@@ -3,7 +3,7 @@ import type { Limit } from '../../limit.ts'
 import type { Charge, ConsumeOptions, Outcome } from '../../store.ts'
 import { elapsed, type Instant } from '../instant.ts'
 
-/** ms: the longest that a refusal is remembered, so that what another process gives back is seen no later. */
+/** ms for which a refusal is kept at most. Units that another process gives back are seen within this time. */
 const MAX_LIFE = 1_000
 
 /** A refusal of the store: it holds for its cost and every larger one. */
@@ -12,23 +12,23 @@ export interface Refusal {
   /** The smallest cost that was refused. */
   readonly cost: number
   readonly outcome: Outcome
-  /** Before the request: the refusal cannot be older. */
+  /** Before the request. The store refused later than this. */
   readonly asked: Instant
-  /** After the answer: the store's wait has run for at least the time since. */
+  /** After the answer. The store refused earlier than this, so at least the time since has passed of its wait. */
   readonly answered: Instant
 }
 
-/** Whether the refusal still holds at `now`. Waits are rounded up, so in their last ms only the store can tell. */
+/** Whether the refusal still holds at `now`. Waits are rounded up, so the last ms of a wait is left to the store. */
 export function isLive({ asked, outcome }: Refusal, now: Instant): boolean {
   return elapsed(asked, now) < Math.min(outcome.retryAfter - 1, MAX_LIFE)
 }
 
-/** The least units that the charge must get to be admitted. */
-export function leastOf({ cost }: Charge, { atLeast = 0 }: ConsumeOptions): number {
+/** The least units with which the charge is admitted. */
+export function minUnitsOf({ cost }: Charge, { atLeast = 0 }: ConsumeOptions): number {
   return atLeast >= 1 ? Math.min(cost, atLeast) : cost
 }
 
-/** What the store would answer at `now` for a cost, as far as this process knows: no wait is shorter, and no more is left. */
+/** The refusal of a cost at `now`. As far as this process knows, no wait is too short and `remaining` is not too high. */
 export function outcomeAt({ limit, cost: refused, outcome, answered }: Refusal, cost: number, now: Instant): Outcome {
   const since = Math.max(0, now.monotonic - answered.monotonic)
   const rest = (ms: number): number => (ms === 0 ? 0 : Math.max(1, Math.ceil(ms - since)))
@@ -47,7 +47,7 @@ export function outcomeAt({ limit, cost: refused, outcome, answered }: Refusal, 
   }
 }
 
-/** The store was not asked about a larger cost. Its wait ends at the latest when nothing is used any more. */
+/** The store did not decide a larger cost. Such a cost is admitted at the latest when the limit is full again. */
 function longestWait(limit: Limit, cost: number, { retryAfter, resetAfter }: Outcome): number {
   return cost > algorithmOf(limit).quota(limit) ? Infinity : Math.max(retryAfter, resetAfter)
 }

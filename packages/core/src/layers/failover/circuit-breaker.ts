@@ -6,15 +6,15 @@ import { isStoreError } from './store-error.ts'
 
 export type BreakerState = StoreHealth['breaker']
 
-/** ms until the first probe, and the most between two: doubled for each probe that failed. */
+/** ms: the longest delay of the first probe. Each failed probe doubles it, up to `MAX_DELAY`. */
 const FIRST_DELAY = 250
 const MAX_DELAY = 500
-/** ms: a breaker that opens again this soon after it closed goes on with the delay that it had. */
+/** ms: a breaker that opens again within this time continues with the delay that it had. */
 const STABLE_AFTER = 10_000
 
 /**
- * The circuit breaker of one shard. Closed, requests go to the store. Open, they do not. A timer makes it half-open: one probe
- * reads from the store; if that is answered in time, the deficit is charged, and the breaker closes; if not, it opens again.
+ * The circuit breaker of one shard. Closed, requests go to the store. Open, they do not. A timer makes it half-open: one probe reads
+ * from the store. If the store answers in time, the deficit is charged and the breaker closes. Otherwise it opens again.
  */
 export class CircuitBreaker {
   state: BreakerState = 'closed'
@@ -24,28 +24,28 @@ export class CircuitBreaker {
   sample: Charge | undefined
   private readonly context: FailoverContext
   private readonly reconciliation: Reconciliation
-  private readonly changed: (from: BreakerState, to: BreakerState) => void
+  private readonly onChange: (from: BreakerState, to: BreakerState) => void
   private readonly failures = new FailureCount()
   private lastBatch: number | undefined
   private probes = 0
   private closedAt = -Infinity
   /** The store answers reads but refuses writes, so only a write proves that it is back. */
   private needsWrite = false
-  /** Without a deficit to charge, one request is let through as that write. */
+  /** If there is no deficit to charge, one request is sent as that write. */
   private trial: 'none' | 'awaited' | 'running' = 'none'
   private isStopped = false
   private cancel: () => void = () => undefined
 
-  constructor(context: FailoverContext, reconciliation: Reconciliation, changed: (from: BreakerState, to: BreakerState) => void) {
+  constructor(context: FailoverContext, reconciliation: Reconciliation, onChange: (from: BreakerState, to: BreakerState) => void) {
     this.context = context
     this.reconciliation = reconciliation
-    this.changed = changed
+    this.onChange = onChange
   }
 
   /** Whether a request may go to the store: always while closed, else only as a trial. */
   admits(charges: readonly Charge[], { how }: ConsumeOptions): boolean {
     if (this.state === 'closed') return true
-    if (this.trial !== 'awaited' || how === 'peek' || !charges.every(isPlain)) return false
+    if (this.trial !== 'awaited' || how === 'peek' || !charges.every(isNewCharge)) return false
     this.trial = 'running'
     return true
   }
@@ -53,7 +53,7 @@ export class CircuitBreaker {
   recordSuccess(): void {
     if (this.state !== 'closed') return
     this.failures.succeed()
-    // Of a single failure, which opened nothing.
+    // A few failed batches leave a deficit without opening the breaker.
     if (this.reconciliation.hasDeficit) void this.reconciliation.settle()
   }
 
@@ -64,7 +64,7 @@ export class CircuitBreaker {
     else if (this.trial === 'running') this.open()
   }
 
-  /** The answer to a trial. A refusal or an error of the caller wrote nothing, so another request has to try. */
+  /** Handles the answer to a trial. If the store wrote nothing, as for a refusal or a caller's error, another request is the next trial. */
   recordTrial(outcomes: readonly (Outcome | undefined)[]): void {
     if (this.trial !== 'running') return
     const hasWritten = outcomes.some((outcome) => outcome !== undefined && outcome.granted > 0)
@@ -81,7 +81,7 @@ export class CircuitBreaker {
     // The store numbers its batches, so that one failed batch counts once, however many requests it carried.
     if (error === undefined || error.batch !== this.lastBatch) this.failures.fail()
     this.lastBatch = error?.batch
-    // A store that refuses is not asked a second time.
+    // A refusal is certain, so one is enough.
     if (this.failures.isTooHigh || error?.refusal !== undefined) this.open()
   }
 
@@ -146,12 +146,12 @@ export class CircuitBreaker {
   private move(to: BreakerState): void {
     const from = this.state
     this.state = to
-    if (from !== to) this.changed(from, to)
+    if (from !== to) this.onChange(from, to)
   }
 }
 
 const PEEK: ConsumeOptions = Object.freeze({ how: 'peek' })
 
-function isPlain({ cost, receipt }: Charge): boolean {
+function isNewCharge({ cost, receipt }: Charge): boolean {
   return cost > 0 && receipt === undefined
 }

@@ -6,8 +6,9 @@ import { PendingBatch } from './pending-batch.ts'
 export class Deadlines {
   private readonly deadline: number
   private readonly clock: Required<Clock>
-  /** The batches of this turn of the event loop, and those of them that further requests join. */
+  /** The batches of this turn of the event loop. */
   private turn: PendingBatch[] = []
+  /** Those of them that further requests of the turn join. */
   private readonly joinable = new Map<CircuitBreaker, PendingBatch>()
   /** In the order of their deadlines. */
   private readonly sent: PendingBatch[] = []
@@ -19,7 +20,7 @@ export class Deadlines {
     this.clock = clock
   }
 
-  /** The batch of a request that is made in this turn: one of its own with `due`, when the decision has a deadline of its own. */
+  /** Returns the batch of a request made in this turn. Requests share it, except one whose decision has its own deadline, `due`. */
   batchFor(breaker: CircuitBreaker, due: number | undefined): PendingBatch {
     const known = due === undefined ? this.joinable.get(breaker) : undefined
     if (known !== undefined) return known
@@ -61,7 +62,7 @@ export class Deadlines {
 
   private expire(): void {
     this.timerAt = Infinity
-    // Timers count whole ms, so what is due within one would wait for another.
+    // Timers count whole ms. A batch that is due within one ms would otherwise wait for another timer.
     const soon = this.clock.monotonic() + 1
     while (this.sent[0] !== undefined && (this.sent[0].isDone || this.sent[0].due < soon)) this.sent.shift()?.expire()
     this.setTimer()

@@ -12,13 +12,13 @@ import { isStoreError } from './store-error.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 
-/** Where a charge is decided: at a shard of the store; or here, by a receipt of the local share. */
-type Route = Shard | 'here'
+/** Where a charge is decided: at a shard of the store, or in this process, if its receipt is of the local share. */
+type Route = Shard | 'local'
 
 /**
- * Decides for a store that is unreachable, slow or refusing writes: at this process's share of each limit, or as the policy's
- * `failMode` says. A request waits for the store no longer than the deadline, and while the breaker is open not at all. No decision
- * rejects because the store failed.
+ * A store that also decides while the wrapped store is unreachable, slow or refusing writes. It then admits this process's share of
+ * each limit, or does what the policy's `failMode` says. A request waits for the wrapped store no longer than the deadline, and not
+ * at all while the breaker is open. No decision rejects because the wrapped store failed.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  */
 export function failover(inner: Store, options: FailoverOptions = {}, parts: FailoverParts = {}): Store {
@@ -45,7 +45,7 @@ class Failover implements Store {
     this.deadlines = new Deadlines(settings.deadline, settings.clock)
   }
 
-  // A request goes through the methods from here to `decideHere`, in their order.
+  // A request goes through the methods from here to `decideLocally`, in their order.
 
   consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): MaybePromise<Outcomes> {
     const [first] = charges
@@ -58,25 +58,25 @@ class Failover implements Store {
   }
 
   private routeOf(charge: Charge): Route {
-    return charge.receipt !== undefined && isLocalReceipt(charge.receipt) ? 'here' : this.shards.of(charge)
+    return charge.receipt !== undefined && isLocalReceipt(charge.receipt) ? 'local' : this.shards.of(charge)
   }
 
-  /** All or nothing over several routes, of which some may be away. One deadline for all of it. */
+  /** Decides all or nothing over several routes, some of which may fail. All share one deadline. */
   private consumeAcross(charges: readonly Charge[], options: ConsumeOptions): MaybePromise<Outcomes> {
     const due = this.settings.clock.monotonic() + this.settings.deadline
     const groups = groupByPartition(charges, (charge) => {
       const route = this.routeOf(charge)
-      return route === 'here' ? route : `shard ${route.name}`
+      return route === 'local' ? route : `shard ${route.name}`
     })
-    // What one part took is given back by its receipt, so the route is read again.
-    return consumePartitions(groups, (_, part, how) => this.consumeAt(this.routeOf(part[0] as Charge), part, how, due), options)
+    // The route is read again for a give-back: its receipt may be of the local share.
+    return consumePartitions(groups, (_, some, how) => this.consumeAt(this.routeOf(some[0] as Charge), some, how, due), options)
   }
 
-  /** `due`: ms, monotonic, where the decision has a deadline of its own. */
+  /** `due`: the decision's own deadline, if it has one, in ms of the monotonic clock. */
   private consumeAt(route: Route, charges: readonly Charge[], options: ConsumeOptions, due: number | undefined): MaybePromise<Outcomes> {
-    if (route === 'here') return this.consumeReceipts(charges, options)
+    if (route === 'local') return this.consumeLocalReceipts(charges, options)
     const isLate = due !== undefined && this.settings.clock.monotonic() >= due
-    if (isLate || !route.breaker.admits(charges, options)) return this.decideHere(route, charges, options, false)
+    if (isLate || !route.breaker.admits(charges, options)) return this.decideLocally(route, charges, options, false)
     try {
       const answer = this.inner.consume(charges, options)
       return isPromise(answer) ? this.awaitAnswer(route, charges, options, due, answer) : this.accept(route, charges, answer)
@@ -87,11 +87,11 @@ class Failover implements Store {
       }
       route.breaker.sample = charges[0]
       route.breaker.recordFailure(error)
-      return this.decideHere(route, charges, options, error.unknown)
+      return this.decideLocally(route, charges, options, error.unknown)
     }
   }
 
-  /** The store's answer if it comes within the deadline, else the fallback's, which then is final. */
+  /** Resolves to the store's answer if it arrives before the deadline. Otherwise the fallback's decision is final. */
   private awaitAnswer(
     shard: Shard,
     charges: readonly Charge[],
@@ -103,21 +103,21 @@ class Failover implements Store {
     const batch = this.deadlines.batchFor(breaker, due)
     return new Promise((resolve, reject) => {
       let isDecided = false
-      let decidedHere: Outcomes | undefined
-      const decideHere = (inDoubt: boolean): void => {
+      let localOutcomes: Outcomes | undefined
+      const fallBack = (inDoubt: boolean): void => {
         isDecided = true
         breaker.sample = charges[0]
         try {
-          resolve((decidedHere = this.decideHere(shard, charges, options, inDoubt)))
+          resolve((localOutcomes = this.decideLocally(shard, charges, options, inDoubt)))
         } catch (error) {
           reject(error)
         }
       }
-      batch.add(() => decideHere(true))
+      batch.add(() => fallBack(true))
       answer.then(
         (outcomes) => {
           if (isDecided) {
-            if (options.how !== 'peek') void reconciliation.settleLate(charges, outcomes, decidedHere)
+            if (options.how !== 'peek') void reconciliation.settleLate(charges, outcomes, localOutcomes)
             return
           }
           isDecided = true
@@ -129,10 +129,10 @@ class Failover implements Store {
           if (isDecided) return
           if (isStoreError(error)) {
             batch.fail(error)
-            decideHere(error.unknown)
+            fallBack(error.unknown)
             return
           }
-          // The caller's error is an answer of the store.
+          // The caller made a mistake, so the store works.
           isDecided = true
           batch.answer()
           breaker.recordTrial([])
@@ -148,20 +148,25 @@ class Failover implements Store {
     return outcomes
   }
 
-  private consumeReceipts(charges: readonly Charge[], options: ConsumeOptions): Outcomes {
+  private consumeLocalReceipts(charges: readonly Charge[], options: ConsumeOptions): Outcomes {
     const outcomes = this.fallback.tier.consume(charges, options, false)
     for (const [i, charge] of charges.entries()) this.shards.of(charge).reconciliation.record([charge], [outcomes[i]], options, false)
     return outcomes
   }
 
   /** `inDoubt`: the store may have made the same charges. */
-  private decideHere({ breaker, reconciliation }: Shard, charges: readonly Charge[], options: ConsumeOptions, inDoubt: boolean): Outcomes {
+  private decideLocally(
+    { breaker, reconciliation }: Shard,
+    charges: readonly Charge[],
+    options: ConsumeOptions,
+    inDoubt: boolean,
+  ): Outcomes {
     const outcomes = this.fallback.consume(charges, options, breaker, inDoubt)
     reconciliation.record(charges, outcomes, options, inDoubt)
     return outcomes
   }
 
-  /** Forgets the local state in any case. Rejects if the store cannot forget its own. */
+  /** Always deletes the local state. Rejects if the store cannot delete its state. */
   reset(targets: readonly StateId[]): MaybePromise<void> {
     this.fallback.reset(targets)
     for (const target of targets) this.shards.of({ ...target, cost: 0 }).reconciliation.forget(target)

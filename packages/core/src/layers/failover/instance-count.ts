@@ -19,7 +19,7 @@ export class InstanceCount {
     void this.heartbeat()
   }
 
-  /** The last count stands while the store is unreachable. `undefined`: neither counted nor configured. */
+  /** Stays the same while the store is unreachable. `undefined`: neither counted nor configured. */
   get known(): number | undefined {
     return this.reported ?? this.context.settings.instances
   }
@@ -34,7 +34,7 @@ export class InstanceCount {
   async leave(): Promise<void> {
     this.hasLeft = true
     this.cancel()
-    // A failure needs no report: without heartbeats this instance drops out of the count anyway.
+    // A failure is not reported: without heartbeats this instance drops out of the count anyway.
     await this.presence?.leave().catch(() => undefined)
   }
 
@@ -45,7 +45,7 @@ export class InstanceCount {
       const count = await presence.heartbeat()
       if (Number.isInteger(count) && count > 0) this.reported = count
     } catch (error) {
-      // The breaker reports a store that is unreachable. Missing permission to count never heals, so it is reported at once.
+      // The breaker reports an unreachable store. A missing permission never appears by itself, so it is reported here.
       if (this.known === undefined && isStoreError(error) && error.refusal === 'forbidden') this.warn(` (${error.message})`)
     }
     if (!this.hasLeft) this.cancel = this.context.settings.clock.after(HEARTBEAT_EVERY, () => void this.heartbeat())

@@ -4,7 +4,7 @@ import { type StateId, StateMap } from '../state-map.ts'
 
 /** States that are remembered. */
 const MAX_STATES = 10_000
-/** ms before an outage: an older observation says too little about what is left. */
+/** ms before an outage. An older observation says too little about the units that are left. */
 const RECENT = 1_000
 
 interface Observation {
@@ -16,19 +16,19 @@ interface Observation {
   readonly resetAfter: number
 }
 
-/** The last answers of the store about subjects with less than half of their limit left: the local share begins with those. */
+/** The store's last answers for subjects with less than half of their limit left. The local share of those starts from them. */
 export class LastSeen {
   private readonly states = new StateMap<Observation>(MAX_STATES)
 
   observe(charge: Charge, { remaining, nextAfter, resetAfter }: Outcome, monotonic: () => number): void {
     const algorithm = algorithmOf(charge.limit)
     const quota = algorithm.quota(charge.limit)
-    // Holders do not come back with time, so nothing follows from how many there were.
+    // Holders are not freed by time alone, so their last number says nothing about later.
     if (remaining * 2 >= quota || algorithm.holds) return
     this.states.set(charge, { at: monotonic(), quota, remaining, nextAfter, resetAfter })
   }
 
-  /** Units left by now, if observed within the second before the outage. Only once for each state: then the local share counts. */
+  /** Units left by now, if the state was observed in the second before the outage. Returned once: then the local share counts. */
   take(id: StateId, outageSince: number, now: number): number | undefined {
     if (this.states.size === 0) return undefined
     const observation = this.states.take(id)

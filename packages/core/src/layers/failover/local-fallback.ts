@@ -11,7 +11,7 @@ import { ReplicaSeeder } from './replica-seeder.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 
-/** Decides in the store's place, at once: at this process's share of each limit, or as the policy's `failMode` says. */
+/** Decides at once while the store is unavailable: admits this process's share of each limit, or does what `failMode` says. */
 export class LocalFallback {
   readonly tier: LocalTier
   readonly instanceCount: InstanceCount
@@ -27,7 +27,7 @@ export class LocalFallback {
     if (store.peekReplica !== undefined) this.seeder = new ReplicaSeeder(store, settings.clock, this.tier)
   }
 
-  /** Remembers what the store answered, so that the local share can begin there. */
+  /** Remembers the store's answers, so that the local share can start from them. */
   observe(charges: readonly Charge[], outcomes: Outcomes): void {
     const { monotonic } = this.settings.clock
     for (let i = 0; i < outcomes.length; i++) {

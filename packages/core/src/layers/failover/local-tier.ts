@@ -9,10 +9,10 @@ import type { FailoverSettings } from './options.ts'
 
 type Outcomes = readonly Outcome[]
 
-/** Each limit at this process's share, in a bounded memory store. Always synchronous. */
+/** Decides at this process's share of each limit, in a bounded memory store. Always synchronous. */
 export class LocalTier {
   readonly memory: Store
-  /** Above 0, up to 1. */
+  /** The part of each limit that this process admits: above 0, up to 1. */
   private readonly share: () => number
   private readonly scaled = new WeakMap<Limit, { readonly share: number; readonly limit: Limit }>()
 
@@ -29,7 +29,7 @@ export class LocalTier {
     return outcomes.map((outcome, i) => localOutcome(outcome, charges[i] as Charge, inDoubt))
   }
 
-  /** Lowers what is left here to the share of what the store had left. */
+  /** Lowers the units left here to this process's share of the units that the store had left. */
   seed(id: StateId, leftInStore: number): void {
     const share = this.share()
     const state = this.stateOf(id, share)
@@ -64,7 +64,7 @@ export class LocalTier {
 
 function localOutcome(outcome: Outcome, { cost, limit }: Charge, inDoubt: boolean): Outcome {
   const { receipt, retryAfter } = outcome
-  // The share never fits this cost, but the limit does, so the request may pass when the store is back.
+  // A cost above the share but not above the limit may be admitted when the store is back.
   const fitsLimit = retryAfter === Infinity && cost <= algorithmOf(limit).quota(limit)
   return {
     ...outcome,

@@ -5,7 +5,7 @@ import { knownOptions } from '../../known-options.ts'
 import type { Store } from '../../store.ts'
 
 /**
- * How decisions are made while the store is unreachable, slow or refusing writes.
+ * Options of the failover layer, which decides while the store is unreachable, slow or refusing writes.
  *
  * @example
  * ```ts
@@ -19,8 +19,8 @@ export interface FailoverOptions {
   /** How long a request waits for the store before it is decided locally: 1 to 10,000 ms; default 50. */
   readonly deadline?: number | undefined
   /**
-   * The part of each limit that one process admits while the store is unreachable: a number above 0 and up to 1, or `'equal'`
-   * (default), which is 1 divided by the number of instances.
+   * The part of each limit that one process admits while the store is unreachable: a number above 0 and up to 1. The default
+   * `'equal'` is 1 divided by the number of instances.
    */
   readonly share?: 'equal' | number | undefined
   /**
@@ -29,12 +29,12 @@ export interface FailoverOptions {
    */
   readonly instances?: number | undefined
   /**
-   * What happens when the store is back: `'charge'` (default) charges the units that the local share lacks at that moment,
+   * What happens when the store is back. `'charge'` (default) charges the units of the local share that are in use at that moment.
    * `'forget'` charges nothing.
    */
   readonly reconcile?: 'charge' | 'forget' | undefined
   /**
-   * The most subjects held in memory while the store is unreachable: 1 to 16,000,000; default 100,000. A subject counts once for
+   * The most subjects kept in memory while the store is unreachable: 1 to 16,000,000; default 100,000. A subject counts once for
    * each of its limits.
    */
   readonly maxSubjects?: number | undefined
@@ -48,7 +48,7 @@ export interface Presence {
   leave(): Promise<void>
 }
 
-/** What the package of a store gives the failover layer besides the options of its users. */
+/** What the package of a store passes to the failover layer, besides the options of its users. */
 export interface FailoverParts {
   /** The clock of this process; default: the system's. */
   readonly clock?: Clock | undefined

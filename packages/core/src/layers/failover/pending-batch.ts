@@ -2,15 +2,16 @@ import type { StoreError } from '../../store.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 
 /**
- * The requests that one shard gets in one turn of the event loop. A store sends them as one batch, so they have one deadline, and
- * count as one success or failure for the breaker.
+ * The requests that one shard gets in one turn of the event loop. A store sends them as one batch, so they have one deadline and
+ * count as one success or failure of the breaker.
  */
 export class PendingBatch {
-  /** ms, monotonic: the deadline. Infinite until the batch is sent, unless the decision has one of its own. */
+  /** The deadline, in ms of the monotonic clock. `Infinity` until the batch is sent, unless the decision has its own deadline. */
   due: number
   private readonly breaker: CircuitBreaker
   private expireRequests: (() => void)[] = []
-  private open = 0
+  /** Requests that have neither been answered nor failed. */
+  private pending = 0
   private isSent = false
   private hasFailed = false
 
@@ -20,13 +21,13 @@ export class PendingBatch {
   }
 
   get isDone(): boolean {
-    return this.open === 0
+    return this.pending === 0
   }
 
   /** Adds a request. `expire` is called once if the deadline passes before the request is answered or fails. */
   add(expire: () => void): void {
     this.expireRequests.push(expire)
-    this.open += 1
+    this.pending += 1
   }
 
   /** The turn is over: no request is added any more. */
@@ -38,13 +39,13 @@ export class PendingBatch {
 
   /** One request was answered. */
   answer(): void {
-    this.open -= 1
+    this.pending -= 1
     this.finish()
   }
 
   /** One request failed. */
   fail(error: StoreError): void {
-    this.open -= 1
+    this.pending -= 1
     this.hasFailed = true
     this.breaker.recordFailure(error)
     this.finish()
@@ -54,7 +55,7 @@ export class PendingBatch {
     if (this.isDone) return
     const { expireRequests } = this
     this.expireRequests = []
-    this.open = 0
+    this.pending = 0
     if (!this.hasFailed) this.breaker.recordFailure()
     this.hasFailed = true
     for (const expireRequest of expireRequests) expireRequest()

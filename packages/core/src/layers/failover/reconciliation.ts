@@ -20,14 +20,14 @@ interface Admitted {
 const BATCH = 128
 
 /**
- * The deficit of one shard: what this process admitted in the store's place, and charges there at recovery. The deficit is the
- * smaller of what was admitted and what the local share lacks now, since units that have come back meanwhile need no charge.
- * Bounded: of more than `maxSubjects` states, those that were touched longest ago are not charged.
+ * The deficit of one shard: the units that this process admitted while the store was unavailable, and charges to it at recovery. For
+ * each state it is at most the units of the local share that are still in use, since the others have come back by then. It is bounded
+ * too: of more than `maxSubjects` states, those that changed longest ago are not charged.
  */
 export class Reconciliation {
   private readonly context: FailoverContext
   private readonly tier: LocalTier
-  /** Deficits that the store has charged so far: each proves that it writes. */
+  /** How many deficits the store has charged. Each proves that the store accepts writes. */
   written = 0
   private readonly admitted: StateMap<Admitted>
   private settling: Promise<boolean> | undefined
@@ -42,7 +42,7 @@ export class Reconciliation {
     return this.admitted.size > 0
   }
 
-  /** Records what the local share decided. A charge in doubt, which the store may have made too, is never repeated. */
+  /** Records what the local share admitted. A charge in doubt, which the store may have made too, is never repeated. */
   record(charges: readonly Charge[], outcomes: Outcomes, { how }: ConsumeOptions, inDoubt: boolean): void {
     if (this.context.settings.reconcile === 'forget' || how === 'peek' || inDoubt) return
     for (const [i, charge] of charges.entries()) {
@@ -64,8 +64,8 @@ export class Reconciliation {
   }
 
   /**
-   * The store answered after its deadline, so it has charged as well. If the request was admitted here, that charge stands for it.
-   * If it was refused here, or took a holder that no process will release, the charge is given back.
+   * Handles an answer after the deadline: the store has charged a request that was decided locally. The charge stays if the request
+   * was admitted. It is given back if the request was refused, or if it took a holder, which no process would release.
    */
   async settleLate(charges: readonly Charge[], outcomes: Outcomes, decided: Outcomes | undefined): Promise<void> {
     const wasAdmitted = decided?.every((outcome) => outcome?.allowed === true) === true
@@ -79,13 +79,13 @@ export class Reconciliation {
     try {
       await this.context.store.consume(unused)
     } catch {
-      // Not repeated: too much stays charged, never too little.
+      // Not repeated on a failure: too much stays charged, never too little.
     }
   }
 
   /** Adds units, or with `units < 0` removes what was given back. */
   private add({ limit, scope, subject }: StateId, units: number): void {
-    // The subject itself is needed at recovery, so a digest would not do, and clients must not decide how much memory it takes.
+    // Recovery needs the subject itself, not its digest, and a client must not choose how much memory it takes.
     if (units === 0 || subject.length > MAX_SUBJECT_LENGTH) return
     const known = this.admitted.get({ limit, scope, subject })
     const sum = (known?.units ?? 0) + units
@@ -95,7 +95,7 @@ export class Reconciliation {
   }
 
   private async settleAll(): Promise<boolean> {
-    // As many rounds as the present deficit takes: what is added meanwhile is left to the next call.
+    // As many rounds as the present deficit needs. Units that are added meanwhile wait for the next call.
     for (let rounds = Math.ceil(this.admitted.size / BATCH); rounds > 0; rounds--) {
       const batch: Admitted[] = []
       while (batch.length < BATCH && this.admitted.size > 0) batch.push(this.admitted.takeOldest() as Admitted)
@@ -107,7 +107,7 @@ export class Reconciliation {
     return true
   }
 
-  /** Charges one deficit, and returns the error if that fails. What was surely not charged is recorded again. */
+  /** Charges one deficit, and returns the error if that fails. Units that were surely not charged are recorded again. */
   private async charge({ id, units }: Admitted): Promise<unknown> {
     const cost = Math.min(units, this.tier.used(id))
     if (cost <= 0) return undefined

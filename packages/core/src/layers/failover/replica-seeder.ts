@@ -7,14 +7,14 @@ import type { LocalTier } from './local-tier.ts'
 
 /** ms before a state is read again. */
 const READ_EVERY = 1_000
-/** States that are remembered as read, and the most that wait to be. */
+/** The most states that are remembered as read, and the most that wait to be read. */
 const MAX_STATES = 10_000
 /** States of one read. */
 const BATCH = 64
 
 /**
- * Reads from a replica what the store had left, in the background: a state at most once a second, one read at a time. The replica
- * never decides: what it says only lowers the units that the local share begins with.
+ * Reads from a replica, in the background, how many units the store had left: a state at most once a second, one read at a time. The
+ * replica never decides. Its answers only lower the units that the local share starts with.
  */
 export class ReplicaSeeder {
   private readonly store: Store
@@ -55,7 +55,7 @@ export class ReplicaSeeder {
         }
       }
     } catch {
-      // The replica is away too. Subjects then begin with their full share.
+      // The replica is unreachable too, so subjects start with their full share.
       this.waiting = []
     } finally {
       this.isReading = false

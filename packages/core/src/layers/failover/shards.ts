@@ -11,13 +11,13 @@ export interface Shard {
   readonly reconciliation: Reconciliation
 }
 
-/** The shards that were asked so far, and how many of them are away. */
+/** The shards that have had a request, and how many of them are unavailable. */
 export class Shards {
   private readonly context: FailoverContext
   private readonly tier: LocalTier
   private readonly shards = new Map<string, Shard>()
   /** Shards whose breaker is not closed. */
-  private away = 0
+  private unavailable = 0
 
   constructor(context: FailoverContext, tier: LocalTier) {
     this.context = context
@@ -40,9 +40,9 @@ export class Shards {
     return shard
   }
 
-  /** The worst of the breakers. */
+  /** The state of the breaker that is furthest from closed. */
   health(): Pick<StoreHealth, 'tier' | 'breaker'> {
-    if (this.away === 0) return { tier: this.context.store.name, breaker: 'closed' }
+    if (this.unavailable === 0) return { tier: this.context.store.name, breaker: 'closed' }
     const isOpen = [...this.shards.values()].some(({ breaker }) => breaker.state === 'open')
     return { tier: 'local', breaker: isOpen ? 'open' : 'half-open' }
   }
@@ -54,11 +54,11 @@ export class Shards {
     await Promise.all(shards.map(({ breaker, reconciliation }) => breaker.state === 'closed' && reconciliation.settle()))
   }
 
-  /** The tier changes when the first shard goes away, and when the last one is back. */
+  /** The tier changes when the first shard becomes unavailable, and when the last one is back. */
   private report(shard: string, from: BreakerState, to: BreakerState): void {
     const { store, events } = this.context
     events.emit({ type: 'breaker', shard, from, to })
-    if (from === 'closed' && ++this.away === 1) events.emit({ type: 'tier', from: store.name, to: 'local' })
-    if (to === 'closed' && --this.away === 0) events.emit({ type: 'tier', from: 'local', to: store.name })
+    if (from === 'closed' && ++this.unavailable === 1) events.emit({ type: 'tier', from: store.name, to: 'local' })
+    if (to === 'closed' && --this.unavailable === 0) events.emit({ type: 'tier', from: 'local', to: store.name })
   }
 }

@@ -11,14 +11,17 @@ import type { LeaseRequests } from './lease-requests.ts'
 import { leaseTerms, type LeaseTerms } from './lease-terms.ts'
 import type { LeaseSettings } from './options.ts'
 
-/** Parts of the ttl: between two checks of all leases; without a decision; and the age of a lease. After them, units go back in time. */
+// Parts of the ttl, short enough that unused units are given back while their lease lives.
+/** Between two checks of all leases. */
 const CHECK_EVERY = 0.2
+/** Without a decision, until the leases of a subject are given back. */
 const IDLE_AFTER = 0.3
+/** The age at which a lease is given back. */
 const RETURN_AT = 0.6
 /** ms without a decision after which a subject is no longer hot. */
 const COLD_AFTER = 1_000
 
-/** The subjects that are leased: which become hot, which of their leases go back unused, and which become cold. */
+/** The subjects that are leased. Decides which become hot or cold, and which leases are given back unused. */
 export class HotSubjects {
   private readonly settings: LeaseSettings
   private readonly requests: LeaseRequests
@@ -40,7 +43,7 @@ export class HotSubjects {
     return this.pools.get(id)
   }
 
-  /** Counts a decision that was not spent from a lease, and returns the pool of a subject that is hot, or is by now. */
+  /** Counts a decision that no lease paid. Returns the subject's pool if the subject is hot, or becomes hot now. */
   count(charge: Charge, now: Instant): LeasePool | undefined {
     const terms = charge.cost > 0 && charge.receipt === undefined ? this.termsOf(charge.limit) : undefined
     return terms === undefined ? undefined : (this.pools.get(charge) ?? this.promote(charge, terms, now))
@@ -84,13 +87,13 @@ export class HotSubjects {
   }
 
   private checkOne(pool: LeasePool, now: Instant): void {
-    const idle = now.monotonic - pool.wantedAt
+    const idle = now.monotonic - pool.lastDemandAt
     for (const grant of pool.grants.slice()) {
       const isUnused = idle >= IDLE_AFTER * this.settings.ttl || elapsed(grant.asked, now) >= RETURN_AT * grant.outcome.leaseFor
       if (!isLive(grant, now)) pool.remove(grant)
       else if (grant.left > 0 && isUnused) void this.requests.giveUp(pool, grant, now)
     }
-    // Not while it holds units: they are to go back first.
+    // A pool that still has units is kept until they are given back.
     if (idle >= COLD_AFTER && !pool.isRequesting && pool.left(now) === 0) this.drop(pool.charge)
   }
 

@@ -2,22 +2,22 @@ import type { Charge, Outcome } from '../../store.ts'
 import { elapsed, type Instant } from '../instant.ts'
 import type { LeaseTerms } from './lease-terms.ts'
 
-/** The part of its ttl for which a lease lasts at the recent local rate: it is spent before the rest of it has to go back. */
+/** At the recent local rate, a lease is spent in this part of its ttl: soon enough that little has to be given back. */
 const COVERED_PART = 0.4
 /** The next lease is requested when less than this part of one is left. */
 const RENEW_BELOW = 0.5
-/** A lease is never smaller than this part of what the local rate asks for. */
+/** A lease is never smaller than this part of what the local rate needs. */
 const MIN_SCALE = 1 / 64
 const MAX_GRANTS = 16
 
 /** One lease: units that the store has debited, to be spent here. */
 export interface Grant {
   readonly outcome: Outcome
-  /** Before the request: the lease cannot be older. */
+  /** Before the request. The store granted the lease later than this. */
   readonly asked: Instant
-  /** After the answer: at the store at least the time since has passed. */
+  /** After the answer. The store granted the lease earlier than this. */
   readonly answered: Instant
-  /** The start of the receipts of what is spent from it. */
+  /** The start of the receipts of charges that this lease paid. */
   readonly mark: string
   left: number
 }
@@ -29,11 +29,11 @@ export class LeasePool {
   readonly grants: Grant[] = []
   /** At most one request is in flight. */
   isRequesting = false
-  /** ms, monotonic: no request before. */
-  requestFrom: number = -Infinity
+  /** ms, monotonic: the earliest time of the next request. */
+  nextRequestAt: number = -Infinity
   /** ms, monotonic: the last decision. */
-  wantedAt: number
-  /** What the store had left at its last answer. */
+  lastDemandAt: number
+  /** Units that the store had left at its last answer. */
   leftInStore: number = Infinity
   /** The subject is no longer leased: a lease that arrives now goes back. */
   isDropped = false
@@ -49,7 +49,7 @@ export class LeasePool {
   constructor(charge: Charge, terms: LeaseTerms, now: Instant, perSecond: number, jitter: number) {
     this.charge = charge
     this.terms = terms
-    this.wantedAt = now.monotonic
+    this.lastDemandAt = now.monotonic
     this.renewBelow = RENEW_BELOW * (0.5 + jitter)
     this.span = COVERED_PART * terms.ttl
     this.slot = this.slotOf(now)
@@ -65,7 +65,7 @@ export class LeasePool {
       this.slot = slot
     }
     this.current += units
-    this.wantedAt = now.monotonic
+    this.lastDemandAt = now.monotonic
   }
 
   /** The oldest lease with enough units left. */
@@ -81,16 +81,16 @@ export class LeasePool {
     return sum
   }
 
-  /** Units to request now: 0 if there are enough, or if a plain call does as well. */
+  /** Units to request now: 0 if enough are left, or if a lease would save no calls. */
   unitsToRequest(now: Instant): number {
-    if (this.isRequesting || now.monotonic < this.requestFrom) return 0
+    if (this.isRequesting || now.monotonic < this.nextRequestAt) return 0
     const most = Math.max(2, Math.floor(this.terms.ceiling / 2))
     const units = Math.floor(Math.min(Math.max(this.previous, this.current) * this.scale, most, this.leftInStore / 2))
     return units < 2 || this.left(now) > units * this.renewBelow ? 0 : units
   }
 
   add(grant: Grant): void {
-    // A spent lease stays, so that a refund can go back to it, but only so many of them.
+    // A spent lease stays, so that a refund can go back to it. The list must be bounded.
     if (this.grants.length >= MAX_GRANTS) this.grants.shift()
     this.grants.push(grant)
     this.leftInStore = grant.outcome.remaining
@@ -115,7 +115,7 @@ export class LeasePool {
   }
 }
 
-/** A lease is void when either clock says that its time, counted from before the request, is over. */
+/** A lease is void when its time is over by either clock, counted from before the request. */
 export function isLive({ asked, outcome }: Grant, now: Instant): boolean {
   return elapsed(asked, now) < outcome.leaseFor
 }

@@ -8,7 +8,7 @@ import { leaseMark } from './leased-outcome.ts'
 /** ms before a store that granted no lease is asked again. */
 const PAUSE = 1_000
 
-/** Requests leases from the store, and gives back what is left of them. Each is sent once, whatever becomes of it. */
+/** Requests leases from the store, and gives back their unspent units. A call that fails is not repeated. */
 export class LeaseRequests {
   private readonly store: Store
   private readonly clock: Clock
@@ -21,17 +21,17 @@ export class LeaseRequests {
     this.clock = clock
   }
 
-  /** Not repeated on a failure: a lease may have been granted though its answer was lost. */
+  /** Not repeated on a failure: the lease may have been granted, and only its answer was lost. */
   request(pool: LeasePool, units: number): void {
     pool.isRequesting = true
     const { ttl, ceiling } = pool.terms
     const asked = instantOf(this.clock)
     const fail = (): void => {
       pool.isRequesting = false
-      pool.requestFrom = instantOf(this.clock).monotonic + ttl
+      pool.nextRequestAt = instantOf(this.clock).monotonic + ttl
     }
     try {
-      // `closed`: without the store, no other tier may charge or lease in its place.
+      // `closed`: while the store is unavailable, no other tier may charge or grant a lease.
       const answer = this.store.consume([{ ...pool.charge, cost: units }], { lease: { ttl, ceiling }, atLeast: 1, failMode: 'closed' })
       const done = chain(answer, ([outcome]) => this.accept(pool, outcome, asked))
       if (isPromise(done)) done.catch(fail)
@@ -40,7 +40,7 @@ export class LeaseRequests {
     }
   }
 
-  /** Drops a lease. What is left of it goes back while it lives: later the store would not count it. */
+  /** Drops a lease. Gives its unspent units back if it still lives: later, the store would not accept them. */
   giveUp(pool: LeasePool, grant: Grant, now: Instant): MaybePromise<void> {
     pool.remove(grant)
     const units = grant.left
@@ -52,13 +52,13 @@ export class LeaseRequests {
     const now = instantOf(this.clock)
     pool.isRequesting = false
     if (outcome === undefined || outcome.source !== this.store.name || (outcome.granted > 0 && outcome.leaseFor <= 0)) {
-      pool.requestFrom = now.monotonic + PAUSE
+      pool.nextRequestAt = now.monotonic + PAUSE
       if (outcome !== undefined && outcome.granted > 0) void this.giveBack(pool, outcome, outcome.granted)
       return
     }
     pool.leftInStore = outcome.remaining
     if (!outcome.allowed) {
-      pool.requestFrom = now.monotonic + Math.min(outcome.retryAfter, pool.terms.ttl)
+      pool.nextRequestAt = now.monotonic + Math.min(outcome.retryAfter, pool.terms.ttl)
       return
     }
     const grant = { outcome, asked, answered: now, left: outcome.granted, mark: this.nextMark() }

@@ -2,7 +2,7 @@ import { algorithmOf } from '../../algorithms/registry.ts'
 import type { Limit } from '../../limit.ts'
 import type { LeaseSettings } from './options.ts'
 
-/** What the leases of one limit may be. */
+/** How long and how large the leases of one limit may be. */
 export interface LeaseTerms {
   /** ms that a lease may live. */
   readonly ttl: number
@@ -14,8 +14,8 @@ export interface LeaseTerms {
 const MIN_LEASES_PER_WINDOW = 4
 
 /**
- * M = min(2·rate·ttl, maxPart·quota), from the descriptor of any algorithm. `undefined` for a limit that is never leased: its
- * algorithm is not leasable, M is less than 2, or the limit is full again within a few leases.
+ * M = min(2·rate·ttl, maxPart·quota), from the descriptor of the algorithm. Returns `undefined` for a limit that is never leased. Its
+ * algorithm is not leasable, M is less than 2, or its quota comes back within a few leases.
  */
 export function leaseTerms(limit: Limit, { ttl, maxPart }: LeaseSettings): LeaseTerms | undefined {
   const algorithm = algorithmOf(limit)

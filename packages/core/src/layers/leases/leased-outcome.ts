@@ -2,7 +2,7 @@ import type { Charge, Outcome } from '../../store.ts'
 import type { Instant } from '../instant.ts'
 import type { Grant, LeasePool } from './lease-pool.ts'
 
-// A receipt of leased units is `held:<process>:<number of the lease>:<units>`; all but the units is the mark of the lease.
+// A receipt of leased units is `held:<process>:<number of the lease>:<units>`. The part before the units is the mark of the lease.
 const PREFIX = 'held:'
 
 /** Units taken from a lease for one charge. */
@@ -27,7 +27,7 @@ export function readLeaseReceipt({ receipt }: Charge): { readonly mark: string; 
   return { mark: text.slice(0, at), units: Number(text.slice(at + 1)) }
 }
 
-/** `remaining` is what this process holds: other processes may have taken the rest since the lease was granted. */
+/** `remaining` is what the leases of this process have left: other processes may have taken the rest meanwhile. */
 export function leasedOutcome({ pool, grant, units }: Spending, now: Instant): Outcome {
   const { outcome, answered, mark } = grant
   const since = Math.max(0, now.monotonic - answered.monotonic)

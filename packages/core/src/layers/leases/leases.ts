@@ -11,10 +11,11 @@ import { hasLeaseReceipt, lapsedOutcome, leasedOutcome, readLeaseReceipt, type S
 import { type LeaseOptions, leaseSettings, type LeaseSettings } from './options.ts'
 
 /**
- * A store that spends the units of hot subjects in this process, without a call. Units are requested ahead: the wrapped store debits
- * them there and then, and they are void after the ttl. In any time t, buckets admit at most burst + rate·t + min(rate·ttl, M);
- * windows admit what they do without leases. A process that dies loses up to M units. The wrapped store must grant leases, as
- * `redisStore` does.
+ * A store that spends the units of hot subjects in this process, without a call. It requests units ahead: the wrapped store debits
+ * them at once, and they are void after the ttl. The wrapped store must grant leases, as `redisStore` does.
+ *
+ * At most M units of a limit are on lease: `maxPart` of its quota, or fewer. In any time t, buckets admit at most
+ * burst + rate·t + min(rate·ttl, M). Windows admit what they do without leases. A process that dies loses up to M units.
  *
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  * @example
@@ -63,13 +64,13 @@ class Leases {
     return this.consumeRest(charges, spent, options, now)
   }
 
-  /** A subject that is reset has its whole limit, so what is held of it here must not be added. */
+  /** A subject that is reset has its whole limit again, so its leases must not be added to it. */
   reset(targets: readonly StateId[]): MaybePromise<void> {
     for (const target of targets) this.subjects.drop(target)
     return this.inner.reset(targets)
   }
 
-  /** Gives back what is held, then closes the wrapped store. */
+  /** Gives back all leases, then closes the wrapped store. */
   async close(): Promise<void> {
     this.isClosed = true
     await this.subjects.close(this.now())
@@ -94,7 +95,7 @@ class Leases {
     }
   }
 
-  /** Charges in one call what no lease could pay. */
+  /** Charges in one call the charges that no lease could pay. */
   private consumeRest(
     charges: readonly Charge[],
     spent: readonly (Spending | undefined)[],
@@ -109,7 +110,7 @@ class Leases {
       this.unspend(spent, now)
       throw error
     }
-    // After the call, or the lease could take the unit that the call needs.
+    // After the call: a lease that is requested before it could take the unit that the call needs.
     this.renew(charges, spent, now)
     const join = (outcomes: Outcomes): Outcomes => this.join(charges, spent, rest, outcomes)
     if (!isPromise(answer)) return join(answer)
@@ -119,7 +120,7 @@ class Leases {
     })
   }
 
-  /** The outcomes in the order of the charges. If the rest was refused, what was spent goes back to its leases. */
+  /** The outcomes in the order of the charges. If the rest was refused, the spent units go back to their leases. */
   private join(
     charges: readonly Charge[],
     spent: readonly (Spending | undefined)[],
@@ -130,7 +131,7 @@ class Leases {
     for (const [i, charge] of rest.entries()) this.observe(charge, outcomes[i])
     const isRefused = outcomes.some((outcome) => outcome?.allowed === false)
     if (isRefused && charges.length === 1) {
-      // A lease may have come meanwhile, perhaps with the very unit that the store could not give any more.
+      // A lease may have arrived meanwhile, perhaps with the unit that the store no longer had.
       const late = this.spend(charges[0] as Charge, now)
       if (late !== undefined) return [leasedOutcome(late, now)]
     }
@@ -163,7 +164,7 @@ class Leases {
     }
   }
 
-  /** A decision with receipts of leases: each goes back to its lease, if that still lives and the store did the rest. */
+  /** Gives units back to their leases, if these still live and the store did the rest of the decision. */
   private giveBack(charges: readonly Charge[], options: ConsumeOptions): MaybePromise<Outcomes> {
     const others = charges.flatMap((charge) =>
       !hasLeaseReceipt(charge) ? [charge] : charge.cost < 0 ? [] : [{ ...charge, receipt: undefined }],

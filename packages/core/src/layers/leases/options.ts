@@ -3,7 +3,7 @@ import { invalid } from '../../errors.ts'
 import { knownOptions } from '../../known-options.ts'
 
 /**
- * How the units of hot subjects are taken ahead, to be spent in this process without asking the store.
+ * Options of leases: units of hot subjects that a process takes ahead, and spends without asking the store.
  *
  * @example
  * ```ts
@@ -14,10 +14,10 @@ import { knownOptions } from '../../known-options.ts'
  * ```
  */
 export interface LeaseOptions {
-  /** How long a lease lives: 50 to 5,000 ms; default 250. The same in every process that shares the store. */
+  /** How long a lease lives: 50 to 5,000 ms; default 250. Must be the same in every process that shares the store. */
   readonly ttl?: number | undefined
   /**
-   * The part of a limit's quota that may be out on lease, in all processes together: a number above 0 and up to 1; default 0.1. The
+   * The part of a limit's quota that all processes together may have on lease: a number above 0 and up to 1; default 0.1. Must be the
    * same in every process.
    */
   readonly maxPart?: number | undefined

@@ -1,4 +1,4 @@
-import { type Decision, tighter } from '../../../src/decision.ts'
+import { type Decision, isStricter } from '../../../src/decision.ts'
 import { checkDialect, type DialectOptions, type HeaderEntry, type HeaderLine, renderHeaders } from '../../../src/http/headers/headers.ts'
 import type { Limit } from '../../../src/limit.ts'
 import { concurrency, fixedWindow, slidingWindow, tokenBucket } from '../../../src/limits.ts'
@@ -38,7 +38,7 @@ export function decision(parts: readonly (readonly [Limit, Partial<Outcome> | un
   let bound: number | undefined
   for (const [i, each] of outcomes.entries()) {
     const best = bound === undefined ? undefined : outcomes[bound]
-    if (each !== undefined && (best === undefined || tighter(each, best))) bound = i
+    if (each !== undefined && (best === undefined || isStricter(each, best))) bound = i
   }
   const binding = bound === undefined ? undefined : outcomes[bound]
   const refusing = outcomes.filter((each) => each?.allowed === false)
