@@ -34,6 +34,14 @@ function brokenLinks(page: string): string[] {
 
 test.each(PAGES)('%s links to what exists', (page) => expect(brokenLinks(page)).toEqual([]))
 
+const REPOSITORY_PATH = /`((?:packages|lua|examples|test-e2e|bench|scripts|docs)\/[\w./-]*)`/g
+
+// Decision records name the files of their day.
+test.each(PAGES.filter((page) => !page.startsWith('docs/decisions/0')))('%s names paths that exist', (page) => {
+  const paths = Array.from(textOf(page).matchAll(REPOSITORY_PATH), ([, path = '']) => path)
+  expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
+})
+
 test('docs/architecture.md names files and folders that exist', () => {
   const paths = [...textOf('docs/architecture.md').matchAll(/`([\w./-]+(?:\.(?:ts|mjs|lua|json)|\/))`/g)].map(([, path = '']) => path)
   expect(paths.length).toBeGreaterThan(50)
