@@ -4,7 +4,7 @@ import type { ObjectNamespace } from './runtime.ts'
 import { DurableObjectStoreError, nextBatchNumber } from './store-error.ts'
 import { decodeOutcomes, type WireAnswer, type WireBatch, type WireDecision } from './wire.ts'
 
-/** The most charges in one batch: an object decides one batch at a time, and others wait. */
+/** The most charges in one batch: an object decides one batch at a time, while others wait. */
 export const MAX_CHARGES = 512
 
 interface QueuedDecision {
@@ -15,7 +15,7 @@ interface QueuedDecision {
 
 /**
  * Collects the decisions of one turn of the event loop for each object, and sends them in order. A turn belongs to one request, and
- * nothing is kept beyond it: the runtime forbids a request to use stubs of another request, or to wait for answers to it.
+ * nothing is kept beyond it. The runtime forbids a request to use the stubs of another request, or to wait for its answers.
  */
 export class Batcher {
   private readonly namespace: ObjectNamespace

@@ -55,7 +55,7 @@ class DurableObjectStore implements Store {
   }
 
   async consume(charges: readonly Charge[], options: ConsumeOptions = {}): Promise<Outcomes> {
-    for (const charge of charges) check(charge)
+    for (const charge of charges) checkCharge(charge)
     if (charges.length === 0) return []
     this.requireOpen()
     return consumePartitions(
@@ -94,14 +94,14 @@ class DurableObjectStore implements Store {
   }
 }
 
-/** Never with a lease: it would outlive the request that could spend it. */
+/** Passes no lease on: it would outlive the request that could spend it. */
 function decisionOf(charges: readonly Charge[], { how = 'charge', atLeast }: ConsumeOptions): WireDecision {
   const holds = charges.some(({ limit }) => algorithmOf(limit).holds)
   return { how, atLeast, holder: holds ? uniqueId() : undefined, charges }
 }
 
-/** A dry run of the algorithm: an unknown algorithm, or a receipt that is missing or of another limit, is refused before a request is sent. */
-function check(charge: Charge): void {
+/** Runs the algorithm without a state, so that an unknown algorithm or a wrong receipt is refused before a request is sent. */
+function checkCharge(charge: Charge): void {
   // JSON turns NaN and Infinity into null.
   if (!Number.isSafeInteger(charge.cost))
     throw invalid(`limit "${charge.limit.name}": cost`, 'a whole number', charge.cost, 'ERR_COST_INVALID')

@@ -9,8 +9,8 @@ export interface DurableObjectStoreOptions {
    */
   readonly name?: string | undefined
   /**
-   * How many objects the subjects are spread over: a power of two, 1 to 4,096. Default 64. Another number starts with no state. Or a
-   * function that names the object of a subject; it must always return the same name for the same subject.
+   * How many objects the subjects are spread over: a power of two, 1 to 4,096. Default 64. After a change, all states start empty. Or a
+   * function that returns the name of a subject's object: always the same name for the same subject.
    */
   readonly objects?: number | ((subject: string) => string) | undefined
   /** Where new objects are created: one of Cloudflare's location hints, such as `weur`. Default: near the first request. */

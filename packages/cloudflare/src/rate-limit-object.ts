@@ -21,7 +21,7 @@ const SWEEP_STEPS = 5
  * ```
  */
 export class RateLimitObject {
-  // The member by which Cloudflare's types recognise a Durable Object.
+  // Cloudflare's types recognise a Durable Object by this member.
   declare readonly __DURABLE_OBJECT_BRAND: never
   /**
    * How long a state stays after it has expired, in ms; the alarm runs at most once in that time. Default 600,000. Less deletes sooner
@@ -84,7 +84,7 @@ export class RateLimitObject {
 
   /**
    * @param at µs since the epoch: the time of the decision
-   * @param clockNow ms since the epoch: the object's clock, by which states expire and the alarm runs, also under a clock for tests
+   * @param clockNow ms since the epoch by the object's clock, for expiry and alarms. A test's clock changes `at` only.
    */
   private decide(decision: WireDecision, keys: readonly string[], at: number, clockNow: number): readonly Outcome[] {
     const { how, atLeast, holder, charges } = decision
@@ -109,7 +109,7 @@ export class RateLimitObject {
   }
 
   private scheduleSweep(expires: number): void {
-    // A row that is written behind a sweep in progress is not read by it.
+    // A sweep in progress does not read a row that is written behind it.
     if (this.sweep.after !== '') this.sweep.earliest = Math.min(this.sweep.earliest, expires)
     const due = expires + this.keepExpired
     // Setting the alarm writes a row, so it is moved only if it would be late by more than `keepExpired`.

@@ -4,7 +4,7 @@ import { SluiceError, type StoreError } from '@sluice/core'
 export class DurableObjectStoreError extends SluiceError implements StoreError {
   /** True: the charge may have been made, because no answer came. False: it was not made. */
   readonly unknown: boolean
-  /** The object has more requests than it can decide: more objects help, a retry does not. */
+  /** The object has more requests than it can decide. More objects help; a retry does not. */
   readonly overloaded: boolean
   /** The name of the object, such as `sluice.64/17`. */
   readonly shard: string
@@ -16,7 +16,8 @@ export class DurableObjectStoreError extends SluiceError implements StoreError {
     const message = cause instanceof Error ? cause.message : String(cause)
     super('ERR_STORE_UNAVAILABLE', `the Durable Object could not decide: ${message}`, { cause })
     this.overloaded = typeof cause === 'object' && cause !== null && 'overloaded' in cause && cause.overloaded === true
-    // The runtime also calls an object overloaded that it resets for its memory or CPU time: then the charge may have run. Only what was still queued has not.
+    // The runtime also reports `overloaded` for an object that it resets because of memory or CPU time. Such a charge may have run.
+    // Only a charge that was still queued has not.
     this.unknown = unknown ?? !(this.overloaded && /\bqueued\b/.test(message))
     this.shard = shard
     this.batch = batch

@@ -1,6 +1,6 @@
 import type { Charge, Outcome } from '@sluice/core'
 
-// The messages to an object and back, as JSON. JSON has no Infinity, so an endless duration crosses as null.
+// The messages to an object and back, as JSON. JSON has no Infinity, so an infinite duration is sent as null.
 
 /** A decision on its way to an object, or a reset. */
 export interface WireDecision {

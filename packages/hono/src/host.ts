@@ -13,20 +13,20 @@ export const host: Host<Context> = {
   body: bodyOf,
 }
 
-/** From what the servers of Node, Bun and Deno pass to `app.fetch(request, …)`; some adapters wrap it in `server`. */
+/** The servers of Node, Bun and Deno pass the connection to `app.fetch(request, …)`. Some adapters wrap it in `server`. */
 function addressOf(c: Context): string | undefined {
   const env = c.env as { readonly server?: unknown } | undefined
   return connectionAddress(c.req.raw, env?.server ?? env)
 }
 
-/** The pattern of the first route from here on. A wildcard for all methods is middleware, which also runs where no route matches. */
+/** The pattern of the next route. A wildcard for all methods is skipped: it is middleware, which also runs if no route matches. */
 function routeOf(c: Context): string | undefined {
-  // Without 'hono/route': an app loaded by `require` is of Hono's CommonJS build, whose contexts that module does not recognise.
+  // 'hono/route' would not recognise the contexts of Hono's CommonJS build, which `require` loads.
   const here = c.req.matchedRoutes.slice(c.req.routeIndex)
   return here.find(({ method, path }) => method !== 'ALL' || !path.endsWith('*'))?.path
 }
 
-/** Hono keeps the body it has read, so the handler can read it again. A body that cannot be parsed has no fields. */
+/** Hono keeps the body that it has read, so the handler can read it again. A body that cannot be parsed has no fields. */
 function bodyOf(c: Context): Promise<unknown> | undefined {
   const type = c.req.header('content-type')?.toLowerCase() ?? ''
   const body = type.includes('json') ? c.req.json<unknown>() : type.includes('form') ? c.req.parseBody() : undefined

@@ -9,8 +9,8 @@ interface Rules extends RefusalRules {
 }
 
 /**
- * The `onMessage` of one connection, with the limit before it. Per connection it keeps two numbers, and the messages whose decision
- * the store has not returned yet.
+ * Makes the `onMessage` of one connection, which applies the limit first. For each connection it keeps two numbers, and the messages
+ * that the store has not decided yet.
  */
 export function limitMessages(c: Context, events: SocketEvents, rules: Rules): (event: MessageEventLike, ws: MessageSocket) => void {
   const handshake = handshakeOf(c)
@@ -54,13 +54,13 @@ export function limitMessages(c: Context, events: SocketEvents, rules: Rules): (
     // Messages are delivered in the order of arrival, even if the store answers in another order.
     undecided += 1
     last = applyInOrder(decided, last, message)
-      // An `onError` of the application that throws must not stop the messages behind it.
+      // If the application's `onError` throws, later messages must still be delivered.
       .catch(() => undefined)
       .finally(() => (undecided -= 1))
   }
 }
 
-/** Calls `onMessage`, and then releases what the message held. */
+/** Calls `onMessage`, and then settles the message and releases its concurrency. */
 function deliver({ done }: Admission, { event, ws }: ReceivedMessage, events: SocketEvents): unknown {
   let result: unknown
   try {
@@ -71,8 +71,8 @@ function deliver({ done }: Admission, { event, ws }: ReceivedMessage, events: So
   return isPromise(result) ? result.finally(() => void done?.(undefined)) : result
 }
 
-/** Reports an error that is not a refusal. Thrown from here it would be unhandled, and end the process on some runtimes. */
+/** Passes an error to `onError` and closes the connection. A thrown error would be unhandled, and end the process on some runtimes. */
 function fail(error: unknown, ws: MessageSocket, events: SocketEvents): void {
   events.onError?.(Object.assign(new Event('error'), { error }), ws)
-  ws.close(CLOSE.failed)
+  ws.close(CLOSE.internalError)
 }

@@ -5,7 +5,7 @@ import { limitMessages } from './message-connection.ts'
 import { messageHost, type ReceivedMessage, type SocketEvents } from './message.ts'
 import { type MessageLimitOptions, splitMessageOptions } from './message-options.ts'
 
-/** Wraps the function that `upgradeWebSocket()` takes, so that the limit stands before its `onMessage`. */
+/** Wraps the function that `upgradeWebSocket()` takes, so that the limit is applied before its `onMessage`. */
 export interface MessageLimit<E extends Env = any> {
   <T extends SocketEvents>(createEvents: (c: Context<E>) => MaybePromise<T>): (c: Context<E>) => MaybePromise<T>
   /** To peek, reset or consume outside of a message. */

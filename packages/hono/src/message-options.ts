@@ -27,18 +27,18 @@ const SHARED = [
   'handler',
 ] as const
 
-/** The options of `messageLimit`: those of `rateLimit` that need no response. Functions get a message in place of the context. */
+/** The options of `messageLimit`: those of `rateLimit` that need no response. Functions get a `Message`, not the context. */
 export interface MessageLimitOptions<E extends Env = any> extends Omit<
   Pick<RateLimitOptions<Message<E>>, (typeof SHARED)[number]>,
   'handler'
 > {
-  /** How many messages refused in a row close the connection: a whole number, at least 1. Default: none does. */
+  /** The connection is closed after this many refused messages in a row: a whole number, at least 1. Default: it is never closed. */
   readonly closeAfter?: number | undefined
-  /** Answers each refused message itself, in place of `message`. Default: `message`, or a problem document, once per wait. */
+  /** Answers each refused message. Replaces `message`. Default: sends `message`, or a problem document, once per wait. */
   readonly handler?: ((message: Message<E>, info: RefusalInfo) => unknown) | undefined
 }
 
-/** The options for core's pipeline, apart from the one that is Hono's. */
+/** The options of core's pipeline, separate from the one that only messages have. */
 export interface SplitMessageOptions {
   /** How many messages refused in a row close the connection; `Infinity`: none does. */
   readonly closeAfter: number

@@ -12,14 +12,15 @@ export interface RefusalRules {
 }
 
 /** The status codes with which the WebSocket protocol closes a connection (RFC 6455, section 7.4). */
-export const CLOSE = { abuse: 1008, failed: 1011, later: 1013 } as const
+export const CLOSE = { policyViolation: 1008, internalError: 1011, tryAgainLater: 1013 } as const
+/** The `readyState` of an open connection. */
 export const OPEN = 1
 
 /** Answers the refused messages of one connection: notifies the client once per wait, and closes after too many refusals in a row. */
 export class MessageRefusals {
   private readonly rules: RefusalRules
   private inARow = 0
-  /** Monotonic ms: until then the client knows that it has to wait. */
+  /** ms, monotonic: until this time, the client has been notified that it must wait. */
   private notifiedUntil = 0
 
   constructor(rules: RefusalRules) {
@@ -54,10 +55,10 @@ export class MessageRefusals {
 function close({ ws }: ReceivedMessage, decision: Decision | undefined): void {
   const isUnavailable = decision?.verdict === 'unavailable'
   const text = isUnavailable ? 'Messages cannot be counted' : 'Too many messages'
-  ws.close(isUnavailable ? CLOSE.later : CLOSE.abuse, text + retryText(decision))
+  ws.close(isUnavailable ? CLOSE.tryAgainLater : CLOSE.policyViolation, text + retryText(decision))
 }
 
-/** Short, because the reason of a close holds 123 bytes. */
+/** Short, because the reason of a close has at most 123 bytes. */
 function retryText(decision: Decision | undefined): string {
   const wait = decision?.retryAfter ?? Infinity
   return wait === Infinity ? '' : `; retry in ${Math.max(1, Math.ceil(wait / 1_000))} s`

@@ -15,21 +15,21 @@ async function proceedTracked({ delay, done: given }: Admission<Response>, c: Co
   try {
     await next()
   } catch (error) {
-    // Hono answers an `Error` itself; what else is thrown leaves no response, so there is no status.
+    // Hono answers an `Error` itself. Any other thrown value leaves no response, so there is no status.
     gone()
     throw error
   }
   if (done !== undefined) replaceResponse(c, followResponse(c.res, done, c.req.method))
 }
 
-/** Sets the response. Cleared first, or Hono would merge the headers of the old response into the new one. */
+/** Sets the response. Clears it first: otherwise Hono would merge the headers of the old response into the new one. */
 export function replaceResponse(c: Context, response: Response): void {
   if (response === c.res) return
   c.res = undefined
   c.res = response
 }
 
-/** Cloudflare's. Node, Bun and Deno have none, and let work after the response finish. */
+/** Cloudflare's execution context. Other runtimes have none, since they let work finish after the response. */
 function executionContextOf(c: Context): Context['executionCtx'] | undefined {
   try {
     return c.executionCtx

@@ -6,12 +6,12 @@ import { proceed, replaceResponse } from './proceed.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {
-    /** The decision of the limiter that decided last on this request; `undefined` if every one skipped it. */
+    /** The decision of the limiter that decided last on this request; `undefined` if all limiters skipped it. */
     rateLimit?: Decision | undefined
   }
 }
 
-/** The options of `rateLimit`; functions get Hono's context. `E` is the `Env` of your app, for functions that read its bindings or variables. */
+/** The options of `rateLimit`. Functions get Hono's context. `E` is the `Env` of your app, so that they can read its bindings and variables. */
 export interface HonoOptions<E extends Env = any> extends RateLimitOptions<Context<E>, Response> {
   /** Makes the response to a refused request. The status is set on the context; the limiter's headers are added to the response. Default: a problem document. */
   readonly handler?: ((c: Context<E>, info: RefusalInfo) => MaybePromise<Response>) | undefined
@@ -63,12 +63,12 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
     if (outcome.decision !== undefined) c.set('rateLimit', outcome.decision)
     const lines = before === undefined ? outcome.headers : [...before, ...outcome.headers]
     stored[LINES] = lines
-    // Awaited here, because workerd reports a rejection as unhandled if its handler comes a moment later.
+    // Awaited here: workerd reports a rejection as unhandled if its handler is attached a moment later.
     if (!outcome.pass) return await refuse(outcome, c, lines)
     const response = await proceed(outcome, c, next)
     if (before !== undefined) return response
-    // Only the outermost limiter sets headers, and only on the final response: Hono loses headers that are set earlier when a
-    // handler returns a raw `Response` or throws.
+    // Only the outermost limiter sets headers, and only on the final response. Hono loses headers that were set earlier if a handler
+    // returns a raw `Response` or throws.
     const all = stored[LINES]
     if (all.length > 0) replaceResponse(c, withHeaders(c.res, all))
     return response

@@ -3,11 +3,11 @@ import type { Decision } from '@sluice/core'
 import { httpRequestOf, transportOf } from './execution-context.ts'
 import type { RateLimitResult } from './options.ts'
 
-/** What a guard leaves for the interceptor: an admitted call that is to be settled once its handler has ended. */
+/** An admitted call, which the guard adds and the interceptor settles when the handler has ended. */
 export interface PendingCall {
   /** What the handler did; the interceptor fills it in. */
   readonly result: { -readonly [K in keyof RateLimitResult]: RateLimitResult[K] }
-  /** Settles the call at the end of the handler; `undefined` where the end of the response does. */
+  /** Settles the call at the end of the handler; `undefined` if the end of the response settles it. */
   readonly settle: ((status: number | undefined, result: RateLimitResult | undefined) => void) | undefined
 }
 
@@ -34,7 +34,7 @@ export function addPending(context: ArgumentsHost, added: PendingCall): void {
   else list.push(added)
 }
 
-/** What the guards left for this call; a second time `undefined`. */
+/** Returns and removes the pending calls that the guards added; `undefined` if there are none. */
 export function takePending(context: ArgumentsHost): readonly PendingCall[] | undefined {
   const call = callOf(context)
   const list = pending.get(call)
@@ -45,14 +45,14 @@ export function takePending(context: ArgumentsHost): readonly PendingCall[] | un
 export function setDecision(context: ArgumentsHost, decision: Decision): void {
   const request = httpRequestOf(context) as RequestWithDecision | undefined
   if (request !== undefined) request.rateLimit = decision
-  // A WeakMap entry costs as much as a decision, so HTTP uses a property. The argument of another transport may be the user's message.
+  // A WeakMap entry costs as much as a decision, so HTTP uses a property. On other transports the argument may be the user's message.
   if (request !== undefined && transportOf(context) === 'http') request[DECISION] = decision
   else decisions.set(callOf(context), decision)
 }
 
 /**
- * The decision on a call: that of the limiter which decided last, `undefined` if every one skipped it. For guards, interceptors and
- * filters; a handler takes it with `@RateLimitDecision()`.
+ * Returns the decision on a call: that of the limiter that decided last; `undefined` if all limiters skipped the call. For guards,
+ * interceptors and filters. A handler gets it with `@RateLimitDecision()`.
  * @example
  * ```ts
  * import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common'

@@ -35,7 +35,7 @@ export function RateLimit(limits: PolicyName | RouteOptions): RouteDecorator {
  * Overrides limits of the module on a class or a method: another `limit`, another `window`, or both, by the limit's name. The
  * overridden limit counts apart from the module's. `{}` changes no number, and counts apart.
  * @param options `name` names the state; default `Class` or `Class.method`, unique in the application
- * @throws SluiceError when the class is defined, for a bad number; when the application starts, for a name that no limit has
+ * @throws SluiceError for a bad number, when the class is defined; for an unknown limit, when the application starts
  * @example
  * ```ts
  * import { Controller, Get } from '@nestjs/common'
@@ -57,9 +57,9 @@ export function OverrideRateLimit(overrides: LimitOverrides, options: OverrideOp
 
 /**
  * Exempts a class or a method from all limits, or from the module's limits of the given names. A method's `@SkipRateLimit` replaces
- * its class's; `@SkipRateLimit(false)` on a method only undoes it.
- * @throws SluiceError when the class is defined, for arguments that are not names or one boolean; when the application starts, for
- * a name that no limit has
+ * its class's. `@SkipRateLimit(false)` on a method only cancels that of its class.
+ * @throws SluiceError for arguments that are not names or one boolean, when the class is defined; for an unknown limit, when the
+ * application starts
  * @example
  * ```ts
  * import { Controller, Get } from '@nestjs/common'
@@ -88,8 +88,8 @@ export function SkipRateLimit(...names: readonly [] | readonly [boolean] | reado
 }
 
 /**
- * The cost of a call of a class or a method: units for every limit but concurrency, an object of units by limit, or a function of the
- * call. Default 1. A method's `@RateLimitCost` replaces its class's.
+ * Sets the cost of a call of a class or a method. A number is the units for every limit but concurrency; an object has units by limit;
+ * a function computes either from the call. Default 1. A method's `@RateLimitCost` replaces its class's.
  * @throws SluiceError when the class is defined, for a cost that is not a whole number, 0 or more
  * @example
  * ```ts
@@ -119,7 +119,7 @@ export function RateLimitCost(
 }
 
 /**
- * Passes the decision to a parameter of the handler: that of the limiter which decided last on this call, `undefined` if every one
+ * Passes the decision to a parameter of the handler: that of the limiter that decided last on this call; `undefined` if all limiters
  * skipped it.
  * @example
  * ```ts

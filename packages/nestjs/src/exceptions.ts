@@ -4,7 +4,7 @@ import type { HttpOutcome } from '@sluice/core/adapter-kit'
 import { transportOf } from './execution-context.ts'
 import { grpcStatusMetadata } from './grpc-status.ts'
 
-/** A refused call: the status, headers and body of the response over HTTP, and the decision; no decision where the call had no subject. */
+/** A refused call: status, headers and body for HTTP, and the decision, which is `undefined` if the call had no subject. */
 export type Refusal = Extract<HttpOutcome, { pass: false }>
 
 /**
@@ -14,7 +14,7 @@ export type Refusal = Extract<HttpOutcome, { pass: false }>
 export class RateLimitException extends HttpException {
   /** The response over HTTP. */
   readonly refusal: Refusal
-  /** `undefined` where the call had no subject (`missing: 'reject'`). */
+  /** `undefined` if the call had no subject (`missing: 'reject'`). */
   readonly decision: Decision | undefined
   /** For GraphQL: `code`, `retryAfter` in seconds (`undefined`: retrying does not help), and the members of the problem document. */
   readonly extensions: Readonly<Record<string, unknown>>
@@ -30,7 +30,7 @@ export class RateLimitException extends HttpException {
   }
 }
 
-/** The exception that Nest's own filter for the transport turns into an answer its clients understand. */
+/** Makes the exception for the transport. Nest's own filter for the transport answers it as its clients expect. */
 export function exceptionOf(refusal: Refusal, context: ArgumentsHost): MaybePromise<unknown> {
   const transport = transportOf(context)
   if (transport === 'ws') return webSocketException(refusal)
@@ -62,7 +62,7 @@ async function rpcException(refusal: Refusal, context: ArgumentsHost): Promise<u
   const { RpcException } = await import('@nestjs/microservices')
   const metadata = grpcStatusMetadata(context, { code: number, message: text, retrySeconds })
   if (metadata !== undefined) return new RpcException({ code: number, message: text, details: text, metadata })
-  // The JSON form of what gRPC carries in its trailer.
+  // The JSON form of the trailer that gRPC sends.
   const retryInfo = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${retrySeconds}s` }
   return new RpcException({ status: RPC_NAMES[code], code: number, message: text, details: retrySeconds === undefined ? [] : [retryInfo] })
 }

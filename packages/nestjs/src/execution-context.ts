@@ -11,8 +11,8 @@ export function transportOf(context: ArgumentsHost): 'http' | 'graphql' | 'ws' |
 }
 
 /**
- * The request of an HTTP call or a GraphQL operation, as Express or Fastify has it. `undefined` on other transports, and where the
- * GraphQL context does not hold the request.
+ * Returns the request of Express or Fastify, for an HTTP call or a GraphQL operation. Returns `undefined` on other transports, and if
+ * the GraphQL context does not contain the request.
  * @example
  * ```ts
  * import { RateLimitModule, requestOf, user } from '@sluice/nestjs'

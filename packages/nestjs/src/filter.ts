@@ -32,7 +32,7 @@ interface ExpressResponse {
  */
 export class RateLimitFilter implements ExceptionFilter<RateLimitException> {
   catch(exception: RateLimitException, context: ArgumentsHost): void {
-    // A GraphQL server makes an error of what is thrown here.
+    // A GraphQL server turns a thrown exception into an error of its answer.
     if (transportOf(context) !== 'http') throw exception
     const node = responseOf(context)
     if (node === undefined || node.headersSent) return

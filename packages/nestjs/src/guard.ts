@@ -85,8 +85,8 @@ function fail(error: unknown, context: ExecutionContext): Promise<never> {
 }
 
 /**
- * For a call that is answered elsewhere, or whose client has left: with any answer of the guard, Nest would write another response.
- * A new promise for each, because one for all would keep every such request in memory.
+ * A promise that is never settled, for a call that is answered elsewhere or whose client has left. With any answer of the guard, Nest
+ * would write another response. Each call gets a new promise: a shared one would keep all these requests in memory.
  */
 function never(): Promise<never> {
   return new Promise(() => undefined)

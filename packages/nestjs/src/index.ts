@@ -22,7 +22,7 @@ export { RateLimiter } from './rate-limiter.ts'
 
 // Decorators of a class or a method, and of a parameter.
 export { OverrideRateLimit, RateLimit, RateLimitCost, RateLimitDecision, SkipRateLimit } from './decorators.ts'
-// Exported by a star, or `declare module '@sluice/nestjs'` would not reach `Register`.
+// Exported with a star: otherwise `declare module '@sluice/nestjs'` could not extend `Register`.
 export type * from './register.ts'
 
 // A guard with a limiter of its own, without the module.

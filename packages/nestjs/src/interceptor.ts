@@ -3,8 +3,8 @@ import { finalize, type Observable, tap } from 'rxjs'
 import { type PendingCall, takePending } from './call-state.ts'
 
 /**
- * Passes what the handler returned or threw to `refundWhen` and `settle`, and settles the calls that have no response: messages over
- * WebSocket and RPC, subscriptions. Bind it with APP_INTERCEPTOR; on a gateway, with `@UseInterceptors`.
+ * Passes the value or error of the handler to `refundWhen` and `settle`. Also settles calls without a response: subscriptions, and
+ * messages over WebSocket and RPC. Bind it with APP_INTERCEPTOR; on a gateway, with `@UseInterceptors`.
  * @example
  * ```ts
  * import { Module, NotFoundException } from '@nestjs/common'

@@ -6,8 +6,8 @@ import type { PolicyLimits } from './options.ts'
 export type Rule = LimitRule<string, ExecutionContext>
 
 /**
- * The limits of a policy or a decorator as a list: a list as it is, each limit with `key` unless it has a key; the shorthand as
- * one sliding window named `default`.
+ * The limits of a policy or a decorator, as a list. Each limit of a list gets `key`, unless it has its own. The shorthand becomes one
+ * sliding window named `default`.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  */
 export function rulesOf(limits: PolicyLimits, key?: Rule['key']): readonly Rule[] {

@@ -7,11 +7,11 @@ const COST = Symbol.for('sluice.nestjs.cost')
 export type RouteDecorator = ClassDecorator & MethodDecorator
 export type CostFunction = RouteLimits['options']['cost']
 
-/** What the decorators of one class or one method say. */
+/** The decorators of one class or one method. */
 export interface RouteMetadata {
-  /** From the top down. */
+  /** In the order of the decorators, from the top down. */
   readonly limits: readonly RouteLimits[]
-  /** True: not limited at all; a set: not by the limits of these names; `undefined`: not decorated. */
+  /** True: no limit applies. A set: the limits of these names do not apply. `undefined`: not decorated. */
   readonly skipped: boolean | ReadonlySet<string> | undefined
   readonly cost: CostFunction
 }

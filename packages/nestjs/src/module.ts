@@ -30,8 +30,8 @@ export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShu
   }
 
   /**
-   * The module with options that are known. Default: 100 requests a minute per client address, in memory. An option that is unknown,
-   * invalid or in conflict with another is a SluiceError when the application is created.
+   * Makes the module. Default: 100 requests a minute per client address, in memory. Creating the application throws a SluiceError for
+   * an option that is unknown, invalid or in conflict with another.
    * @example
    * ```ts
    * import { Module } from '@nestjs/common'
@@ -52,7 +52,7 @@ export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShu
   }
 
   /**
-   * The module with options from other providers.
+   * Makes the module with options from other providers.
    * @throws ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT
    * @example
    * ```ts
@@ -81,7 +81,7 @@ export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShu
     return dynamicModule(asyncProviders(OPTIONS, options), options.imports)
   }
 
-  /** Builds the pipeline of every decorated route, so that a wrong decorator stops the start and not the first request. */
+  /** Builds the pipeline of every decorated route, so that a wrong decorator fails the start of the application, not the first request. */
   onApplicationBootstrap(): void {
     const scanner = new MetadataScanner()
     for (const { metatype } of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {

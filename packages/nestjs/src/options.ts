@@ -3,7 +3,7 @@ import type { Cost, Duration, KeyOf, LimitRule, MaybePromise, RateLimitOptions, 
 import { invalid } from '@sluice/core/adapter-kit'
 import type { Refusal } from './exceptions.ts'
 
-/** What a handler did. `value` and `error` are set where RateLimitInterceptor is bound. */
+/** The result of a handler. `value` and `error` are set if RateLimitInterceptor is bound. */
 export interface RateLimitResult {
   /** The last value that the handler returned or emitted. */
   readonly value?: unknown
@@ -43,7 +43,7 @@ export interface RateLimitModuleOptions
   readonly policies?: Readonly<Record<string, PolicyLimits>> | undefined
   /** Makes the exception for a refusal, on every transport. Default: the exception of the transport. */
   readonly exception?: ExceptionOf | undefined
-  /** Answers a refusal over HTTP instead of an exception. Status and headers are set by then. */
+  /** Answers a refusal over HTTP, so that no exception is thrown. Status and headers are already set. */
   readonly handler?: ((context: ExecutionContext, info: ResponseInfo<any>) => unknown) | undefined
   /** GraphQL: `'field'` decides for each field; `'request'` decides once for all fields of a request under the same limits. Default `'field'`. */
   readonly graphql?: 'field' | 'request' | undefined
@@ -76,7 +76,7 @@ export function splitOptions(options: RateLimitModuleOptions): SplitOptions {
   return { nest: { policies, exception, graphql, handler }, core: { ...core, ...resultFunctions(core) } }
 }
 
-/** Core passes one response to these functions: here that is what the handler did, laid beside the rest of the second argument. */
+/** Core passes a `response` to these functions. For Nest it is a `RateLimitResult`, whose fields are copied into `info`. */
 export function resultFunctions({ refundWhen, settle }: ResultFunctions): Pick<SplitOptions['core'], 'refundWhen' | 'settle'> {
   return {
     // A value that is not a function is passed on, and core refuses it.

@@ -4,8 +4,8 @@ import type { Extension } from '@sluice/core/adapter-kit'
 import type { RateLimitModuleOptions, ResultFunctions } from './options.ts'
 
 /**
- * Declares the names of your limits and policies to the decorators, so that a misspelt name does not compile:
- * `declare module '@sluice/nestjs' { interface Register { rateLimit: typeof options } }`, with the options that `forRoot` gets.
+ * Declares the names of your limits and policies to the decorators, so that a misspelt name does not compile. `options` are those that
+ * you pass to `forRoot`: `declare module '@sluice/nestjs' { interface Register { rateLimit: typeof options } }`.
  */
 export interface Register {}
 
@@ -24,7 +24,7 @@ export type PolicyName = Options extends { policies?: infer P } ? keyof NonNulla
 /** Units for every limit but concurrency, an object of units by limit, or a function of the call. */
 export type RouteCost = Cost<string> | ((context: ExecutionContext) => MaybePromise<Cost<string>>)
 
-/** The options of `@RateLimit`: limits to add to a class or a method, and what else is different there. */
+/** The options of `@RateLimit`: limits to add to a class or a method, and other options that apply only there. */
 export interface RouteOptions
   extends Omit<Extension<ExecutionContext>, 'cost' | 'handler' | 'key' | 'refundWhen' | 'settle'>, ResultFunctions {
   /** Names the state, and the limit of `{ limit, window }`. Default `Class` or `Class.method`; unique in the application. */
@@ -33,11 +33,11 @@ export interface RouteOptions
   readonly limit?: number | undefined
   /** The window of `limit`: `'15m'`, or ms. Default `'1m'` where `limit` is given. */
   readonly window?: Duration | undefined
-  /** Several limits, of any algorithm. One with the name of a limit that holds already replaces it. */
+  /** Several limits, of any algorithm. A limit replaces an earlier one of the same name. */
   readonly limits?: readonly LimitRule<string, ExecutionContext>[] | undefined
   /** The subject of the limits added here. Default: the module's `key`. */
   readonly key?: KeyOf<ExecutionContext> | undefined
-  /** The cost of a call, for every limit on the route. Default: the class's, then the module's, then 1. */
+  /** The cost of a call, for every limit on the route. Default: the cost of the class, else of the module, else 1. */
   readonly cost?: RouteCost | undefined
 }
 

@@ -5,17 +5,17 @@ import { type Rule, rulesOf } from './limit-rules.ts'
 import { type RateLimitResult, resultFunctions } from './options.ts'
 import type { LimitOverride, LimitOverrides, OverrideOptions, RouteOptions } from './register.ts'
 
-/** What one `@RateLimit` or `@OverrideRateLimit` says, checked when the class is defined. */
+/** The arguments of one `@RateLimit` or `@OverrideRateLimit`, checked when the class is defined. */
 export interface RouteLimits {
-  /** Names the state, in place of `Class` or `Class.method`. */
+  /** Names the state. Default: `Class` or `Class.method`. */
   readonly name?: string | undefined
   /** The policy of the module whose limits are added. */
   readonly policy?: string | undefined
   /** The limits to add. One named `default` takes the name of the state. */
   readonly added: readonly Rule[]
-  /** Other numbers for limits that hold already, by name. */
+  /** Other numbers for limits of the module, its class or decorators above, by name. */
   readonly overrides: Readonly<Record<string, LimitOverride>>
-  /** What else is different on the route. */
+  /** The other options that apply on the route. */
   readonly options: Extension<ExecutionContext, RateLimitResult>
 }
 
@@ -29,11 +29,11 @@ export function addedLimits(given: string | RouteOptions): RouteLimits {
   const { name, limit, window, limits, key, cost, ...rest } = given
   if (limits !== undefined && (limit !== undefined || window !== undefined))
     throw new SluiceError('ERR_OPTION_CONFLICT', '@RateLimit: expected either limits or limit and window, got both')
-  const adds = limits !== undefined || limit !== undefined || window !== undefined
-  if (key !== undefined && !adds)
+  const addsLimits = limits !== undefined || limit !== undefined || window !== undefined
+  if (key !== undefined && !addsLimits)
     throw new SluiceError('ERR_OPTION_CONFLICT', '@RateLimit: key: expected limit, window or limits beside it, got none')
   const options = { ...rest, ...resultFunctions(rest), cost: typeof cost === 'function' || cost === undefined ? cost : () => cost }
-  return { name, added: adds ? rulesOf(limits ?? { limit, window, key }, key) : [], overrides: {}, options }
+  return { name, added: addsLimits ? rulesOf(limits ?? { limit, window, key }, key) : [], overrides: {}, options }
 }
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_LIMIT_INEXACT */
@@ -46,15 +46,15 @@ export function overriddenLimits(given: LimitOverrides, options: OverrideOptions
     if (!isObject(override))
       throw invalid(`@OverrideRateLimit: ${name}`, 'an object with limit and window (to add a limit use @RateLimit)', override)
     knownOptions(`@OverrideRateLimit: ${name}`, override, ['limit', 'window'])
-    // The limit itself is not known before the module is: any limit of that name has the same bounds.
+    // The limit to override is not known before the application starts, so the numbers are checked on another limit.
     amendLimit(slidingWindow({ name, limit: 1, window: '1m' }), override)
   }
   return { name: options.name, added: [], overrides, options: {} }
 }
 
 /**
- * The limits that hold once the decorator is applied to those before it. A limit that it adds replaces one of the same name.
- * @param state the name of the state of what it adds and overrides
+ * Applies one decorator to the limits before it. A limit that it adds replaces one of the same name.
+ * @param state the name of the state for the limits that it adds and overrides
  */
 export function applyRouteLimits(
   before: readonly Rule[],
@@ -72,7 +72,7 @@ function overridden(rule: Rule, overrides: RouteLimits['overrides'], scope: stri
   return Object.hasOwn(overrides, name) ? amendLimit(rule, { ...overrides[name], scope }) : rule
 }
 
-/** An unknown option that holds an object is the name of a limit, as in `@Throttle` of @nestjs/throttler. */
+/** An unknown option whose value is an object is the name of a limit, as in `@Throttle` of @nestjs/throttler. */
 function refuseOverrides(given: RouteOptions): void {
   const name = isObject(given) ? Object.keys(given).find((key) => !OPTIONS.includes(key) && isObject(given[key as never])) : undefined
   if (name !== undefined)

@@ -11,8 +11,8 @@ import { StateNames } from './state-names.ts'
 export type RoutePipeline = Pipeline<ExecutionContext, RateLimitResult>
 type Handler = Function
 
-/** What one decorator adds and overrides, with the name of its state. */
-interface Step extends Pick<RouteLimits, 'added' | 'overrides'> {
+/** One decorator's limits to add and to override, with the name of their state. */
+interface NamedLimits extends Pick<RouteLimits, 'added' | 'overrides'> {
   readonly state: string
 }
 
@@ -27,7 +27,7 @@ export class Routes {
   private readonly pipelines = new WeakMap<Type, Map<Handler, RoutePipeline | undefined>>()
   private readonly obeysDecorators: boolean
 
-  /** @param obeysDecorators false: of the decorators only `@SkipRateLimit` counts */
+  /** @param obeysDecorators false: only `@SkipRateLimit` has an effect, no other decorator */
   constructor(given: RateLimitModuleOptions, obeysDecorators = true) {
     this.obeysDecorators = obeysDecorators
     const { nest, core } = splitOptions(given)
@@ -72,17 +72,17 @@ export class Routes {
       return steps.reduce<readonly Rule[]>((rules, step) => applyRouteLimits(rules, step, step.state), kept)
     }
     const pipeline = this.modulePipeline.extend(change, optionsOf(ofClass, ofMethod))
-    for (const name of skippedNames) check(name, known, `@SkipRateLimit on ${route}`)
+    for (const name of skippedNames) requireLimit(name, known, `@SkipRateLimit on ${route}`)
     for (const { added, overrides, state } of steps) {
-      for (const name of Object.keys(overrides)) check(name, known, `@OverrideRateLimit on ${route}`)
-      // A decorator below may override what this one adds.
+      for (const name of Object.keys(overrides)) requireLimit(name, known, `@OverrideRateLimit on ${route}`)
+      // A decorator below may override a limit that this one adds.
       for (const { limit } of added) known.add(limit.name === 'default' ? state : limit.name)
     }
     return pipeline
   }
 
-  /** @param route `Class` or `Class.method`, which the metadata is of */
-  private stepsOf({ limits }: RouteMetadata, type: Type, route: string): readonly Step[] {
+  /** @param route the `Class` or `Class.method` of the metadata */
+  private stepsOf({ limits }: RouteMetadata, type: Type, route: string): readonly NamedLimits[] {
     const unnamed = new Set<string>()
     return limits.map((each) => {
       if (each.added.some(({ limit }) => limit.name === 'default') && unnamed.size === unnamed.add(each.name ?? route).size) {
@@ -100,13 +100,13 @@ export class Routes {
   }
 }
 
-/** What the decorators say besides limits: the method's over the class's. */
+/** The options of the decorators besides limits. Those of the method replace those of the class. */
 function optionsOf(...decorated: readonly RouteMetadata[]): RouteLimits['options'] {
   const all = decorated.flatMap(({ limits, cost }) => [...limits.map(({ options }) => options), { cost }])
   const given = all.flatMap((options) => Object.entries(options)).filter(([, value]) => value !== undefined)
   return Object.fromEntries(given)
 }
 
-function check(name: string, known: ReadonlySet<string>, where: string): void {
-  if (!known.has(name)) throw invalid(where, `the name of a limit: ${[...known].join(', ')}`, name)
+function requireLimit(name: string, known: ReadonlySet<string>, decorator: string): void {
+  if (!known.has(name)) throw invalid(decorator, `the name of a limit: ${[...known].join(', ')}`, name)
 }

@@ -3,7 +3,7 @@ import { SluiceError } from '@sluice/core'
 import type { Rule } from './limit-rules.ts'
 import type { RouteLimits } from './route-limits.ts'
 
-/** The names of the states of routes. Two classes of one name would share counters unnoticed, so the second one is refused. */
+/** The names of the states of routes. Two classes of one name would share their counts unnoticed, so the second is refused. */
 export class StateNames {
   private readonly policies: ReadonlyMap<string, readonly Rule[]>
   private readonly owners = new Map<string, Type>()
@@ -13,7 +13,7 @@ export class StateNames {
   }
 
   /**
-   * The name of the state of what one decorator adds or overrides.
+   * Returns the name of the state for the limits that one decorator adds or overrides.
    * @param route `Class` or `Class.method`
    * @throws ERR_NAME_TAKEN
    */
@@ -28,7 +28,7 @@ export class StateNames {
           : ['@OverrideRateLimit', "@OverrideRateLimit({ … }, { name: '…' })"]
       throw new SluiceError(
         'ERR_NAME_TAKEN',
-        `${decorator} on ${route}: expected a name of its own, got "${state}", which another class or policy has; add a name: ${example}`,
+        `${decorator} on ${route}: expected a name that no other class or policy has, got "${state}"; add a name: ${example}`,
       )
     }
     this.owners.set(state, type)
