@@ -186,8 +186,8 @@ interface Slope {
 }
 
 /**
- * The largest excess of all intervals that end at an event follows from the event before (Kadane's algorithm): that interval
- * continues, less what the time between earned, or a new interval starts here.
+ * Kadane's algorithm: the worst interval that ends at an event either continues the worst interval of the event before, less the
+ * credits earned meanwhile, or starts here.
  */
 function perSlope(rule: string, points: readonly Point[], { N, P, cap }: Slope): readonly Violation[] {
   const found: Violation[] = []

@@ -11,7 +11,7 @@ export interface Track {
 }
 
 export interface Recorded {
-  /** The wrapped store. Use it in place of the original. */
+  /** The wrapped store. Use it, not the original. */
   readonly store: Store
   tracks(): readonly Track[]
   /** The violations of checkEnvelope() over all tracks. */

@@ -7,7 +7,7 @@ import type { Clock, Decision, MaybePromise, RateLimitOptions, Store } from '@sl
 export type Mount = RateLimitOptions<any, any>
 
 /**
- * What some frameworks lack. An adapter lists what it lacks in `unsupported`; cases that require it are not run, and the
+ * What some frameworks do not have. An adapter lists these features in `unsupported`. Cases that require one are not run, and the
  * printed matrix shows `–`.
  *
  * - `framework proxy trust`: the framework has a setting that trusts X-Forwarded-For from the nearest proxy.
@@ -84,14 +84,14 @@ export interface ContextReader {
   decision(context: any): Decision | undefined
   /** A header of the response that the `settle` option receives. */
   responseHeader(response: any, name: string): string | undefined
-  /** Sends text in place of the limiter's refusal, as a `handler` option does. `response` is what that option gets, where there is one. */
+  /** Sends text, as a `handler` option does. It replaces the limiter's refusal. `response` is the one that the option gets, if any. */
   reply(context: any, status: number, text: string, response: any): unknown
 }
 
 /** A framework and its Sluice adapter, as httpConformance() drives them. */
 export interface HttpAdapter {
   readonly read: ContextReader
-  /** What the framework lacks. Default: nothing. */
+  /** The features that the framework does not have. Default: none. */
   readonly unsupported?: readonly Feature[] | undefined
   /**
    * How clients abort. Default `close`. Use `reset` for a server that takes a closed connection for a half-closed one, and so

@@ -46,8 +46,8 @@ export function httpConformance(name: string, adapter: HttpAdapter, options: Htt
   const column = matrixColumn(name)
   describe(`httpConformance: ${name}`, () => {
     for (const each of httpCases) {
-      const lacks = (feature: Feature) => adapter.unsupported?.includes(feature) === true
-      if (each.requires?.some(lacks) === true || (each.onlyWithout !== undefined && !lacks(each.onlyWithout))) {
+      const isUnsupported = (feature: Feature) => adapter.unsupported?.includes(feature) === true
+      if (each.requires?.some(isUnsupported) === true || (each.onlyWithout !== undefined && !isUnsupported(each.onlyWithout))) {
         column.set(each.name, '–')
         continue
       }

@@ -47,8 +47,8 @@ function step(state: Holders | undefined, request: ModelRequest, now: bigint): M
     )
   }
 
-  const room = (how === 'force' ? 2 : 1) * limit.limit
-  if (holders.length + Number(cost) > room) {
+  const maxHolders = (how === 'force' ? 2 : 1) * limit.limit
+  if (holders.length + Number(cost) > maxHolders) {
     if (how === 'force') return keep({ allowed: true })
     return keep({ allowed: false, retryAfter: Number(cost) > limit.limit ? Infinity : waitOf(holders, limit, now) })
   }

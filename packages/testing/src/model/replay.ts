@@ -47,7 +47,7 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
         const message = difference(expected, actual, now)
         if (message !== undefined)
           return { step: i, message: `${message}\n${describe(resolved.forStore, resolved.options, expected, actual)}` }
-        if (expected.value !== undefined && actual.value !== undefined) settle(run, resolved, expected.value, actual.value)
+        if (expected.value !== undefined && actual.value !== undefined) recordReceipts(run, resolved, expected.value, actual.value)
       } else if (step.do === 'reset') {
         const { scope, current: limit } = scopeAt(run, step.scopeIndex)
         const target = { scope, limit, subject: SUBJECTS[step.subject] as string }
@@ -90,7 +90,7 @@ interface Result<T> {
 }
 
 /** A receipt that later steps may refund or renew. */
-interface HeldReceipt {
+interface KnownReceipt {
   readonly scopeIndex: number
   readonly limit: Limit
   readonly subject: string
@@ -101,7 +101,7 @@ interface HeldReceipt {
 
 interface Run {
   readonly scopes: { readonly scope: string; readonly limits: readonly Limit[]; current: Limit; remaining: number }[]
-  receipts: HeldReceipt[]
+  receipts: KnownReceipt[]
   /** The model's outcomes of the last decision. */
   lastOutcomes: readonly ModelOutcome[] | undefined
 }
@@ -111,7 +111,7 @@ interface ResolvedStep {
   readonly forStore: readonly Charge[]
   readonly forModel: readonly ModelCharge[]
   readonly scopes: readonly number[]
-  readonly refunded: readonly HeldReceipt[]
+  readonly refunded: readonly KnownReceipt[]
   readonly options: ConsumeOptions
 }
 
@@ -124,10 +124,10 @@ function resolve(run: Run, step: Step & { do: 'consume' }): ResolvedStep {
   const forStore: Charge[] = []
   const forModel: ModelCharge[] = []
   const scopes: number[] = []
-  const refunded: HeldReceipt[] = []
-  const add = (scopeIndex: number, charge: Omit<Charge, 'receipt'>, held?: HeldReceipt): void => {
-    forStore.push(held === undefined ? charge : { ...charge, receipt: held.forStore })
-    forModel.push(held === undefined ? charge : { ...charge, receipt: held.forModel })
+  const refunded: KnownReceipt[] = []
+  const add = (scopeIndex: number, charge: Omit<Charge, 'receipt'>, known?: KnownReceipt): void => {
+    forStore.push(known === undefined ? charge : { ...charge, receipt: known.forStore })
+    forModel.push(known === undefined ? charge : { ...charge, receipt: known.forModel })
     scopes.push(scopeIndex)
   }
   for (const move of step.moves) {
@@ -141,17 +141,17 @@ function resolve(run: Run, step: Step & { do: 'consume' }): ResolvedStep {
       const charge = { limit, scope, subject: SUBJECTS[move.subject] as string, cost: move.do === 'charge' ? units : -Math.max(1, units) }
       add(scopeIndex, charge)
     } else {
-      const held = run.receipts.at(-1 - (move.receiptIndex % Math.max(1, run.receipts.length)))
-      if (held === undefined || (isCounter(held.limit) && refunded.includes(held))) continue
-      const { scope, current } = scopeAt(run, held.scopeIndex)
-      const limit = move.do === 'renew' || !move.underOriginalLimit ? current : held.limit
-      const target = { limit, scope, subject: held.subject }
+      const known = run.receipts.at(-1 - (move.receiptIndex % Math.max(1, run.receipts.length)))
+      if (known === undefined || (isCounter(known.limit) && refunded.includes(known))) continue
+      const { scope, current } = scopeAt(run, known.scopeIndex)
+      const limit = move.do === 'renew' || !move.underOriginalLimit ? current : known.limit
+      const target = { limit, scope, subject: known.subject }
       if (move.do === 'renew') {
         if (limit.algorithm !== 'concurrency' || step.how === 'force') continue
-        add(held.scopeIndex, { ...target, cost: 1 }, held)
+        add(known.scopeIndex, { ...target, cost: 1 }, known)
       } else {
-        refunded.push(held)
-        add(held.scopeIndex, { ...target, cost: -refundUnits(run, held, limit, move) }, held)
+        refunded.push(known)
+        add(known.scopeIndex, { ...target, cost: -refundUnits(run, known, limit, move) }, known)
       }
     }
   }
@@ -161,10 +161,10 @@ function resolve(run: Run, step: Step & { do: 'consume' }): ResolvedStep {
   return { forStore, forModel, scopes, refunded, options }
 }
 
-function refundUnits(run: Run, held: HeldReceipt, limit: Limit, move: Move & { do: 'refund' }): number {
+function refundUnits(run: Run, known: KnownReceipt, limit: Limit, move: Move & { do: 'refund' }): number {
   if (limit.algorithm === 'concurrency') return 1
-  if (move.units.of === 'quota') return Math.max(1, held.units + move.units.n)
-  return Math.max(1, Math.min(held.units, unitsOf(run, held.scopeIndex, limit, move.units)))
+  if (move.units.of === 'quota') return Math.max(1, known.units + move.units.n)
+  return Math.max(1, Math.min(known.units, unitsOf(run, known.scopeIndex, limit, move.units)))
 }
 
 /**
@@ -193,10 +193,15 @@ function timeAfter(run: Run, step: Step & { do: 'advance' | 'wait' | 'step-back'
   return Math.max(micros, micros + wait * 1000 + step.micros)
 }
 
-function settle(run: Run, resolved: ResolvedStep, expected: readonly ModelOutcome[], actual: readonly (Outcome | undefined)[]): void {
+function recordReceipts(
+  run: Run,
+  resolved: ResolvedStep,
+  expected: readonly ModelOutcome[],
+  actual: readonly (Outcome | undefined)[],
+): void {
   run.lastOutcomes = expected
   const admitted = expected.every(({ allowed }) => allowed) && resolved.options.how !== 'peek'
-  if (admitted) run.receipts = run.receipts.filter((held) => !(isCounter(held.limit) && resolved.refunded.includes(held)))
+  if (admitted) run.receipts = run.receipts.filter((known) => !(isCounter(known.limit) && resolved.refunded.includes(known)))
   expected.forEach((outcome, i) => {
     const scopeIndex = resolved.scopes[i] as number
     scopeAt(run, scopeIndex).remaining = outcome.remaining

@@ -54,7 +54,7 @@ export interface TcpProxy {
  * const proxy = await tcpProxy(server)
  * const client = server.client({ port: proxy.port })
  * proxy.delay(100) // replies now take 100 ms
- * proxy.loseReplies() // the next request runs, and its client never hears of it
+ * proxy.loseReplies() // the next request runs, but its client gets no reply
  * await proxy.close()
  * await server.stop()
  * ```

@@ -21,7 +21,7 @@ export interface StartRedis {
   readonly tls?: boolean
   /** A command that runs redis-server, such as `['env', 'NAME=value']` or `['sh', '-c', '… exec "$@"', 'sh']`. */
   readonly wrap?: readonly string[]
-  /** Runs a Sentinel with this configuration file instead. */
+  /** Runs a Sentinel with this configuration file, not a server. */
   readonly sentinel?: string
 }
 

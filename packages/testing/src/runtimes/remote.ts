@@ -7,7 +7,7 @@ export interface RemoteOptions {
   readonly url: string
   /** The name of a store in the `stores` of that `caseServer()`. */
   readonly store: string
-  /** What the framework lacks. Default: nothing. */
+  /** The features that the framework does not have. Default: none. */
   readonly unsupported?: readonly Feature[] | undefined
   /** How clients abort. Default `close`. */
   readonly abortBy?: AbortBy | undefined

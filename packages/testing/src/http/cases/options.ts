@@ -95,7 +95,7 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'cost: a record by limit; a limit that it lacks is charged 1',
+    name: 'cost: a record by limit; a limit that it leaves out is charged 1',
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(5), hour(9)], cost: () => ({ hour: 4 }) })] }),
     async run(t) {
       const policy = '"minute";q=5;w=60, "hour";q=9;w=3600'
