@@ -1,5 +1,5 @@
--- Purpose: what every algorithm of batch.lua uses; their files follow, each with its table of functions.
--- KEYS, ARGV, reply: see batch.lua.
+-- Purpose: what every algorithm of full.lua uses; their files follow, each with its table of functions.
+-- KEYS, ARGV, reply: see full.lua.
 -- redis.calls: none.
 
 local algorithms = {}

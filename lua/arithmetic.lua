@@ -1,6 +1,6 @@
 -- Purpose: what windows and buckets count, on bare numbers: for both scripts. The limits are as fixedWindow.lua, slidingWindow.lua
 -- and bucket.lua have them.
--- KEYS, ARGV, reply: see plain.lua and batch.lua.
+-- KEYS, ARGV, reply: see fast.lua and full.lua.
 -- redis.calls: none.
 
 -- The end of the window that begins at start.

@@ -3,7 +3,7 @@
 --   three doubles. Expires at F.
 -- Limit: { 'b', N, P, burst, debt, queue } with N tokens per P µs in lowest terms, queue 0 or 1.
 -- Receipt: { units } of a meter, {} for none; { units, F, r, N, P } of a queue.
--- redis.calls: none; batch.lua reads and writes.
+-- redis.calls: none; full.lua reads and writes.
 
 algorithms.b = {}
 

@@ -3,7 +3,7 @@
 -- Limit: { 'c', L, ttl }, ttl in µs.
 -- Receipt: { id } of the holder to release or renew.
 -- Reply of a state: the holders as (expires, id) pairs.
--- redis.calls: none; batch.lua reads and writes.
+-- redis.calls: none; full.lua reads and writes.
 
 algorithms.c = { renews = true }
 

@@ -3,7 +3,7 @@
 -- Limit: { 'f', L, anchor, W } with anchor 0 (epoch) or 1 (first charge); { 'f', L, 2, s0, s1, s2 } for a calendar: the
 --   starts of the window that the client thinks it is, of the next and of the one after.
 -- Receipt: { start, units }.
--- redis.calls: none; batch.lua reads and writes.
+-- redis.calls: none; full.lua reads and writes.
 
 algorithms.f = {}
 

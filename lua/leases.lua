@@ -4,7 +4,7 @@
 -- Limit: of any that is leasable, by its terms: { key, ttl, ceiling } of a charge, { key, ttl, time of the grant } of a
 --   give-back; ttl and time in µs.
 -- Receipt: the limit's own; the client wraps it with the time of the grant and the ttl.
--- redis.calls: none; batch.lua reads and writes.
+-- redis.calls: none; full.lua reads and writes.
 
 local leases = {}
 

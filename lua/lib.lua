@@ -1,4 +1,4 @@
--- Purpose: what is used by both scripts, plain.lua and batch.lua; the first part of each.
+-- Purpose: what is used by both scripts, fast.lua and full.lua; the first part of each.
 -- KEYS, ARGV, reply: see those.
 -- redis.calls: none.
 --

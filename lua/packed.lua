@@ -1,5 +1,5 @@
 -- Purpose: keeps the states of windows packed, some tens of subjects in one hash (a bucket), where there would else be a key for
---   each. To plain.lua and batch.lua a place in a bucket reads and writes as a key does: three doubles, with an expiry.
+--   each. To fast.lua and full.lua a place in a bucket reads and writes as a key does: three doubles, with an expiry.
 -- KEYS: one for each bucket, behind all others.
 -- ARGV: the fourth item of theirs: the number of buckets, and of each of them how many fields, the window in ms and those fields; a
 --   field is a subject that is an integer, as text, or the digest of another, as a number.

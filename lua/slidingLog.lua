@@ -4,7 +4,7 @@
 -- Limit: { 'l', L, W }, W in µs.
 -- Receipt: { time, id }.
 -- Reply of a state: next id, then (time, units, id) of the live entries, merged where no answer depends on their bounds.
--- redis.calls: none; batch.lua reads and writes.
+-- redis.calls: none; full.lua reads and writes.
 
 algorithms.l = {}
 

@@ -2,7 +2,7 @@
 -- State: start (ms), count and previous (units), as three doubles; expires two windows after its start.
 -- Limit: { 's', L, W }, W in ms, L * W below 2^53.
 -- Receipt: { start, units }.
--- redis.calls: none; batch.lua reads and writes.
+-- redis.calls: none; full.lua reads and writes.
 
 algorithms.s = {}
 

@@ -1,8 +1,8 @@
 // Each script and its parts, in order: a part uses what the parts before it define.
 export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
-  PLAIN: ['lib', 'arithmetic', 'plain'],
-  PACKED: ['lib', 'arithmetic', 'packed', 'plain'],
-  BATCH: [
+  FAST: ['lib', 'arithmetic', 'fast'],
+  PACKED: ['lib', 'arithmetic', 'packed', 'fast'],
+  FULL: [
     'lib',
     'arithmetic',
     'algorithms',
@@ -13,6 +13,6 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     'concurrency',
     'leases',
     'packed',
-    'batch',
+    'full',
   ],
 }

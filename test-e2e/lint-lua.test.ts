@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ROOT } from './support/workspace.ts'
 
-const HEADER = '-- Purpose: a part.\n-- KEYS, ARGV, reply: see batch.lua.\n-- redis.calls: none.\n\n'
+const HEADER = '-- Purpose: a part.\n-- KEYS, ARGV, reply: see full.lua.\n-- redis.calls: none.\n\n'
 
 const REFUSED: readonly (readonly [name: string, file: string, source: string, line: number, reason: string])[] = [
   ['what does not parse', 'lib.lua', `${HEADER}local a = = 1`, 5, 'expected near'],
@@ -56,8 +56,8 @@ let folder: string
 let messages: readonly string[]
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-lint-lua-'))
-  for (const [name, file, source] of REFUSED) write(name, { 'batch.lua': `${HEADER}local late = 1\n`, [file]: source })
-  for (const [name, source] of ACCEPTED) write(name, { 'lib.lua': `${HEADER}local shared = 1\n`, 'batch.lua': `${HEADER}${source}\n` })
+  for (const [name, file, source] of REFUSED) write(name, { 'full.lua': `${HEADER}local late = 1\n`, [file]: source })
+  for (const [name, source] of ACCEPTED) write(name, { 'lib.lua': `${HEADER}local shared = 1\n`, 'full.lua': `${HEADER}${source}\n` })
   messages = lint(...[...REFUSED, ...ACCEPTED].map(([name]) => join(folder, name)))
 })
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,6 +1,33 @@
 import { SluiceError, type StoreError, type StoreRefusal } from '@sluice/core'
 
+/** Every code that this package adds to those of `@sluice/core`. Each has a section of its name in docs/errors.md. */
+export const REDIS_CODES = [
+  // Thrown by a store whose data was written with other partitions.
+  'ERR_PARTITIONS_CHANGED',
+  // Emitted once, to `on.warning` or the console.
+  'WARN_CLIENT_RETRIES',
+  'WARN_EVICTION',
+  'WARN_PACKED_ENTRIES',
+  // Emitted to `on.anomaly`.
+  'ANOMALY_STATE_UNREADABLE',
+  'ANOMALY_VERDICT',
+] as const
+
+declare module '@sluice/core' {
+  interface CodeRegistry {
+    readonly redis: (typeof REDIS_CODES)[number]
+  }
+}
+
+/**
+ * Why a Redis server that is reachable refused to decide.
+ * - `loading`: it reads its data from disk after a start.
+ * - `readonly`: it is a replica, so it takes no writes.
+ * - `oom`: it takes no writes because memory or disk is full, or because replicas are missing.
+ * - `noperm`: the ACL of the Redis user lacks a command or a key.
+ */
 export type RedisAnswer = 'loading' | 'readonly' | 'oom' | 'noperm'
+
 const REFUSALS: Readonly<Record<RedisAnswer, StoreRefusal>> = {
   loading: 'starting',
   readonly: 'unwritable',
@@ -11,28 +38,47 @@ const ANSWERS: readonly (readonly [prefix: string, answer: RedisAnswer])[] = [
   ['LOADING', 'loading'],
   ['READONLY', 'readonly'],
   ['OOM', 'oom'],
-  // No writes there either, while reads go on: a disk that is full, replicas that are missing.
+  // Two more reasons for which a server refuses writes while it still answers reads: a full disk, missing replicas.
   ['MISCONF', 'oom'],
   ['NOREPLICAS', 'oom'],
   ['NOPERM', 'noperm'],
-  // The same, told inside of a script.
+  // The wording of a permission that is missing inside a script.
   ["ERR The user executing the script can't", 'noperm'],
 ]
-// The server, or the client before it sent anything, said so: nothing has run. "Connection is closed" is not among them: that
-// is also said of a command that was sent.
+// Errors after which nothing has run: the server refused the command, or the client never sent it. "Connection is closed" is not in the
+// list, because ioredis reports it for commands that were sent, too.
 const NOT_RUN =
   /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT|NOAUTH|WRONGPASS|NOSCRIPT|MASTERDOWN|MISCONF|NOREPLICAS|BUSY|ERR max number of clients)\b|^Stream isn't writeable|^Cluster isn't ready/
 
-/** What the store rejects with when it could not decide: whether it may have run, and what the server answered, if it did. */
+/**
+ * The error of a decision that Redis could not make.
+ * @example
+ * ```ts
+ * import { createLimiter, slidingWindow } from '@sluice/core'
+ * import { redisStore, RedisStoreError } from '@sluice/redis'
+ *
+ * const store = redisStore({ url: 'redis://localhost:6379' }, { failover: false })
+ * const limiter = createLimiter({ store, limits: [slidingWindow({ name: 'minute', limit: 100, window: '1m' })] })
+ * try {
+ *   await limiter.consume('user:42')
+ * } catch (error) {
+ *   if (error instanceof RedisStoreError && error.unknown) console.warn('may have been charged', error.shard, error.answer)
+ * }
+ * ```
+ */
 export class RedisStoreError extends SluiceError implements StoreError {
+  /** `true`: no answer came, so the charge may have been made. `false`: it was not made. */
   readonly unknown: boolean
+  /** Why the server refused. `undefined` when it did not answer, or answered with another error. */
   readonly answer: RedisAnswer | undefined
+  /** What the failover layer does about `answer`. */
   readonly refusal: StoreRefusal | undefined
+  /** What failed together: `redis` for a single server, the hash tag of the partition in a cluster. */
   readonly shard: string
-  /** Of the batch: the same for all that it carried. */
+  /** The number of the command that failed. All decisions that the command carried have the same number. */
   readonly batch: number
 
-  /** `unknown` where more is known than the cause says. */
+  /** `unknown` overrides what the cause alone shows. */
   constructor(cause: unknown, shard: string, batch: number, unknown?: boolean) {
     const message = messageOf(cause)
     super('ERR_STORE_UNAVAILABLE', `Redis could not decide: ${message}`, { cause })
@@ -45,23 +91,28 @@ export class RedisStoreError extends SluiceError implements StoreError {
 }
 
 let commands = 0
-/** The number of a command that is about to be sent. */
+/** The number of the next command. The failover layer counts failed commands by it, not failed decisions. */
 export function nextCommand(): number {
   return ++commands
 }
 
-/** The server sent the client elsewhere too often, as while a slot is on the move: nothing has run, and one key alone can be decided. */
+/** The error of a command that was not sent because the client has no usable connection. */
+export function notReady(status: string, shard: string, command: number): RedisStoreError {
+  return new RedisStoreError(`the connection is not ready (${status})`, shard, command, false)
+}
+
+/** Whether the command did not run because its slot is being moved. A decision about a single key can then still run. */
 export function isSlotMoving(cause: unknown): boolean {
   return /^(MOVED|ASK|TRYAGAIN)\b/.test(messageOf(cause))
 }
 
-/** What went wrong, without the frame that ioredis puts around the last error of a command that was sent elsewhere. */
+/** The message of an error, without the words that ioredis puts before the last error of a redirected command. */
 export function messageOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause)
   return message.replace(/^Too many Cluster redirections\. Last error: \w*Error: /, '')
 }
 
 export function answerOf(message: string): RedisAnswer | undefined {
-  // Redis 6.2 tells what a script met inside of its own message.
+  // Redis 6.2 puts the error of a command inside a script into the middle of the script's own error.
   return ANSWERS.find(([prefix]) => message.startsWith(prefix) || message.includes(`-${prefix}`))?.[1]
 }

@@ -1,6 +1,7 @@
-// Sluice on Redis: one store, shared by every process that connects to it.
+// A store on Redis, shared by all processes that use the same server and `prefix`.
 export { redisStore } from './redis-store.ts'
 export type { PackedOptions, RedisStoreOptions } from './options.ts'
 export type { RedisClient, RedisSource } from './client/connect.ts'
-export { type RedisAnswer, RedisStoreError } from './errors.ts'
-export { REDIS_CODES } from './codes.ts'
+
+// The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.
+export { REDIS_CODES, type RedisAnswer, RedisStoreError } from './errors.ts'

@@ -1,84 +1,82 @@
 import { createHash } from 'node:crypto'
 import type { Charge, Limit } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { crc16 } from './slots.ts'
-import { isPackable, type Packing } from './state/packed.ts'
+import { SLOTS, slotOf } from './slots.ts'
+import { LEASES_MARK } from './state/leases.ts'
+import { isPackable, type IsPacked, type Packing } from './state/packed.ts'
 
-const SLOTS = 16_384
-/** Longer subjects are hashed: bytes of a key are paid for on every request. */
-const LONGEST = 64
+/** Bytes. A longer subject is hashed, because every request sends the key. */
+const MAX_SUBJECT = 64
 const HASH_MARK = '#'
-const LEASES_MARK = '!l'
-const UNPRINTED = /[^ -~]/
+const NOT_ASCII = /[^ -~]/
 
-/** Where each state of a store lives: `<prefix>:{<tag>}:<scope>.<variant>:<subject>`, the tag chosen by the subject, so that one subject's limits share a slot. */
+/**
+ * The keys of a store: `<prefix>:{<tag>}:<scope>.<variant>:<subject>`. The subject chooses the hash tag, so all limits of one subject share
+ * a slot, and one script can decide them.
+ */
 export class Keys {
   readonly prefix: string
+  /** The hash tag of each partition. */
   readonly tags: readonly string[]
   readonly packing: Packing | undefined
-  private readonly heads: readonly string[]
-  // By scope, of the limit seen last: a scope has one, or a few that take turns.
-  private readonly middles = new Map<string, { readonly limit: Limit; readonly text: string }>()
+  private readonly partitionPrefixes: readonly string[]
+  // By scope, for the limit seen last: a scope has one limit, or a few in turn.
+  private readonly variants = new Map<string, { readonly limit: Limit; readonly text: string }>()
 
   constructor(prefix: string, partitions: number, packing?: Packing) {
     this.prefix = prefix
     this.packing = packing
     this.tags = spreadTags(partitions)
-    this.heads = this.tags.map((tag) => `${prefix}:{${tag}}:`)
+    this.partitionPrefixes = this.tags.map((tag) => `${prefix}:{${tag}}:`)
   }
 
-  /** What names the shape of the data, beside it. */
+  /** The key that stores how the data is laid out. It has no expiry. */
   get meta(): string {
     return `${this.prefix}:{meta}`
   }
 
-  /** Who shares the data, by when each was heard of last. */
+  /** The key of the sorted set of running instances, by the time of their last heartbeat. */
   get instances(): string {
     return `${this.prefix}:{meta}:instances`
   }
 
   tagOf(subject: string): string {
-    return this.tags[this.placeOf(fnv1a(subject))] as string
+    return this.tags[this.partitionIndexOf(subject)] as string
   }
 
-  /** Of a packed state it ends with a place: no key of Redis, and still what tells states apart. */
+  /** The key of a state. For a packed state it is no key of Redis, but still differs for every state. */
   keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string {
-    const head = this.heads[this.placeOf(fnv1a(subject))] as string
+    const partition = this.partitionPrefixes[this.partitionIndexOf(subject)] as string
     const { packing } = this
-    const tail = packing !== undefined && isPackable(limit) ? packing.suffixOf(subject) : bounded(subject)
-    return `${head}${this.middleOf(limit, scope)}${tail}`
+    const suffix = packing !== undefined && isPackable(limit) ? packing.suffixOf(subject) : bounded(subject)
+    return `${partition}${this.variantOf(limit, scope)}${suffix}`
   }
 
-  /** Which states are packed; `undefined`: none. */
-  get isPacked(): ((limit: Limit) => boolean) | undefined {
+  /** Which states are packed; `undefined` if the store packs none. */
+  get isPacked(): IsPacked {
     return this.packing && isPackable
   }
 
-  private placeOf(hash: number): number {
-    return hash & (this.tags.length - 1)
+  private partitionIndexOf(subject: string): number {
+    return fnv1a(subject) & (this.tags.length - 1)
   }
 
-  private middleOf(limit: Limit, scope: string): string {
-    let middle = this.middles.get(scope)
-    if (middle?.limit !== limit) {
-      const variant = algorithmOf(limit).variantOf(limit)
-      this.middles.set(scope, (middle = { limit, text: `${scope}${variant === '' ? '' : `.${variant}`}:` }))
+  private variantOf(limit: Limit, scope: string): string {
+    let variant = this.variants.get(scope)
+    if (variant?.limit !== limit) {
+      const own = algorithmOf(limit).variantOf(limit)
+      this.variants.set(scope, (variant = { limit, text: `${scope}${own === '' ? '' : `.${own}`}:` }))
     }
-    return middle.text
+    return variant.text
   }
 }
 
-/** Where the leases of a state are accounted: in its slot. No state lives there. */
-export function leasesKey(stateKey: string): string {
-  return `${stateKey}${LEASES_MARK}`
-}
-
-/** The subject as it is, or its hash; a subject that looks like a hash has its mark doubled, so the two never meet. */
+/** The subject, or its hash. A subject that looks like a hash gets another mark, so that no two subjects share a key. */
 function bounded(subject: string): string {
-  // One that ends like the accounts of leases would share a key with those of another subject.
-  if (subject.length > LONGEST || subject.endsWith(LEASES_MARK)) return hashed(subject)
-  // A lone surrogate has no UTF-8: sent as it is, all of them would be the same three bytes.
-  if (UNPRINTED.test(subject) && (/\p{Surrogate}/u.test(subject) || Buffer.byteLength(subject) > LONGEST)) return hashed(subject)
+  // Otherwise its state would have the key of another subject's lease ledger.
+  if (subject.length > MAX_SUBJECT || subject.endsWith(LEASES_MARK)) return hashed(subject)
+  // UTF-8 has no lone surrogates: all of them would become the same three bytes.
+  if (NOT_ASCII.test(subject) && (/\p{Surrogate}/u.test(subject) || Buffer.byteLength(subject) > MAX_SUBJECT)) return hashed(subject)
   return subject.startsWith(HASH_MARK) ? `${HASH_MARK}${subject}` : subject
 }
 
@@ -86,14 +84,14 @@ function hashed(subject: string): string {
   return `${HASH_MARK}${createHash('sha256').update(subject, 'utf16le').digest('base64url')}`
 }
 
-/** One tag for each of `count` equal stretches of the slots: the first number whose slot lies there. The same in every process. */
+/** One hash tag for each of `count` equal ranges of slots: the smallest number whose slot lies in the range. The same in every process. */
 function spreadTags(count: number): readonly string[] {
   const tags: string[] = Array.from({ length: count }, () => '')
   let missing = count
   for (let n = 0; missing > 0; n++) {
-    const stretch = Math.floor(((crc16(String(n)) % SLOTS) * count) / SLOTS)
-    if (tags[stretch] !== '') continue
-    tags[stretch] = String(n)
+    const range = Math.floor((slotOf(String(n)) * count) / SLOTS)
+    if (tags[range] !== '') continue
+    tags[range] = String(n)
     missing -= 1
   }
   return tags
@@ -103,6 +101,6 @@ function spreadTags(count: number): readonly string[] {
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  // The low bits of FNV alone are weak.
+  // The low bits of FNV alone are weak, and they choose the partition.
   return (hash ^ (hash >>> 15)) >>> 0
 }

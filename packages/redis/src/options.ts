@@ -2,37 +2,60 @@ import { type Clock, type DenyCacheOptions, type FailoverOptions, type LeaseOpti
 import { invalid, knownOptions } from '@sluice/core/store-kit'
 import type { RedisSource } from './client/connect.ts'
 
+/**
+ * @example
+ * ```ts
+ * import { type RedisStoreOptions, redisStore } from '@sluice/redis'
+ *
+ * const options: RedisStoreOptions = { prefix: 'shop', failover: { deadline: 50 }, leases: true }
+ * const store = redisStore({ url: 'redis://localhost:6379' }, options)
+ * ```
+ */
 export interface RedisStoreOptions {
-  /** Begins every key; default `sluice`. */
+  /** The beginning of every key: 1 to 64 letters, digits, `_` `.` `:` `-`. Default `sluice`. */
   readonly prefix?: string | undefined
-  /** Into how many hash tags subjects are spread: a power of two, 1 to 1,024, default 16, fixed for the life of the data. */
+  /**
+   * The number of hash tags over which subjects are spread: a power of two, 1 to 1,024. Default 16. In a cluster, each partition is one
+   * slot. Fixed for the life of the data: a store with another number rejects with ERR_PARTITIONS_CHANGED.
+   */
   readonly partitions?: number | undefined
-  /** Accept other `partitions` than the data was written with: its state is forgotten. */
+  /** `true` accepts data that was written with other `partitions` or `packed` options, and discards its state. Default `false`. */
   readonly migrate?: boolean | undefined
-  /** In place of Redis's own clock, for tests: expiry is then never by its time. Waits for the server stay on the system's clock. */
+  /** For tests only: decides by this clock instead of Redis's own. Keys then live 60 s or longer. Timeouts still use the system's clock. */
   readonly clock?: Clock | undefined
-  /** `false` for servers that forbid scripts: WATCH and MULTI on a connection of its own. The same verdicts, slower; default true. */
+  /** `false` for servers that forbid Lua scripts: decisions then use WATCH and MULTI on a separate connection. Slower. Default `true`. */
   readonly scripting?: boolean | undefined
-  /** What happens while Redis is away or slow; `false`: decisions reject. */
+  /** What decides while Redis is away or slow. `false`: decisions reject. Default: on, with its own defaults. */
   readonly failover?: FailoverOptions | false | undefined
-  /** A replica, as `redisStore` takes its first argument. While Redis is away, it is read to begin with what was left; it never decides. */
+  /** A replica, in the form of `redisStore`'s first argument. It gives starting values while Redis is away, and never decides. Default: none. */
   readonly replica?: RedisSource | undefined
-  /** Refuses again, without asking Redis, who was refused a moment ago; `false`: each refusal is Redis's own. */
+  /** Refuses a subject again without asking Redis, for up to 1 s after a refusal. `false`: Redis decides each time. Default `true`. */
   readonly denyCache?: DenyCacheOptions | boolean | undefined
-  /** `true`, or how: spends the units of hot subjects in this process, without asking Redis; default `false`. */
+  /** Takes units of hot subjects from Redis in advance and spends them in this process. `true`, or options. Default `false`. */
   readonly leases?: LeaseOptions | boolean | undefined
-  /** Keeps the states of fixed and sliding windows packed, some tens of subjects in one key; default: a key for each. */
+  /** Keeps the fixed and sliding windows of about 32 subjects in one hash, in a tenth of the memory. Default: one key for each state. */
   readonly packed?: PackedOptions | undefined
 }
 
+/**
+ * @example
+ * ```ts
+ * import { redisStore } from '@sluice/redis'
+ *
+ * const store = redisStore({ url: 'redis://localhost:6379' }, { packed: { subjects: 10_000_000 } })
+ * ```
+ */
 export interface PackedOptions {
-  /** How many subjects are expected at a time: 1 to 10,000,000,000, fixed for the life of the data. More only take more memory each. */
+  /**
+   * How many subjects are expected at a time: 1 to 10,000,000,000. Required. Fixed for the life of the data. A number that is too large
+   * costs memory for each subject.
+   */
   readonly subjects: number
-  /** Keys the digests of subjects that are no integers, so that nobody can compute two that collide; default: the `prefix`. */
+  /** The key for the digests of subjects, so that clients cannot compute two subjects that share a count. Default: the `prefix`. */
   readonly secret?: string | undefined
 }
 
-/** The options, checked, with their defaults. */
+/** The options after the checks, with their defaults. */
 export interface Settings {
   readonly prefix: string
   readonly partitions: number
@@ -48,27 +71,30 @@ export interface Settings {
 
 const KNOWN = ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover', 'replica', 'denyCache', 'leases', 'packed'] as const
 const PREFIX = /^[\w.:-]{1,64}$/
-const MOST_PARTITIONS = 1_024
-const MOST_SUBJECTS = 10_000_000_000
+const MAX_PARTITIONS = 1_024
+const MAX_SUBJECTS = 10_000_000_000
 
-/** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
+/** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT */
 export function settingsOf(options: RedisStoreOptions): Settings {
   knownOptions('redisStore', options, KNOWN)
   const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true } = options
   const { failover = {}, replica, denyCache = true, leases = false } = options
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) throw invalid('redisStore: prefix', '1 to 64 letters, digits, _ . : or -', prefix)
-  if (!Number.isInteger(partitions) || !Number.isInteger(Math.log2(partitions)) || partitions > MOST_PARTITIONS)
-    throw invalid('redisStore: partitions', `a power of two from 1 to ${MOST_PARTITIONS}`, partitions)
+  if (!Number.isInteger(partitions) || !Number.isInteger(Math.log2(partitions)) || partitions > MAX_PARTITIONS)
+    throw invalid('redisStore: partitions', `a power of two from 1 to ${MAX_PARTITIONS}`, partitions)
   if (typeof migrate !== 'boolean') throw invalid('redisStore: migrate', 'true or false', migrate)
   if (clock !== undefined && typeof (clock as Clock | null)?.now !== 'function')
     throw invalid('redisStore: clock', 'an object with a function now()', clock)
   if (typeof scripting !== 'boolean') throw invalid('redisStore: scripting', 'true or false', scripting)
   if (replica !== undefined && failover === false)
-    throw new SluiceError('ERR_OPTION_CONFLICT', 'redisStore: replica: expected failover beside it, which is what reads it, got false')
+    throw new SluiceError(
+      'ERR_OPTION_CONFLICT',
+      'redisStore: replica: expected failover to be on, because only failover reads the replica, got failover: false; remove one of the two',
+    )
   if (options.packed !== undefined && !scripting)
     throw new SluiceError(
       'ERR_OPTION_CONFLICT',
-      'redisStore: packed: expected scripting beside it, which is what packs, got scripting: false',
+      'redisStore: packed: expected scripting to be on, because only scripts pack states, got scripting: false; remove one of the two',
     )
   const packed = options.packed === undefined ? undefined : packedOf(options.packed, prefix)
   return { prefix, partitions, migrate, clock, scripting, failover, replica, denyCache, leases, packed }
@@ -78,8 +104,9 @@ function packedOf(packed: PackedOptions, prefix: string): NonNullable<Settings['
   if (typeof packed !== 'object' || packed === null) throw invalid('redisStore: packed', '{ subjects }', packed)
   knownOptions('redisStore: packed', packed, ['subjects', 'secret'])
   const { subjects, secret = prefix } = packed
-  if (!Number.isInteger(subjects) || subjects < 1 || subjects > MOST_SUBJECTS)
-    throw invalid('redisStore: packed.subjects', `a whole number, 1 to ${MOST_SUBJECTS}`, subjects)
+  if (!Number.isInteger(subjects) || subjects < 1 || subjects > MAX_SUBJECTS)
+    throw invalid('redisStore: packed.subjects', `a whole number, 1 to ${MAX_SUBJECTS}`, subjects)
+  // The message has the type only: a secret must not appear in a log.
   if (typeof secret !== 'string' || secret === '') throw invalid('redisStore: packed.secret', 'a text that is not empty', typeof secret)
   return { subjects, secret }
 }

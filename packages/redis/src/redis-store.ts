@@ -1,36 +1,32 @@
-import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent } from '@sluice/core'
-import { consumePartitions, groupByPartition, stack } from '@sluice/core/store-kit'
-import type { StoreHealth } from '@sluice/core'
-import type { Presence, PartitionGroup } from '@sluice/core/store-kit'
+import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { Events } from '@sluice/core/store-kit'
-import { Batcher, MOST_CHARGES } from './scripts/batcher.ts'
+import { consumePartitions, Events, groupByPartition, type PartitionGroup, type Presence, stack } from '@sluice/core/store-kit'
 import { connect, type Connection, type RedisSource } from './client/connect.ts'
-import { instancesOf } from './client/presence.ts'
+import { Preparation } from './client/prepare.ts'
+import { presenceOf } from './client/presence.ts'
+import { Replica } from './client/replica.ts'
+import { isSlotMoving, nextCommand, RedisStoreError } from './errors.ts'
+import { type Executor, MAX_CHARGES, type Operation } from './executor.ts'
 import { Keys } from './keys.ts'
+import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
+import { Batcher } from './scripts/batcher.ts'
 import { checkLease, unwrap } from './state/leases.ts'
 import { Packing } from './state/packed.ts'
-import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
-import { Preparation } from './client/prepare.ts'
-import { Replica } from './client/replica.ts'
-import { script } from './scripts/script.ts'
-import { BATCH, PACKED, PLAIN } from './scripts/scripts.gen.ts'
-import { isSlotMoving, nextCommand, RedisStoreError } from './errors.ts'
-import { requireDuplicate, Transactions } from './transactions/executor.ts'
-import type { WireDecision } from './scripts/full-codec.ts'
+import { requireDuplicate, TransactionExecutor } from './transactions/executor.ts'
 
 /**
- * A store on Redis 6.2 or newer: all limits of a decision, and all decisions of one turn of the event loop, in one atomic
- * round trip. Each verdict is the one that the memory store would give.
- * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN; what cannot be decided rejects with ERR_STORE_UNAVAILABLE, and everything
- * does with ERR_PARTITIONS_CHANGED on data that was written with other partitions
+ * A store on Redis 6.2 or newer, shared by all processes that use the same server and `prefix`. All limits of a decision, and all decisions
+ * of one turn of the event loop, are decided in one atomic round trip.
+ * @param source your ioredis client, or where to connect: `{ url }`, `{ cluster }` or `{ sentinels, name }`
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT. Decisions reject with ERR_PARTITIONS_CHANGED on data that was
+ * written with other partitions, and with ERR_STORE_UNAVAILABLE if `failover` is off and Redis could not decide.
  * @example
  * ```ts
  * import { createLimiter, slidingWindow } from '@sluice/core'
  * import { redisStore } from '@sluice/redis'
  *
  * const store = redisStore({ url: 'redis://localhost:6379' })
- * const limiter = createLimiter({ limits: [slidingWindow({ name: 'minute', limit: 100, window: '1m' })], store })
+ * const limiter = createLimiter({ store, limits: [slidingWindow({ name: 'minute', limit: 100, window: '1m' })] })
  * const { allowed } = await limiter.consume('user:42')
  * ```
  */
@@ -47,11 +43,9 @@ export function redisStore(source: RedisSource, options: RedisStoreOptions = {})
   }
 }
 
-const SCRIPTS = { plain: script(PLAIN), packed: script(PACKED), batch: script(BATCH) }
-/** What decides everything at once, where it is not a slot. */
+/** The shard of a single server, where all subjects share one atomic step. */
 const SERVER = 'redis'
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})
-type How = WireDecision['how']
 type Outcomes = readonly (Outcome | undefined)[]
 
 class RedisStore implements Store {
@@ -63,7 +57,7 @@ class RedisStore implements Store {
   private readonly keys: Keys
   private readonly events = new Events()
   private readonly preparation: Preparation
-  private readonly batchers = new Map<string, Batcher | Transactions>()
+  private readonly executors = new Map<string, Executor>()
   private replica: Connection | undefined
   private isClosed = false
 
@@ -86,8 +80,8 @@ class RedisStore implements Store {
       for (const charge of charges) checkReceipt(charge)
       if (charges.length === 0) return Promise.resolve([])
       const preparing = this.ready()
-      if (preparing !== undefined) return preparing.then(() => this.decideIn(charges, options.how ?? 'charge', options))
-      return this.decideIn(charges, options.how ?? 'charge', options)
+      if (preparing !== undefined) return preparing.then(() => this.decide(charges, options.how ?? 'charge', options))
+      return this.decide(charges, options.how ?? 'charge', options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -95,18 +89,17 @@ class RedisStore implements Store {
 
   async reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void> {
     if (targets.length === 0) return
-    // In its turn, as a charge is: else those of this turn that were asked after it overtake it.
     const preparing = this.ready()
     if (preparing !== undefined) await preparing
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
-    const asked: Promise<unknown>[] = []
-    // Nothing binds resets together: parts of what a batch may carry, so that none is larger.
-    for (let i = 0; i < charges.length; i += MOST_CHARGES) {
-      const part = charges.slice(i, i + MOST_CHARGES)
+    const resets: Promise<unknown>[] = []
+    // Resets go through the executors like charges, so that they keep their order. A list of any length is split at the bound of a command.
+    for (let i = 0; i < charges.length; i += MAX_CHARGES) {
+      const part = charges.slice(i, i + MAX_CHARGES)
       for (const group of groupByPartition(part, this.partitionOf))
-        asked.push(this.ask(group.partition, group.charges, 'reset', NO_OPTIONS))
+        resets.push(this.execute(group.partition, group.charges, 'reset', NO_OPTIONS))
     }
-    await Promise.all(asked)
+    await Promise.all(resets)
   }
 
   shardOf(charge: Charge): string {
@@ -116,11 +109,11 @@ class RedisStore implements Store {
   readFrom(connection: Connection): void {
     this.replica = connection
     const replica = new Replica(connection, this.keys, this.settings.clock)
-    this.peekReplica = (charges) => replica.look(charges)
+    this.peekReplica = (charges) => replica.peek(charges)
   }
 
   presence(): Presence | undefined {
-    return instancesOf(this.connection, this.keys, () => this.ready())
+    return presenceOf(this.connection, this.keys, () => this.ready())
   }
 
   health(): StoreHealth {
@@ -131,74 +124,81 @@ class RedisStore implements Store {
     return this.events.subscribe(listener)
   }
 
-  /** What was asked before is answered; what is asked from now on rejects. A client of yours stays open. */
+  /** Answers earlier calls, then closes the connections that the store made. Later calls reject. Your own client stays open. */
   async close(): Promise<void> {
     this.isClosed = true
-    await Promise.all(Array.from(this.batchers.values(), (batcher) => (batcher instanceof Batcher ? batcher.idle() : batcher.close())))
-    for (const connection of [this.connection, this.replica]) if (connection?.own === true) connection.client.disconnect()
+    await Promise.all(Array.from(this.executors.values(), (executor) => executor.close()))
+    for (const connection of [this.connection, this.replica]) if (connection?.isOwn === true) connection.client.disconnect()
   }
 
-  // Without a turn of its own once the store is prepared: the decisions of one turn must leave together.
+  // No promise once the store is prepared: awaiting one would move decisions of this turn to a later batch.
   private ready(): Promise<void> | undefined {
     if (this.isClosed) throw new RedisStoreError('the store is closed', SERVER, nextCommand(), false)
     return this.preparation.isDone ? undefined : this.preparation.run()
   }
 
-  private decideIn(charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
+  private decide(charges: readonly Charge[], how: Operation, options: ConsumeOptions): Promise<Outcomes> {
     const partition = this.partitionOf(charges[0] as Charge)
     for (let i = 1; i < charges.length; i++) {
-      if (this.partitionOf(charges[i] as Charge) !== partition) return this.decide(groupByPartition(charges, this.partitionOf), options)
+      if (this.partitionOf(charges[i] as Charge) !== partition)
+        return this.decideAcross(groupByPartition(charges, this.partitionOf), options)
     }
-    return this.ask(partition, charges, how, options)
+    return this.execute(partition, charges, how, options)
   }
 
-  /** Groups that share no atomic step (cluster slots; keys of a slot on the move): look at all, charge, give back. */
-  private async decide(groups: readonly PartitionGroup[], options: ConsumeOptions): Promise<Outcomes> {
-    return consumePartitions(groups, (tag, part, asked) => this.ask(tag, part, asked.how ?? 'charge', asked), options)
+  /** Decides groups that cannot share one atomic step: other slots, or keys of a slot that is being moved. */
+  private async decideAcross(groups: readonly PartitionGroup[], options: ConsumeOptions): Promise<Outcomes> {
+    return consumePartitions(
+      groups,
+      (partition, part, partOptions) => this.execute(partition, part, partOptions.how ?? 'charge', partOptions),
+      options,
+    )
   }
 
-  private ask(tag: string, charges: readonly Charge[], how: How, options: ConsumeOptions): Promise<Outcomes> {
+  private execute(partition: string, charges: readonly Charge[], how: Operation, options: ConsumeOptions): Promise<Outcomes> {
     const keys = charges.map((charge) => this.keys.keyOf(charge))
-    const asked = this.batcherOf(tag).add(charges, keys, how, options)
-    // A server alone has no slots that move.
-    return this.isCluster ? asked.catch((error: unknown) => this.askApart(error, tag, charges, keys, how, options)) : asked
+    const outcomes = this.executorOf(partition).decide(charges, keys, how, options)
+    // A single server has no slots that move.
+    return this.isCluster ? outcomes.catch((error: unknown) => this.executeByKey(error, partition, charges, keys, how, options)) : outcomes
   }
 
-  private async askApart(
+  /** While a slot is being moved, its keys may be on two servers. Then each key is decided alone. */
+  private async executeByKey(
     error: unknown,
-    tag: string,
+    partition: string,
     charges: readonly Charge[],
     keys: readonly string[],
-    how: How,
+    how: Operation,
     options: ConsumeOptions,
   ): Promise<Outcomes> {
-    const alone = new Set(keys).size === 1
-    if (alone || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
-    const groups = groupByPartition(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, partition: tag }))
-    if (how !== 'reset') return this.decide(groups, options)
-    await Promise.all(groups.map((group) => this.ask(tag, group.charges, how, options)))
+    const hasOneKey = new Set(keys).size === 1
+    if (hasOneKey || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
+    const groups = groupByPartition(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, partition }))
+    if (how !== 'reset') return this.decideAcross(groups, options)
+    await Promise.all(groups.map((group) => this.execute(partition, group.charges, how, options)))
     return []
   }
 
-  private batcherOf(tag: string): Batcher | Transactions {
-    let batcher = this.batchers.get(tag)
-    if (batcher === undefined) {
-      const { connection, settings } = this
-      const tell = this.events.anomaly.bind(this.events)
-      batcher = settings.scripting
-        ? new Batcher(connection, SCRIPTS, tag, { clock: settings.clock, isPacked: this.keys.isPacked }, tell)
-        : new Transactions(connection.client, tag, settings.clock, tell)
-      this.batchers.set(tag, batcher)
+  private executorOf(partition: string): Executor {
+    let executor = this.executors.get(partition)
+    if (executor === undefined) {
+      const { connection, settings, keys } = this
+      const report = this.events.anomaly.bind(this.events)
+      executor = settings.scripting
+        ? new Batcher(connection, partition, { clock: settings.clock, isPacked: keys.isPacked }, report)
+        : new TransactionExecutor(connection.client, partition, settings.clock, report)
+      this.executors.set(partition, executor)
     }
-    return batcher
+    return executor
   }
 
-  /** What decides at once: a server all, a cluster the subjects of one tag. */
+  /** What shares one atomic step: everything on a single server, the subjects of one hash tag in a cluster. */
   private readonly partitionOf = ({ subject }: Charge): string => (this.isCluster ? this.keys.tagOf(subject) : SERVER)
 }
 
+/** @throws ERR_RECEIPT_INVALID for a receipt that is missing or that no store made, before anything is sent */
 function checkReceipt(charge: Charge): void {
   if (charge.cost >= 0 && !algorithmOf(charge.limit).holds) return
-  // A dry run of core's own step: it refuses a receipt that is missing or none of its own before anything is sent.
+  // Core's own step checks the receipt. Its result is not used.
   for (const bare of unwrap([charge], 'peek', NO_OPTIONS).charges) algorithmOf(bare.limit).step(undefined, bare, 0, { holder: '-' })
 }

@@ -1,6 +1,14 @@
-// CRC-16/XMODEM (polynomial 0x1021), by which Redis Cluster assigns keys to its 16,384 slots (Cluster specification,
-// "Keys distribution model"). Only tags are hashed here, when a store is made.
-export function crc16(text: string): number {
+// Redis Cluster divides its keys into 16,384 slots by CRC-16/XMODEM (polynomial 0x1021) of the hash tag (Cluster specification,
+// "Keys distribution model"). Sluice computes slots only when a store is made or a connection is opened, never for a request.
+
+export const SLOTS = 16_384
+
+/** The cluster slot of the keys with this hash tag. */
+export function slotOf(tag: string): number {
+  return crc16(tag) % SLOTS
+}
+
+function crc16(text: string): number {
   let crc = 0
   for (let i = 0; i < text.length; i++) {
     crc ^= text.charCodeAt(i) << 8

@@ -51,7 +51,7 @@ describe('partitions', () => {
     for (let i = 0; i < 2; i++) {
       expect(await failure(took(other, charge('a')))).toMatchObject({
         code: 'ERR_PARTITIONS_CHANGED',
-        message: expect.stringContaining('expected 16, which the data under "sluice" was written with, got 32'),
+        message: expect.stringContaining('expected 16, with which the data under "sluice" was written, got 32'),
       })
     }
     await took(kept({ partitions: 32, migrate: true }), charge('a'))

@@ -2,7 +2,7 @@
 import { createLimiter, fixedWindow, type Store } from '@sluice/core'
 import { freePort, type RedisCluster, startCluster, ttlViolations, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { crc16 } from '../src/slots.ts'
+import { slotOf } from '../src/slots.ts'
 import { Keys } from '../src/keys.ts'
 import { admissions, charge, failure, heard, keyOf, REPLICATED_WITHIN, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
 
@@ -11,7 +11,7 @@ const kept = (store: Store): Store => (open.push(store), store)
 const nodesOf = (cluster: RedisCluster) => cluster.nodes.filter(({ server }) => server.alive).map(({ host, port }) => ({ host, port }))
 const own = (cluster: RedisCluster, prefix = 'sluice'): Store => kept(rawStore({ cluster: nodesOf(cluster) }, { prefix }))
 const tags = new Keys('sluice', 16)
-const slotOf = (subject: string): number => crc16(tags.tagOf(subject)) % 16_384
+const slotOfSubject = (subject: string): number => slotOf(tags.tagOf(subject))
 /** Subjects of one tag. */
 const neighbours = (count: number, of = 's0'): string[] =>
   Array.from({ length: 100 * count }, (_, i) => `n${i}`)
@@ -35,7 +35,7 @@ describe('slots', () => {
     expect(sizes.reduce((sum, size) => sum + size)).toBe(3_001)
     for (const size of sizes) expect(size).toBeGreaterThan(700)
     for (const partitions of [1, 2, 4, 16, 128, 1_024]) {
-      const slots = new Keys('p', partitions).tags.map((tag) => Math.floor(((crc16(tag) % 16_384) * partitions) / 16_384))
+      const slots = new Keys('p', partitions).tags.map((tag) => Math.floor((slotOf(tag) * partitions) / 16_384))
       expect(slots).toEqual(Array.from({ length: partitions }, (_, i) => i))
     }
   })
@@ -104,7 +104,7 @@ describe('slots on the move', () => {
     const subjects = neighbours(12)
     const limits = [many(100_000), { ...many(100_000), name: 'more' }]
     const [first = ''] = subjects
-    const from = await cluster.ownerOf(slotOf(first))
+    const from = await cluster.ownerOf(slotOfSubject(first))
     const counts = new Map<string, number>()
     let running = true
     let failures = 0
@@ -143,7 +143,7 @@ describe('slots on the move', () => {
       const before = counts.get(first) ?? 0
       return waitUntil('load while the slot is on the move', () => (counts.get(first) ?? 0) > before + 3)
     }
-    await cluster.moveSlots(slotOf(first), from, (from + 1) % 3, { opened: goOn, moving: goOn, emptied: goOn })
+    await cluster.moveSlots(slotOfSubject(first), from, (from + 1) % 3, { opened: goOn, moving: goOn, emptied: goOn })
     running = false
     await Promise.all(loads)
     expect([failures, [...causes]]).toEqual([0, []])
@@ -152,7 +152,7 @@ describe('slots on the move', () => {
     for (const limit of limits) {
       for (const subject of subjects) expect([subject, await used(store, subject, limit)]).toEqual([subject, counts.get(subject)])
     }
-    expect(await cluster.ownerOf(slotOf(first))).toBe((from + 1) % 3)
+    expect(await cluster.ownerOf(slotOfSubject(first))).toBe((from + 1) % 3)
   })
 
   test('a decision refuses, forces, peeks and resets by single keys while its slot is open', async () => {
@@ -160,8 +160,8 @@ describe('slots on the move', () => {
     const [known = '', fresh = '', third = ''] = neighbours(3, 's3')
     const two = [TEN, { ...TEN, name: 'two' }]
     await take(store, charge(known, TEN, 9))
-    const from = await cluster.ownerOf(slotOf(known))
-    await cluster.moveSlots(slotOf(known), from, (from + 1) % 3, {
+    const from = await cluster.ownerOf(slotOfSubject(known))
+    await cluster.moveSlots(slotOfSubject(known), from, (from + 1) % 3, {
       opened: async () => {
         // One key is here, the other nowhere: TRYAGAIN for both together.
         expect(
@@ -221,8 +221,8 @@ describe('slots on the move', () => {
     const both = (subject: string) => limits.map((limit) => charge(subject, limit, 2))
     const left = async (subject: string) => (await take(store, both(subject))).map(({ remaining }) => remaining)
     await take(store, charge(known, limits[0], 5))
-    const from = await cluster.ownerOf(slotOf(known))
-    await cluster.moveSlots(slotOf(known), from, (from + 1) % 3, {
+    const from = await cluster.ownerOf(slotOfSubject(known))
+    await cluster.moveSlots(slotOfSubject(known), from, (from + 1) % 3, {
       opened: async () => {
         expect(await left(known)).toEqual([3, 8])
         expect(await left(fresh)).toEqual([8, 8])
@@ -243,8 +243,8 @@ describe('slots on the move', () => {
     const [known = ''] = subjects
     const leasing = { lease: { ttl: 250, ceiling: 5 }, atLeast: 1 } as const
     await take(store, charge(known, TEN, 2))
-    const from = await cluster.ownerOf(slotOf(known))
-    await cluster.moveSlots(slotOf(known), from, (from + 1) % 3, {
+    const from = await cluster.ownerOf(slotOfSubject(known))
+    await cluster.moveSlots(slotOfSubject(known), from, (from + 1) % 3, {
       opened: async () => {
         // A state and its ledger are decided together, and a slot on the move answers for two keys only where both are.
         for (const subject of subjects) {
@@ -265,7 +265,7 @@ describe('slots on the move', () => {
     const subject = 's7'
     await take(store, charge(subject, TEN, 3))
     const node = await cluster.addNode()
-    await cluster.moveSlots(slotOf(subject), await cluster.ownerOf(slotOf(subject)), node)
+    await cluster.moveSlots(slotOfSubject(subject), await cluster.ownerOf(slotOfSubject(subject)), node)
     expect(await took(store, charge(subject))).toMatchObject({ allowed: true, remaining: 6 })
     expect(await cluster.nodes[node]?.server.call('EXISTS', keyOf(charge(subject), 'new'))).toBe(1)
     expect(await used(store, subject)).toBe(4)
@@ -284,7 +284,7 @@ describe('slots on the move', () => {
       const { server, port } = cluster.nodes[index] as RedisCluster['nodes'][number]
       // Under its tag, and with no key yet: the old node sends who asks for it to the new one.
       const moved = charge(neighbours(1, subject)[0] as string)
-      await cluster.moveSlots(slotOf(subject), await cluster.ownerOf(slotOf(subject)), index, {
+      await cluster.moveSlots(slotOfSubject(subject), await cluster.ownerOf(slotOfSubject(subject)), index, {
         opened: async () => {
           await server.pause()
           const asked = failure(took(store, moved))
@@ -338,7 +338,7 @@ describe('a primary that dies', () => {
       }
     })
     await waitUntil('some load', () => subjects.every((subject) => admitted.of(subject).length > 20))
-    const victim = await pair.ownerOf(slotOf('s0'))
+    const victim = await pair.ownerOf(slotOfSubject('s0'))
     const killed = Date.now()
     await pair.killPrimary(victim)
     await pair.settled()

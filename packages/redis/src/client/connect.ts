@@ -2,7 +2,10 @@ import { SluiceError, systemClock } from '@sluice/core'
 import { knownOptions } from '@sluice/core/store-kit'
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 
-/** The part of an ioredis `Redis` or `Cluster` that is used: taken by shape, since two copies of ioredis have two classes. */
+/**
+ * The part of an ioredis `Redis` or `Cluster` that the store uses. Clients are recognised by this shape, because two copies of ioredis in
+ * `node_modules` have two classes.
+ */
 export interface RedisClient {
   callBuffer(command: string, args: (string | number)[]): Promise<unknown>
   get(key: string): Promise<string | null>
@@ -20,10 +23,22 @@ export interface RedisClient {
   readonly options: object
 }
 
-/** Replies in the form that the commands promise: the only one that is read here. */
+/** Options of ioredis. The store reads replies only in the form that ioredis has by default. */
 type SingleOptions = RedisOptions & { readonly replyMapping?: 'legacy' }
 
-/** What `redisStore` takes: a client of yours, or where to connect one of its own: a server, the primary that Sentinels name, a cluster. */
+/**
+ * Where the data is: your own ioredis client, or what the store connects to. `url` names one server, `sentinels` and `name` the primary of
+ * a Sentinel deployment, `cluster` some nodes of a cluster. `options` are those of ioredis, except for settings by which a charge could run
+ * twice.
+ * @example
+ * ```ts
+ * import { redisStore } from '@sluice/redis'
+ *
+ * redisStore({ url: 'rediss://sluice:secret@redis.internal:6379' })
+ * redisStore({ sentinels: [{ host: '10.0.0.1', port: 26379 }], name: 'mymaster' })
+ * redisStore({ cluster: [{ host: '10.0.0.1', port: 6379 }] })
+ * ```
+ */
 export type RedisSource =
   | RedisClient
   | { readonly url: string; readonly options?: SingleOptions | undefined }
@@ -36,34 +51,34 @@ export type RedisSource =
 
 export interface Connection {
   readonly client: RedisClient
-  /** Made here, so closed here. */
-  readonly own: boolean
-  /** Client settings by which a command could run twice. */
+  /** The store made the client, so it also closes it. */
+  readonly isOwn: boolean
+  /** Settings that the client lacks, so that a command could run twice. */
   readonly risks: readonly string[]
-  /** ms after which the store itself gives a command up, where the client would not. */
+  /** ms after which the store stops waiting for a command; `undefined` for a client with a `commandTimeout`. */
   readonly timeout: number | undefined
 }
 
-/** ms after which a command is given up: whether it ran is then unknown. */
+/** ms that a command may take. After that it is unknown whether the command ran. */
 const COMMAND_TIMEOUT = 1_000
 const CONNECT_TIMEOUT = 1_000
-/** Below COMMAND_TIMEOUT: what waits for a node to be connected is sent before it is given up, or never. */
+/** Below COMMAND_TIMEOUT: a command that waits for the connection to a node must not be sent after the store has given it up. */
 const NODE_CONNECT_TIMEOUT = 900
 
-/** ms between two tries to connect, at most: ioredis' own 5 s would be how long a server that is back is not noticed. */
-const LONGEST_RETRY = 400
-/** ms without a byte while something is asked: the peer is gone, and nobody said so. */
-const SILENT = 800
+/** ms between two attempts to connect, at most. ioredis's default is 5 s, during which a server that is back would stay unused. */
+const MAX_RETRY_DELAY = 400
+/** ms without a byte while a reply is due, after which the connection is dropped. TCP alone would take minutes. */
+const SOCKET_TIMEOUT = 800
 
-// Yours, if you say so: none of them decides what is charged.
-const RECOVERS = {
-  retryStrategy: (times: number): number => Math.min(50 * 2 ** Math.min(times - 1, 10), LONGEST_RETRY) + Math.random() * 100,
-  maxLoadingRetryTime: LONGEST_RETRY,
-  socketTimeout: SILENT,
+// Defaults that the caller's options may change, because no charge depends on them.
+const RECOVERY = {
+  retryStrategy: (times: number): number => Math.min(50 * 2 ** Math.min(times - 1, 10), MAX_RETRY_DELAY) + Math.random() * 100,
+  maxLoadingRetryTime: MAX_RETRY_DELAY,
+  socketTimeout: SOCKET_TIMEOUT,
 } as const
 
-// Measured (distribution.md): with these a reply that is lost after its commit leaves a count of 1, standalone and Cluster,
-// and the next call works. ioredis' defaults run the command again.
+// With these settings, a reply that is lost after its commit leaves a count of 1, and the next call works
+// (test/client/connect.once.test.ts). With ioredis's defaults the command runs a second time.
 const ONCE = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
@@ -72,12 +87,12 @@ const ONCE = {
 } as const
 const ONCE_SINGLE = { ...ONCE, enableOfflineQueue: false } as const
 const ONCE_CLUSTER = {
-  // Not `false`: that rejects what is asked while a node is being connected, at the start, after a failover, for a new node. A
-  // cluster that is not ready is asked nothing, and a node's queue is short-lived: see NODE_CONNECT_TIMEOUT.
+  // `false` would reject commands while a node is being connected: at the start, after a failover, for a new node. The store sends nothing
+  // to a cluster that is not ready, and NODE_CONNECT_TIMEOUT bounds how long a command waits in a node's queue.
   enableOfflineQueue: true,
   retryDelayOnFailover: 0,
   retryDelayOnClusterDown: 0,
-  // The store has a better answer to it than to wait.
+  // The store sends the decisions again one key at a time, which succeeds at once.
   retryDelayOnTryAgain: 0,
   maxRedirections: 3,
 } as const
@@ -96,25 +111,25 @@ export function connect(source: RedisSource): Connection {
 function single(source: Extract<RedisSource, { url: string }>): RedisClient {
   knownOptions('redisStore: { url }', source, ['url', 'options'])
   if (typeof source.url !== 'string' || source.url === '') throw expected('{ url } with a text such as redis://localhost:6379')
-  return quiet(new Redis(source.url, { ...RECOVERS, ...source.options, ...ONCE_SINGLE }))
+  return ignoreErrorEvents(new Redis(source.url, { ...RECOVERY, ...source.options, ...ONCE_SINGLE }))
 }
 
 function bySentinels({ sentinels, name, options, ...rest }: Extract<RedisSource, { sentinels: unknown }>): RedisClient {
   knownOptions('redisStore: { sentinels }', { sentinels, name, options, ...rest }, ['sentinels', 'name', 'options'])
   if (!isListOfNodes(sentinels)) throw expected('{ sentinels } with at least one { host, port }')
   if (typeof name !== 'string' || name === '') throw expected('{ sentinels, name } with the name of the primary as the Sentinels have it')
-  return quiet(new Redis({ ...RECOVERS, ...options, ...ONCE_SINGLE, sentinels: [...sentinels], name }))
+  return ignoreErrorEvents(new Redis({ ...RECOVERY, ...options, ...ONCE_SINGLE, sentinels: [...sentinels], name }))
 }
 
 function cluster({ cluster: nodes, options, ...rest }: Extract<RedisSource, { cluster: unknown }>): RedisClient {
   knownOptions('redisStore: { cluster }', { cluster: nodes, options, ...rest }, ['cluster', 'options'])
   if (!isListOfNodes(nodes)) throw expected('{ cluster } with at least one node')
   const perNode = options?.redisOptions as SingleOptions | undefined
-  return quiet(
+  return ignoreErrorEvents(
     new Cluster([...nodes], {
       ...options,
       ...ONCE_CLUSTER,
-      redisOptions: { ...RECOVERS, ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT },
+      redisOptions: { ...RECOVERY, ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT },
     }),
   )
 }
@@ -131,70 +146,71 @@ function isClient(source: RedisSource): source is RedisClient {
   return typeof (source as RedisClient | null)?.callBuffer === 'function'
 }
 
-/** An unheard `error` event ends the process; each failure reaches its caller anyway. */
-function quiet(client: Redis | Cluster): RedisClient {
+/** An `error` event without a listener would end the process. Each failed command also rejects, so no error is lost. */
+function ignoreErrorEvents(client: Redis | Cluster): RedisClient {
   client.on('error', () => undefined)
   return client
 }
 
-interface Behaviour {
+interface RetryOptions {
   readonly enableOfflineQueue?: boolean
   readonly autoResendUnfulfilledCommands?: boolean
   readonly maxRetriesPerRequest?: number | null
   readonly commandTimeout?: number
   readonly retryDelayOnFailover?: number
   readonly retryDelayOnClusterDown?: number
-  readonly redisOptions?: Behaviour
+  readonly redisOptions?: RetryOptions
 }
 
-// Read from a client that was made here too: the query of a URL can set what it likes.
-function connectionOf(client: RedisClient, own: boolean): Connection {
-  const options = (client.options ?? {}) as Behaviour
+// Also checks a client that the store made, because the query of a URL can change any setting.
+function connectionOf(client: RedisClient, isOwn: boolean): Connection {
+  const options = (client.options ?? {}) as RetryOptions
   const perNode = client.isCluster === true ? (options.redisOptions ?? {}) : options
-  const where = client.isCluster === true ? 'redisOptions.' : ''
+  const path = client.isCluster === true ? 'redisOptions.' : ''
   const risks = [
     ...(options.enableOfflineQueue === false || client.isCluster === true ? [] : ['enableOfflineQueue: false']),
-    ...(perNode.autoResendUnfulfilledCommands === false ? [] : [`${where}autoResendUnfulfilledCommands: false`]),
-    ...(perNode.maxRetriesPerRequest === 0 ? [] : [`${where}maxRetriesPerRequest: 0`]),
+    ...(perNode.autoResendUnfulfilledCommands === false ? [] : [`${path}autoResendUnfulfilledCommands: false`]),
+    ...(perNode.maxRetriesPerRequest === 0 ? [] : [`${path}maxRetriesPerRequest: 0`]),
     ...(client.isCluster === true && options.retryDelayOnFailover !== 0 ? ['retryDelayOnFailover: 0'] : []),
     ...(client.isCluster === true && options.retryDelayOnClusterDown !== 0 ? ['retryDelayOnClusterDown: 0'] : []),
   ]
-  if (client.isCluster === true) heedAsking(client as unknown as Nodes)
-  return { client, own, risks, timeout: typeof perNode.commandTimeout === 'number' ? undefined : COMMAND_TIMEOUT }
+  if (client.isCluster === true) handleAskingFailures(client as unknown as ClusterNodes)
+  return { client, isOwn, risks, timeout: typeof perNode.commandTimeout === 'number' ? undefined : COMMAND_TIMEOUT }
 }
 
-type Asking = Pick<Redis, 'asking'>
+type AskingNode = Pick<Redis, 'asking'>
 
-/** The part of a Cluster client that knows its nodes; one that is known by its shape may lack it. */
-interface Nodes {
-  nodes?(): readonly Asking[]
-  on(event: '+node', listener: (node: Asking) => void): unknown
+/** The part of a Cluster client that lists its nodes. A client that is recognised by its shape may lack it. */
+interface ClusterNodes {
+  nodes?(): readonly AskingNode[]
+  on(event: '+node', listener: (node: AskingNode) => void): unknown
 }
 
-const heeded = new WeakSet<object>()
+const handled = new WeakSet<object>()
 
 /**
- * A redirected command is preceded by an ASKING whose failure ioredis leaves unheard. A new node without a slot is dropped at each
- * refresh of the slots, with the ASKING under way: an unhandled rejection, which ends a process. The command's own failure is told.
+ * Handles the rejection of ASKING, which ioredis sends before a redirected command and does not handle. ioredis drops a new node without
+ * slots at each refresh of the slots, together with a pending ASKING. The unhandled rejection would end the process. The redirected command
+ * rejects too, so no failure is lost.
  */
-function heedAsking(client: Nodes): void {
-  if (heeded.has(client)) return
-  heeded.add(client)
-  const heed = (node: Asking): void => {
-    const ask = node.asking.bind(node)
+function handleAskingFailures(client: ClusterNodes): void {
+  if (handled.has(client)) return
+  handled.add(client)
+  const handle = (node: AskingNode): void => {
+    const asking = node.asking.bind(node)
     node.asking = (...args) => {
-      const asked = ask(...args)
-      asked.catch(() => undefined)
-      return asked
+      const reply = asking(...args)
+      reply.catch(() => undefined)
+      return reply
     }
   }
-  for (const node of client.nodes?.() ?? []) heed(node)
-  client.on('+node', heed)
+  for (const node of client.nodes?.() ?? []) handle(node)
+  client.on('+node', handle)
 }
 
 const waits = new WeakMap<RedisClient, Promise<void>>()
 
-/** Resolves when the client is ready, or when the time is over; stores that share a client share the wait. */
+/** Resolves when the client is ready or has ended, at the latest after `ms`. Stores that share a client share the wait. */
 export function readyWithin(client: RedisClient, ms: number): Promise<void> {
   if (client.status === 'ready') return Promise.resolve()
   let wait = waits.get(client)
@@ -210,7 +226,7 @@ export function readyWithin(client: RedisClient, ms: number): Promise<void> {
       const cancel = systemClock.after(ms, finish)
       client.once('ready', finish)
       client.once('end', finish)
-      // Made with `lazyConnect`: it waits to be asked.
+      // A client with `lazyConnect` connects only when it is asked to.
       if (client.status === 'wait') client.connect?.().catch(() => undefined)
     })
     waits.set(client, wait)
@@ -218,7 +234,7 @@ export function readyWithin(client: RedisClient, ms: number): Promise<void> {
   return wait
 }
 
-/** The promise, or a rejection when the time is over. */
+/** Resolves as the promise does, but rejects if that takes longer than `ms`. */
 export function within<T>(promise: Promise<T>, ms: number | undefined): Promise<T> {
   if (ms === undefined) return promise
   return new Promise((resolve, reject) => {

@@ -1,16 +1,16 @@
 import { SluiceError } from '@sluice/core'
 import type { Events } from '@sluice/core/store-kit'
-import { type Connection, readyWithin, within } from './connect.ts'
+import { messageOf, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
-import { messageOf, nextCommand, RedisStoreError } from '../errors.ts'
+import { type Connection, readyWithin, within } from './connect.ts'
 
-/** ms that the first decisions wait for a connection; later ones do not. */
+/** ms that the first decisions wait for a connection. Later ones do not wait. */
 const READY_WITHIN = 2_000
 const SHARD = 'redis'
-/** Fields that a bucket may have: hash-max-listpack-entries. */
-const LEAST_ENTRIES = 256
+/** The least hash-max-listpack-entries with which Redis keeps every bucket of packed state packed. */
+const MIN_LISTPACK_ENTRIES = 256
 
-/** What must be known before the first decision: that there is a connection, and that the data has this shape. */
+/** Prepares a store before its first decision: waits for the connection, and checks that the data has this store's layout. */
 export class Preparation {
   isDone = false
   private readonly connection: Connection
@@ -27,7 +27,7 @@ export class Preparation {
     this.events = events
   }
 
-  /** Waits a bounded time, and is tried again by the next call where it fails: nothing that failed is kept. */
+  /** Waits for a bounded time. After a failure the next call tries again: a rejected promise is never kept. */
   run(): Promise<void> {
     this.connected ??= readyWithin(this.connection.client, READY_WITHIN)
     this.checking ??= this.connected.then(() => this.check()).finally(() => (this.checking = undefined))
@@ -36,55 +36,59 @@ export class Preparation {
 
   private async check(): Promise<void> {
     const { client } = this.connection
-    if (client.status !== 'ready') throw new RedisStoreError(`the connection is not ready (${client.status})`, SHARD, nextCommand(), false)
     const command = nextCommand()
-    const stored = await this.shape().catch((cause: unknown) => {
+    if (client.status !== 'ready') throw notReady(client.status, SHARD, command)
+    const stored = await this.storedLayout().catch((cause: unknown) => {
       const error = new RedisStoreError(cause, SHARD, command, false)
+      // A demoted primary keeps its connections: only a new connection finds the new primary.
       if (error.answer === 'readonly') client.disconnect(true)
       throw error
     })
-    const mine = shapeOf(this.keys)
-    if (stored !== mine) {
+    const own = layoutOf(this.keys)
+    if (stored !== own) {
       throw new SluiceError(
         'ERR_PARTITIONS_CHANGED',
-        `redisStore: ${mismatch(stored, mine, `which the data under "${this.keys.prefix}" was written with`)}; migrate: true forgets its state`,
+        `redisStore: ${mismatch(stored, own, `with which the data under "${this.keys.prefix}" was written`)}; keep that value, choose another prefix, or set migrate: true to discard the state`,
       )
     }
     this.isDone = true
-    void this.lookAtSettings()
+    void this.checkServerSettings()
   }
 
-  /** What shape the data has: as here if there was none, or if it is to be forgotten. */
-  private async shape(): Promise<string> {
+  /** The layout of the data. Writes this store's own if there is no data yet, or if `migrate` discards the data. */
+  private async storedLayout(): Promise<string> {
     const { client, timeout } = this.connection
-    const mine = shapeOf(this.keys)
+    const own = layoutOf(this.keys)
     const { meta } = this.keys
     if (!this.migrate) {
-      if ((await within(client.set(meta, mine, 'NX'), timeout)) !== null) return mine
-      const stored = (await within(client.get(meta), timeout).catch(textOfWrongType)) ?? ''
-      if (SHAPE.test(stored)) return stored
+      if ((await within(client.set(meta, own, 'NX'), timeout)) !== null) return own
+      const stored = (await within(client.get(meta), timeout).catch(emptyOnWrongType)) ?? ''
+      if (LAYOUT.test(stored)) return stored
       this.events.anomaly('ANOMALY_STATE_UNREADABLE', `${meta} held no number of partitions, and was overwritten`)
     }
-    await within(client.set(meta, mine), timeout)
-    return mine
+    await within(client.set(meta, own), timeout)
+    return own
   }
 
-  private async lookAtSettings(): Promise<void> {
-    const policy = await this.setting('maxmemory-policy')
+  private async checkServerSettings(): Promise<void> {
+    const policy = await this.serverSetting('maxmemory-policy')
     if (policy !== undefined && policy !== 'noeviction')
-      this.events.warning('WARN_EVICTION', `Redis may evict state, which is a refund (maxmemory-policy ${policy}); set noeviction`)
+      this.events.warning(
+        'WARN_EVICTION',
+        `Redis may evict state, which gives clients their quota back (maxmemory-policy ${policy}); set noeviction`,
+      )
     if (this.keys.packing === undefined) return
-    // Redis 6.2 has it by this name only, later ones by this too.
-    const entries = await this.setting('hash-max-ziplist-entries')
-    if (entries !== undefined && Number(entries) < LEAST_ENTRIES)
+    // Redis 6.2 knows only this name. Later versions know it as another name of hash-max-listpack-entries.
+    const entries = await this.serverSetting('hash-max-ziplist-entries')
+    if (entries !== undefined && Number(entries) < MIN_LISTPACK_ENTRIES)
       this.events.warning(
         'WARN_PACKED_ENTRIES',
-        `Redis packs hashes of up to ${entries} fields, which packed state exceeds: it takes several times the memory; set hash-max-listpack-entries ${LEAST_ENTRIES} or more`,
+        `Redis packs hashes of up to ${entries} fields, and packed state has more, so it takes several times the memory; set hash-max-listpack-entries ${MIN_LISTPACK_ENTRIES} or more`,
       )
   }
 
-  /** A server that may not be asked is taken at its word: CONFIG is often denied. */
-  private async setting(name: string): Promise<string | undefined> {
+  /** `undefined` if the Redis user may not read settings. CONFIG is often denied, so that is no warning. */
+  private async serverSetting(name: string): Promise<string | undefined> {
     try {
       const reply = await this.connection.client.config?.('GET', name)
       const value = Array.isArray(reply) ? (reply[1] as unknown) : (reply as Record<string, unknown> | undefined)?.[name]
@@ -95,25 +99,25 @@ export class Preparation {
   }
 }
 
-/** Partitions; of packed data also the subjects that it is made for, and what tells its secret from others. */
-const SHAPE = /^\d{1,4}(?::\d{1,11}:[\da-f]{12})?$/
+/** The number of partitions. For packed data also the number of subjects and a fingerprint of the secret. */
+const LAYOUT = /^\d{1,4}(?::\d{1,11}:[\da-f]{12})?$/
 
-function shapeOf({ tags, packing }: Keys): string {
+function layoutOf({ tags, packing }: Keys): string {
   return packing === undefined ? String(tags.length) : `${tags.length}:${packing.subjects}:${packing.fingerprint}`
 }
 
-function mismatch(stored: string, mine: string, which: string): string {
+function mismatch(stored: string, own: string, which: string): string {
   const [partitions, ...packed] = stored.split(':')
-  const [myPartitions, ...myPacked] = mine.split(':')
-  if (partitions !== myPartitions) return `partitions: expected ${partitions}, ${which}, got ${myPartitions}`
-  return `packed: expected ${described(packed)}, ${which}, got ${described(myPacked)}`
+  const [ownPartitions, ...ownPacked] = own.split(':')
+  if (partitions !== ownPartitions) return `partitions: expected ${partitions}, ${which}, got ${ownPartitions}`
+  return `packed: expected ${described(packed)}, ${which}, got ${described(ownPacked)}`
 }
 
 function described([subjects, secret]: readonly string[]): string {
   return subjects === undefined ? 'none' : `${subjects} subjects under the secret with the fingerprint ${secret}`
 }
 
-function textOfWrongType(cause: unknown): string {
+function emptyOnWrongType(cause: unknown): string {
   if (messageOf(cause).startsWith('WRONGTYPE')) return ''
   throw cause
 }

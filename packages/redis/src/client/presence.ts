@@ -1,35 +1,34 @@
-import type { Presence } from '@sluice/core/store-kit'
-import { uniqueId } from '@sluice/core/store-kit'
+import { type Presence, uniqueId } from '@sluice/core/store-kit'
 import type { Redis } from 'ioredis'
-import { type Connection, type RedisClient, within } from './connect.ts'
+import { nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
-import { nextCommand, RedisStoreError } from '../errors.ts'
+import { type Connection, type RedisClient, within } from './connect.ts'
 
-/** ms after which a process that was not heard of is not counted. */
-const GONE_AFTER = 15_000
+/** ms after its last heartbeat at which an instance is no longer counted. */
+const EXPIRES_AFTER = 15_000
 const SHARD = 'redis'
 
-/** The commands that counting needs, which a client known by its shape may lack. */
-type Counting = Pick<Redis, 'time' | 'pipeline' | 'zrem' | 'del'>
+/** The commands that counting needs. A client that is recognised by its shape may lack some. */
+type CountingClient = RedisClient & Pick<Redis, 'time' | 'pipeline' | 'zrem' | 'del'>
 
 /**
- * The stores on one prefix, counted in one sorted set: each adds itself under the time of the server, and reads how many are
- * there in the same round trip. `undefined` for a client that lacks a command for it.
+ * Counts the instances that share a prefix, in one sorted set. Each heartbeat adds this instance under the server's time and reads the
+ * count. Returns `undefined` for a client that lacks a command.
  */
-export function instancesOf(connection: Connection, keys: Keys, ready: () => unknown): Presence | undefined {
+export function presenceOf(connection: Connection, keys: Keys, ready: () => unknown): Presence | undefined {
   const { client } = connection
-  return canCount(client) ? new Instances(client, connection.timeout, keys.instances, ready) : undefined
+  return canCount(client) ? new RedisPresence(client, connection.timeout, keys.instances, ready) : undefined
 }
 
-class Instances implements Presence {
-  private readonly client: RedisClient & Counting
+class RedisPresence implements Presence {
+  private readonly client: CountingClient
   private readonly timeout: number | undefined
   private readonly key: string
   private readonly ready: () => unknown
   private readonly id: string = uniqueId()
-  private isGone = false
+  private hasLeft = false
 
-  constructor(client: RedisClient & Counting, timeout: number | undefined, key: string, ready: () => unknown) {
+  constructor(client: CountingClient, timeout: number | undefined, key: string, ready: () => unknown) {
     this.client = client
     this.timeout = timeout
     this.key = key
@@ -37,12 +36,11 @@ class Instances implements Presence {
   }
 
   async heartbeat(): Promise<number> {
-    // Also what prepares the store before its first request.
+    // The first heartbeat comes before the first request, so it also prepares the store.
     await this.ready()
     const command = nextCommand()
-    // Else a client with an offline queue would send it when the connection is back.
-    if (this.isGone || this.client.status !== 'ready')
-      throw new RedisStoreError(`the connection is not ready (${this.client.status})`, SHARD, command, false)
+    // A client with an offline queue would otherwise send the command later, when it is connected again.
+    if (this.hasLeft || this.client.status !== 'ready') throw notReady(this.client.status, SHARD, command)
     try {
       return await within(this.count(), this.timeout)
     } catch (cause) {
@@ -51,7 +49,7 @@ class Instances implements Presence {
   }
 
   async leave(): Promise<void> {
-    this.isGone = true
+    this.hasLeft = true
     if (this.client.status === 'ready') await within(this.client.zrem(this.key, this.id), this.timeout)
   }
 
@@ -59,13 +57,13 @@ class Instances implements Presence {
     const [seconds, micros] = (await this.client.time()) as unknown as readonly [string, string]
     const now = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
     const { key, id } = this
-    // No transaction: a user who may MULTI and not EXEC would leave the connection in one.
+    // No MULTI: a Redis user that may run MULTI but not EXEC would leave the connection inside a transaction.
     const replies = await this.client
       .pipeline()
-      .zremrangebyscore(key, '-inf', now - GONE_AFTER)
+      .zremrangebyscore(key, '-inf', now - EXPIRES_AFTER)
       .zadd(key, now, id)
       .zcard(key)
-      .pexpire(key, GONE_AFTER)
+      .pexpire(key, EXPIRES_AFTER)
       .exec()
     const failed = replies?.find(([error]) => error !== null)?.[0]
     if (failed?.message.startsWith('WRONGTYPE') === true) await this.client.del(key)
@@ -74,6 +72,6 @@ class Instances implements Presence {
   }
 }
 
-function canCount(client: RedisClient): client is RedisClient & Counting {
-  return (['time', 'pipeline', 'zrem', 'del'] as const).every((name) => typeof (client as Partial<Counting>)[name] === 'function')
+function canCount(client: RedisClient): client is CountingClient {
+  return (['time', 'pipeline', 'zrem', 'del'] as const).every((name) => typeof (client as Partial<CountingClient>)[name] === 'function')
 }

@@ -1,96 +1,95 @@
 import { type Charge, type Clock, type Limit, type Outcome, SluiceError, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
 import type { Redis } from 'ioredis'
-import { type Connection, type RedisClient, within } from './connect.ts'
+import { messageOf, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
-import { decodeEntry, fieldBytes, HEADER, placeOf } from '../state/packed.ts'
-import { messageOf, nextCommand, RedisStoreError } from '../errors.ts'
-import { decodeKept } from '../state/codec.ts'
+import { decodeState } from '../state/codec.ts'
+import { decodeEntry, fieldBytes, HEADER, packedKeyOf } from '../state/packed.ts'
+import { type Connection, type RedisClient, within } from './connect.ts'
 
 const SHARD = 'replica'
 
-type Reading = Pick<Redis, 'mgetBuffer' | 'hmgetBuffer'>
+type ReadingClient = RedisClient & Pick<Redis, 'mgetBuffer' | 'hmgetBuffer'>
 
-/** Reads states from a replica: by MGET and HMGET, never by a script, and writes nothing. */
+/** Reads states from a replica, by MGET and HMGET. It runs no script and writes nothing. */
 export class Replica {
-  readonly connection: Connection
-  private readonly client: RedisClient & Reading
+  private readonly timeout: number | undefined
+  private readonly client: ReadingClient
   private readonly keys: Keys
   private readonly clock: Clock
 
-  /** @throws ERR_OPTION_INVALID for a client that cannot MGET or HMGET */
-  constructor(connection: Connection, keys: Keys, clock: Clock = systemClock) {
-    const { client } = connection
+  /** @throws ERR_OPTION_INVALID for a client without mgetBuffer() or hmgetBuffer() */
+  constructor({ client, timeout }: Connection, keys: Keys, clock: Clock = systemClock) {
     if (!canRead(client))
       throw new SluiceError(
         'ERR_OPTION_INVALID',
-        'redisStore: replica: expected an ioredis client, which has mgetBuffer() and hmgetBuffer()',
+        'redisStore: replica: expected an ioredis client, got a client without mgetBuffer() and hmgetBuffer()',
       )
-    this.connection = connection
+    this.timeout = timeout
     this.client = client
     this.keys = keys
     this.clock = clock
   }
 
-  /** What the replica knows, which may be a little old. By the clock of this process: a look is no decision. */
-  async look(charges: readonly Charge[]): Promise<readonly (Outcome | undefined)[]> {
+  /** What the replica's states would decide, by the clock of this process. The states may be older than the primary's. */
+  async peek(charges: readonly Charge[]): Promise<readonly (Outcome | undefined)[]> {
     const keys = charges.map((charge) => this.keys.keyOf(charge))
     const states = await this.read(keys, charges)
     const now = Math.round(this.clock.now() * 1000)
     return charges.map((charge, i) => {
-      const met = states.get(keys[i] as string)
-      return decide([{ ...charge, cost: 0 }], [0], [met], now, { how: 'peek', source: SHARD }).outcomes[0]
+      const state = states.get(keys[i] as string)
+      return decide([{ ...charge, cost: 0 }], [0], [state], now, { how: 'peek', source: SHARD }).outcomes[0]
     })
   }
 
   private async read(keys: readonly string[], charges: readonly Charge[]): Promise<ReadonlyMap<string, unknown>> {
     const command = nextCommand()
-    const { client } = this
-    if (client.status !== 'ready') throw new RedisStoreError(`the connection is not ready (${client.status})`, SHARD, command, false)
-    const found = new Map<string, unknown>()
+    const { client, timeout } = this
+    if (client.status !== 'ready') throw notReady(client.status, SHARD, command)
+    const states = new Map<string, unknown>()
     const limits = new Map(charges.map(({ limit }, i) => [keys[i] as string, limit]))
     const packed = Array.from(limits).filter(([, limit]) => this.keys.isPacked?.(limit) === true)
     try {
       await Promise.all([
-        ...this.slots(keys, charges).map(async (slot) => {
-          const values = await within(client.mgetBuffer(...slot), this.connection.timeout)
+        ...this.groupBySlot(keys, charges).map(async (group) => {
+          const values = await within(client.mgetBuffer(...group), timeout)
           for (const [i, value] of values.entries()) {
-            const key = slot[i] as string
-            if (value !== null) found.set(key, decodeKept(limits.get(key) as Limit, value))
+            const key = group[i] as string
+            if (value !== null) states.set(key, decodeState(limits.get(key) as Limit, value))
           }
         }),
         ...packed.map(async ([key, { window }]) => {
-          const { key: bucket, field } = placeOf(key)
-          const asked = client.hmgetBuffer(bucket, HEADER, fieldBytes(field)).catch(nothingOfWrongType)
-          const [header = null, entry = null] = await within(asked, this.connection.timeout)
-          found.set(key, decodeEntry(header, entry, window as number))
+          const { bucket, field } = packedKeyOf(key)
+          const fields = client.hmgetBuffer(bucket, HEADER, fieldBytes(field)).catch(emptyOnWrongType)
+          const [header = null, entry = null] = await within(fields, timeout)
+          states.set(key, decodeEntry(header, entry, window as number))
         }),
       ])
     } catch (cause) {
       throw new RedisStoreError(cause, SHARD, command, false)
     }
-    return found
+    return states
   }
 
-  /** Keys that one MGET may name: of states that are not packed. */
-  private slots(keys: readonly string[], charges: readonly Charge[]): readonly (readonly string[])[] {
-    const slots = new Map<string, Set<string>>()
+  /** The keys of states that are not packed, in groups that one MGET may name. */
+  private groupBySlot(keys: readonly string[], charges: readonly Charge[]): readonly (readonly string[])[] {
+    const groups = new Map<string, Set<string>>()
     for (const [i, { limit, subject }] of charges.entries()) {
       if (this.keys.isPacked?.(limit) === true) continue
       const tag = this.client.isCluster === true ? this.keys.tagOf(subject) : ''
-      const slot = slots.get(tag) ?? new Set<string>()
-      slots.set(tag, slot.add(keys[i] as string))
+      const group = groups.get(tag) ?? new Set<string>()
+      groups.set(tag, group.add(keys[i] as string))
     }
-    return Array.from(slots.values(), (slot) => [...slot])
+    return Array.from(groups.values(), (group) => [...group])
   }
 }
 
-function canRead(client: RedisClient): client is RedisClient & Reading {
+function canRead(client: RedisClient): client is ReadingClient {
   return (['mgetBuffer', 'hmgetBuffer'] as const).every((name) => typeof (client as Partial<Redis>)[name] === 'function')
 }
 
-/** As MGET reads it. */
-function nothingOfWrongType(cause: unknown): readonly (Buffer | null)[] {
+/** A key of another type counts as absent, as MGET reads it. */
+function emptyOnWrongType(cause: unknown): readonly (Buffer | null)[] {
   if (messageOf(cause).startsWith('WRONGTYPE')) return []
   throw cause
 }

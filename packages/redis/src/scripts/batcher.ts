@@ -2,134 +2,121 @@ import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock
 import { decide } from '@sluice/core/algorithms'
 import { afterTurn } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
-import { decideLeasing, unwrap } from '../state/leases.ts'
-import { encodePlain, isPlain, PlainReader, type Told as PlainTold } from './fast-codec.ts'
-import { run, type Script } from './script.ts'
-import { isSlotMoving, nextCommand, RedisStoreError } from '../errors.ts'
+import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import {
-  decodeLedgers,
-  decodeStates,
-  encodeBatch,
-  type IsPacked,
-  type Message,
+  type Executor,
+  MAX_CHARGES,
+  MAX_DECISIONS,
   newHolder,
-  sizeOf,
-  type WireDecision,
-  type WireState,
-} from './full-codec.ts'
+  type Operation,
+  type PendingDecision,
+  rejectAll,
+  type ReportAnomaly,
+  reportUnreadable,
+  type Settleable,
+} from '../executor.ts'
+import { decideWithLeases, unwrap } from '../state/leases.ts'
+import type { IsPacked } from '../state/packed.ts'
+import { encodeFast, type FastAnswer, FastReader, isFast } from './fast-codec.ts'
+import { decodeFull, encodeFull, type FullAnswer, type FullReply } from './full-codec.ts'
+import { type Message, run, script } from './script.ts'
+import { FAST, FULL, PACKED } from './scripts.gen.ts'
 
-/** A batch is bounded, or it holds up the server for everybody else. */
-const MOST_DECISIONS = 64
-export const MOST_CHARGES = 192
-const MOST_BYTES = 32_768
+const SCRIPTS = { fast: script(FAST), packed: script(PACKED), full: script(FULL) }
+
+/** The most bytes of one command, about. */
+const MAX_BYTES = 32_768
+/** Bytes that a charge adds to a command besides its key: numbers, cost, holder, protocol, and a part of its limit. */
+const CHARGE_OVERHEAD = 64
 /**
- * Batches that are on their way when more has to wait for one of them, and then leaves all at once. They would wait in the
- * server's queue, one turn's decision or two in each; so batches grow with the load, as far as the server needs it.
+ * The most commands in flight. Further decisions gather here, because they would only wait in the server's queue, in smaller commands. So
+ * commands grow with the load.
  */
-const MOST_UNDER_WAY = 8
-/** A calendar window that was computed for another time than the server's is computed again for that. */
-const MOST_ASKED = 4
-/** ms in which the nodes of a cluster agree where a slot is. */
-const MOVING_PAUSE = 20
+const MAX_IN_FLIGHT = 8
+/** How often a decision is sent, at most, while its calendar windows do not match the server's time or its slot is being moved. */
+const MAX_ATTEMPTS = 4
+/** ms within which the nodes of a cluster agree on where a slot is. */
+const SLOT_PAUSE = 20
 
-// What the script says of one decision.
-const ALLOWED = 1
-const ANOTHER_TIME = -1
-const FAILED = -2
+const FAST_OPTIONS = Object.freeze({ source: 'redis' })
 
-/** Tells what should not happen: a state of somebody else's, or that Lua and TypeScript disagree. */
-export type Tell = (code: 'ANOMALY_STATE_UNREADABLE' | 'ANOMALY_VERDICT', message: string) => void
-
-/** Of a plain decision nothing else is asked. */
-const PLAIN = Object.freeze({ source: 'redis' })
-
-/** The one for plain decisions, the same for a store that packs, and the one for all others. */
-export interface Scripts {
-  readonly plain: Script
-  readonly packed: Script
-  readonly batch: Script
-}
-
-interface Setting {
+interface Settings {
   readonly clock: Clock | undefined
   readonly isPacked: IsPacked
 }
 
-interface Waiting extends WireDecision {
-  readonly isPlain: boolean
-  readonly asked: number
-  resolve(outcomes: readonly Outcome[]): void
-  reject(error: unknown): void
+interface Waiting extends Settleable {
+  readonly isFast: boolean
+  readonly attempt: number
 }
 
-/** What one unit of the topology (a server, a cluster slot) is asked in one turn of the event loop, in the order it was asked. */
-export class Batcher {
-  private readonly connection: Connection
-  private readonly scripts: Scripts
-  private readonly shard: string
-  private readonly setting: Setting
-  private readonly tell: Tell
-  private readonly sent = new Set<Promise<void>>()
-  private waiting: Waiting[] = []
-  /** What waits was to leave, and had to wait for a batch to come back. */
-  private isHeld = false
-  /** ms that the server's clock is ahead of this process's, as far as it was told: for which time calendar windows are computed. */
-  private ahead = 0
+type Reply = readonly [now: number | Buffer, unreadable: number | Buffer, error: Buffer, ...answers: (FullReply | Buffer)[]]
 
-  constructor(connection: Connection, scripts: Scripts, shard: string, setting: Setting, tell: Tell) {
+/** Decides by scripts. All decisions of one turn of the event loop leave together, in the order of the calls. */
+export class Batcher implements Executor {
+  private readonly connection: Connection
+  private readonly shard: string
+  private readonly settings: Settings
+  private readonly report: ReportAnomaly
+  private readonly inFlight = new Set<Promise<void>>()
+  private waiting: Waiting[] = []
+  /** Whether `waiting` should have been sent, but too many commands were in flight. */
+  private isHeldBack = false
+  /** ms that the server's clock is ahead of this process's, by the last reply. Calendar windows are computed for the server's time. */
+  private clockOffset = 0
+
+  constructor(connection: Connection, shard: string, settings: Settings, report: ReportAnomaly) {
     this.connection = connection
-    this.scripts = scripts
     this.shard = shard
-    this.setting = setting
-    this.tell = tell
+    this.settings = settings
+    this.report = report
   }
 
-  add(charges: readonly Charge[], keys: readonly string[], how: WireDecision['how'], options: ConsumeOptions): Promise<readonly Outcome[]> {
+  decide(charges: readonly Charge[], keys: readonly string[], how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]> {
     const { charges: bare, leases } = unwrap(charges, how, options)
     const holder = newHolder(charges)
-    const plain = isPlain(bare, keys, leases, how, options) && !isMixed(bare, this.setting.isPacked)
+    const fast = isFast(bare, keys, leases, how, options) && !isPartlyPacked(bare, this.settings.isPacked)
     return new Promise((resolve, reject) => {
-      this.enqueue({ charges: bare, leases, keys, how, options, holder, isPlain: plain, asked: 1, resolve, reject })
+      this.enqueue({ charges: bare, leases, keys, how, options, holder, isFast: fast, attempt: 1, resolve, reject })
     })
   }
 
-  /** Resolves when all that was asked has been answered. */
-  async idle(): Promise<void> {
-    while (this.waiting.length + this.sent.size > 0) {
+  async close(): Promise<void> {
+    while (this.waiting.length + this.inFlight.size > 0) {
       this.flush()
-      await Promise.all(this.sent)
+      await Promise.all(this.inFlight)
     }
   }
 
   private enqueue(decision: Waiting): void {
-    // At the end of this turn, not of this call: requests that arrived together leave together.
+    // At the end of the turn, so that requests which arrived together leave together.
     if (this.waiting.length === 0) afterTurn(() => this.flush())
     this.waiting.push(decision)
   }
 
   private flush(): void {
-    this.isHeld = this.sent.size >= MOST_UNDER_WAY
-    if (this.isHeld) return
+    this.isHeldBack = this.inFlight.size >= MAX_IN_FLIGHT
+    if (this.isHeldBack) return
     const { waiting } = this
     this.waiting = []
-    if (waiting.every(({ isPlain: plain }) => plain)) {
-      this.part(waiting)
+    if (waiting.every(({ isFast: fast }) => fast)) {
+      this.sendInBatches(waiting)
       return
     }
-    const [plain, others] = parted(waiting)
-    this.part(plain)
-    this.part(others)
+    const [fast, full] = splitByPath(waiting)
+    this.sendInBatches(fast)
+    this.sendInBatches(full)
   }
 
-  /** Sends in batches of bounded size, in order. */
-  private part(decisions: readonly Waiting[]): void {
+  /** Sends decisions in order, in batches of bounded size. */
+  private sendInBatches(decisions: readonly Waiting[]): void {
     let batch: Waiting[] = []
     let charges = 0
     let bytes = 0
     for (const decision of decisions) {
       const size = sizeOf(decision)
-      const full = batch.length === MOST_DECISIONS || charges + decision.charges.length > MOST_CHARGES || bytes + size > MOST_BYTES
-      if (full && batch.length > 0) {
+      const isFull = batch.length === MAX_DECISIONS || charges + decision.charges.length > MAX_CHARGES || bytes + size > MAX_BYTES
+      if (isFull && batch.length > 0) {
         this.dispatch(batch)
         batch = []
         charges = 0
@@ -144,111 +131,105 @@ export class Batcher {
 
   private dispatch(batch: readonly Waiting[]): void {
     const sending = this.send(batch).finally(() => {
-      this.sent.delete(sending)
-      if (!this.isHeld) return
-      this.isHeld = false
+      this.inFlight.delete(sending)
+      if (!this.isHeldBack) return
+      this.isHeldBack = false
       afterTurn(() => this.flush())
     })
-    this.sent.add(sending)
+    this.inFlight.add(sending)
   }
 
   private async send(batch: readonly Waiting[]): Promise<void> {
     const command = nextCommand()
     const { client, timeout } = this.connection
-    const plain = batch[0]?.isPlain === true
-    const { isPacked } = this.setting
+    const fast = batch[0]?.isFast === true
     let message: Message
     try {
-      const { clock } = this.setting
-      const now = clock === undefined ? -1 : Math.round(clock.now() * 1000)
-      message = plain
-        ? encodePlain(batch, now, isPacked)
-        : encodeBatch(batch, now, now < 0 ? systemClock.now() + this.ahead : now / 1000, isPacked)
+      message = this.encode(batch, fast)
     } catch (error) {
-      // One of them makes no sense: its neighbours do.
+      // One decision cannot be encoded. The others are sent without it.
       if (batch.length > 1) for (const decision of batch) this.dispatch([decision])
       else batch[0]?.reject(error)
       return
     }
-    // Else a client with an offline queue would send it when the connection is back: in another window, to nobody.
+    // A client with an offline queue would otherwise send the charges later, when it is connected again, for requests that have gone.
     if (client.status !== 'ready') {
-      reject(batch, new RedisStoreError(`the connection is not ready (${client.status})`, this.shard, command, false))
+      rejectAll(batch, notReady(client.status, this.shard, command))
       return
     }
     try {
-      const { scripts } = this
-      const script = plain ? (isPacked === undefined ? scripts.plain : scripts.packed) : scripts.batch
-      const reply = (await within(run(client, script, message.keys, message.argument), timeout)) as Reply
-      this.receive(batch, plain, reply, command)
+      const fastScript = this.settings.isPacked === undefined ? SCRIPTS.fast : SCRIPTS.packed
+      const reply = (await within(run(client, fast ? fastScript : SCRIPTS.full, message), timeout)) as Reply
+      this.receive(batch, fast, reply, command)
     } catch (cause) {
-      if (!isSlotMoving(cause) || !(await this.apart(batch))) this.fail(batch, new RedisStoreError(cause, this.shard, command))
+      if (!isSlotMoving(cause) || !(await this.sendSingly(batch))) this.fail(batch, new RedisStoreError(cause, this.shard, command))
     }
   }
 
-  /** Sends again what was only sent elsewhere, each decision alone. Several keys of one are the store's to take apart. */
-  private async apart(batch: readonly Waiting[]): Promise<boolean> {
+  private encode(batch: readonly Waiting[], fast: boolean): Message {
+    const { clock, isPacked } = this.settings
+    const now = clock === undefined ? -1 : Math.round(clock.now() * 1000)
+    if (fast) return encodeFast(batch, now, isPacked)
+    return encodeFull(batch, now, now < 0 ? systemClock.now() + this.clockOffset : now / 1000, isPacked)
+  }
+
+  /**
+   * Sends each decision alone, after the batch was redirected while its slot is being moved. Returns `false` for a decision over several
+   * keys, which the store decides key by key.
+   */
+  private async sendSingly(batch: readonly Waiting[]): Promise<boolean> {
     const [first] = batch
     if (first === undefined) return true
     if (batch.length === 1) {
-      if (new Set(first.keys).size > 1 || first.asked === MOST_ASKED) return false
-      await new Promise<void>((resolve) => void systemClock.after(MOVING_PAUSE, resolve))
+      if (new Set(first.keys).size > 1 || first.attempt === MAX_ATTEMPTS) return false
+      await new Promise<void>((resolve) => void systemClock.after(SLOT_PAUSE, resolve))
     }
-    for (const decision of batch) this.dispatch([{ ...decision, asked: decision.asked + (batch.length === 1 ? 1 : 0) }])
+    for (const decision of batch) this.dispatch([{ ...decision, attempt: decision.attempt + (batch.length === 1 ? 1 : 0) }])
     return true
   }
 
-  private receive(batch: readonly Waiting[], plain: boolean, [micros, unreadable, error, ...told]: Reply, command: number): void {
-    // As numbers: a client may be set to give all of them as text.
+  private receive(batch: readonly Waiting[], fast: boolean, [micros, unreadable, error, ...answers]: Reply, command: number): void {
+    // The client may be set to return numbers as text.
     const now = Number(micros)
-    this.ahead = now / 1000 - systemClock.now()
-    if (Number(unreadable) > 0) this.tell('ANOMALY_STATE_UNREADABLE', `${Number(unreadable)} states could not be read and count as absent`)
-    const reader = plain ? new PlainReader(told[0] as Buffer) : undefined
+    this.clockOffset = now / 1000 - systemClock.now()
+    reportUnreadable(this.report, Number(unreadable))
+    const reader = fast ? new FastReader(answers[0] as Buffer) : undefined
     for (const [i, decision] of batch.entries()) {
-      const its = reader === undefined ? (told[i] as Told | undefined) : reader.next(decision.charges)
-      if (its === undefined) {
+      const answer = reader === undefined ? fullAnswerOf(decision, answers[i]) : reader.next(decision.charges)
+      if (answer === undefined) {
         this.fail(batch.slice(i), new RedisStoreError(error.toString(), this.shard, command, false))
         return
       }
       try {
-        if (Array.isArray(its)) this.settle(decision, its as Told, now, command)
-        else this.settlePlain(decision, its as PlainTold, now, command)
+        this.settle(decision, answer, now, command)
       } catch (cause) {
         decision.reject(cause)
       }
     }
   }
 
-  private settlePlain(decision: Waiting, told: PlainTold, now: number, command: number): void {
-    if ('why' in told) throw new RedisStoreError(told.why, this.shard, command, false)
-    const { charges, keys } = decision
-    this.resolve(decision, told.isAllowed, decide(charges, keys, told.states, now, PLAIN).outcomes, command)
-  }
-
-  private settle(decision: Waiting, [answer, ...states]: Told, now: number, command: number): void {
-    const { charges, how, options, holder, asked } = decision
-    const verdict = Number(answer)
-    if (verdict === FAILED) throw new RedisStoreError(String(states[0]), this.shard, command, false)
-    if (verdict === ANOTHER_TIME) {
-      if (asked === MOST_ASKED)
-        throw new RedisStoreError('no calendar window could be computed for the time of the server', this.shard, command, false)
-      this.enqueue({ ...decision, asked: asked + 1 })
+  private settle(decision: Waiting, answer: FastAnswer | FullAnswer, now: number, command: number): void {
+    if (answer === 'wrong-calendar') {
+      if (decision.attempt === MAX_ATTEMPTS)
+        throw new RedisStoreError("no calendar window could be computed for the server's time", this.shard, command, false)
+      this.enqueue({ ...decision, attempt: decision.attempt + 1 })
       return
     }
-    if (how === 'reset') {
+    if ('failure' in answer) throw new RedisStoreError(answer.failure, this.shard, command, false)
+    if (decision.how === 'reset') {
       decision.resolve([])
       return
     }
-    const told = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
-    const { outcomes } = decideLeasing(decision, decodeStates(charges, states), decodeLedgers(decision, states), now, told)
-    this.resolve(decision, verdict === ALLOWED, outcomes, command)
+    this.resolve(decision, answer.isAllowed, outcomesOf(decision, answer, now), command)
   }
 
-  /** What core says of the states that Redis met, if its verdict is Redis's own. */
+  /** Resolves to what core decides from the states in the reply, if core's verdict is the script's. */
   private resolve(decision: Waiting, isAllowed: boolean, outcomes: readonly Outcome[], command: number): void {
     if (outcomes.every(({ allowed }) => allowed) !== isAllowed) {
-      // By their scopes: subjects are not for logs.
-      const message = `Redis ${isAllowed ? 'admitted' : 'refused'} what Sluice would not: ${[...new Set(decision.charges.map(({ scope }) => scope))].join(', ')}`
-      this.tell('ANOMALY_VERDICT', message)
+      // The message has no subjects: they must not appear in a log.
+      const scopes = [...new Set(decision.charges.map(({ scope }) => scope))].join(', ')
+      const message = `Redis ${isAllowed ? 'admitted' : 'refused'} a decision that Sluice would have ${isAllowed ? 'refused' : 'admitted'}: ${scopes}`
+      this.report('ANOMALY_VERDICT', message)
       throw new RedisStoreError(message, this.shard, command)
     }
     decision.resolve(outcomes)
@@ -256,41 +237,57 @@ export class Batcher {
 
   private fail(batch: readonly Waiting[], error: RedisStoreError): void {
     const { client } = this.connection
-    // A demoted primary keeps its connections: only a new one finds the new primary.
+    // A demoted primary keeps its connections: only a new connection finds the new primary.
     if (error.answer === 'readonly' && client.status === 'ready') client.disconnect(true)
-    reject(batch, error)
+    rejectAll(batch, error)
   }
 }
 
-function reject(batch: readonly Waiting[], error: RedisStoreError): void {
-  for (const decision of batch) decision.reject(error)
+function fullAnswerOf(decision: Waiting, answer: FullReply | Buffer | undefined): FullAnswer | undefined {
+  return answer === undefined ? undefined : decodeFull(decision, answer as FullReply)
 }
 
-/** Some of its states packed, others not: their commands are others, and one of those may be denied when another was done. */
-function isMixed(charges: readonly Charge[], isPacked: IsPacked): boolean {
+type Verdict = Extract<FastAnswer | FullAnswer, { readonly isAllowed: boolean }>
+
+function outcomesOf(decision: Waiting, answer: Verdict, now: number): readonly Outcome[] {
+  const { charges, keys, options, holder } = decision
+  if (!('ledgers' in answer)) return decide(charges, keys, answer.states, now, FAST_OPTIONS).outcomes
+  const stepOptions = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
+  return decideWithLeases(decision, answer.states, answer.ledgers, now, stepOptions).outcomes
+}
+
+/** Whether some states are packed and some are not. They need different commands, and the ACL may deny one after another has run. */
+function isPartlyPacked(charges: readonly Charge[], isPacked: IsPacked): boolean {
   if (isPacked === undefined || charges.length < 2) return false
   const packed = charges.filter(({ limit }) => isPacked(limit)).length
   return packed > 0 && packed < charges.length
 }
 
 /**
- * The plain ones, and the others: those that share a key with one of them are among these, so that the two are kept in order
- * whichever is decided first.
+ * The decisions for the fast and for the full script. A decision that shares a key with one of the full script goes there too: otherwise
+ * the two scripts would change the order of the calls.
  */
-function parted(waiting: readonly Waiting[]): readonly [plain: readonly Waiting[], others: readonly Waiting[]] {
-  const keys = new Set(waiting.filter(({ isPlain: plain }) => !plain).flatMap((decision) => decision.keys))
-  const plain: Waiting[] = []
-  const others: Waiting[] = []
+function splitByPath(waiting: readonly Waiting[]): readonly [fast: readonly Waiting[], full: readonly Waiting[]] {
+  const fullKeys = new Set(waiting.filter(({ isFast: fast }) => !fast).flatMap(({ keys }) => keys))
+  const fast: Waiting[] = []
+  const full: Waiting[] = []
   for (const decision of waiting) {
-    if (decision.isPlain && !decision.keys.some((key) => keys.has(key))) {
-      plain.push(decision)
+    if (decision.isFast && !decision.keys.some((key) => fullKeys.has(key))) {
+      fast.push(decision)
       continue
     }
-    others.push({ ...decision, isPlain: false })
-    for (const key of decision.keys) keys.add(key)
+    full.push({ ...decision, isFast: false })
+    for (const key of decision.keys) fullKeys.add(key)
   }
-  return [plain, others]
+  return [fast, full]
 }
 
-type Told = readonly [verdict: number | Buffer, ...states: WireState[]]
-type Reply = readonly [now: number | Buffer, unreadable: number | Buffer, error: Buffer, ...told: (Told | Buffer)[]]
+/** About how many bytes a decision adds to a command. */
+function sizeOf({ charges, keys, leases }: PendingDecision): number {
+  let size = 0
+  for (let i = 0; i < charges.length; i++) {
+    const charge = Buffer.byteLength(keys[i] as string) + CHARGE_OVERHEAD
+    size += String(charges[i]?.receipt ?? '').length + (leases[i] === undefined ? charge : 2 * charge)
+  }
+  return size
+}

@@ -1,79 +1,80 @@
 import type { Charge, ConsumeOptions } from '@sluice/core'
-import { forms, type IsPacked, layOut, type Message, type WireDecision, WireLimits } from './full-codec.ts'
+import type { Operation, PendingDecision } from '../executor.ts'
+import { isThreeNumbers, stateFromBytes } from '../state/codec.ts'
+import type { LeaseTerms } from '../state/leases.ts'
+import type { IsPacked } from '../state/packed.ts'
+import { layOut } from './key-layout.ts'
+import { LimitList } from './limit-codec.ts'
+import type { Message } from './script.ts'
 
-// The wire of lua/plain.lua: decisions that only take units, which nearly all do.
+// The request and the reply of lua/fast.lua, which decides charges that only take units. Nearly all decisions are such charges.
 
-/** More charges than that are nobody's common case, and are looked at in pairs. */
-const MOST_CHARGES = 8
+/** Decisions with more charges take the full path: they are rare, and the check for equal keys below is quadratic. */
+const MAX_FAST_CHARGES = 8
 
-/** Whether the short script can decide it: units are taken, each from a state of its own, and nothing else is asked. */
-export function isPlain(
+/** Whether the fast script can decide the charges: each takes units from its own state, without any other option. */
+export function isFast(
   charges: readonly Charge[],
   keys: readonly string[],
-  leases: WireDecision['leases'],
-  how: WireDecision['how'],
+  leases: readonly (LeaseTerms | undefined)[],
+  how: Operation,
   options: ConsumeOptions,
 ): boolean {
-  if (how !== 'charge' || options.atLeast !== undefined || charges.length > MOST_CHARGES) return false
+  if (how !== 'charge' || options.atLeast !== undefined || charges.length > MAX_FAST_CHARGES) return false
   for (let i = 0; i < charges.length; i++) {
     const { limit, cost, receipt } = charges[i] as Charge
-    // A calendar is computed here, for a time that may not be the server's.
-    if (forms[limit.algorithm].ofThree === undefined || typeof limit.window !== 'number') return false
+    // This process computes calendar windows, for a time that may not be the server's. Only the full script checks that.
+    if (!isThreeNumbers(limit) || typeof limit.window !== 'number') return false
     if (!(cost > 0) || receipt !== undefined || leases[i] !== undefined) return false
     if (i > 0 && keys.indexOf(keys[i] as string) < i) return false
   }
   return true
 }
 
-export function encodePlain(decisions: readonly WireDecision[], nowMicros: number, isPacked: IsPacked): Message {
-  const { keys: named, places, buckets } = layOut(decisions, isPacked)
-  const limits = new WireLimits(0)
-  const run: number[] = []
+export function encodeFast(decisions: readonly PendingDecision[], nowMicros: number, isPacked: IsPacked): Message {
+  const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacked)
+  const limits = new LimitList(0)
+  const encoded: number[] = []
   for (const { charges, keys } of decisions) {
-    run.push(charges.length)
+    encoded.push(charges.length)
     for (let i = 0; i < charges.length; i++) {
       const { limit, cost } = charges[i] as Charge
-      run.push(limits.placeOf(limit), places.get(keys[i] as string) as number, cost)
+      encoded.push(limits.indexOf(limit), numbers.get(keys[i] as string) as number, cost)
     }
   }
-  return { keys: named, argument: JSON.stringify([nowMicros, limits.wire, run, ...buckets]) }
+  return { keys: redisKeys, argument: JSON.stringify([nowMicros, limits.encoded, encoded, ...buckets]) }
 }
 
-/** What the script told of one decision: the states it met, absent ones `undefined`; or why it makes no sense. */
-export type Told = { readonly isAllowed: boolean; readonly states: readonly unknown[] } | { readonly why: string }
+/** The script's answer to one decision: its verdict and the states before it, or why the script failed on it. */
+export type FastAnswer = { readonly isAllowed: boolean; readonly states: readonly unknown[] } | { readonly failure: string }
 
-// As lua/plain.lua writes them.
-const ALLOWED = 0x31
-const FAILED = 0x32
+const ALLOWED = '1'.charCodeAt(0)
+const FAILED = '2'.charCodeAt(0)
 const BYTES_OF_STATE = 24
 
-/** Reads what the script told, one decision after the other. */
-export class PlainReader {
+/** Reads the reply of lua/fast.lua, one decision after the other. */
+export class FastReader {
   private readonly bytes: Buffer
-  private at = 0
+  private offset = 0
 
   constructor(bytes: Buffer) {
     this.bytes = bytes
   }
 
-  /** Of these charges; `undefined` when no more was told: the rest did not run. */
-  next(charges: readonly Charge[]): Told | undefined {
+  /** The answer to the next decision, which has these charges. `undefined` at the end of the reply: later decisions did not run. */
+  next(charges: readonly Charge[]): FastAnswer | undefined {
     const { bytes } = this
-    if (this.at >= bytes.length) return undefined
-    const verdict = bytes[this.at++]
+    if (this.offset >= bytes.length) return undefined
+    const verdict = bytes[this.offset++]
     if (verdict === FAILED) {
-      const start = this.at + 4
-      this.at = start + bytes.readUInt32BE(this.at)
-      return { why: bytes.toString('utf8', start, this.at) }
+      const start = this.offset + 4
+      this.offset = start + bytes.readUInt32BE(this.offset)
+      return { failure: bytes.toString('utf8', start, this.offset) }
     }
     const states: unknown[] = []
     for (const { limit } of charges) {
-      const a = bytes.readDoubleBE(this.at)
-      const isAbsent = Number.isNaN(a)
-      states.push(
-        isAbsent ? undefined : forms[limit.algorithm].ofThree?.(a, bytes.readDoubleBE(this.at + 8), bytes.readDoubleBE(this.at + 16)),
-      )
-      this.at += BYTES_OF_STATE
+      states.push(stateFromBytes(limit, bytes, this.offset))
+      this.offset += BYTES_OF_STATE
     }
     return { isAllowed: verdict === ALLOWED, states }
   }

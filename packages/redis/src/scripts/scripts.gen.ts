@@ -113,7 +113,7 @@ local left = credits > most - met and most or met + credits
 return now + fdiv(left, n), left % n
 end`
 
-const plain = String.raw`local batch = cjson.decode(ARGV[1])
+const fast = String.raw`local batch = cjson.decode(ARGV[1])
 local now, limits, run = batch[1], batch[2], batch[3]
 local faked = now >= 0
 if not faked then
@@ -904,7 +904,7 @@ end
 return view
 end`
 
-const batch = String.raw`local batch = cjson.decode(ARGV[1])
+const full = String.raw`local batch = cjson.decode(ARGV[1])
 local now, limits = batch[1], batch[2]
 local faked = now >= 0
 if not faked then
@@ -1088,11 +1088,11 @@ end
 replies[2] = unreadable
 return replies`
 
-export const PLAIN: string = [lib, arithmetic, plain].join('\n')
+export const FAST: string = [lib, arithmetic, fast].join('\n')
 
-export const PACKED: string = [lib, arithmetic, packed, plain].join('\n')
+export const PACKED: string = [lib, arithmetic, packed, fast].join('\n')
 
-export const BATCH: string = [
+export const FULL: string = [
   lib,
   arithmetic,
   algorithms,
@@ -1103,5 +1103,5 @@ export const BATCH: string = [
   concurrency,
   leases,
   packed,
-  batch,
+  full,
 ].join('\n')

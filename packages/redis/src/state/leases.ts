@@ -1,45 +1,52 @@
 import type { Charge, ConsumeOptions, Outcome, Receipt } from '@sluice/core'
-import { invalid } from '@sluice/core/store-kit'
 import { algorithmOf, decide, type DecideResult, type StepOptions } from '@sluice/core/algorithms'
-import { leasesKey } from '../keys.ts'
+import { invalid } from '@sluice/core/store-kit'
 
-// Leases: units debited at once and spent elsewhere. How many are out is accounted beside the state, under a ceiling; the twin
-// of lua/leases.lua, which decides where there are scripts.
+// A lease is a number of units that an instance takes in advance and spends without asking Redis. A ledger beside the state counts the
+// units that are out on lease, so that they stay below a ceiling. lua/leases.lua does the same where scripts decide.
 
-/** ms: a lease is to be short, and its arithmetic stays below 2^53. */
-const LONGEST = 86_400_000
+/** ms. Bounded so that leases stay short, and their arithmetic stays below 2^53. */
+const MAX_TTL = 86_400_000
 
-/** What is kept under `<state key>!l`: the number of the ttl that now lies in, units granted in it and in the one before. */
+/** The units granted in the current epoch and in the one before. Epochs are numbered ⌊now / ttl⌋. */
 export interface Ledger {
   readonly epoch: number
   readonly granted: number
   readonly previous: number
 }
 
-/** What makes a charge a lease, or the return of one. Times in µs. */
-export type Terms = { readonly ttl: number; readonly ceiling: number } | { readonly ttl: number; readonly since: number }
+/** The terms of a charge that asks for a lease (`ceiling`), or that returns one (`since`, the time of its grant). Times in µs. */
+export type LeaseTerms = { readonly ttl: number; readonly ceiling: number } | { readonly ttl: number; readonly since: number }
 
-/** A decision with its receipts as the algorithms know them; `leases` has terms at the places of charges that have any. */
+/** Charges with the receipts that the algorithms know, and the lease terms of each charge; `undefined` for a charge without. */
 export interface Unwrapped {
   readonly charges: readonly Charge[]
-  readonly leases: readonly (Terms | undefined)[]
+  readonly leases: readonly (LeaseTerms | undefined)[]
 }
 
-const NONE: readonly undefined[] = []
+/** The end of a ledger's key. No subject may end like it: its state would have the key of another subject's ledger. */
+export const LEASES_MARK = '!l'
 
-/** A decision whose leases are to be accounted: the keys are those of the states. */
-interface Leasing extends Unwrapped {
+/** The key of the lease ledger beside a state, in the same slot. */
+export function leasesKey(stateKey: string): string {
+  return `${stateKey}${LEASES_MARK}`
+}
+
+const NO_LEASES: readonly undefined[] = []
+
+interface LeasingDecision extends Unwrapped {
+  /** The keys of the states. */
   readonly keys: readonly string[]
 }
 
-/** A decision of core, and the ledgers to write, by their keys: none when it was refused. */
-interface Accounted extends DecideResult {
-  readonly ledgers: ReadonlyMap<string, Account>
+/** A decision of core, and the ledgers to write, by their keys. A refused decision writes none. */
+interface LeasingResult extends DecideResult {
+  readonly ledgers: ReadonlyMap<string, LedgerChange>
 }
 
-interface Account {
+interface LedgerChange {
   readonly ledger: Ledger
-  /** µs, of the lease that was accounted last. */
+  /** µs, of the last lease that changed the ledger. */
   readonly ttl: number
 }
 
@@ -47,59 +54,59 @@ interface Account {
 export function checkLease({ lease }: ConsumeOptions): void {
   if (lease === undefined) return
   const { ttl, ceiling } = lease
-  if (!(ttl >= 1 && ttl <= LONGEST)) throw invalid('consume: lease.ttl', `1 to ${LONGEST} ms`, ttl)
+  if (!(ttl >= 1 && ttl <= MAX_TTL)) throw invalid('consume: lease.ttl', `1 to ${MAX_TTL} ms`, ttl)
   if (!Number.isSafeInteger(ceiling) || ceiling < 0) throw invalid('consume: lease.ceiling', 'a whole number, 0 or more', ceiling)
 }
 
+/** Separates lease terms from the charges: a lease's receipt contains the algorithm's own receipt. */
 export function unwrap(charges: readonly Charge[], how: string, { lease }: ConsumeOptions): Unwrapped {
-  // Nearly always.
-  if (lease === undefined && charges.every(({ receipt }) => receipt === undefined)) return { charges, leases: NONE }
-  const asked = lease === undefined || how !== 'charge' ? undefined : { ttl: Math.floor(lease.ttl * 1000), ceiling: lease.ceiling }
-  const unwrapped = charges.map((charge): readonly [Charge, Terms | undefined] => {
+  // The common case allocates nothing.
+  if (lease === undefined && charges.every(({ receipt }) => receipt === undefined)) return { charges, leases: NO_LEASES }
+  const requested = lease === undefined || how !== 'charge' ? undefined : { ttl: Math.floor(lease.ttl * 1000), ceiling: lease.ceiling }
+  const unwrapped = charges.map((charge): readonly [Charge, LeaseTerms | undefined] => {
     if (!algorithmOf(charge.limit).leasable) return [charge, undefined]
-    const receipt = readLease(charge.receipt)
+    const receipt = readLeaseReceipt(charge.receipt)
     const inner = receipt === undefined ? charge : { ...charge, receipt: receipt.inner }
-    return [inner, charge.cost > 0 ? asked : charge.cost < 0 ? receipt?.terms : undefined]
+    return [inner, charge.cost > 0 ? requested : charge.cost < 0 ? receipt?.terms : undefined]
   })
   return { charges: unwrapped.map(([charge]) => charge), leases: unwrapped.map(([, terms]) => terms) }
 }
 
-/** Decides as core does, with each lease under what the ceiling has left. `met` are the ledgers, by their keys, as they are. */
-export function decideLeasing(
-  decision: Leasing,
+/** Decides as core does, and keeps each lease below its ceiling. `current` are the ledgers before the decision, by their keys. */
+export function decideWithLeases(
+  { charges, keys, leases }: LeasingDecision,
   states: readonly unknown[],
-  met: ReadonlyMap<string, Ledger>,
+  current: ReadonlyMap<string, Ledger>,
   now: number,
   options: StepOptions,
-): Accounted {
-  const { charges, keys, leases } = decision
-  const after = new Map<string, Account>()
-  const found: Ledger[] = []
-  const account = (i: number, outcome: Outcome | undefined): void => {
+): LeasingResult {
+  const changes = new Map<string, LedgerChange>()
+  const before: Ledger[] = []
+  const record = (i: number, outcome: Outcome | undefined): void => {
     const terms = leases[i]
     if (terms === undefined || outcome === undefined || outcome.granted === 0) return
-    after.set(leasesKey(keys[i] as string), { ledger: counted(found[i] as Ledger, terms, outcome.granted), ttl: terms.ttl })
+    changes.set(leasesKey(keys[i] as string), { ledger: withUnits(before[i] as Ledger, terms, outcome.granted), ttl: terms.ttl })
   }
   const maxUnitsOf = (i: number, earlier: readonly Outcome[]): number | undefined => {
-    account(i - 1, earlier[i - 1])
+    record(i - 1, earlier[i - 1])
     const terms = leases[i]
     if (terms === undefined) return undefined
     const key = leasesKey(keys[i] as string)
-    const ledger = rolled(after.get(key)?.ledger ?? met.get(key), terms.ttl, now)
-    found[i] = ledger
+    const ledger = atEpochOf(now, changes.get(key)?.ledger ?? current.get(key), terms.ttl)
+    before[i] = ledger
     return 'ceiling' in terms ? Math.max(0, terms.ceiling - ledger.granted - ledger.previous) : isLive(terms, now) ? Infinity : 0
   }
   const { outcomes, states: written } = decide(charges, keys, states, now, { ...options, maxUnitsOf })
-  account(charges.length - 1, outcomes.at(-1))
-  const told = outcomes.map((outcome, i) => tellLease(outcome, charges[i] as Charge, leases[i], found[i], options))
-  return { outcomes: told, states: written, ledgers: written === undefined ? new Map() : after }
+  record(charges.length - 1, outcomes.at(-1))
+  const leased = outcomes.map((outcome, i) => withLease(outcome, charges[i] as Charge, leases[i], before[i], options))
+  return { outcomes: leased, states: written, ledgers: written === undefined ? new Map() : changes }
 }
 
-/** The outcome of a lease: with a receipt of its own, or refused for as long as the ceiling refuses too. */
-function tellLease(
+/** Adds the lease to an outcome: a receipt that contains the terms, or the time until the ceiling admits the units. */
+function withLease(
   outcome: Outcome,
   { cost }: Charge,
-  terms: Terms | undefined,
+  terms: LeaseTerms | undefined,
   ledger: Ledger | undefined,
   { atLeast = 0 }: StepOptions,
 ): Outcome {
@@ -107,28 +114,29 @@ function tellLease(
   if (outcome.receipt !== undefined) return { ...outcome, receipt: `lease:${outcome.at}:${terms.ttl}:${outcome.receipt}` }
   if (outcome.allowed) return outcome
   const least = atLeast < 1 ? cost : Math.min(cost, atLeast)
-  return { ...outcome, retryAfter: Math.max(outcome.retryAfter, wait(ledger, least, terms, outcome.at)) }
+  return { ...outcome, retryAfter: Math.max(outcome.retryAfter, waitFor(ledger, least, terms, outcome.at)) }
 }
 
-function readLease(receipt: Receipt | undefined): { readonly inner: Receipt; readonly terms: Terms } | undefined {
+function readLeaseReceipt(receipt: Receipt | undefined): { readonly inner: Receipt; readonly terms: LeaseTerms } | undefined {
   const [, since, ttl, inner = ''] = /^lease:(\d{1,16}):(\d{1,16}):(\d+(?::\d+)?)$/.exec(String(receipt)) ?? []
   if (since === undefined || !(Number(ttl) > 0)) return undefined
   return { inner: inner.includes(':') ? inner : Number(inner), terms: { ttl: Number(ttl), since: Number(since) } }
 }
 
-/** Older, and its units may have been spent; from a clock ahead, nobody knows how old. */
+/** Whether the units of a lease may still be returned. Units of an older lease may have been spent; a grant in the future has no known age. */
 function isLive({ since, ttl }: { readonly since: number; readonly ttl: number }, now: number): boolean {
   return now >= since && now - since <= ttl
 }
 
-/** The ledger at the epoch of now; one ahead of it is kept: a clock that steps back frees nothing. */
-function rolled(ledger: Ledger | undefined, ttl: number, now: number): Ledger {
+/** The ledger in the epoch of now. A ledger of a later epoch is kept, so that a clock that steps back frees no units. */
+function atEpochOf(now: number, ledger: Ledger | undefined, ttl: number): Ledger {
   const epoch = epochOf(now, ttl)
   if (ledger === undefined || ledger.epoch < epoch - 1) return { epoch, granted: 0, previous: 0 }
   return ledger.epoch === epoch - 1 ? { epoch, granted: 0, previous: ledger.granted } : ledger
 }
 
-function counted(ledger: Ledger, terms: Terms, units: number): Ledger {
+/** The ledger after units were granted, or, below 0, returned to the epoch of their grant. */
+function withUnits(ledger: Ledger, terms: LeaseTerms, units: number): Ledger {
   const { epoch, granted, previous } = ledger
   if ('ceiling' in terms) return { epoch, granted: Math.min(Number.MAX_SAFE_INTEGER, granted + units), previous }
   const of = epochOf(terms.since, terms.ttl)
@@ -136,8 +144,8 @@ function counted(ledger: Ledger, terms: Terms, units: number): Ledger {
   return of === epoch - 1 ? { epoch, granted, previous: Math.max(0, previous + units) } : ledger
 }
 
-/** Whole ms until the ceiling has room for `units`: what was granted leaves it when a whole epoch has passed since its own. */
-function wait(
+/** Whole ms until the ceiling admits `units`. Granted units stop counting when the epoch after their own has ended. */
+function waitFor(
   { epoch, granted, previous }: Ledger,
   units: number,
   { ttl, ceiling }: { ttl: number; ceiling: number },

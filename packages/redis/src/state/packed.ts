@@ -1,54 +1,52 @@
 import { hash } from 'node:crypto'
 import type { Limit } from '@sluice/core'
+import { integersOf } from './codec.ts'
 
-// Packed state: the places of some hundred subjects in one hash. The twin of lua/packed.lua, which decides and writes; what is
-// here says where a subject's place is, and reads it for a look at a replica.
+// Packed state keeps the windows of about 32 subjects in one hash (a bucket). This file computes the bucket and the field of a subject, and
+// reads entries from a replica. lua/packed.lua decides and writes.
 
-/** Entries that are expected in a bucket: more, and Redis would not pack it; fewer, and its own bytes weigh. */
+/** The mean number of entries in a bucket. With many more Redis would not pack the hash; with fewer, its own bytes weigh more. */
 const PER_BUCKET = 32
 const SAFE_INTEGER = /^(?:0|-?[1-9]\d{0,17})$/
 const DIGEST_MARK = '~'
-/** Lets no digest be the text of an integer. */
+/** Set in every digest, so that no digest has the bytes of an integer's text. */
 const FIRST_BIT = 2 ** 47
 
-// As lua/packed.lua has them.
+// The same constants as in lua/packed.lua.
 const IDS = 16
 const SPANS = [0, 256, 4_096, 2_097_152]
 export const HEADER = '.'
 
-/** Where a state is: the key of its bucket, and its field there; a number is a digest. */
-export interface Place {
-  readonly key: string
-  readonly field: string | number
-}
+/** Which states are packed; `undefined` for a store that packs none. */
+export type IsPacked = ((limit: Limit) => boolean) | undefined
 
-/** Only where all subjects' windows begin together, on one grid. */
+/** Whether the windows of all subjects begin together, at multiples of the window since the epoch. */
 export function isPackable({ algorithm, window, anchor }: Limit): boolean {
   return algorithm === 'slidingWindow' || (algorithm === 'fixedWindow' && typeof window === 'number' && anchor !== 'first')
 }
 
+/** Spreads subjects over the buckets of each partition. */
 export class Packing {
   readonly subjects: number
   private readonly buckets: number
   private readonly secret: string
-  /** Asked once for each limit of a decision. */
-  private last: readonly [subject: string, place: string] = ['', '']
+  // The limits of one decision ask for the same subject in turn.
+  private last: readonly [subject: string, suffix: string] = ['', '']
 
-  /** `subjects` are spread over `partitions`, each with buckets of its own. */
   constructor({ subjects, secret }: { readonly subjects: number; readonly secret: string }, partitions: number) {
     this.subjects = subjects
     this.buckets = Math.ceil(subjects / PER_BUCKET / partitions)
-    // Of one length, so that no other secret and subject make the same text.
+    // Hashed to a fixed length: otherwise another secret and subject could join to the same text.
     this.secret = hash('sha256', secret, 'base64url')
     this.last = ['', this.computed('')]
   }
 
-  /** Tells stores with other secrets apart, and tells nothing of the secret. */
+  /** Differs for stores with different secrets, and does not reveal the secret. */
   get fingerprint(): string {
     return hash('sha256', `${this.secret}!`, 'hex').slice(0, 12)
   }
 
-  /** Ends a key: the number of the bucket, and the field in it. */
+  /** The end of a state's key: the number of its bucket, and its field there. */
   suffixOf(subject: string): string {
     if (this.last[0] !== subject) this.last = [subject, this.computed(subject)]
     return this.last[1]
@@ -56,15 +54,15 @@ export class Packing {
 
   private computed(subject: string): string {
     if (SAFE_INTEGER.test(subject)) return `!${(mixed(Number(subject)) % this.buckets).toString(36)}/${subject}`
-    // In UTF-8 all lone surrogates would be the same three bytes.
-    const told = /\p{Surrogate}/u.test(subject) ? `?${Buffer.from(subject, 'utf16le').toString('hex')}` : `:${subject}`
-    const digest = hash('sha256', this.secret + told, 'buffer')
+    // UTF-8 has no lone surrogates: all of them would become the same three bytes.
+    const text = /\p{Surrogate}/u.test(subject) ? `?${Buffer.from(subject, 'utf16le').toString('hex')}` : `:${subject}`
+    const digest = hash('sha256', this.secret + text, 'buffer')
     const bucket = (digest.readUIntBE(0, 6) % this.buckets).toString(36)
     return `!${bucket}/${DIGEST_MARK}${FIRST_BIT + (digest.readUIntBE(6, 6) % FIRST_BIT)}`
   }
 }
 
-/** Spreads integers, which hide nothing and collide with nobody, over 32 bits: the last step of MurmurHash3 (Appleby). */
+/** Spreads integers over 32 bits, by the last step of MurmurHash3 (Appleby). Integers are stored as they are, so they need no secret. */
 function mixed(integer: number): number {
   let h = integer ^ Math.imul(Math.floor(integer / 2 ** 32), 0x9e3779b1)
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
@@ -72,14 +70,20 @@ function mixed(integer: number): number {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-/** What a key with such a suffix names. */
-export function placeOf(name: string): Place {
-  const cut = name.lastIndexOf('/')
-  const field = name.slice(cut + 1)
-  return { key: name.slice(0, cut), field: field.startsWith(DIGEST_MARK) ? Number(field.slice(1)) : field }
+/** Where a packed state is: the key of the bucket, and the field in it. A field that is a number is a digest. */
+export interface PackedKey {
+  readonly bucket: string
+  readonly field: string | number
 }
 
-/** The field as Redis has it. */
+/** The bucket and the field that a state's key names. The key ends with the suffix of `Packing.suffixOf`. */
+export function packedKeyOf(stateKey: string): PackedKey {
+  const slash = stateKey.lastIndexOf('/')
+  const field = stateKey.slice(slash + 1)
+  return { bucket: stateKey.slice(0, slash), field: field.startsWith(DIGEST_MARK) ? Number(field.slice(1)) : field }
+}
+
+/** The bytes of the field in Redis. */
 export function fieldBytes(field: string | number): Buffer {
   if (typeof field === 'string') return Buffer.from(field)
   const bytes = Buffer.alloc(6)
@@ -93,25 +97,17 @@ export interface PackedState {
   readonly previous: number
 }
 
-/** An entry of a bucket; `undefined` for what is none. */
+/** The state in an entry of a bucket with this header; `undefined` if one of the two cannot be read. */
 export function decodeEntry(header: Buffer | null, entry: Buffer | null, window: number): PackedState | undefined {
-  const base = naturals(header, /^(\d+)(?::\d+:\d+)?$/)?.[0]
+  const base = integersOf(header, /^(\d+)(?::\d+:\d+)?$/)?.[0]
   if (base === undefined) return undefined
-  const [start, count, previous] = naturals(entry, /^(\d+):(\d+):(\d+)$/) ?? []
+  const [start, count, previous] = integersOf(entry, /^(\d+):(\d+):(\d+)$/) ?? []
   if (start !== undefined && count !== undefined && previous !== undefined) return { start, count, previous }
-  const [packed] = naturals(entry, /^(\d+)$/) ?? []
+  const [packed] = integersOf(entry, /^(\d+)$/) ?? []
   if (packed === undefined) return undefined
   const rest = Math.floor(packed / IDS)
   const span = SPANS[rest % 4] as number
   const units = Math.floor(rest / 4)
   const id = base + (((((packed % IDS) - base) % IDS) + IDS) % IDS)
   return { start: id * window, count: span === 0 ? units : units % span, previous: span === 0 ? 0 : Math.floor(units / span) }
-}
-
-function naturals(value: Buffer | null, pattern: RegExp): readonly number[] | undefined {
-  const found = pattern
-    .exec(value?.toString('latin1') ?? '')
-    ?.slice(1)
-    .map(Number)
-  return found?.every(Number.isSafeInteger) === true ? found : undefined
 }

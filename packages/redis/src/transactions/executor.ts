@@ -1,218 +1,228 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, SluiceError, systemClock } from '@sluice/core'
 import { afterTurn } from '@sluice/core/store-kit'
-import type { Tell } from '../scripts/batcher.ts'
 import type { RedisClient } from '../client/connect.ts'
-import { unwrap } from '../state/leases.ts'
 import { answerOf, isSlotMoving, nextCommand, RedisStoreError } from '../errors.ts'
-import { type Answer, Draft } from './staged-writes.ts'
+import {
+  type Executor,
+  keysOf,
+  MAX_CHARGES,
+  MAX_DECISIONS,
+  newHolder,
+  type Operation,
+  rejectAll,
+  type ReportAnomaly,
+  reportUnreadable,
+  type Settleable,
+} from '../executor.ts'
+import { unwrap } from '../state/leases.ts'
 import { type Address, openSession, refreshSlots, type Session } from './session.ts'
-import { keysOf, newHolder, type WireDecision } from '../scripts/full-codec.ts'
+import { StagedWrites, type TransactionAnswer } from './staged-writes.ts'
 
-// For servers that forbid scripts: states are watched, read, decided here by core's own steps, and written if nothing has
-// changed meanwhile (WATCH, MULTI, EXEC). Two round trips a decision in place of one, and a lost race is run again.
-
-/** As for scripts: what is written at once is bounded. */
-const MOST_DECISIONS = 64
-const MOST_CHARGES = 192
-/** Races that a batch may lose, and ms that a decision may take in all; then it is given up, and nothing was charged. */
-const MOST_RACES = 64
-const PATIENCE = 1_000
-/** ms, at most, before the next try: those who lost to each other must not meet again. */
-const LONGEST_PAUSE = 16
-/** Told by a cluster whose slots move: nothing has run, and asked again, there, it will. */
-const ELSEWHERE = /^(MOVED|ASK|CLUSTERDOWN)\b/
+/** How many lost races end a batch. Nothing was charged then. */
+const MAX_RACES = 64
+/** ms that a decision may take, with the time it waits behind other batches. Nothing was charged then. */
+const MAX_WAIT = 1_000
+/** ms before the next attempt, at most. The pause is random, so that processes that raced do not race again. */
+const MAX_PAUSE = 16
+/** Errors of a cluster whose slots move. Nothing has run, and the same commands run on another server. */
+const REDIRECTED = /^(MOVED|ASK|CLUSTERDOWN)\b/
 const ASK = /^ASK \d+ (.*):(\d+)$/
 
-interface Waiting extends WireDecision {
+interface Waiting extends Settleable {
   /** ms, monotonic. */
   readonly since: number
-  resolve(outcomes: readonly Outcome[]): void
-  reject(error: unknown): void
 }
 
-/** Why a batch must be tried again, nothing having run; and where, if not where it was. */
-interface Again {
-  readonly since: string
-  readonly asked: Address | undefined
+/** Why a batch must be run again. Nothing has run. */
+interface Retry {
+  readonly reason: string
+  /** The server that an ASK names: it serves the slot for the next attempt only. */
+  readonly askAddress: Address | undefined
 }
 
-/** The decisions on one server (or one cluster slot), a batch at a time, in the order they were issued. */
-export class Transactions {
+/**
+ * Decides without scripts, for servers that forbid them. A batch watches and reads its states, decides them with core's own step, and
+ * writes them unless they have changed (WATCH, MULTI, EXEC). That takes two round trips, and a lost race is run again. One batch runs at a
+ * time, in the order of the calls.
+ */
+export class TransactionExecutor implements Executor {
   private readonly client: RedisClient
   private readonly shard: string
   private readonly clock: Clock | undefined
-  private readonly tell: Tell
+  private readonly report: ReportAnomaly
   private waiting: Waiting[] = []
   private session: Session | undefined
-  /** The connection to the server that the slot is moving to, while it does. */
-  private detour: { readonly name: string; readonly session: Session } | undefined
+  /** The connection to the server to which the slot is being moved. */
+  private askSession: { readonly name: string; readonly session: Session } | undefined
   private running: Promise<void> | undefined
 
-  constructor(client: RedisClient, shard: string, clock: Clock | undefined, tell: Tell) {
+  constructor(client: RedisClient, shard: string, clock: Clock | undefined, report: ReportAnomaly) {
     this.client = client
     this.shard = shard
     this.clock = clock
-    this.tell = tell
+    this.report = report
   }
 
-  add(charges: readonly Charge[], keys: readonly string[], how: WireDecision['how'], options: ConsumeOptions): Promise<readonly Outcome[]> {
+  decide(charges: readonly Charge[], keys: readonly string[], how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]> {
     if (charges.length === 0) return Promise.resolve([])
     const holder = newHolder(charges)
     return new Promise((resolve, reject) => {
-      // At the end of this turn, not of this call: requests that arrived together share a transaction.
+      // At the end of the turn, so that requests which arrived together share a transaction.
       if (this.waiting.length === 0) afterTurn(() => void this.start())
       this.waiting.push({ ...unwrap(charges, how, options), keys, how, options, holder, since: systemClock.monotonic(), resolve, reject })
     })
   }
 
-  /** Resolves when all that was asked has been answered, and the connection is closed. */
   async close(): Promise<void> {
     while (this.waiting.length > 0 || this.running !== undefined) await this.start()
-    this.drop()
+    this.closeSessions()
   }
 
   private start(): Promise<void> {
-    this.running ??= this.run().finally(() => (this.running = undefined))
+    this.running ??= this.runAll().finally(() => (this.running = undefined))
     return this.running
   }
 
-  private async run(): Promise<void> {
+  private async runAll(): Promise<void> {
     while (this.waiting.length > 0) {
-      const batch = this.next()
-      if (batch.length > 0) await this.attempt(batch)
+      const batch = this.nextBatch()
+      if (batch.length > 0) await this.run(batch)
     }
   }
 
-  /** The decisions to run next; those that waited too long are given up. */
-  private next(): readonly Waiting[] {
+  /** Takes the next decisions to run. Decisions that have waited too long are rejected. */
+  private nextBatch(): readonly Waiting[] {
     const batch: Waiting[] = []
     const late: Waiting[] = []
     let charges = 0
-    while (this.waiting[0] !== undefined && batch.length < MOST_DECISIONS) {
+    while (this.waiting[0] !== undefined && batch.length < MAX_DECISIONS) {
       const [decision] = this.waiting
       charges += decision.charges.length
-      if (batch.length > 0 && charges > MOST_CHARGES) break
+      if (batch.length > 0 && charges > MAX_CHARGES) break
       this.waiting.shift()
-      if (systemClock.monotonic() - decision.since > PATIENCE) late.push(decision)
+      if (systemClock.monotonic() - decision.since > MAX_WAIT) late.push(decision)
       else batch.push(decision)
     }
-    if (late.length > 0) this.fail(late, new Error(`waited longer than ${PATIENCE} ms behind other transactions`), false, nextCommand())
+    if (late.length > 0) this.fail(late, new Error(`waited longer than ${MAX_WAIT} ms behind other transactions`), false, nextCommand())
     return batch
   }
 
-  private async attempt(batch: readonly Waiting[]): Promise<void> {
+  private async run(batch: readonly Waiting[]): Promise<void> {
     const command = nextCommand()
-    const deadline = systemClock.monotonic() + PATIENCE
-    let asked: Address | undefined
-    for (let races = 1; ; races++) {
-      const again = await this.try(batch, command, asked)
-      if (again === undefined) return
-      // Only straight after an ASK, and only for what was answered with it: to others, their keys would be absent there.
-      asked = again.asked
-      if (races === MOST_RACES || systemClock.monotonic() > deadline) {
-        this.fail(batch, new Error(`${again.since} in ${races} tries; nothing was charged`), false, command)
+    const deadline = systemClock.monotonic() + MAX_WAIT
+    let askAddress: Address | undefined
+    for (let attempts = 1; ; attempts++) {
+      const retry = await this.attempt(batch, command, askAddress)
+      if (retry === undefined) return
+      // Valid only for the attempt that follows the ASK, and only for its batch. Keys of other batches would be absent on that server.
+      askAddress = retry.askAddress
+      if (attempts === MAX_RACES || systemClock.monotonic() > deadline) {
+        this.fail(batch, new Error(`${retry.reason} in ${attempts} tries; nothing was charged`), false, command)
         return
       }
-      await pause(Math.random() * Math.min(LONGEST_PAUSE, 2 ** races / 4))
+      await pause(Math.random() * Math.min(MAX_PAUSE, 2 ** attempts / 4))
     }
   }
 
-  /** One try: `undefined` when every decision has been answered, else why it must be tried again. Then nothing has run. */
-  private async try(batch: readonly Waiting[], command: number, asked: Address | undefined): Promise<Again | undefined> {
+  /** Runs the batch once. Returns `undefined` when every decision has been answered. */
+  private async attempt(batch: readonly Waiting[], command: number, askAddress: Address | undefined): Promise<Retry | undefined> {
     let isSent = false
     try {
-      const session = await this.open(asked)
-      const draft = new Draft([...keysOf(batch).keys()])
-      const look = await session.look(draft.keys)
-      draft.begin(look.values, this.clock === undefined ? look.now : Math.round(this.clock.now() * 1000), this.clock !== undefined)
-      const answers = batch.map((decision) => draft.answer(decision))
-      const writes = draft.writes()
+      const session = await this.open(askAddress)
+      const keys = [...keysOf(batch).keys()]
+      const { now, values } = await session.watch(keys)
+      const isTestClock = this.clock !== undefined
+      const staged = new StagedWrites(keys, values, this.clock === undefined ? now : Math.round(this.clock.now() * 1000), isTestClock)
+      const answers = batch.map((decision) => staged.decide(decision))
+      const writes = staged.writes()
       if (writes.length > 0) {
         if (!session.isOpen) throw new Error('the connection was lost')
         isSent = true
-        if (!(await session.commit(writes))) return { since: 'lost the race for its keys', asked: undefined }
+        if (!(await session.commit(writes))) return { reason: 'lost the race for its keys', askAddress: undefined }
       }
-      if (draft.unreadable > 0) this.tell('ANOMALY_STATE_UNREADABLE', `${draft.unreadable} states could not be read and count as absent`)
+      reportUnreadable(this.report, staged.unreadable)
       for (const [i, answer] of answers.entries()) settle(batch[i] as Waiting, answer)
       return undefined
     } catch (thrown) {
-      return await this.caught(thrown, isSent, batch, command)
+      return await this.recover(thrown, isSent, batch, command)
     }
   }
 
-  private async caught(thrown: unknown, isSent: boolean, batch: readonly Waiting[], command: number): Promise<Again | undefined> {
-    const cause = reasonOf(thrown)
-    if (isReply(cause) && ELSEWHERE.test(cause.message)) {
-      return { since: `Redis answered ${cause.message}`, asked: await this.turnTo(cause.message) }
+  private async recover(thrown: unknown, isSent: boolean, batch: readonly Waiting[], command: number): Promise<Retry | undefined> {
+    const cause = causeOf(thrown)
+    if (isReply(cause) && REDIRECTED.test(cause.message)) {
+      return { reason: `Redis answered ${cause.message}`, askAddress: await this.followRedirect(cause.message) }
     }
     if (isSlotMoving(cause) && batch.length > 1) {
-      // Some keys have moved and some have not: each decision alone may find all of its own in one place.
-      for (const decision of batch) await this.attempt([decision])
+      // Some keys have moved and some have not. The keys of one decision may all be on the same server.
+      for (const decision of batch) await this.run([decision])
       return undefined
     }
-    // An answer says that nothing was written; silence after EXEC says nothing.
+    // An error that the server returned means that nothing was written. Without an answer to EXEC that is unknown.
     const unknown = isSent && !isReply(cause)
     this.fail(batch, cause, unknown, command)
     if (isReply(cause) && answerOf(cause.message) !== 'readonly') return undefined
-    this.drop()
+    this.closeSessions()
     void refreshSlots(this.client)
-    // Whoever waits behind a connection that is gone would only wait longer.
+    // The connection is gone, so decisions that wait for it could only wait longer.
     this.fail(this.waiting.splice(0), cause, false, command)
     return undefined
   }
 
-  private async open(asked: Address | undefined): Promise<Session> {
-    if (asked === undefined) {
+  private async open(askAddress: Address | undefined): Promise<Session> {
+    if (askAddress === undefined) {
       if (this.session?.isOpen !== true) this.session = await openSession(this.client, this.shard)
       return this.session
     }
-    if (this.detour?.session.isOpen !== true || this.detour.name !== nameOf(asked)) {
-      this.detour?.session.close()
-      this.detour = { name: nameOf(asked), session: await openSession(this.client, this.shard, asked) }
+    if (this.askSession?.session.isOpen !== true || this.askSession.name !== nameOf(askAddress)) {
+      this.askSession?.session.close()
+      this.askSession = { name: nameOf(askAddress), session: await openSession(this.client, this.shard, askAddress) }
     }
-    return this.detour.session
+    return this.askSession.session
   }
 
-  /** Where the keys are, as the server told: on another that has the slot from now on, or on one that it is moving to. */
-  private async turnTo(answer: string): Promise<Address | undefined> {
-    const [, host, port] = ASK.exec(answer) ?? []
+  /** Returns the server that an ASK names. After another redirect, the next session connects to the slot's new server. */
+  private async followRedirect(message: string): Promise<Address | undefined> {
+    const [, host, port] = ASK.exec(message) ?? []
     if (host !== undefined) return { host, port: Number(port) }
-    this.drop()
+    this.closeSessions()
     await refreshSlots(this.client)
     return undefined
   }
 
-  private drop(): void {
+  private closeSessions(): void {
     this.session?.close()
-    this.detour?.session.close()
+    this.askSession?.session.close()
     this.session = undefined
-    this.detour = undefined
+    this.askSession = undefined
   }
 
   private fail(batch: readonly Waiting[], cause: unknown, unknown: boolean, command: number): void {
-    const error = new RedisStoreError(cause, this.shard, command, unknown)
-    for (const decision of batch) decision.reject(error)
+    rejectAll(batch, new RedisStoreError(cause, this.shard, command, unknown))
   }
 }
 
-/** @throws ERR_OPTION_INVALID for a client that cannot open a connection like its own */
+/** @throws ERR_OPTION_INVALID for a client that cannot open a second connection */
 export function requireDuplicate(client: RedisClient): void {
   const { duplicate, nodes } = client as { readonly duplicate?: unknown; readonly nodes?: unknown }
   if (typeof (client.isCluster === true ? nodes : duplicate) === 'function') return
-  throw new SluiceError('ERR_OPTION_INVALID', 'redisStore: scripting: false: expected an ioredis client, which can be duplicated')
+  throw new SluiceError(
+    'ERR_OPTION_INVALID',
+    'redisStore: scripting: false: expected an ioredis client, which can be duplicated, got a client without duplicate() or nodes()',
+  )
 }
 
-function settle(decision: Waiting, answer: Answer): void {
+function settle(decision: Waiting, answer: TransactionAnswer): void {
   if ('error' in answer) decision.reject(answer.error)
   else decision.resolve(answer.outcomes)
 }
 
-/** Why a transaction was not queued, rather than that it was not. */
-function reasonOf(thrown: unknown): unknown {
+/** The first error inside a transaction, instead of the EXECABORT that follows from it. */
+function causeOf(thrown: unknown): unknown {
   return (thrown as { readonly previousErrors?: readonly unknown[] }).previousErrors?.[0] ?? thrown
 }
 
-/** An error that the server itself told. */
+/** Whether the server returned the error. */
 function isReply(cause: unknown): cause is Error {
   return cause instanceof Error && cause.name === 'ReplyError'
 }

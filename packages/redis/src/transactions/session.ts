@@ -1,20 +1,19 @@
 import { systemClock } from '@sluice/core'
 import type { Cluster, Redis } from 'ioredis'
 import type { RedisClient } from '../client/connect.ts'
-import { crc16 } from '../slots.ts'
+import { slotOf } from '../slots.ts'
 
-const SLOTS = 16_384
-/** ms after which a connection, or a command, is given up. */
+/** ms that connecting, and a command, may take. */
 const CONNECT_TIMEOUT = 2_000
 const COMMAND_TIMEOUT = 1_000
 
-/** A key is set with `px` ms to live or until `pxat`, or deleted. */
+/** A SET with an expiry (`PX`: ms from now, `PXAT`: ms since the epoch), or a DEL for a value that is `undefined`. */
 export type Write =
   | { readonly key: string; readonly value: string | Buffer; readonly expiry: 'PX' | 'PXAT'; readonly ms: number }
   | { readonly key: string; readonly value: undefined }
 
-/** What a look found: the server's time, and a value for each key. */
-export interface Look {
+/** The server's time, and the value of each watched key. */
+export interface WatchedValues {
   /** µs since the epoch. */
   readonly now: number
   readonly values: readonly (Buffer | null)[]
@@ -26,13 +25,14 @@ export interface Address {
 }
 
 /**
- * One connection that does nothing else, since what it watches is its own. It never connects again by itself: a WATCH is
- * gone with its connection, and an EXEC on the next one would write over what others wrote meanwhile.
+ * One connection for WATCH, MULTI and EXEC only, because a WATCH belongs to its connection. The session never reconnects: a WATCH ends with
+ * its connection, and an EXEC on the next connection would overwrite what others wrote in between.
  */
 export class Session {
   private readonly redis: Redis
-  /** To a server that a slot is moving to: it serves that slot only to those who say so. */
+  /** Connected to a server to which a slot is being moved. That server serves the slot only after ASKING. */
   private readonly isAsking: boolean
+
   constructor(redis: Redis, isAsking: boolean) {
     this.redis = redis
     this.isAsking = isAsking
@@ -42,8 +42,8 @@ export class Session {
     return this.redis.status === 'ready'
   }
 
-  /** Watches and reads, in one round trip. What an earlier look watched is let go of. */
-  async look(keys: readonly string[]): Promise<Look> {
+  /** Watches and reads the keys, in one round trip. Ends the WATCH of an earlier call. */
+  async watch(keys: readonly string[]): Promise<WatchedValues> {
     const pipeline = this.redis.pipeline().unwatch()
     if (this.isAsking) pipeline.asking()
     pipeline.watch(...keys).time()
@@ -56,16 +56,16 @@ export class Session {
     return { now: Number(time[0]) * 1_000_000 + Number(time[1]), values }
   }
 
-  /** Whether it was written: not if a key that was looked at has changed since. */
+  /** Writes in one transaction. Returns `false`, and writes nothing, if a watched key has changed. */
   async commit(writes: readonly Write[]): Promise<boolean> {
     const transaction = this.redis.multi()
     for (const write of writes) {
       if (write.value === undefined) transaction.del(write.key)
-      // The two names of an expiry have two signatures.
+      // ioredis types the two forms as separate signatures.
       else if (write.expiry === 'PX') transaction.set(write.key, write.value, 'PX', write.ms)
       else transaction.set(write.key, write.value, 'PXAT', write.ms)
     }
-    // Holds for the whole of the transaction. Its failure is that of the transaction too.
+    // One ASKING holds for the whole transaction. If it fails, the transaction fails too.
     if (this.isAsking) this.redis.asking().catch(() => undefined)
     const replies = await transaction.exec()
     const failed = replies?.find(([error]) => error !== null)?.[0]
@@ -78,23 +78,23 @@ export class Session {
   }
 }
 
-/** Connects as this client does, to the server that holds a tag's keys, or to the one at `asked` that will. */
-export async function openSession(client: RedisClient, tag: string, asked?: Address): Promise<Session> {
-  const near = client.isCluster === true ? nodeOf(client as unknown as Cluster, tag) : (client as unknown as Redis)
-  const redis = near.duplicate({
-    ...asked,
+/** Connects like the client, to the server that has the slot of the tag, or to `askAddress` while the slot is being moved there. */
+export async function openSession(client: RedisClient, tag: string, askAddress?: Address): Promise<Session> {
+  const template = client.isCluster === true ? nodeOf(client as unknown as Cluster, tag) : (client as unknown as Redis)
+  const redis = template.duplicate({
+    ...askAddress,
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
-    // No second connection, and nothing sent again on one.
+    // No second connection, so nothing is ever sent again.
     retryStrategy: () => null,
     reconnectOnError: () => false,
     commandTimeout: COMMAND_TIMEOUT,
     connectTimeout: CONNECT_TIMEOUT,
   })
-  // An unheard `error` event ends the process; each failure reaches its caller anyway.
+  // An `error` event without a listener would end the process. Each failed command also rejects, so no error is lost.
   redis.on('error', () => undefined)
   const cancel = systemClock.after(CONNECT_TIMEOUT, () => redis.disconnect())
   try {
@@ -105,10 +105,10 @@ export async function openSession(client: RedisClient, tag: string, asked?: Addr
   } finally {
     cancel()
   }
-  return new Session(redis, asked !== undefined)
+  return new Session(redis, askAddress !== undefined)
 }
 
-/** Where a slot has gone must be asked anew. */
+/** Reads again which server has which slot. */
 export async function refreshSlots(client: RedisClient): Promise<void> {
   if (client.isCluster !== true) return
   await new Promise<void>((resolve) => {
@@ -121,7 +121,7 @@ export async function refreshSlots(client: RedisClient): Promise<void> {
 }
 
 function nodeOf(cluster: Cluster, tag: string): Redis {
-  const [name] = cluster.slots[crc16(tag) % SLOTS] ?? []
+  const [name] = cluster.slots[slotOf(tag)] ?? []
   const node = cluster.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === name)
   if (node === undefined) throw new Error(`no server is known for the keys of {${tag}}`)
   return node

@@ -1,77 +1,73 @@
 import type { Charge, Outcome } from '@sluice/core'
-import { leasesKey } from '../keys.ts'
-import { decideLeasing, type Ledger } from '../state/leases.ts'
+import type { PendingDecision } from '../executor.ts'
+import { decodeLedger, decodeState, encodeLedger, encodeState, type StoredState } from '../state/codec.ts'
+import { decideWithLeases, leasesKey, type Ledger } from '../state/leases.ts'
 import type { Write } from './session.ts'
-import { decodeKept, decodeLedger, encodeKept, encodeLedger, type Kept } from '../state/codec.ts'
-import type { WireDecision } from '../scripts/full-codec.ts'
 
-/** With `clock`, ms that a state lives at least: never by the time of a test. */
-const SHORTEST_LIFE = 60_000
+/** ms that a key lives at least under a clock for tests: Redis must not expire it by that clock. */
+const MIN_TEST_LIFETIME = 60_000
 
-export type Answer = { readonly outcomes: readonly Outcome[] } | { readonly error: unknown }
+export type TransactionAnswer = { readonly outcomes: readonly Outcome[] } | { readonly error: unknown }
 
-/** The states of a batch as its decisions leave them, one after the other; written all at once. */
-export class Draft {
-  readonly keys: readonly string[]
+/** Decides the decisions of a batch one after the other, and collects what they change until it is written in one transaction. */
+export class StagedWrites {
+  /** How many values could not be read. */
   unreadable = 0
   private readonly values = new Map<string, Buffer | null>()
   private readonly states = new Map<string, unknown>()
-  /** What was changed, as it is kept; `undefined`: it is reset. */
-  private readonly changed = new Map<string, (() => Kept) | undefined>()
-  private now = 0
-  private isFaked = false
+  /** By key, the encoder of a state that was changed; `undefined` for a state that was reset. */
+  private readonly changes = new Map<string, (() => StoredState) | undefined>()
+  private readonly now: number
+  private readonly isTestClock: boolean
 
-  constructor(keys: readonly string[]) {
-    this.keys = keys
-  }
-
-  begin(values: readonly (Buffer | null)[], now: number, isFaked: boolean): void {
-    for (const [i, key] of this.keys.entries()) this.values.set(key, values[i] ?? null)
+  /** The values are those under the keys, and `now` is in µs. */
+  constructor(keys: readonly string[], values: readonly (Buffer | null)[], now: number, isTestClock: boolean) {
+    for (const [i, key] of keys.entries()) this.values.set(key, values[i] ?? null)
     this.now = now
-    this.isFaked = isFaked
+    this.isTestClock = isTestClock
   }
 
-  answer(decision: WireDecision): Answer {
+  decide(decision: PendingDecision): TransactionAnswer {
     const { charges, keys, how, options, holder } = decision
     if (how === 'reset') {
       for (const key of keys) {
         this.states.set(key, undefined)
-        this.changed.set(key, undefined)
+        this.changes.set(key, undefined)
       }
       return { outcomes: [] }
     }
-    const met = charges.map(({ limit }, i) => this.load(keys[i] as string, (value) => decodeKept(limit, value)))
+    const current = charges.map(({ limit }, i) => this.load(keys[i] as string, (value) => decodeState(limit, value)))
     try {
-      const told = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
-      const { outcomes, states = [], ledgers } = decideLeasing(decision, met, this.ledgers(decision), this.now, told)
+      const stepOptions = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
+      const { outcomes, states = [], ledgers } = decideWithLeases(decision, current, this.ledgersOf(decision), this.now, stepOptions)
       for (const [i, state] of states.entries()) {
-        if (state !== undefined) this.change(keys[i] as string, state, () => encodeKept(state, (charges[i] as Charge).limit, this.now))
+        if (state !== undefined) this.change(keys[i] as string, state, () => encodeState(state, (charges[i] as Charge).limit, this.now))
       }
       for (const [key, { ledger, ttl }] of ledgers) this.change(key, ledger, () => encodeLedger(ledger, ttl, this.now))
       return { outcomes }
     } catch (error) {
-      // A bad one does not spoil its neighbours.
+      // A decision that fails must not reject the others of its batch.
       return { error }
     }
   }
 
   writes(): readonly Write[] {
-    return [...this.changed].map(([key, kept]): Write => {
-      if (kept === undefined) return { key, value: undefined }
-      const { value, expires } = kept()
+    return [...this.changes].map(([key, encode]): Write => {
+      if (encode === undefined) return { key, value: undefined }
+      const { value, expires } = encode()
       const millis = Math.floor(this.now / 1000)
-      if (this.isFaked) return { key, value, expiry: 'PX', ms: Math.max(SHORTEST_LIFE, expires - millis) }
+      if (this.isTestClock) return { key, value, expiry: 'PX', ms: Math.max(MIN_TEST_LIFETIME, expires - millis) }
       if (expires * 1000 <= this.now) return { key, value: undefined }
       return { key, value, expiry: 'PXAT', ms: expires }
     })
   }
 
-  private change(key: string, state: unknown, kept: () => Kept): void {
+  private change(key: string, state: unknown, encode: () => StoredState): void {
     this.states.set(key, state)
-    this.changed.set(key, kept)
+    this.changes.set(key, encode)
   }
 
-  private ledgers({ keys, leases }: WireDecision): ReadonlyMap<string, Ledger> {
+  private ledgersOf({ keys, leases }: PendingDecision): ReadonlyMap<string, Ledger> {
     const ledgers = new Map<string, Ledger>()
     for (const [i, terms] of leases.entries()) {
       const key = leasesKey(keys[i] as string)

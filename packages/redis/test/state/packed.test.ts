@@ -6,7 +6,7 @@ import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../../src/client/connect.ts'
 import { Keys } from '../../src/keys.ts'
-import { Packing, placeOf } from '../../src/state/packed.ts'
+import { Packing, packedKeyOf } from '../../src/state/packed.ts'
 import { Replica } from '../../src/client/replica.ts'
 import { charge, failure, heard, rawStore, scanAfterEach, SIX, take, took, used } from '../lab.ts'
 
@@ -24,7 +24,7 @@ const kept = (store: Store): Store => (open.push(store), store)
 const own = (options: RedisStoreOptions = {}, url = server.url): Store =>
   kept(rawStore({ url }, { packed: { subjects: 1 }, partitions: 1, ...options }))
 const keys = new Keys('sluice', 1, new Packing({ subjects: 1, secret: 'sluice' }, 1))
-const bucketOf = (limit: Limit): string => placeOf(keys.keyOf(charge('a', limit))).key
+const bucketOf = (limit: Limit): string => packedKeyOf(keys.keyOf(charge('a', limit))).bucket
 
 beforeAll(async () => {
   server = await startRedis()
@@ -79,7 +79,7 @@ describe('where states are', () => {
   })
 
   test('integers are themselves, anything else a digest under the secret: two of one digest would share', () => {
-    const field = (subject: string, secret = 'a') => placeOf(new Packing({ subjects: 1, secret }, 1).suffixOf(subject)).field
+    const field = (subject: string, secret = 'a') => packedKeyOf(new Packing({ subjects: 1, secret }, 1).suffixOf(subject)).field
     for (const subject of ['0', '7', '-7', '12345678', '999999999999999999']) expect(field(subject)).toBe(subject)
     const odd = ['', '-0', '007', '+7', '1.0', '1e3', ' 7', '1000000000000000000', 'x', '\uD800', '\uDC00', '\uFFFD', '.', '~1', '/']
     const digests = odd.map((subject) => field(subject) as number)
@@ -87,7 +87,7 @@ describe('where states are', () => {
     expect(new Set(digests).size).toBe(odd.length)
     expect(digests.map((_, i) => field(odd[i] as string, 'b'))).not.toEqual(digests)
     // What says where a state is has nothing but the digest: equal ones are one place.
-    expect(placeOf('p:!1/~140737488355329')).toEqual({ key: 'p:!1', field: 140737488355329 })
+    expect(packedKeyOf('p:!1/~140737488355329')).toEqual({ bucket: 'p:!1', field: 140737488355329 })
   })
 })
 
@@ -346,7 +346,7 @@ describe('options', () => {
       [{ packed: undefined }, 'packed: expected 1 subjects under the secret with the fingerprint'],
       [{ packed: { subjects: 2 } }, 'packed: expected 1 subjects'],
       [{ packed: { subjects: 1, secret: 'other' } }, 'got 1 subjects under the secret with the fingerprint'],
-      [{ partitions: 2 }, 'partitions: expected 1, which the data under "sluice" was written with, got 2'],
+      [{ partitions: 2 }, 'partitions: expected 1, with which the data under "sluice" was written, got 2'],
     ]
     for (const [options, message] of others)
       expect(await failure(took(own(options), charge('a', FIXED)))).toMatchObject({
@@ -389,7 +389,7 @@ test('a replica is read as it is packed', async () => {
     const charges = [...WINDOWS, BUCKET].flatMap((limit) => ['7', 'b'].map((subject) => charge(subject, limit, 4)))
     await take(store, charges)
     const read = new Replica(connect(replica.client()), keys)
-    const seen = async (): Promise<readonly unknown[]> => (await read.look(charges)).map((outcome) => outcome?.remaining)
+    const seen = async (): Promise<readonly unknown[]> => (await read.peek(charges)).map((outcome) => outcome?.remaining)
     const told = (remaining: readonly number[]) =>
       waitUntil('the replica to know', async () => JSON.stringify(await seen()) === JSON.stringify(remaining))
     await told([6, 6, 6, 6, 6, 6])

@@ -38,7 +38,7 @@ local function load(key, algorithm)
   return states[key]
 end
 
--- Value and expiry go in one command, as in plain.lua. The error, nil if it was done.
+-- Value and expiry go in one command, as in fast.lua. The error, nil if it was done.
 local function set(key, text, at)
   local result
   if faked then

@@ -1,10 +1,10 @@
 -- Purpose: decides a batch of plain decisions in order, each all or nothing and seeing those before it: they only take units,
---   each from a state of its own, under fixed and sliding windows and buckets. Any other goes to batch.lua, which would decide
+--   each from a state of its own, under fixed and sliding windows and buckets. Any other goes to full.lua, which would decide
 --   these as well. Nearly every decision is plain, and nearly all of a server's time is spent in Lua: no tables are made for
 --   one, nor numbers told as text.
 -- KEYS: every state key of the batch, once; then the buckets.
 -- ARGV[1]: JSON { now, limits, run, buckets }, buckets as packed.lua says, where the script has that
---   now, limits: as batch.lua has them; no calendar windows
+--   now, limits: as full.lua has them; no calendar windows
 --   run: of each decision the number of its charges, and limit, key (indexes from 1), cost of each
 -- Reply: { now, unreadable states, error, told }
 --   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run

@@ -1,0 +1,73 @@
+import type { Charge, ConsumeOptions, Outcome } from '@sluice/core'
+import { algorithmOf } from '@sluice/core/algorithms'
+import { uniqueId } from '@sluice/core/store-kit'
+import type { RedisStoreError } from './errors.ts'
+import { leasesKey, type Unwrapped } from './state/leases.ts'
+
+/** The most decisions, and the most charges, of one command: a larger command would hold up the server for other clients. */
+export const MAX_DECISIONS = 64
+export const MAX_CHARGES = 192
+
+/** What is done with the states of a decision. */
+export type Operation = NonNullable<ConsumeOptions['how']> | 'reset'
+
+/**
+ * Decides on the keys that can share one atomic step: those of one server, or of one partition of a cluster. Scripts and transactions
+ * both implement it.
+ */
+export interface Executor {
+  /**
+   * Decides charges, whose states are under these keys, in the order of the calls. Returns an empty list for a reset.
+   * @throws RedisStoreError if the decision could not be made
+   */
+  decide(charges: readonly Charge[], keys: readonly string[], how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]>
+  /** Resolves when every earlier call has been answered, and connections that only the executor uses are closed. */
+  close(): Promise<void>
+}
+
+/** One call of `Executor.decide`, in the form that is sent to Redis. */
+export interface PendingDecision extends Unwrapped {
+  readonly keys: readonly string[]
+  readonly how: Operation
+  readonly options: ConsumeOptions
+  /** The id of a new concurrency holder; '' for a decision without one. */
+  readonly holder: string
+}
+
+/** A pending decision, and the two ends of its promise. */
+export interface Settleable extends PendingDecision {
+  resolve(outcomes: readonly Outcome[]): void
+  reject(error: unknown): void
+}
+
+/** Reports what should not happen: a state that cannot be read, or a verdict on which Lua and TypeScript disagree. */
+export type ReportAnomaly = (code: 'ANOMALY_STATE_UNREADABLE' | 'ANOMALY_VERDICT', message: string) => void
+
+export function reportUnreadable(report: ReportAnomaly, count: number): void {
+  if (count > 0) report('ANOMALY_STATE_UNREADABLE', `${count} states could not be read and count as absent`)
+}
+
+export function rejectAll(decisions: readonly Settleable[], error: RedisStoreError): void {
+  for (const decision of decisions) decision.reject(error)
+}
+
+/**
+ * The id of the concurrency holders that a decision acquires; '' if it acquires none. The id is made before the decision is sent: after a
+ * lost reply the holder can still be released, and the same decision sent again takes nothing more.
+ */
+export function newHolder(charges: readonly Charge[]): string {
+  return charges.some(({ limit }) => algorithmOf(limit).holds) ? uniqueId() : ''
+}
+
+/** Every key that the decisions read, of states and of lease ledgers, and its index, from 1. */
+export function keysOf(decisions: readonly PendingDecision[]): Map<string, number> {
+  const indexes = new Map<string, number>()
+  for (const { keys, leases } of decisions) {
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string
+      if (!indexes.has(key)) indexes.set(key, indexes.size + 1)
+      if (leases[i] !== undefined && !indexes.has(leasesKey(key))) indexes.set(leasesKey(key), indexes.size + 1)
+    }
+  }
+  return indexes
+}
