@@ -109,7 +109,7 @@ function* violations(node: Node): Generator<string> {
   if (node.type === 'Identifier' && node['isLocal'] === false) {
     if (node['name'] === 'tostring') yield 'tostring writes 1700000000123456 as 1.7000000001235e+15: use string.format with %.0f'
     else if (!GIVEN.has(node['name'] as string))
-      yield `"${String(node['name'])}" is no local and nothing that Redis gives a script: declare it as a local`
+      yield `"${String(node['name'])}" is neither a local nor a global that Redis gives a script: declare it as a local`
   }
   if (node.type === 'AssignmentStatement')
     for (const target of node['variables'] as Node[]) {

@@ -8,7 +8,7 @@ import { uniform } from '../measure/subjects.ts'
 
 /** Out of reach, so that every decision admits. */
 const LIMIT = 100_000_000
-/** Decisions between two looks at the clock. */
+/** Decisions between two readings of the clock. */
 const CHUNK = 1_000
 const HOUR = 3_600_000
 

@@ -62,8 +62,8 @@ async function request(child: ChildProcess, message: Job | 'go'): Promise<Answer
 }
 
 /**
- * The decisions about each subject, in the order of the store: by time, and within one µs by process and order of sending,
- * since a batch comes from one process.
+ * The decisions about each subject, in the order of the store. That is by time, and within one µs by process and order of sending:
+ * a batch comes from one process.
  */
 export function historiesOf(logs: readonly (readonly LoggedDecision[])[]): readonly (readonly Decided[])[] {
   const bySubject = new Map<number, Decided[]>()

@@ -1,11 +1,12 @@
 /// <reference types="node" />
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis, type RedisOptions } from 'ioredis'
 import { type Certificates, makeCertificates } from './certificates.ts'
 import { freePort, HOST } from './ports.ts'
 import { redisServerBinary } from './server-binary.ts'
-import { makeFolder, removeFolder, runSupervised, type SupervisedProcess } from '../processes/supervised-process.ts'
+import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
+import { SupervisedServer } from '../processes/supervised-server.ts'
 import { waitUntil } from '../processes/wait-until.ts'
 
 /** The options that ioredis 6 accepts: its types return the replies that its commands declare only with `legacy` mapping. */
@@ -128,21 +129,18 @@ function clientOptions({ password }: StartRedis, port: number, certificates: Cer
   return { host: HOST, port, ...(password === undefined ? {} : { password }), ...(certificates ? { tls: { ca: certificates.ca } } : {}) }
 }
 
-class Server implements RedisServer {
+class Server extends SupervisedServer implements RedisServer {
   readonly host: string = HOST
   readonly port: number
   readonly url: string
   readonly options: ClientOptions
   private readonly command: string
-  private readonly folder: string
   private readonly args: readonly string[]
   private readonly clients = new Set<Redis>()
-  private process: SupervisedProcess | undefined
-  private lastLogs: string | undefined
 
   constructor(command: string, folder: string, port: number, args: readonly string[], options: ClientOptions) {
+    super(folder, LOG)
     this.command = command
-    this.folder = folder
     this.port = port
     this.args = args
     this.options = options
@@ -150,13 +148,8 @@ class Server implements RedisServer {
     this.url = `redis${options.tls ? 's' : ''}://${password}${HOST}:${port}`
   }
 
-  get alive(): boolean {
-    return this.process !== undefined && this.process.ended() === undefined
-  }
-
   async start(): Promise<void> {
-    const started = await runSupervised(this.command, this.args, this.folder, LOG)
-    this.process = started
+    const started = await this.run(this.command, this.args)
     await waitUntil(`redis-server on port ${this.port}`, async () => started.ended() !== undefined || (await this.answers()))
     if (!this.alive) throw new Error(`redis-server ended (${started.ended()}):\n${this.logs()}`)
   }
@@ -186,29 +179,9 @@ class Server implements RedisServer {
     await this.start()
   }
 
-  async kill(): Promise<void> {
-    await this.process?.kill()
-  }
-
-  async pause(): Promise<void> {
-    await this.process?.signal('SIGSTOP')
-  }
-
-  async resume(): Promise<void> {
-    await this.process?.signal('SIGCONT')
-  }
-
-  async stop(): Promise<void> {
-    if (this.lastLogs !== undefined) return
+  override async stop(): Promise<void> {
     for (const client of this.clients) client.disconnect()
-    await this.kill()
-    this.lastLogs = this.logs()
-    await removeFolder(this.folder)
-  }
-
-  logs(): string {
-    const file = join(this.folder, LOG)
-    return this.lastLogs ?? (existsSync(file) ? readFileSync(file, 'utf8') : '')
+    await super.stop()
   }
 
   private async answers(): Promise<boolean> {

@@ -1,9 +1,10 @@
 /// <reference types="node" />
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { makeFolder, removeFolder, runSupervised, type SupervisedProcess } from '../processes/supervised-process.ts'
+import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
+import { SupervisedServer } from '../processes/supervised-server.ts'
 import { waitUntil } from '../processes/wait-until.ts'
 import { workerdBinary } from './binary.ts'
 import { BUNDLE, configOf, OBJECTS, SOCKET, type WorkerOptions } from './config.ts'
@@ -78,31 +79,23 @@ async function bundleOf(entry: string | URL): Promise<string> {
   return outputFiles[0]?.text ?? ''
 }
 
-class Server implements Workerd {
+class Server extends SupervisedServer implements Workerd {
   private readonly binary: string
-  private readonly folder: string
-  private process: SupervisedProcess | undefined
   private port = 0
-  private lastLogs: string | undefined
 
   constructor(binary: string, folder: string) {
+    super(folder, LOG)
     this.binary = binary
-    this.folder = folder
   }
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`
   }
 
-  get alive(): boolean {
-    return this.process !== undefined && this.process.ended() === undefined
-  }
-
   async start(): Promise<void> {
     const before = this.logs().length
     // Control messages go to stdout. One of them has the port, as soon as the worker is loaded.
-    const started = await runSupervised(this.binary, ['serve', '--experimental', '--control-fd=1', CONFIG], this.folder, LOG)
-    this.process = started
+    const started = await this.run(this.binary, ['serve', '--experimental', '--control-fd=1', CONFIG])
     const port = (): string | undefined =>
       new RegExp(`\\{"event":"listen","socket":"${SOCKET}","port":(\\d+)\\}`).exec(this.logs().slice(before))?.[1]
     await waitUntil('workerd to listen', () => started.ended() !== undefined || port() !== undefined).catch(async (error: unknown) => {
@@ -124,29 +117,5 @@ class Server implements Workerd {
       mkdirSync(join(this.folder, OBJECTS))
     }
     await this.start()
-  }
-
-  async kill(): Promise<void> {
-    await this.process?.kill()
-  }
-
-  async pause(): Promise<void> {
-    await this.process?.signal('SIGSTOP')
-  }
-
-  async resume(): Promise<void> {
-    await this.process?.signal('SIGCONT')
-  }
-
-  async stop(): Promise<void> {
-    if (this.lastLogs !== undefined) return
-    await this.kill()
-    this.lastLogs = this.logs()
-    await removeFolder(this.folder)
-  }
-
-  logs(): string {
-    const file = join(this.folder, LOG)
-    return this.lastLogs ?? (existsSync(file) ? readFileSync(file, 'utf8') : '')
   }
 }

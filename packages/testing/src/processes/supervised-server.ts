@@ -1,0 +1,52 @@
+/// <reference types="node" />
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { removeFolder, runSupervised, type SupervisedProcess } from './supervised-process.ts'
+
+/** A server process in a temporary folder. Both are removed when this process ends, even by SIGKILL. */
+export class SupervisedServer {
+  protected readonly folder: string
+  private readonly log: string
+  private process: SupervisedProcess | undefined
+  private lastLogs: string | undefined
+
+  /** @param log the name of the file in the folder that gets the output of every start */
+  constructor(folder: string, log: string) {
+    this.folder = folder
+    this.log = log
+  }
+
+  get alive(): boolean {
+    return this.process !== undefined && this.process.ended() === undefined
+  }
+
+  async kill(): Promise<void> {
+    await this.process?.kill()
+  }
+
+  async pause(): Promise<void> {
+    await this.process?.signal('SIGSTOP')
+  }
+
+  async resume(): Promise<void> {
+    await this.process?.signal('SIGCONT')
+  }
+
+  async stop(): Promise<void> {
+    if (this.lastLogs !== undefined) return
+    await this.kill()
+    this.lastLogs = this.logs()
+    await removeFolder(this.folder)
+  }
+
+  logs(): string {
+    const file = join(this.folder, this.log)
+    return this.lastLogs ?? (existsSync(file) ? readFileSync(file, 'utf8') : '')
+  }
+
+  /** Starts the process. Use the result, since another start may replace it. */
+  protected async run(command: string, args: readonly string[]): Promise<SupervisedProcess> {
+    this.process = await runSupervised(command, args, this.folder, this.log)
+    return this.process
+  }
+}
