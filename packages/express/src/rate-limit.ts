@@ -70,7 +70,7 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
       res.end(outcome.body)
       return
     }
-    // In a promise, so that an error that is thrown and one that is rejected are handled alike.
+    // In a promise, so that a thrown error and a rejection are handled alike.
     const { decision, status } = outcome
     Promise.resolve()
       .then(() => handler(req, { decision, status, response: res }))

@@ -18,7 +18,7 @@ export type FastifyRateLimit = ((request: FastifyRequest, reply: FastifyReply, d
   readonly limiter: Limiter
 }
 
-/** The limiters that have decided a request. `reply.callNotFound()` runs hooks again, and one limiter may be registered in two contexts. */
+/** The limiters that have decided a request. A limiter may run twice: after `reply.callNotFound()`, or if two contexts register it. */
 const DECIDED: unique symbol = Symbol('sluice.fastify.decided')
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options */
@@ -68,7 +68,7 @@ export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): Fasti
       reply.send(Buffer.from(body))
       return
     }
-    // In a promise, so that an error that is thrown and one that is rejected are handled alike.
+    // In a promise, so that a thrown error and a rejection are handled alike.
     Promise.resolve()
       .then(() => handler(request, { decision, status, response: reply }))
       .then((payload) => {
@@ -84,7 +84,7 @@ export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): Fasti
   return Object.assign(hook, { limiter })
 }
 
-/** Sets the headers on the reply, which is faster than on Node's response. A hijacked reply is sent without Fastify, so it gets them too. */
+/** Sets the headers on the reply, which is faster than on Node's response. If the reply is hijacked, sets them on Node's response. */
 function setHeaders(reply: FastifyReply, headers: readonly HeaderLine[]): void {
   for (const line of headers) reply.header(lowerCase(line[0]), line[1])
   // oxlint-disable-next-line typescript/unbound-method -- called on the reply

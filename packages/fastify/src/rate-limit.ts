@@ -34,7 +34,7 @@ interface Plan {
 
 type RouteLimit = FastifyContextConfig['rateLimit'] | null
 
-/** The `app.rateLimit` decorators of this package, to tell them from those of another plugin. */
+/** The `app.rateLimit` decorators of this package, to distinguish them from those of another plugin. */
 const decorators = new WeakSet<object>()
 
 /**
@@ -71,7 +71,7 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
   if (typeof global !== 'boolean') throw invalid('global', 'true or false', global)
   const pluginPlan = planOf(options)
   const { limiter } = pluginPlan.hook
-  /** The stages in which plans decide, and `onRequest`: there, routes that are older than this plugin get their plans. */
+  /** The stages in which plans decide. Always with `onRequest`, where routes that were added before this plugin get their plans. */
   const stages = new Set<Stage>(['onRequest', pluginPlan.stage])
 
   const decorator = (given?: FastifyLimitOptions): FastifyRateLimit =>
@@ -81,7 +81,7 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
   decorators.add(decorator)
   if (!app.hasRequestDecorator('rateLimit')) app.decorateRequest('rateLimit', undefined)
 
-  // By options object and path: a route and its HEAD share a quota, two routes with the same object do not.
+  // By options object and path: a route and its HEAD route share a quota, but two routes with one object do not.
   const plansByOptions = new WeakMap<object, Map<string, Plan>>()
   const planOfRoute = (
     limit: RouteLimit,
@@ -111,8 +111,8 @@ async function register(app: FastifyInstance, { global = true, ...options }: Fas
     let plan = plansByConfig.get(config)
     if (plan === undefined) {
       const limit: RouteLimit = config.rateLimit
-      const elsewhere = typeof limit === 'object' && limit !== null && !isNearest(server)
-      plan = (elsewhere ? undefined : planOfRoute(limit, { url, method })) ?? 'none'
+      const isOfOtherContext = typeof limit === 'object' && limit !== null && !isNearest(server)
+      plan = (isOfOtherContext ? undefined : planOfRoute(limit, { url, method })) ?? 'none'
       plansByConfig.set(config, plan)
     }
     return plan === 'none' ? undefined : plan

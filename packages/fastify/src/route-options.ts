@@ -18,8 +18,8 @@ export function inheritOptions(
   own: FastifyLimitOptions,
   name: string | undefined,
 ): FastifyLimitOptions {
-  const gives = (names: readonly Name[]): boolean => names.some((each) => own[each] !== undefined)
-  if (!gives(DEFINING)) {
+  const hasAny = (names: readonly Name[]): boolean => names.some((each) => own[each] !== undefined)
+  if (!hasAny(DEFINING)) {
     // The functions are options of the plugin, not of its limiter: without them, this route would have another limit.
     if (own.limiter === undefined && [base.limit, base.window].some((value) => typeof value === 'function'))
       throw new SluiceError(
@@ -29,8 +29,8 @@ export function inheritOptions(
     return { ...without(base, DEFINING), limiter, ...own }
   }
   const replaced: Name[] = []
-  if (gives([...QUANTITIES, ...LISTS])) replaced.push('limiter', ...LISTS)
-  if (gives(LISTS)) replaced.push(...QUANTITIES)
+  if (hasAny([...QUANTITIES, ...LISTS])) replaced.push('limiter', ...LISTS)
+  if (hasAny(LISTS)) replaced.push(...QUANTITIES)
   if (replaced.length > 0 && own.tiers === undefined) replaced.push('tier')
   return { ...without(base, replaced), name, ...own }
 }

@@ -23,7 +23,7 @@ export interface Admission {
   readonly refuse: (() => MaybePromise<Response>) | undefined
   /** Returns the response to send: with the headers, and followed to the end of its body if there is anything to settle. */
   send(response: Response): Response
-  /** For a request that gets no response: its concurrency is released, and its charge stands. */
+  /** Call it for a request that gets no response: releases its concurrency. The charge stays. */
   abandon(): void
 }
 
@@ -69,21 +69,23 @@ export function admissions<Req extends Request, Rest extends readonly unknown[]>
 }
 
 function admitted(
-  { decision, headers, delay, done: undone }: HttpOutcome<Response> & { pass: true },
+  { decision, headers, delay, done: given }: HttpOutcome<Response> & { pass: true },
   request: Request,
   rest: readonly unknown[],
   lines: readonly HeaderLine[],
 ): MaybePromise<Admission> {
-  if (undone === undefined && delay === 0)
+  if (given === undefined && delay === 0)
     return { decision, headers, refuse: undefined, send: (response) => withHeaders(response, lines), abandon: nothing }
   const { signal, method } = request
-  const done = undone && waitedFor(undone, [request, ...rest].find(hasWaitUntil))
+  const done = given && waitedFor(given, [request, ...rest].find(hasWaitUntil))
   const abandon = () => void done?.(undefined)
   if (done !== undefined) whenAborted(signal, abandon)
   const send = (response: Response) => withHeaders(done === undefined ? response : followResponse(response, done, method), lines)
   const ready: Admission = { decision, headers, refuse: undefined, send, abandon }
   if (delay === 0) return ready
-  return waitQueueDelay(delay, (gone) => whenAborted(signal, gone)).then((came) => (came ? ready : { ...ready, refuse: GONE.refuse }))
+  return waitQueueDelay(delay, (gone) => whenAborted(signal, gone)).then((isPresent) =>
+    isPresent ? ready : { ...ready, refuse: GONE.refuse },
+  )
 }
 
 function undecided(error: unknown, { signal }: Request): Admission {
@@ -93,7 +95,7 @@ function undecided(error: unknown, { signal }: Request): Admission {
 
 function nothing(): void {}
 
-// For a client that has left. No client receives it; 499 is what nginx logs.
+// For a client that has left, so no client receives it. nginx logs such requests as 499.
 const GONE: Admission = {
   decision: undefined,
   headers: [],

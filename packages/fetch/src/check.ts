@@ -15,9 +15,9 @@ export type FetchCheck<Req extends Request = Request, Rest extends readonly unkn
 ) => Promise<Checked>) & { readonly limiter: Limiter }
 
 /**
- * Makes a function that decides a request, for code that builds its response elsewhere. Return `refusal` where there is one, else
- * the response that `send()` returns. Call `abandon()` for an admitted request that gets no response: else its concurrency is
- * held until the client leaves.
+ * Makes a function that decides a request, for code that builds its response elsewhere. Return `refusal` if there is one, else the
+ * response that `send()` returns. Call `abandon()` for an admitted request that gets no response. Otherwise its concurrency is
+ * released only when the client leaves.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options
  * @example
  * ```ts

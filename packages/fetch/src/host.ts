@@ -7,14 +7,14 @@ export interface CheckOptions<Req extends Request = Request, Rest extends readon
   Req,
   Response
 > {
-  /** Returns the address of the connection, which a `Request` does not have. Default: read from what Node, Bun, Deno or Cloudflare pass. */
+  /** Returns the address of the connection, which a `Request` does not have. Default: the address that Node, Bun, Deno or Cloudflare gives. */
   readonly address?: ((request: Req, ...rest: Rest) => string | undefined) | undefined
-  /** Makes the response to a refused request, status and all; the headers of the limiter are added to it. */
+  /** Makes the response to a refused request, with its status. The limiter's headers are added to it. */
   readonly handler?: ((request: Req, info: RefusalInfo) => MaybePromise<Response>) | undefined
 }
 
 /**
- * The pipeline of core over requests. `note` records what the runtime passed after a request, which the address may need.
+ * Makes core's pipeline for requests. `note` records the arguments that the runtime passed after a request, which contain its address.
  * @throws what createPipeline() throws
  */
 export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>(
@@ -24,15 +24,15 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
   const { address, ...shared } = options ?? {}
   if (address !== undefined && typeof address !== 'function') throw invalid('address', 'a function of the request', address)
 
-  // Kept on the request, since core passes one context. A symbol per pipeline, since nested wrappers may get other arguments.
-  const beside: unique symbol = Symbol('sluice.fetch.beside')
-  type Noted = Req & { [beside]?: Rest }
+  // Kept on the request, since core passes one context. Each pipeline has its symbol, since nested wrappers may get other arguments.
+  const restArguments: unique symbol = Symbol('sluice.fetch.rest')
+  type Noted = Req & { [restArguments]?: Rest }
   const host: Host<Req> = {
     id: (request) => request,
     method: (request) => request.method,
     path: (request) => new URL(request.url).pathname,
     address(request) {
-      const rest = (request as Noted)[beside] as Rest
+      const rest = (request as Noted)[restArguments] as Rest
       return address === undefined ? connectionAddress(request, rest[0]) : address(request, ...rest)
     },
     header: (request, name) => request.headers.get(name) ?? undefined,
@@ -40,7 +40,7 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
   }
   const pipeline = createPipeline<Req, Response>(host, options && shared)
   const note = (request: Noted, rest: Rest): void => {
-    request[beside] = rest
+    request[restArguments] = rest
   }
   return Object.assign(pipeline, { note })
 }

@@ -29,8 +29,8 @@ export function keepDecision(request: Request, decision: Decision): void {
 }
 
 /**
- * The headers of all limiters of this request so far. Nested wrappers set them from the inside out, so an outer wrapper must also
- * set what an inner one knew. Without `Content-Type`: the response may have another one.
+ * The headers of all limiters of this request so far, without `Content-Type`, which the response may have already. Nested wrappers set
+ * headers from the inside out, so an outer wrapper must also set those of an inner one.
  */
 export function linesOf(request: Request & RequestState, headers: readonly HeaderLine[]): readonly HeaderLine[] {
   const lines = (request[LINES] ??= [])

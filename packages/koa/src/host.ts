@@ -22,7 +22,7 @@ export const host: Host<KoaContext> = {
   body: (ctx) => (ctx.request as { readonly body?: unknown }).body,
 }
 
-/** The pattern that @koa/router left on the context: of the running route, else of the last match. A layer of `router.use` is no route. */
+/** The pattern that @koa/router set on the context: of the running route, else of the last match. A layer of `router.use` is no route. */
 function route(ctx: KoaContext): string | undefined {
   const layers = ctx['matched'] as readonly { readonly methods: readonly string[]; readonly path: unknown }[] | undefined
   const routes = layers?.filter(({ methods }) => methods.includes(ctx.method))

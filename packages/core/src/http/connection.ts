@@ -13,11 +13,11 @@ interface Connection {
 }
 
 /**
- * The address of the connection of a web request: read from `given`, which the runtime passes after the request, or on Cloudflare from
- * the request itself. `undefined` where the runtime does not say. No header that a client can set is read.
+ * The address of a web request's connection. It is read from `given`, which the runtime passes after the request; on Cloudflare, from
+ * the request itself. `undefined` if the runtime has no address. Headers that a client can set are not read.
  */
 export function connectionAddress(request: WebRequest, given: unknown): string | undefined {
-  // Only workerd's requests have this property. There, `given` holds bindings, and reading one may call it.
+  // Only workerd's requests have this property. There, `given` has bindings, and reading one may call it.
   if ('cf' in request) {
     // Cloudflare overwrites `cf-connecting-ip`. A self-hosted workerd passes on any such header, but has the address in `cf`.
     return request.cf === undefined ? undefined : (request.cf.clientIp ?? request.headers.get('cf-connecting-ip') ?? undefined)
@@ -29,9 +29,7 @@ export function connectionAddress(request: WebRequest, given: unknown): string |
   return connection.remoteAddr?.hostname
 }
 
-/**
- * Whether a decision failed only because its client has left: a closed connection has no address. Such a request needs no answer.
- */
+/** Whether a decision failed only because its client has left: a closed connection has no address. Such a request needs no answer. */
 export function hasLeft(error: unknown, isGone: boolean): boolean {
   return isGone && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN'
 }

@@ -16,7 +16,7 @@ import type { Subjects } from './subjects.ts'
 /** All that the steps need, made once per pipeline. */
 export interface PipelineConfig<C, R> extends Settling<C, R> {
   readonly host: Host<C>
-  // Options that every request needs, out of `options`, whose shape differs from pipeline to pipeline.
+  // Copies of the options that every request needs: `options` has a different shape in each pipeline, so it is slower to read.
   readonly skip: RateLimitOptions<C, R>['skip']
   readonly tier: RateLimitOptions<C, R>['tier']
   readonly cost: RateLimitOptions<C, R>['cost']
@@ -26,7 +26,7 @@ export interface PipelineConfig<C, R> extends Settling<C, R> {
   readonly readNumbers: ((context: C) => MaybePromise<LimitSet>) | undefined
   readonly readSubjects: (context: C, set: LimitSet) => MaybePromise<Subjects>
   readonly dialect: Dialect
-  /** The policy is `{ limit, window }`: clients know its one limit by the policy's name. */
+  /** The policy is `{ limit, window }`: headers give its only limit the name of the policy. */
   readonly shorthand: boolean
   readonly partitionKeys: PartitionKeys | undefined
   /** False: no response of this pipeline has to be followed. */
@@ -36,8 +36,8 @@ export interface PipelineConfig<C, R> extends Settling<C, R> {
 type Outcome<R> = MaybePromise<HttpOutcome<R>>
 
 // A request passes five steps: selectLimits, readSubjects, charge, writeHeaders, outcome. Each step calls the next one: at once, or
-// `later`, when a promise resolves. So a request is decided synchronously where nothing is asynchronous. The closures of promises
-// are made in functions of their own: a function that contains a closure allocates memory for it at every call.
+// `later`, when a promise resolves. So a request is decided synchronously where nothing is asynchronous. Separate functions make the
+// closures of promises: a function that contains a closure allocates memory for it at every call.
 
 function later<C, R, V>(
   value: Promise<V>,
@@ -97,17 +97,22 @@ function charge<C, R>(config: PipelineConfig<C, R>, context: C, subjects: Subjec
   return isPromise(value) ? decideLater(config, context, subjects, value) : decideFor(config, context, subjects, value)
 }
 
-type Charged = Exclude<Subjects, { action: string }>
+type FoundSubjects = Exclude<Subjects, { action: string }>
 
-function decideLater<C, R>(config: PipelineConfig<C, R>, context: C, charged: Charged, cost: Promise<Cost<string>>): Outcome<R> {
-  return cost.then((value) => decideFor(config, context, charged, value))
+function decideLater<C, R>(config: PipelineConfig<C, R>, context: C, subjects: FoundSubjects, cost: Promise<Cost<string>>): Outcome<R> {
+  return cost.then((value) => decideFor(config, context, subjects, value))
 }
 
-function decideFor<C, R>(config: PipelineConfig<C, R>, context: C, charged: Charged, cost: Cost<string>): Outcome<R> {
-  return decide(config, context, charged, validCost(cost, config.names, 'cost', config.observers))
+function decideFor<C, R>(config: PipelineConfig<C, R>, context: C, subjects: FoundSubjects, cost: Cost<string>): Outcome<R> {
+  return decide(config, context, subjects, validCost(cost, config.names, 'cost', config.observers))
 }
 
-function decide<C, R>(config: PipelineConfig<C, R>, context: C, { set, subject }: Charged, cost: Cost<string> | undefined): Outcome<R> {
+function decide<C, R>(
+  config: PipelineConfig<C, R>,
+  context: C,
+  { set, subject }: FoundSubjects,
+  cost: Cost<string> | undefined,
+): Outcome<R> {
   const { engine, limiter } = config
   const decision = engine === undefined ? limiter.consume(subject, { cost, tier: set.tier }) : engine.decide(set, subject, cost, 'charge')
   return isPromise(decision) ? later(decision, writeHeaders, config, context) : writeHeaders(config, context, decision)
@@ -131,10 +136,10 @@ async function writeWithPartitionKeys<C, R>(
   try {
     partitionKeys = await keysOf(decision)
   } catch (error) {
-    // The request is charged already: a missing header must not fail it, or its concurrency would stay held.
+    // The request is charged already. If a missing header failed it, its concurrency would not be released.
     observers.warn(
       'WARN_VALUE_IGNORED',
-      `partitionKey: the headers have no partition key, because it failed: ${String(error)}`,
+      `partitionKey: the headers have no partition key, since it could not be computed: ${String(error)}`,
       'partitionKey',
     )
   }

@@ -33,7 +33,7 @@ export interface FastifyLikeRequest {
 
 export type NodeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
 
-/** A header of Node's request by its lower-case name. A header that Node keeps as a list is joined, as HTTP has it. */
+/** A header of Node's request, by its name in lower case. Joins a header that Node keeps as a list, as HTTP allows. */
 export function nodeHeader(headers: NodeHeaders, name: string): string | undefined {
   const value = headers[name]
   return typeof value === 'string' || value === undefined ? value : value.join(', ')
@@ -76,11 +76,11 @@ function pathOf(url: string): string {
 type Trust = 'none' | 'some' | 'anyone'
 const trustByServer = new WeakMap<object, Trust>()
 
-// Fastify strips `trustProxy` from `initialConfig`. So it is asked about a request that passed through strangers only:
-// addresses reserved for documentation, more of them than anyone has proxies.
-const STRANGERS = 64
-const FROM_STRANGERS = {
-  headers: { 'x-forwarded-for': Array.from({ length: STRANGERS }, (_, i) => `198.51.100.${i}`).join(', ') },
+// Fastify removes `trustProxy` from `initialConfig`. So the setting is found by a request that only claims to come through proxies: more
+// of them than anyone has, with addresses reserved for documentation. A server that trusts every proxy accepts them all.
+const CLAIMED_PROXIES = 64
+const CLAIMING_REQUEST = {
+  headers: { 'x-forwarded-for': Array.from({ length: CLAIMED_PROXIES }, (_, i) => `198.51.100.${i}`).join(', ') },
   socket: { remoteAddress: '203.0.113.1' },
 }
 
@@ -89,8 +89,8 @@ function fastifyTrust(request: FastifyLikeRequest): Trust {
   const kind = Object.getPrototypeOf(request) as object
   let trust = trustByServer.get(kind)
   if (trust === undefined) {
-    const { ips } = Object.create(request, { raw: { value: FROM_STRANGERS } }) as FastifyLikeRequest
-    trust = ips === undefined ? 'none' : ips.length > STRANGERS ? 'anyone' : 'some'
+    const { ips } = Object.create(request, { raw: { value: CLAIMING_REQUEST } }) as FastifyLikeRequest
+    trust = ips === undefined ? 'none' : ips.length > CLAIMED_PROXIES ? 'anyone' : 'some'
     trustByServer.set(kind, trust)
   }
   return trust

@@ -28,18 +28,18 @@ export interface NodeSocket {
   once?(event: 'close', run: () => void): unknown
 }
 
-/** Calls `run` once: after the last byte of the response, or when the client has left. At once if either is past. */
+/** Calls `run` once: after the last byte of the response, or when the client has left. Calls it at once if that has happened. */
 export function whenClosed(res: NodeResponse, run: () => void): void {
   if (isClosed(res)) {
     run()
     return
   }
   res.once('close', run)
-  // Node 20 and 22 do not close a pipelined response whose connection ends before its turn: its concurrency would be held for ever.
+  // Node 20 and 22 do not close a pipelined response whose connection ends before its turn. Its concurrency would not be released.
   if (res.socket === null && res.req?.socket) whenConnectionCloses(res.req.socket, res, run)
 }
 
-/** The status of a response that was sent in full. HTTP/2 also calls a response finished that was cut off, but not ended. */
+/** The status of a response that was sent in full. On HTTP/2, a response that was cut off is `writableFinished` but not `writableEnded`. */
 function sentStatus(res: NodeResponse): number | undefined {
   return res.writableEnded && res.writableFinished ? res.statusCode : undefined
 }
@@ -62,7 +62,7 @@ export function continueAfter(delay: number, res: NodeResponse, next: () => void
 }
 
 function isClosed({ stream, destroyed, socket, req }: NodeResponse): boolean {
-  // HTTP/2 reports it only by its stream.
+  // Over HTTP/2, only the stream shows it.
   if (stream !== undefined) return stream.destroyed
   return destroyed === true || (socket === null && req?.socket?.destroyed === true)
 }

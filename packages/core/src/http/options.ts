@@ -62,8 +62,8 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** An existing limiter, to mount it in another place. Excludes every option that defines a limiter, such as `limits` or `store`. */
   readonly limiter?: Limiter<any, any> | undefined
   /**
-   * Requests per `window`: shorthand for one sliding window. A whole number from 1, or a function of the request, from which 0
-   * refuses all. Default: 100. Excludes `limits` and `tiers`.
+   * Requests per `window`: shorthand for one sliding window. A whole number, at least 1, or a function of the request, which may also
+   * return 0 to refuse it. Default: 100. Excludes `limits` and `tiers`.
    */
   readonly limit?: number | ((context: C) => MaybePromise<number>) | undefined
   /** The window of `limit`: ms, or a duration such as `'30s'`, `'15m'`, `'1h'`, `'1d'`; or a function of the request. Default: `'1m'`. */
@@ -78,8 +78,8 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** The plan of a request: a name in `tiers`, or `undefined` for none. Default: none. */
   readonly tier?: ((context: C) => MaybePromise<string | undefined>) | undefined
   /**
-   * Who is limited, for limits without a `key` of their own: a part such as `header('x-api-key')`, a list of parts, or a function
-   * that returns text. Default: the client's address.
+   * Who is limited: a part such as `header('x-api-key')`, a list of parts, or a function that returns text. Limits with their own `key`
+   * do not use it. Default: the client's address.
    */
   readonly key?: KeyOf<C> | undefined
   /** Units that a request takes: a whole number from 0, or an object of numbers by limit. Default: 1. */
@@ -99,35 +99,35 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** Where the state lives, such as `redisStore(client)`. Default: the memory of this process, `memoryStore()`. */
   readonly store?: Store | undefined
   /**
-   * `'enforce'` refuses requests over a limit. `'shadow'` decides and reports, on a state of its own, but admits every request
-   * without headers. `'off'` does nothing. Default: `'enforce'`.
+   * `'enforce'` refuses requests over a limit. `'shadow'` admits every request without headers; it decides and reports with a separate
+   * state. `'off'` does nothing. Default: `'enforce'`.
    */
   readonly mode?: Mode | undefined
   /**
-   * What decides while the store is unavailable: `'local'`, a part of each limit in this process; `'open'`, every request is
-   * admitted; `'closed'`, every request is answered with 503. Default: `'local'`.
+   * What happens while the store is unavailable. `'local'` admits this process's share of each limit, `'open'` admits every request,
+   * and `'closed'` answers every request with 503. Default: `'local'`.
    */
   readonly failMode?: FailMode | undefined
   /** Functions that are called with decisions, warnings and changes of the store's health, for logs and metrics. */
   readonly on?: Observers | undefined
   /**
-   * Which proxies may say who the client is, in `X-Forwarded-For` or `Forwarded`: how many there are (0 to 32), or a list of their
-   * addresses, CIDRs, `'loopback'`, `'linklocal'` and `'private'`. Default: the setting of the framework, where it has one; else none.
+   * Which proxies may name the client in `X-Forwarded-For` or `Forwarded`. A number: how many there are, 0 to 32. A list: their
+   * addresses, CIDRs, `'loopback'`, `'linklocal'` or `'private'`. Default: the setting of the framework, if it has one; else none.
    */
   readonly trustProxy?: number | readonly string[] | undefined
   /** How many leading bits of an IPv6 address are one client: 32 to 64. Default: 56. */
   readonly ipv6Prefix?: number | undefined
   /**
-   * What happens to a request whose key is missing: `'address'` limits it by its address, `'reject'` answers with 401 for a
-   * credential and 400 for any other key, `'skip'` does not limit it. Default: `'address'`.
+   * What happens to a request whose key is missing. `'address'` limits it by its address. `'reject'` answers with 401 for a credential,
+   * and with 400 for any other key. `'skip'` does not limit it. Default: `'address'`.
    */
   readonly missing?: MissingRule | undefined
   /**
-   * Adds `pk` to the structured headers: an HMAC of the subject, by which a client distinguishes its quotas. The secret has at
-   * least 16 characters. Default: no `pk`.
+   * Adds `pk` to the structured headers: an HMAC of the subject, so that a client can distinguish its quotas. The secret has at least
+   * 16 characters. Default: no `pk`.
    */
   readonly partitionKey?: { readonly secret: string } | undefined
-  /** True: a likely mistake in the set-up throws, where it would be a warning. Default: false. */
+  /** True: a likely mistake in the set-up throws; otherwise it is a warning. Default: false. */
   readonly strict?: boolean | undefined
   /**
    * The body of a refusal: text, an object that is sent as JSON, or a function that returns either. Not used for a 503. Default:
@@ -136,7 +136,7 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   readonly message?: string | object | ((context: C, info: RefusalInfo) => MaybePromise<string | object>) | undefined
   /** The status of a refusal: 400 to 599. Default: 429. A request refused because the store is unavailable always gets 503. */
   readonly statusCode?: number | undefined
-  /** Answers a refused request itself, in place of `message`. Status and headers are set before, except `Content-Type`. */
+  /** Answers a refused request. Replaces `message`. Status and headers are already set, except `Content-Type`. Default: `message`. */
   readonly handler?: ((context: C, info: ResponseInfo<R>) => unknown) | undefined
 }
 

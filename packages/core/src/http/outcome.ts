@@ -14,13 +14,13 @@ export interface Admission<R = unknown> {
   readonly decision: Decision | undefined
   /** ms to wait before the request goes on: the delay of a queue, else 0. */
   readonly delay: number
-  /** To be called once, when the body of the response has ended or the client has left. `undefined`: there is nothing to do then. */
+  /** Call it once, when the body of the response has ended or the client has left. `undefined`: there is nothing to do then. */
   readonly done: Done<R> | undefined
 }
 
-/** A request that is answered in place of its handler. */
+/** A request that the adapter answers. Its handler does not run. */
 export interface Refusal extends RefusalResponse {
   readonly pass: false
-  /** `undefined` for a request without a subject, which the store was not asked about. */
+  /** `undefined` for a request without a subject, which the store did not decide. */
   readonly decision: Decision | undefined
 }

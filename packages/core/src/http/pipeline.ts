@@ -34,8 +34,8 @@ export type Extension<C, R = unknown> = Pick<RateLimitOptions<C, R>, (typeof EXT
 const EXTENDING = ['key', 'missing', 'skip', 'cost', 'refundWhen', 'settle', 'message', 'statusCode', 'handler'] as const
 
 /**
- * Makes the function that decides a framework's requests: from what `host` reads of a request to headers, status and body. The
- * function is synchronous unless the store or an option function is not.
+ * Makes the function that decides a framework's requests. It reads a request through `host`, and returns headers, status and body. It
+ * is synchronous unless the store or an option function is not.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT
  * @example
  * ```ts
@@ -115,7 +115,7 @@ function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: 
 }
 
 function clientHostOf<C, R>(host: Host<C>, { ipv6Prefix, trustProxy }: RateLimitOptions<C, R>, observers: ObserverHub): Host<C> {
-  // With `strict`, a mistake of the application throws. What a client can provoke never throws.
+  // With `strict`, a mistake of the application throws. A warning that a client can provoke never throws.
   const report: ReportWarning = (code, message) =>
     code === 'WARN_FORWARDED_CONFLICT' ? observers.warn(code, message) : observers.warnOrThrow(code, message)
   const hostTrusts = (context: C): boolean => {

@@ -12,7 +12,7 @@ export interface RefusalResponse {
   readonly body: string
 }
 
-/** The refusal of a limit: 429, or the configured status and message. While the store is unavailable: 503, whatever is configured. */
+/** The refusal of a limit: 429, or the configured status and message. While the store is unavailable, always 503. */
 export function refusal<C>(
   decision: Decision,
   context: C,

@@ -23,7 +23,7 @@ export interface Settling<C, R> {
 }
 
 /**
- * What is left to do after the response of an admitted request: refund, settle, or release concurrency. `undefined`: nothing.
+ * Returns the work to do after the response of an admitted request: refund, settle, or release concurrency. `undefined`: nothing.
  * @param renews false where `done` may never be called: then concurrency ends with its ttl
  */
 export function settlementOf<C, R>(settling: Settling<C, R>, decision: Decision, context: C, renews: boolean): Done<R> | undefined {
@@ -35,7 +35,7 @@ export function settlementOf<C, R>(settling: Settling<C, R>, decision: Decision,
   const stopRenewing = holds && renews ? renewWhileHeld(limiter, decision, observers) : undefined
 
   const release = () => (holds ? limiter.release(decision) : undefined)
-  const settled = (status: number | undefined, response: R | undefined): MaybePromise<void> => {
+  const refundOrSettle = (status: number | undefined, response: R | undefined): MaybePromise<void> => {
     // Without a response, neither option can judge the request: the charge stands.
     if (response === undefined) return release()
     return chain(status === undefined ? false : (refundWhen?.(context, { decision, status, response }) ?? false), (refunds) => {
@@ -53,13 +53,13 @@ export function settlementOf<C, R>(settling: Settling<C, R>, decision: Decision,
     if (isDone) return
     isDone = true
     stopRenewing?.()
-    // The response was sent, so only observers can report the error. Concurrency must not stay held because of it.
+    // The response was sent, so only observers can report the error. The concurrency must be released in spite of it.
     const failed = (error: unknown): MaybePromise<void> => {
       observers.warn('WARN_SETTLE_FAILED', `the charge of a request could not be settled after its response: ${String(error)}`)
       return quietly(release)
     }
     try {
-      const result = settled(status, response)
+      const result = refundOrSettle(status, response)
       return isPromise(result) ? result.catch(failed) : result
     } catch (error) {
       return failed(error)

@@ -4,12 +4,12 @@ import type { Subject } from '../limiter.ts'
 import { type LimitSet, type Policy, setsOf } from '../policy.ts'
 import { isPromise, type MaybePromise } from '../runtime.ts'
 
-/** The limits that apply, with their subjects; or that a subject is missing, and the request is refused or let through. */
+/** The limits that apply, with their subjects; or a missing subject, for which the request is refused or not limited. */
 export type Subjects = { readonly set: LimitSet; readonly subject: Subject<string> } | Missing
 
 /**
- * Makes the function that reads the subjects of a set of limits. Each key is read once: limits without a key of their own share
- * `key`. A limit whose own key is missing under `missing: 'skip'` does not apply; the other limits do.
+ * Makes the function that reads the subjects of a set of limits. Limits without their own key share `key`; each key is read once. With
+ * `missing: 'skip'`, a limit whose own key is missing does not apply; the other limits do.
  */
 export function subjectsReader<C>(
   policy: Policy | undefined,

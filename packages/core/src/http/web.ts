@@ -25,7 +25,7 @@ export function followResponse<R extends WebResponse>(response: R, done: Done<R>
   return whenBodyEnds(response, (whole) => void done(whole ? response.status : undefined, response))
 }
 
-/** Returns `done`, and makes a runtime with `waitUntil` wait for it: such a runtime may end with the response. */
+/** Returns `done`, and makes a runtime with `waitUntil` wait for it. Otherwise such a runtime may stop after the response. */
 export function waitedFor<R>(done: Done<R>, context: { waitUntil(work: Promise<void>): void } | undefined): Done<R> {
   if (context === undefined) return done
   let finish = (): void => undefined
@@ -40,8 +40,8 @@ export function waitedFor<R>(done: Done<R>, context: { waitUntil(work: Promise<v
 }
 
 /**
- * Calls `ended` once: `true` when the body has been read to its end; `false` when it failed, its reader cancelled it, or reading did
- * not begin within a minute. Returns the response to send; a response without a body has ended already.
+ * Calls `ended` once, with `true` when the body has been read to its end. `false`: the body failed, its reader cancelled it, or
+ * reading did not begin within a minute. Returns the response to send. A response without a body has already ended.
  */
 export function whenBodyEnds<R extends WebResponse>(response: R, ended: (whole: boolean) => void): R {
   const { body } = response
@@ -52,19 +52,20 @@ export function whenBodyEnds<R extends WebResponse>(response: R, ended: (whole: 
   }
   const reader = body.getReader()
   const endOnce = once(ended)
-  // After a minute, another response was sent in its place, such as that of a timeout or an error.
-  const began = systemClock.after(UNREAD, () => endOnce(false))
+  // A body that is still unread after a minute was replaced by another response, such as that of a timeout or an error.
+  const cancelTimeout = systemClock.after(UNREAD_TIMEOUT, () => endOnce(false))
   // A high-water mark of 0 reads nothing ahead, so that the back pressure of the server reaches the stream of the handler.
-  const stream = new runtime.ReadableStream(source(reader, began, endOnce), { highWaterMark: 0 })
+  const stream = new runtime.ReadableStream(source(reader, cancelTimeout, endOnce), { highWaterMark: 0 })
   return new runtime.Response(stream, response) as R
 }
 
-const UNREAD = 60_000
+/** ms */
+const UNREAD_TIMEOUT = 60_000
 
-function source(reader: WebReader, began: () => void, ended: (whole: boolean) => void) {
+function source(reader: WebReader, cancelTimeout: () => void, ended: (whole: boolean) => void) {
   return {
     async pull(controller: { enqueue(part: unknown): void; close(): void }): Promise<void> {
-      began()
+      cancelTimeout()
       try {
         const { done, value } = await reader.read()
         if (!done) {
@@ -79,14 +80,14 @@ function source(reader: WebReader, began: () => void, ended: (whole: boolean) =>
       }
     },
     cancel(reason: unknown): Promise<void> {
-      began()
+      cancelTimeout()
       ended(false)
       return reader.cancel(reason)
     },
   }
 }
 
-/** Calls `gone` when the client leaves, at once if it has left. Some runtimes never report that; others also call `gone` after a whole response. */
+/** Calls `gone` when the client leaves, or at once if it has left. Some runtimes never report it; others report it after every response. */
 export function whenAborted(signal: WebSignal | undefined, gone: () => void): void {
   if (signal?.aborted === true) gone()
   else signal?.addEventListener('abort', gone, { once: true })

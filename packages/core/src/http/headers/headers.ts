@@ -12,7 +12,7 @@ export type HeaderLine = readonly [name: string, value: string]
 
 const lowerCased = new Map<string, string>()
 
-/** The header name in lower case, as the same string each time: frameworks look up a string that they have seen faster than a new one. */
+/** Returns a header name in lower case, as the same string each time. Frameworks find such a string faster than a new one. */
 export function lowerCase(name: string): string {
   let lower = lowerCased.get(name)
   if (lower === undefined) lowerCased.set(name, (lower = name.toLowerCase()))
@@ -22,7 +22,7 @@ export function lowerCase(name: string): string {
 /** One limiter's decision on a request, for the headers. */
 export interface HeaderEntry {
   readonly decision: Decision
-  /** The policy is `{ limit, window }`: the headers call its one limit by the policy's name. */
+  /** The policy is `{ limit, window }`: headers give its only limit the name of the policy. */
   readonly shorthand: boolean
   /** The partition key of each charge, in the order of `decision.charges`. */
   readonly partitionKeys?: readonly (Uint8Array | undefined)[] | undefined
@@ -91,7 +91,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
   return headers
 }
 
-/** The fields that have room for one limit: the binding one. */
+/** Adds the fields that show one limit: the binding one. */
 function pushBinding(headers: HeaderLine[], item: Item, left: string, reset: number, { standard, legacy }: Dialect, now: number): void {
   if (standard === 'draft-7') headers.push(['RateLimit', `limit=${item.quotaText}, remaining=${left}, reset=${reset}`])
   else if (standard === 'draft-6') {
@@ -124,7 +124,7 @@ function longer(a: number | undefined, b: number | undefined): number | undefine
   return a === undefined || b === undefined ? undefined : Math.max(a, b)
 }
 
-/** Whether a later decision of the same limiter charged the same state. Then only the later one is current, and is shown. */
+/** Whether a later decision of the same limiter charged the same state. Then only the later one is shown, since it is current. */
 function isRepeated(entries: readonly HeaderEntry[], index: number): boolean {
   const { charges, policy, allowed } = (entries[index] as HeaderEntry).decision
   if (!allowed) return false

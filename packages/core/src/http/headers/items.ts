@@ -39,7 +39,7 @@ const MAX_SETS = 8
 // Most requests have the set of the request before.
 let last: Cached | undefined
 
-/** The items of a decision, rendered once per set of limits. `shorthand`: the policy is `{ limit, window }`, and its name is that of its limit. */
+/** The items of a decision, rendered once per set of limits. With `shorthand`, the only limit has the name of the policy. */
 export function itemsOf(decision: Decision, shorthand: boolean): ItemSet {
   const { charges } = decision
   const first = charges[0]
