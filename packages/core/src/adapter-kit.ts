@@ -5,7 +5,7 @@ export { createPipeline } from './http/pipeline.ts'
 export type { Extension, Pipeline } from './http/pipeline.ts'
 export type { Admission, HttpOutcome, Refusal } from './http/outcome.ts'
 export type { Host } from './http/host.ts'
-export { connectionAddress, hasLeft } from './http/connection.ts'
+export { connectionAddress, clientHasLeft } from './http/connection.ts'
 
 // Before the response: headers, and the delay of a queued request.
 export { type HeaderLine, lowerCase } from './http/headers/headers.ts'
@@ -13,7 +13,7 @@ export { waitQueueDelay } from './http/queue-delay.ts'
 
 // After the response: settle, refund, release.
 export type { Done } from './http/settlement.ts'
-export { followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from './http/web.ts'
+export { followResponse, withWaitUntil, whenAborted, whenBodyEnds, withHeaders } from './http/web.ts'
 export type { WebResponse, WebSignal } from './runtime.ts'
 
 // Frameworks on Node's own request and response.

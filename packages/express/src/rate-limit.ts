@@ -1,5 +1,5 @@
 import type { Decision, Limiter, RateLimitOptions } from '@sluice/core'
-import { createPipeline, expressHost, hasLeft, type HttpOutcome, isPromise, proceed, type Refusal } from '@sluice/core/adapter-kit'
+import { createPipeline, expressHost, clientHasLeft, type HttpOutcome, isPromise, proceed, type Refusal } from '@sluice/core/adapter-kit'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 
 declare global {
@@ -85,5 +85,5 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
 }
 
 function failed(error: unknown, { socket }: Request, next: NextFunction): void {
-  if (!hasLeft(error, socket.destroyed)) next(error)
+  if (!clientHasLeft(error, socket.destroyed)) next(error)
 }

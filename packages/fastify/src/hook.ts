@@ -2,7 +2,7 @@ import type { Limiter } from '@sluice/core'
 import {
   createPipeline,
   fastifyHost,
-  hasLeft,
+  clientHasLeft,
   type HeaderLine,
   type HttpOutcome,
   isPromise,
@@ -107,5 +107,5 @@ function isFirst(request: FastifyRequest & { [DECIDED]?: Limiter[] }, limiter: L
 }
 
 function failed(error: unknown, { socket }: FastifyRequest, done: HookHandlerDoneFunction): void {
-  if (!hasLeft(error, socket.destroyed)) done(error as Error)
+  if (!clientHasLeft(error, socket.destroyed)) done(error as Error)
 }

@@ -4,9 +4,9 @@ import {
   type HeaderLine,
   type HttpOutcome,
   isPromise,
-  hasLeft,
+  clientHasLeft,
   followResponse,
-  waitedFor,
+  withWaitUntil,
   whenAborted,
   withHeaders,
 } from '@sluice/core/adapter-kit'
@@ -77,7 +77,7 @@ function admitted(
   if (given === undefined && delay === 0)
     return { decision, headers, refuse: undefined, send: (response) => withHeaders(response, lines), abandon: nothing }
   const { signal, method } = request
-  const done = given && waitedFor(given, [request, ...rest].find(hasWaitUntil))
+  const done = given && withWaitUntil(given, [request, ...rest].find(hasWaitUntil))
   const abandon = () => void done?.(undefined)
   if (done !== undefined) whenAborted(signal, abandon)
   const send = (response: Response) => withHeaders(done === undefined ? response : followResponse(response, done, method), lines)
@@ -89,7 +89,7 @@ function admitted(
 }
 
 function undecided(error: unknown, { signal }: Request): Admission {
-  if (hasLeft(error, signal.aborted)) return GONE
+  if (clientHasLeft(error, signal.aborted)) return GONE
   throw error
 }
 

@@ -1,4 +1,4 @@
-import { type Admission, followResponse, waitedFor, waitQueueDelay, whenAborted } from '@sluice/core/adapter-kit'
+import { type Admission, followResponse, withWaitUntil, waitQueueDelay, whenAborted } from '@sluice/core/adapter-kit'
 import type { Context, Next } from 'hono'
 
 /** Runs the handlers of an admitted request, after its delay. Calls `done` once, when the response has ended or the client is gone. */
@@ -8,7 +8,7 @@ export function proceed(outcome: Admission<Response>, c: Context, next: Next): P
 
 async function proceedTracked({ delay, done: given }: Admission<Response>, c: Context, next: Next): Promise<Response | void> {
   const { signal } = c.req.raw
-  const done = given && waitedFor(given, executionContextOf(c))
+  const done = given && withWaitUntil(given, executionContextOf(c))
   const gone = () => void done?.(undefined)
   whenAborted(signal, gone)
   if (delay > 0 && !(await waitQueueDelay(delay, (left) => whenAborted(signal, left)))) return c.body(null)

@@ -1,5 +1,5 @@
 import type { Decision, Limiter, MaybePromise, RateLimitOptions, RefusalInfo } from '@sluice/core'
-import { createPipeline, type HeaderLine, type HttpOutcome, isPromise, hasLeft, withHeaders } from '@sluice/core/adapter-kit'
+import { createPipeline, type HeaderLine, type HttpOutcome, isPromise, clientHasLeft, withHeaders } from '@sluice/core/adapter-kit'
 import type { Context, Env, MiddlewareHandler, Next } from 'hono'
 import { host } from './host.ts'
 import { proceed, replaceResponse } from './proceed.ts'
@@ -56,7 +56,7 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
       const decided = decide(c)
       outcome = isPromise(decided) ? await decided : decided
     } catch (error) {
-      if (hasLeft(error, c.req.raw.signal.aborted)) return c.body(null)
+      if (clientHasLeft(error, c.req.raw.signal.aborted)) return c.body(null)
       throw error
     }
     // A limiter that skips does not hide the decision of one before it.

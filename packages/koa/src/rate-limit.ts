@@ -7,7 +7,7 @@ import {
   type Host,
   type HttpOutcome,
   isPromise,
-  hasLeft,
+  clientHasLeft,
   type Refusal,
   whenClosed,
 } from '@sluice/core/adapter-kit'
@@ -95,5 +95,5 @@ async function afterDelay(delay: number, response: Koa.Response, next: Koa.Next)
 }
 
 async function failed(error: unknown, { socket }: Koa.Request['req']): Promise<undefined> {
-  if (!hasLeft(error, socket.destroyed)) throw error
+  if (!clientHasLeft(error, socket.destroyed)) throw error
 }

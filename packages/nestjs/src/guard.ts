@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
-import { hasLeft, type HttpOutcome, isPromise, type NodeResponse } from '@sluice/core/adapter-kit'
+import { clientHasLeft, type HttpOutcome, isPromise, type NodeResponse } from '@sluice/core/adapter-kit'
 import { admit } from './admission.ts'
 import { setDecision } from './call-state.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
@@ -80,7 +80,7 @@ Injectable()(RateLimitGuard)
 Inject(Routes)(RateLimitGuard, undefined, 0)
 
 function fail(error: unknown, context: ExecutionContext): Promise<never> {
-  if (hasLeft(error, httpRequestOf(context)?.socket?.destroyed === true)) return never()
+  if (clientHasLeft(error, httpRequestOf(context)?.socket?.destroyed === true)) return never()
   throw error
 }
 

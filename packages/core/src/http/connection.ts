@@ -30,6 +30,6 @@ export function connectionAddress(request: WebRequest, given: unknown): string |
 }
 
 /** Whether a decision failed only because its client has left: a closed connection has no address. Such a request needs no answer. */
-export function hasLeft(error: unknown, isGone: boolean): boolean {
+export function clientHasLeft(error: unknown, isGone: boolean): boolean {
   return isGone && isSluiceError(error) && error.code === 'ERR_ADDRESS_UNKNOWN'
 }

@@ -26,7 +26,7 @@ export function followResponse<R extends WebResponse>(response: R, done: Done<R>
 }
 
 /** Returns `done`, and makes a runtime with `waitUntil` wait for it. Otherwise such a runtime may stop after the response. */
-export function waitedFor<R>(done: Done<R>, context: { waitUntil(work: Promise<void>): void } | undefined): Done<R> {
+export function withWaitUntil<R>(done: Done<R>, context: { waitUntil(work: Promise<void>): void } | undefined): Done<R> {
   if (context === undefined) return done
   let finish = (): void => undefined
   context.waitUntil(new Promise<void>((resolve) => (finish = resolve)))

@@ -1,7 +1,7 @@
 import { algorithmOf } from '../algorithms/registry.ts'
-import { boundedKey } from '../memory/bounded-key.ts'
+import { boundedKey } from '../hashing/bounded-key.ts'
 import { detach } from '../detach.ts'
-import { hash32 } from '../memory/hash32.ts'
+import { hash32 } from '../hashing/hash32.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge } from '../store.ts'
 

@@ -1,5 +1,5 @@
 import type { Charge, Outcome } from '../store.ts'
-import { boundedKey } from './bounded-key.ts'
+import { boundedKey } from '../hashing/bounded-key.ts'
 import { type ResolvedLimit, Scopes } from './scopes.ts'
 import { CHARGED_ONCE, NO_SLOT, PROTECTED, UNDER_HALF } from './slot-rows.ts'
 import { type ScopeTable, Slots } from './slots.ts'

@@ -1,4 +1,4 @@
-import { followResponse, waitedFor, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core/adapter-kit'
+import { followResponse, withWaitUntil, whenAborted, whenBodyEnds, withHeaders } from '@sluice/core/adapter-kit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
 /** A body of these parts. It records what is read from it, and with an error it fails after the last part. */
@@ -117,7 +117,7 @@ describe('a response that is never sent', () => {
   })
 })
 
-describe('withHeaders, followResponse and waitedFor', () => {
+describe('withHeaders, followResponse and withWaitUntil', () => {
   it('sets, and never appends, on a copy where it has to be one', async () => {
     const own = new Response('x', { headers: { 'x-a': '0' } })
     expect(withHeaders(own, [['X-A', '1']])).toBe(own)
@@ -141,12 +141,12 @@ describe('withHeaders, followResponse and waitedFor', () => {
     const work: Promise<void>[] = []
     const steps: string[] = []
     const settle = when === 'later' ? async () => void steps.push('done') : () => void steps.push('done')
-    const done = waitedFor(settle, { waitUntil: (each) => void work.push(each) })
+    const done = withWaitUntil(settle, { waitUntil: (each) => void work.push(each) })
     expect(work).toHaveLength(1)
     void done(200)
     await work[0]
     expect(steps).toEqual(['done'])
-    expect(waitedFor(settle, undefined)).toBe(settle)
+    expect(withWaitUntil(settle, undefined)).toBe(settle)
   })
 
   it('is not shorter for a second event of the same end', async () => {
@@ -155,7 +155,7 @@ describe('withHeaders, followResponse and waitedFor', () => {
     let settled = (): void => undefined
     const settling = [new Promise<void>((resolve) => (settled = resolve))]
     // As the pipeline's: a later call has nothing to do.
-    const done = waitedFor(() => settling.pop(), { waitUntil: (each) => void work.push(each) })
+    const done = withWaitUntil(() => settling.pop(), { waitUntil: (each) => void work.push(each) })
     const waited = work[0]!.then(() => steps.push('waited'))
     void done(undefined)
     void done(undefined)

@@ -1,5 +1,5 @@
 import { algorithmOf } from '../../algorithms/registry.ts'
-import { MAX_SUBJECT_LENGTH } from '../../memory/bounded-key.ts'
+import { MAX_SUBJECT_LENGTH } from '../../hashing/bounded-key.ts'
 import { detach } from '../../detach.ts'
 import type { Charge, ConsumeOptions, Outcome } from '../../store.ts'
 import { type StateId, StateMap } from '../state-map.ts'

@@ -1,6 +1,6 @@
 import { algorithmOf } from '../../algorithms/registry.ts'
 import type { Clock } from '../../clock.ts'
-import { MAX_SUBJECT_LENGTH } from '../../memory/bounded-key.ts'
+import { MAX_SUBJECT_LENGTH } from '../../hashing/bounded-key.ts'
 import type { Charge, Store } from '../../store.ts'
 import { StateMap } from '../state-map.ts'
 import type { LocalTier } from './local-tier.ts'
