@@ -41,7 +41,7 @@ class Failover implements Store {
     this.settings = settings
     const context = { store: inner, settings, events: this.events }
     this.fallback = new LocalFallback(context, presence)
-    this.shards = new Shards(context, this.fallback.tier)
+    this.shards = new Shards(context, this.fallback.localShare)
     this.deadlines = new Deadlines(settings.deadline, settings.clock)
   }
 
@@ -149,7 +149,7 @@ class Failover implements Store {
   }
 
   private consumeLocalReceipts(charges: readonly Charge[], options: ConsumeOptions): Outcomes {
-    const outcomes = this.fallback.tier.consume(charges, options, false)
+    const outcomes = this.fallback.localShare.consume(charges, options, false)
     for (const [i, charge] of charges.entries()) this.shards.of(charge).reconciliation.record([charge], [outcomes[i]], options, false)
     return outcomes
   }
@@ -182,7 +182,7 @@ class Failover implements Store {
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {
-    const ends = [this.events, this.inner, this.fallback.tier.memory].map((source) => source.subscribe?.(listener))
+    const ends = [this.events, this.inner, this.fallback.localShare.memory].map((source) => source.subscribe?.(listener))
     return () => {
       for (const end of ends) end?.()
     }
@@ -197,7 +197,7 @@ class Failover implements Store {
       await this.fallback.instanceCount.leave()
     }
     await this.inner.close?.()
-    await this.fallback.tier.memory.close?.()
+    await this.fallback.localShare.memory.close?.()
   }
 }
 

@@ -5,7 +5,7 @@ import type { CircuitBreaker } from './circuit-breaker.ts'
 import { outcomesOf, presumedDone } from './fixed-outcomes.ts'
 import { InstanceCount } from './instance-count.ts'
 import { LastSeen } from './last-seen.ts'
-import { LocalTier } from './local-tier.ts'
+import { LocalShare } from './local-share.ts'
 import type { FailoverContext, FailoverSettings, Presence } from './options.ts'
 import { ReplicaSeeder } from './replica-seeder.ts'
 
@@ -13,7 +13,7 @@ type Outcomes = readonly (Outcome | undefined)[]
 
 /** Decides at once while the store is unavailable: admits this process's share of each limit, or does what `failMode` says. */
 export class LocalFallback {
-  readonly tier: LocalTier
+  readonly localShare: LocalShare
   readonly instanceCount: InstanceCount
   private readonly settings: FailoverSettings
   private readonly lastSeen = new LastSeen()
@@ -23,8 +23,8 @@ export class LocalFallback {
     const { store, settings } = context
     this.settings = settings
     this.instanceCount = new InstanceCount(context, presence)
-    this.tier = new LocalTier(settings, () => (settings.share === 'equal' ? 1 / this.instanceCount.assume() : settings.share))
-    if (store.peekReplica !== undefined) this.seeder = new ReplicaSeeder(store, settings.clock, this.tier)
+    this.localShare = new LocalShare(settings, () => (settings.share === 'equal' ? 1 / this.instanceCount.assume() : settings.share))
+    if (store.peekReplica !== undefined) this.seeder = new ReplicaSeeder(store, settings.clock, this.localShare)
   }
 
   /** Remembers the store's answers, so that the local share can start from them. */
@@ -47,7 +47,7 @@ export class LocalFallback {
   }
 
   reset(ids: readonly StateId[]): void {
-    void this.tier.memory.reset(ids)
+    void this.localShare.memory.reset(ids)
     for (const id of ids) this.lastSeen.forget(id)
   }
 
@@ -58,9 +58,9 @@ export class LocalFallback {
     const now = clock.monotonic()
     for (const charge of charges) {
       const left = this.lastSeen.take(charge, breaker.openSince ?? now, now)
-      if (left !== undefined) this.tier.seed(charge, left)
+      if (left !== undefined) this.localShare.seed(charge, left)
     }
     if (breaker.state !== 'closed') this.seeder?.request(charges, now)
-    return this.tier.consume(charges, options, inDoubt)
+    return this.localShare.consume(charges, options, inDoubt)
   }
 }

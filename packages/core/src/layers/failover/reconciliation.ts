@@ -4,7 +4,7 @@ import { detach } from '../../detach.ts'
 import type { Charge, ConsumeOptions, Outcome } from '../../store.ts'
 import { type StateId, StateMap } from '../state-map.ts'
 import { isInDoubt, isLocalReceipt } from './local-receipt.ts'
-import type { LocalTier } from './local-tier.ts'
+import type { LocalShare } from './local-share.ts'
 import type { FailoverContext } from './options.ts'
 import { isStoreError, isUndone } from './store-error.ts'
 
@@ -26,15 +26,15 @@ const BATCH = 128
  */
 export class Reconciliation {
   private readonly context: FailoverContext
-  private readonly tier: LocalTier
+  private readonly localShare: LocalShare
   /** How many deficits the store has charged. Each proves that the store accepts writes. */
   written = 0
   private readonly admitted: StateMap<Admitted>
   private settling: Promise<boolean> | undefined
 
-  constructor(context: FailoverContext, tier: LocalTier) {
+  constructor(context: FailoverContext, localShare: LocalShare) {
     this.context = context
-    this.tier = tier
+    this.localShare = localShare
     this.admitted = new StateMap(context.settings.maxSubjects)
   }
 
@@ -109,7 +109,7 @@ export class Reconciliation {
 
   /** Charges one deficit, and returns the error if that fails. Units that were surely not charged are recorded again. */
   private async charge({ id, units }: Admitted): Promise<unknown> {
-    const cost = Math.min(units, this.tier.used(id))
+    const cost = Math.min(units, this.localShare.used(id))
     if (cost <= 0) return undefined
     try {
       const [outcome] = await this.context.store.consume([{ ...id, cost }], FORCE)

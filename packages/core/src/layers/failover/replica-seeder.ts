@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts'
 import { MAX_SUBJECT_LENGTH } from '../../hashing/bounded-key.ts'
 import type { Charge, Store } from '../../store.ts'
 import { StateMap } from '../state-map.ts'
-import type { LocalTier } from './local-tier.ts'
+import type { LocalShare } from './local-share.ts'
 
 /** ms before a state is read again. */
 const READ_EVERY = 1_000
@@ -19,16 +19,16 @@ const BATCH = 64
 export class ReplicaSeeder {
   private readonly store: Store
   private readonly clock: Required<Clock>
-  private readonly tier: LocalTier
+  private readonly localShare: LocalShare
   /** ms, monotonic: when each state was read last. */
   private readonly readAt = new StateMap<number>(MAX_STATES)
   private waiting: Charge[] = []
   private isReading = false
 
-  constructor(store: Store, clock: Required<Clock>, tier: LocalTier) {
+  constructor(store: Store, clock: Required<Clock>, localShare: LocalShare) {
     this.store = store
     this.clock = clock
-    this.tier = tier
+    this.localShare = localShare
   }
 
   request(charges: readonly Charge[], now: number): void {
@@ -51,7 +51,7 @@ export class ReplicaSeeder {
         const outcomes = (await this.store.peekReplica?.(charges)) ?? []
         for (const [i, charge] of charges.entries()) {
           const outcome = outcomes[i]
-          if (outcome !== undefined) this.tier.seed(charge, outcome.remaining)
+          if (outcome !== undefined) this.localShare.seed(charge, outcome.remaining)
         }
       }
     } catch {

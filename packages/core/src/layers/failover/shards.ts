@@ -1,6 +1,6 @@
 import type { Charge, StoreHealth } from '../../store.ts'
 import { type BreakerState, CircuitBreaker } from './circuit-breaker.ts'
-import type { LocalTier } from './local-tier.ts'
+import type { LocalShare } from './local-share.ts'
 import type { FailoverContext } from './options.ts'
 import { Reconciliation } from './reconciliation.ts'
 
@@ -14,14 +14,14 @@ export interface Shard {
 /** The shards that have had a request, and how many of them are unavailable. */
 export class Shards {
   private readonly context: FailoverContext
-  private readonly tier: LocalTier
+  private readonly localShare: LocalShare
   private readonly shards = new Map<string, Shard>()
   /** Shards whose breaker is not closed. */
   private unavailable = 0
 
-  constructor(context: FailoverContext, tier: LocalTier) {
+  constructor(context: FailoverContext, localShare: LocalShare) {
     this.context = context
-    this.tier = tier
+    this.localShare = localShare
   }
 
   nameOf(charge: Charge): string {
@@ -33,7 +33,7 @@ export class Shards {
     const name = this.nameOf(charge)
     let shard = this.shards.get(name)
     if (shard === undefined) {
-      const reconciliation = new Reconciliation(this.context, this.tier)
+      const reconciliation = new Reconciliation(this.context, this.localShare)
       const breaker = new CircuitBreaker(this.context, reconciliation, (from, to) => this.report(name, from, to))
       this.shards.set(name, (shard = { name, breaker, reconciliation }))
     }

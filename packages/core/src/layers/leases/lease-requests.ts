@@ -31,7 +31,7 @@ export class LeaseRequests {
       pool.nextRequestAt = instantOf(this.clock).monotonic + ttl
     }
     try {
-      // `closed`: while the store is unavailable, no other tier may charge or grant a lease.
+      // `closed`: while the store is unavailable, nothing else may charge or grant a lease.
       const answer = this.store.consume([{ ...pool.charge, cost: units }], { lease: { ttl, ceiling }, atLeast: 1, failMode: 'closed' })
       const done = chain(answer, ([outcome]) => this.accept(pool, outcome, asked))
       if (isPromise(done)) done.catch(fail)

@@ -87,7 +87,7 @@ describe('failMode', () => {
 })
 
 describe('receipts', () => {
-  test('a give-back goes to the tier that took the units, also after recovery', async () => {
+  test('a give-back goes to the store or local share that took the units, also after recovery', async () => {
     const at = setUp()
     const there = await consumeOne(at.store, charge('a'))
     await openBreaker(at)

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { consumeOne, flushPromises, hotStore, lab, leasedStore, leasingStore, requests, returns, spendNow, TTL, used, WIDE } from './lab.ts'
 
 describe('a request', () => {
-  test('asks for at least one unit, with M as the ceiling, and lets no other tier answer', async () => {
+  test('asks for at least one unit, with M as the ceiling, and lets only the store answer', async () => {
     await hotStore()
     for (const { charges, options } of requests()) {
       expect(options).toEqual({ atLeast: 1, lease: { ttl: TTL, ceiling: 100 }, failMode: 'closed' })

@@ -10,7 +10,7 @@ import type { FailoverSettings } from './options.ts'
 type Outcomes = readonly Outcome[]
 
 /** Decides at this process's share of each limit, in a bounded memory store. Always synchronous. */
-export class LocalTier {
+export class LocalShare {
   readonly memory: Store
   /** The part of each limit that this process admits: above 0, up to 1. */
   private readonly share: () => number
