@@ -26,8 +26,8 @@ export interface FastifyOptions extends FastifyLimitOptions {
   readonly global?: boolean | undefined
 }
 
-/** How one set of routes is limited: the hook, and the stage in which it decides. */
-interface Plan {
+/** A hook, and the stage in which it decides. */
+interface StagedHook {
   readonly stage: Stage
   readonly hook: FastifyRateLimit
 }
@@ -69,64 +69,64 @@ export const rateLimit: FastifyPluginAsync<FastifyOptions> = Object.assign(
 
 async function register(app: FastifyInstance, { global = true, ...options }: FastifyOptions): Promise<void> {
   if (typeof global !== 'boolean') throw invalid('global', 'true or false', global)
-  const pluginPlan = planOf(options)
-  const { limiter } = pluginPlan.hook
-  /** The stages in which plans decide. Always with `onRequest`, where routes that were added before this plugin get their plans. */
-  const stages = new Set<Stage>(['onRequest', pluginPlan.stage])
+  const pluginHook = stagedHookOf(options)
+  const { limiter } = pluginHook.hook
+  /** The stages in which hooks run. Always with `onRequest`, where routes that were added before this plugin get their hooks. */
+  const stages = new Set<Stage>(['onRequest', pluginHook.stage])
 
   const decorator = (given?: FastifyLimitOptions): FastifyRateLimit =>
-    given === undefined ? pluginPlan.hook : hookOf(inheritOptions(options, limiter, given, undefined))
+    given === undefined ? pluginHook.hook : hookOf(inheritOptions(options, limiter, given, undefined))
   const present = Object.getOwnPropertyDescriptor(app, 'rateLimit')?.value as object | undefined
   if (present === undefined || !decorators.has(present)) app.decorate('rateLimit', decorator)
   decorators.add(decorator)
   if (!app.hasRequestDecorator('rateLimit')) app.decorateRequest('rateLimit', undefined)
 
   // By options object and path: a route and its HEAD route share a quota, but two routes with one object do not.
-  const plansByOptions = new WeakMap<object, Map<string, Plan>>()
-  const planOfRoute = (
+  const hooksByOptions = new WeakMap<object, Map<string, StagedHook>>()
+  const hookOfRoute = (
     limit: RouteLimit,
     { url, method }: { url?: string | undefined; method?: string | readonly string[] | undefined },
-  ): Plan | undefined => {
-    if (limit === undefined || limit === null) return global ? pluginPlan : undefined
-    if (typeof limit === 'boolean') return limit ? pluginPlan : undefined
+  ): StagedHook | undefined => {
+    if (limit === undefined || limit === null) return global ? pluginHook : undefined
+    if (typeof limit === 'boolean') return limit ? pluginHook : undefined
     if (typeof limit !== 'object') throw invalid('config.rateLimit', 'true, false or options', limit)
-    const plans = plansByOptions.get(limit) ?? new Map<string, Plan>()
-    plansByOptions.set(limit, plans)
+    const hooks = hooksByOptions.get(limit) ?? new Map<string, StagedHook>()
+    hooksByOptions.set(limit, hooks)
     const path = limiterName(url, [])
-    const plan = plans.get(path) ?? planOf(inheritOptions(options, limiter, limit, limiterName(url, method)))
-    plans.set(path, plan)
-    stages.add(plan.stage)
-    return plan
+    const staged = hooks.get(path) ?? stagedHookOf(inheritOptions(options, limiter, limit, limiterName(url, method)))
+    hooks.set(path, staged)
+    stages.add(staged.stage)
+    return staged
   }
 
   // Nested contexts may register the plugin again. A route with options belongs to the nearest registration.
   const isNearest = (instance: FastifyInstance): boolean => instance.rateLimit === decorator
   app.addHook('onRoute', function (route) {
-    if (isNearest(this)) planOfRoute(route.config?.rateLimit, route)
+    if (isNearest(this)) hookOfRoute(route.config?.rateLimit, route)
   })
 
-  const plansByConfig = new WeakMap<object, Plan | 'none'>()
-  const planFor = ({ routeOptions, server }: FastifyRequest): Plan | undefined => {
+  const hooksByConfig = new WeakMap<object, StagedHook | 'none'>()
+  const hookFor = ({ routeOptions, server }: FastifyRequest): StagedHook | undefined => {
     const { config, url, method } = routeOptions
-    let plan = plansByConfig.get(config)
-    if (plan === undefined) {
+    let staged = hooksByConfig.get(config)
+    if (staged === undefined) {
       const limit: RouteLimit = config.rateLimit
       const isOfOtherContext = typeof limit === 'object' && limit !== null && !isNearest(server)
-      plan = (isOfOtherContext ? undefined : planOfRoute(limit, { url, method })) ?? 'none'
-      plansByConfig.set(config, plan)
+      staged = (isOfOtherContext ? undefined : hookOfRoute(limit, { url, method })) ?? 'none'
+      hooksByConfig.set(config, staged)
     }
-    return plan === 'none' ? undefined : plan
+    return staged === 'none' ? undefined : staged
   }
   for (const stage of STAGES) {
     app.addHook(stage as 'onRequest', (request, reply, done) => {
-      // `routeOptions` is built anew on every access, so it is not read in a stage without a plan.
-      const plan = stages.has(stage) ? planFor(request) : undefined
-      if (plan?.stage === stage) plan.hook(request, reply, done)
+      // `routeOptions` is built anew on every access, so it is not read in a stage without a hook.
+      const staged = stages.has(stage) ? hookFor(request) : undefined
+      if (staged?.stage === stage) staged.hook(request, reply, done)
       else done()
     })
   }
 }
 
-function planOf(options: FastifyLimitOptions): Plan {
+function stagedHookOf(options: FastifyLimitOptions): StagedHook {
   return { hook: hookOf(options), stage: stageOf(options) }
 }

@@ -76,8 +76,8 @@ function pathOf(url: string): string {
 type Trust = 'none' | 'some' | 'anyone'
 const trustByServer = new WeakMap<object, Trust>()
 
-// Fastify removes `trustProxy` from `initialConfig`. So the setting is found by a request that only claims to come through proxies: more
-// of them than anyone has, with addresses reserved for documentation. A server that trusts every proxy accepts them all.
+// Fastify removes `trustProxy` from `initialConfig`, so a made-up request finds the setting. It claims to come through more proxies than
+// anyone has, with addresses reserved for documentation. Only a server that trusts every proxy accepts them all.
 const CLAIMED_PROXIES = 64
 const CLAIMING_REQUEST = {
   headers: { 'x-forwarded-for': Array.from({ length: CLAIMED_PROXIES }, (_, i) => `198.51.100.${i}`).join(', ') },

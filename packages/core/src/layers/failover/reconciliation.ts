@@ -21,8 +21,8 @@ const BATCH = 128
 
 /**
  * The deficit of one shard: the units that this process admitted while the store was unavailable, and charges to it at recovery. For
- * each state it is at most the units of the local share that are still in use, since the others have come back by then. It is bounded
- * too: of more than `maxSubjects` states, those that changed longest ago are not charged.
+ * each state it is at most the units of the local share that are in use by then: the others have come back. It is bounded too: of more
+ * than `maxSubjects` states, those that changed longest ago are not charged.
  */
 export class Reconciliation {
   private readonly context: FailoverContext

@@ -13,8 +13,8 @@ const MAX_STATES = 10_000
 const BATCH = 64
 
 /**
- * Reads from a replica, in the background, how many units the store had left: a state at most once a second, one read at a time. The
- * replica never decides. Its answers only lower the units that the local share starts with.
+ * Reads from a replica, in the background, how many units the store had left. It reads a state at most once a second, and sends one read
+ * at a time. The replica never decides. Its answers only lower the units that the local share starts with.
  */
 export class ReplicaSeeder {
   private readonly store: Store
