@@ -42,7 +42,7 @@ export function missingBody(status: 400 | 401, partName: string): Problem {
     type: 'about:blank',
     title: status === 401 ? 'Unauthorized' : 'Bad Request',
     status,
-    detail: `The request has no ${partName}, by which it would be counted.`,
+    detail: `The request lacks ${partName}, which its rate limit needs.`,
   })
 }
 

@@ -145,7 +145,7 @@ describe('a missing part of the subject', () => {
     expect(missingBody(status, part)).toEqual({
       status,
       contentType: 'application/problem+json',
-      body: `{"type":"about:blank","title":"${title}","status":${status},"detail":"The request has no ${part}, by which it would be counted."}`,
+      body: `{"type":"about:blank","title":"${title}","status":${status},"detail":"The request lacks ${part}, which its rate limit needs."}`,
     })
   })
 

@@ -52,7 +52,7 @@ function rejecting(name: string, key: KeyOf<any>, status: 400 | 401, part: strin
     app: (fixture) => ({ use: [fixture.limits({ limits: [one], key, missing: 'reject' })] }),
     async run(t) {
       const title = status === 401 ? 'Unauthorized' : 'Bad Request'
-      const text = `{"type":"about:blank","title":"${title}","status":${status},"detail":"The request has no ${part}, by which it would be counted."}`
+      const text = `{"type":"about:blank","title":"${title}","status":${status},"detail":"The request lacks ${part}, which its rate limit needs."}`
       const lines = [...bodyLines(), ...(challenge === undefined ? [] : [`www-authenticate: ${challenge}`])]
       for (const _ of [1, 2]) t.answers(await t.get(), status, lines, text)
     },
