@@ -1,78 +1,91 @@
--- Purpose: token bucket and leaky bucket; the twin of packages/core/src/algorithms/bucket.ts.
--- State: F, the instant (µs) at which the bucket is full, a remainder of r credits, and the N they are of (0 when r is), as
---   three doubles. Expires at F.
--- Limit: { 'b', N, P, burst, debt, queue } with N tokens per P µs in lowest terms, queue 0 or 1.
--- Receipt: { units } of a meter, {} for none; { units, F, r, N, P } of a queue.
+-- Purpose: token bucket and leaky bucket. packages/core/src/algorithms/bucket.ts decides the same.
+-- State: full, the time (µs) at which the bucket is full; rest, a remainder of credits; rate, the tokens of the limit that rest belongs to
+--   (0 without a rest). Three doubles. Expires when it is full.
+-- Limit: { 'b', tokens, period, burst, debt, queue }: tokens per period (µs) in lowest terms, queue 0 or 1.
+-- Receipt: { units } of a meter, {} for none; { units, full, rest, tokens, period } of a queue.
 -- redis.calls: none; full.lua reads and writes.
 
 algorithms.b = {}
 
 function algorithms.b.decode(text)
-  local full, rest, rate = threeof(text)
+  local full, rest, rate = decodestate(text)
   return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
 end
 
 function algorithms.b.encode(state)
-  local full, rest, rate, at = bucketstate(state[1], state[2], state[3])
-  return three(full, rest, rate), at
+  local full, rest, rate, expiry = bucketstate(state[1], state[2], state[3])
+  return encodestate(full, rest, rate), expiry
 end
 
-function algorithms.b.read(state, limit, now)
+function algorithms.b.read(state, limit, micros)
   local full, rest, rate
   if state then
     full, rest, rate = state[1], state[2], state[3]
   end
-  return { deficit(full, rest, rate, limit, now) }
+  return { deficitof(full, rest, rate, limit, micros) }
 end
 
-function algorithms.b.room(view, limit)
-  local n, p = limit[2], limit[3]
-  local cap = limit[4] * p
-  if view[1] > fdiv(cap, n) then
+function algorithms.b.available(view, limit)
+  local missing, rest = view[1], view[2]
+  local tokens, period, burst = limit[2], limit[3], limit[4]
+  local capacity = burst * period
+  if missing > fdiv(capacity, tokens) then
     return 0
   end
-  return fdiv(max(0, cap - view[1] * n - view[2]), p)
+  return fdiv(max(0, capacity - missing * tokens - rest), period)
 end
 
-function algorithms.b.fits(view, limit, _, cost)
-  return bucketfits(view[1], view[2], limit, cost)
+function algorithms.b.admits(view, limit, _, cost)
+  local missing, rest = view[1], view[2]
+  return bucketadmits(missing, rest, limit, cost)
 end
 
-function algorithms.b.take(view, limit, now, cost)
-  local full, rest = drained(view[1], view[2], limit, now, cost)
-  return full and { full, rest, limit[2] }
+function algorithms.b.take(view, limit, micros, cost)
+  local missing, rest = view[1], view[2]
+  local tokens = limit[2]
+  local full, left = drained(missing, rest, limit, micros, cost)
+  return full and { full, left, tokens }
 end
 
-function algorithms.b.give(view, limit, now, units, receipt)
-  local n, p = limit[2], limit[3]
-  if limit[6] == 1 then
-    -- Only the last in the queue, and only while its turn has not come.
-    local last = receipt[2] == now + view[1] and receipt[3] == view[2] and receipt[4] == n and receipt[5] == p
-    local own = receipt[1] * p
-    if not last or not (view[1] > fdiv(own, n) or view[1] * n + view[2] > own) then
-      return nil
-    end
+-- Whether a receipt is that of the last charge in the queue, and its turn has not come.
+local function islastinqueue(view, limit, micros, receipt)
+  local missing, rest = view[1], view[2]
+  local tokens, period = limit[2], limit[3]
+  local taken, full, remainder, takentokens, takenperiod = receipt[1], receipt[2], receipt[3], receipt[4], receipt[5]
+  if full ~= micros + missing or remainder ~= rest or takentokens ~= tokens or takenperiod ~= period then
+    return false
   end
-  if receipt[1] then
-    units = min(units, receipt[1])
-  end
-  if units < 1 or (view[1] == 0 and view[2] == 0) then
+  local credits = taken * period
+  return missing > fdiv(credits, tokens) or missing * tokens + rest > credits
+end
+
+function algorithms.b.giveback(view, limit, micros, units, receipt)
+  local missing, rest = view[1], view[2]
+  local tokens, period, queue = limit[2], limit[3], limit[6]
+  local taken = receipt[1]
+  if queue == 1 and not islastinqueue(view, limit, micros, receipt) then
     return nil
   end
-  local back = min(units, fdiv(MAX, p))
-  local credits = back * p
-  local missing = view[1] - fdiv(credits, n)
-  local rest = view[2] - credits % n
-  if rest < 0 then
-    rest = rest + n
-    missing = missing - 1
+  if taken then
+    units = min(units, taken)
   end
-  if missing < 0 then
-    return { now, 0, n }, fdiv(view[1] * n + view[2], p)
+  if units < 1 or (missing == 0 and rest == 0) then
+    return nil
   end
-  return { now + missing, rest, n }, back
+  local back = min(units, fdiv(MAX, period))
+  local credits = back * period
+  local missingafter = missing - fdiv(credits, tokens)
+  local restafter = rest - credits % tokens
+  if restafter < 0 then
+    restafter = restafter + tokens
+    missingafter = missingafter - 1
+  end
+  if missingafter < 0 then
+    return { micros, 0, tokens }, fdiv(missing * tokens + rest, period)
+  end
+  return { micros + missingafter, restafter, tokens }, back
 end
 
-function algorithms.b.met(state)
-  return told(state)
+function algorithms.b.toreply(state)
+  return numbersinreply(state)
 end

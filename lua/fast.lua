@@ -1,244 +1,246 @@
--- Purpose: decides a batch of plain decisions in order, each all or nothing and seeing those before it: they only take units,
---   each from a state of its own, under fixed and sliding windows and buckets. Any other goes to full.lua, which would decide
---   these as well. Nearly every decision is plain, and nearly all of a server's time is spent in Lua: no tables are made for
---   one, nor numbers told as text.
--- KEYS: every state key of the batch, once; then the buckets.
--- ARGV[1]: JSON { now, limits, run, buckets }, buckets as packed.lua says, where the script has that
---   now, limits: as full.lua has them; no calendar windows
---   run: of each decision the number of its charges, and limit, key (indexes from 1), cost of each
--- Reply: { now, unreadable states, error, told }
---   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
---   told: one string, for each decision '1' or '0' and the states it met, 24 bytes each, three NaN for an absent one; or '2'
---   with 4 bytes of length and a text that says why it makes no sense
--- redis.calls: TIME; MGET; one SETRANGE for each key that a decision changes in the second of its numbers alone, PTTL before the
---   first of them; one SET for each other; for places in buckets those of packed.lua. A refusal writes nothing.
+-- Purpose: decides charges that only take units, under fixed windows, sliding windows and buckets. full.lua decides all others, and would
+--   decide these too. Nearly all decisions are fast, and Lua takes nearly all of the server's time. So this script makes no table for a
+--   decision, and formats no number as text.
+-- KEYS: each state key of the batch, once; then the buckets of packed.lua.
+-- ARGV[1]: JSON { limits, request, buckets }
+--   limits: as the files of the algorithms describe them; no calendar windows
+--   request: for each decision the number of its charges; then for each charge its limit, its key (both indexes from 1) and its cost.
+--     Each charge of a decision has its own key.
+--   buckets: as packed.lua describes them; absent for a store that does not pack
+-- ARGV[2]: see testClock.lua
+-- Reply: { micros, unreadable, error, answers }
+--   micros: the time of the decisions
+--   unreadable: how many states could not be read and counted as absent
+--   error: of the write that ended the batch, or ''. Decisions without an answer did not run.
+--   answers: one text. For each decision '1' (admitted) or '0', then the states before it, 24 bytes each, three NaN for an absent one; or
+--     '2', 4 bytes of length, and the text of the error that the decision raised.
+-- redis.calls: TIME; one MGET. For each key that a decision changes one SET, or one SETRANGE if only the second number changes; one PTTL
+--   before the first SETRANGE. For packed states those of packed.lua. A refusal writes nothing.
 
 local batch = cjson.decode(ARGV[1])
-local now, limits, run = batch[1], batch[2], batch[3]
-local faked = now >= 0
-if not faked then
-  local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
-local ms = fdiv(now, 1000)
+local limits, request = batch[1], batch[2]
+local micros = now()
+local ms = fdiv(micros, 1000)
 
-local values, places, unreadable = nil, nil, 0
+-- values: by key, what is stored. entries: by key, the entry of a packed state.
+local values, entries, unreadable = nil, nil, 0
 if packed then
-  values, places, unreadable = packed.open(batch[4])
+  values, entries, unreadable = packed.open(batch[3])
 else
-  -- A key of another type is read as absent too.
+  -- MGET reads a key of another type as absent.
   values = redis.call('MGET', unpack(KEYS))
 end
 
 local ABSENT = string.rep('\255', 24)
--- By the first item of a limit, of the numbers of a state: whether it is allowed; then the numbers that it leaves, nil where it
--- leaves all as it is; and when those expire, which the first and the third alone decide.
+
+-- By algorithm, a function of a state, a limit and a cost. It returns whether the cost is admitted, the numbers of the state after it (nil
+-- if the state stays as it is), and when that state expires. The first and the third number alone determine the expiry. The counts of
+-- windows are added and compared here: a function call for that would take 2 % of a decision.
 local decide = {}
 
-function decide.f(a, b, _, limit, cost)
-  local start, count = fixedat(a, b, limit, ms)
-  count = count + cost
-  if count > limit[2] then
+function decide.f(start, count, _, limit, cost)
+  local quantity = limit[2]
+  local current, units = rolledfixed(start, count, limit, ms)
+  local after = units + cost
+  if after > quantity then
     return false
   end
-  return true, start, count, 0, finish(start, limit)
+  return true, current, after, 0, fixedend(current, limit)
 end
 
-function decide.s(a, b, c, limit, cost)
-  local window = limit[3]
-  local start, count, previous = slid(a, b, c, window, ms)
-  count = count + cost
-  if count > limit[2] or previous > 0 and count + slidingweight(start, previous, window, ms) > limit[2] then
+function decide.s(start, count, previous, limit, cost)
+  local quantity, window = limit[2], limit[3]
+  local current, units, before = rolledwindow(start, count, previous, window, ms)
+  local weight = before > 0 and weightof(current, before, window, ms) or 0
+  local after = units + cost
+  if after + weight > quantity then
     return false
   end
-  return true, start, count, previous, start + 2 * window
+  return true, current, after, before, current + 2 * window
 end
 
-function decide.b(a, b, c, limit, cost)
-  local missing, rest = deficit(a, b, c, limit, now)
-  if not bucketfits(missing, rest, limit, cost) then
+function decide.b(full, rest, rate, limit, cost)
+  local tokens = limit[2]
+  local missing, remainder = deficitof(full, rest, rate, limit, micros)
+  if not bucketadmits(missing, remainder, limit, cost) then
     return false
   end
-  local full
-  full, rest = drained(missing, rest, limit, now, cost)
-  if not full then
+  local after, left = drained(missing, remainder, limit, micros, cost)
+  if not after then
     return true
   end
-  return true, bucketstate(full, rest, limit[2])
+  return true, bucketstate(after, left, tokens)
 end
 
-local out, n, at, err = {}, 0, 1, nil
+-- The pieces of the reply's answers, their number, and the error that ended the batch.
+local answers, answered, err = {}, 0, nil
 
--- By key, the second number of what is kept now, where that is not the one of its value.
-local changed = {}
+-- By key, the second number of the state, where it differs from the one in values.
+local seconds = {}
 
--- Times as text: Redis would format the number each time, for a third of what a SET takes.
-local stamps = {}
-
--- Value and expiry go in one command: a key without an expiry would block for ever. The error, nil if it was done.
 local function set(key, a, b, c, expiry)
-  local text = three(a, b, c)
-  values[key], changed[key] = text, nil
-  if packed and places[key] then
-    return packed.write(places[key], a, b, c)
+  local text = encodestate(a, b, c)
+  values[key], seconds[key] = text, nil
+  if packed and entries[key] then
+    return packed.write(entries[key], a, b, c)
   end
-  local stamp = stamps[expiry]
-  if not stamp then
-    stamp = format('%.0f', faked and max(60000, expiry - ms) or expiry)
-    stamps[expiry] = stamp
-  end
-  return redis.pcall('SET', KEYS[key], text, faked and 'PX' or 'PXAT', stamp).err
+  return setwithexpiry(KEYS[key], text, expiry)
 end
 
--- The second number alone is written into its place, for half of what a SET takes; the key keeps its expiry.
-local function change(key, b)
-  changed[key] = b
-  local result = redis.pcall('SETRANGE', KEYS[key], '8', pack('>d', b))
-  return type(result) == 'table' and result.err or nil
+-- Writes the second number into its place, in half of the time of a SET. The key keeps its expiry. (A call of errorof would take 2 % of a
+-- decision.)
+local function setsecond(key, b)
+  seconds[key] = b
+  local reply = redis.pcall('SETRANGE', KEYS[key], '8', pack('>d', b))
+  return type(reply) == 'table' and reply.err or nil
 end
 
--- The state under a key, as it was read and as numbers.
+-- The state under a key: as text for the reply, and its numbers.
 local function load(key)
   local text = values[key]
   if not text then
     return ABSENT
   end
-  local a, b, c = threeof(text)
+  local a, b, c = decodestate(text)
   if not a then
     unreadable = unreadable + 1
     values[key] = false
     return ABSENT
   end
-  if changed[key] then
-    b = changed[key]
-    text = three(a, b, c)
+  if seconds[key] then
+    b = seconds[key]
+    text = encodestate(a, b, c)
   end
   return text, a, b, c
 end
 
-local islooked = false
+local hasaskedttl = false
 
--- Whether a state that these numbers replace can be changed in place: its expiry is that of the first and the third. That the key
--- still has one is asked of one key a command, which costs little: one that somebody made persistent is set again, before long.
-local function stays(key, a, c, first, third)
+-- Whether only the second number changes, so that the key keeps its expiry. Once a command, PTTL shows whether a key still has an expiry: a
+-- key that another program made persistent is set again before long.
+local function keepsexpiry(key, a, c, first, third)
   if first ~= a or third ~= c then
     return false
   end
-  if islooked then
+  if hasaskedttl then
     return true
   end
-  islooked = true
-  if packed and places[key] then
-    -- What prepares a bucket looks.
+  hasaskedttl = true
+  if packed and entries[key] then
+    -- packed.prepare asks for the bucket.
     return false
   end
   local left = redis.pcall('PTTL', KEYS[key])
-  err = type(left) == 'table' and left.err or nil
+  err = errorof(left)
   return left ~= -1
 end
 
--- The decision at this place, of one charge: what it tells goes behind the n-th.
-local function one()
-  local limit, key = limits[run[at + 1]], run[at + 2]
+-- Decides a decision of one charge.
+local function decideone(limitindex, key, cost)
+  local limit = limits[limitindex]
   local text, a, b, c = load(key)
-  local isallowed, first, second, third, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
-  out[n + 1] = isallowed and '1' or '0'
-  out[n + 2] = text
+  local isallowed, first, second, third, expiry = decide[limit[1]](a, b, c, limit, cost)
+  answers[answered + 1] = isallowed and '1' or '0'
+  answers[answered + 2] = text
   if not first then
     return
   end
-  local ischange = stays(key, a, c, first, third)
-  local place = packed and places[key]
-  if place and not ischange then
-    err = packed.prepare(place, first, expiry, now, faked, false)
+  local iskept = keepsexpiry(key, a, c, first, third)
+  local entry = packed and entries[key]
+  if entry and not iskept then
+    err = packed.prepare(entry, first, expiry, micros, false)
   end
   if err then
     return
   end
-  if ischange and not place then
-    err = change(key, second)
+  if iskept and not entry then
+    err = setsecond(key, second)
   else
     err = set(key, first, second, third, expiry)
   end
 end
 
-local firsts, seconds, thirds, expires, ischange = {}, {}, {}, {}, {}
+-- For each charge of the decision at hand: its key, the numbers of the state after it, its expiry, and whether the key keeps its expiry.
+local keysafter, firstsafter, secondsafter, thirdsafter, expiriesafter, arekept = {}, {}, {}, {}, {}, {}
 
--- Writes what the decision at this place leaves. Half of it must not stay for want of a permission: SET comes first, and does
--- for SETRANGE where that is denied; what a bucket needs comes before either.
+-- Writes the states after a decision of several charges. The ACL may deny a command, and half of a decision must not stay. So what a bucket
+-- needs comes first, then SET; a SETRANGE that is denied after a SET becomes a SET.
 local function commit(charges)
   for j = 1, packed and charges or 0 do
-    local place = places[run[at + 3 * j - 1]]
-    if firsts[j] and place and not ischange[j] and not err then
-      err = packed.prepare(place, firsts[j], expires[j], now, faked, false)
+    local entry = entries[keysafter[j]]
+    if firstsafter[j] and entry and not arekept[j] and not err then
+      err = packed.prepare(entry, firstsafter[j], expiriesafter[j], micros, false)
     end
   end
   local isset = false
   for j = 1, charges do
-    if firsts[j] and not ischange[j] and not err then
+    if firstsafter[j] and not arekept[j] and not err then
       isset = true
-      err = set(run[at + 3 * j - 1], firsts[j], seconds[j], thirds[j], expires[j])
+      err = set(keysafter[j], firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j])
     end
   end
   for j = 1, charges do
-    if ischange[j] and not err then
-      local key = run[at + 3 * j - 1]
+    if arekept[j] and not err then
+      local key = keysafter[j]
       if not packed then
-        err = change(key, seconds[j])
+        err = setsecond(key, secondsafter[j])
       end
       if packed or err and isset then
-        err = set(key, firsts[j], seconds[j], thirds[j], expires[j])
+        err = set(key, firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j])
       end
     end
   end
 end
 
--- The decision at this place, of several charges.
-local function several(charges)
+-- Decides a decision of several charges, which begin behind the cursor.
+local function decideseveral(charges, cursor)
   local isallowed = true
-  out[n + 1] = '1'
+  answers[answered + 1] = '1'
   for j = 1, charges do
-    local i = at + 3 * j - 2
-    local limit = limits[run[i]]
-    local text, a, b, c = load(run[i + 1])
-    local fits
-    fits, firsts[j], seconds[j], thirds[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
-    isallowed = isallowed and fits
-    ischange[j] = firsts[j] and stays(run[i + 1], a, c, firsts[j], thirds[j])
-    out[n + 1 + j] = text
+    local limit, key, cost = limits[request[cursor + 1]], request[cursor + 2], request[cursor + 3]
+    cursor = cursor + 3
+    local text, a, b, c = load(key)
+    local isadmitted, first, second, third, expiry = decide[limit[1]](a, b, c, limit, cost)
+    isallowed = isallowed and isadmitted
+    keysafter[j], firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j] = key, first, second, third, expiry
+    arekept[j] = first and keepsexpiry(key, a, c, first, third)
+    answers[answered + 1 + j] = text
   end
   if isallowed then
     commit(charges)
   else
-    out[n + 1] = '0'
+    answers[answered + 1] = '0'
   end
 end
 
-local function go()
-  local size = #run
-  while at <= size do
-    local charges = run[at]
+-- The place of the decision at hand in the request.
+local position = 1
+
+local function run()
+  local size = #request
+  while position <= size do
+    local charges = request[position]
     if charges == 1 then
-      one()
+      decideone(request[position + 1], request[position + 2], request[position + 3])
     else
-      several(charges)
+      decideseveral(charges, position)
     end
     if err then
       return
     end
-    n = n + 1 + charges
-    at = at + 1 + 3 * charges
+    answered = answered + 1 + charges
+    position = position + 1 + 3 * charges
   end
 end
 
--- One that makes no sense must not take its neighbours with it.
+-- A decision that raises an error must not end the others of its batch.
 repeat
-  local isdone, thrown = pcall(go)
+  local isdone, thrown = pcall(run)
   if not isdone then
-    local why = type(thrown) == 'table' and thrown.err or thrown
-    out[n + 1], out[n + 2], out[n + 3] = '2', pack('>I4', #why), why
-    n = n + 3
-    at = at + 1 + 3 * run[at]
+    local text = type(thrown) == 'table' and thrown.err or thrown
+    answers[answered + 1], answers[answered + 2], answers[answered + 3] = '2', pack('>I4', #text), text
+    answered = answered + 3
+    position = position + 1 + 3 * request[position]
   end
 until isdone
-return { now, unreadable, err or '', table.concat(out, '', 1, n) }
+return { micros, unreadable, err or '', table.concat(answers, '', 1, answered) }

@@ -1,59 +1,70 @@
--- Purpose: at most L in each window; the twin of packages/core/src/algorithms/fixed-window.ts.
--- State: start (ms), count (units) and 0, as three doubles; expires at the end of its window.
--- Limit: { 'f', L, anchor, W } with anchor 0 (epoch) or 1 (first charge); { 'f', L, 2, s0, s1, s2 } for a calendar: the
---   starts of the window that the client thinks it is, of the next and of the one after.
+-- Purpose: at most quantity units in each window. packages/core/src/algorithms/fixed-window.ts decides the same.
+-- State: start (ms), count (units) and 0, as three doubles. Expires at the end of its window.
+-- Limit: { 'f', quantity, anchor, window }, window in ms, anchor 0 (the epoch) or 1 (the first charge); or { 'f', quantity, 2, first,
+--   second, third } for calendar windows: the start of the window that the client expects, and of the two after it.
 -- Receipt: { start, units }.
 -- redis.calls: none; full.lua reads and writes.
 
 algorithms.f = {}
 
 function algorithms.f.decode(text)
-  local start, count = threeof(text)
+  local start, count = decodestate(text)
   return start and { start, count }
 end
 
 function algorithms.f.encode(state, limit)
-  return three(state[1], state[2], 0), finish(state[1], limit)
+  local start, count = state[1], state[2]
+  return encodestate(start, count, 0), fixedend(start, limit)
 end
 
--- Whether this limit can be decided now: a calendar that the client computed too long ago cannot.
-function algorithms.f.ready(limit, now)
-  local ms = fdiv(now, 1000)
-  return limit[3] < 2 or (ms >= limit[4] and ms < limit[6])
+-- A client whose clock is wrong computes calendar windows that do not contain the server's time.
+function algorithms.f.isready(limit, micros)
+  local anchor = limit[3]
+  if anchor ~= CALENDAR then
+    return true
+  end
+  local first, third = limit[4], limit[6]
+  local ms = fdiv(micros, 1000)
+  return ms >= first and ms < third
 end
 
-function algorithms.f.read(state, limit, now)
+function algorithms.f.read(state, limit, micros)
   local start, count
   if state then
     start, count = state[1], state[2]
   end
-  return { fixedat(start, count, limit, fdiv(now, 1000)) }
+  return { rolledfixed(start, count, limit, fdiv(micros, 1000)) }
 end
 
-function algorithms.f.room(view, limit)
-  return max(0, limit[2] - view[2])
+function algorithms.f.available(view, limit)
+  local count, quantity = view[2], limit[2]
+  return max(0, quantity - count)
 end
 
-function algorithms.f.fits(view, limit, _, cost)
-  return view[2] + cost <= limit[2]
+function algorithms.f.admits(view, limit, _, cost)
+  local count, quantity = view[2], limit[2]
+  return count + cost <= quantity
 end
 
 function algorithms.f.take(view, _, _, cost)
-  local count = min(MAX, view[2] + cost)
-  return count > view[2] and { view[1], count } or nil
+  local start, count = view[1], view[2]
+  local after = min(MAX, count + cost)
+  return after > count and { start, after } or nil
 end
 
-function algorithms.f.give(view, _, _, units, receipt)
-  if receipt[1] ~= view[1] then
+function algorithms.f.giveback(view, _, _, units, receipt)
+  local start, count = view[1], view[2]
+  local takenfrom, taken = receipt[1], receipt[2]
+  if takenfrom ~= start then
     return nil
   end
-  local back = min(units, receipt[2], view[2])
+  local back = min(units, taken, count)
   if back < 1 then
     return nil
   end
-  return { view[1], view[2] - back }, back
+  return { start, count - back }, back
 end
 
-function algorithms.f.met(state)
-  return told(state)
+function algorithms.f.toreply(state)
+  return numbersinreply(state)
 end

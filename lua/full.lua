@@ -1,35 +1,41 @@
--- Purpose: decides a batch of decisions in order, each all or nothing and seeing those before it. Last part of the one script.
--- KEYS: every state key of the batch, and the key of the leases beside it where a charge has terms, once; then the buckets.
--- ARGV[1]: JSON { now, limits, decisions, buckets }, buckets as packed.lua says, or none
---   now: µs, -1 for Redis's own clock (anything else is for tests: expiry is then relative, and never by that time)
---   limits: as each algorithm's file says
---   decision: { how, atleast, charge... }, how 0 charge, 1 force, 2 peek, 3 reset
---   charge: { limit, key, cost, receipt, holder, terms }: indexes from 1 (behind all keys come the places in buckets), units,
---   as each file says, id of a new holder, the terms of a lease as leases.lua says (absent for a plain charge)
--- Reply: { now, unreadable states, error, decision... }
---   error: '' or that of the write which ended the batch: the decisions told stand, those after did not run
---   decision: { verdict, state... }, verdict 1, 0, -1 (a calendar limit computed for another time: nothing was charged) or
---   -2 (it makes no sense: nothing was charged, and one text says why); the states are those met before the decision, an
---   empty one for an absent one; behind them, in the same form, the leases that each charge with terms met
--- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes; for places in buckets
---   those of packed.lua. A refusal and a peek write nothing.
+-- Purpose: decides a batch of decisions of any kind, in order. Each is all or nothing, and sees the decisions before it. Last part of its
+--   script.
+-- KEYS: each state key of the batch, and the key of the lease ledger beside it where a charge has lease terms, once; then the buckets of
+--   packed.lua.
+-- ARGV[1]: JSON { limits, decisions, buckets }
+--   limits: as the files of the algorithms describe them
+--   decision: { operation, atleast, charge... }; operation 0 charge, 1 force, 2 peek, 3 reset
+--   charge: { limit, key, cost, receipt, holder, terms }. limit and key are indexes from 1; keys of packed states are numbered behind all
+--     KEYS. cost in units. receipt as the algorithm's file describes it. holder is the id of a new concurrency holder. terms are those of a
+--     lease, as leases.lua describes them, absent for other charges.
+--   buckets: as packed.lua describes them; absent for a store that does not pack
+-- ARGV[2]: see testClock.lua
+-- Reply: { micros, unreadable, error, decision... }
+--   micros: the time of the decisions
+--   unreadable: how many states could not be read and counted as absent
+--   error: of the write that ended the batch, or ''. Decisions without a reply did not run.
+--   decision: { verdict, state..., ledger... }. verdict 1 admitted, 0 refused, -1 the calendar windows were computed for another time, -2
+--     the decision raised an error, whose text follows. Nothing was charged unless it is 1. The states and ledgers are those before the
+--     decision, one for each charge, empty for an absent one; a ledger only for a charge with terms.
+-- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes; for packed states those of
+--   packed.lua. A refusal and a peek write nothing.
+
+local FORCE, PEEK, RESET = 1, 2, 3
 
 local batch = cjson.decode(ARGV[1])
-local now, limits = batch[1], batch[2]
-local faked = now >= 0
-if not faked then
-  local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
+local limits, decisions, buckets = batch[1], batch[2], batch[3] or { 0 }
+local micros = now()
 
-local values, places, unreadable = packed.open(batch[4] or { 0 })
+-- values: by key, what is stored. entries: by key, the entry of a packed state.
+local values, entries, unreadable = packed.open(buckets)
+-- By key, the state after the decisions so far, and whether its value has been decoded.
 local states, isdecoded = {}, {}
 
-local function load(key, algorithm)
+local function load(key, codec)
   if not isdecoded[key] then
     isdecoded[key] = true
     if values[key] then
-      states[key] = algorithm.decode(values[key])
+      states[key] = codec.decode(values[key])
       if not states[key] then
         unreadable = unreadable + 1
       end
@@ -38,157 +44,172 @@ local function load(key, algorithm)
   return states[key]
 end
 
--- Value and expiry go in one command, as in fast.lua. The error, nil if it was done.
-local function set(key, text, at)
-  local result
-  if faked then
-    result = redis.pcall('SET', KEYS[key], text, 'PX', max(60000, at - fdiv(now, 1000)))
-  else
-    result = redis.pcall('SET', KEYS[key], text, 'PXAT', at)
-  end
-  return result.err
-end
-
 local function delete(key)
-  if places[key] then
-    return packed.remove(places[key])
+  if entries[key] then
+    return packed.remove(entries[key])
   end
-  local result = redis.pcall('DEL', KEYS[key])
-  return type(result) == 'table' and result.err or nil
+  return errorof(redis.pcall('DEL', KEYS[key]))
 end
 
--- The state that a charge leaves, nil where it leaves all as it is; whether it is allowed; and the units that a lease took,
--- or gave back (below 0). It may move most units, nil for a plain charge.
-local function step(charge, state, how, atleast, most)
-  local limit, cost = limits[charge[1]], charge[3]
+-- The state after a charge (nil if it stays as it is), whether the charge is admitted, and the units that it took (below 0: gave back). most
+-- bounds the units of a lease; it is nil for other charges.
+local function step(charge, state, operation, atleast, most)
+  local limit, cost, receipt, holder = limits[charge[1]], charge[3], charge[4], charge[5]
   local algorithm = algorithms[limit[1]]
-  local view = algorithm.read(state, limit, now)
+  local view = algorithm.read(state, limit, micros)
   if cost < 0 then
-    if how == 2 then
+    if operation == PEEK then
       return nil, true
     end
-    local after, units = algorithm.give(view, limit, now, min(-cost, most or MAX), charge[4])
+    local after, units = algorithm.giveback(view, limit, micros, min(-cost, most or MAX), receipt)
     return after, true, -(units or 0)
   end
-  local facts = { receipt = charge[4], holder = charge[5] }
-  -- A holder that is gone is not renewed: there is no part of that, and no forcing it.
-  local isrenewal = algorithm.renews and cost > 0 and facts.receipt[1] ~= nil
-  local fits = cost <= (most or MAX) and algorithm.fits(view, limit, now, cost, facts)
-  if not fits and (how ~= 1 or isrenewal) then
-    local room = min(algorithm.room(view, limit, now), most or MAX)
-    if isrenewal or atleast < 1 or cost < 1 or room < atleast then
+  local facts = { receipt = receipt, holder = holder }
+  -- A renewal needs a live holder: it cannot be forced, and no part of it can be granted.
+  local isrenewal = algorithm.renews and cost > 0 and receipt[1] ~= nil
+  local admits = cost <= (most or MAX) and algorithm.admits(view, limit, micros, cost, facts)
+  if not admits and (operation ~= FORCE or isrenewal) then
+    local available = min(algorithm.available(view, limit, micros), most or MAX)
+    if isrenewal or atleast < 1 or cost < 1 or available < atleast then
       return nil, false
     end
-    cost = min(cost, room)
+    cost = min(cost, available)
   end
   if cost == 0 then
     return nil, true, 0
   end
-  return algorithm.take(view, limit, now, cost, facts), true, cost
+  return algorithm.take(view, limit, micros, cost, facts), true, cost
 end
 
--- What is kept under this key as the decision would leave it so far.
-local function latest(pending, key, met)
-  return pending[key] and pending[key].state or met
+-- The changes of the decision at hand: by key, { state, codec, limit }; and the keys in order.
+local function newchanges()
+  return { bykey = {}, keys = {} }
 end
 
-local function put(pending, changed, key, change)
-  if not pending[key] then
-    changed[#changed + 1] = key
+local function change(changes, key, state, codec, limit)
+  if not changes.bykey[key] then
+    changes.keys[#changes.keys + 1] = key
   end
-  pending[key] = change
+  changes.bykey[key] = { state = state, codec = codec, limit = limit }
 end
 
--- Writes { key, text or false to delete, expiry } each. Half of a decision is never left: all that can throw is behind, Redis
--- refuses for its own reasons only the first write of a script, and a user who may not DEL is told so before a SET, and one who
--- may not HSET before either.
-local function commit(writes)
-  local issetting, ispacking = false, false
+-- The state of a key with the changes of the decision so far.
+local function latest(changes, key, state)
+  return changes.bykey[key] and changes.bykey[key].state or state
+end
+
+-- Makes the packed entries ready to be written.
+local function prepareentries(writes, issetting)
   for _, write in ipairs(writes) do
-    local err = not write[2] and delete(write[1]) or nil
+    local entry = write.value and entries[write.key]
+    local err = entry and packed.prepare(entry, decodestate(write.value), write.expiry, micros, issetting) or nil
     if err then
       return err
-    end
-    issetting = issetting or write[2] and not places[write[1]]
-    ispacking = ispacking or write[2] and places[write[1]]
-  end
-  if ispacking then
-    for _, write in ipairs(writes) do
-      local place = write[2] and places[write[1]]
-      local err = place and packed.prepare(place, threeof(write[2]), write[3], now, faked, issetting) or nil
-      if err then
-        return err
-      end
-    end
-  end
-  for _, write in ipairs(writes) do
-    local err = write[2] and not places[write[1]] and set(write[1], write[2], write[3]) or nil
-    if err then
-      return err
-    end
-  end
-  if ispacking then
-    for _, write in ipairs(writes) do
-      local place = write[2] and places[write[1]]
-      local err = place and packed.write(place, threeof(write[2])) or nil
-      if err then
-        return err
-      end
     end
   end
   return nil
 end
 
-local function decide(decision)
-  local how, atleast = decision[1], decision[2]
-  local reply, ledgers, pending, changed, verdict = { 1 }, {}, {}, {}, 1
-  local seen = {}
-  for i = 3, #decision do
-    seen[decision[i][2]] = (seen[decision[i][2]] or 0) + 1
+local function writeentries(writes)
+  for _, write in ipairs(writes) do
+    local entry = write.value and entries[write.key]
+    local err = entry and packed.write(entry, decodestate(write.value)) or nil
+    if err then
+      return err
+    end
   end
+  return nil
+end
+
+-- Writes { key, value, expiry } each; without a value the key is deleted. Half of a decision must not stay, so all that can raise an error
+-- is done before. Redis itself refuses only the first write of a script. The ACL may deny a command, so the order is DEL, what shows that
+-- HSET is allowed, SET, HSET.
+local function commit(writes)
+  local issetting, ispacking = false, false
+  for _, write in ipairs(writes) do
+    local err = not write.value and delete(write.key) or nil
+    if err then
+      return err
+    end
+    issetting = issetting or write.value and not entries[write.key]
+    ispacking = ispacking or write.value and entries[write.key]
+  end
+  local err = ispacking and prepareentries(writes, issetting) or nil
+  if err then
+    return err
+  end
+  for _, write in ipairs(writes) do
+    err = write.value and not entries[write.key] and setwithexpiry(KEYS[write.key], write.value, write.expiry) or nil
+    if err then
+      return err
+    end
+  end
+  return ispacking and writeentries(writes) or nil
+end
+
+-- How many charges of a decision have each key.
+local function countkeys(decision)
+  local counts = {}
+  for i = 3, #decision do
+    local key = decision[i][2]
+    counts[key] = (counts[key] or 0) + 1
+  end
+  return counts
+end
+
+-- The writes that store the changes, which become the states of later decisions. A state that has expired is deleted.
+local function writesof(changes)
+  local writes = {}
+  for _, key in ipairs(changes.keys) do
+    local changed = changes.bykey[key]
+    local value, expiry = changed.codec.encode(changed.state, changed.limit, micros)
+    local islive = MINLIFETIME > 0 or expiry * 1000 > micros
+    writes[#writes + 1] = { key = key, value = islive and value, expiry = expiry }
+  end
+  for _, key in ipairs(changes.keys) do
+    states[key] = changes.bykey[key].state
+  end
+  return writes
+end
+
+local function decide(decision)
+  local operation, atleast = decision[1], decision[2]
+  local reply, ledgers, changes = { 1 }, {}, newchanges()
+  local counts = countkeys(decision)
+  local isallowed = true
   for i = 3, #decision do
     local charge = decision[i]
-    local limit, key = limits[charge[1]], charge[2]
+    local limit, key, cost, receipt, terms = limits[charge[1]], charge[2], charge[3], charge[4], charge[6]
     local algorithm = algorithms[limit[1]]
-    if algorithm.ready and not algorithm.ready(limit, now) then
+    if algorithm.isready and not algorithm.isready(limit, micros) then
       return { -1 }
     end
     local state = load(key, algorithm)
-    local facts = { cost = charge[3], atleast = atleast, receipt = charge[4] }
-    reply[#reply + 1] = state and algorithm.met(state, limit, now, facts, seen[key] > 1) or {}
-    local terms, most, ledger = charge[6], nil, nil
+    local facts = { cost = cost, atleast = atleast, receipt = receipt }
+    reply[#reply + 1] = state and algorithm.toreply(state, limit, micros, facts, counts[key] > 1) or {}
+    local ledgerkey, most, ledger = nil, nil, nil
     if terms then
-      local met = load(terms[1], leases)
-      ledgers[#ledgers + 1] = met and told(met) or {}
-      ledger = leases.read(latest(pending, terms[1], met), terms, now)
-      most = leases.most(ledger, terms, now, charge[3])
+      ledgerkey = terms[1]
+      local stored = load(ledgerkey, leases)
+      ledgers[#ledgers + 1] = stored and numbersinreply(stored) or {}
+      ledger = leases.read(latest(changes, ledgerkey, stored), terms, micros)
+      most = leases.most(ledger, terms, micros, cost)
     end
-    local after, isallowed, units = step(charge, latest(pending, key, state), how, atleast, most)
-    if not isallowed then
-      verdict = 0
-    elseif after and how ~= 2 then
-      put(pending, changed, key, { state = after, algorithm = algorithm, limit = limit })
+    local after, isadmitted, units = step(charge, latest(changes, key, state), operation, atleast, most)
+    if not isadmitted then
+      isallowed = false
+    elseif after and operation ~= PEEK then
+      change(changes, key, after, algorithm, limit)
       if terms and units ~= 0 then
-        put(pending, changed, terms[1], { state = leases.count(ledger, terms, units), algorithm = leases, limit = terms })
+        change(changes, ledgerkey, leases.count(ledger, terms, units), leases, terms)
       end
     end
   end
-  reply[1] = verdict
-  for _, met in ipairs(ledgers) do
-    reply[#reply + 1] = met
+  reply[1] = isallowed and 1 or 0
+  for _, ledger in ipairs(ledgers) do
+    reply[#reply + 1] = ledger
   end
-  local writes = {}
-  if verdict == 1 then
-    for _, key in ipairs(changed) do
-      local change = pending[key]
-      local text, at = change.algorithm.encode(change.state, change.limit, now)
-      writes[#writes + 1] = { key, (faked or at * 1000 > now) and text, at }
-    end
-    for _, key in ipairs(changed) do
-      states[key] = pending[key].state
-    end
-  end
-  return reply, commit(writes)
+  return reply, isallowed and commit(writesof(changes)) or nil
 end
 
 local function reset(decision)
@@ -196,18 +217,18 @@ local function reset(decision)
   for i = 3, #decision do
     local key = decision[i][2]
     states[key], isdecoded[key] = nil, true
-    writes[#writes + 1] = { key, false }
+    writes[#writes + 1] = { key = key, value = false }
   end
   return { 1 }, commit(writes)
 end
 
-local replies = { now, 0, '' }
-for _, decision in ipairs(batch[3]) do
-  local way = decision[1] == 3 and reset or decide
-  -- One that makes no sense must not take its neighbours with it.
-  local isdone, reply, err = pcall(way, decision)
+local replies = { micros, 0, '' }
+for _, decision in ipairs(decisions) do
+  local operation = decision[1]
+  -- A decision that raises an error must not end the others of its batch.
+  local isdone, reply, err = pcall(operation == RESET and reset or decide, decision)
   if not isdone then
-    -- Of a command since Redis 7 a table, else text.
+    -- Since Redis 7, the error of a command is a table.
     reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
   end
   if err then

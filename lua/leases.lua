@@ -1,9 +1,9 @@
--- Purpose: how many units of a state are out on lease; the twin of packages/redis/src/state/leases.ts.
--- State: "epoch:granted:previous": the number of the ttl that now lies in, units granted in it and in the one before. Lives
---   for two ttls from its last write, when every lease in it is void.
--- Limit: of any that is leasable, by its terms: { key, ttl, ceiling } of a charge, { key, ttl, time of the grant } of a
---   give-back; ttl and time in µs.
--- Receipt: the limit's own; the client wraps it with the time of the grant and the ttl.
+-- Purpose: counts the units of a state that are out on lease. packages/redis/src/state/leases.ts does the same without scripts.
+-- State: a ledger "epoch:granted:previous": the current epoch (now / ttl, rounded down), the units granted in it and in the one before.
+--   Expires two ttls after its last write, when every lease in it has ended.
+-- Limit: the terms of the lease. { key, ttl, ceiling } of a charge that asks for one, { key, ttl, since } of a charge that returns one. ttl
+--   and since, the time of the grant, are in µs.
+-- Receipt: that of the limit. The client wraps it with the time of the grant and the ttl.
 -- redis.calls: none; full.lua reads and writes.
 
 local leases = {}
@@ -17,42 +17,50 @@ function leases.decode(text)
   return nil
 end
 
-function leases.encode(state, terms, now)
-  return format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(now + 2 * terms[2], 1000)
+function leases.encode(ledger, terms, micros)
+  local epoch, granted, previous = ledger[1], ledger[2], ledger[3]
+  local ttl = terms[2]
+  return format('%.0f:%.0f:%.0f', epoch, granted, previous), cdiv(micros + 2 * ttl, 1000)
 end
 
--- An epoch ahead of now is kept: a clock that steps back frees nothing.
-function leases.read(state, terms, now)
-  local epoch = fdiv(now, terms[2])
-  if not state or state[1] < epoch - 1 then
+-- The ledger in the epoch of now. One of a later epoch is kept, so that a clock that steps back frees no units.
+function leases.read(ledger, terms, micros)
+  local ttl = terms[2]
+  local epoch = fdiv(micros, ttl)
+  if not ledger or ledger[1] < epoch - 1 then
     return { epoch, 0, 0 }
   end
-  if state[1] == epoch - 1 then
-    return { epoch, 0, state[2] }
+  if ledger[1] == epoch - 1 then
+    local granted = ledger[2]
+    return { epoch, 0, granted }
   end
-  return state
+  return ledger
 end
 
--- The units that a charge may take, or give back: nothing of a lease that is older than its ttl.
-function leases.most(view, terms, now, cost)
+-- The most units that a charge may take, or give back. A lease older than its ttl gives nothing back: its units may have been spent.
+function leases.most(ledger, terms, micros, cost)
   if cost > 0 then
-    return max(0, terms[3] - view[2] - view[3])
+    local granted, previous, ceiling = ledger[2], ledger[3], terms[3]
+    return max(0, ceiling - granted - previous)
   end
-  local age = now - terms[3]
-  return age >= 0 and age <= terms[2] and -cost or 0
+  local ttl, since = terms[2], terms[3]
+  local age = micros - since
+  return age >= 0 and age <= ttl and -cost or 0
 end
 
--- The state after units were taken (or, below 0, given back).
-function leases.count(view, terms, units)
+-- The ledger after units were granted or, below 0, given back to the epoch of their grant.
+function leases.count(ledger, terms, units)
+  local epoch, granted, previous = ledger[1], ledger[2], ledger[3]
   if units > 0 then
-    return { view[1], min(MAX, view[2] + units), view[3] }
+    return { epoch, min(MAX, granted + units), previous }
   end
-  local epoch = fdiv(terms[3], terms[2])
-  if epoch == view[1] then
-    return { view[1], max(0, view[2] + units), view[3] }
+  local ttl, since = terms[2], terms[3]
+  local grantedin = fdiv(since, ttl)
+  if grantedin == epoch then
+    return { epoch, max(0, granted + units), previous }
   end
-  if epoch == view[1] - 1 then
-    return { view[1], view[2], max(0, view[3] + units) }
+  if grantedin == epoch - 1 then
+    return { epoch, granted, max(0, previous + units) }
   end
-  return view
+  return ledger
 end

@@ -1,28 +1,24 @@
--- Purpose: keeps the states of windows packed, some tens of subjects in one hash (a bucket), where there would else be a key for
---   each. To fast.lua and full.lua a place in a bucket reads and writes as a key does: three doubles, with an expiry.
+-- Purpose: keeps the states of windows packed: the states of about 32 subjects in one hash (a bucket). fast.lua and full.lua read and write
+--   an entry of a bucket as they do a key: three numbers with an expiry.
 -- KEYS: one for each bucket, behind all others.
--- ARGV: the fourth item of theirs: the number of buckets, and of each of them how many fields, the window in ms and those fields; a
---   field is a subject that is an integer, as text, or the digest of another, as a number.
--- Reply: none of its own.
--- Entry: a field (the text, or the 6 bytes of the digest) and start, count and previous in one small integer:
+-- ARGV: the last item of ARGV[1]: the number of buckets; then for each bucket the number of its fields, the window in ms, and the fields. A
+--   field is a text (a subject that is an integer) or a number (the digest of any other subject).
+-- Reply: see fast.lua and full.lua.
+-- Entry: a field (the text, or the 6 bytes of the digest) with start, count and previous in one integer:
 --   ((previous * span + count) * 4 + class) * 16 + id % 16, id = start / window, span = SPANS[class]; class 0 has no previous.
---   "start:count:previous" where that cannot tell. Field '.' holds the base, behind all integers of the bucket: their ids are
---   base to base + 15; during a sweep "base:next base:cursor".
--- A subject without an expiry of its own is swept: every entry below the next base has expired, and goes; then that is the base.
--- redis.calls: for each place one HMGET; for each that a decision changes PTTL and HSET, or HDEL; PEXPIREAT once a window;
---   HLEN for each new entry; HSCAN and HDEL for each sweep.
+--   Where the integer cannot hold them: "start:count:previous".
+-- Header: the field '.' has the base. The integers of the bucket have ids from base to base + 15. During a sweep it is "base:next:cursor".
+-- Expiry: a hash has one expiry, so entries that have expired are swept. All entries below the next base are removed; then it is the base.
+-- redis.calls: for each entry one HMGET; for each entry that changes PTTL and HSET, or HDEL; PEXPIREAT once a window; HLEN for each new
+--   entry; HSCAN and HDEL for each sweep.
 
 packed = {}
 
-local function errorof(result)
-  return type(result) == 'table' and result.err or nil
-end
-
 local IDS = 16
 local SPANS = { 256, 4096, 2097152 }
--- Entries above which a bucket is swept: 32 are expected, and Redis packs up to hash-max-listpack-entries.
+-- A bucket with more entries is swept. 32 are expected, and Redis packs up to hash-max-listpack-entries.
 local FULL = 96
--- ms that a bucket outlives its states: PTTL is then looked at often, and PEXPIREAT needed seldom.
+-- ms that a bucket outlives its states, so that PEXPIREAT is needed seldom.
 local SLACK = 1000
 
 local function natural(text)
@@ -30,7 +26,7 @@ local function natural(text)
   return n and n >= 0 and n <= MAX and n % 1 == 0 and n or nil
 end
 
--- Start, count and previous of an entry; nil for none of ours.
+-- Start, count and previous of an entry; nil for a text that is no entry.
 local function readentry(text, base, window)
   local n = natural(text)
   if not n then
@@ -55,14 +51,14 @@ local function readentry(text, base, window)
   return start, units, 0
 end
 
--- The entry of such a state in this bucket: a number where one can tell it, else text.
+-- The entry of a state in this bucket: an integer if it can hold the state, else a text.
 local function writeentry(bucket, start, count, previous)
   local id, class, span = start / bucket.window, 0, 0
   while previous > 0 and count >= span and class < 3 do
     class = class + 1
     span = SPANS[class]
   end
-  -- Not below the next base: where the sweep has been, nothing below that may come again.
+  -- Not below the next base: the sweep does not come back to the part that it has scanned.
   if id % 1 == 0 and id >= (bucket.next or bucket.base) and id < bucket.base + IDS and (count < span or class == 0) then
     local n = ((previous * span + count) * 4 + class) * IDS + id % IDS
     if n <= MAX then
@@ -90,67 +86,61 @@ local function writeheader(bucket)
   return errorof(redis.pcall('HSET', bucket.key, '.', text))
 end
 
--- What a place holds goes into values; whether it could be read.
-local function openplace(place, number, values)
-  local bucket = place.bucket
-  local reply = redis.pcall('HMGET', bucket.key, '.', place.field)
+-- Reads an entry into values. Returns whether it could be read.
+local function openentry(entry, number, values)
+  local bucket = entry.bucket
+  local reply = redis.pcall('HMGET', bucket.key, '.', entry.field)
   if reply.err and not match(reply.err, 'WRONGTYPE') then
-    redis.call('HMGET', bucket.key, '.', place.field)
+    redis.call('HMGET', bucket.key, '.', entry.field)
   end
-  local header, entry = reply[1], reply[2]
-  if reply.err or entry and not header or header and not bucket.base and not readheader(bucket, header) then
-    bucket.isalien = true
+  local header, text = reply[1], reply[2]
+  if reply.err or text and not header or header and not bucket.base and not readheader(bucket, header) then
+    bucket.isforeign = true
     return false
   end
-  if entry then
-    local start, count, previous = readentry(entry, bucket.base, bucket.window)
+  if text then
+    local start, count, previous = readentry(text, bucket.base, bucket.window)
     if not start then
       return false
     end
-    values[number], place.isnew = three(start, count, previous), false
+    values[number], entry.isnew = encodestate(start, count, previous), false
   end
   return true
 end
 
--- The places of a batch, by the numbers that its charges have for them; what is read there or under a key, by number; and how
--- many could not be read.
-function packed.open(told)
-  local values, places, unreadable, number, at = {}, {}, 0, #KEYS, 2
-  local keys = #KEYS - told[1]
-  -- A key of another type is read as absent too. In parts, as what unpack can put on the stack is bounded.
-  for first = 1, keys, 1000 do
-    local last = min(first + 999, keys)
+-- Reads all keys and buckets of a batch. Returns the values by number, the entries by number, and how many entries could not be read. The
+-- numbers of entries follow those of KEYS.
+function packed.open(request)
+  local bucketcount = request[1]
+  local keycount = #KEYS - bucketcount
+  local values, entries, unreadable, number = {}, {}, 0, #KEYS
+  -- MGET reads a key of another type as absent. It is sent in parts, since unpack can put only so much on the stack.
+  for first = 1, keycount, 1000 do
+    local last = min(first + 999, keycount)
     for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
       values[first + i - 1] = value
     end
   end
-  for i = 1, told[1] do
-    local bucket = { key = KEYS[keys + i], window = told[at + 1], base = false, next = false, cursor = '0', isalien = false }
-    for j = at + 2, at + 1 + told[at] do
-      local field = told[j]
-      local place = { bucket = bucket, field = type(field) == 'number' and pack('>I6', field) or field, isnew = true }
+  local cursor = 1
+  for i = 1, bucketcount do
+    local fieldcount, window = request[cursor + 1], request[cursor + 2]
+    cursor = cursor + 2
+    local bucket = { key = KEYS[keycount + i], window = window, base = false, next = false, cursor = '0', isforeign = false }
+    for _ = 1, fieldcount do
+      cursor = cursor + 1
+      local field = request[cursor]
+      local entry = { bucket = bucket, field = type(field) == 'number' and pack('>I6', field) or field, isnew = true }
       number = number + 1
-      places[number] = place
-      if not bucket.isalien and not openplace(place, number, values) then
+      entries[number] = entry
+      if not bucket.isforeign and not openentry(entry, number, values) then
         unreadable = unreadable + 1
       end
     end
-    at = at + 2 + told[at]
   end
-  return values, places, unreadable
+  return values, entries, unreadable
 end
 
-local function expire(bucket, left, ms, faked)
-  local result
-  if faked then
-    result = redis.pcall('PEXPIRE', bucket.key, left)
-  else
-    result = redis.pcall('PEXPIREAT', bucket.key, ms + left + SLACK)
-  end
-  return errorof(result)
-end
-
--- Drops what is below the next base: at once where Redis has packed the hash, else a hundred fields each time.
+-- Removes the entries below the next base: all at once if Redis has packed the hash, else about a hundred fields each time.
 local function sweep(bucket, base)
   bucket.next = bucket.next or base
   local scanned = redis.pcall('HSCAN', bucket.key, bucket.cursor, 'COUNT', 100)
@@ -177,32 +167,33 @@ local function sweep(bucket, base)
   return writeheader(bucket)
 end
 
--- All of a write to a place but the write itself; told is whether HSET must be shown to be allowed. The error, nil if it was done.
-function packed.prepare(place, start, at, now, faked, told)
-  local bucket, ms = place.bucket, fdiv(now, 1000)
-  if bucket.isalien then
+-- Does everything that a write needs except the write itself. start and expiry are those of the state to write. needsproof asks for a write
+-- that shows whether HSET is allowed. The error; nil if it was done.
+function packed.prepare(entry, start, expiry, micros, needsproof)
+  local bucket, ms = entry.bucket, fdiv(micros, 1000)
+  if bucket.isforeign then
     local err = errorof(redis.pcall('DEL', bucket.key))
     if err then
       return err
     end
-    bucket.isalien, bucket.base, bucket.next = false, false, false
+    bucket.isforeign, bucket.base, bucket.next = false, false, false
   end
-  local left, least = redis.pcall('PTTL', bucket.key), faked and max(60000, at - ms) or at - ms
-  -- Before a bucket is made: what could not be given an expiry would stay for ever.
-  local err = errorof(left) or left < least and expire(bucket, least, ms, faked) or nil
+  local left, lifetime = redis.pcall('PTTL', bucket.key), max(MINLIFETIME, expiry - ms)
+  -- The expiry comes before the write: a bucket that cannot get one must not be made, or it would stay for ever.
+  local err = errorof(left) or left < lifetime and errorof(expirehash(bucket.key, lifetime, ms, SLACK)) or nil
   if err then
     return err
   end
-  -- What lives as long as this state, and begins before the base, has expired.
-  local spent = ms - (at - start) - (faked and 60000 or 0)
+  -- Every state of this bucket lives as long after its start, so states that begin before the base have expired.
+  local spent = ms - (expiry - start) - MINLIFETIME
   local base = spent < 0 and 0 or fdiv(spent, bucket.window) + 1
   if left == -2 or not bucket.base then
     bucket.base, bucket.next, bucket.cursor = base, false, '0'
-    return writeheader(bucket) or left == -2 and expire(bucket, least, ms, faked) or nil
+    return writeheader(bucket) or left == -2 and errorof(expirehash(bucket.key, lifetime, ms, SLACK)) or nil
   end
   if bucket.next or base > bucket.base then
     local isdue = bucket.next or start / bucket.window >= bucket.base + IDS / 2
-    if not isdue and place.isnew then
+    if not isdue and entry.isnew then
       local length = redis.pcall('HLEN', bucket.key)
       if errorof(length) then
         return length.err
@@ -213,21 +204,21 @@ function packed.prepare(place, start, at, now, faked, told)
       return sweep(bucket, base)
     end
   end
-  return told and writeheader(bucket) or nil
+  return needsproof and writeheader(bucket) or nil
 end
 
-function packed.write(place, start, count, previous)
-  place.isnew = false
-  return errorof(redis.pcall('HSET', place.bucket.key, place.field, writeentry(place.bucket, start, count, previous)))
+function packed.write(entry, start, count, previous)
+  entry.isnew = false
+  return errorof(redis.pcall('HSET', entry.bucket.key, entry.field, writeentry(entry.bucket, start, count, previous)))
 end
 
-function packed.remove(place)
+function packed.remove(entry)
   local result
-  if place.bucket.isalien then
-    result = redis.pcall('DEL', place.bucket.key)
+  if entry.bucket.isforeign then
+    result = redis.pcall('DEL', entry.bucket.key)
   else
-    result = redis.pcall('HDEL', place.bucket.key, place.field)
+    result = redis.pcall('HDEL', entry.bucket.key, entry.field)
   end
-  place.isnew = true
+  entry.isnew = true
   return errorof(result)
 end

@@ -1,9 +1,10 @@
--- Purpose: an entry for each admitted charge; the twin of packages/core/src/algorithms/sliding-log.ts.
--- State: records of 16 bytes, oldest first: time (µs, a double), units and id (4 bytes each). The last record may have no
---   units left: it keeps ids from being used again. Expires a window after its newest record.
--- Limit: { 'l', L, W }, W in µs.
+-- Purpose: at most quantity units in a window that slides, by an entry for each admitted charge.
+--   packages/core/src/algorithms/sliding-log.ts decides the same.
+-- State: records of 16 bytes, oldest first: time (µs, a double), units and id (4 bytes each). The last record may have 0 units: it keeps
+--   its id from being used again. Expires a window after its newest record.
+-- Limit: { 'l', quantity, window }, window in µs.
 -- Receipt: { time, id }.
--- Reply of a state: next id, then (time, units, id) of the live entries, merged where no answer depends on their bounds.
+-- Reply of a state: the next id, then (time, units, id) of each live entry. Entries are merged where no outcome depends on their bounds.
 -- redis.calls: none; full.lua reads and writes.
 
 algorithms.l = {}
@@ -14,8 +15,8 @@ function algorithms.l.decode(text)
     return nil
   end
   local log, last = {}, 0
-  for at = 1, size, 16 do
-    local time, units, id = struct.unpack('>dI4I4', text, at)
+  for offset = 1, size, 16 do
+    local time, units, id = unpacked('>dI4I4', text, offset)
     if not (time >= last and time <= MAX) then
       return nil
     end
@@ -26,99 +27,125 @@ function algorithms.l.decode(text)
 end
 
 function algorithms.l.encode(state, limit)
-  local parts = {}
+  local window = limit[3]
+  local records = {}
   for i, entry in ipairs(state) do
-    parts[i] = struct.pack('>dI4I4', entry[1], entry[2], entry[3])
+    local time, units, id = entry[1], entry[2], entry[3]
+    records[i] = pack('>dI4I4', time, units, id)
   end
-  return table.concat(parts), cdiv(state[#state][1] + limit[3], 1000)
+  local newest = state[#state][1]
+  return table.concat(records), cdiv(newest + window, 1000)
 end
 
--- { live entries, units in them, next id }
-function algorithms.l.read(state, limit, now)
-  local live, used, following = {}, 0, 0
+-- The view: { live entries, units in them, next id }.
+function algorithms.l.read(state, limit, micros)
+  local window = limit[3]
+  local live, used, nextid = {}, 0, 0
   for _, entry in ipairs(state or {}) do
-    following = max(following, entry[3] + 1)
-    if entry[2] > 0 and entry[1] > now - limit[3] then
+    local time, units, id = entry[1], entry[2], entry[3]
+    nextid = max(nextid, id + 1)
+    if units > 0 and time > micros - window then
       live[#live + 1] = entry
-      used = used + entry[2]
+      used = used + units
     end
   end
-  return { live, used, following }
+  return { live, used, nextid }
 end
 
-function algorithms.l.room(view, limit)
-  return max(0, limit[2] - view[2])
+function algorithms.l.available(view, limit)
+  local used, quantity = view[2], limit[2]
+  return max(0, quantity - used)
 end
 
-function algorithms.l.fits(view, limit, _, cost)
-  return view[2] + cost <= limit[2]
+function algorithms.l.admits(view, limit, _, cost)
+  local used, quantity = view[2], limit[2]
+  return used + cost <= quantity
 end
 
-function algorithms.l.take(view, limit, now, cost)
-  local taken = min(cost, max(0, 2 * limit[2] - view[2]))
+function algorithms.l.take(view, limit, micros, cost)
+  local live, used, nextid = view[1], view[2], view[3]
+  local quantity = limit[2]
+  local taken = min(cost, max(0, 2 * quantity - used))
   if taken == 0 then
     return nil
   end
   local after = {}
-  for i, entry in ipairs(view[1]) do
+  for i, entry in ipairs(live) do
     after[i] = entry
   end
   local newest = after[#after]
-  after[#after + 1] = { max(now, newest and newest[1] or 0), taken, view[3] }
+  local newesttime = newest and newest[1] or 0
+  after[#after + 1] = { max(micros, newesttime), taken, nextid }
   return after
 end
 
-function algorithms.l.give(view, _, _, units, receipt)
-  local after, found = {}, nil
-  for _, entry in ipairs(view[1]) do
-    if entry[1] == receipt[1] and entry[3] == receipt[2] then
-      found = entry
-      if entry[2] > units then
-        after[#after + 1] = { entry[1], entry[2] - units, entry[3] }
+function algorithms.l.giveback(view, _, _, units, receipt)
+  local live, nextid = view[1], view[3]
+  local takenat, takenid = receipt[1], receipt[2]
+  local after, foundat = {}, nil
+  for _, entry in ipairs(live) do
+    local time, taken, id = entry[1], entry[2], entry[3]
+    if time == takenat and id == takenid then
+      foundat = time
+      if taken > units then
+        after[#after + 1] = { time, taken - units, id }
       end
     else
       after[#after + 1] = entry
     end
   end
-  if not found then
+  if not foundat then
     return nil
   end
   local newest = after[#after]
-  if not newest or newest[3] < view[3] - 1 then
-    after[#after + 1] = { max(found[1], newest and newest[1] or 0), 0, view[3] - 1 }
+  local newesttime, newestid = 0, -1
+  if newest then
+    newesttime, newestid = newest[1], newest[3]
+  end
+  if not newest or newestid < nextid - 1 then
+    after[#after + 1] = { max(foundat, newesttime), 0, nextid - 1 }
   end
   return after
 end
 
--- The bounds that an outcome can depend on: the entry given back, the oldest, the newest, and those whose expiry makes room.
-function algorithms.l.met(state, limit, now, charge, whole)
-  local view = algorithms.l.read(state, limit, now)
-  local live, used, quota = view[1], view[2], limit[2]
-  local reply = { view[3] }
-  local wanted = {}
-  wanted[1] = used + min(charge.cost, 0) + 1 - quota
-  for _, units in ipairs({ charge.cost, charge.atleast, 1 }) do
-    wanted[#wanted + 1] = used + units - quota
-    wanted[#wanted + 1] = used + min(max(charge.cost, 0), max(0, 2 * quota - used)) + units - quota
+-- The sums of units at which an outcome can change: each is what must leave the log until a number of units fits.
+local function thresholdsof(used, quantity, cost, atleast)
+  local afterwards = used + min(max(cost, 0), max(0, 2 * quantity - used))
+  local thresholds = { used + min(cost, 0) + 1 - quantity }
+  for _, units in ipairs({ cost, atleast, 1 }) do
+    thresholds[#thresholds + 1] = used + units - quantity
+    thresholds[#thresholds + 1] = afterwards + units - quantity
   end
-  local before, sum, units = 0, 0, 0
+  return thresholds
+end
+
+-- Keeps the bounds of the oldest entry, of the newest, of the entry that is given back, and of those at whose expiry more units fit.
+function algorithms.l.toreply(state, limit, micros, facts, isshared)
+  local view = algorithms.l.read(state, limit, micros)
+  local live, used, nextid = view[1], view[2], view[3]
+  local quantity = limit[2]
+  local takenat, takenid = facts.receipt[1], facts.receipt[2]
+  local thresholds = thresholdsof(used, quantity, facts.cost, facts.atleast)
+  local reply = { nextid }
+  local before, sum, merged = 0, 0, 0
   for i, entry in ipairs(live) do
-    sum = sum + entry[2]
-    units = units + entry[2]
+    local time, units, id = entry[1], entry[2], entry[3]
+    sum = sum + units
+    merged = merged + units
     local following = live[i + 1]
-    local isbound = whole or i == 1 or not following
-    -- The entry given back stands alone, and so does the one after it, which may be the oldest that is left.
+    local isbound = isshared or i == 1 or not following
+    -- The entry that is given back stays separate, and so does the entry after it, which may become the oldest.
     for _, near in ipairs({ entry, following or entry, live[i - 1] or entry }) do
-      isbound = isbound or (near[1] == charge.receipt[1] and near[3] == charge.receipt[2])
+      isbound = isbound or (near[1] == takenat and near[3] == takenid)
     end
-    for _, threshold in ipairs(wanted) do
+    for _, threshold in ipairs(thresholds) do
       isbound = isbound or (before < threshold and sum >= threshold)
     end
     if isbound then
-      reply[#reply + 1] = entry[1]
-      reply[#reply + 1] = units
-      reply[#reply + 1] = entry[3]
-      units = 0
+      reply[#reply + 1] = time
+      reply[#reply + 1] = merged
+      reply[#reply + 1] = id
+      merged = 0
     end
     before = sum
   end

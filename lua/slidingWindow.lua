@@ -1,64 +1,77 @@
--- Purpose: two counts that weigh the window before; the twin of packages/core/src/algorithms/sliding-window.ts.
--- State: start (ms), count and previous (units), as three doubles; expires two windows after its start.
--- Limit: { 's', L, W }, W in ms, L * W below 2^53.
+-- Purpose: at most quantity units in a window that slides, by the counts of two fixed windows.
+--   packages/core/src/algorithms/sliding-window.ts decides the same.
+-- State: start (ms), count and previous (units), as three doubles. Expires two windows after its start.
+-- Limit: { 's', quantity, window }, window in ms, quantity * window below 2^53.
 -- Receipt: { start, units }.
 -- redis.calls: none; full.lua reads and writes.
 
 algorithms.s = {}
 
 function algorithms.s.decode(text)
-  local start, count, previous = threeof(text)
+  local start, count, previous = decodestate(text)
   return start and { start, count, previous }
 end
 
 function algorithms.s.encode(state, limit)
-  return three(state[1], state[2], state[3]), state[1] + 2 * limit[3]
+  local start, count, previous = state[1], state[2], state[3]
+  local window = limit[3]
+  return encodestate(start, count, previous), start + 2 * window
 end
 
-function algorithms.s.read(state, limit, now)
+function algorithms.s.read(state, limit, micros)
+  local window = limit[3]
   local start, count, previous
   if state then
     start, count, previous = state[1], state[2], state[3]
   end
-  return { slid(start, count, previous, limit[3], fdiv(now, 1000)) }
+  return { rolledwindow(start, count, previous, window, fdiv(micros, 1000)) }
 end
 
-function algorithms.s.weight(view, limit, now)
-  return slidingweight(view[1], view[3], limit[3], fdiv(now, 1000))
+local function slidingweight(view, limit, micros)
+  local start, previous, window = view[1], view[3], limit[3]
+  return weightof(start, previous, window, fdiv(micros, 1000))
 end
 
-function algorithms.s.room(view, limit, now)
-  return max(0, limit[2] - view[2] - algorithms.s.weight(view, limit, now))
+function algorithms.s.available(view, limit, micros)
+  local count, quantity = view[2], limit[2]
+  return max(0, quantity - count - slidingweight(view, limit, micros))
 end
 
-function algorithms.s.fits(view, limit, now, cost)
-  return view[2] + cost + algorithms.s.weight(view, limit, now) <= limit[2]
+function algorithms.s.admits(view, limit, micros, cost)
+  local count, quantity = view[2], limit[2]
+  return count + cost + slidingweight(view, limit, micros) <= quantity
 end
 
 function algorithms.s.take(view, limit, _, cost)
-  local count = min(fdiv(MAX, limit[3]), view[2] + cost)
-  return count > view[2] and { view[1], count, view[3] } or nil
+  local start, count, previous = view[1], view[2], view[3]
+  local window = limit[3]
+  -- A larger count would not stay exact when it is weighed.
+  local after = min(fdiv(MAX, window), count + cost)
+  return after > count and { start, after, previous } or nil
 end
 
-function algorithms.s.give(view, limit, _, units, receipt)
-  local most = min(units, receipt[2])
-  if receipt[1] == view[1] then
-    local back = min(most, view[2])
+function algorithms.s.giveback(view, limit, _, units, receipt)
+  local start, count, previous = view[1], view[2], view[3]
+  local window = limit[3]
+  local takenfrom, taken = receipt[1], receipt[2]
+  local most = min(units, taken)
+  if takenfrom == start then
+    local back = min(most, count)
     if back < 1 then
       return nil
     end
-    return { view[1], view[2] - back, view[3] }, back
+    return { start, count - back, previous }, back
   end
-  if receipt[1] == view[1] - limit[3] then
-    local back = min(most, view[3])
+  if takenfrom == start - window then
+    local back = min(most, previous)
     if back < 1 then
       return nil
     end
-    return { view[1], view[2], view[3] - back }, back
+    return { start, count, previous - back }, back
   end
   return nil
 end
 
-function algorithms.s.met(state)
-  return told(state)
+function algorithms.s.toreply(state)
+  return numbersinreply(state)
 end

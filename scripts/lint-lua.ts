@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { type Node, parse } from 'luaparse'
-import { SCRIPTS } from './lua-parts.ts'
+import { PRELUDES, SCRIPTS } from './lua-parts.ts'
 
 /** The globals that Redis gives to a script. A script may define no global of its own. */
 const GIVEN = new Set(
@@ -31,9 +31,10 @@ function lint(folder: string): void {
     problems.add(`${relative(ROOT, join(folder, file))}:${line}:${column}: ${message}`)
   }
   const files = readdirSync(folder).filter((name) => name.endsWith('.lua'))
-  const used = new Set(Object.values(SCRIPTS).flat())
+  const used = new Set([...Object.values(PRELUDES), ...Object.values(SCRIPTS).flat()])
   for (const file of files) if (!used.has(file.slice(0, -4))) report(file, 1, 1, 'is in no script: add it to scripts/lua-parts.ts')
-  for (const parts of Object.values(SCRIPTS)) {
+  const scripts = Object.values(PRELUDES).flatMap((prelude) => Object.values(SCRIPTS).map((parts) => [prelude, ...parts]))
+  for (const parts of scripts) {
     const sources = parts
       .map((part) => `${part}.lua`)
       .filter((file) => files.includes(file))

@@ -9,35 +9,35 @@ import { ROOT } from './support/workspace.ts'
 const HEADER = '-- Purpose: a part.\n-- KEYS, ARGV, reply: see full.lua.\n-- redis.calls: none.\n\n'
 
 const REFUSED: readonly (readonly [name: string, file: string, source: string, line: number, reason: string])[] = [
-  ['what does not parse', 'lib.lua', `${HEADER}local a = = 1`, 5, 'expected near'],
-  ['a later Lua than that of Redis', 'lib.lua', `${HEADER}local a = 7 // 2`, 5, 'near'],
-  ['a global that is assigned', 'lib.lua', `${HEADER}count = 1`, 5, '"count" is assigned and global'],
-  ['a field of what Redis gives', 'lib.lua', `${HEADER}math.huge = 1`, 5, '"math" is assigned and global'],
-  ['a global function', 'lib.lua', `${HEADER}function f() end`, 5, 'function "f" is global'],
-  ['a function in a table that is global', 'lib.lua', `${HEADER}function redis.f() end`, 5, 'function "redis" is global'],
-  ['a global that is read', 'lib.lua', `${HEADER}local a = os`, 5, '"os" is neither a local nor a global that Redis gives'],
-  ['a global that is called', 'lib.lua', `${HEADER}print('x')`, 5, '"print" is neither a local'],
-  ['a local of a part that follows', 'lib.lua', `${HEADER}local a = late`, 5, '"late" is neither a local'],
-  ['a local out of its scope', 'lib.lua', `${HEADER}do\n  local a = 1\nend\nlocal b = a`, 8, '"a" is neither a local'],
-  ['no purpose', 'lib.lua', '-- What: a part.\n-- KEYS, ARGV, reply: none.\n-- redis.calls: none.\n', 1, '"-- Purpose: "'],
-  ['no header', 'lib.lua', 'local a = 1', 1, '"-- Purpose: "'],
-  ['a contract after the code', 'lib.lua', `local a = 1\n${HEADER}`, 1, '"-- Purpose: "'],
-  ['no count of calls', 'lib.lua', '-- Purpose: a part.\n-- KEYS, ARGV, reply: none.\n', 1, '"-- redis.calls: "'],
-  ['no keys', 'lib.lua', '-- Purpose: a part.\n-- ARGV, reply: none.\n-- redis.calls: none.\n', 1, '"-- KEYS: "'],
-  ['no arguments', 'lib.lua', '-- Purpose: a part.\n-- KEYS, reply: none.\n-- redis.calls: none.\n', 1, '"-- ARGV: "'],
-  ['no reply', 'lib.lua', '-- Purpose: a part.\n-- KEYS, ARGV: none.\n-- redis.calls: none.\n', 1, '"-- Reply: "'],
+  ['what does not parse', 'arithmetic.lua', `${HEADER}local a = = 1`, 5, 'expected near'],
+  ['a later Lua than that of Redis', 'arithmetic.lua', `${HEADER}local a = 7 // 2`, 5, 'near'],
+  ['a global that is assigned', 'arithmetic.lua', `${HEADER}count = 1`, 5, '"count" is assigned and global'],
+  ['a field of what Redis gives', 'arithmetic.lua', `${HEADER}math.huge = 1`, 5, '"math" is assigned and global'],
+  ['a global function', 'arithmetic.lua', `${HEADER}function f() end`, 5, 'function "f" is global'],
+  ['a function in a table that is global', 'arithmetic.lua', `${HEADER}function redis.f() end`, 5, 'function "redis" is global'],
+  ['a global that is read', 'arithmetic.lua', `${HEADER}local a = os`, 5, '"os" is neither a local nor a global that Redis gives'],
+  ['a global that is called', 'arithmetic.lua', `${HEADER}print('x')`, 5, '"print" is neither a local'],
+  ['a local of a part that follows', 'arithmetic.lua', `${HEADER}local a = late`, 5, '"late" is neither a local'],
+  ['a local out of its scope', 'arithmetic.lua', `${HEADER}do\n  local a = 1\nend\nlocal b = a`, 8, '"a" is neither a local'],
+  ['no purpose', 'arithmetic.lua', '-- What: a part.\n-- KEYS, ARGV, reply: none.\n-- redis.calls: none.\n', 1, '"-- Purpose: "'],
+  ['no header', 'arithmetic.lua', 'local a = 1', 1, '"-- Purpose: "'],
+  ['a contract after the code', 'arithmetic.lua', `local a = 1\n${HEADER}`, 1, '"-- Purpose: "'],
+  ['no count of calls', 'arithmetic.lua', '-- Purpose: a part.\n-- KEYS, ARGV, reply: none.\n', 1, '"-- redis.calls: "'],
+  ['no keys', 'arithmetic.lua', '-- Purpose: a part.\n-- ARGV, reply: none.\n-- redis.calls: none.\n', 1, '"-- KEYS: "'],
+  ['no arguments', 'arithmetic.lua', '-- Purpose: a part.\n-- KEYS, reply: none.\n-- redis.calls: none.\n', 1, '"-- ARGV: "'],
+  ['no reply', 'arithmetic.lua', '-- Purpose: a part.\n-- KEYS, ARGV: none.\n-- redis.calls: none.\n', 1, '"-- Reply: "'],
   ['a state without its limit', 'bucket.lua', '-- Purpose: p.\n-- State: s.\n-- Receipt: r.\n-- redis.calls: none.\n', 1, '"-- Limit: "'],
   ['a state without its receipt', 'bucket.lua', '-- Purpose: p.\n-- State: s.\n-- Limit: l.\n-- redis.calls: none.\n', 1, '"-- Receipt: "'],
-  ['a write that ends the script', 'lib.lua', `${HEADER}redis.call('SET', KEYS[1], 1)`, 5, 'redis.call(SET) ends the script'],
-  ['one in small letters', 'lib.lua', `${HEADER}redis.call("incrby", KEYS[1], 1)`, 5, 'redis.call(INCRBY) ends the script'],
-  ['one of an index', 'lib.lua', `${HEADER}redis['call']('DEL', KEYS[1])`, 5, 'redis.call(DEL) ends the script'],
-  ['one that is computed', 'lib.lua', `${HEADER}local c = 'SET'\nredis.call(c, KEYS[1], 1)`, 6, 'redis.call(…) ends the script'],
-  ['one by another name', 'lib.lua', `${HEADER}local call = redis.call`, 5, 'redis.call must be called by its own name'],
-  ['redis by another name', 'lib.lua', `${HEADER}local r = redis`, 5, 'redis must be called by its own name'],
-  ['tostring', 'lib.lua', `${HEADER}local a = tostring(1)`, 5, 'use string.format with %.0f'],
-  ['two dots', 'lib.lua', `${HEADER}local a = 1700000000123456 .. ''`, 5, 'use string.format with %.0f'],
-  ['unpack of anything', 'lib.lua', `${HEADER}local a = { unpack(ARGV) }`, 5, 'only of KEYS'],
-  ['unpack of a local that is called KEYS', 'lib.lua', `${HEADER}local KEYS = {}\nlocal a = unpack(KEYS)`, 6, 'only of KEYS'],
+  ['a write that ends the script', 'arithmetic.lua', `${HEADER}redis.call('SET', KEYS[1], 1)`, 5, 'redis.call(SET) ends the script'],
+  ['one in small letters', 'arithmetic.lua', `${HEADER}redis.call("incrby", KEYS[1], 1)`, 5, 'redis.call(INCRBY) ends the script'],
+  ['one of an index', 'arithmetic.lua', `${HEADER}redis['call']('DEL', KEYS[1])`, 5, 'redis.call(DEL) ends the script'],
+  ['one that is computed', 'arithmetic.lua', `${HEADER}local c = 'SET'\nredis.call(c, KEYS[1], 1)`, 6, 'redis.call(…) ends the script'],
+  ['one by another name', 'arithmetic.lua', `${HEADER}local call = redis.call`, 5, 'redis.call must be called by its own name'],
+  ['redis by another name', 'arithmetic.lua', `${HEADER}local r = redis`, 5, 'redis must be called by its own name'],
+  ['tostring', 'arithmetic.lua', `${HEADER}local a = tostring(1)`, 5, 'use string.format with %.0f'],
+  ['two dots', 'arithmetic.lua', `${HEADER}local a = 1700000000123456 .. ''`, 5, 'use string.format with %.0f'],
+  ['unpack of anything', 'arithmetic.lua', `${HEADER}local a = { unpack(ARGV) }`, 5, 'only of KEYS'],
+  ['unpack of a local that is called KEYS', 'arithmetic.lua', `${HEADER}local KEYS = {}\nlocal a = unpack(KEYS)`, 6, 'only of KEYS'],
   ['a file that no script has', 'other.lua', HEADER, 1, 'is in no script'],
 ]
 
@@ -57,7 +57,8 @@ let messages: readonly string[]
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-lint-lua-'))
   for (const [name, file, source] of REFUSED) write(name, { 'full.lua': `${HEADER}local late = 1\n`, [file]: source })
-  for (const [name, source] of ACCEPTED) write(name, { 'lib.lua': `${HEADER}local shared = 1\n`, 'full.lua': `${HEADER}${source}\n` })
+  for (const [name, source] of ACCEPTED)
+    write(name, { 'arithmetic.lua': `${HEADER}local shared = 1\n`, 'full.lua': `${HEADER}${source}\n` })
   messages = lint(...[...REFUSED, ...ACCEPTED].map(([name]) => join(folder, name)))
 })
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -3,31 +3,19 @@ import { decide } from '@sluice/core/algorithms'
 import { afterTurn } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
-import {
-  type Executor,
-  MAX_CHARGES,
-  MAX_DECISIONS,
-  newHolder,
-  type Operation,
-  type PendingDecision,
-  rejectAll,
-  type ReportAnomaly,
-  reportUnreadable,
-  type Settleable,
-} from '../executor.ts'
+import { type Executor, newHolder, type Operation, rejectAll, type ReportAnomaly, reportUnreadable } from '../executor.ts'
 import { decideWithLeases, unwrap } from '../state/leases.ts'
 import type { IsPacked } from '../state/packed.ts'
+import { inBatches, isPartlyPacked, splitByPath, type Waiting } from './batches.ts'
 import { encodeFast, type FastAnswer, FastReader, isFast } from './fast-codec.ts'
 import { decodeFull, encodeFull, type FullAnswer, type FullReply } from './full-codec.ts'
-import { type Message, run, script } from './script.ts'
-import { FAST, FULL, PACKED } from './scripts.gen.ts'
+import { type Message, run, script, type Script } from './script.ts'
+import { CLOCK, FAST, FULL, PACKED, TEST_CLOCK } from './scripts.gen.ts'
 
-const SCRIPTS = { fast: script(FAST), packed: script(PACKED), full: script(FULL) }
+const scriptsOn = (clock: string) => ({ fast: script(clock, FAST), packed: script(clock, PACKED), full: script(clock, FULL) })
+const SCRIPTS = scriptsOn(CLOCK)
+const TEST_SCRIPTS = scriptsOn(TEST_CLOCK)
 
-/** The most bytes of one command, about. */
-const MAX_BYTES = 32_768
-/** Bytes that a charge adds to a command besides its key: numbers, cost, holder, protocol, and a part of its limit. */
-const CHARGE_OVERHEAD = 64
 /**
  * The most commands in flight. Further decisions gather here, because they would only wait in the server's queue, in smaller commands. So
  * commands grow with the load.
@@ -43,11 +31,6 @@ const FAST_OPTIONS = Object.freeze({ source: 'redis' })
 interface Settings {
   readonly clock: Clock | undefined
   readonly isPacked: IsPacked
-}
-
-interface Waiting extends Settleable {
-  readonly isFast: boolean
-  readonly attempt: number
 }
 
 type Reply = readonly [now: number | Buffer, unreadable: number | Buffer, error: Buffer, ...answers: (FullReply | Buffer)[]]
@@ -100,33 +83,16 @@ export class Batcher implements Executor {
     const { waiting } = this
     this.waiting = []
     if (waiting.every(({ isFast: fast }) => fast)) {
-      this.sendInBatches(waiting)
+      this.dispatchAll(waiting)
       return
     }
     const [fast, full] = splitByPath(waiting)
-    this.sendInBatches(fast)
-    this.sendInBatches(full)
+    this.dispatchAll(fast)
+    this.dispatchAll(full)
   }
 
-  /** Sends decisions in order, in batches of bounded size. */
-  private sendInBatches(decisions: readonly Waiting[]): void {
-    let batch: Waiting[] = []
-    let charges = 0
-    let bytes = 0
-    for (const decision of decisions) {
-      const size = sizeOf(decision)
-      const isFull = batch.length === MAX_DECISIONS || charges + decision.charges.length > MAX_CHARGES || bytes + size > MAX_BYTES
-      if (isFull && batch.length > 0) {
-        this.dispatch(batch)
-        batch = []
-        charges = 0
-        bytes = 0
-      }
-      batch.push(decision)
-      charges += decision.charges.length
-      bytes += size
-    }
-    if (batch.length > 0) this.dispatch(batch)
+  private dispatchAll(decisions: readonly Waiting[]): void {
+    for (const batch of inBatches(decisions)) this.dispatch(batch)
   }
 
   private dispatch(batch: readonly Waiting[]): void {
@@ -158,8 +124,7 @@ export class Batcher implements Executor {
       return
     }
     try {
-      const fastScript = this.settings.isPacked === undefined ? SCRIPTS.fast : SCRIPTS.packed
-      const reply = (await within(run(client, fast ? fastScript : SCRIPTS.full, message), timeout)) as Reply
+      const reply = (await within(run(client, this.scriptFor(fast), message), timeout)) as Reply
       this.receive(batch, fast, reply, command)
     } catch (cause) {
       if (!isSlotMoving(cause) || !(await this.sendSingly(batch))) this.fail(batch, new RedisStoreError(cause, this.shard, command))
@@ -168,9 +133,15 @@ export class Batcher implements Executor {
 
   private encode(batch: readonly Waiting[], fast: boolean): Message {
     const { clock, isPacked } = this.settings
-    const now = clock === undefined ? -1 : Math.round(clock.now() * 1000)
-    if (fast) return encodeFast(batch, now, isPacked)
-    return encodeFull(batch, now, now < 0 ? systemClock.now() + this.clockOffset : now / 1000, isPacked)
+    const message = fast ? encodeFast(batch, isPacked) : encodeFull(batch, clock?.now() ?? systemClock.now() + this.clockOffset, isPacked)
+    // A clock for tests runs other scripts, which take the time as a second argument.
+    return clock === undefined ? message : { ...message, args: [...message.args, String(Math.round(clock.now() * 1000))] }
+  }
+
+  private scriptFor(fast: boolean): Script {
+    const { clock, isPacked } = this.settings
+    const scripts = clock === undefined ? SCRIPTS : TEST_SCRIPTS
+    return fast ? (isPacked === undefined ? scripts.fast : scripts.packed) : scripts.full
   }
 
   /**
@@ -254,40 +225,4 @@ function outcomesOf(decision: Waiting, answer: Verdict, now: number): readonly O
   if (!('ledgers' in answer)) return decide(charges, keys, answer.states, now, FAST_OPTIONS).outcomes
   const stepOptions = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
   return decideWithLeases(decision, answer.states, answer.ledgers, now, stepOptions).outcomes
-}
-
-/** Whether some states are packed and some are not. They need different commands, and the ACL may deny one after another has run. */
-function isPartlyPacked(charges: readonly Charge[], isPacked: IsPacked): boolean {
-  if (isPacked === undefined || charges.length < 2) return false
-  const packed = charges.filter(({ limit }) => isPacked(limit)).length
-  return packed > 0 && packed < charges.length
-}
-
-/**
- * The decisions for the fast and for the full script. A decision that shares a key with one of the full script goes there too: otherwise
- * the two scripts would change the order of the calls.
- */
-function splitByPath(waiting: readonly Waiting[]): readonly [fast: readonly Waiting[], full: readonly Waiting[]] {
-  const fullKeys = new Set(waiting.filter(({ isFast: fast }) => !fast).flatMap(({ keys }) => keys))
-  const fast: Waiting[] = []
-  const full: Waiting[] = []
-  for (const decision of waiting) {
-    if (decision.isFast && !decision.keys.some((key) => fullKeys.has(key))) {
-      fast.push(decision)
-      continue
-    }
-    full.push({ ...decision, isFast: false })
-    for (const key of decision.keys) fullKeys.add(key)
-  }
-  return [fast, full]
-}
-
-/** About how many bytes a decision adds to a command. */
-function sizeOf({ charges, keys, leases }: PendingDecision): number {
-  let size = 0
-  for (let i = 0; i < charges.length; i++) {
-    const charge = Buffer.byteLength(keys[i] as string) + CHARGE_OVERHEAD
-    size += String(charges[i]?.receipt ?? '').length + (leases[i] === undefined ? charge : 2 * charge)
-  }
-  return size
 }

@@ -31,7 +31,7 @@ export function isFast(
   return true
 }
 
-export function encodeFast(decisions: readonly PendingDecision[], nowMicros: number, isPacked: IsPacked): Message {
+export function encodeFast(decisions: readonly PendingDecision[], isPacked: IsPacked): Message {
   const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacked)
   const limits = new LimitList(0)
   const encoded: number[] = []
@@ -42,7 +42,7 @@ export function encodeFast(decisions: readonly PendingDecision[], nowMicros: num
       encoded.push(limits.indexOf(limit), numbers.get(keys[i] as string) as number, cost)
     }
   }
-  return { keys: redisKeys, argument: JSON.stringify([nowMicros, limits.encoded, encoded, ...buckets]) }
+  return { keys: redisKeys, args: [JSON.stringify([limits.encoded, encoded, ...buckets])] }
 }
 
 /** The script's answer to one decision: its verdict and the states before it, or why the script failed on it. */

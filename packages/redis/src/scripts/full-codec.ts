@@ -17,7 +17,7 @@ const WRONG_CALENDAR = -1
 const FAILED = -2
 
 /** @param calendarMillis the time for which calendar windows are computed */
-export function encodeFull(decisions: readonly PendingDecision[], nowMicros: number, calendarMillis: number, isPacked: IsPacked): Message {
+export function encodeFull(decisions: readonly PendingDecision[], calendarMillis: number, isPacked: IsPacked): Message {
   const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacked)
   const limits = new LimitList(calendarMillis)
   const encoded = decisions.map(({ charges, keys, leases, how, options, holder }) => {
@@ -30,7 +30,7 @@ export function encodeFull(decisions: readonly PendingDecision[], nowMicros: num
     })
     return [OPERATIONS[how], options.atLeast ?? 0, ...encodedCharges]
   })
-  return { keys: redisKeys, argument: JSON.stringify([nowMicros, limits.encoded, encoded, ...buckets]) }
+  return { keys: redisKeys, args: [JSON.stringify([limits.encoded, encoded, ...buckets])] }
 }
 
 function encodeTerms(terms: LeaseTerms): RequestList {

@@ -1,7 +1,37 @@
 // Generated from lua/ by `node scripts/embed-lua.ts`. Do not edit.
-const lib = String.raw`local floor, max, min, match, format = math.floor, math.max, math.min, string.match, string.format
-local pack, unpacked, type = struct.pack, struct.unpack, type
-local packed = nil
+export const CLOCK: string = String.raw`local MINLIFETIME = 0
+local function now()
+local time = redis.call('TIME')
+return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+local expirytexts = {}
+local function setwithexpiry(key, value, expiry)
+local text = expirytexts[expiry]
+if not text then
+text = string.format('%.0f', expiry)
+expirytexts[expiry] = text
+end
+return redis.pcall('SET', key, value, 'PXAT', text).err
+end
+local function expirehash(key, lifetime, ms, slack)
+return redis.pcall('PEXPIREAT', key, ms + lifetime + slack)
+end`
+
+export const TEST_CLOCK: string = String.raw`local MINLIFETIME = 60000
+local function now()
+return tonumber(ARGV[2])
+end
+local function setwithexpiry(key, value, expiry)
+local ms = math.floor(now() / 1000)
+return redis.pcall('SET', key, value, 'PX', math.max(MINLIFETIME, expiry - ms)).err
+end
+local function expirehash(key, lifetime)
+return redis.pcall('PEXPIRE', key, lifetime)
+end`
+
+const arithmetic = String.raw`local floor, max, min = math.floor, math.max, math.min
+local MAX = 9007199254740991
+local MAXAHEAD = 5000
 local function fdiv(a, b)
 return floor(a / b)
 end
@@ -9,12 +39,112 @@ local function cdiv(a, b)
 local quotient = floor(a / b)
 return quotient * b == a and quotient or quotient + 1
 end
-local MAX = 9007199254740991
-local AHEAD = 5000
-local function three(a, b, c)
+local EPOCH, FIRSTCHARGE, CALENDAR = 0, 1, 2
+local function fixedend(start, limit)
+local anchor = limit[3]
+if anchor ~= CALENDAR then
+local window = limit[4]
+return start + window
+end
+local second, third = limit[5], limit[6]
+if start < second then
+return second
+end
+return third
+end
+local function rolledfixed(start, count, limit, ms)
+local anchor = limit[3]
+if anchor == FIRSTCHARGE then
+local window = limit[4]
+if not start or count == 0 or ms >= start + window then
+return ms, 0
+end
+if start - ms <= MAXAHEAD then
+return start, count
+end
+return ms, count
+end
+local current = limit[4]
+if anchor == EPOCH then
+local window = limit[4]
+current = ms - ms % window
+else
+local second = limit[5]
+if ms >= second then
+current = second
+end
+end
+if not start or start < current then
+return current, 0
+end
+if start == current or start - ms <= MAXAHEAD then
+return start, count
+end
+return current, count
+end
+local function rolledwindow(start, count, previous, window, ms)
+local current = ms - ms % window
+if not start or start < current - window then
+return current, 0, 0
+end
+if start < current then
+return current, 0, count
+end
+if start - ms <= MAXAHEAD then
+return start, count, previous
+end
+return current, count, previous
+end
+local function weightof(start, previous, window, ms)
+return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
+end
+local function bucketstate(full, rest, rate)
+return full, rest, rest > 0 and rate or 0, cdiv(rest > 0 and full + 1 or full, 1000)
+end
+local function deficitof(full, rest, rate, limit, micros)
+if not full or full < micros then
+return 0, 0
+end
+local tokens = limit[2]
+local missing = full - micros
+if rest == 0 or rate == tokens then
+return missing, rest
+end
+return missing + 1, 0
+end
+local function bucketadmits(missing, rest, limit, cost)
+local tokens, period, burst = limit[2], limit[3], limit[4]
+if cost > burst then
+return false
+end
+local spare = burst * period - cost * period - rest
+if spare < 0 then
+return missing + cdiv(-spare, tokens) <= 0
+end
+return missing <= fdiv(spare, tokens)
+end
+local function drained(missing, rest, limit, micros, cost)
+local tokens, period, burst, debt = limit[2], limit[3], limit[4], limit[5]
+local most = (burst + debt) * period
+if missing > fdiv(most, tokens) then
+return nil
+end
+local lacking = missing * tokens + rest
+if lacking >= most then
+return nil
+end
+local credits = min(cost, burst + debt) * period
+local after = credits > most - lacking and most or lacking + credits
+return micros + fdiv(after, tokens), after % tokens
+end`
+
+const state = String.raw`local match, format, type = string.match, string.format, type
+local pack, unpacked = struct.pack, struct.unpack
+local packed = nil
+local function encodestate(a, b, c)
 return pack('>ddd', a, b, c)
 end
-local function threeof(text)
+local function decodestate(text)
 if #text ~= 24 then
 return nil
 end
@@ -23,295 +153,200 @@ if a % 1 == 0 and b % 1 == 0 and c % 1 == 0 and a >= -MAX and a <= MAX and b >= 
 return a, b, c
 end
 return nil
-end`
-
-const arithmetic = String.raw`local function finish(start, limit)
-if limit[3] < 2 then
-return start + limit[4]
 end
-if start < limit[5] then
-return limit[5]
-end
-return limit[6]
-end
-local function fixedat(start, count, limit, ms)
-if limit[3] == 1 then
-if not start or count == 0 or ms >= start + limit[4] then
-return ms, 0
-end
-if start - ms <= AHEAD then
-return start, count
-end
-return ms, count
-end
-local begin = limit[4]
-if limit[3] == 0 then
-begin = ms - ms % begin
-elseif ms >= limit[5] then
-begin = limit[5]
-end
-if not start or start < begin then
-return begin, 0
-end
-if start == begin or start - ms <= AHEAD then
-return start, count
-end
-return begin, count
-end
-local function slid(start, count, previous, window, ms)
-local current = ms - ms % window
-if not start or start < current - window then
-return current, 0, 0
-end
-if start < current then
-return current, 0, count
-end
-if start - ms <= AHEAD then
-return start, count, previous
-end
-return current, count, previous
-end
-local function slidingweight(start, previous, window, ms)
-return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
-end
-local function bucketstate(full, rest, rate)
-return full, rest, rest > 0 and rate or 0, cdiv(rest > 0 and full + 1 or full, 1000)
-end
-local function deficit(full, rest, rate, limit, now)
-if not full or full < now then
-return 0, 0
-end
-local missing = full - now
-if rest == 0 or rate == limit[2] then
-return missing, rest
-end
-return missing + 1, 0
-end
-local function bucketfits(missing, rest, limit, cost)
-if cost > limit[4] then
-return false
-end
-local n = limit[2]
-local spare = limit[4] * limit[3] - cost * limit[3] - rest
-if spare < 0 then
-return missing + cdiv(-spare, n) <= 0
-end
-return missing <= fdiv(spare, n)
-end
-local function drained(missing, rest, limit, now, cost)
-local n, p = limit[2], limit[3]
-local most = (limit[4] + limit[5]) * p
-if missing > fdiv(most, n) then
-return nil
-end
-local met = missing * n + rest
-if met >= most then
-return nil
-end
-local credits = min(cost, limit[4] + limit[5]) * p
-local left = credits > most - met and most or met + credits
-return now + fdiv(left, n), left % n
+local function errorof(reply)
+return type(reply) == 'table' and reply.err or nil
 end`
 
 const fast = String.raw`local batch = cjson.decode(ARGV[1])
-local now, limits, run = batch[1], batch[2], batch[3]
-local faked = now >= 0
-if not faked then
-local time = redis.call('TIME')
-now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
-local ms = fdiv(now, 1000)
-local values, places, unreadable = nil, nil, 0
+local limits, request = batch[1], batch[2]
+local micros = now()
+local ms = fdiv(micros, 1000)
+local values, entries, unreadable = nil, nil, 0
 if packed then
-values, places, unreadable = packed.open(batch[4])
+values, entries, unreadable = packed.open(batch[3])
 else
 values = redis.call('MGET', unpack(KEYS))
 end
 local ABSENT = string.rep('\255', 24)
 local decide = {}
-function decide.f(a, b, _, limit, cost)
-local start, count = fixedat(a, b, limit, ms)
-count = count + cost
-if count > limit[2] then
+function decide.f(start, count, _, limit, cost)
+local quantity = limit[2]
+local current, units = rolledfixed(start, count, limit, ms)
+local after = units + cost
+if after > quantity then
 return false
 end
-return true, start, count, 0, finish(start, limit)
+return true, current, after, 0, fixedend(current, limit)
 end
-function decide.s(a, b, c, limit, cost)
-local window = limit[3]
-local start, count, previous = slid(a, b, c, window, ms)
-count = count + cost
-if count > limit[2] or previous > 0 and count + slidingweight(start, previous, window, ms) > limit[2] then
+function decide.s(start, count, previous, limit, cost)
+local quantity, window = limit[2], limit[3]
+local current, units, before = rolledwindow(start, count, previous, window, ms)
+local weight = before > 0 and weightof(current, before, window, ms) or 0
+local after = units + cost
+if after + weight > quantity then
 return false
 end
-return true, start, count, previous, start + 2 * window
+return true, current, after, before, current + 2 * window
 end
-function decide.b(a, b, c, limit, cost)
-local missing, rest = deficit(a, b, c, limit, now)
-if not bucketfits(missing, rest, limit, cost) then
+function decide.b(full, rest, rate, limit, cost)
+local tokens = limit[2]
+local missing, remainder = deficitof(full, rest, rate, limit, micros)
+if not bucketadmits(missing, remainder, limit, cost) then
 return false
 end
-local full
-full, rest = drained(missing, rest, limit, now, cost)
-if not full then
+local after, left = drained(missing, remainder, limit, micros, cost)
+if not after then
 return true
 end
-return true, bucketstate(full, rest, limit[2])
+return true, bucketstate(after, left, tokens)
 end
-local out, n, at, err = {}, 0, 1, nil
-local changed = {}
-local stamps = {}
+local answers, answered, err = {}, 0, nil
+local seconds = {}
 local function set(key, a, b, c, expiry)
-local text = three(a, b, c)
-values[key], changed[key] = text, nil
-if packed and places[key] then
-return packed.write(places[key], a, b, c)
+local text = encodestate(a, b, c)
+values[key], seconds[key] = text, nil
+if packed and entries[key] then
+return packed.write(entries[key], a, b, c)
 end
-local stamp = stamps[expiry]
-if not stamp then
-stamp = format('%.0f', faked and max(60000, expiry - ms) or expiry)
-stamps[expiry] = stamp
+return setwithexpiry(KEYS[key], text, expiry)
 end
-return redis.pcall('SET', KEYS[key], text, faked and 'PX' or 'PXAT', stamp).err
-end
-local function change(key, b)
-changed[key] = b
-local result = redis.pcall('SETRANGE', KEYS[key], '8', pack('>d', b))
-return type(result) == 'table' and result.err or nil
+local function setsecond(key, b)
+seconds[key] = b
+local reply = redis.pcall('SETRANGE', KEYS[key], '8', pack('>d', b))
+return type(reply) == 'table' and reply.err or nil
 end
 local function load(key)
 local text = values[key]
 if not text then
 return ABSENT
 end
-local a, b, c = threeof(text)
+local a, b, c = decodestate(text)
 if not a then
 unreadable = unreadable + 1
 values[key] = false
 return ABSENT
 end
-if changed[key] then
-b = changed[key]
-text = three(a, b, c)
+if seconds[key] then
+b = seconds[key]
+text = encodestate(a, b, c)
 end
 return text, a, b, c
 end
-local islooked = false
-local function stays(key, a, c, first, third)
+local hasaskedttl = false
+local function keepsexpiry(key, a, c, first, third)
 if first ~= a or third ~= c then
 return false
 end
-if islooked then
+if hasaskedttl then
 return true
 end
-islooked = true
-if packed and places[key] then
+hasaskedttl = true
+if packed and entries[key] then
 return false
 end
 local left = redis.pcall('PTTL', KEYS[key])
-err = type(left) == 'table' and left.err or nil
+err = errorof(left)
 return left ~= -1
 end
-local function one()
-local limit, key = limits[run[at + 1]], run[at + 2]
+local function decideone(limitindex, key, cost)
+local limit = limits[limitindex]
 local text, a, b, c = load(key)
-local isallowed, first, second, third, expiry = decide[limit[1]](a, b, c, limit, run[at + 3])
-out[n + 1] = isallowed and '1' or '0'
-out[n + 2] = text
+local isallowed, first, second, third, expiry = decide[limit[1]](a, b, c, limit, cost)
+answers[answered + 1] = isallowed and '1' or '0'
+answers[answered + 2] = text
 if not first then
 return
 end
-local ischange = stays(key, a, c, first, third)
-local place = packed and places[key]
-if place and not ischange then
-err = packed.prepare(place, first, expiry, now, faked, false)
+local iskept = keepsexpiry(key, a, c, first, third)
+local entry = packed and entries[key]
+if entry and not iskept then
+err = packed.prepare(entry, first, expiry, micros, false)
 end
 if err then
 return
 end
-if ischange and not place then
-err = change(key, second)
+if iskept and not entry then
+err = setsecond(key, second)
 else
 err = set(key, first, second, third, expiry)
 end
 end
-local firsts, seconds, thirds, expires, ischange = {}, {}, {}, {}, {}
+local keysafter, firstsafter, secondsafter, thirdsafter, expiriesafter, arekept = {}, {}, {}, {}, {}, {}
 local function commit(charges)
 for j = 1, packed and charges or 0 do
-local place = places[run[at + 3 * j - 1]]
-if firsts[j] and place and not ischange[j] and not err then
-err = packed.prepare(place, firsts[j], expires[j], now, faked, false)
+local entry = entries[keysafter[j]]
+if firstsafter[j] and entry and not arekept[j] and not err then
+err = packed.prepare(entry, firstsafter[j], expiriesafter[j], micros, false)
 end
 end
 local isset = false
 for j = 1, charges do
-if firsts[j] and not ischange[j] and not err then
+if firstsafter[j] and not arekept[j] and not err then
 isset = true
-err = set(run[at + 3 * j - 1], firsts[j], seconds[j], thirds[j], expires[j])
+err = set(keysafter[j], firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j])
 end
 end
 for j = 1, charges do
-if ischange[j] and not err then
-local key = run[at + 3 * j - 1]
+if arekept[j] and not err then
+local key = keysafter[j]
 if not packed then
-err = change(key, seconds[j])
+err = setsecond(key, secondsafter[j])
 end
 if packed or err and isset then
-err = set(key, firsts[j], seconds[j], thirds[j], expires[j])
+err = set(key, firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j])
 end
 end
 end
 end
-local function several(charges)
+local function decideseveral(charges, cursor)
 local isallowed = true
-out[n + 1] = '1'
+answers[answered + 1] = '1'
 for j = 1, charges do
-local i = at + 3 * j - 2
-local limit = limits[run[i]]
-local text, a, b, c = load(run[i + 1])
-local fits
-fits, firsts[j], seconds[j], thirds[j], expires[j] = decide[limit[1]](a, b, c, limit, run[i + 2])
-isallowed = isallowed and fits
-ischange[j] = firsts[j] and stays(run[i + 1], a, c, firsts[j], thirds[j])
-out[n + 1 + j] = text
+local limit, key, cost = limits[request[cursor + 1]], request[cursor + 2], request[cursor + 3]
+cursor = cursor + 3
+local text, a, b, c = load(key)
+local isadmitted, first, second, third, expiry = decide[limit[1]](a, b, c, limit, cost)
+isallowed = isallowed and isadmitted
+keysafter[j], firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j] = key, first, second, third, expiry
+arekept[j] = first and keepsexpiry(key, a, c, first, third)
+answers[answered + 1 + j] = text
 end
 if isallowed then
 commit(charges)
 else
-out[n + 1] = '0'
+answers[answered + 1] = '0'
 end
 end
-local function go()
-local size = #run
-while at <= size do
-local charges = run[at]
+local position = 1
+local function run()
+local size = #request
+while position <= size do
+local charges = request[position]
 if charges == 1 then
-one()
+decideone(request[position + 1], request[position + 2], request[position + 3])
 else
-several(charges)
+decideseveral(charges, position)
 end
 if err then
 return
 end
-n = n + 1 + charges
-at = at + 1 + 3 * charges
+answered = answered + 1 + charges
+position = position + 1 + 3 * charges
 end
 end
 repeat
-local isdone, thrown = pcall(go)
+local isdone, thrown = pcall(run)
 if not isdone then
-local why = type(thrown) == 'table' and thrown.err or thrown
-out[n + 1], out[n + 2], out[n + 3] = '2', pack('>I4', #why), why
-n = n + 3
-at = at + 1 + 3 * run[at]
+local text = type(thrown) == 'table' and thrown.err or thrown
+answers[answered + 1], answers[answered + 2], answers[answered + 3] = '2', pack('>I4', #text), text
+answered = answered + 3
+position = position + 1 + 3 * request[position]
 end
 until isdone
-return { now, unreadable, err or '', table.concat(out, '', 1, n) }`
+return { micros, unreadable, err or '', table.concat(answers, '', 1, answered) }`
 
 const packed = String.raw`packed = {}
-local function errorof(result)
-return type(result) == 'table' and result.err or nil
-end
 local IDS = 16
 local SPANS = { 256, 4096, 2097152 }
 local FULL = 96
@@ -373,58 +408,53 @@ text = format('%.0f:%.0f:%s', bucket.base, bucket.next, bucket.cursor)
 end
 return errorof(redis.pcall('HSET', bucket.key, '.', text))
 end
-local function openplace(place, number, values)
-local bucket = place.bucket
-local reply = redis.pcall('HMGET', bucket.key, '.', place.field)
+local function openentry(entry, number, values)
+local bucket = entry.bucket
+local reply = redis.pcall('HMGET', bucket.key, '.', entry.field)
 if reply.err and not match(reply.err, 'WRONGTYPE') then
-redis.call('HMGET', bucket.key, '.', place.field)
+redis.call('HMGET', bucket.key, '.', entry.field)
 end
-local header, entry = reply[1], reply[2]
-if reply.err or entry and not header or header and not bucket.base and not readheader(bucket, header) then
-bucket.isalien = true
+local header, text = reply[1], reply[2]
+if reply.err or text and not header or header and not bucket.base and not readheader(bucket, header) then
+bucket.isforeign = true
 return false
 end
-if entry then
-local start, count, previous = readentry(entry, bucket.base, bucket.window)
+if text then
+local start, count, previous = readentry(text, bucket.base, bucket.window)
 if not start then
 return false
 end
-values[number], place.isnew = three(start, count, previous), false
+values[number], entry.isnew = encodestate(start, count, previous), false
 end
 return true
 end
-function packed.open(told)
-local values, places, unreadable, number, at = {}, {}, 0, #KEYS, 2
-local keys = #KEYS - told[1]
-for first = 1, keys, 1000 do
-local last = min(first + 999, keys)
+function packed.open(request)
+local bucketcount = request[1]
+local keycount = #KEYS - bucketcount
+local values, entries, unreadable, number = {}, {}, 0, #KEYS
+for first = 1, keycount, 1000 do
+local last = min(first + 999, keycount)
 for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
 values[first + i - 1] = value
 end
 end
-for i = 1, told[1] do
-local bucket = { key = KEYS[keys + i], window = told[at + 1], base = false, next = false, cursor = '0', isalien = false }
-for j = at + 2, at + 1 + told[at] do
-local field = told[j]
-local place = { bucket = bucket, field = type(field) == 'number' and pack('>I6', field) or field, isnew = true }
+local cursor = 1
+for i = 1, bucketcount do
+local fieldcount, window = request[cursor + 1], request[cursor + 2]
+cursor = cursor + 2
+local bucket = { key = KEYS[keycount + i], window = window, base = false, next = false, cursor = '0', isforeign = false }
+for _ = 1, fieldcount do
+cursor = cursor + 1
+local field = request[cursor]
+local entry = { bucket = bucket, field = type(field) == 'number' and pack('>I6', field) or field, isnew = true }
 number = number + 1
-places[number] = place
-if not bucket.isalien and not openplace(place, number, values) then
+entries[number] = entry
+if not bucket.isforeign and not openentry(entry, number, values) then
 unreadable = unreadable + 1
 end
 end
-at = at + 2 + told[at]
 end
-return values, places, unreadable
-end
-local function expire(bucket, left, ms, faked)
-local result
-if faked then
-result = redis.pcall('PEXPIRE', bucket.key, left)
-else
-result = redis.pcall('PEXPIREAT', bucket.key, ms + left + SLACK)
-end
-return errorof(result)
+return values, entries, unreadable
 end
 local function sweep(bucket, base)
 bucket.next = bucket.next or base
@@ -451,29 +481,29 @@ bucket.base, bucket.next = bucket.next, false
 end
 return writeheader(bucket)
 end
-function packed.prepare(place, start, at, now, faked, told)
-local bucket, ms = place.bucket, fdiv(now, 1000)
-if bucket.isalien then
+function packed.prepare(entry, start, expiry, micros, needsproof)
+local bucket, ms = entry.bucket, fdiv(micros, 1000)
+if bucket.isforeign then
 local err = errorof(redis.pcall('DEL', bucket.key))
 if err then
 return err
 end
-bucket.isalien, bucket.base, bucket.next = false, false, false
+bucket.isforeign, bucket.base, bucket.next = false, false, false
 end
-local left, least = redis.pcall('PTTL', bucket.key), faked and max(60000, at - ms) or at - ms
-local err = errorof(left) or left < least and expire(bucket, least, ms, faked) or nil
+local left, lifetime = redis.pcall('PTTL', bucket.key), max(MINLIFETIME, expiry - ms)
+local err = errorof(left) or left < lifetime and errorof(expirehash(bucket.key, lifetime, ms, SLACK)) or nil
 if err then
 return err
 end
-local spent = ms - (at - start) - (faked and 60000 or 0)
+local spent = ms - (expiry - start) - MINLIFETIME
 local base = spent < 0 and 0 or fdiv(spent, bucket.window) + 1
 if left == -2 or not bucket.base then
 bucket.base, bucket.next, bucket.cursor = base, false, '0'
-return writeheader(bucket) or left == -2 and expire(bucket, least, ms, faked) or nil
+return writeheader(bucket) or left == -2 and errorof(expirehash(bucket.key, lifetime, ms, SLACK)) or nil
 end
 if bucket.next or base > bucket.base then
 local isdue = bucket.next or start / bucket.window >= bucket.base + IDS / 2
-if not isdue and place.isnew then
+if not isdue and entry.isnew then
 local length = redis.pcall('HLEN', bucket.key)
 if errorof(length) then
 return length.err
@@ -484,25 +514,25 @@ if isdue then
 return sweep(bucket, base)
 end
 end
-return told and writeheader(bucket) or nil
+return needsproof and writeheader(bucket) or nil
 end
-function packed.write(place, start, count, previous)
-place.isnew = false
-return errorof(redis.pcall('HSET', place.bucket.key, place.field, writeentry(place.bucket, start, count, previous)))
+function packed.write(entry, start, count, previous)
+entry.isnew = false
+return errorof(redis.pcall('HSET', entry.bucket.key, entry.field, writeentry(entry.bucket, start, count, previous)))
 end
-function packed.remove(place)
+function packed.remove(entry)
 local result
-if place.bucket.isalien then
-result = redis.pcall('DEL', place.bucket.key)
+if entry.bucket.isforeign then
+result = redis.pcall('DEL', entry.bucket.key)
 else
-result = redis.pcall('HDEL', place.bucket.key, place.field)
+result = redis.pcall('HDEL', entry.bucket.key, entry.field)
 end
-place.isnew = true
+entry.isnew = true
 return errorof(result)
 end`
 
 const algorithms = String.raw`local algorithms = {}
-local function told(state)
+local function numbersinreply(state)
 local reply = {}
 for i, n in ipairs(state) do
 reply[i] = n > 4503599627370496 and format('%.0f', n) or n
@@ -519,158 +549,192 @@ end`
 
 const fixedWindow = String.raw`algorithms.f = {}
 function algorithms.f.decode(text)
-local start, count = threeof(text)
+local start, count = decodestate(text)
 return start and { start, count }
 end
 function algorithms.f.encode(state, limit)
-return three(state[1], state[2], 0), finish(state[1], limit)
+local start, count = state[1], state[2]
+return encodestate(start, count, 0), fixedend(start, limit)
 end
-function algorithms.f.ready(limit, now)
-local ms = fdiv(now, 1000)
-return limit[3] < 2 or (ms >= limit[4] and ms < limit[6])
+function algorithms.f.isready(limit, micros)
+local anchor = limit[3]
+if anchor ~= CALENDAR then
+return true
 end
-function algorithms.f.read(state, limit, now)
+local first, third = limit[4], limit[6]
+local ms = fdiv(micros, 1000)
+return ms >= first and ms < third
+end
+function algorithms.f.read(state, limit, micros)
 local start, count
 if state then
 start, count = state[1], state[2]
 end
-return { fixedat(start, count, limit, fdiv(now, 1000)) }
+return { rolledfixed(start, count, limit, fdiv(micros, 1000)) }
 end
-function algorithms.f.room(view, limit)
-return max(0, limit[2] - view[2])
+function algorithms.f.available(view, limit)
+local count, quantity = view[2], limit[2]
+return max(0, quantity - count)
 end
-function algorithms.f.fits(view, limit, _, cost)
-return view[2] + cost <= limit[2]
+function algorithms.f.admits(view, limit, _, cost)
+local count, quantity = view[2], limit[2]
+return count + cost <= quantity
 end
 function algorithms.f.take(view, _, _, cost)
-local count = min(MAX, view[2] + cost)
-return count > view[2] and { view[1], count } or nil
+local start, count = view[1], view[2]
+local after = min(MAX, count + cost)
+return after > count and { start, after } or nil
 end
-function algorithms.f.give(view, _, _, units, receipt)
-if receipt[1] ~= view[1] then
+function algorithms.f.giveback(view, _, _, units, receipt)
+local start, count = view[1], view[2]
+local takenfrom, taken = receipt[1], receipt[2]
+if takenfrom ~= start then
 return nil
 end
-local back = min(units, receipt[2], view[2])
+local back = min(units, taken, count)
 if back < 1 then
 return nil
 end
-return { view[1], view[2] - back }, back
+return { start, count - back }, back
 end
-function algorithms.f.met(state)
-return told(state)
+function algorithms.f.toreply(state)
+return numbersinreply(state)
 end`
 
 const slidingWindow = String.raw`algorithms.s = {}
 function algorithms.s.decode(text)
-local start, count, previous = threeof(text)
+local start, count, previous = decodestate(text)
 return start and { start, count, previous }
 end
 function algorithms.s.encode(state, limit)
-return three(state[1], state[2], state[3]), state[1] + 2 * limit[3]
+local start, count, previous = state[1], state[2], state[3]
+local window = limit[3]
+return encodestate(start, count, previous), start + 2 * window
 end
-function algorithms.s.read(state, limit, now)
+function algorithms.s.read(state, limit, micros)
+local window = limit[3]
 local start, count, previous
 if state then
 start, count, previous = state[1], state[2], state[3]
 end
-return { slid(start, count, previous, limit[3], fdiv(now, 1000)) }
+return { rolledwindow(start, count, previous, window, fdiv(micros, 1000)) }
 end
-function algorithms.s.weight(view, limit, now)
-return slidingweight(view[1], view[3], limit[3], fdiv(now, 1000))
+local function slidingweight(view, limit, micros)
+local start, previous, window = view[1], view[3], limit[3]
+return weightof(start, previous, window, fdiv(micros, 1000))
 end
-function algorithms.s.room(view, limit, now)
-return max(0, limit[2] - view[2] - algorithms.s.weight(view, limit, now))
+function algorithms.s.available(view, limit, micros)
+local count, quantity = view[2], limit[2]
+return max(0, quantity - count - slidingweight(view, limit, micros))
 end
-function algorithms.s.fits(view, limit, now, cost)
-return view[2] + cost + algorithms.s.weight(view, limit, now) <= limit[2]
+function algorithms.s.admits(view, limit, micros, cost)
+local count, quantity = view[2], limit[2]
+return count + cost + slidingweight(view, limit, micros) <= quantity
 end
 function algorithms.s.take(view, limit, _, cost)
-local count = min(fdiv(MAX, limit[3]), view[2] + cost)
-return count > view[2] and { view[1], count, view[3] } or nil
+local start, count, previous = view[1], view[2], view[3]
+local window = limit[3]
+local after = min(fdiv(MAX, window), count + cost)
+return after > count and { start, after, previous } or nil
 end
-function algorithms.s.give(view, limit, _, units, receipt)
-local most = min(units, receipt[2])
-if receipt[1] == view[1] then
-local back = min(most, view[2])
+function algorithms.s.giveback(view, limit, _, units, receipt)
+local start, count, previous = view[1], view[2], view[3]
+local window = limit[3]
+local takenfrom, taken = receipt[1], receipt[2]
+local most = min(units, taken)
+if takenfrom == start then
+local back = min(most, count)
 if back < 1 then
 return nil
 end
-return { view[1], view[2] - back, view[3] }, back
+return { start, count - back, previous }, back
 end
-if receipt[1] == view[1] - limit[3] then
-local back = min(most, view[3])
+if takenfrom == start - window then
+local back = min(most, previous)
 if back < 1 then
 return nil
 end
-return { view[1], view[2], view[3] - back }, back
+return { start, count, previous - back }, back
 end
 return nil
 end
-function algorithms.s.met(state)
-return told(state)
+function algorithms.s.toreply(state)
+return numbersinreply(state)
 end`
 
 const bucket = String.raw`algorithms.b = {}
 function algorithms.b.decode(text)
-local full, rest, rate = threeof(text)
+local full, rest, rate = decodestate(text)
 return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
 end
 function algorithms.b.encode(state)
-local full, rest, rate, at = bucketstate(state[1], state[2], state[3])
-return three(full, rest, rate), at
+local full, rest, rate, expiry = bucketstate(state[1], state[2], state[3])
+return encodestate(full, rest, rate), expiry
 end
-function algorithms.b.read(state, limit, now)
+function algorithms.b.read(state, limit, micros)
 local full, rest, rate
 if state then
 full, rest, rate = state[1], state[2], state[3]
 end
-return { deficit(full, rest, rate, limit, now) }
+return { deficitof(full, rest, rate, limit, micros) }
 end
-function algorithms.b.room(view, limit)
-local n, p = limit[2], limit[3]
-local cap = limit[4] * p
-if view[1] > fdiv(cap, n) then
+function algorithms.b.available(view, limit)
+local missing, rest = view[1], view[2]
+local tokens, period, burst = limit[2], limit[3], limit[4]
+local capacity = burst * period
+if missing > fdiv(capacity, tokens) then
 return 0
 end
-return fdiv(max(0, cap - view[1] * n - view[2]), p)
+return fdiv(max(0, capacity - missing * tokens - rest), period)
 end
-function algorithms.b.fits(view, limit, _, cost)
-return bucketfits(view[1], view[2], limit, cost)
+function algorithms.b.admits(view, limit, _, cost)
+local missing, rest = view[1], view[2]
+return bucketadmits(missing, rest, limit, cost)
 end
-function algorithms.b.take(view, limit, now, cost)
-local full, rest = drained(view[1], view[2], limit, now, cost)
-return full and { full, rest, limit[2] }
+function algorithms.b.take(view, limit, micros, cost)
+local missing, rest = view[1], view[2]
+local tokens = limit[2]
+local full, left = drained(missing, rest, limit, micros, cost)
+return full and { full, left, tokens }
 end
-function algorithms.b.give(view, limit, now, units, receipt)
-local n, p = limit[2], limit[3]
-if limit[6] == 1 then
-local last = receipt[2] == now + view[1] and receipt[3] == view[2] and receipt[4] == n and receipt[5] == p
-local own = receipt[1] * p
-if not last or not (view[1] > fdiv(own, n) or view[1] * n + view[2] > own) then
+local function islastinqueue(view, limit, micros, receipt)
+local missing, rest = view[1], view[2]
+local tokens, period = limit[2], limit[3]
+local taken, full, remainder, takentokens, takenperiod = receipt[1], receipt[2], receipt[3], receipt[4], receipt[5]
+if full ~= micros + missing or remainder ~= rest or takentokens ~= tokens or takenperiod ~= period then
+return false
+end
+local credits = taken * period
+return missing > fdiv(credits, tokens) or missing * tokens + rest > credits
+end
+function algorithms.b.giveback(view, limit, micros, units, receipt)
+local missing, rest = view[1], view[2]
+local tokens, period, queue = limit[2], limit[3], limit[6]
+local taken = receipt[1]
+if queue == 1 and not islastinqueue(view, limit, micros, receipt) then
 return nil
 end
+if taken then
+units = min(units, taken)
 end
-if receipt[1] then
-units = min(units, receipt[1])
-end
-if units < 1 or (view[1] == 0 and view[2] == 0) then
+if units < 1 or (missing == 0 and rest == 0) then
 return nil
 end
-local back = min(units, fdiv(MAX, p))
-local credits = back * p
-local missing = view[1] - fdiv(credits, n)
-local rest = view[2] - credits % n
-if rest < 0 then
-rest = rest + n
-missing = missing - 1
+local back = min(units, fdiv(MAX, period))
+local credits = back * period
+local missingafter = missing - fdiv(credits, tokens)
+local restafter = rest - credits % tokens
+if restafter < 0 then
+restafter = restafter + tokens
+missingafter = missingafter - 1
 end
-if missing < 0 then
-return { now, 0, n }, fdiv(view[1] * n + view[2], p)
+if missingafter < 0 then
+return { micros, 0, tokens }, fdiv(missing * tokens + rest, period)
 end
-return { now + missing, rest, n }, back
+return { micros + missingafter, restafter, tokens }, back
 end
-function algorithms.b.met(state)
-return told(state)
+function algorithms.b.toreply(state)
+return numbersinreply(state)
 end`
 
 const slidingLog = String.raw`algorithms.l = {}
@@ -680,8 +744,8 @@ if size == 0 or size % 16 ~= 0 then
 return nil
 end
 local log, last = {}, 0
-for at = 1, size, 16 do
-local time, units, id = struct.unpack('>dI4I4', text, at)
+for offset = 1, size, 16 do
+local time, units, id = unpacked('>dI4I4', text, offset)
 if not (time >= last and time <= MAX) then
 return nil
 end
@@ -691,90 +755,114 @@ end
 return log
 end
 function algorithms.l.encode(state, limit)
-local parts = {}
+local window = limit[3]
+local records = {}
 for i, entry in ipairs(state) do
-parts[i] = struct.pack('>dI4I4', entry[1], entry[2], entry[3])
+local time, units, id = entry[1], entry[2], entry[3]
+records[i] = pack('>dI4I4', time, units, id)
 end
-return table.concat(parts), cdiv(state[#state][1] + limit[3], 1000)
+local newest = state[#state][1]
+return table.concat(records), cdiv(newest + window, 1000)
 end
-function algorithms.l.read(state, limit, now)
-local live, used, following = {}, 0, 0
+function algorithms.l.read(state, limit, micros)
+local window = limit[3]
+local live, used, nextid = {}, 0, 0
 for _, entry in ipairs(state or {}) do
-following = max(following, entry[3] + 1)
-if entry[2] > 0 and entry[1] > now - limit[3] then
+local time, units, id = entry[1], entry[2], entry[3]
+nextid = max(nextid, id + 1)
+if units > 0 and time > micros - window then
 live[#live + 1] = entry
-used = used + entry[2]
+used = used + units
 end
 end
-return { live, used, following }
+return { live, used, nextid }
 end
-function algorithms.l.room(view, limit)
-return max(0, limit[2] - view[2])
+function algorithms.l.available(view, limit)
+local used, quantity = view[2], limit[2]
+return max(0, quantity - used)
 end
-function algorithms.l.fits(view, limit, _, cost)
-return view[2] + cost <= limit[2]
+function algorithms.l.admits(view, limit, _, cost)
+local used, quantity = view[2], limit[2]
+return used + cost <= quantity
 end
-function algorithms.l.take(view, limit, now, cost)
-local taken = min(cost, max(0, 2 * limit[2] - view[2]))
+function algorithms.l.take(view, limit, micros, cost)
+local live, used, nextid = view[1], view[2], view[3]
+local quantity = limit[2]
+local taken = min(cost, max(0, 2 * quantity - used))
 if taken == 0 then
 return nil
 end
 local after = {}
-for i, entry in ipairs(view[1]) do
+for i, entry in ipairs(live) do
 after[i] = entry
 end
 local newest = after[#after]
-after[#after + 1] = { max(now, newest and newest[1] or 0), taken, view[3] }
+local newesttime = newest and newest[1] or 0
+after[#after + 1] = { max(micros, newesttime), taken, nextid }
 return after
 end
-function algorithms.l.give(view, _, _, units, receipt)
-local after, found = {}, nil
-for _, entry in ipairs(view[1]) do
-if entry[1] == receipt[1] and entry[3] == receipt[2] then
-found = entry
-if entry[2] > units then
-after[#after + 1] = { entry[1], entry[2] - units, entry[3] }
+function algorithms.l.giveback(view, _, _, units, receipt)
+local live, nextid = view[1], view[3]
+local takenat, takenid = receipt[1], receipt[2]
+local after, foundat = {}, nil
+for _, entry in ipairs(live) do
+local time, taken, id = entry[1], entry[2], entry[3]
+if time == takenat and id == takenid then
+foundat = time
+if taken > units then
+after[#after + 1] = { time, taken - units, id }
 end
 else
 after[#after + 1] = entry
 end
 end
-if not found then
+if not foundat then
 return nil
 end
 local newest = after[#after]
-if not newest or newest[3] < view[3] - 1 then
-after[#after + 1] = { max(found[1], newest and newest[1] or 0), 0, view[3] - 1 }
+local newesttime, newestid = 0, -1
+if newest then
+newesttime, newestid = newest[1], newest[3]
+end
+if not newest or newestid < nextid - 1 then
+after[#after + 1] = { max(foundat, newesttime), 0, nextid - 1 }
 end
 return after
 end
-function algorithms.l.met(state, limit, now, charge, whole)
-local view = algorithms.l.read(state, limit, now)
-local live, used, quota = view[1], view[2], limit[2]
-local reply = { view[3] }
-local wanted = {}
-wanted[1] = used + min(charge.cost, 0) + 1 - quota
-for _, units in ipairs({ charge.cost, charge.atleast, 1 }) do
-wanted[#wanted + 1] = used + units - quota
-wanted[#wanted + 1] = used + min(max(charge.cost, 0), max(0, 2 * quota - used)) + units - quota
+local function thresholdsof(used, quantity, cost, atleast)
+local afterwards = used + min(max(cost, 0), max(0, 2 * quantity - used))
+local thresholds = { used + min(cost, 0) + 1 - quantity }
+for _, units in ipairs({ cost, atleast, 1 }) do
+thresholds[#thresholds + 1] = used + units - quantity
+thresholds[#thresholds + 1] = afterwards + units - quantity
 end
-local before, sum, units = 0, 0, 0
+return thresholds
+end
+function algorithms.l.toreply(state, limit, micros, facts, isshared)
+local view = algorithms.l.read(state, limit, micros)
+local live, used, nextid = view[1], view[2], view[3]
+local quantity = limit[2]
+local takenat, takenid = facts.receipt[1], facts.receipt[2]
+local thresholds = thresholdsof(used, quantity, facts.cost, facts.atleast)
+local reply = { nextid }
+local before, sum, merged = 0, 0, 0
 for i, entry in ipairs(live) do
-sum = sum + entry[2]
-units = units + entry[2]
+local time, units, id = entry[1], entry[2], entry[3]
+sum = sum + units
+merged = merged + units
 local following = live[i + 1]
-local isbound = whole or i == 1 or not following
+local isbound = isshared or i == 1 or not following
 for _, near in ipairs({ entry, following or entry, live[i - 1] or entry }) do
-isbound = isbound or (near[1] == charge.receipt[1] and near[3] == charge.receipt[2])
+isbound = isbound or (near[1] == takenat and near[3] == takenid)
 end
-for _, threshold in ipairs(wanted) do
+for _, threshold in ipairs(thresholds) do
 isbound = isbound or (before < threshold and sum >= threshold)
 end
 if isbound then
-reply[#reply + 1] = entry[1]
-reply[#reply + 1] = units
-reply[#reply + 1] = entry[3]
-units = 0
+reply[#reply + 1] = time
+reply[#reply + 1] = merged
+reply[#reply + 1] = id
+merged = 0
 end
 before = sum
 end
@@ -785,36 +873,39 @@ const concurrency = String.raw`algorithms.c = { renews = true }
 function algorithms.c.decode(text)
 local holders = {}
 for line in string.gmatch(text, '[^\n]+') do
-local expires, id = match(line, '^(%d+) (%S+)$')
-expires = integer(expires)
-if not expires then
+local expiry, id = match(line, '^(%d+) (%S+)$')
+expiry = integer(expiry)
+if not expiry then
 return nil
 end
-holders[#holders + 1] = { expires, id }
+holders[#holders + 1] = { expiry, id }
 end
 return holders
 end
 function algorithms.c.encode(state)
 local lines, latest = {}, 0
 for i, holder in ipairs(state) do
-lines[i] = format('%.0f %s', holder[1], holder[2])
-latest = max(latest, holder[1])
+local expiry, id = holder[1], holder[2]
+lines[i] = format('%.0f %s', expiry, id)
+latest = max(latest, expiry)
 end
 return table.concat(lines, '\n'), cdiv(latest, 1000)
 end
-function algorithms.c.read(state, _, now)
+function algorithms.c.read(state, _, micros)
 local live = {}
 for _, holder in ipairs(state or {}) do
-if holder[1] > now then
+local expiry = holder[1]
+if expiry > micros then
 live[#live + 1] = holder
 end
 end
 return live
 end
-function algorithms.c.room(view, limit)
-return max(0, limit[2] - #view)
+function algorithms.c.available(view, limit)
+local quantity = limit[2]
+return max(0, quantity - #view)
 end
-function algorithms.c.lives(view, id)
+local function holds(view, id)
 for _, holder in ipairs(view) do
 if holder[2] == id then
 return true
@@ -822,41 +913,43 @@ end
 end
 return false
 end
-function algorithms.c.fits(view, limit, _, cost, charge)
-if cost > 0 and charge.receipt[1] then
-return algorithms.c.lives(view, charge.receipt[1])
-end
-return #view + cost <= limit[2] or (cost > 0 and algorithms.c.lives(view, charge.holder))
-end
-function algorithms.c.take(view, limit, now, cost, charge)
-local id = charge.receipt[1] or charge.holder
-local renewed = charge.receipt[1] ~= nil
-if cost == 0 or (not renewed and (#view >= 2 * limit[2] or algorithms.c.lives(view, id))) then
-return nil
-end
-local after = {}
+local function without(view, id)
+local others = {}
 for _, holder in ipairs(view) do
 if holder[2] ~= id then
-after[#after + 1] = holder
+others[#others + 1] = holder
 end
 end
-after[#after + 1] = { now + limit[3], id }
+return others
+end
+function algorithms.c.admits(view, limit, _, cost, facts)
+local quantity, renewed = limit[2], facts.receipt[1]
+if cost > 0 and renewed then
+return holds(view, renewed)
+end
+return #view + cost <= quantity or (cost > 0 and holds(view, facts.holder))
+end
+function algorithms.c.take(view, limit, micros, cost, facts)
+local quantity, ttl = limit[2], limit[3]
+local renewed = facts.receipt[1]
+local id = renewed or facts.holder
+if cost == 0 or (not renewed and (#view >= 2 * quantity or holds(view, id))) then
+return nil
+end
+local after = without(view, id)
+after[#after + 1] = { micros + ttl, id }
 return after
 end
-function algorithms.c.give(view, _, _, _, receipt)
-local after = {}
-for _, holder in ipairs(view) do
-if holder[2] ~= receipt[1] then
-after[#after + 1] = holder
-end
-end
+function algorithms.c.giveback(view, _, _, _, receipt)
+local after = without(view, receipt[1])
 return #after < #view and after or nil
 end
-function algorithms.c.met(state, limit, now)
+function algorithms.c.toreply(state, limit, micros)
 local reply = {}
-for _, holder in ipairs(algorithms.c.read(state, limit, now)) do
-reply[#reply + 1] = holder[1]
-reply[#reply + 1] = holder[2]
+for _, holder in ipairs(algorithms.c.read(state, limit, micros)) do
+local expiry, id = holder[1], holder[2]
+reply[#reply + 1] = expiry
+reply[#reply + 1] = id
 end
 return reply
 end`
@@ -870,54 +963,59 @@ return { epoch, granted, previous }
 end
 return nil
 end
-function leases.encode(state, terms, now)
-return format('%.0f:%.0f:%.0f', state[1], state[2], state[3]), cdiv(now + 2 * terms[2], 1000)
+function leases.encode(ledger, terms, micros)
+local epoch, granted, previous = ledger[1], ledger[2], ledger[3]
+local ttl = terms[2]
+return format('%.0f:%.0f:%.0f', epoch, granted, previous), cdiv(micros + 2 * ttl, 1000)
 end
-function leases.read(state, terms, now)
-local epoch = fdiv(now, terms[2])
-if not state or state[1] < epoch - 1 then
+function leases.read(ledger, terms, micros)
+local ttl = terms[2]
+local epoch = fdiv(micros, ttl)
+if not ledger or ledger[1] < epoch - 1 then
 return { epoch, 0, 0 }
 end
-if state[1] == epoch - 1 then
-return { epoch, 0, state[2] }
+if ledger[1] == epoch - 1 then
+local granted = ledger[2]
+return { epoch, 0, granted }
 end
-return state
+return ledger
 end
-function leases.most(view, terms, now, cost)
+function leases.most(ledger, terms, micros, cost)
 if cost > 0 then
-return max(0, terms[3] - view[2] - view[3])
+local granted, previous, ceiling = ledger[2], ledger[3], terms[3]
+return max(0, ceiling - granted - previous)
 end
-local age = now - terms[3]
-return age >= 0 and age <= terms[2] and -cost or 0
+local ttl, since = terms[2], terms[3]
+local age = micros - since
+return age >= 0 and age <= ttl and -cost or 0
 end
-function leases.count(view, terms, units)
+function leases.count(ledger, terms, units)
+local epoch, granted, previous = ledger[1], ledger[2], ledger[3]
 if units > 0 then
-return { view[1], min(MAX, view[2] + units), view[3] }
+return { epoch, min(MAX, granted + units), previous }
 end
-local epoch = fdiv(terms[3], terms[2])
-if epoch == view[1] then
-return { view[1], max(0, view[2] + units), view[3] }
+local ttl, since = terms[2], terms[3]
+local grantedin = fdiv(since, ttl)
+if grantedin == epoch then
+return { epoch, max(0, granted + units), previous }
 end
-if epoch == view[1] - 1 then
-return { view[1], view[2], max(0, view[3] + units) }
+if grantedin == epoch - 1 then
+return { epoch, granted, max(0, previous + units) }
 end
-return view
+return ledger
 end`
 
-const full = String.raw`local batch = cjson.decode(ARGV[1])
-local now, limits = batch[1], batch[2]
-local faked = now >= 0
-if not faked then
-local time = redis.call('TIME')
-now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
-local values, places, unreadable = packed.open(batch[4] or { 0 })
+const full = String.raw`local FORCE, PEEK, RESET = 1, 2, 3
+local batch = cjson.decode(ARGV[1])
+local limits, decisions, buckets = batch[1], batch[2], batch[3] or { 0 }
+local micros = now()
+local values, entries, unreadable = packed.open(buckets)
 local states, isdecoded = {}, {}
-local function load(key, algorithm)
+local function load(key, codec)
 if not isdecoded[key] then
 isdecoded[key] = true
 if values[key] then
-states[key] = algorithm.decode(values[key])
+states[key] = codec.decode(values[key])
 if not states[key] then
 unreadable = unreadable + 1
 end
@@ -925,157 +1023,165 @@ end
 end
 return states[key]
 end
-local function set(key, text, at)
-local result
-if faked then
-result = redis.pcall('SET', KEYS[key], text, 'PX', max(60000, at - fdiv(now, 1000)))
-else
-result = redis.pcall('SET', KEYS[key], text, 'PXAT', at)
-end
-return result.err
-end
 local function delete(key)
-if places[key] then
-return packed.remove(places[key])
+if entries[key] then
+return packed.remove(entries[key])
 end
-local result = redis.pcall('DEL', KEYS[key])
-return type(result) == 'table' and result.err or nil
+return errorof(redis.pcall('DEL', KEYS[key]))
 end
-local function step(charge, state, how, atleast, most)
-local limit, cost = limits[charge[1]], charge[3]
+local function step(charge, state, operation, atleast, most)
+local limit, cost, receipt, holder = limits[charge[1]], charge[3], charge[4], charge[5]
 local algorithm = algorithms[limit[1]]
-local view = algorithm.read(state, limit, now)
+local view = algorithm.read(state, limit, micros)
 if cost < 0 then
-if how == 2 then
+if operation == PEEK then
 return nil, true
 end
-local after, units = algorithm.give(view, limit, now, min(-cost, most or MAX), charge[4])
+local after, units = algorithm.giveback(view, limit, micros, min(-cost, most or MAX), receipt)
 return after, true, -(units or 0)
 end
-local facts = { receipt = charge[4], holder = charge[5] }
-local isrenewal = algorithm.renews and cost > 0 and facts.receipt[1] ~= nil
-local fits = cost <= (most or MAX) and algorithm.fits(view, limit, now, cost, facts)
-if not fits and (how ~= 1 or isrenewal) then
-local room = min(algorithm.room(view, limit, now), most or MAX)
-if isrenewal or atleast < 1 or cost < 1 or room < atleast then
+local facts = { receipt = receipt, holder = holder }
+local isrenewal = algorithm.renews and cost > 0 and receipt[1] ~= nil
+local admits = cost <= (most or MAX) and algorithm.admits(view, limit, micros, cost, facts)
+if not admits and (operation ~= FORCE or isrenewal) then
+local available = min(algorithm.available(view, limit, micros), most or MAX)
+if isrenewal or atleast < 1 or cost < 1 or available < atleast then
 return nil, false
 end
-cost = min(cost, room)
+cost = min(cost, available)
 end
 if cost == 0 then
 return nil, true, 0
 end
-return algorithm.take(view, limit, now, cost, facts), true, cost
+return algorithm.take(view, limit, micros, cost, facts), true, cost
 end
-local function latest(pending, key, met)
-return pending[key] and pending[key].state or met
+local function newchanges()
+return { bykey = {}, keys = {} }
 end
-local function put(pending, changed, key, change)
-if not pending[key] then
-changed[#changed + 1] = key
+local function change(changes, key, state, codec, limit)
+if not changes.bykey[key] then
+changes.keys[#changes.keys + 1] = key
 end
-pending[key] = change
+changes.bykey[key] = { state = state, codec = codec, limit = limit }
 end
-local function commit(writes)
-local issetting, ispacking = false, false
+local function latest(changes, key, state)
+return changes.bykey[key] and changes.bykey[key].state or state
+end
+local function prepareentries(writes, issetting)
 for _, write in ipairs(writes) do
-local err = not write[2] and delete(write[1]) or nil
+local entry = write.value and entries[write.key]
+local err = entry and packed.prepare(entry, decodestate(write.value), write.expiry, micros, issetting) or nil
 if err then
 return err
-end
-issetting = issetting or write[2] and not places[write[1]]
-ispacking = ispacking or write[2] and places[write[1]]
-end
-if ispacking then
-for _, write in ipairs(writes) do
-local place = write[2] and places[write[1]]
-local err = place and packed.prepare(place, threeof(write[2]), write[3], now, faked, issetting) or nil
-if err then
-return err
-end
-end
-end
-for _, write in ipairs(writes) do
-local err = write[2] and not places[write[1]] and set(write[1], write[2], write[3]) or nil
-if err then
-return err
-end
-end
-if ispacking then
-for _, write in ipairs(writes) do
-local place = write[2] and places[write[1]]
-local err = place and packed.write(place, threeof(write[2])) or nil
-if err then
-return err
-end
 end
 end
 return nil
 end
-local function decide(decision)
-local how, atleast = decision[1], decision[2]
-local reply, ledgers, pending, changed, verdict = { 1 }, {}, {}, {}, 1
-local seen = {}
-for i = 3, #decision do
-seen[decision[i][2]] = (seen[decision[i][2]] or 0) + 1
+local function writeentries(writes)
+for _, write in ipairs(writes) do
+local entry = write.value and entries[write.key]
+local err = entry and packed.write(entry, decodestate(write.value)) or nil
+if err then
+return err
 end
+end
+return nil
+end
+local function commit(writes)
+local issetting, ispacking = false, false
+for _, write in ipairs(writes) do
+local err = not write.value and delete(write.key) or nil
+if err then
+return err
+end
+issetting = issetting or write.value and not entries[write.key]
+ispacking = ispacking or write.value and entries[write.key]
+end
+local err = ispacking and prepareentries(writes, issetting) or nil
+if err then
+return err
+end
+for _, write in ipairs(writes) do
+err = write.value and not entries[write.key] and setwithexpiry(KEYS[write.key], write.value, write.expiry) or nil
+if err then
+return err
+end
+end
+return ispacking and writeentries(writes) or nil
+end
+local function countkeys(decision)
+local counts = {}
+for i = 3, #decision do
+local key = decision[i][2]
+counts[key] = (counts[key] or 0) + 1
+end
+return counts
+end
+local function writesof(changes)
+local writes = {}
+for _, key in ipairs(changes.keys) do
+local changed = changes.bykey[key]
+local value, expiry = changed.codec.encode(changed.state, changed.limit, micros)
+local islive = MINLIFETIME > 0 or expiry * 1000 > micros
+writes[#writes + 1] = { key = key, value = islive and value, expiry = expiry }
+end
+for _, key in ipairs(changes.keys) do
+states[key] = changes.bykey[key].state
+end
+return writes
+end
+local function decide(decision)
+local operation, atleast = decision[1], decision[2]
+local reply, ledgers, changes = { 1 }, {}, newchanges()
+local counts = countkeys(decision)
+local isallowed = true
 for i = 3, #decision do
 local charge = decision[i]
-local limit, key = limits[charge[1]], charge[2]
+local limit, key, cost, receipt, terms = limits[charge[1]], charge[2], charge[3], charge[4], charge[6]
 local algorithm = algorithms[limit[1]]
-if algorithm.ready and not algorithm.ready(limit, now) then
+if algorithm.isready and not algorithm.isready(limit, micros) then
 return { -1 }
 end
 local state = load(key, algorithm)
-local facts = { cost = charge[3], atleast = atleast, receipt = charge[4] }
-reply[#reply + 1] = state and algorithm.met(state, limit, now, facts, seen[key] > 1) or {}
-local terms, most, ledger = charge[6], nil, nil
+local facts = { cost = cost, atleast = atleast, receipt = receipt }
+reply[#reply + 1] = state and algorithm.toreply(state, limit, micros, facts, counts[key] > 1) or {}
+local ledgerkey, most, ledger = nil, nil, nil
 if terms then
-local met = load(terms[1], leases)
-ledgers[#ledgers + 1] = met and told(met) or {}
-ledger = leases.read(latest(pending, terms[1], met), terms, now)
-most = leases.most(ledger, terms, now, charge[3])
+ledgerkey = terms[1]
+local stored = load(ledgerkey, leases)
+ledgers[#ledgers + 1] = stored and numbersinreply(stored) or {}
+ledger = leases.read(latest(changes, ledgerkey, stored), terms, micros)
+most = leases.most(ledger, terms, micros, cost)
 end
-local after, isallowed, units = step(charge, latest(pending, key, state), how, atleast, most)
-if not isallowed then
-verdict = 0
-elseif after and how ~= 2 then
-put(pending, changed, key, { state = after, algorithm = algorithm, limit = limit })
+local after, isadmitted, units = step(charge, latest(changes, key, state), operation, atleast, most)
+if not isadmitted then
+isallowed = false
+elseif after and operation ~= PEEK then
+change(changes, key, after, algorithm, limit)
 if terms and units ~= 0 then
-put(pending, changed, terms[1], { state = leases.count(ledger, terms, units), algorithm = leases, limit = terms })
+change(changes, ledgerkey, leases.count(ledger, terms, units), leases, terms)
 end
 end
 end
-reply[1] = verdict
-for _, met in ipairs(ledgers) do
-reply[#reply + 1] = met
+reply[1] = isallowed and 1 or 0
+for _, ledger in ipairs(ledgers) do
+reply[#reply + 1] = ledger
 end
-local writes = {}
-if verdict == 1 then
-for _, key in ipairs(changed) do
-local change = pending[key]
-local text, at = change.algorithm.encode(change.state, change.limit, now)
-writes[#writes + 1] = { key, (faked or at * 1000 > now) and text, at }
-end
-for _, key in ipairs(changed) do
-states[key] = pending[key].state
-end
-end
-return reply, commit(writes)
+return reply, isallowed and commit(writesof(changes)) or nil
 end
 local function reset(decision)
 local writes = {}
 for i = 3, #decision do
 local key = decision[i][2]
 states[key], isdecoded[key] = nil, true
-writes[#writes + 1] = { key, false }
+writes[#writes + 1] = { key = key, value = false }
 end
 return { 1 }, commit(writes)
 end
-local replies = { now, 0, '' }
-for _, decision in ipairs(batch[3]) do
-local way = decision[1] == 3 and reset or decide
-local isdone, reply, err = pcall(way, decision)
+local replies = { micros, 0, '' }
+for _, decision in ipairs(decisions) do
+local operation = decision[1]
+local isdone, reply, err = pcall(operation == RESET and reset or decide, decision)
 if not isdone then
 reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
 end
@@ -1088,13 +1194,13 @@ end
 replies[2] = unreadable
 return replies`
 
-export const FAST: string = [lib, arithmetic, fast].join('\n')
+export const FAST: string = [arithmetic, state, fast].join('\n')
 
-export const PACKED: string = [lib, arithmetic, packed, fast].join('\n')
+export const PACKED: string = [arithmetic, state, packed, fast].join('\n')
 
 export const FULL: string = [
-  lib,
   arithmetic,
+  state,
   algorithms,
   fixedWindow,
   slidingWindow,
