@@ -23,6 +23,7 @@ const FILES = [
   '**/*.mts',
   '**/*.mjs',
   '**/*.js',
+  '**/*.lua',
   '**/*.md',
   '**/*.yml',
   '**/*.yaml',
@@ -36,8 +37,6 @@ const LEFT_OUT = [
   'test-e2e/.docs/**',
   '**/CHANGELOG.md',
   '**/pnpm-lock.yaml',
-  'lua/**',
-  'packages/redis/**',
   'test-e2e/plain-words.test.ts',
 ]
 

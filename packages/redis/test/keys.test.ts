@@ -1,9 +1,9 @@
-// Where state lives, and what rawStore() takes.
+// The keys of states, and the options of redisStore().
 import { fixedWindow, systemClock } from '@sluice/core'
 import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, failure, heard, keyOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
+import { charge, failure, eventsOf, keyOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './support.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -17,7 +17,7 @@ const kept = (options?: RedisStoreOptions) =>
   rawStore(server.client({ enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }), options)
 
 describe('keys', () => {
-  test('are <prefix>:{<tag>}:<scope>.<unit>:<subject>, in one hash tag for each subject', async () => {
+  test('are <prefix>:{<tag>}:<scope>.<variant>:<subject>, with one hash tag for each subject', async () => {
     const store = kept({ prefix: 'my.app:1' })
     await take(
       store,
@@ -45,7 +45,7 @@ describe('keys', () => {
 })
 
 describe('partitions', () => {
-  test('other ones than the data was written with are refused, until they are migrated to', async () => {
+  test('other partitions than those of the data are refused without migrate: true', async () => {
     await took(kept(), charge('a'))
     const other = kept({ partitions: 32 })
     for (let i = 0; i < 2; i++) {
@@ -60,7 +60,7 @@ describe('partitions', () => {
     expect(await failure(took(kept(), charge('a')))).toMatchObject({ code: 'ERR_PARTITIONS_CHANGED' })
   })
 
-  test('a number that cannot be read counts as absent, is overwritten and told', async () => {
+  test('a number of partitions that cannot be read counts as absent, is overwritten and reported', async () => {
     for (const spoil of [
       ['SET', 'sluice:{meta}', 'what'],
       ['LPUSH', 'sluice:{meta}', '16'],
@@ -68,7 +68,7 @@ describe('partitions', () => {
       await server.call('DEL', 'sluice:{meta}')
       await server.call(...(spoil as [string, string, string]))
       const store = kept()
-      const events = heard(store)
+      const events = eventsOf(store)
       expect(await took(store, charge('a'))).toMatchObject({ allowed: true })
       expect(events).toMatchObject([{ type: 'anomaly', code: 'ANOMALY_STATE_UNREADABLE' }])
       expect(await server.call('GET', 'sluice:{meta}')).toBe('16')
@@ -119,7 +119,7 @@ describe('options', () => {
     })
   }
 
-  test('the options are not kept or changed', async () => {
+  test('the options object is not changed', async () => {
     const options = Object.freeze({ prefix: 'frozen', partitions: 4, clock: systemClock })
     expect(await took(kept(options), charge('a', fixedWindow({ name: 'x', limit: 1, window: '1m' }).limit))).toMatchObject({
       allowed: true,

@@ -2,7 +2,7 @@ import type { Clock, Store } from '@sluice/core'
 import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisCluster, startCluster } from '@sluice/testing/redis'
 import { afterAll, beforeAll } from 'vitest'
-import { scanAfterEach, rawStore } from './lab.ts'
+import { scanAfterEach, rawStore } from './support.ts'
 
 let cluster: RedisCluster
 beforeAll(async () => {
@@ -14,7 +14,7 @@ scanAfterEach(
   () => Promise.all(cluster.nodes.map((node) => node.server.call('FLUSHALL'))),
 )
 
-// A namespace for each store, so that one cluster serves them all.
+// Each store has its own prefix, so that all share one cluster.
 let stores = 0
 const make =
   (partitions: number) =>
@@ -23,6 +23,6 @@ const make =
 
 storeConformance('redisStore, three primaries', { make: make(16) })
 publishedTables('redisStore, three primaries', make(16))
-// The exception of law 4 is a decision across slots: several charges only where all share one.
+// Law 4 does not hold across slots, so a decision has several charges only where they share a slot.
 modelProperty('redisStore, three primaries, one partition', make(1))
 modelProperty('redisStore, three primaries, one charge a decision', make(16), { charges: 1 })

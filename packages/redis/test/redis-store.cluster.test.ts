@@ -1,10 +1,24 @@
-// Three primaries: slots, their moves, new nodes, and a primary that dies.
+// A cluster of three primaries: slots, slots that move, new nodes, and a primary that dies.
 import { createLimiter, fixedWindow, type Store } from '@sluice/core'
 import { freePort, type RedisCluster, startCluster, ttlViolations, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { slotOf } from '../src/slots.ts'
 import { Keys } from '../src/keys.ts'
-import { admissions, charge, failure, heard, keyOf, REPLICATED_WITHIN, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
+import {
+  admissions,
+  charge,
+  failure,
+  eventsOf,
+  keyOf,
+  REPLICATED_WITHIN,
+  SIX,
+  take,
+  TEN,
+  took,
+  used,
+  scanAfterEach,
+  rawStore,
+} from './support.ts'
 
 const open: Store[] = []
 const kept = (store: Store): Store => (open.push(store), store)
@@ -12,7 +26,7 @@ const nodesOf = (cluster: RedisCluster) => cluster.nodes.filter(({ server }) => 
 const own = (cluster: RedisCluster, prefix = 'sluice'): Store => kept(rawStore({ cluster: nodesOf(cluster) }, { prefix }))
 const tags = new Keys('sluice', 16)
 const slotOfSubject = (subject: string): number => slotOf(tags.tagOf(subject))
-/** Subjects of one tag. */
+/** Subjects that share a hash tag. */
 const neighbours = (count: number, of = 's0'): string[] =>
   Array.from({ length: 100 * count }, (_, i) => `n${i}`)
     .filter((subject) => tags.tagOf(subject) === tags.tagOf(of))
@@ -40,7 +54,7 @@ describe('slots', () => {
     }
   })
 
-  test('trap: keys in different slots (CROSSSLOT): all or nothing, and given back', async () => {
+  test('trap: keys in different slots (CROSSSLOT): a decision is all or nothing, and gives back what it took', async () => {
     const store = own(cluster, 'across')
     const subjects = ['s0', 's1', 's2', 's3', 's4', 's5']
     expect(new Set(subjects.map((subject) => tags.tagOf(subject))).size).toBeGreaterThan(2)
@@ -84,22 +98,22 @@ describe('slots', () => {
     ).toMatchObject([{ remaining: 9 }, { remaining: 9 }, { remaining: 9 }])
   })
 
-  test('a client of yours is warned of', () => {
-    expect(heard(kept(rawStore(cluster.client())))).toMatchObject([
+  test('the client of the caller: its unsafe settings are reported', () => {
+    expect(eventsOf(kept(rawStore(cluster.client())))).toMatchObject([
       { code: 'WARN_CLIENT_RETRIES', message: expect.stringContaining('redisOptions.maxRetriesPerRequest: 0, retryDelayOnFailover: 0') },
     ])
-    expect(heard(own(cluster))).toEqual([])
+    expect(eventsOf(own(cluster))).toEqual([])
   })
 
-  test('a burst right at the start: no node is connected yet', async () => {
+  test('a burst at the start, while no node is connected', async () => {
     const store = own(cluster, 'burst')
     const outcomes = await Promise.all(Array.from({ length: 500 }, (_, i) => took(store, charge(`s${i}`))))
     expect(outcomes.filter(({ allowed }) => allowed)).toHaveLength(500)
   })
 })
 
-describe('slots on the move', () => {
-  test('under load, with several decisions and several limits at once: nothing counts twice, nothing is refused an answer', async () => {
+describe('slots that move', () => {
+  test('under load, with several decisions and several limits at once: nothing counts twice, and every decision is answered', async () => {
     const store = own(cluster, 'moving')
     const subjects = neighbours(12)
     const limits = [many(100_000), { ...many(100_000), name: 'more' }]
@@ -113,7 +127,7 @@ describe('slots on the move', () => {
     const newcomers: number[] = []
     const load = async (): Promise<void> => {
       while (running) {
-        // In one turn: known subjects, and one that never was.
+        // In one turn: subjects that exist, and a new one.
         const asked = [...subjects, ...neighbours(1, first)].map(async (subject) => {
           try {
             await take(
@@ -155,7 +169,7 @@ describe('slots on the move', () => {
     expect(await cluster.ownerOf(slotOfSubject(first))).toBe((from + 1) % 3)
   })
 
-  test('a decision refuses, forces, peeks and resets by single keys while its slot is open', async () => {
+  test('while its slot moves, a decision refuses, forces, peeks and resets key by key', async () => {
     const store = own(cluster, 'opened')
     const [known = '', fresh = '', third = ''] = neighbours(3, 's3')
     const two = [TEN, { ...TEN, name: 'two' }]
@@ -163,7 +177,7 @@ describe('slots on the move', () => {
     const from = await cluster.ownerOf(slotOfSubject(known))
     await cluster.moveSlots(slotOfSubject(known), from, (from + 1) % 3, {
       opened: async () => {
-        // One key is here, the other nowhere: TRYAGAIN for both together.
+        // One key is still here and the other is not: Redis answers TRYAGAIN to a command over both.
         expect(
           (
             await take(
@@ -214,7 +228,7 @@ describe('slots on the move', () => {
     expect(await ttlViolations(cluster.client(), { bound: () => 300_000, ignore: (key) => key.endsWith('{meta}') })).toEqual([])
   })
 
-  test('packed: a subject is in one key for each limit, and is decided while its slot is open', async () => {
+  test('packed: a subject has one key for each limit, and is decided while its slot moves', async () => {
     const store = kept(rawStore({ cluster: nodesOf(cluster) }, { prefix: 'packed', packed: { subjects: 10_000 } }))
     const [known = '', fresh = '', other = ''] = neighbours(3, 's7')
     const limits = [3_600_000, 7_200_000].map((window) => fixedWindow({ name: 'hours', limit: 10, window }).limit)
@@ -237,7 +251,7 @@ describe('slots on the move', () => {
     ])
   })
 
-  test('a lease asked for while its slot is open has not run; a plain charge has, and after the move a lease is granted', async () => {
+  test('while its slot moves, a lease is not granted and a charge is decided; after the move a lease is granted', async () => {
     const store = own(cluster, 'leased')
     const subjects = neighbours(2, 's5')
     const [known = ''] = subjects
@@ -246,7 +260,7 @@ describe('slots on the move', () => {
     const from = await cluster.ownerOf(slotOfSubject(known))
     await cluster.moveSlots(slotOfSubject(known), from, (from + 1) % 3, {
       opened: async () => {
-        // A state and its ledger are decided together, and a slot on the move answers for two keys only where both are.
+        // A state and its ledger are decided together. While a slot moves, a command over two keys needs both on one server.
         for (const subject of subjects) {
           const failed = await failure(take(store, charge(subject, TEN, 4), leasing))
           expect([failed.code, failed.unknown]).toEqual(['ERR_STORE_UNAVAILABLE', false])
@@ -271,7 +285,7 @@ describe('slots on the move', () => {
     expect(await used(store, subject)).toBe(4)
   })
 
-  test('no unheard rejection when the slots are read anew while a node without slots is asked', async () => {
+  test('no unhandled rejection when the slots are refreshed while a node without slots has a command in flight', async () => {
     const unheard: unknown[] = []
     const hear = (error: unknown): void => void unheard.push(error)
     process.on('unhandledRejection', hear)
@@ -282,7 +296,7 @@ describe('slots on the move', () => {
       await took(store, charge(subject))
       const index = await cluster.addNode()
       const { server, port } = cluster.nodes[index] as RedisCluster['nodes'][number]
-      // Under its tag, and with no key yet: the old node sends who asks for it to the new one.
+      // A subject of the slot without a key yet: the old node redirects its commands to the new node.
       const moved = charge(neighbours(1, subject)[0] as string)
       await cluster.moveSlots(slotOfSubject(subject), await cluster.ownerOf(slotOfSubject(subject)), index, {
         opened: async () => {
@@ -348,7 +362,7 @@ describe('a primary that dies', () => {
     await Promise.all(load)
     expect(slowest).toBeLessThan(2_500)
     expect([...failures]).toEqual(['ERR_STORE_UNAVAILABLE'])
-    // What was told and not yet replicated when the primary died may be admitted again: its last moment.
+    // Decisions that were answered but not yet replicated when the primary died may be admitted again.
     for (const subject of subjects) {
       const lost = admitted.of(subject).length - (await used(store, subject, limit))
       expect(lost).toBeLessThanOrEqual(admitted.since(subject, killed - REPLICATED_WITHIN) - admitted.since(subject, settled))
@@ -356,7 +370,7 @@ describe('a primary that dies', () => {
   })
 })
 
-test('one limiter on a cluster, from the outside', async () => {
+test('a limiter on a cluster', async () => {
   const store = own(cluster, 'limiter')
   const limiter = createLimiter({ name: 'c', limits: [fixedWindow({ name: 'a', limit: 2, window: '1m', anchor: 'first' })], store })
   const decisions = await Promise.all([1, 2, 3].map(() => limiter.consume('x')))

@@ -2,7 +2,7 @@ import { modelProperty, publishedTables, storeConformance } from '@sluice/testin
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import type { Clock, Store } from '@sluice/core'
 import { afterAll, beforeAll } from 'vitest'
-import { scanAfterEach, rawStore } from './lab.ts'
+import { scanAfterEach, rawStore } from './support.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -14,7 +14,7 @@ scanAfterEach(
   () => server.call('FLUSHALL'),
 )
 
-// A namespace for each store, so that one server serves them all.
+// Each store has its own prefix, so that all share one server.
 let stores = 0
 const make = (clock: Clock): Store => rawStore({ url: server.url }, { prefix: `t${++stores}`, clock })
 

@@ -1,4 +1,4 @@
-// Redis that dies, hangs, refuses and comes back, on real servers.
+// Failover on real servers that die, hang, refuse and come back.
 import type { Outcome, Store, StoreEvent } from '@sluice/core'
 import { createLimiter, fixedWindow, slidingWindow, tokenBucket } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
@@ -6,10 +6,10 @@ import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { type Admission, checkEnvelope } from '@sluice/testing'
 import { type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, heard, rawStore, scanAfterEach, take, took, used } from './lab.ts'
+import { charge, eventsOf, rawStore, scanAfterEach, take, took, used } from './support.ts'
 
 const MANY = fixedWindow({ name: 'many', limit: 1_000, window: '1h', anchor: 'first' }).limit
-/** ms: a request may take this long on a busy machine, and no more: far below any bound of the client's. */
+/** ms that a request may take on a busy machine: far below every timeout of the client. */
 const SOON = 700
 
 let server: RedisServer
@@ -19,7 +19,7 @@ beforeAll(async () => {
   server = await startRedis()
   proxy = await tcpProxy(server)
 })
-// Before the hook that follows, so that it runs after it: a dead server cannot be scanned.
+// Registered before the hook that follows, so that it runs after it: a dead server cannot be scanned.
 scanAfterEach(
   () => server.client(),
   () => server.call('FLUSHALL'),
@@ -54,7 +54,7 @@ async function timed(run: () => unknown): Promise<number> {
   return performance.now() - asked
 }
 
-/** Its breaker open, by requests that cost nothing. */
+/** Opens the breaker of a store, by requests that cost nothing. */
 async function opened(store: Store): Promise<void> {
   await waitUntil('the breaker to be open', async () => {
     await took(store, charge('opening', MANY, 0))
@@ -63,9 +63,9 @@ async function opened(store: Store): Promise<void> {
 }
 
 describe('one server', () => {
-  test('trap: a dead Redis costs each request 300 ms to 10 s: killed', async () => {
+  test('trap: a dead Redis costs each request 300 ms to 10 s: a killed server', async () => {
     const store = direct()
-    const events = heard(store)
+    const events = eventsOf(store)
     await took(store, charge('a', MANY))
     await server.kill()
     for (let i = 0; i < 20; i++) expect(await timed(() => took(store, charge('a', MANY)))).toBeLessThan(SOON)
@@ -76,13 +76,13 @@ describe('one server', () => {
     const tiers = events.filter((event) => event.type === 'tier')
     expect(tiers[0]).toEqual({ type: 'tier', from: 'redis', to: 'local' })
     expect(tiers.at(-1)).toEqual({ type: 'tier', from: 'local', to: 'redis' })
-    // The server forgot all: what is charged there now is what this process owed; but for what was on its way when it died.
-    const owed = await used(store, 'a', MANY)
-    expect(owed).toBeGreaterThan(0)
-    expect(owed).toBeLessThanOrEqual(20)
+    // The server has lost its data. It now has the deficit of this process, without the charges in flight when the server died.
+    const deficit = await used(store, 'a', MANY)
+    expect(deficit).toBeGreaterThan(0)
+    expect(deficit).toBeLessThanOrEqual(20)
   })
 
-  test('trap: a dead Redis costs each request 300 ms to 10 s: stopped, with its connections open', async () => {
+  test('trap: a dead Redis costs each request 300 ms to 10 s: a stopped server whose connections stay open', async () => {
     const store = direct()
     await took(store, charge('a', MANY))
     await server.pause()
@@ -92,12 +92,12 @@ describe('one server', () => {
     expect(answers.some(isPromise)).toBe(false)
     await server.resume()
     await answeredBy('redis', store)
-    // The first ones have run after all, late, once each; and were not charged again.
+    // The first commands have run late, once each, and were not charged again.
     await waitUntil('what was sent to have run', async () => (await used(store, 'a', MANY)) >= 4)
     expect(await used(store, 'a', MANY)).toBe(4)
   })
 
-  test('trap: several limits in sequence multiply it: one deadline for all limits of a decision', async () => {
+  test('trap: several limits in sequence multiply the wait: all limits of a decision share one deadline', async () => {
     const store = own({ failover: { instances: 1 } })
     const limiter = createLimiter({
       store,
@@ -109,7 +109,7 @@ describe('one server', () => {
     expect((await limiter.consume('a')).allowed).toBe(true)
   })
 
-  test('a reply that is lost after the commit: decided here, charged there once', async () => {
+  test('a reply that is lost after the commit: decided locally, charged in Redis once', async () => {
     const store = own()
     const truth = kept(rawStore({ url: server.url }))
     await took(store, charge('a', MANY))
@@ -120,7 +120,7 @@ describe('one server', () => {
     expect(await used(truth, 'a', MANY)).toBe(2)
   })
 
-  test('a Redis that is slower than the deadline, and then is not', async () => {
+  test('a Redis that is slower than the deadline, and then fast again', async () => {
     const store = own()
     await took(store, charge('a', MANY))
     proxy.delay(300)
@@ -130,7 +130,7 @@ describe('one server', () => {
     await answeredBy('redis', store)
   })
 
-  test('trap: crash when Redis is down at start: it is decided here, and there when it comes', async () => {
+  test('trap: crash when Redis is down at start: decided locally until Redis starts', async () => {
     await server.kill()
     const store = direct({ failover: { instances: 4 } })
     for (let i = 0; i < 10; i++) {
@@ -153,13 +153,13 @@ describe('one server', () => {
 
   test('trap: READONLY kept after failover', async () => {
     const store = direct()
-    const events: StoreEvent[] = heard(store)
+    const events: StoreEvent[] = eventsOf(store)
     await took(store, charge('a', MANY))
     await server.call('REPLICAOF', '127.0.0.1', '1')
     try {
       expect(await took(store, charge('a', MANY))).toMatchObject({ source: 'local' })
       expect(store.health?.().breaker).toBe('open')
-      // Looks succeed there; only a request finds out.
+      // Reads succeed on a replica, so only a request shows the fault.
       await waitUntil('a second try', async () => {
         await took(store, charge('a', MANY))
         return events.filter((event) => event.type === 'breaker' && event.to === 'half-open').length > 2
@@ -171,7 +171,7 @@ describe('one server', () => {
     await waitUntil('Redis to decide', async () => (await took(store, charge('b', MANY))).source === 'redis')
   })
 
-  test('a Redis that is full', async () => {
+  test('a Redis whose memory is full', async () => {
     const store = direct()
     await took(store, charge('a', MANY))
     try {
@@ -184,7 +184,7 @@ describe('one server', () => {
     await waitUntil('Redis to decide', async () => (await took(store, charge('b', MANY))).source === 'redis')
   })
 
-  test('processes count each other, and one that closes is gone at once', async () => {
+  test('processes count each other, and one that closes is no longer counted', async () => {
     const [one, two] = [direct(), direct()]
     await waitUntil('two', () => two.health?.().instances === 2)
     expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(2)
@@ -195,7 +195,7 @@ describe('one server', () => {
     expect(await server.call('EXISTS', 'sluice:{meta}:instances')).toBe(0)
   })
 
-  test('without scripts, and on a client of yours, it is the same', async () => {
+  test('failover without scripts, and on a client of the caller', async () => {
     for (const store of [direct({ scripting: false, prefix: 'bare' }), kept(redisStore(server.client(), { prefix: 'yours' }))]) {
       await took(store, charge('a', MANY))
       await waitUntil('the count', () => store.health?.().instances === 1)
@@ -207,11 +207,11 @@ describe('one server', () => {
     }
   })
 
-  test('the bound: n · ⌊L · share⌋ while Redis is away, + what is unknown', async () => {
+  test('the bound: n · ⌊L · share⌋ while Redis is away, + charges with an unknown outcome', async () => {
     const limit = tokenBucket({ name: 'bucket', limit: 60, window: '1m', burst: 60 }).limit
     const stores = [direct(), direct(), direct()]
     await Promise.all(stores.map((store) => took(store, charge('warm', limit, 0))))
-    // The first two hear of the third with their next heartbeat.
+    // The first two count the third with their next heartbeat.
     await waitUntil('each to know of three', () => stores.every((store) => store.health?.().instances === 3), 20_000)
     await server.pause()
     let unknown = 0
@@ -244,7 +244,7 @@ describe('a replica', () => {
   })
   afterAll(() => replica.stop())
 
-  test('is read, by no script, to begin with what was left; it never decides', async () => {
+  test('is read without a script, seeds the local share, and never decides', async () => {
     const truth = kept(rawStore({ url: server.url }))
     const store = direct({ replica: { url: replica.url }, failover: { instances: 2, share: 0.5 } })
     await took(truth, charge('a', MANY, 900))
@@ -262,13 +262,13 @@ describe('a replica', () => {
 })
 
 describe('a cluster', () => {
-  test('one primary away: its subjects are decided here, those of the others there', async () => {
+  test('one primary away: its subjects are decided locally, all others in Redis', async () => {
     const cluster = await startCluster()
     try {
       const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
-      // Else the others refuse too, once they know.
+      // Otherwise the other nodes refuse too, when they have noticed.
       for (const node of cluster.nodes) await node.server.call('CONFIG', 'SET', 'cluster-require-full-coverage', 'no')
-      // Long enough for those that are there, on a busy machine.
+      // Long enough for the nodes that run, on a busy machine.
       const store = kept(redisStore({ cluster: nodes }, { failover: { deadline: 500 } }))
       const subjects = Array.from({ length: 60 }, (_, i) => `s${i}`)
       await Promise.all(subjects.map((subject) => took(store, charge(subject, MANY))))

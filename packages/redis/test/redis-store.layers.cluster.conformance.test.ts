@@ -1,10 +1,10 @@
-// The store under all of its layers in Cluster: there a decision over several partitions is put together by a layer.
+// The contract of the store with all of its layers, on a cluster, where one decision may span partitions.
 import type { Clock, Store } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import { storeConformance } from '@sluice/testing'
 import { type RedisCluster, startCluster } from '@sluice/testing/redis'
 import { afterAll, beforeAll } from 'vitest'
-import { scanAfterEach } from './lab.ts'
+import { scanAfterEach } from './support.ts'
 
 let cluster: RedisCluster
 beforeAll(async () => {
@@ -16,7 +16,7 @@ scanAfterEach(
   () => Promise.all(cluster.nodes.map((node) => node.server.call('FLUSHALL'))),
 )
 
-// A namespace for each store, so that one cluster serves them all.
+// Each store has its own prefix, so that all share one cluster.
 let stores = 0
 const make = (clock: Clock): Store =>
   redisStore({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) }, { prefix: `t${++stores}`, clock })

@@ -1,4 +1,4 @@
-// The deny cache and the leases over Redis itself, by a clock that only the tests move.
+// The deny cache and the leases on a real Redis, by a clock that only the tests move.
 import { fixedWindow, leases, type Limit, type Outcome, slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
@@ -6,7 +6,7 @@ import { type Admission, checkEnvelope, type FakeClock, fakeClock } from '@sluic
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, rawStore, take, TEN, took, used } from './lab.ts'
+import { charge, rawStore, take, TEN, took, used } from './support.ts'
 
 const TTL = 250
 const HOT = fixedWindow({ name: 'hot', limit: 10_000, window: '10s' }).limit
@@ -41,7 +41,7 @@ function raw(): Store {
 }
 
 describe('the deny cache', () => {
-  test('is there by default, and answers at once', async () => {
+  test('is on by default, and answers at once', async () => {
     const store = open()
     await took(store, charge('a', TEN, 10))
     expect((await took(store, charge('a'))).source).toBe('redis')
@@ -50,13 +50,13 @@ describe('the deny cache', () => {
     expect(known).toMatchObject([{ allowed: false, source: 'deny-cache', retryAfter: 60_000 }])
   })
 
-  test('false removes it', async () => {
+  test('denyCache: false turns it off', async () => {
     const store = open({ denyCache: false })
     await took(store, charge('a', TEN, 10))
     for (let i = 0; i < 3; i++) expect((await took(store, charge('a'))).source).toBe('redis')
   })
 
-  test("trap: a cached refusal that outlives another process's refund: by 1 s at most", async () => {
+  test("trap: a cached refusal outlives another process's refund by at most 1 s", async () => {
     const store = open()
     const { receipt } = await took(raw(), charge('a', TEN, 10))
     expect((await took(store, charge('a'))).allowed).toBe(false)
@@ -67,7 +67,7 @@ describe('the deny cache', () => {
     expect(await took(store, charge('a'))).toMatchObject({ allowed: true, source: 'redis' })
   })
 
-  test('decisions of one turn in which the first are refunded: none is refused after its refund', async () => {
+  test('a refund in the same turn: no later decision of the turn is refused', async () => {
     const store = open()
     const { receipt } = await took(store, charge('a', TEN, 10))
     const asked = [take(store, charge('a')), take(store, { ...charge('a', TEN, -10), receipt }), take(store, charge('a'))]
@@ -81,7 +81,7 @@ describe('leases', () => {
   const hot = async (store: Store): Promise<void> => {
     for (let i = 0; i < 120; i++) {
       await took(store, charge('a', HOT))
-      // What is under way arrives before time goes on.
+      // Commands in flight arrive before the clock moves on.
       for (let turns = 0; turns < 3; turns++) await settled()
       clock.advance(5)
     }
@@ -97,18 +97,18 @@ describe('leases', () => {
     return undefined
   }
 
-  test('are not there by default', async () => {
+  test('are off by default', async () => {
     const store = open()
     await hot(store)
     expect((await took(store, charge('a', HOT))).source).toBe('redis')
     expect(await server.call('KEYS', `${prefix}:*!l`)).toEqual([])
   })
 
-  test('a hot subject is spent at once; close gives back what is held', async () => {
+  test('a hot subject is decided without a call; close() gives back what is held', async () => {
     const store = open({ leases: true })
     await hot(store)
     let outcome = spent(store)
-    // With some left, and no request under way.
+    // Some units are left, and no request is in flight.
     for (let i = 0; i < 50 && (outcome?.remaining ?? 0) < 15; i++) {
       await settled()
       outcome = spent(store)
@@ -121,7 +121,7 @@ describe('leases', () => {
     expect(await used(raw(), 'a', HOT)).toBe(before - (outcome as Outcome).remaining)
   })
 
-  test('options that make no sense are refused, and nothing stays open', () => {
+  test('invalid options are refused, and no connection stays open', () => {
     const code = (options: object) => {
       try {
         redisStore(server.client(), options)
@@ -168,14 +168,14 @@ describe('leases', () => {
         return outcomes
       },
     })
-    // Its timers stall too, so that what it holds is not given back in time.
+    // Its timers stall too, so that it does not give back in time what it holds.
     const stalled = { ...clock, after: () => () => undefined }
     const make = (): Store => leases(troubled(raw()), { clock: stalled, hot: 10 })
     const processes = Array.from({ length: 4 }, make)
     const admitted: Admission[] = []
     let byLease = 0
     for (let step = 0; step < 500; step++) {
-      // All of them stall, for so long that the limit is full again; then each asks for more than there is.
+      // All processes stall until the limit is full again. Then each asks for more than is available.
       const all = random(50) === 0
       clock.advance(all ? 240 + random(1_500_000) / 1_000 : random(9_000) / 1_000)
       if (random(8) === 0) for (const answer of late.splice(0)) answer()
@@ -191,7 +191,7 @@ describe('leases', () => {
       for (const answer of burst.filter(isPromise)) {
         void answer.then(
           ([outcome]) => {
-            // What the store refused may have come from a lease meanwhile: then by the clock, not by the store.
+            // A lease may have admitted what the store refused. Then the time is the clock's, not the store's.
             const at = outcome?.source === 'lease' ? Math.round(clock.now() * 1_000) : (outcome?.at ?? 0)
             if (outcome?.allowed === true) admitted.push({ at, units: outcome.granted })
           },
@@ -214,7 +214,7 @@ describe('leases', () => {
   }
 })
 
-/** Random numbers that are the same in every run. */
+/** Pseudo-random numbers, the same in every run. */
 function seeded(seed: number): (below: number) => number {
   let state = seed * 7_919
   return (below) => {

@@ -1,11 +1,11 @@
-// Faults of today's rate limiters on Redis, one by one, on a real server.
+// Known faults of rate limiters on Redis, one by one, on a real server.
 import { randomBytes } from 'node:crypto'
 import { createLimiter, fixedWindow, type Limit, type Store, tokenBucket } from '@sluice/core'
 import { type RedisClient } from '@sluice/redis'
 import { type RedisServer, startRedis, ttlViolations } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { CLOCK, FULL } from '../src/scripts/scripts.gen.ts'
-import { charge, failure, heard, keyOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './lab.ts'
+import { charge, failure, eventsOf, keyOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './support.ts'
 
 let server: RedisServer
 const open: Store[] = []
@@ -22,7 +22,7 @@ afterEach(async () => {
 afterAll(() => server.stop())
 scanAfterEach(() => server.client())
 
-/** No key outlives two of the longest windows here. */
+/** No key lives longer than two of the longest windows here. */
 async function expectExpiries(): Promise<void> {
   expect(await ttlViolations(server.client(), { bound: () => 120_000, ignore: (key) => key === 'sluice:{meta}' })).toEqual([])
 }
@@ -51,7 +51,7 @@ describe('keys', () => {
     expect(await server.call('PTTL', 'sluice:{meta}')).toBe(-1)
   })
 
-  test('trap: a value without TTL that a charge finds is given one', async () => {
+  test('trap: a value without TTL gets one with the next charge', async () => {
     const store = own()
     for (const limit of SIX) {
       await took(store, charge('a', limit))
@@ -61,7 +61,7 @@ describe('keys', () => {
     await expectExpiries()
   })
 
-  test('trap: values without TTL that one batch finds are given one, one a batch, and the rest with the next window', async () => {
+  test('trap: values without TTL: one batch gives one of them a TTL, and the next window all others', async () => {
     let now = Date.now()
     const store = kept(rawStore({ url: server.url }, { clock: { now: () => now } }))
     const windows = SIX.slice(0, 2).flatMap((limit) => ['a', 'b', 'c'].map((subject) => charge(subject, limit)))
@@ -121,7 +121,7 @@ describe('keys', () => {
     expect(await Promise.all(subjects.map((subject) => used(store, subject)))).toEqual(subjects.map(() => 3))
     for (const subject of subjects) {
       await store.reset([charge(subject)])
-      // Only this one: the others have what they had.
+      // Only this subject was reset.
       expect([subject, await Promise.all(subjects.map((other) => used(store, other)))]).toEqual([
         subject,
         subjects.map((other) => (other === subject ? 0 : 3)),
@@ -138,7 +138,7 @@ describe('keys', () => {
     expect([hash.startsWith('#'), await used(store, hash), await used(store, `#${hash}`)]).toEqual([true, 0, 0])
   })
 
-  test('a reset of more subjects than a batch may carry', async () => {
+  test('a reset of more subjects than a command may carry', async () => {
     const store = own()
     const charges = Array.from({ length: 1_000 }, (_, i) => charge(`s${i}`))
     await Promise.all(charges.map((one) => take(store, one)))
@@ -198,7 +198,7 @@ describe('scripts', () => {
 
   test('trap: floats, written as 1.7000000001235e+15', async () => {
     const store = own()
-    // A state of 16 digits in microseconds, and a count above 2^52.
+    // A state with a time of 16 digits, and a count above 2^52.
     const limit = { ...fixedWindow({ name: 'huge', limit: 9_007_199_254_740_991, window: '1m', anchor: 'first' }).limit }
     await take(store, charge('a', limit, 9_007_199_254_740_000))
     expect(await took(store, charge('a', limit, 990))).toMatchObject({ allowed: true, remaining: 1 })
@@ -231,7 +231,7 @@ describe('batches', () => {
   })
 
   test('trap: an error in the middle of a batch leaves half of it charged', async () => {
-    // May write, and not delete: a reset fails where it stands in the batch.
+    // The user may write but not delete, so the reset fails in the middle of the batch.
     await server.call('ACL', 'SETUSER', 'writer', 'reset', 'on', '>pass', '~*', '+@all', '-del')
     const store = kept(rawStore({ url: server.url.replace('redis://', 'redis://writer:pass@') }))
     await took(store, charge('first'))
@@ -251,7 +251,7 @@ describe('batches', () => {
     const store = kept(rawStore({ url: server.url.replace('redis://', 'redis://writer:pass@') }))
     const holders = SIX.find(({ algorithm }) => algorithm === 'concurrency')
     const held = await took(store, charge('a', holders))
-    // The last holder's key is deleted: which is refused, so the charge beside it must not stand.
+    // Releasing the last holder deletes its key. The ACL denies that, so the charge beside it must not stand.
     const both = [charge('a'), { ...charge('a', holders, -1), receipt: held.receipt }]
     expect(await failure(take(store, both))).toMatchObject({ answer: 'noperm', unknown: false })
     expect([await used(store, 'a'), await used(store, 'a', holders)]).toEqual([0, 1])
@@ -288,9 +288,9 @@ describe('state', () => {
     await expectExpiries()
   })
 
-  test('trap: a garbage value counts as absent, is overwritten and told', async () => {
+  test('trap: a garbage value counts as absent, is overwritten and reported', async () => {
     const store = own()
-    const events = heard(store)
+    const events = eventsOf(store)
     for (const limit of SIX) {
       for (const garbage of ['?', '', 'nan', 'inf', '-inf', '1e400', '1:2:x', '0x', '12:', '1.5', '{}', randomBytes(15), randomBytes(33)]) {
         const key = keyOf(charge('a', limit))
@@ -307,13 +307,13 @@ describe('state', () => {
     await expectExpiries()
   })
 
-  test('trap: out of memory is an error of the store, not of the service', async () => {
+  test('trap: out of memory is an error of the store, not of the application', async () => {
     const store = own()
     await took(store, charge('a'))
     try {
       await server.call('CONFIG', 'SET', 'maxmemory', '1')
       expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', answer: 'oom', unknown: false })
-      // What writes nothing goes on.
+      // Decisions that write nothing still work.
       expect(await used(store, 'a')).toBe(1)
     } finally {
       await server.call('CONFIG', 'SET', 'maxmemory', '0')
@@ -321,22 +321,22 @@ describe('state', () => {
     expect(await took(store, charge('a'))).toMatchObject({ remaining: 8 })
   })
 
-  test('trap: eviction is a refund: warned of once', async () => {
+  test('trap: eviction is a refund: one warning', async () => {
     try {
       await server.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
       const store = own()
-      const events = heard(store)
+      const events = eventsOf(store)
       await took(store, charge('a'))
       await expect.poll(() => events).toMatchObject([{ type: 'warning', code: 'WARN_EVICTION' }])
       await took(store, charge('a'))
       expect(events).toHaveLength(1)
-      expect(heard(store)).toHaveLength(1)
+      expect(eventsOf(store)).toHaveLength(1)
     } finally {
       await server.call('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
     }
   })
 
-  test('a server that denies CONFIG is used all the same', async () => {
+  test('a server that denies CONFIG is used without a warning', async () => {
     await server.call(
       'ACL',
       'SETUSER',
@@ -354,7 +354,7 @@ describe('state', () => {
       '+time',
     )
     const store = kept(rawStore({ url: server.url.replace('redis://', 'redis://plain:pass@') }))
-    const events = heard(store)
+    const events = eventsOf(store)
     expect(await took(store, charge('a'))).toMatchObject({ allowed: true })
     await store.reset([charge('a')])
     expect([events, await used(store, 'a')]).toEqual([[], 0])
@@ -364,7 +364,7 @@ describe('state', () => {
 describe('clocks', () => {
   const day = fixedWindow({ name: 'day', limit: 10, window: 'day', timeZone: 'Asia/Kathmandu' }).limit
   for (const hours of [-24 * 40, -25, -1, 1, 25, 24 * 40]) {
-    test(`trap: client clocks decide: one that is ${hours} hours off`, async () => {
+    test(`trap: client clocks decide: a clock that is ${hours} hours off`, async () => {
       const { now } = Date
       Date.now = () => now() + hours * 3_600_000
       try {
@@ -378,7 +378,7 @@ describe('clocks', () => {
         const true_ = new Intl.DateTimeFormat('en', { timeZone: 'Asia/Kathmandu', timeStyle: 'medium', hourCycle: 'h23' })
         const [h = 0, m = 0, s = 0] = true_.format(now()).split(':').map(Number)
         const left = 86_400_000 - ((h * 60 + m) * 60 + s) * 1000
-        // Among others that are computed for the wrong day too.
+        // Other charges in the batch have windows of the wrong day too.
         const crowd = await Promise.all(Array.from({ length: 200 }, (_, i) => took(store, charge(`s${i}`, day))))
         for (const outcome of crowd) expect(Math.abs(outcome.resetAfter - left)).toBeLessThan(5_000)
       } finally {
@@ -400,9 +400,9 @@ describe('the client', () => {
     expect(await took(kept(rawStore(shape as unknown as RedisClient)), charge('a'))).toMatchObject({ remaining: 8 })
   })
 
-  test('trap: a client that sends again what may have run: warned of once', async () => {
+  test('trap: a client that repeats commands that may have run: one warning', async () => {
     const store = kept(rawStore(server.client()))
-    const events = heard(store)
+    const events = eventsOf(store)
     await took(store, charge('a'))
     expect(events).toHaveLength(1)
     expect(events[0]).toMatchObject({
@@ -410,25 +410,25 @@ describe('the client', () => {
       code: 'WARN_CLIENT_RETRIES',
       message: expect.stringContaining('set enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0'),
     })
-    const told: unknown[] = []
+    const warnings: unknown[] = []
     const limiter = createLimiter({
       name: 'retries',
       limits: [tokenBucket({ name: 'a', limit: 1, window: '1s' })],
       store,
-      on: { warning: (event) => told.push(event) },
+      on: { warning: (event) => warnings.push(event) },
     })
     await limiter.consume('a')
-    expect(told).toEqual(events)
+    expect(warnings).toEqual(events)
     const safe = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }
-    expect(heard(kept(rawStore(server.client(safe))))).toEqual([])
-    expect(heard(own())).toEqual([])
+    expect(eventsOf(kept(rawStore(server.client(safe))))).toEqual([])
+    expect(eventsOf(own())).toEqual([])
   })
 
-  test('a URL that sets what a charge must not have is warned of too', () => {
-    expect(heard(kept(rawStore({ url: `${server.url}?maxRetriesPerRequest=20` })))).toMatchObject([{ code: 'WARN_CLIENT_RETRIES' }])
+  test('a URL with unsafe settings: a warning too', () => {
+    expect(eventsOf(kept(rawStore({ url: `${server.url}?maxRetriesPerRequest=20` })))).toMatchObject([{ code: 'WARN_CLIENT_RETRIES' }])
   })
 
-  test('a keyPrefix of your client stands before ours', async () => {
+  test("the client's keyPrefix stands before the prefix", async () => {
     const store = kept(rawStore(server.client({ keyPrefix: 'app:' })))
     expect(await took(store, charge('a'))).toMatchObject({ remaining: 9 })
     expect(await took(store, charge('a'))).toMatchObject({ remaining: 8 })
@@ -437,7 +437,7 @@ describe('the client', () => {
     expect(await used(store, 'a')).toBe(0)
   })
 
-  test('a client that gives numbers as text', async () => {
+  test('a client that returns numbers as text', async () => {
     const store = kept(rawStore(server.client({ stringNumbers: true })))
     expect(
       await take(
@@ -448,7 +448,7 @@ describe('the client', () => {
   })
 })
 
-/** As another copy of ioredis: no prototype that this one knows, every call seen. */
+/** A client like that of another copy of ioredis: without a prototype that this copy knows. Records every call. */
 function watched(client: object, seen: (name: string) => void): RedisClient {
   return new Proxy({} as RedisClient, {
     get(_, name) {

@@ -1,8 +1,8 @@
-// trap: an indeterminate EVALSHA is replayed and counts twice. Replies are lost after the commit, through a proxy that cuts.
+// trap: an indeterminate EVALSHA is replayed and counts twice. A proxy cuts the connection after the commit.
 import type { Store } from '@sluice/core'
 import { type RedisCluster, type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, failure, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../lab.ts'
+import { charge, failure, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../support.ts'
 
 const isCharge = (request: Buffer): boolean => /evalsha/i.test(request.toString('latin1'))
 const open: Store[] = []
@@ -43,7 +43,7 @@ describe('one server', () => {
     }
   })
 
-  test("what the warning is about: a client with ioredis' defaults runs it again", async () => {
+  test("the reason for the warning: a client with ioredis's defaults runs the command again", async () => {
     const store = kept(rawStore(proxyClient()))
     await took(store, charge('warm'))
     proxy.loseReplies({ after: isCharge })
@@ -68,7 +68,7 @@ describe('one server', () => {
     await proxy.refuse(true)
     proxy.cut()
     await waitUntil('the connections to be gone', () => proxy.connections === 0)
-    // In a turn of its own: clients have seen that they are closed.
+    // In a later turn, when the clients have noticed that they are closed.
     await new Promise((resolve) => setTimeout(resolve, 20))
     const asked = Date.now()
     for (const one of await Promise.all([store, yours].map((each) => failure(took(each, charge('a'))))))
@@ -79,7 +79,7 @@ describe('one server', () => {
     expect(await used(store, 'a')).toBe(0)
   })
 
-  test('trap: a dead Redis costs each request 300 ms to 10 s: a bound for clients that have none', async () => {
+  test('trap: a dead Redis costs each request 300 ms to 10 s: a timeout for clients without one', async () => {
     const store = kept(rawStore(proxyClient()))
     await took(store, charge('warm'))
     proxy.blackHole(true)
@@ -115,7 +115,7 @@ describe('one server', () => {
     expect(await used(store, 'a')).toBe(0)
   })
 
-  test('Redis is there, and silent, at the start', async () => {
+  test('Redis accepts connections at the start, but does not answer', async () => {
     proxy.blackHole(true)
     const store = own()
     const asked = Date.now()
@@ -125,7 +125,7 @@ describe('one server', () => {
     await waitUntil('Redis to answer', async () => (await took(store, charge('b'))).allowed)
   })
 
-  test('close() answers what was asked before, and rejects what is asked after', async () => {
+  test('close() answers earlier calls, and rejects later ones', async () => {
     const store = own()
     await took(store, charge('warm'))
     proxy.delay(50)
@@ -160,7 +160,7 @@ describe('one server', () => {
     await server.call('REPLICAOF', '127.0.0.1', '1')
     try {
       expect(await failure(took(store, charge('b')))).toMatchObject({ answer: 'readonly', unknown: false })
-      // It has looked for the new primary, which may be behind the same name.
+      // The client reconnects, since the same name may now lead to the new primary.
       await waitUntil('a new connection', async () => {
         await failure(took(store, charge('b')))
         return Number(/total_connections_received:(\d+)/.exec(String(await server.call('INFO', 'stats')))?.[1]) > before + 3
@@ -188,7 +188,7 @@ describe('a cluster', () => {
     const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
     const store = kept(rawStore({ cluster: nodes }))
     const truth = kept(rawStore({ cluster: nodes }))
-    // Each node knows both scripts.
+    // Each node has both scripts.
     await Promise.all(Array.from({ length: 100 }, (_, i) => took(store, charge(`warm${i}`))))
     await Promise.all(Array.from({ length: 100 }, (_, i) => used(store, `warm${i}`)))
     for (const limit of SIX) {

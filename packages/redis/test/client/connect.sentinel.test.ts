@@ -2,7 +2,7 @@
 import { fixedWindow, type Store } from '@sluice/core'
 import { type RedisSentinel, startSentinel, waitUntil } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { admissions, charge, failure, heard, REPLICATED_WITHIN, took, used, scanAfterEach, rawStore } from '../lab.ts'
+import { admissions, charge, failure, eventsOf, REPLICATED_WITHIN, took, used, scanAfterEach, rawStore } from '../support.ts'
 
 let sentinel: RedisSentinel
 beforeAll(async () => {
@@ -13,17 +13,17 @@ scanAfterEach(() => sentinel.client())
 
 const limit = fixedWindow({ name: 'many', limit: 2_000, window: '5m', anchor: 'first' }).limit
 
-test('a store of its own, and one on a client of yours', async () => {
+test("a store with its own client, and one on the caller's client", async () => {
   const own = rawStore({ sentinels: sentinel.sentinels, name: sentinel.name })
   const yours = rawStore(sentinel.client())
-  expect(heard(own)).toEqual([])
-  expect(heard(yours)).toMatchObject([{ code: 'WARN_CLIENT_RETRIES' }])
+  expect(eventsOf(own)).toEqual([])
+  expect(eventsOf(yours)).toMatchObject([{ code: 'WARN_CLIENT_RETRIES' }])
   expect(await took(own, charge('both'))).toMatchObject({ remaining: 9 })
   expect(await took(yours, charge('both'))).toMatchObject({ remaining: 8 })
   await own.close?.()
 })
 
-test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more admitted than it lost', async () => {
+test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more is admitted than the failover lost', async () => {
   const store: Store = rawStore({ sentinels: sentinel.sentinels, name: sentinel.name })
   const subjects = ['s0', 's1', 's2', 's3']
   const admitted = admissions()
@@ -49,9 +49,9 @@ test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more
   await Promise.all(load)
   expect(slowest).toBeLessThan(1_500)
   expect([...failures]).toEqual(['ERR_STORE_UNAVAILABLE'])
-  // Lost: what was told and not yet replicated when the primary died, which is its last moment.
+  // Decisions that were answered but not yet replicated when the primary died are lost.
   for (const subject of subjects) {
-    // A peek: Sentinels may cut the connections once more, when they set the new primary up.
+    // By a peek, since the Sentinels may cut the connections once more while they configure the new primary.
     let counted = 0
     await waitUntil('the store to answer', async () => {
       const asked = await used(store, subject, limit).catch(() => undefined)
@@ -64,7 +64,7 @@ test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more
   await store.close?.()
 })
 
-test('Sentinels that do not know the name: rejections, nothing else', async () => {
+test('Sentinels that do not know the name: decisions reject, and no error is unhandled', async () => {
   const store = rawStore({ sentinels: sentinel.sentinels, name: 'nobody' })
   expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
   await store.close?.()

@@ -1,7 +1,7 @@
-// A server with TLS and a password, through a client of ours and one of yours.
+// A server with TLS and a password, by a client of the store and by a client of the caller.
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { charge, failure, heard, took, scanAfterEach, rawStore } from '../lab.ts'
+import { charge, failure, eventsOf, took, scanAfterEach, rawStore } from '../support.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -10,10 +10,10 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 scanAfterEach(() => server.client())
 
-test('a store of its own: the password in the URL, the authority in the options', async () => {
+test('a store with its own client: the password in the URL, the certificate authority in the options', async () => {
   expect(server.url).toMatch(/^rediss:/)
   const store = rawStore({ url: server.url, options: { tls: server.options.tls ?? {} } })
-  expect(heard(store)).toEqual([])
+  expect(eventsOf(store)).toEqual([])
   expect(await took(store, charge('a'))).toMatchObject({ allowed: true, remaining: 9 })
   await store.close?.()
 })
@@ -24,7 +24,7 @@ test('a client of yours', async () => {
   await store.close?.()
 })
 
-test('a wrong password, an authority that is not trusted: rejections, nothing else', async () => {
+test('a wrong password, an untrusted authority: decisions reject, and no error is unhandled', async () => {
   const wrong = rawStore({ url: server.url.replace('p%40ss', 'pass'), options: { tls: server.options.tls ?? {} } })
   const untrusted = rawStore({ url: server.url })
   const failures = await Promise.all([wrong, untrusted].map((store) => failure(took(store, charge('a')))))

@@ -1,13 +1,13 @@
-// One turn of the event loop is one command: counted by the server itself.
+// One turn of the event loop sends one command. The server itself counts the commands.
 import { fixedWindow, type Store } from '@sluice/core'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy } from '@sluice/testing/redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../lab.ts'
+import { charge, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../support.ts'
 
 let server: RedisServer
 let proxy: TcpProxy
 let store: Store
-/** Bytes of the commands that were sent. */
+/** The bytes of the commands that were sent. */
 let sizes: number[] = []
 beforeAll(async () => {
   server = await startRedis()
@@ -22,7 +22,7 @@ afterAll(async () => {
 scanAfterEach(() => server.client())
 beforeEach(async () => {
   await server.call('FLUSHALL')
-  // Both scripts are known to the server.
+  // The server has both scripts.
   await took(store, charge('warm'))
   await used(store, 'warm')
   await server.call('CONFIG', 'RESETSTAT')
@@ -37,12 +37,12 @@ async function calls(command = 'evalsha'): Promise<number> {
 const many = (limit: number) => fixedWindow({ name: 'many', limit, window: '1m', anchor: 'first' }).limit
 
 describe('one turn of the event loop', () => {
-  test('is one command, with one reading of the clock and one of the keys', async () => {
+  test('is one command, which reads the clock once and the keys once', async () => {
     await Promise.all(Array.from({ length: 20 }, (_, i) => take(store, SIX.map((limit) => charge(`s${i % 2}`, limit)).slice(0, 3))))
     expect([await calls(), await calls('time'), await calls('mget'), await calls('eval')]).toEqual([1, 1, 1, 0])
   })
 
-  test('is two where some do more than take units, and those that share a key with them go with them', async () => {
+  test('is two commands if some decisions do more than take units; decisions that share a key with those go with them', async () => {
     const [plain, shared, forced] = await Promise.all([
       took(store, charge('a')),
       take(store, [charge('b'), charge('c')]),
@@ -54,7 +54,7 @@ describe('one turn of the event loop', () => {
     expect(await used(store, 'c')).toBe(2)
   })
 
-  test('is none while eight commands are under way: what gathers then leaves with the first that comes back', async () => {
+  test('sends nothing while eight commands are in flight; what has gathered leaves with the first reply', async () => {
     proxy.blackHole(true)
     const turns: Promise<unknown>[] = []
     for (let i = 0; i < 60; i++) {
@@ -67,7 +67,7 @@ describe('one turn of the event loop', () => {
     expect(await Promise.all(Array.from({ length: 60 }, (_, i) => used(store, `s${i}`)))).toEqual(Array.from({ length: 60 }, () => 1))
   })
 
-  test('also when the requests of it come in several callbacks', async () => {
+  test('is one command also when its requests come in several callbacks', async () => {
     const asked: Promise<unknown>[] = []
     await new Promise<void>((resolve) => {
       process.nextTick(() => asked.push(took(store, charge('a'))))
@@ -132,7 +132,7 @@ describe('a batch is bounded', () => {
         ),
       ),
     )
-    // 19 decisions of 10 charges in each.
+    // A command has 19 decisions of 10 charges.
     expect(await calls()).toBe(3)
     expect(await used(store, 'a', limits[9])).toBe(40)
   })
@@ -148,7 +148,7 @@ describe('a batch is bounded', () => {
     expect(await calls()).toBeLessThan(sent / 32_768 + 5)
   })
 
-  test('a batch of one is the same script', async () => {
+  test('a batch of one decision runs the same script', async () => {
     await took(store, charge('a', TEN))
     expect([await calls(), await calls('eval')]).toEqual([1, 0])
   })

@@ -1,4 +1,4 @@
-// Leases: units that are debited at once and spent elsewhere, under a ceiling; with scripts and without.
+// Leases: units that Redis debits at once and a process spends later, up to a ceiling. With scripts and without.
 import {
   type Charge,
   concurrency,
@@ -13,7 +13,7 @@ import { slidingLog, slidingWindow, type Store, tokenBucket } from '@sluice/core
 import { type FakeClock, fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, failure, heard, keyOf, take, took, used, rawStore } from '../lab.ts'
+import { charge, failure, eventsOf, keyOf, take, took, used, rawStore } from '../support.ts'
 
 const TTL = 250
 const FIXED = fixedWindow({ name: 'fixed', limit: 100, window: '1m' }).limit
@@ -47,7 +47,7 @@ const asking = (ceiling: number, more: ConsumeOptions = {}): ConsumeOptions => (
 const part = (ceiling: number, ttl = TTL): ConsumeOptions => ({ lease: { ttl, ceiling }, atLeast: 1 })
 const back = (one: Charge, { granted, receipt }: Outcome, units = granted): Charge => ({ ...one, cost: -units, receipt })
 
-/** Random numbers that are the same in every run. */
+/** Pseudo-random numbers, the same in every run. */
 function seeded(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -75,7 +75,7 @@ describe.each([
   describe.each(LEASABLE)('%s', (_name, limit) => {
     const of = (cost: number) => charge('a', limit, cost)
 
-    test('grants what is asked for, at once debited', async () => {
+    test('grants the requested units, and debits them at once', async () => {
       const outcome = await lease(of(10), part(50))
       expect(outcome).toMatchObject({ allowed: true, granted: 10, remaining: 90, leaseFor: TTL, retryAfter: 0, source: 'redis' })
       expect(outcome.receipt).toBeDefined()
@@ -94,14 +94,14 @@ describe.each([
       expect(await lease(of(1), {})).toMatchObject({ allowed: true, granted: 1, leaseFor: 0 })
     })
 
-    test('nothing below atLeast, which is the cost itself unless told', async () => {
+    test('nothing below atLeast, which is the cost by default', async () => {
       expect(await lease(of(6), asking(5))).toMatchObject({ allowed: false, granted: 0, retryAfter: Infinity, remaining: 100 })
       expect(await lease(of(9), asking(5, { atLeast: 6 }))).toMatchObject({ allowed: false, granted: 0 })
       expect(await ledger(of(1))).toBeNull()
       expect(await lease(of(9), asking(5, { atLeast: 5 }))).toMatchObject({ allowed: true, granted: 5 })
     })
 
-    test('the ceiling carries two epochs, then is free; its refusal says when', async () => {
+    test('units count under the ceiling for two epochs; a refusal says when they stop', async () => {
       clock.advance(100)
       expect(await lease(of(6), part(10))).toMatchObject({ granted: 6 })
       clock.advance(TTL)
@@ -119,7 +119,7 @@ describe.each([
       expect(await lease(of(7), asking(10))).toMatchObject({ allowed: true, granted: 7 })
     })
 
-    test('refused by the limit too, it waits for both', async () => {
+    test('refused by the limit and by the ceiling, retryAfter is the longer of the two', async () => {
       await lease(of(10), part(10))
       await took(store, of(90))
       const refused = await lease(of(2), asking(10))
@@ -127,7 +127,7 @@ describe.each([
       expect(refused.retryAfter).toBeGreaterThan(TTL)
     })
 
-    test('given back within the ttl, it returns to the limit and to the ceiling; in the epoch after too', async () => {
+    test('given back within the ttl, also in the next epoch, units return to the limit and to the ceiling', async () => {
       clock.advance(200)
       const first = await lease(of(10), part(10))
       expect(await took(store, back(of(1), first, 4))).toMatchObject({ granted: -4, remaining: 94 })
@@ -137,7 +137,7 @@ describe.each([
       expect((await lease(of(10), part(10))).granted).toBe(6)
     })
 
-    test('trap: a lease returned late: given back after the ttl, or before its grant, nothing returns', async () => {
+    test('trap: a lease returned late: after the ttl, or before its grant, no unit returns', async () => {
       const first = await lease(of(10), part(10))
       clock.advance(-1)
       expect((await took(store, back(of(1), first))).granted).toBe(0)
@@ -153,14 +153,14 @@ describe.each([
       expect(await lease(of(1), part(10))).toMatchObject({ allowed: false, retryAfter: 5 * TTL })
     })
 
-    test('two charges on one key are accounted one after the other', async () => {
+    test('two charges on one key are counted one after the other', async () => {
       const [a, b] = await take(store, [of(7), of(7)], part(10))
       expect([a?.granted, b?.granted, b?.remaining]).toEqual([7, 3, 90])
       expect(await ledger(of(1))).toMatch(/:10:0$/)
       expect((await take(store, [back(of(1), a as Outcome), of(7)], part(10))).map(({ granted }) => granted)).toEqual([-7, 7])
     })
 
-    test('refused, forced or looked at, it writes nothing of a lease', async () => {
+    test('a refusal, a forced charge and a peek do not change the ledger', async () => {
       const sets = async () => /cmdstat_set:calls=(\d+)/.exec(String(await server.call('INFO', 'commandstats')))?.[1]
       await lease(of(1), {})
       const before = await sets()
@@ -173,21 +173,21 @@ describe.each([
       expect(await sets()).toBe(String(Number(before) + 3))
     })
 
-    test('a lease that is renewed is a plain one', async () => {
+    test('a charge with the receipt of a lease is an ordinary charge', async () => {
       const first = await lease(of(4), part(10))
       expect(await lease({ ...of(4), receipt: first.receipt }, part(10))).toMatchObject({ granted: 4, leaseFor: TTL, remaining: 92 })
       expect(await lease({ ...of(4), receipt: first.receipt }, {})).toMatchObject({ granted: 4, leaseFor: 0, remaining: 88 })
     })
 
-    test('a garbled account is told, and counts as absent', async () => {
-      const events = heard(store)
+    test('a ledger that cannot be read is reported, and counts as absent', async () => {
+      const events = eventsOf(store)
       await took(store, of(1))
       await server.call('SET', `${keyOf(of(1), prefix)}!l`, 'x')
       expect(await lease(of(5), part(10))).toMatchObject({ granted: 5 })
       expect(events).toMatchObject([{ code: 'ANOMALY_STATE_UNREADABLE' }])
     })
 
-    test('the account goes by itself, after two ttls', async () => {
+    test('the ledger expires after two ttls', async () => {
       const real = open(scripting, undefined, prefix)
       const [outcome] = await take(real, of(3), part(10, 30_000))
       const ttl = Number(await server.call('PTTL', `${keyOf(of(1), prefix)}!l`))
@@ -209,7 +209,7 @@ describe.each([
     expect(first).toMatchObject({ granted: 10, leaseFor: 100 })
     clock.advance(101)
     const after = await took(store, back(one, first))
-    // The inner rule: a sliding window still weighs the one before, once.
+    // A sliding window still weighs the window before.
     const inner = limit.algorithm === 'slidingWindow' ? -10 : 0
     expect(after.granted).toBe(inner)
     expect((await took(store, back(one, first))).granted).toBe(0)
@@ -242,14 +242,14 @@ describe.each([
     expect(await used(store, 'b', log)).toBe(0)
   })
 
-  test('a subject that ends like an account has none of it', async () => {
+  test('a subject that ends like the key of a ledger does not share that key', async () => {
     await lease(charge('a', SLIDING, 10), part(20))
     expect(await used(store, 'a!l', SLIDING)).toBe(0)
     await took(store, charge('a!l', SLIDING, 3))
     expect((await lease(charge('a', SLIDING, 20), part(20))).granted).toBe(10)
   })
 
-  test('terms that make no sense are refused before anything is sent', async () => {
+  test('invalid terms are refused before anything is sent', async () => {
     for (const terms of [
       { ttl: 0, ceiling: 1 },
       { ttl: Number.NaN, ceiling: 1 },
@@ -259,7 +259,7 @@ describe.each([
       expect(await failure(store.consume([charge('a')], { lease: terms }))).toMatchObject({ code: 'ERR_OPTION_INVALID' })
   })
 
-  test('trap: a lease returned late: leases that were hoarded and come back together refill no more than the ceiling', async () => {
+  test('trap: a lease returned late: leases that are returned together refill no more than the ceiling', async () => {
     const one = charge('a', tokenBucket({ name: 'hoard', limit: 200, window: '1s', burst: 100 }).limit, 10)
     const hoard: Outcome[] = []
     for (let i = 0; i < 20; i++) {
@@ -274,7 +274,7 @@ describe.each([
     expect((await lease({ ...one, cost: 100 }, { atLeast: 1 })).granted).toBeLessThanOrEqual(10)
   })
 
-  test('the bound: B + rate·(b − a) + min(rate·ℓ, M), though every unit is spent at the last moment', async () => {
+  test('the bound: B + rate·(b − a) + min(rate·ℓ, M), even if every unit is spent at the last moment', async () => {
     for (let seed = 1; seed <= 12; seed++) await boundHolds(seed)
   })
 
@@ -290,7 +290,7 @@ describe.each([
     const unused: { readonly due: number; readonly outcome: Outcome; readonly units: number }[] = []
     for (let step = 0; step < 150; step++) {
       clock.advance(random(4) === 0 ? random(400_000) / 1000 : random(20_000) / 1000)
-      // Returned in time or too late: either way nobody spends them.
+      // Whether they are returned in time or too late, no process spends them.
       for (const { outcome, units } of unused.filter(({ due }) => due <= clock.now())) await took(store, back(one, outcome, units))
       unused.splice(0, unused.length, ...unused.filter(({ due }) => due > clock.now()))
       const outcome = await lease({ ...one, cost: 1 + random(30) }, random(4) === 0 ? { atLeast: 1 } : part(ceiling))
@@ -309,7 +309,7 @@ interface Spent {
   readonly units: number
 }
 
-/** Every interval from one event to another holds at most what is allowed in its length. */
+/** Checks that every interval between two events contains at most what its length allows. */
 function expectWithin(spent: readonly Spent[], most: (ms: number) => number): void {
   const inOrder = spent.toSorted((a, b) => a.at - b.at)
   for (const [i, from] of inOrder.entries()) {
@@ -356,7 +356,7 @@ describe('with and without scripts', () => {
     }
   })
 
-  test('share their accounts', async () => {
+  test('share their ledgers', async () => {
     const clock = fakeClock()
     const prefix = `lease${++stores}`
     const [lua, bare] = [open(true, clock, prefix), open(false, clock, prefix)]

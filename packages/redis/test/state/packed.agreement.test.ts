@@ -1,10 +1,10 @@
-// Packed and plain state beside each other: a few hundred subjects in one bucket, whole batches, a clock that also steps back.
-// Every outcome is the same, to the receipt.
+// Packed state and separate keys give equal outcomes, with their receipts: a few hundred subjects in one bucket, in batches, by a clock
+// that also steps back.
 import { type Charge, fixedWindow, type Limit, type Outcome, slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { charge, failure, rawStore, scanAfterEach, take } from '../lab.ts'
+import { charge, failure, rawStore, scanAfterEach, take } from '../support.ts'
 
 let server: RedisServer
 beforeAll(async () => {
@@ -17,10 +17,10 @@ scanAfterEach(
 )
 
 const SEED = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-/** Batches for each kind of limit; each has up to 40 decisions. */
+/** The number of batches for each kind of limit. Each has up to 40 decisions. */
 const ROUNDS = 80 * Math.max(1, Number(process.env['SLUICE_FUZZ'] ?? 10_000) / 10_000)
 
-/** Numbers of one seed (mulberry32). */
+/** Pseudo-random numbers of a seed (mulberry32). */
 function numbers(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -56,7 +56,7 @@ const kinds: Readonly<Record<string, readonly Limit[]>> = {
 }
 
 for (const [name, limits] of Object.entries(kinds)) {
-  // Few stay packed by Redis; hundreds make a hash that is swept in parts.
+  // Redis keeps a small hash packed. A hash of hundreds of subjects is swept in parts.
   for (const subjects of [12, 150, 900]) {
     test(`${name}, ${subjects} subjects (seed ${SEED})`, { timeout: 120_000 }, async () => {
       await walk(limits, subjects, numbers(SEED))
@@ -96,11 +96,11 @@ async function walk(limits: readonly Limit[], subjects: number, random: (below: 
       if (kind === 9) return { do: 'consume', charges, options: { how: 'peek' } }
       return { do: 'consume', charges, options: kind === 10 ? { atLeast: 1 } : {} }
     })
-    const [expected, told] = await Promise.all([plain, packed].map((store) => answers(store, asked)))
-    expect(told).toEqual(expected)
+    const [expected, actual] = await Promise.all([plain, packed].map((store) => answers(store, asked)))
+    expect(actual).toEqual(expected)
     for (const [i, outcomes] of (expected ?? []).entries()) for (const back of giveBacks(asked[i] as Asked, outcomes)) held.push(back)
     held.splice(0, held.length - 200)
-    // A store may forget what expired a minute ago.
+    // A store may lose a state that expired a minute ago.
     const window = limits[0]?.window as number
     const steps = [0, 0, random(500), random(window), random(3 * window), 20 * window, -random(4_000), -random(9_000), -random(59_000)]
     clock.set(Math.max(furthest - 59_000, clock.now() + (steps[random(steps.length)] as number)))
@@ -118,7 +118,7 @@ function answers(store: Store, asked: readonly Asked[]): Promise<readonly unknow
   )
 }
 
-/** What a decision took, to be given back. */
+/** What a decision took, so that it can be given back. */
 function giveBacks({ do: what, charges, options }: Asked, outcomes: unknown): readonly Charge[] {
   if (what === 'reset' || options?.how === 'peek') return []
   return charges.flatMap((charge, i) => {

@@ -1,15 +1,15 @@
-// The contract once more on packed state, with all subjects in one bucket: what one of them does, the others must not see.
+// The contract on packed state. All subjects are in one bucket, and must not affect each other.
 import { redisStore } from '@sluice/redis'
 import type { Clock, Store } from '@sluice/core'
 import { modelProperty, type ModelPropertyOptions, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, describe } from 'vitest'
-import { rawStore, scanAfterEach } from '../lab.ts'
+import { rawStore, scanAfterEach } from '../support.ts'
 
-// All other states are where they are without packing.
+// All other states have their own keys.
 const PACKED: ModelPropertyOptions = { families: ['fixedWindow, epoch', 'slidingWindow', 'mixed'] }
 const packed = { subjects: 1 }
-// A namespace for each store, so that one server serves them all.
+// Each store has its own prefix, so that all share one server.
 let stores = 0
 const prefix = (): string => `t${++stores}`
 
@@ -49,6 +49,6 @@ describe('three primaries', () => {
       rawStore({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) }, { prefix: prefix(), clock, packed, partitions })
 
   storeConformance('redisStore, packed, three primaries', { make: make(16) })
-  // The exception of law 4 is a decision across slots: several charges only where all share one.
+  // Law 4 does not hold across slots, so a decision has several charges only where they share a slot.
   modelProperty('redisStore, packed, three primaries, one partition', make(1), PACKED)
 })

@@ -1,4 +1,4 @@
-// What packed state adds that could go wrong: buckets that many share, sweeps, commands of its own, a shape of the data.
+// What is special about packed state: shared buckets, sweeps, other commands, and the layout of the data.
 import { fixedWindow, type Limit, slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { fakeClock } from '@sluice/testing'
@@ -8,7 +8,7 @@ import { connect } from '../../src/client/connect.ts'
 import { Keys } from '../../src/keys.ts'
 import { Packing, packedKeyOf } from '../../src/state/packed.ts'
 import { Replica } from '../../src/client/replica.ts'
-import { charge, failure, heard, rawStore, scanAfterEach, SIX, take, took, used } from '../lab.ts'
+import { charge, failure, eventsOf, rawStore, scanAfterEach, SIX, take, took, used } from '../support.ts'
 
 const HOUR = 3_600_000
 const FIXED = fixedWindow({ name: 'fixed', limit: 10, window: '1h' }).limit
@@ -20,7 +20,7 @@ const BUCKET = tokenBucket({ name: 'token', limit: 10, window: '1m' }).limit
 let server: RedisServer
 const open: Store[] = []
 const kept = (store: Store): Store => (open.push(store), store)
-/** All in one bucket. */
+/** All subjects in one bucket. */
 const own = (options: RedisStoreOptions = {}, url = server.url): Store =>
   kept(rawStore({ url }, { packed: { subjects: 1 }, partitions: 1, ...options }))
 const keys = new Keys('sluice', 1, new Packing({ subjects: 1, secret: 'sluice' }, 1))
@@ -41,8 +41,8 @@ async function as(...rules: readonly string[]): Promise<Store> {
   return own({}, server.url.replace('redis://', 'redis://some:pass@'))
 }
 
-describe('where states are', () => {
-  test('windows on the grid of the epoch share a hash; all others have keys of their own', async () => {
+describe('where states are stored', () => {
+  test('windows that begin at multiples of their length share a hash; all others have separate keys', async () => {
     const store = own()
     const first = fixedWindow({ name: 'first', limit: 10, window: '1h', anchor: 'first' }).limit
     const day = fixedWindow({ name: 'day', limit: 10, window: 'day' }).limit
@@ -60,25 +60,25 @@ describe('where states are', () => {
     }
   })
 
-  test('a bucket of 128 is packed by Redis', async () => {
+  test('Redis keeps a bucket of 128 entries packed', async () => {
     const store = own()
     await Promise.all(Array.from({ length: 128 }, (_, i) => took(store, charge(`user-${i}`, SLIDING, 1 + (i % 10)))))
     expect(await server.call('OBJECT', 'ENCODING', bucketOf(SLIDING))).toMatch(/^(listpack|ziplist)$/)
   })
 
-  test.each(['', 'user-'])('subjects are spread evenly over the buckets, and over no more than there are: %j', (before) => {
+  test.each(['', 'user-'])('subjects are spread evenly over exactly the computed buckets: %j', (before) => {
     const packing = new Packing({ subjects: 32_000, secret: 'a' }, 16)
     const sizes = new Map<string, number>()
     for (let i = 0; i < 64_000; i++) {
       const bucket = packing.suffixOf(`${before}${10_000_000 + i}`).split('/')[0] as string
       sizes.set(bucket, (sizes.get(bucket) ?? 0) + 1)
     }
-    // 63 in each of 16 tags, by the same names.
+    // The subjects fill 63 buckets in each of 16 partitions, with the same names.
     expect(sizes.size).toBe(63)
     for (const size of sizes.values()) expect(Math.abs(size - 64_000 / 63)).toBeLessThan(200)
   })
 
-  test('integers are themselves, anything else a digest under the secret: two of one digest would share', () => {
+  test('integers are fields as they are; any other subject is a digest under the secret', () => {
     const field = (subject: string, secret = 'a') => packedKeyOf(new Packing({ subjects: 1, secret }, 1).suffixOf(subject)).field
     for (const subject of ['0', '7', '-7', '12345678', '999999999999999999']) expect(field(subject)).toBe(subject)
     const odd = ['', '-0', '007', '+7', '1.0', '1e3', ' 7', '1000000000000000000', 'x', '\uD800', '\uDC00', '\uFFFD', '.', '~1', '/']
@@ -86,7 +86,7 @@ describe('where states are', () => {
     for (const digest of digests) expect(digest >= 2 ** 47 && digest < 2 ** 48 && Number.isInteger(digest)).toBe(true)
     expect(new Set(digests).size).toBe(odd.length)
     expect(digests.map((_, i) => field(odd[i] as string, 'b'))).not.toEqual(digests)
-    // What says where a state is has nothing but the digest: equal ones are one place.
+    // A field has only the digest, so subjects with equal digests share a state.
     expect(packedKeyOf('p:!1/~140737488355329')).toEqual({ bucket: 'p:!1', field: 140737488355329 })
   })
 })
@@ -119,7 +119,7 @@ describe('verdicts', () => {
     expect(stats).not.toMatch(/cmdstat_(hset|hdel|pexpireat|del|set):/)
   })
 
-  test('a lease of a packed state: its account is a key beside', async () => {
+  test('a lease of a packed state has its ledger in a separate key', async () => {
     const store = own()
     const [lease] = await take(store, charge('a', FIXED, 8), { lease: { ttl: 250, ceiling: 5 }, atLeast: 1 })
     expect(lease).toMatchObject({ granted: 5, remaining: 5 })
@@ -145,7 +145,7 @@ describe('expiry', () => {
     }
   })
 
-  test('trap: a value without TTL that a charge finds is given one', async () => {
+  test('trap: a value without TTL gets one with the next charge', async () => {
     const store = own()
     for (const limit of WINDOWS) {
       await took(store, charge('a', limit))
@@ -157,7 +157,7 @@ describe('expiry', () => {
     }
   })
 
-  test('of a bucket it is that of its latest state, also when the clock steps back', async () => {
+  test('a bucket expires with its latest state, also when the clock steps back', async () => {
     const clock = fakeClock(Date.UTC(2026, 10, 22, 12, 30))
     const store = own({ clock })
     await took(store, charge('a', SLIDING))
@@ -172,7 +172,7 @@ describe('a sweep', () => {
   const fill = (store: Store, limit: Limit, subjects: number, from = 0): Promise<unknown> =>
     Promise.all(Array.from({ length: subjects }, (_, i) => took(store, charge(`user-${from + i}`, limit, 3))))
 
-  test.each(WINDOWS)('forgets who has expired, and nobody else: $algorithm', async (limit) => {
+  test.each(WINDOWS)('removes expired entries, and no others: $algorithm', async (limit) => {
     const clock = fakeClock(Date.UTC(2026, 10, 22, 12, 10))
     const store = own({ clock })
     for (let hour = 0; hour < 40; hour++) {
@@ -180,13 +180,13 @@ describe('a sweep', () => {
       const now = await used(store, `user-${100 * hour}`, limit)
       const before = await used(store, `user-${100 * hour - 1}`, limit)
       expect([now, before]).toEqual([3, limit === FIXED || hour === 0 ? 0 : 3])
-      // Two windows count, and a third may still be there.
+      // Two windows count, and a third may still be stored.
       expect(Number(await server.call('HLEN', bucketOf(limit)))).toBeLessThanOrEqual(301)
       clock.set(clock.now() + HOUR)
     }
   })
 
-  test('of a hash that is too large for one look goes on with each charge', async () => {
+  test('of a large hash goes on with each charge', async () => {
     const clock = fakeClock(Date.UTC(2026, 10, 22, 12, 10))
     const store = own({ clock })
     await fill(store, FIXED, 3_000)
@@ -201,7 +201,7 @@ describe('a sweep', () => {
       for (let i = from; i < to; i++) await took(store, charge(`more-${i}`, FIXED))
     }
     await more(0, 10)
-    // Written while the clock is back, some behind the sweep: it must not become a count of a window to come.
+    // Written while the clock is back, some entries behind the sweep. They must not count in a later window.
     const back = Array.from({ length: 6 }, (_, i) => `back-${i}`)
     clock.set(clock.now() - HOUR)
     await Promise.all(back.map((subject) => took(store, charge(subject, FIXED))))
@@ -215,12 +215,12 @@ describe('a sweep', () => {
   })
 })
 
-describe('a hash that is not as it was left', () => {
+describe('a hash that another program changed', () => {
   const garbage = ['?', '', 'nan', 'inf', '-inf', '1e400', '1:2:x', '-1', '12:', '1.5', '{}', '9007199254740993', '1:2', '1:2:3:4']
 
-  test('trap: a wrong-type value counts as absent, is overwritten and told', async () => {
+  test('trap: a wrong-type value counts as absent, is overwritten and reported', async () => {
     const store = own()
-    const events = heard(store)
+    const events = eventsOf(store)
     for (const limit of WINDOWS) {
       for (const spoil of [
         ['LPUSH', bucketOf(limit), 'x'],
@@ -243,9 +243,9 @@ describe('a hash that is not as it was left', () => {
     expect(new Set(events.map((event) => 'code' in event && event.code))).toEqual(new Set(['ANOMALY_STATE_UNREADABLE']))
   })
 
-  test('trap: a garbage entry counts as absent, is overwritten and told; so is all behind a garbage header', async () => {
+  test('trap: a garbage entry counts as absent, is overwritten and reported; so do all entries under a garbage header', async () => {
     const store = own()
-    const events = heard(store)
+    const events = eventsOf(store)
     for (const limit of WINDOWS) {
       const key = bucketOf(limit)
       for (const value of garbage) {
@@ -266,8 +266,8 @@ describe('a hash that is not as it was left', () => {
   })
 })
 
-describe('half of a decision is never left', () => {
-  test('trap: out of memory is an error of the store, not of the service', async () => {
+describe('a failing decision leaves nothing behind', () => {
+  test('trap: out of memory is an error of the store, not of the application', async () => {
     const store = own()
     await took(store, charge('a', SLIDING))
     try {
@@ -290,20 +290,20 @@ describe('half of a decision is never left', () => {
       const all = own()
       await took(all, charge('old', FIXED))
       const some = await as(denied)
-      // Else it has its expiry, and nothing that is denied is asked for.
+      // Otherwise the bucket has its expiry, and no denied command is sent.
       await server.call('PERSIST', bucketOf(FIXED))
-      // A bucket that is there and one that is not; with a key of its own beside them; in both orders, and in the short way.
+      // A bucket that exists and one that does not, with a separate key beside them, in both orders, on the fast path too.
       const mixed = [charge('old', FIXED), charge('old', SLIDING), charge('old', BUCKET)]
       for (const asked of [mixed, mixed.toReversed(), [charge('old', FIXED), charge('old', BUCKET)]])
         for (const options of [undefined, { how: 'force' } as const])
           expect(await failure(take(some, asked, options))).toMatchObject({ answer: 'noperm', unknown: false })
       expect([await used(all, 'old', FIXED), await used(all, 'old', SLIDING), await used(all, 'old', BUCKET)]).toEqual([1, 0, 0])
-      // Which gives it one again.
+      // The next charge sets the expiry again.
       await took(all, charge('old', FIXED))
     })
   }
 
-  test('a reset that is denied ends its batch there', async () => {
+  test('a denied reset ends its batch at that place', async () => {
     const some = await as('-hdel')
     await took(some, charge('a', FIXED))
     const asked = [
@@ -334,13 +334,13 @@ describe('options', () => {
     )
   })
 
-  test('without scripts there is nothing that packs', () => {
+  test('scripting: false is refused beside packed', () => {
     expect(() => redisStore(server.client(), { packed: { subjects: 1 }, scripting: false })).toThrow(
       expect.objectContaining({ code: 'ERR_OPTION_CONFLICT', message: expect.stringContaining('packed: expected scripting') }),
     )
   })
 
-  test('other ones than the data was written with are refused, until they are migrated to', async () => {
+  test('other partitions than those of the data are refused without migrate: true', async () => {
     await took(own(), charge('a', FIXED))
     const others: readonly [RedisStoreOptions, string][] = [
       [{ packed: undefined }, 'packed: expected 1 subjects under the secret with the fingerprint'],
@@ -358,17 +358,17 @@ describe('options', () => {
     expect(await failure(took(own(), charge('a', FIXED)))).toMatchObject({ message: expect.stringContaining('expected 2 subjects') })
   })
 
-  test('a hash that Redis would not pack: warned of once', async () => {
+  test('a hash that Redis would not keep packed: one warning', async () => {
     const name = 'hash-max-ziplist-entries'
     const [, before] = (await server.call('CONFIG', 'GET', name)) as [string, string]
     try {
       await server.call('CONFIG', 'SET', name, '128')
       const store = own()
-      const events = heard(store)
+      const events = eventsOf(store)
       await took(store, charge('a', FIXED))
       await expect.poll(() => events).toMatchObject([{ type: 'warning', code: 'WARN_PACKED_ENTRIES' }])
       const plain = rawStore({ url: server.url }, { prefix: 'plain' })
-      const none = heard(kept(plain))
+      const none = eventsOf(kept(plain))
       await took(plain, charge('a', FIXED))
       await took(store, charge('a', FIXED))
       expect([events.length, none]).toEqual([1, []])
@@ -378,7 +378,7 @@ describe('options', () => {
   })
 })
 
-test('a replica is read as it is packed', async () => {
+test('packed states are read from a replica', async () => {
   const replica = await startRedis()
   try {
     await replica.call('REPLICAOF', server.host, String(server.port))
@@ -390,12 +390,12 @@ test('a replica is read as it is packed', async () => {
     await take(store, charges)
     const read = new Replica(connect(replica.client()), keys)
     const seen = async (): Promise<readonly unknown[]> => (await read.peek(charges)).map((outcome) => outcome?.remaining)
-    const told = (remaining: readonly number[]) =>
+    const expectRemaining = (remaining: readonly number[]) =>
       waitUntil('the replica to know', async () => JSON.stringify(await seen()) === JSON.stringify(remaining))
-    await told([6, 6, 6, 6, 6, 6])
+    await expectRemaining([6, 6, 6, 6, 6, 6])
     await server.call('SET', bucketOf(FIXED), 'x', 'PX', 10_000)
     await server.call('HSET', bucketOf(SLIDING), '7', 'x')
-    await told([10, 10, 10, 6, 6, 6])
+    await expectRemaining([10, 10, 10, 6, 6, 6])
   } finally {
     await replica.stop()
   }

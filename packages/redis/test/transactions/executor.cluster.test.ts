@@ -1,10 +1,10 @@
-// The mode without Lua on a cluster: a connection for each tag, to the server of its slot, wherever that goes.
+// Without Lua on a cluster: each partition has a connection to the server of its slot, also after the slot has moved.
 import { fixedWindow } from '@sluice/core'
 import type { Charge, Clock, Outcome, Store } from '@sluice/core'
 import { modelProperty, storeConformance } from '@sluice/testing'
 import { type RedisCluster, startCluster } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { scanAfterEach, rawStore } from '../lab.ts'
+import { scanAfterEach, rawStore } from '../support.ts'
 
 let cluster: RedisCluster
 let stores = 0
@@ -20,18 +20,18 @@ const make = (clock?: Clock, partitions = 4, prefix = `t${++stores}`): Store => 
 }
 
 storeConformance('redisStore without scripts, a cluster', { make: (clock) => make(clock) })
-// One partition: a decision across slots is the named exception to the model.
+// One partition, since the model does not hold for decisions across slots.
 modelProperty('redisStore without scripts, a cluster', (clock) => make(clock, 1), { steps: 1_000 })
 
 const LIMIT = fixedWindow({ name: 'fixed', limit: 300, window: '1d', anchor: 'first' }).limit
 const charge = (subject: string): Charge => ({ limit: LIMIT, scope: 'p/fixed/fixedWindow', subject, cost: 1 })
 
-test('slots that move under load: every decision stands once, on old keys and new ones', async () => {
+test('slots that move under load: every decision counts once, on old keys and new ones', async () => {
   const store = make()
   const other = make(undefined, 4, `t${stores}`)
   const client = cluster.client()
   try {
-    // What the tests before left in the same slots would move with them.
+    // Keys that earlier tests left in the slots would move with them.
     await client.ping()
     await Promise.all(client.nodes('master').map((node) => node.flushall()))
     const admitted = new Map<string, number>()
@@ -45,7 +45,7 @@ test('slots that move under load: every decision stands once, on old keys and ne
     const slots = [...new Set(await Promise.all(keys.map((key) => client.cluster('KEYSLOT', key))))]
     let fresh = 0
     const load = async (): Promise<void> => {
-      // Both at once: who loses a race on a key that has not moved must not look for it where it goes.
+      // Both at once: after a lost race, a key that has not moved must not be read on the new server.
       const subjects = [...old, `new${fresh++}`, `new${fresh++}`]
       await Promise.all(subjects.flatMap((subject) => [take(subject), take(subject, other)]))
     }

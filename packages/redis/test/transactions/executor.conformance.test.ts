@@ -1,14 +1,14 @@
-// The mode without Lua: the contract, the model and the published tables, as with scripts.
+// Without Lua: the same contract, model and published tables as with scripts.
 import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import type { Clock, Store } from '@sluice/core'
 import { afterAll, beforeAll } from 'vitest'
-import { scanAfterEach, rawStore } from '../lab.ts'
+import { scanAfterEach, rawStore } from '../support.ts'
 
 let server: RedisServer
 beforeAll(async () => {
   server = await startRedis()
-  // What forbids scripts is the server: a store that sent one would fail every test.
+  // The server forbids scripts, so a store that sends one fails every test.
   await server.call('ACL', 'SETUSER', 'default', '-@scripting')
 })
 afterAll(() => server.stop())
@@ -17,7 +17,7 @@ scanAfterEach(
   () => server.call('FLUSHALL'),
 )
 
-// A namespace for each store, so that one server serves them all.
+// Each store has its own prefix, so that all share one server.
 let stores = 0
 const make = (clock: Clock): Store => rawStore({ url: server.url }, { prefix: `t${++stores}`, clock, scripting: false })
 

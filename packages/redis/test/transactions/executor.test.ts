@@ -1,10 +1,10 @@
-// The mode without Lua: data shared with scripts, races, lost replies, and a server that says no.
+// Without Lua: data shared with scripts, races, lost replies, and a server that refuses.
 import { concurrency, fixedWindow, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
 import type { Charge, Clock, Limit, Outcome, Store, StoreError } from '@sluice/core'
 import { modelProperty } from '@sluice/testing'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy, ttlViolations } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { scanAfterEach, rawStore } from '../lab.ts'
+import { scanAfterEach, rawStore } from '../support.ts'
 
 const DAY = 86_400_000
 
@@ -32,7 +32,7 @@ function charge(limit: Limit, more: Partial<Charge> = {}): Charge {
 const FIXED = fixedWindow({ name: 'fixed', limit: 150, window: '1d', anchor: 'first' }).limit
 
 describe('data shared with a store that has scripts', () => {
-  // What one wrote the other reads, at random, within one history: a state that either misread would part from the model.
+  // The two stores take turns at random in one history. A state that one of them misreads would differ from the model's.
   modelProperty('with and without scripts in turns', (clock: Clock): Store => {
     const prefix = `both${++stores}`
     const [lua, bare] = [true, false].map((scripting) => rawStore({ url: server.url }, { prefix, clock, scripting })) as [Store, Store]
@@ -104,7 +104,7 @@ describe('a server and a network that fail', () => {
     expect(outcome?.remaining).toBe(149)
   })
 
-  test('the reply of a look is lost: nothing has run, and nothing is charged', async () => {
+  test('the reply of a read is lost: nothing has run, and nothing is charged', async () => {
     const store = through(`look${++stores}`)
     await store.consume([charge(FIXED)], { how: 'peek' })
     proxy.loseReplies()
@@ -113,7 +113,7 @@ describe('a server and a network that fail', () => {
     expect(outcome?.remaining).toBe(149)
   })
 
-  test('a connection lost after the look takes its watch with it: no commit on another one', async () => {
+  test('a connection lost after the read loses its WATCH: no commit on another connection', async () => {
     const prefix = `gone${++stores}`
     const store = through(prefix)
     const other = open(prefix, true)
@@ -129,7 +129,7 @@ describe('a server and a network that fail', () => {
     expect(outcome?.remaining).toBe(150 - 101)
   })
 
-  test('a race lost every time is given up: nothing was charged', async () => {
+  test('after too many lost races the decision rejects, and nothing was charged', async () => {
     const prefix = `loser${++stores}`
     const store = through(prefix)
     const other = open(prefix, true)
@@ -148,7 +148,7 @@ describe('a server and a network that fail', () => {
     expect(outcome?.remaining).toBe(149 - races)
   })
 
-  test('a server that stalls costs the ones behind no more than the first', async () => {
+  test('a server that stalls: later decisions wait no longer than the first', async () => {
     const store = through(`stall${++stores}`)
     await store.consume([charge(FIXED)])
     proxy.blackHole(true)
@@ -163,7 +163,7 @@ describe('a server and a network that fail', () => {
     expect((await store.consume([charge(FIXED)]))[0]?.remaining).toBe(148)
   })
 
-  test('out of memory is an answer, nothing is charged, and the next one is decided', async () => {
+  test('out of memory: nothing is charged, and the next decision is made', async () => {
     const store = through(`oom${++stores}`)
     await store.consume([charge(FIXED)])
     await server.call('CONFIG', 'SET', 'maxmemory', '1')
@@ -175,16 +175,16 @@ describe('a server and a network that fail', () => {
     expect((await store.consume([charge(FIXED)]))[0]?.remaining).toBe(148)
   })
 
-  test('trap: a state of another type, or garbled, counts as absent and is told', async () => {
+  test('trap: a state of another type, or one that cannot be read, counts as absent and is reported', async () => {
     const prefix = `garbage${++stores}`
     const store = through(prefix)
-    const told: string[] = []
-    store.subscribe?.(({ type, ...event }) => type === 'anomaly' && 'code' in event && told.push(event.code))
+    const codes: string[] = []
+    store.subscribe?.(({ type, ...event }) => type === 'anomaly' && 'code' in event && codes.push(event.code))
     await store.consume([charge(FIXED)])
     const [key] = (await server.call('KEYS', `${prefix}:*fixed*`)) as string[] as [string]
     await server.call('SET', key, '12:nothing')
     expect((await store.consume([charge(FIXED)]))[0]?.remaining).toBe(149)
-    expect(told).toEqual(['ANOMALY_STATE_UNREADABLE'])
+    expect(codes).toEqual(['ANOMALY_STATE_UNREADABLE'])
     await server.call('DEL', key)
     await server.call('RPUSH', key, 'x')
     expect((await store.consume([charge(FIXED)]))[0]?.remaining).toBe(149)
@@ -202,7 +202,7 @@ describe('a server and a network that fail', () => {
     expect(await bad).toMatchObject({ code: 'ERR_RECEIPT_INVALID' })
   })
 
-  test('closing lets go of the connection, and what is asked later is refused', async () => {
+  test('close() ends the connection, and later calls reject', async () => {
     const store = through(`closed${++stores}`)
     await store.consume([charge(FIXED)])
     await store.close?.()
@@ -210,7 +210,7 @@ describe('a server and a network that fail', () => {
     expect(await failure(store.consume([charge(FIXED)]))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
   })
 
-  test("a caller's client keeps its connection to itself, and must be one that can be duplicated", async () => {
+  test("the caller's client keeps its own connection, and must have duplicate()", async () => {
     const client = server.client()
     const store = rawStore(client, { prefix: `own${++stores}`, scripting: false })
     expect((await store.consume([charge(FIXED)]))[0]?.remaining).toBe(149)
@@ -221,7 +221,7 @@ describe('a server and a network that fail', () => {
   })
 })
 
-/** What it is refused with. */
+/** The code and the message with which it is refused. */
 async function failure(asked: ReturnType<Store['consume']>): Promise<StoreError> {
   try {
     await asked

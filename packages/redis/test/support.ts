@@ -5,7 +5,7 @@ import { ttlViolations } from '@sluice/testing/redis'
 import { afterEach, expect } from 'vitest'
 import { Keys } from '../src/keys.ts'
 
-/** One of each algorithm, all with 10 units. */
+/** One limit of each algorithm, each of 10 units. */
 export const SIX: readonly Limit[] = [
   fixedWindow({ name: 'fixed', limit: 10, window: '1m', anchor: 'first' }).limit,
   slidingWindow({ name: 'sliding', limit: 10, window: '1m' }).limit,
@@ -15,12 +15,12 @@ export const SIX: readonly Limit[] = [
   concurrency({ name: 'concurrency', limit: 10, ttl: '1m' }).limit,
 ]
 
-/** The store alone, without its layers: what it cannot decide, it rejects. */
+/** The store without its layers. A decision that Redis cannot make rejects. */
 export function rawStore(source: RedisSource, options: RedisStoreOptions = {}): Store {
   return redisStore(source, { failover: false, denyCache: false, ...options })
 }
 
-/** Ten from the first one on: no edge of a window comes between. */
+/** A limit whose window begins with the first charge, so that no window ends during a test. */
 export const TEN: Limit = SIX[0] as Limit
 
 export function charge(subject: string, limit: Limit = TEN, cost = 1): Charge {
@@ -35,14 +35,14 @@ export async function took(store: Store, one: Charge): Promise<Outcome> {
   return (await take(store, one))[0] as Outcome
 }
 
-/** Units that are counted now. */
+/** The units that count now. */
 export async function used(store: Store, subject: string, limit: Limit = TEN): Promise<number> {
   const [outcome] = await take(store, charge(subject, limit), { how: 'peek' })
   return limit.limit - (outcome as Outcome).remaining
 }
 
-/** What a store tells. */
-export function heard(store: Store): StoreEvent[] {
+/** The events of a store, from now on. */
+export function eventsOf(store: Store): StoreEvent[] {
   const events: StoreEvent[] = []
   store.subscribe?.((event) => events.push(event))
   return events
@@ -52,7 +52,7 @@ export function keyOf(one: Charge, prefix = 'sluice', partitions = 16): string {
   return new Keys(prefix, partitions).keyOf(one)
 }
 
-/** A store's error, as its caller sees it. */
+/** The error with which a promise rejects; an empty object if it resolves. */
 export async function failure(
   promise: unknown,
 ): Promise<{ code?: string; unknown?: boolean; answer?: string; batch?: number; message?: string; shard?: string }> {
@@ -64,17 +64,17 @@ export async function failure(
   }
 }
 
-/** ms: what a primary has told for longer is at its replicas, also on a busy machine. */
+/** ms after which a reply of a primary has reached its replicas, also on a busy machine. */
 export const REPLICATED_WITHIN = 1_000
 
 export interface Admissions {
   of(subject: string): readonly number[]
   add(subject: string, outcome: Outcome): void
-  /** How many at this time, in ms, or later. */
+  /** How many were admitted at this time, in ms, or later. */
   since(subject: string, ms: number): number
 }
 
-/** What was admitted, and when by the clock of the server that did. */
+/** The admitted decisions of each subject, by the clock of the server that decided. */
 export function admissions(): Admissions {
   const times = new Map<string, number[]>()
   const of = (subject: string): readonly number[] => times.get(subject) ?? []
@@ -90,15 +90,15 @@ export function admissions(): Admissions {
 }
 
 const DAY = 86_400_000
-// A day of 25 hours; a start that is 5 s ahead of a clock that stepped back.
+// A day may have 25 hours, and a window may start 5 s ahead of a clock that stepped back.
 const SLACK = 3_600_000 + 5_000
 const CALENDAR: Readonly<Record<string, number>> = { day: DAY, week: 7 * DAY, month: 31 * DAY }
-/** Under a clock for tests, what would be over by it stays for a minute. */
+/** Under a clock for tests, every key lives for at least a minute. */
 const LEAST = 60_000
 
-/** ms: the longest that a key of this name may live. Buckets and holders do not tell their time in it: theirs is that of the longest limit there is. */
+/** The longest time, in ms, that a key of this name may live. The keys of buckets and holders contain no time, so theirs is the longest of any limit. */
 function bound(key: string): number {
-  // The conformance suite has scopes of its own form: the unit stands before the subject, wherever the algorithm does.
+  // The conformance suite has other scopes: the variant stands before the subject, and the algorithm anywhere.
   const [, algorithm] = /\/(fixedWindow|slidingWindow|slidingLog|tokenBucket|leakyBucket|concurrency)/.exec(key) ?? []
   const [, length] = /\.(\d+|day|week|month)(?:f|@[^:]*)?:/.exec(key) ?? []
   const window = CALENDAR[length ?? ''] ?? Number(length ?? 0)
@@ -108,7 +108,7 @@ function bound(key: string): number {
   return algorithm === 'concurrency' ? 366 * DAY : 2 ** 52 / 1000
 }
 
-/** After each test: every key that a store left there expires, none later than it may. */
+/** Checks after each test that every key of a store expires, and no later than it may. */
 export function scanAfterEach(client: () => Parameters<typeof ttlViolations>[0], flush?: () => Promise<unknown>): void {
   afterEach(async () => {
     expect(await ttlViolations(client(), { bound, ignore: (key) => key.endsWith(':{meta}') })).toEqual([])
