@@ -1069,8 +1069,9 @@ return changes.bykey[key] and changes.bykey[key].state or state
 end
 local function prepareentries(writes, issetting)
 for _, write in ipairs(writes) do
-local entry = write.value and entries[write.key]
-local err = entry and packed.prepare(entry, decodestate(write.value), write.expiry, micros, issetting) or nil
+local key, value, expiry = write[1], write[2], write[3]
+local entry = value and entries[key]
+local err = entry and packed.prepare(entry, decodestate(value), expiry, micros, issetting) or nil
 if err then
 return err
 end
@@ -1079,8 +1080,9 @@ return nil
 end
 local function writeentries(writes)
 for _, write in ipairs(writes) do
-local entry = write.value and entries[write.key]
-local err = entry and packed.write(entry, decodestate(write.value)) or nil
+local key, value = write[1], write[2]
+local entry = value and entries[key]
+local err = entry and packed.write(entry, decodestate(value)) or nil
 if err then
 return err
 end
@@ -1090,19 +1092,21 @@ end
 local function commit(writes)
 local issetting, ispacking = false, false
 for _, write in ipairs(writes) do
-local err = not write.value and delete(write.key) or nil
+local key, value = write[1], write[2]
+local err = not value and delete(key) or nil
 if err then
 return err
 end
-issetting = issetting or write.value and not entries[write.key]
-ispacking = ispacking or write.value and entries[write.key]
+issetting = issetting or value and not entries[key]
+ispacking = ispacking or value and entries[key]
 end
 local err = ispacking and prepareentries(writes, issetting) or nil
 if err then
 return err
 end
 for _, write in ipairs(writes) do
-err = write.value and not entries[write.key] and setwithexpiry(KEYS[write.key], write.value, write.expiry) or nil
+local key, value, expiry = write[1], write[2], write[3]
+err = value and not entries[key] and setwithexpiry(KEYS[key], value, expiry) or nil
 if err then
 return err
 end
@@ -1123,7 +1127,7 @@ for _, key in ipairs(changes.keys) do
 local changed = changes.bykey[key]
 local value, expiry = changed.codec.encode(changed.state, changed.limit, micros)
 local islive = MINLIFETIME > 0 or expiry * 1000 > micros
-writes[#writes + 1] = { key = key, value = islive and value, expiry = expiry }
+writes[#writes + 1] = { key, islive and value, expiry }
 end
 for _, key in ipairs(changes.keys) do
 states[key] = changes.bykey[key].state
@@ -1174,7 +1178,7 @@ local writes = {}
 for i = 3, #decision do
 local key = decision[i][2]
 states[key], isdecoded[key] = nil, true
-writes[#writes + 1] = { key = key, value = false }
+writes[#writes + 1] = { key, false }
 end
 return { 1 }, commit(writes)
 end
