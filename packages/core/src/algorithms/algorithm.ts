@@ -48,8 +48,14 @@ export interface StepOptions extends ConsumeOptions {
   readonly maxUnits?: number | undefined
 }
 
+/** A state while it is filled. */
+export type Writable<S> = { -readonly [K in keyof S]: S[K] }
+
 /** Writes a state as at most three numbers into a row, and reads it back. The memory store then keeps no object per state. */
 export interface RowCodec<S> {
-  decode(row: Float64Array, offset: number): S
+  /** Makes a state for `decode` to fill. */
+  blank(): Writable<S>
+  /** Fills `state` from a row and returns it. A step does not keep the state that it reads, so the next one can use it again. */
+  decode(row: Float64Array, offset: number, state: Writable<S>): S
   encode(state: S, row: Float64Array, offset: number): void
 }

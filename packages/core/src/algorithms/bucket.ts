@@ -1,10 +1,10 @@
 import { ceilMillis } from '../clock.ts'
 import type { Limit } from '../limit.ts'
-import type { Charge } from '../store.ts'
+import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
 import { checkRate, type Rate, rateOf } from './bucket-rate.ts'
 import { ceilDiv, floorDiv } from './division.ts'
-import { type Change, createStep, type Reading } from './reading.ts'
+import { createStep, type Reading } from './reading.ts'
 import { badReceipt, requireReceipt } from './receipts.ts'
 import { scaledQuantity } from './scale.ts'
 
@@ -23,21 +23,26 @@ export interface BucketState {
 
 /** Times are in microseconds. The deficit, in credits, is `missing · N + rest`. */
 class BucketReading implements Reading<BucketState> {
-  readonly quota: number
-  private readonly limit: Limit
-  private readonly rate: Rate
-  private readonly now: number
+  quota = 0
+  private limit!: Limit
+  private rate!: Rate
+  private now = 0
   /** f = max(0, F − now). It has no bound after the clock stepped back, so it is compared before it is multiplied. */
-  private readonly missing: number
-  private readonly rest: number
+  private missing = 0
+  private rest = 0
 
-  constructor(limit: Limit, rate: Rate, now: number, missing: number, rest: number) {
+  load(state: BucketState | undefined, limit: Limit, now: number): void {
+    const rate = rateOf(limit)
     this.quota = rate.burst
     this.limit = limit
     this.rate = rate
     this.now = now
-    this.missing = missing
-    this.rest = rest
+    const isFull = state === undefined || state.full < now
+    this.missing = isFull ? 0 : state.full - now
+    this.rest = isFull ? 0 : state.rest
+    if (isFull || state.rate === rate.N || state.rest === 0) return
+    this.missing += 1
+    this.rest = 0
   }
 
   get state(): BucketState {
@@ -65,37 +70,45 @@ class BucketReading implements Reading<BucketState> {
     return this.limit.queue === true ? ceilMillis(this.untilFull()) : 0
   }
 
-  take(units: number): Change<BucketState> {
+  take(units: number): number | undefined {
     const { N, P, burst, debt, maxDeficit } = this.rate
     const before = this.missing > floorDiv(maxDeficit, N) ? maxDeficit : this.missing * N + this.rest
-    if (before >= maxDeficit) return { after: this, units: 0, receipt: undefined }
+    if (before >= maxDeficit) return undefined
     const credits = Math.min(units, burst + debt) * P
     const deficit = credits > maxDeficit - before ? maxDeficit : before + credits
-    const missing = floorDiv(deficit, N)
-    const after = this.withDeficit(missing, deficit - missing * N)
-    const taken = floorDiv(deficit - before, P)
-    return { after, units: taken, receipt: this.limit.queue === true ? after.queueReceipt(taken) : taken }
+    this.missing = floorDiv(deficit, N)
+    this.rest = deficit - this.missing * N
+    return floorDiv(deficit - before, P)
   }
 
-  giveBack(units: number, charge: Charge): Change<BucketState> | undefined {
+  receipt(units: number): Receipt {
+    return this.limit.queue === true ? this.queueReceipt(units) : units
+  }
+
+  giveBack(units: number, charge: Charge): number | undefined {
     if (this.limit.queue === true) requireReceipt(charge)
     const back = charge.receipt === undefined ? units : Math.min(units, this.refundable(charge))
-    return back > 0 && this.untilFull() > 0 ? this.withUnitsBack(back) : undefined
+    return back > 0 && this.untilFull() > 0 ? this.putBack(back) : undefined
   }
 
-  private withUnitsBack(units: number): Change<BucketState> {
+  /** Returns the units that the bucket had room for. */
+  private putBack(units: number): number {
     const { N, P } = this.rate
     // More units than this bucket has can have been taken under another limit. Without a bound, the product is inexact.
     const back = Math.min(units, floorDiv(Number.MAX_SAFE_INTEGER, P))
     const credits = back * P
-    let missing = this.missing - floorDiv(credits, N)
-    let rest = this.rest - (credits % N)
-    if (rest < 0) {
-      rest += N
-      missing -= 1
+    const before = this.missing
+    const restBefore = this.rest
+    this.missing -= floorDiv(credits, N)
+    this.rest -= credits % N
+    if (this.rest < 0) {
+      this.rest += N
+      this.missing -= 1
     }
-    if (missing >= 0) return { after: this.withDeficit(missing, rest), units: back, receipt: undefined }
-    return { after: this.withDeficit(0, 0), units: floorDiv(this.missing * N + this.rest, P), receipt: undefined }
+    if (this.missing >= 0) return back
+    this.missing = 0
+    this.rest = 0
+    return floorDiv(before * N + restBefore, P)
   }
 
   /** How many units the receipt of a charge can give back. */
@@ -121,18 +134,6 @@ class BucketReading implements Reading<BucketState> {
   private untilFull(): number {
     return this.missing + (this.rest > 0 ? 1 : 0)
   }
-
-  private withDeficit(missing: number, rest: number): BucketReading {
-    return new BucketReading(this.limit, this.rate, this.now, missing, rest)
-  }
-}
-
-function read(state: BucketState | undefined, limit: Limit, now: number): BucketReading {
-  const rate = rateOf(limit)
-  if (state === undefined || state.full < now) return new BucketReading(limit, rate, now, 0, 0)
-  const missing = state.full - now
-  if (state.rate === rate.N) return new BucketReading(limit, rate, now, missing, state.rest)
-  return new BucketReading(limit, rate, now, missing + (state.rest > 0 ? 1 : 0), 0)
 }
 
 function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
@@ -154,7 +155,13 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
       Object.freeze({ ...limit, limit: scaledQuantity(limit.limit, share), burst: scaledQuantity(rateOf(limit).burst, share) }),
     variantOf: () => '',
     codec: {
-      decode: (row, offset) => ({ full: row[offset] as number, rest: row[offset + 1] as number, rate: row[offset + 2] as number }),
+      blank: () => ({ full: 0, rest: 0, rate: 0 }),
+      decode(row, offset, state) {
+        state.full = row[offset] as number
+        state.rest = row[offset + 1] as number
+        state.rate = row[offset + 2] as number
+        return state
+      },
       encode(state, row, offset) {
         row[offset] = state.full
         row[offset + 1] = state.rest
@@ -162,7 +169,7 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
       },
     },
     check: checkRate,
-    step: createStep(read),
+    step: createStep(new BucketReading()),
   }
 }
 

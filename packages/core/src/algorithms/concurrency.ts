@@ -2,9 +2,9 @@ import { ceilMillis } from '../clock.ts'
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import { uniqueId } from '../runtime.ts'
-import type { Charge } from '../store.ts'
+import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm, Step, StepOptions } from './algorithm.ts'
-import { type Change, createStep, outcomeOf, type Reading, refusal, unchanged } from './reading.ts'
+import { createStep, outcomeOf, type Reading, refusal, unchanged } from './reading.ts'
 import { badReceipt, requireReceipt } from './receipts.ts'
 import { scaledLimit } from './scale.ts'
 
@@ -22,14 +22,14 @@ export interface Holder {
 const DEFAULT_RETRY_HINT = 1_000
 
 class ConcurrencyReading implements Reading<ConcurrencyState> {
-  readonly state: ConcurrencyState
-  readonly quota: number
-  private readonly limit: Limit
-  private readonly now: number
+  /** Live holders only. */
+  state: ConcurrencyState = []
+  quota = 0
+  private limit!: Limit
+  private now = 0
 
-  /** `state`: live holders only. */
-  constructor(state: ConcurrencyState, limit: Limit, now: number) {
-    this.state = state
+  load(state: ConcurrencyState | undefined, limit: Limit, now: number): void {
+    this.state = (state ?? []).filter(({ expires }) => expires > now)
     this.quota = limit.limit
     this.limit = limit
     this.now = now
@@ -61,51 +61,49 @@ class ConcurrencyReading implements Reading<ConcurrencyState> {
     return 0
   }
 
-  take(_units: number, options: StepOptions): Change<ConcurrencyState> {
+  take(_units: number, options: StepOptions): number | undefined {
     // Forced charges stop at twice the limit, or a caller that never releases could fill the memory.
-    if (this.state.length >= 2 * this.quota) return { after: this, units: 0, receipt: undefined }
-    const id = options.holder ?? uniqueId()
-    return { after: this.withHolders([...this.state, this.newHolder(id)]), units: 1, receipt: id }
+    if (this.state.length >= 2 * this.quota) return undefined
+    this.state = [...this.state, this.newHolder(options.holder ?? uniqueId())]
+    return 1
   }
 
-  giveBack(_units: number, charge: Charge): Change<ConcurrencyState> | undefined {
+  receipt(): Receipt {
+    return (this.state.at(-1) as Holder).id
+  }
+
+  giveBack(_units: number, charge: Charge): number | undefined {
     requireReceipt(charge)
     const left = this.state.filter(({ id }) => id !== charge.receipt)
-    return left.length < this.state.length ? { after: this.withHolders(left), units: 1, receipt: undefined } : undefined
+    if (left.length === this.state.length) return undefined
+    this.state = left
+    return 1
   }
 
   isLive(id: string): boolean {
     return this.state.some((holder) => holder.id === id)
   }
 
-  renew(id: string): ConcurrencyReading {
-    return this.withHolders([...this.state.filter((holder) => holder.id !== id), this.newHolder(id)])
+  renew(id: string): void {
+    this.state = [...this.state.filter((holder) => holder.id !== id), this.newHolder(id)]
   }
 
   private newHolder(id: string): Holder {
     return { id, expires: this.now + (this.limit.window as number) * 1000 }
   }
-
-  private withHolders(holders: ConcurrencyState): ConcurrencyReading {
-    return new ConcurrencyReading(holders, this.limit, this.now)
-  }
 }
 
-function read(state: ConcurrencyState | undefined, limit: Limit, now: number): ConcurrencyReading {
-  const live = (state ?? []).filter(({ expires }) => expires > now)
-  return new ConcurrencyReading(live, limit, now)
-}
-
-const acquireOrRelease = createStep(read)
+const current = new ConcurrencyReading()
+const acquireOrRelease = createStep(current)
 
 function step(state: ConcurrencyState | undefined, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
   if (charge.cost > 1 || charge.cost < -1) {
     throw invalid(`limit "${charge.limit.name}" (concurrency): cost`, '1 to acquire or -1 to release', charge.cost, 'ERR_COST_INVALID')
   }
   if (charge.cost <= 0) return acquireOrRelease(state, charge, now, options)
-  if (charge.receipt !== undefined) return renew(read(state, charge.limit, now), charge, now, options)
+  if (charge.receipt !== undefined) return renew(state, charge, now, options)
   if (options.holder !== undefined && options.how !== 'peek') {
-    const current = read(state, charge.limit, now)
+    current.load(state, charge.limit, now)
     // A retry of an acquisition whose reply was lost must not take a second holder.
     if (current.isLive(options.holder))
       return { state: undefined, outcome: outcomeOf(current, now, options, true, 0, 1, options.holder, 0) }
@@ -114,13 +112,14 @@ function step(state: ConcurrencyState | undefined, charge: Charge, now: number, 
 }
 
 /** Renews a live holder only: another request may have replaced an expired one. */
-function renew(current: ConcurrencyReading, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
+function renew(state: ConcurrencyState | undefined, charge: Charge, now: number, options: StepOptions): Step<ConcurrencyState> {
   if (typeof charge.receipt !== 'string') throw badReceipt(charge)
+  current.load(state, charge.limit, now)
   // This holder is gone, even if a new one would be admitted. A wait of 0 would mean that the charge was admitted.
   if (!current.isLive(charge.receipt)) return refusal(current, now, options, current.waitFor(1) || current.retryHint())
   if (options.how === 'peek') return unchanged(current, now, options, 1, 0)
-  const after = current.renew(charge.receipt)
-  return { state: after.state, outcome: outcomeOf(after, now, options, true, 0, 1, charge.receipt, 0) }
+  current.renew(charge.receipt)
+  return { state: current.state, outcome: outcomeOf(current, now, options, true, 0, 1, charge.receipt, 0) }
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { Limit } from '../limit.ts'
-import type { Charge } from '../store.ts'
+import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
 import { calendarSpan } from './calendar.ts'
 import { floorDiv } from './division.ts'
-import { type Change, createStep, type Reading } from './reading.ts'
+import { createStep, type Reading } from './reading.ts'
 import { parseWindowReceipt, windowReceipt } from './receipts.ts'
 import { scaledLimit } from './scale.ts'
 
@@ -24,69 +24,74 @@ export const MAX_STEP_BACK = 5_000
 const CALENDAR_SECONDS = { day: 86_400, week: 604_800, month: 2_678_400 } as const
 
 class FixedWindowReading implements Reading<FixedWindowState> {
-  readonly state: FixedWindowState
-  readonly quota: number
-  private readonly limit: Limit
-  private readonly now: number
+  quota = 0
+  private limit!: Limit
+  private now = 0
+  private start = 0
+  private count = 0
 
-  constructor(state: FixedWindowState, limit: Limit, now: number) {
-    this.state = state
+  load(state: FixedWindowState | undefined, limit: Limit, nowMicros: number): void {
+    const now = Math.floor(nowMicros / 1000)
+    const { start, count } = limit.anchor === 'first' ? sinceFirst(state, limit.window as number, now) : sinceEpoch(state, limit, now)
+    this.start = start
+    this.count = count
     this.quota = limit.limit
     this.limit = limit
     this.now = now
   }
 
+  get state(): FixedWindowState {
+    return { start: this.start, count: this.count }
+  }
+
   available(): number {
-    return Math.max(0, this.quota - this.state.count)
+    return Math.max(0, this.quota - this.count)
   }
 
   waitFor(units: number): number {
     if (units > this.quota) return Infinity
-    return this.state.count + units <= this.quota ? 0 : this.untilEnd()
+    return this.count + units <= this.quota ? 0 : this.untilEnd()
   }
 
   resetAfter(): number {
-    return this.state.count > 0 ? this.untilEnd() : 0
+    return this.count > 0 ? this.untilEnd() : 0
   }
 
   delay(): number {
     return 0
   }
 
-  take(units: number): Change<FixedWindowState> {
-    const { start, count } = this.state
+  take(units: number): number | undefined {
+    const { count } = this
     // The count of forced charges saturates, so that it stays exact.
     const after = Math.min(Number.MAX_SAFE_INTEGER, count + units)
-    return { after: after === count ? this : this.withCount(after), units: after - count, receipt: windowReceipt(start, after - count) }
+    if (after === count) return undefined
+    this.count = after
+    return after - count
   }
 
-  giveBack(units: number, charge: Charge): Change<FixedWindowState> | undefined {
+  receipt(units: number): Receipt {
+    return windowReceipt(this.start, units)
+  }
+
+  giveBack(units: number, charge: Charge): number | undefined {
     const taken = parseWindowReceipt(charge)
-    const { start, count } = this.state
-    const back = taken.start === start ? Math.min(units, taken.units, count) : 0
-    return back > 0 ? { after: this.withCount(count - back), units: back, receipt: undefined } : undefined
+    const back = taken.start === this.start ? Math.min(units, taken.units, this.count) : 0
+    if (back === 0) return undefined
+    this.count -= back
+    return back
   }
 
   windowEnd(): number {
-    const { start } = this.state
+    const { start } = this
     const { window } = this.limit
     return typeof window === 'number' ? start + window : calendarSpan(this.limit, start).end
-  }
-
-  private withCount(count: number): FixedWindowReading {
-    return new FixedWindowReading({ start: this.state.start, count }, this.limit, this.now)
   }
 
   /** More than the length of the window if it starts ahead of now. */
   private untilEnd(): number {
     return this.windowEnd() - this.now
   }
-}
-
-function read(state: FixedWindowState | undefined, limit: Limit, nowMicros: number): FixedWindowReading {
-  const now = Math.floor(nowMicros / 1000)
-  const current = limit.anchor === 'first' ? sinceFirst(state, limit.window as number, now) : sinceEpoch(state, limit, now)
-  return new FixedWindowReading(current, limit, now)
 }
 
 function sinceEpoch(state: FixedWindowState | undefined, limit: Limit, now: number): FixedWindowState {
@@ -125,12 +130,17 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
       ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}`
       : `${limit.window}@${limit.timeZone ?? 'UTC'}`,
   codec: {
-    decode: (row, offset) => ({ start: row[offset] as number, count: row[offset + 1] as number }),
+    blank: () => ({ start: 0, count: 0 }),
+    decode(row, offset, state) {
+      state.start = row[offset] as number
+      state.count = row[offset + 1] as number
+      return state
+    },
     encode(state, row, offset) {
       row[offset] = state.start
       row[offset + 1] = state.count
     },
   },
   check: () => undefined,
-  step: createStep(read),
+  step: createStep(new FixedWindowReading()),
 }

@@ -6,10 +6,12 @@ import type { Algorithm, Step, StepOptions } from './algorithm.ts'
  * A state as one limit reads it at one instant. An algorithm implements this, and `createStep` makes a step of it: what
  * `peek`, `force`, `atLeast`, refusals and give-backs mean is the same for all algorithms.
  *
- * Readings are immutable. All durations are whole milliseconds, rounded up.
+ * `load`, `take` and `giveBack` change the reading in place: a decision allocates none. All durations are whole milliseconds, rounded up.
  */
 export interface Reading<S> {
-  /** The state to write. */
+  /** Reads a state under a limit at an instant. Forgets what was read before. */
+  load(state: S | undefined, limit: Limit, nowMicros: number): void
+  /** The state to write: immutable, and new after each change. */
   readonly state: S
   /** The most units that an unused subject is admitted at once. */
   readonly quota: number
@@ -21,69 +23,66 @@ export interface Reading<S> {
   resetAfter(): number
   /** How long a charge that is admitted now must wait for its turn in a queue; else 0. */
   delay(): number
-  /** Takes `units`, which are available unless the charge is forced. A forced charge takes at most what the limit's debt allows. */
-  take(units: number, options: StepOptions): Change<S>
-  /** Gives back at most `units` of what the receipt of the charge took; `undefined` if there is nothing to give back. */
-  giveBack(units: number, charge: Charge): Change<S> | undefined
+  /**
+   * Takes `units`, which are available unless the charge is forced. A forced charge takes at most what the limit's debt allows.
+   * Returns the whole units taken; `undefined` if nothing changed.
+   */
+  take(units: number, options: StepOptions): number | undefined
+  /** The receipt of the units, 1 or more, that `take` has just taken. */
+  receipt(units: number): Receipt
+  /** Gives back at most `units` of what the receipt of the charge took. Returns the units; `undefined` if nothing changed. */
+  giveBack(units: number, charge: Charge): number | undefined
   /** The end of the current window, in ms since the epoch: a lease must be spent before. Absent where there is no window. */
   windowEnd?(): number
 }
 
-/** What a charge or a give-back does to a state. */
-export interface Change<S> {
-  /** The reading afterwards; the same object as before if nothing changed. */
-  readonly after: Reading<S>
-  /** Whole units that were taken or given back. */
-  readonly units: number
-  /** Gives back what was taken; `undefined` if nothing can be given back. */
-  readonly receipt: Receipt | undefined
-}
-
-/** Makes the `step` of an algorithm from `read`, which reads a state under a limit at an instant. */
-export function createStep<S>(read: (state: S | undefined, limit: Limit, nowMicros: number) => Reading<S>): Algorithm<S>['step'] {
+/** Makes the `step` of an algorithm from its reading. One reading serves all steps, because each step ends before the next begins. */
+export function createStep<S>(current: Reading<S>): Algorithm<S>['step'] {
   return (state, charge, now, options) => {
-    const current = read(state, charge.limit, now)
+    current.load(state, charge.limit, now)
     if (charge.cost < 0) return giveBack(current, charge, now, options)
     const wait = current.waitFor(charge.cost)
     const units = unitsToTake(current, wait, charge.cost, options)
-    if (units === undefined) {
-      const { atLeast } = options
-      return refusal(current, now, options, atLeast === undefined ? wait : current.waitFor(Math.min(charge.cost, atLeast)))
-    }
+    if (units === undefined) return refusal(current, now, options, waitForLeast(current, wait, charge.cost, options))
     const delay = current.delay()
     if (options.how === 'peek' || units === 0) return unchanged(current, now, options, units, delay)
-    const change = current.take(units, options)
-    const receipt = change.units > 0 ? change.receipt : undefined
-    const outcome = outcomeOf(change.after, now, options, true, 0, change.units, receipt, delay)
-    return {
-      state: change.after === current ? undefined : change.after.state,
-      outcome:
-        change.units > 0 && options.maxUnits !== undefined ? { ...outcome, leaseFor: leaseFor(change.after, now, options) } : outcome,
-    }
+    const taken = current.take(units, options)
+    if (taken === undefined) return unchanged(current, now, options, 0, delay)
+    const outcome = outcomeOf(current, now, options, true, 0, taken, taken > 0 ? current.receipt(taken) : undefined, delay)
+    return { state: current.state, outcome: taken > 0 && options.maxUnits !== undefined ? withLease(outcome, current, options) : outcome }
   }
 }
 
 /** The whole cost if it is admitted or forced; a part of it if `atLeast` allows that; `undefined`: refuse. */
 function unitsToTake(current: Reading<unknown>, wait: number, cost: number, options: StepOptions): number | undefined {
-  const { atLeast, maxUnits = Infinity } = options
-  if ((wait === 0 && cost <= maxUnits) || options.how === 'force') return cost
+  const { maxUnits } = options
+  if (wait === 0 && (maxUnits === undefined || cost <= maxUnits)) return cost
+  return options.how === 'force' ? cost : partToTake(current, cost, options)
+}
+
+function partToTake(current: Reading<unknown>, cost: number, { atLeast, maxUnits = Infinity }: StepOptions): number | undefined {
   if (atLeast === undefined || atLeast < 1) return undefined
   const available = Math.min(current.available(), maxUnits)
   return available >= atLeast ? Math.min(cost, available) : undefined
 }
 
-/** Milliseconds, rounded down, so that a lease ends with its ttl or its window, whichever is first. */
-function leaseFor(reading: Reading<unknown>, now: number, { lease }: StepOptions): number {
+/** Time until as many units are admitted as the caller needs at least. `wait`: until all are. */
+function waitForLeast(current: Reading<unknown>, wait: number, cost: number, { atLeast }: StepOptions): number {
+  return atLeast === undefined ? wait : current.waitFor(Math.min(cost, atLeast))
+}
+
+/** Adds the duration of a lease, rounded down, so that it ends with its ttl or its window, whichever is first. */
+function withLease(outcome: Outcome, reading: Reading<unknown>, { lease }: StepOptions): Outcome {
   const end = reading.windowEnd?.() ?? Infinity
-  return Math.max(0, Math.floor(Math.min(lease?.ttl ?? 0, end - now / 1000)))
+  return { ...outcome, leaseFor: Math.max(0, Math.floor(Math.min(lease?.ttl ?? 0, end - outcome.at / 1000))) }
 }
 
 function giveBack<S>(current: Reading<S>, charge: Charge, now: number, options: StepOptions): Step<S> {
-  const change = options.how === 'peek' ? undefined : current.giveBack(Math.min(-charge.cost, options.maxUnits ?? Infinity), charge)
-  if (change === undefined) return unchanged(current, now, options, 0, 0)
+  const back = options.how === 'peek' ? undefined : current.giveBack(Math.min(-charge.cost, options.maxUnits ?? Infinity), charge)
+  if (back === undefined) return unchanged(current, now, options, 0, 0)
   // Never −0, which `Object.is` distinguishes from 0.
-  const granted = change.units === 0 ? 0 : -change.units
-  return { state: change.after.state, outcome: outcomeOf(change.after, now, options, true, 0, granted, undefined, 0) }
+  const granted = back === 0 ? 0 : -back
+  return { state: current.state, outcome: outcomeOf(current, now, options, true, 0, granted, undefined, 0) }
 }
 
 /** Admits without writing: a peek, a charge of nothing, or a give-back that has nothing to give. */

@@ -1,9 +1,8 @@
 import { show, SluiceError } from '../errors.ts'
 import type { Charge, Receipt } from '../store.ts'
 
-/** The receipt of a window: its start in ms, and how many units were taken if not 1. `undefined` if nothing was taken. */
-export function windowReceipt(start: number, units: number): Receipt | undefined {
-  if (units <= 0) return undefined
+/** The receipt of a window: its start in ms, and how many units were taken if not 1. */
+export function windowReceipt(start: number, units: number): Receipt {
   return units === 1 ? start : `${start}:${units}`
 }
 

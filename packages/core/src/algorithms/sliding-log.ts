@@ -1,9 +1,9 @@
 import { ceilMillis } from '../clock.ts'
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
-import type { Charge } from '../store.ts'
+import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
-import { type Change, createStep, type Reading } from './reading.ts'
+import { createStep, type Reading } from './reading.ts'
 import { badReceipt, requireReceipt } from './receipts.ts'
 import { scaledLimit } from './scale.ts'
 
@@ -25,23 +25,28 @@ export interface LogEntry {
 /** The largest `limit` unless `maxLog` allows more. A decision takes time and memory in proportion to the entries. */
 const DEFAULT_MAX_LOG = 1_000
 
+const EMPTY: SlidingLogState = { entries: [], next: 0 }
+
 /** Times are in microseconds. */
 class SlidingLogReading implements Reading<SlidingLogState> {
-  readonly state: SlidingLogState
-  readonly quota: number
-  private readonly window: number
-  private readonly now: number
-  private readonly used: number
+  /** With live entries only. */
+  state: SlidingLogState = EMPTY
+  quota = 0
+  private window = 0
+  private now = 0
+  private used = 0
 
-  /** `state`: live entries only. */
-  constructor(state: SlidingLogState, quota: number, window: number, now: number) {
-    this.state = state
-    this.quota = quota
+  load(state: SlidingLogState | undefined, limit: Limit, now: number): void {
+    const window = (limit.window as number) * 1000
+    const { entries, next } = state ?? EMPTY
+    const firstLive = entries.findIndex(({ time }) => time > now - window)
+    const live = firstLive < 0 ? [] : firstLive === 0 ? entries : entries.slice(firstLive)
+    this.state = { entries: live, next }
+    this.quota = limit.limit
     this.window = window
     this.now = now
-    let used = 0
-    for (const { units } of state.entries) used += units
-    this.used = used
+    this.used = 0
+    for (const { units } of live) this.used += units
   }
 
   available(): number {
@@ -68,31 +73,34 @@ class SlidingLogReading implements Reading<SlidingLogState> {
     return 0
   }
 
-  take(units: number): Change<SlidingLogState> {
+  take(units: number): number | undefined {
     const { entries, next } = this.state
     // Forced charges stop at twice the limit, or the log could grow without a bound.
     const taken = Math.min(units, Math.max(0, 2 * this.quota - this.used))
-    if (taken === 0) return { after: this, units: 0, receipt: undefined }
+    if (taken === 0) return undefined
     // Times never decrease, also after the clock stepped back.
     const time = Math.max(this.now, entries.at(-1)?.time ?? 0)
-    return { after: this.withEntries([...entries, { time, units: taken, id: next }], next + 1), units: taken, receipt: `${time}:${next}` }
+    this.state = { entries: [...entries, { time, units: taken, id: next }], next: next + 1 }
+    this.used += taken
+    return taken
   }
 
-  giveBack(units: number, charge: Charge): Change<SlidingLogState> | undefined {
+  receipt(): Receipt {
+    return receiptOf(this.state.entries.at(-1) as LogEntry)
+  }
+
+  giveBack(units: number, charge: Charge): number | undefined {
     requireReceipt(charge)
     if (typeof charge.receipt !== 'string') throw badReceipt(charge)
     const { entries, next } = this.state
-    const index = entries.findIndex(({ time, id }) => `${time}:${id}` === charge.receipt)
+    const index = entries.findIndex((logged) => receiptOf(logged) === charge.receipt)
     const entry = entries[index]
     if (entry === undefined) return undefined
     const back = Math.min(units, entry.units)
     const kept = entry.units > back ? [{ ...entry, units: entry.units - back }] : []
-    const left = [...entries.slice(0, index), ...kept, ...entries.slice(index + 1)]
-    return { after: this.withEntries(left, next), units: back, receipt: undefined }
-  }
-
-  private withEntries(entries: readonly LogEntry[], next: number): SlidingLogReading {
-    return new SlidingLogReading({ entries, next }, this.quota, this.window, this.now)
+    this.state = { entries: [...entries.slice(0, index), ...kept, ...entries.slice(index + 1)], next }
+    this.used -= back
+    return back
   }
 
   private untilExpiry(entry: LogEntry): number {
@@ -100,12 +108,8 @@ class SlidingLogReading implements Reading<SlidingLogState> {
   }
 }
 
-function read(state: SlidingLogState | undefined, limit: Limit, now: number): SlidingLogReading {
-  const window = (limit.window as number) * 1000
-  const { entries, next } = state ?? { entries: [], next: 0 }
-  const firstLive = entries.findIndex(({ time }) => time > now - window)
-  const live = firstLive < 0 ? [] : firstLive === 0 ? entries : entries.slice(firstLive)
-  return new SlidingLogReading({ entries: live, next }, limit.limit, window, now)
+function receiptOf({ time, id }: LogEntry): Receipt {
+  return `${time}:${id}`
 }
 
 /**
@@ -134,5 +138,5 @@ export const slidingLog: Algorithm<SlidingLogState> & { readonly name: 'slidingL
       )
     }
   },
-  step: createStep(read),
+  step: createStep(new SlidingLogReading()),
 }

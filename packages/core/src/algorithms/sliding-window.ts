@@ -1,10 +1,10 @@
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
-import type { Charge } from '../store.ts'
+import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
 import { ceilDiv, floorDiv } from './division.ts'
 import { MAX_STEP_BACK } from './fixed-window.ts'
-import { type Change, createStep, type Reading } from './reading.ts'
+import { createStep, type Reading } from './reading.ts'
 import { parseWindowReceipt, windowReceipt } from './receipts.ts'
 import { scaledLimit } from './scale.ts'
 
@@ -19,27 +19,40 @@ export interface SlidingWindowState {
 
 /** `weight()` is x of the formula below, and `elapsed()` is e. */
 class SlidingWindowReading implements Reading<SlidingWindowState> {
-  readonly state: SlidingWindowState
-  readonly quota: number
-  private readonly window: number
-  private readonly now: number
+  quota = 0
+  private window = 0
+  private now = 0
+  private start = 0
+  private count = 0
+  private previous = 0
 
-  constructor(state: SlidingWindowState, quota: number, window: number, now: number) {
-    this.state = state
-    this.quota = quota
+  load(state: SlidingWindowState | undefined, limit: Limit, nowMicros: number): void {
+    const now = Math.floor(nowMicros / 1000)
+    const window = limit.window as number
+    const { start, count, previous } = rolledOver(state, window, now)
+    this.start = start
+    this.count = count
+    this.previous = previous
+    this.quota = limit.limit
     this.window = window
     this.now = now
   }
 
+  get state(): SlidingWindowState {
+    return { start: this.start, count: this.count, previous: this.previous }
+  }
+
   available(): number {
-    return Math.max(0, this.quota - this.state.count - this.weight())
+    return Math.max(0, this.quota - this.count - this.weight())
   }
 
   waitFor(units: number): number {
-    const { quota, window } = this
-    const { count, previous } = this.state
+    return this.count + units + this.weight() <= this.quota ? 0 : this.waitForSlide(units)
+  }
+
+  private waitForSlide(units: number): number {
+    const { quota, window, count, previous } = this
     if (units > quota) return Infinity
-    if (count + units + this.weight() <= quota) return 0
     const untilEnd = window - this.elapsed()
     // Admitted in this window once enough of the previous count has slid out; else in the next, once enough of this count has.
     if (count + units <= quota) return untilEnd - floorDiv((quota - count - units) * window, previous)
@@ -47,7 +60,7 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
   }
 
   resetAfter(): number {
-    const { count, previous } = this.state
+    const { count, previous } = this
     if (count > 0) return 2 * this.window - this.elapsed()
     return previous > 0 ? this.window - this.elapsed() : 0
   }
@@ -56,54 +69,58 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
     return 0
   }
 
-  take(units: number): Change<SlidingWindowState> {
-    const { start, count, previous } = this.state
+  take(units: number): number | undefined {
+    const { count } = this
     const after = Math.min(maxCount(this.window), count + units)
-    if (after <= count) return { after: this, units: 0, receipt: undefined }
-    return { after: this.withCounts(after, previous), units: after - count, receipt: windowReceipt(start, after - count) }
+    if (after <= count) return undefined
+    this.count = after
+    return after - count
   }
 
-  giveBack(units: number, charge: Charge): Change<SlidingWindowState> | undefined {
+  receipt(units: number): Receipt {
+    return windowReceipt(this.start, units)
+  }
+
+  giveBack(units: number, charge: Charge): number | undefined {
     const taken = parseWindowReceipt(charge)
-    const { start, count, previous } = this.state
+    const { start, count, previous } = this
     const maxBack = Math.min(units, taken.units)
     const fromCount = taken.start === start ? Math.min(maxBack, count) : 0
     const fromPrevious = taken.start === start - this.window ? Math.min(maxBack, previous) : 0
     if (fromCount + fromPrevious === 0) return undefined
-    return { after: this.withCounts(count - fromCount, previous - fromPrevious), units: fromCount + fromPrevious, receipt: undefined }
+    this.count = count - fromCount
+    this.previous = previous - fromPrevious
+    return fromCount + fromPrevious
   }
 
   windowEnd(): number {
-    return this.state.start + this.window
-  }
-
-  private withCounts(count: number, previous: number): SlidingWindowReading {
-    return new SlidingWindowReading({ start: this.state.start, count, previous }, this.quota, this.window, this.now)
+    return this.start + this.window
   }
 
   /** Negative while the window starts ahead of now, after the clock stepped back. */
   private elapsed(): number {
-    return this.now - this.state.start
+    return this.now - this.start
   }
 
-  /** How many units the previous window still counts as. A window that starts ahead of now is read as at its start. */
+  /** How many units the previous window still counts as. */
   private weight(): number {
-    const { previous } = this.state
-    return previous === 0 ? 0 : ceilDiv(previous * (this.window - Math.max(0, this.elapsed())), this.window)
+    return this.previous === 0 ? 0 : this.weightOfPrevious()
+  }
+
+  /** A window that starts ahead of now is read as at its start. */
+  private weightOfPrevious(): number {
+    return ceilDiv(this.previous * (this.window - Math.max(0, this.elapsed())), this.window)
   }
 }
 
-function read(state: SlidingWindowState | undefined, limit: Limit, nowMicros: number): SlidingWindowReading {
-  const now = Math.floor(nowMicros / 1000)
-  const window = limit.window as number
-  return new SlidingWindowReading(rolledOver(state, window, now), limit.limit, window, now)
+/** The state with its counts moved to the windows of now. The start of a window is a multiple of its length. */
+function rolledOver(state: SlidingWindowState | undefined, window: number, now: number): SlidingWindowState {
+  return state !== undefined && state.start <= now && now < state.start + window ? state : rollOver(state, window, now)
 }
 
-/** The state with its counts moved to the windows of now. */
-function rolledOver(state: SlidingWindowState | undefined, window: number, now: number): SlidingWindowState {
+function rollOver(state: SlidingWindowState | undefined, window: number, now: number): SlidingWindowState {
   const start = floorDiv(now, window) * window
   if (state === undefined || state.start < start - window) return { start, count: 0, previous: 0 }
-  if (state.start === start) return state
   if (state.start < start) return { start, count: 0, previous: state.count }
   return state.start - now <= MAX_STEP_BACK ? state : { start, count: state.count, previous: state.previous }
 }
@@ -130,7 +147,13 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
   scale: scaledLimit,
   variantOf: (limit) => `${limit.window}`,
   codec: {
-    decode: (row, offset) => ({ start: row[offset] as number, count: row[offset + 1] as number, previous: row[offset + 2] as number }),
+    blank: () => ({ start: 0, count: 0, previous: 0 }),
+    decode(row, offset, state) {
+      state.start = row[offset] as number
+      state.count = row[offset + 1] as number
+      state.previous = row[offset + 2] as number
+      return state
+    },
     encode(state, row, offset) {
       row[offset] = state.start
       row[offset + 1] = state.count
@@ -148,5 +171,5 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
       )
     }
   },
-  step: createStep(read),
+  step: createStep(new SlidingWindowReading()),
 }

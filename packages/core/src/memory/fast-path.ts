@@ -35,7 +35,7 @@ export class FastPath {
       const charge = charges[i] as Charge
       const resolved = states.scopes.resolve(charge, i)
       const { algorithm, table } = resolved
-      if (isSharedReceipt(charge.receipt) || this.isRepeated(charges, resolved, i)) return undefined
+      if (isSharedReceipt(charge.receipt) || (i > 0 && this.isRepeated(charges, resolved, i))) return undefined
       // The limits of one policy share the chain of a subject.
       if (table.chains !== chains || charge.subject !== subject) {
         chains = table.chains
@@ -44,7 +44,7 @@ export class FastPath {
       }
       const slot = states.slots.find(first, table)
       if (slot === NO_SLOT) added += 1
-      const { outcome, state } = algorithm.step(slot === NO_SLOT ? undefined : states.slots.state(slot, table), charge, now, options)
+      const { outcome, state } = algorithm.step(slot === NO_SLOT ? undefined : states.slots.peekState(slot, table), charge, now, options)
       if (count === 1) {
         if (states.slots.size + added > states.slots.max) return undefined
         if (state !== undefined) states.save(resolved, slot, charge, state, outcome, NONE_PINNED)

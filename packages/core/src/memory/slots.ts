@@ -10,6 +10,8 @@ export interface ScopeTable {
   readonly chains: Chains
   /** How a state is written into a row; `undefined`: it is kept as an object. */
   readonly codec: RowCodec<unknown> | undefined
+  /** The state that `peekState` fills; `undefined` without a codec. */
+  readonly scratch: unknown
   /** How many states the table has. */
   size: number
   /** The one state that new subjects share while the store is full, under `overflow: 'shared'`. */
@@ -35,7 +37,7 @@ export class Slots extends SlotRows {
 
   addTable(chains: Chains, codec: RowCodec<unknown> | undefined): ScopeTable {
     const id = this.freeTables.pop() ?? this.tables.length
-    return (this.tables[id] = { id, chains, codec, size: 0, shared: undefined })
+    return (this.tables[id] = { id, chains, codec, scratch: codec?.blank(), size: 0, shared: undefined })
   }
 
   /** Forgets a table that has no states. */
@@ -65,7 +67,12 @@ export class Slots extends SlotRows {
   }
 
   state(slot: number, { codec }: ScopeTable): unknown {
-    return codec === undefined ? this.objects.get(slot) : codec.decode(this.numbers, this.stateOffset(slot))
+    return codec === undefined ? this.objects.get(slot) : codec.decode(this.numbers, this.stateOffset(slot), codec.blank())
+  }
+
+  /** As `state`, without a new object. The result is valid until the next call for the same table. */
+  peekState(slot: number, { codec, scratch }: ScopeTable): unknown {
+    return codec === undefined ? this.objects.get(slot) : codec.decode(this.numbers, this.stateOffset(slot), scratch as object)
   }
 
   isEvictable(slot: number): boolean {
@@ -87,12 +94,8 @@ export class Slots extends SlotRows {
 
   update(slot: number, table: ScopeTable, state: unknown, expiresAt: number, rank: Rank): void {
     this.put(slot, table, state, expiresAt)
-    const before = this.rankOf(slot)
     // A slot that keeps its rank keeps its age too.
-    if (before === rank) return
-    this.evictable.remove(slot, before)
-    this.setTableAndRank(slot, table.id, rank)
-    this.evictable.add(slot, rank)
+    if (this.rankOf(slot) !== rank) this.changeRank(slot, table, rank)
   }
 
   remove(slot: number): void {
@@ -118,6 +121,12 @@ export class Slots extends SlotRows {
     this.setExpiresAt(slot, expiresAt)
     if (codec === undefined) this.objects.set(slot, state)
     else codec.encode(state, this.numbers, this.stateOffset(slot))
+  }
+
+  private changeRank(slot: number, table: ScopeTable, rank: Rank): void {
+    this.evictable.remove(slot, this.rankOf(slot))
+    this.setTableAndRank(slot, table.id, rank)
+    this.evictable.add(slot, rank)
   }
 
   private evict(pinned: readonly unknown[]): void {
