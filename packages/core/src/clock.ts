@@ -58,10 +58,12 @@ export function inMicrotask(run: () => void): void {
  */
 export function microsOf(clock: Clock): number {
   const micros = Math.round(clock.now() * 1000)
-  if (!(micros >= 0 && micros <= Number.MAX_SAFE_INTEGER)) {
-    throw invalid('clock.now()', 'milliseconds since 1970, up to the year 2255', micros / 1000, 'ERR_CLOCK_INVALID')
-  }
+  if (!(micros >= 0 && micros <= Number.MAX_SAFE_INTEGER)) throw badTime(micros)
   return micros
+}
+
+function badTime(micros: number): Error {
+  return invalid('clock.now()', 'milliseconds since 1970, up to the year 2255', micros / 1000, 'ERR_CLOCK_INVALID')
 }
 
 /** Microseconds as whole milliseconds, rounded up, so that no client waits too short a time. */

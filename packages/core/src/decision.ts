@@ -57,6 +57,9 @@ export interface DecisionContext {
   readonly mode: Mode
 }
 
+/** What a decision without a binding limit reports. */
+const UNLIMITED = { remaining: Infinity, retryAfter: 0, resetAfter: 0, at: 0, source: 'none' } as const
+
 /** Folds the outcomes of a decision's charges into one verdict. */
 export function decisionOf(context: DecisionContext, charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): Decision {
   let binding: Outcome | undefined
@@ -73,19 +76,20 @@ export function decisionOf(context: DecisionContext, charges: readonly Charge[],
     if (outcome.delay > delay) delay = outcome.delay
     if (!outcome.allowed && verdict !== 'unavailable') verdict = outcome.source === 'closed' ? 'unavailable' : 'refused'
   }
+  const { remaining, retryAfter, resetAfter, at, source } = binding ?? UNLIMITED
   return {
     allowed: verdict === 'allowed' || context.mode !== 'enforce',
     verdict,
     binding: limit,
-    remaining: binding === undefined ? Infinity : binding.remaining,
-    retryAfter: binding === undefined ? 0 : binding.retryAfter,
-    resetAfter: binding === undefined ? 0 : binding.resetAfter,
-    resetAt: binding === undefined ? 0 : ceilMillis(binding.at) + binding.resetAfter,
+    remaining,
+    retryAfter,
+    resetAfter,
+    resetAt: ceilMillis(at) + resetAfter,
     delay,
     policy: context.policy,
     tier: context.tier,
     mode: context.mode,
-    source: binding === undefined ? 'none' : binding.source,
+    source,
     charges,
     outcomes,
   }

@@ -52,7 +52,10 @@ export class ObserverHub {
 
   /** Emits a decision in the next microtask, together with all others of this turn. */
   emitDecision(decision: Decision): void {
-    if (this.on.decision === undefined) return
+    if (this.on.decision !== undefined) this.enqueue(decision)
+  }
+
+  private enqueue(decision: Decision): void {
     if (this.decisions.length === 0) inMicrotask(() => this.flush())
     this.decisions.push(decision)
   }

@@ -86,12 +86,9 @@ export function changePolicy({ name, mode, failMode, base, tiers }: Policy, chan
   return definePolicy({ name, mode, failMode, limits: base && changed(base), tiers: sets })
 }
 
-/** The limits of a tier. `defaulted`: the tier has none and there are no limits beside tiers, so the first tier's apply. */
-export function limitsOf(policy: Policy, tier: string | undefined): { readonly set: LimitSet; readonly defaulted: boolean } {
-  const named = tier === undefined ? undefined : policy.tiers.get(tier)
-  if (named !== undefined) return { set: named, defaulted: false }
-  if (policy.base !== undefined) return { set: policy.base, defaulted: false }
-  return { set: policy.tiers.values().next().value as LimitSet, defaulted: true }
+/** The limits of a tier, else those beside the tiers; `undefined` if there are none, so that the first tier's apply. */
+export function limitsOf({ base, tiers }: Policy, tier: string | undefined): LimitSet | undefined {
+  return tier === undefined ? base : (tiers.get(tier) ?? base)
 }
 
 /** Every set of limits: the one beside the tiers, and one for each tier. */

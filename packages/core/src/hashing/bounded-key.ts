@@ -5,5 +5,9 @@ export const MAX_SUBJECT_LENGTH = 256
 
 /** The key under which a subject is kept in this process: the subject itself, or its digest if it is longer than 256 UTF-16 units. */
 export function boundedKey(subject: string): string {
-  return subject.length > MAX_SUBJECT_LENGTH ? `#${subject.length}:${halfSipHash(subject)}` : subject
+  return subject.length > MAX_SUBJECT_LENGTH ? digestOf(subject) : subject
+}
+
+function digestOf(subject: string): string {
+  return `#${subject.length}:${halfSipHash(subject)}`
 }

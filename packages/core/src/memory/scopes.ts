@@ -41,10 +41,9 @@ export class Scopes {
 
   /** `position`: the index of the charge in its decision. */
   resolve({ scope: name, limit }: Pick<Charge, 'limit' | 'scope'>, position: number): ResolvedLimit {
-    let scope = this.recent[position]
-    if (scope === undefined || scope.name !== name) this.recent[position] = scope = this.scopes.get(name) ?? this.addScope(name)
-    const { latest } = scope
-    return latest !== undefined && latest.limit === limit ? latest : (scope.latest = this.resolveNew(scope, limit))
+    const recent = this.recent[position]
+    const latest = recent !== undefined && recent.name === name ? recent.latest : undefined
+    return latest !== undefined && latest.limit === limit ? latest : this.lookUp(name, limit, position)
   }
 
   /** Removes empty tables of scopes that have many. Call between decisions: a decision may be about to fill an empty table. */
@@ -70,6 +69,14 @@ export class Scopes {
       }
     }
     this.crowded.length = 0
+  }
+
+  // Separate from `resolve`, so that V8 inlines `resolve` into each decision.
+  private lookUp(name: string, limit: Limit, position: number): ResolvedLimit {
+    const scope = this.scopes.get(name) ?? this.addScope(name)
+    this.recent[position] = scope
+    const { latest } = scope
+    return latest !== undefined && latest.limit === limit ? latest : (scope.latest = this.resolveNew(scope, limit))
   }
 
   private addScope(name: string): Scope {
