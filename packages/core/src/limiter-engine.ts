@@ -1,6 +1,6 @@
 import { algorithmOf } from './algorithms/registry.ts'
 import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
-import { invalid, SluiceError } from './errors.ts'
+import { invalid, quoted, SluiceError } from './errors.ts'
 import type { CallOptions, Cost, Limiter, Subject } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
@@ -157,7 +157,7 @@ export class LimiterEngine implements Limiter {
     const set = this.policy.tiers.values().next().value as LimitSet
     this.observers.warn(
       'WARN_TIER_DEFAULTED',
-      `no limits for tier ${tier === undefined ? 'undefined' : `"${tier}"`}, so those of "${set.tier}", the first tier listed, apply; list the tier, or give limits beside tiers`,
+      `no limits for tier ${tier === undefined ? 'undefined' : quoted(tier)}, so those of ${quoted(String(set.tier))}, the first tier listed, apply; list the tier, or give limits beside tiers`,
     )
     return set
   }

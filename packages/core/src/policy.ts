@@ -1,7 +1,7 @@
 import { algorithmOf } from './algorithms/registry.ts'
 import type { Mode } from './decision.ts'
 import { checkName } from './define-limit.ts'
-import { invalid, SluiceError } from './errors.ts'
+import { invalid, quoted, SluiceError } from './errors.ts'
 import type { KeyOf } from './identity/part.ts'
 import type { Limit, LimitRule } from './limit.ts'
 import type { FailMode } from './store.ts'
@@ -65,7 +65,7 @@ export function definePolicy(options: PolicyOptions): Policy {
   // A shadow policy has its own state, so that a trial does not spend the quota that is enforced.
   const scope = mode === 'shadow' ? `~${name}` : name
   const base = limits === undefined ? undefined : limitSet(limits, undefined, scope, 'limits')
-  const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, scope, `tiers.${tier}`)]))
+  const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, scope, tierPath(tier))]))
   const all = setsOf({ base, tiers: sets })
   const data = { mode, failMode, sets: all.map((set) => [set.tier ?? null, set.limits.map(({ limit, scope }) => [limit, scope])]) }
   return Object.freeze({
@@ -103,6 +103,11 @@ function tierEntries(tiers: PolicyOptions['tiers']): readonly (readonly [string,
   const entries = Object.entries(tiers)
   if (entries.length === 0) throw invalid('tiers', 'at least one tier', 'none')
   return entries
+}
+
+/** A tier as it appears in a message. Its name can be any text, so one that is no plain word is quoted, and cut to a short length. */
+function tierPath(tier: string): string {
+  return /^[\w-]{1,64}$/.test(tier) ? `tiers.${tier}` : `tiers[${quoted(tier)}]`
 }
 
 function limitSet(rules: Rules, tier: string | undefined, policyScope: string, what: string): LimitSet {

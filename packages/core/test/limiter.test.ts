@@ -342,6 +342,16 @@ describe('modes and tiers', () => {
     expect(without.consume('b', { tier: '__proto__' as never })).toMatchObject({ remaining: 0, tier: 'free' })
     expect(warning.mock.calls.map(([event]) => event.type === 'warning' && event.code)).toEqual(['WARN_TIER_DEFAULTED'])
   })
+
+  it('a tier of any text is quoted and cut in messages: a client may choose it, and a log has one line for each', () => {
+    const hostile = `\n${'x'.repeat(1_000)}`
+    const long = /^[^\n]{1,600}$/
+    expect(() => createLimiter({ tiers: { [hostile]: 1 as never } })).toThrow(long)
+    expect(() => createLimiter({ tiers: { free: 1 as never } })).toThrow('tiers.free: expected a list of limits')
+    const warning = vi.fn<(event: StoreEvent) => void>()
+    void createLimiter({ tiers: { [hostile]: [perMinute(1)] }, on: { warning } }).consume('a', { tier: `${hostile}!` as never })
+    expect(warning.mock.calls.map(([event]) => 'message' in event && event.message)).toEqual([expect.stringMatching(long)])
+  })
 })
 
 describe('asynchronous and failing stores', () => {
