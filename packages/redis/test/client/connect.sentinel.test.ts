@@ -41,6 +41,7 @@ test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more
     }
   })
   await waitUntil('some load', () => subjects.every((subject) => at(subject) > 50))
+  const epoch = await sentinel.epoch()
   const killed = Date.now()
   await sentinel.killPrimary()
   await sentinel.settled()
@@ -59,7 +60,10 @@ test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more
       return asked !== undefined
     })
     const lost = at(subject) - counted
-    expect(lost).toBeLessThanOrEqual(admitted.since(subject, killed - REPLICATED_WITHIN) - admitted.since(subject, killed + 1_000))
+    // On a busy machine two Sentinels may each promote a replica. Redis then keeps the state of one, without the decisions of the other.
+    const isSingleFailover = (await sentinel.epoch()) - epoch === 1
+    const safe = isSingleFailover ? admitted.since(subject, killed + 1_000) : 0
+    expect(lost).toBeLessThanOrEqual(admitted.since(subject, killed - REPLICATED_WITHIN) - safe)
   }
   await store.close?.()
 })

@@ -20,6 +20,8 @@ export interface RedisSentinel {
   client(options?: ClientOptions): Redis
   /** The server that the sentinels currently name as the primary. */
   primary(): Promise<RedisServer>
+  /** The configuration epoch of the primary. It grows with every failover, and by 2 or more if two sentinels each promoted a replica. */
+  epoch(): Promise<number>
   /** Kills the primary by SIGKILL and returns it. `settled()` waits for the promotion of a replica. */
   killPrimary(): Promise<RedisServer>
   /** Resolves when all sentinels name the same living primary, and all living replicas are in sync with it. */
@@ -103,6 +105,11 @@ class RunningSentinel implements RedisSentinel {
     const server = this.servers.find((server) => server.port === port)
     if (server === undefined) throw new Error(`sentinel: expected a primary among the servers started here, got port ${port}`)
     return server
+  }
+
+  async epoch(): Promise<number> {
+    const states = await Promise.all(this.sentinelServers.map((sentinel) => sentinel.call('SENTINEL', 'MASTER', NAME)))
+    return Math.max(...states.map((state) => Number(fields(state)['config-epoch'])))
   }
 
   async killPrimary(): Promise<RedisServer> {
