@@ -4,16 +4,26 @@ export interface Subjects {
   readonly names: readonly string[]
   /** The subject of the i-th decision. */
   readonly at: (i: number) => string
-  /** Decisions after which the order repeats. After so many, every subject that occurs has occurred. */
-  readonly period: number
 }
 
 const SHORTEST_PERIOD = 1 << 20
 
-/** Every subject is equally likely. */
+/** Each subject once, then each equally likely. */
 export function uniform(count: number): Subjects {
   const random = seeded()
-  return inOrder(count, () => Math.floor(random() * count))
+  const once = shuffled(count, random)
+  return inOrder(count, (i) => once[i] ?? Math.floor(random() * count))
+}
+
+function shuffled(count: number, random: () => number): Uint32Array {
+  const numbers = Uint32Array.from({ length: count }, (_, i) => i)
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1))
+    const swapped = numbers[i] as number
+    numbers[i] = numbers[j] as number
+    numbers[j] = swapped
+  }
+  return numbers
 }
 
 /** Zipf(1.0): the k-th subject is requested in proportion to 1/k. */
@@ -34,11 +44,11 @@ export function zipf(count: number, seed: number): Subjects {
   })
 }
 
-function inOrder(count: number, draw: () => number): Subjects {
+function inOrder(count: number, draw: (i: number) => number): Subjects {
   const names = Array.from({ length: count }, (_, i) => `user:${i}`)
   const period = Math.max(SHORTEST_PERIOD, 2 ** Math.ceil(Math.log2(count)))
-  const order = Uint32Array.from({ length: period }, draw)
-  return { at: (i) => names[order[i & (period - 1)] as number] as string, names, period }
+  const order = Uint32Array.from({ length: period }, (_, i) => draw(i))
+  return { at: (i) => names[order[i & (period - 1)] as number] as string, names }
 }
 
 function seeded(seed = 42): () => number {
