@@ -16,21 +16,44 @@ export const WINDOW = 3_600_000
 /** Redis makes every decision. */
 export const WITHOUT_LAYERS: RedisStoreOptions = { denyCache: false, leases: false, failover: false }
 
+/** ms: the windows of a plan with three limits. */
+export const WINDOWS_OF_THREE: readonly [number, number, number] = [WINDOW, 24 * WINDOW, 7 * 24 * WINDOW]
+
 export const PEERS: Readonly<Record<string, (client: Redis) => Decide | Promise<Decide>>> = {
-  'rate-limiter-flexible': (client) => {
-    const limiter = new RateLimiterRedis({ storeClient: client, points: LIMIT, duration: WINDOW / 1_000, keyPrefix: 'flexible' })
-    return (subject) => limiter.consume(subject)
-  },
-  'rate-limit-redis': async (client) => {
-    const sendCommand = (command: string, ...args: string[]) => client.call(command, ...args) as Promise<RedisReply>
-    const store = new RedisStore({ sendCommand })
-    await store.init({ windowMs: WINDOW } as Options)
-    return (subject) => store.increment(subject)
-  },
+  'rate-limiter-flexible': (client) => flexible(client, WINDOW),
+  'rate-limit-redis': (client) => rateLimitRedis(client, WINDOW),
   'throttler-storage-redis': (client) => {
     const storage = new ThrottlerStorageRedisService(client)
     return (subject) => storage.increment(subject, WINDOW, LIMIT, 0, 'default')
   },
+}
+
+/** Three limits, as an application has them with a peer: three limiters, called at once. Not all or none, as in Sluice. */
+export const PEERS_CALLED_THREE_TIMES: Readonly<Record<string, (client: Redis) => Promise<Decide>>> = {
+  'rate-limiter-flexible': (client) => three((window) => flexible(client, window)),
+  'rate-limit-redis': (client) => three((window) => rateLimitRedis(client, window)),
+}
+
+async function three(make: (window: number) => Decide | Promise<Decide>): Promise<Decide> {
+  const [first, second, third] = (await Promise.all(WINDOWS_OF_THREE.map(make))) as [Decide, Decide, Decide]
+  return (subject) => Promise.all([first(subject), second(subject), third(subject)])
+}
+
+function flexible(client: Redis, window: number): Decide {
+  const limiter = new RateLimiterRedis({
+    storeClient: client,
+    points: LIMIT,
+    duration: window / 1_000,
+    keyPrefix: window === WINDOW ? 'flexible' : `flexible${window}`,
+  })
+  return (subject) => limiter.consume(subject)
+}
+
+async function rateLimitRedis(client: Redis, window: number): Promise<Decide> {
+  const sendCommand = (command: string, ...args: string[]) => client.call(command, ...args) as Promise<RedisReply>
+  const store = new RedisStore({ sendCommand, prefix: window === WINDOW ? 'rl:' : `rl${window}:` })
+  await store.init({ windowMs: window } as Options)
+  return (subject) => store.increment(subject)
 }
 
 /** A client with the replies of ioredis 5, for which the peers were written. */

@@ -7,7 +7,7 @@ import { startRedis } from '@sluice/testing/redis'
 
 interface State {
   readonly name: string
-  readonly rule: LimitRule<string>
+  readonly rules: readonly LimitRule<string>[]
   /** Further charges of each subject. The result is then the bytes of each of them. Default 0: the bytes of a subject with one charge. */
   readonly further?: number
   /** The form of the subjects in packed state. Default: not packed. */
@@ -25,8 +25,8 @@ export interface Measured {
 
 type Server = Awaited<ReturnType<typeof startRedis>>
 
-/** Charges of one call, and calls in flight. */
-const CHARGES = 8
+/** Subjects of one call, and calls in flight. */
+const SUBJECTS_PER_CALL = 8
 const CALLS = 16
 const HOUR = 3_600_000
 /** ms. A slow reply of a busy machine is no failure here. */
@@ -36,19 +36,27 @@ const START = Date.UTC(2026, 11, 1)
 const hourly = { name: 'hour', limit: 100, window: '1h' } as const
 const holders = { name: 'hour', limit: 100, ttl: '1h' } as const
 const STATES: readonly State[] = [
-  { name: 'fixedWindow', rule: core.fixedWindow(hourly) },
-  { name: 'slidingWindow', rule: core.slidingWindow(hourly) },
-  { name: 'slidingLog, one entry', rule: core.slidingLog(hourly) },
-  { name: 'slidingLog, each further entry', rule: core.slidingLog(hourly), further: 9 },
-  { name: 'tokenBucket', rule: core.tokenBucket({ ...hourly, limit: 1 }) },
-  { name: 'tokenBucket, with a remainder', rule: core.tokenBucket({ ...hourly, limit: 77 }) },
-  { name: 'leakyBucket', rule: core.leakyBucket({ ...hourly, limit: 60, queue: true, maxDelay: '1h' }) },
-  { name: 'concurrency, one holder', rule: core.concurrency(holders) },
-  { name: 'concurrency, each further holder', rule: core.concurrency(holders), further: 9 },
-  { name: 'fixedWindow, packed, 8-digit ids', rule: core.fixedWindow(hourly), packed: 'ids' },
-  { name: 'fixedWindow, packed, UUIDs', rule: core.fixedWindow(hourly), packed: 'UUIDs' },
-  { name: 'slidingWindow, packed, 8-digit ids, two windows', rule: core.slidingWindow(hourly), packed: 'ids', windows: 2 },
-  { name: 'slidingWindow, packed, UUIDs, two windows', rule: core.slidingWindow(hourly), packed: 'UUIDs', windows: 2 },
+  { name: 'fixedWindow', rules: [core.fixedWindow(hourly)] },
+  { name: 'slidingWindow', rules: [core.slidingWindow(hourly)] },
+  {
+    name: 'slidingWindow and two of fixedWindow',
+    rules: [
+      core.slidingWindow(hourly),
+      core.fixedWindow({ ...hourly, name: 'day', window: '1d' }),
+      core.fixedWindow({ ...hourly, name: 'week', window: '7d' }),
+    ],
+  },
+  { name: 'slidingLog, one entry', rules: [core.slidingLog(hourly)] },
+  { name: 'slidingLog, each further entry', rules: [core.slidingLog(hourly)], further: 9 },
+  { name: 'tokenBucket', rules: [core.tokenBucket({ ...hourly, limit: 1 })] },
+  { name: 'tokenBucket, with a remainder', rules: [core.tokenBucket({ ...hourly, limit: 77 })] },
+  { name: 'leakyBucket', rules: [core.leakyBucket({ ...hourly, limit: 60, queue: true, maxDelay: '1h' })] },
+  { name: 'concurrency, one holder', rules: [core.concurrency(holders)] },
+  { name: 'concurrency, each further holder', rules: [core.concurrency(holders)], further: 9 },
+  { name: 'fixedWindow, packed, 8-digit ids', rules: [core.fixedWindow(hourly)], packed: 'ids' },
+  { name: 'fixedWindow, packed, UUIDs', rules: [core.fixedWindow(hourly)], packed: 'UUIDs' },
+  { name: 'slidingWindow, packed, 8-digit ids, two windows', rules: [core.slidingWindow(hourly)], packed: 'ids', windows: 2 },
+  { name: 'slidingWindow, packed, UUIDs, two windows', rules: [core.slidingWindow(hourly)], packed: 'UUIDs', windows: 2 },
 ]
 
 if (import.meta.main) {
@@ -73,7 +81,7 @@ export async function* measureStates(subjects: number, only = ''): AsyncGenerato
   }
 }
 
-async function measure({ name, rule, further = 0, packed, windows = 1 }: State, count: number, server: Server): Promise<Measured> {
+async function measure({ name, rules, further = 0, packed, windows = 1 }: State, count: number, server: Server): Promise<Measured> {
   // The server's own clock serves one window; a second one needs a clock that can be set.
   let hours = 0
   const clock = { now: () => START + hours * HOUR }
@@ -83,13 +91,14 @@ async function measure({ name, rule, further = 0, packed, windows = 1 }: State, 
     packed === undefined ? options : { ...options, packed: { subjects: count } },
   )
   const subjectOf = packed === 'UUIDs' ? uuid : (id: number) => String(10_000_000 + id)
-  const { limit } = rule
   const fill = async (policy: string, subjects: number, times: number): Promise<void> => {
     const pending = new Set<Promise<void>>()
-    for (let first = 0; first < subjects * times; first += CHARGES) {
-      const ids = Array.from({ length: Math.min(CHARGES, subjects * times - first) }, (_, i) => (first + i) % subjects)
-      const scope = `${policy}/${limit.name}/${limit.algorithm}`
-      const call = Promise.resolve(store.consume(ids.map((id) => ({ limit, scope, subject: subjectOf(id), cost: 1 }))))
+    for (let first = 0; first < subjects * times; first += SUBJECTS_PER_CALL) {
+      const ids = Array.from({ length: Math.min(SUBJECTS_PER_CALL, subjects * times - first) }, (_, i) => (first + i) % subjects)
+      const charges = ids.flatMap((id) =>
+        rules.map(({ limit }) => ({ limit, scope: `${policy}/${limit.name}/${limit.algorithm}`, subject: subjectOf(id), cost: 1 })),
+      )
+      const call = Promise.resolve(store.consume(charges))
       const done = call.then((outcomes) => {
         pending.delete(done)
         if (!outcomes.every((outcome) => outcome?.allowed)) throw new Error(`${name}: refused`)
@@ -132,6 +141,6 @@ async function usedBytes(server: Server): Promise<number> {
 async function anyKey(server: Server): Promise<string> {
   for (;;) {
     const key = String(await server.call('RANDOMKEY'))
-    if (key.includes(':default/')) return key
+    if (/:default[/:]/.test(key)) return key
   }
 }

@@ -10,30 +10,41 @@ import { uniform } from '../measure/subjects.ts'
 
 const SINGLE = 'Sluice, one server'
 const CLUSTER = 'Sluice, a cluster of three'
+const EQUAL = 'Sluice, a cluster of three, 768 in flight'
+const IN_FLIGHT = 256
+/** Each contender: its store, and its decisions in flight. With 768, each of three nodes has as many as the one server. */
+const CONTENDERS = [
+  [SINGLE, 'server', IN_FLIGHT],
+  [CLUSTER, 'cluster', IN_FLIGHT],
+  [EQUAL, 'cluster', 3 * IN_FLIGHT],
+] as const
 
 export const cluster: Group = {
   name: 'cluster',
   title: 'On Redis Cluster',
   about:
-    '256 decisions in flight from one process, 100,000 subjects, one limit out of reach with a window of an hour, without layers. All servers run on this machine. Each subject is requested once before measuring.',
+    '256 decisions in flight from one process, unless the row says otherwise, 100,000 subjects, one limit out of reach with a window of an hour, without layers. All servers run on this machine. Each subject is requested once before measuring.',
   full: [11, 1_500],
   quick: [5, 350],
   async run(settings) {
     const [server, nodes] = await Promise.all([startRedis(), startCluster()])
     const subjects = uniform(100_000)
-    const stores = [
-      redisStore({ url: server.url }, WITHOUT_LAYERS),
-      redisStore({ cluster: nodes.nodes.map(({ host, port }) => ({ host, port })) }, WITHOUT_LAYERS),
-    ]
+    const stores = {
+      server: redisStore({ url: server.url }, WITHOUT_LAYERS),
+      cluster: redisStore({ cluster: nodes.nodes.map(({ host, port }) => ({ host, port })) }, WITHOUT_LAYERS),
+    }
     const limits = [slidingWindow({ name: 'a', limit: LIMIT, window: WINDOW })]
     let i = 0
     const contenders: Contender[] = []
     try {
-      for (const [at, store] of stores.entries()) {
-        const limiter = createLimiter({ limits, store })
-        await visitAll(subjects.names, (subject) => limiter.consume(subject))
-        const decide = () => limiter.consume(subjects.at(i++))
-        contenders.push({ name: [SINGLE, CLUSTER][at] as string, turn: (ms) => closedLoop({ inFlight: 256, decide }, ms) })
+      const limiters = {
+        server: createLimiter({ limits, store: stores.server }),
+        cluster: createLimiter({ limits, store: stores.cluster }),
+      }
+      for (const limiter of Object.values(limiters)) await visitAll(subjects.names, (subject) => limiter.consume(subject))
+      for (const [name, store, inFlight] of CONTENDERS) {
+        const decide = () => limiters[store].consume(subjects.at(i++))
+        contenders.push({ name, turn: (ms) => closedLoop({ inFlight, decide }, ms) })
       }
       const rounds = await runRounds(contenders, settings)
       return {
@@ -52,11 +63,17 @@ export const cluster: Group = {
         ],
         targets: [
           { what: 'a cluster of three, relative to one server', must: 'at least', target: 0.7, measured: rounds.ratio(CLUSTER, SINGLE) },
+          {
+            what: 'the same, with 768 in flight: as many on each node as on the one server',
+            must: 'at least',
+            target: 0.7,
+            measured: rounds.ratio(EQUAL, SINGLE),
+          },
         ],
         data: rounds,
       }
     } finally {
-      await Promise.all(stores.map((store) => store.close?.()))
+      await Promise.all(Object.values(stores).map((store) => store.close?.()))
       await Promise.all([server.stop(), nodes.stop()])
     }
   },

@@ -27,5 +27,6 @@ export const redisBytes: Group = {
 /** Bytes. States of other algorithms have no target. */
 function targetOf(state: string): number | undefined {
   if (state.includes('packed')) return state.startsWith('fixed') ? 20 : 25
-  return state === 'fixedWindow' || state === 'slidingWindow' ? 80 : undefined
+  if (state.includes(' and two of ')) return 230
+  return state === 'fixedWindow' || state === 'slidingWindow' ? 165 : undefined
 }

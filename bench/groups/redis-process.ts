@@ -6,7 +6,7 @@ import { startRedis } from '@sluice/testing/redis'
 import { closedLoop, visitAll } from '../measure/load.ts'
 import { answerParent, type Order } from '../measure/process.ts'
 import { uniform } from '../measure/subjects.ts'
-import { connect, type Decide, LIMIT, PEERS, WINDOW, WITHOUT_LAYERS } from '../peers.ts'
+import { connect, type Decide, LIMIT, PEERS, PEERS_CALLED_THREE_TIMES, WINDOW, WINDOWS_OF_THREE, WITHOUT_LAYERS } from '../peers.ts'
 
 const [name = '', inFlight = '', count = ''] = process.argv.slice(2)
 const server = await startRedis()
@@ -16,10 +16,15 @@ const sliding = slidingWindow({ name: 'a', limit: LIMIT, window: WINDOW })
 const CONTENDERS: Readonly<Record<string, () => Decide | Promise<Decide>>> = {
   incr: () => (subject) => client.incr(subject),
   ...Object.fromEntries(Object.entries(PEERS).map(([peer, make]) => [peer, () => make(client)])),
+  ...Object.fromEntries(Object.entries(PEERS_CALLED_THREE_TIMES).map(([peer, make]) => [`${peer} three`, () => make(client)])),
   sliding: () => sluice([sliding]),
   fixed: () => sluice([fixedWindow({ name: 'a', limit: LIMIT, window: WINDOW })]),
   three: () =>
-    sluice([sliding, fixedWindow({ name: 'b', limit: LIMIT, window: '1d' }), fixedWindow({ name: 'c', limit: LIMIT, window: '7d' })]),
+    sluice([
+      sliding,
+      fixedWindow({ name: 'b', limit: LIMIT, window: WINDOWS_OF_THREE[1] }),
+      fixedWindow({ name: 'c', limit: LIMIT, window: WINDOWS_OF_THREE[2] }),
+    ]),
   default: () => sluice([sliding], {}),
   packed: () => sluice([sliding], { ...WITHOUT_LAYERS, packed: { subjects: Number(count) } }),
 }
