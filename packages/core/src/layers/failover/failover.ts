@@ -113,7 +113,10 @@ class Failover implements Store {
           reject(error)
         }
       }
-      batch.add(() => fallBack(true))
+      batch.add(() => {
+        // The rest of the batch is late. A request with an answer must not be charged to the local share as well.
+        if (!isDecided) fallBack(true)
+      })
       answer.then(
         (outcomes) => {
           if (isDecided) {

@@ -24,7 +24,7 @@ export class PendingBatch {
     return this.pending === 0
   }
 
-  /** Adds a request. `expire` is called once if the deadline passes before the request is answered or fails. */
+  /** Adds a request. `expire` is called once if the deadline passes while any request of the batch is pending, even if not this one. */
   add(expire: () => void): void {
     this.expireRequests.push(expire)
     this.pending += 1

@@ -2,7 +2,7 @@
 import { stack } from '@sluice/core/store-kit'
 import { fakeClock } from '@sluice/testing'
 import { describe, expect, test } from 'vitest'
-import { charge, consumeNow, consumeOne, flushPromises, HUNDRED, remoteStore, setUp } from './lab.ts'
+import { charge, consumeNow, consumeOne, flushPromises, HUNDRED, openBreaker, remoteStore, setUp } from './lab.ts'
 
 describe('the deadline', () => {
   test('trap: a dead Redis costs each request 300 ms to 10 s: it costs 50 ms, and nothing after the third batch', async () => {
@@ -38,6 +38,23 @@ describe('the deadline', () => {
     at.clock.advance(1.2)
     await flushPromises()
     expect(sources).toEqual(['local', 'local', 'local'])
+  })
+
+  test.each([
+    ['answered', 'redis', 0],
+    ['refused by the store', 'local', 1],
+  ])('a request that was %s is not decided again when the rest of its batch is late', async (name, source, units) => {
+    const at = setUp()
+    if (name !== 'answered') at.inner.fail({})
+    const first = consumeOne(at.store, charge('a'))
+    at.inner.holdCalls()
+    const second = consumeOne(at.store, charge('b'))
+    expect(await first).toMatchObject({ source })
+    at.clock.advance(60)
+    expect(await second).toMatchObject({ source: 'local' })
+    await openBreaker(at)
+    // Half of the limit is local: 5 units, of which this charge takes one.
+    expect(consumeNow(at.store, charge('a'))).toMatchObject({ source: 'local', remaining: 5 - units - 1 })
   })
 
   test.each([
