@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { nodeHeader, type NodeResponse, type NodeSocket, proceed, whenClosed } from '@sluice/core/adapter-kit'
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 
 class FakeResponse extends EventEmitter implements NodeResponse {
   statusCode = 200
@@ -47,6 +47,7 @@ describe('whenClosed', () => {
 })
 
 describe('proceed', () => {
+  afterEach(() => void vi.useRealTimers())
   const admission = { pass: true, headers: [], decision: undefined } as const
   test.each([
     ['whole', { writableEnded: true, writableFinished: true }, 200],
@@ -61,13 +62,16 @@ describe('proceed', () => {
     Object.assign(res, changes).emit('close')
     expect(done.mock.calls).toEqual([[status, 'the response']])
   })
-  test('waits for the delay, and does not go on when the client leaves before its end', async () => {
+  test('waits for the delay, and does not go on when the client leaves before its end', () => {
+    vi.useFakeTimers()
     const [gone, stays] = [response(), response()]
     const next = vi.fn<(isGone: boolean) => void>()
     for (const res of [gone, stays]) proceed({ ...admission, delay: 5, done: undefined }, res, undefined, () => next(res === gone))
     gone.emit('close')
-    await vi.waitUntil(() => next.mock.calls.length > 0)
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(vi.getTimerCount()).toBe(1)
+    vi.advanceTimersByTime(4)
+    expect(next).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1)
     expect(next.mock.calls).toEqual([[false]])
   })
 })
