@@ -2,6 +2,7 @@ import { type Charge, concurrency, type ConsumeOptions, fixedWindow, leakyBucket
 import { slidingWindow, type Store, type StoreEvent, tokenBucket } from '@sluice/core'
 import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/redis'
 import { ttlViolations } from '@sluice/testing/redis'
+import type { Redis } from 'ioredis'
 import { afterEach, expect } from 'vitest'
 import { Keys } from '../src/keys.ts'
 
@@ -64,28 +65,47 @@ export async function failure(
   }
 }
 
-/** ms after which a reply of a primary has reached its replicas, also on a busy machine. */
-export const REPLICATED_WITHIN = 1_000
-
-export interface Admissions {
-  of(subject: string): readonly number[]
-  add(subject: string, outcome: Outcome): void
-  /** How many were admitted at this time, in ms, or later. */
-  since(subject: string, ms: number): number
+/** Resolves when the replicas of a primary have everything that the primary did before the call. The key must belong to the primary. */
+export async function replicated(primary: Redis, replicas: number, key = 'replicated'): Promise<void> {
+  await primary.set(key, '1', 'PX', 60_000)
+  expect(await primary.wait(replicas, 30_000)).toBe(replicas)
 }
 
-/** The admitted decisions of each subject, by the clock of the server that decided. */
-export function admissions(): Admissions {
-  const times = new Map<string, number[]>()
-  const of = (subject: string): readonly number[] => times.get(subject) ?? []
+/** The load of a failover test: one request at a time for each subject. */
+export interface Load {
+  /** How many decisions of the subject were admitted and answered so far. */
+  admitted(subject: string): number
+  /** The codes of all failures so far. */
+  readonly failures: ReadonlySet<unknown>
+  /** The longest time that a decision took, in ms. */
+  readonly slowest: number
+  stop(): Promise<void>
+}
+
+export function startLoad(store: Store, subjects: readonly string[], limit: Limit, pause: number): Load {
+  const counts = new Map<string, number>()
+  const failures = new Set<unknown>()
+  let slowest = 0
+  let running = true
+  const loops = subjects.map(async (subject) => {
+    while (running) {
+      const asked = performance.now()
+      const outcome = await took(store, charge(subject, limit)).catch((error: { code?: string }) => void failures.add(error.code))
+      slowest = Math.max(slowest, performance.now() - asked)
+      if (outcome?.allowed === true) counts.set(subject, (counts.get(subject) ?? 0) + 1)
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  })
   return {
-    of,
-    add(subject: string, { at }: Outcome): void {
-      const list = times.get(subject) ?? []
-      times.set(subject, list)
-      list.push(at / 1000)
+    admitted: (subject) => counts.get(subject) ?? 0,
+    failures,
+    get slowest() {
+      return slowest
     },
-    since: (subject: string, ms: number): number => of(subject).filter((at) => at >= ms).length,
+    async stop() {
+      running = false
+      await Promise.all(loops)
+    },
   }
 }
 

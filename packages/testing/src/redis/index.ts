@@ -6,7 +6,7 @@ export { redisServerBinary } from './server-binary.ts'
 export { type ClientOptions, type RedisServer, type StartRedis, startRedis } from './server.ts'
 export { type ClusterNode, type RedisCluster, type StartCluster, startCluster } from './cluster.ts'
 export { type MoveHooks } from './slots.ts'
-export { type RedisSentinel, type StartSentinel, startSentinel } from './sentinel.ts'
+export { type RedisSentinel, startSentinel } from './sentinel.ts'
 
 /** Stores on these servers. */
 export { storePerCase } from './store-per-case.ts'

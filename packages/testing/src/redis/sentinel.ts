@@ -3,13 +3,7 @@ import { HOST } from './ports.ts'
 import { type ClientOptions, type RedisServer, startRedis } from './server.ts'
 import { waitUntil } from '../processes/wait-until.ts'
 
-/** Options of `startSentinel()`. */
-export interface StartSentinel {
-  /** `down-after-milliseconds`: how long the primary is silent before a sentinel takes it for down. Default 1000. */
-  readonly downAfter?: number
-}
-
-/** One primary, two replicas, and three sentinels with a quorum of two. */
+/** One primary, two replicas, and three sentinels. Only the first one starts a failover, when another one also takes the primary for down. */
 export interface RedisSentinel {
   /** The name of the primary in the sentinels' configuration. */
   readonly name: string
@@ -20,8 +14,6 @@ export interface RedisSentinel {
   client(options?: ClientOptions): Redis
   /** The server that the sentinels currently name as the primary. */
   primary(): Promise<RedisServer>
-  /** The configuration epoch of the primary. It grows with every failover, and by 2 or more if two sentinels each promoted a replica. */
-  epoch(): Promise<number>
   /** Kills the primary by SIGKILL and returns it. `settled()` waits for the promotion of a replica. */
   killPrimary(): Promise<RedisServer>
   /** Resolves when all sentinels name the same living primary, and all living replicas are in sync with it. */
@@ -30,7 +22,16 @@ export interface RedisSentinel {
 }
 
 const NAME = 'sluice'
-const QUORUM = 2
+/**
+ * ms that a server is silent before a sentinel takes it for down. After a promotion, a sentinel may wait 1 s before it connects to the new
+ * primary, and that counts as silence. At 1000, a busy machine failed over once more, and the decisions in between were lost.
+ */
+const DOWN_AFTER = 3000
+/**
+ * How many sentinels must take the primary for down before this one starts a failover. There are three, so only the first one ever does.
+ * Two that start at the same time could each promote a replica, and the decisions of one of them would be lost.
+ */
+const QUORUMS = [2, 4, 4]
 /** From Redis 7.0 on: sentinels find each other sooner, and do not take a busy machine for a broken one ("tilt"). */
 const DEBUG_SETTINGS = ['info-period', 1000, 'publish-period', 250, 'tilt-trigger', 20_000]
 
@@ -47,7 +48,7 @@ const DEBUG_SETTINGS = ['info-period', 1000, 'publish-period', 250, 'tilt-trigge
  * await redis.stop()
  * ```
  */
-export async function startSentinel({ downAfter = 1000 }: StartSentinel = {}): Promise<RedisSentinel> {
+export async function startSentinel(): Promise<RedisSentinel> {
   const started: RedisServer[] = []
   const start = async (options: Parameters<typeof startRedis>[0]): Promise<RedisServer> => {
     const server = await startRedis(options)
@@ -59,17 +60,14 @@ export async function startSentinel({ downAfter = 1000 }: StartSentinel = {}): P
     const following = { args: ['--replicaof', HOST, `${primary.port}`] }
     const servers = [primary, ...(await Promise.all([start(following), start(following)]))]
     await waitUntil('the replicas to be in sync', () => inSync(primary, servers))
-    const configuration = [
-      `sentinel monitor ${NAME} ${HOST} ${primary.port} ${QUORUM}`,
-      `sentinel down-after-milliseconds ${NAME} ${downAfter}`,
-      `sentinel failover-timeout ${NAME} 5000`,
-      '',
-    ].join('\n')
-    const sentinels = await Promise.all([
-      start({ sentinel: configuration }),
-      start({ sentinel: configuration }),
-      start({ sentinel: configuration }),
-    ])
+    const configuration = (quorum: number): string =>
+      [
+        `sentinel monitor ${NAME} ${HOST} ${primary.port} ${quorum}`,
+        `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER}`,
+        `sentinel failover-timeout ${NAME} 5000`,
+        '',
+      ].join('\n')
+    const sentinels = await Promise.all(QUORUMS.map((quorum) => start({ sentinel: configuration(quorum) })))
     await Promise.all(sentinels.map((sentinel) => sentinel.call('SENTINEL', 'DEBUG', ...DEBUG_SETTINGS).catch(() => undefined)))
     const running = new RunningSentinel(servers, sentinels)
     await running.settled()
@@ -105,11 +103,6 @@ class RunningSentinel implements RedisSentinel {
     const server = this.servers.find((server) => server.port === port)
     if (server === undefined) throw new Error(`sentinel: expected a primary among the servers started here, got port ${port}`)
     return server
-  }
-
-  async epoch(): Promise<number> {
-    const states = await Promise.all(this.sentinelServers.map((sentinel) => sentinel.call('SENTINEL', 'MASTER', NAME)))
-    return Math.max(...states.map((state) => Number(fields(state)['config-epoch'])))
   }
 
   async killPrimary(): Promise<RedisServer> {
