@@ -4,7 +4,22 @@ import { freePort, type RedisCluster, startCluster, ttlViolations, waitUntil } f
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { slotOf } from '../src/slots.ts'
 import { Keys } from '../src/keys.ts'
-import { charge, failure, eventsOf, keyOf, replicated, SIX, startLoad, take, TEN, took, used, scanAfterEach, rawStore } from './support.ts'
+import {
+  charge,
+  failure,
+  eventsOf,
+  keyOf,
+  replicated,
+  settlesIn,
+  SIX,
+  startLoad,
+  take,
+  TEN,
+  took,
+  used,
+  scanAfterEach,
+  rawStore,
+} from './support.ts'
 
 const open: Store[] = []
 const kept = (store: Store): Store => (open.push(store), store)
@@ -305,12 +320,8 @@ describe('slots that move', () => {
 
 test('trap: crash when the cluster is down at start', async () => {
   const store = kept(rawStore({ cluster: [{ host: '127.0.0.1', port: await freePort() }] }))
-  const asked = performance.now()
-  expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
-  expect(performance.now() - asked).toBeLessThan(3_000)
-  const again = performance.now()
-  expect(await failure(took(store, charge('a')))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
-  expect(performance.now() - again).toBeLessThan(100)
+  for (const ms of [3_000, 100])
+    expect(await failure(settlesIn(ms, took(store, charge('a'))))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE', unknown: false })
 })
 
 describe('a primary that dies', () => {
@@ -324,7 +335,7 @@ describe('a primary that dies', () => {
     const store = own(pair, 'failover')
     const subjects = Array.from({ length: 16 }, (_, i) => `s${i}`)
     const limit = many(2_000)
-    const load = startLoad(store, subjects, limit, 10)
+    const load = startLoad(store, subjects, limit, { pause: 10, patience: 2_500 })
     const counts = (): Map<string, number> => new Map(subjects.map((subject) => [subject, load.admitted(subject)]))
     await waitUntil('some load', () => subjects.every((subject) => load.admitted(subject) > 20))
     const victim = await pair.ownerOf(slotOfSubject('s0'))
@@ -341,7 +352,6 @@ describe('a primary that dies', () => {
       subjects.every((subject) => load.admitted(subject) > settled.get(subject)! + 5),
     )
     await load.stop()
-    expect(load.slowest).toBeLessThan(2_500)
     expect([...load.failures]).toEqual(['ERR_STORE_UNAVAILABLE'])
     // Lost are at most the decisions of the killed primary between the WAIT and the kill. One answer may have been unread at the kill.
     for (const subject of subjects) {

@@ -26,7 +26,7 @@ test("a store with its own client, and one on the caller's client", async () => 
 test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more is admitted than the failover lost', async () => {
   const store: Store = rawStore({ sentinels: sentinel.sentinels, name: sentinel.name })
   const subjects = ['s0', 's1', 's2', 's3']
-  const load = startLoad(store, subjects, limit, 5)
+  const load = startLoad(store, subjects, limit, { pause: 5, patience: 1_500 })
   const counts = (): Map<string, number> => new Map(subjects.map((subject) => [subject, load.admitted(subject)]))
   await waitUntil('some load', () => subjects.every((subject) => load.admitted(subject) > 50))
   const safe = counts()
@@ -38,7 +38,6 @@ test('trap: READONLY kept after failover, NOSCRIPT after it: under load, no more
     subjects.every((subject) => load.admitted(subject) > killed.get(subject)! + 20),
   )
   await load.stop()
-  expect(load.slowest).toBeLessThan(1_500)
   expect([...load.failures]).toEqual(['ERR_STORE_UNAVAILABLE'])
   for (const subject of subjects) {
     // By a peek, since the Sentinels may cut the connections once more while they configure the new primary.
