@@ -25,8 +25,11 @@ export interface Algorithm<S = unknown> {
   readonly codec?: RowCodec<S> | undefined
   /** @throws ERR_LIMIT_INEXACT if the arithmetic of this limit could leave the safe integers, ±(2^53 − 1) */
   check(limit: Limit): void
-  /** Decides one charge at an instant. A pure function, except for the random id of a new holder. */
-  step(state: S | undefined, charge: Charge, nowMicros: number, options: StepOptions): Step<S>
+  /**
+   * Decides one charge at an instant. A pure function, except for the random id of a new holder, and for `target`: an object of
+   * `codec.blank()` into which the next state is written, instead of into a new one. It may be the state that is read.
+   */
+  step(state: S | undefined, charge: Charge, nowMicros: number, options: StepOptions, target?: Writable<S>): Step<S>
 }
 
 export interface Step<S> {
@@ -53,7 +56,7 @@ export type Writable<S> = { -readonly [K in keyof S]: S[K] }
 
 /** Writes a state as at most three numbers into a row, and reads it back. The memory store then keeps no object per state. */
 export interface RowCodec<S> {
-  /** Makes a state for `decode` to fill. */
+  /** Makes a state for `decode`, or for a step, to fill. */
   blank(): Writable<S>
   /** Fills `state` from a row and returns it. A step does not keep the state that it reads, so the next one can use it again. */
   decode(row: Float64Array, offset: number, state: Writable<S>): S

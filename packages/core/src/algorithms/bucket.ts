@@ -1,7 +1,7 @@
 import { ceilMillis } from '../clock.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
-import type { Algorithm } from './algorithm.ts'
+import type { Algorithm, Writable } from './algorithm.ts'
 import { checkRate, type Rate, rateOf } from './bucket-rate.ts'
 import { ceilDiv, floorDiv } from './division.ts'
 import { createStep, type Reading } from './reading.ts'
@@ -45,8 +45,11 @@ class BucketReading implements Reading<BucketState> {
     this.rest = 0
   }
 
-  get state(): BucketState {
-    return { full: this.now + this.missing, rest: this.rest, rate: this.rate.N }
+  write(target: Writable<BucketState> = blank()): BucketState {
+    target.full = this.now + this.missing
+    target.rest = this.rest
+    target.rate = this.rate.N
+    return target
   }
 
   available(): number {
@@ -136,6 +139,10 @@ class BucketReading implements Reading<BucketState> {
   }
 }
 
+function blank(): Writable<BucketState> {
+  return { full: 0, rest: 0, rate: 0 }
+}
+
 function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
   name: K,
   denyCacheable: boolean,
@@ -155,7 +162,7 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
       Object.freeze({ ...limit, limit: scaledQuantity(limit.limit, share), burst: scaledQuantity(rateOf(limit).burst, share) }),
     variantOf: () => '',
     codec: {
-      blank: () => ({ full: 0, rest: 0, rate: 0 }),
+      blank,
       decode(row, offset, state) {
         state.full = row[offset] as number
         state.rest = row[offset + 1] as number

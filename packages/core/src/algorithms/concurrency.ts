@@ -35,6 +35,10 @@ class ConcurrencyReading implements Reading<ConcurrencyState> {
     this.now = now
   }
 
+  write(): ConcurrencyState {
+    return this.state
+  }
+
   available(): number {
     return Math.max(0, this.quota - this.state.length)
   }

@@ -1,6 +1,6 @@
 import type { Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
-import type { Algorithm } from './algorithm.ts'
+import type { Algorithm, Writable } from './algorithm.ts'
 import { calendarSpan } from './calendar.ts'
 import { floorDiv } from './division.ts'
 import { createStep, type Reading } from './reading.ts'
@@ -40,8 +40,10 @@ class FixedWindowReading implements Reading<FixedWindowState> {
     this.now = now
   }
 
-  get state(): FixedWindowState {
-    return { start: this.start, count: this.count }
+  write(target: Writable<FixedWindowState> = blank()): FixedWindowState {
+    target.start = this.start
+    target.count = this.count
+    return target
   }
 
   available(): number {
@@ -94,6 +96,10 @@ class FixedWindowReading implements Reading<FixedWindowState> {
   }
 }
 
+function blank(): Writable<FixedWindowState> {
+  return { start: 0, count: 0 }
+}
+
 function sinceEpoch(state: FixedWindowState | undefined, limit: Limit, now: number): FixedWindowState {
   const start = startOf(limit, now)
   if (state === undefined || state.start < start) return { start, count: 0 }
@@ -130,7 +136,7 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
       ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}`
       : `${limit.window}@${limit.timeZone ?? 'UTC'}`,
   codec: {
-    blank: () => ({ start: 0, count: 0 }),
+    blank,
     decode(row, offset, state) {
       state.start = row[offset] as number
       state.count = row[offset + 1] as number

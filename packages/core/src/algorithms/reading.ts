@@ -1,6 +1,6 @@
 import type { Limit } from '../limit.ts'
 import type { Charge, Outcome, Receipt } from '../store.ts'
-import type { Algorithm, Step, StepOptions } from './algorithm.ts'
+import type { Algorithm, Step, StepOptions, Writable } from './algorithm.ts'
 
 /**
  * A state as one limit reads it at one instant. An algorithm implements this, and `createStep` makes a step of it: what
@@ -11,8 +11,8 @@ import type { Algorithm, Step, StepOptions } from './algorithm.ts'
 export interface Reading<S> {
   /** Reads a state under a limit at an instant. Forgets what was read before. */
   load(state: S | undefined, limit: Limit, nowMicros: number): void
-  /** The state to write: immutable, and new after each change. */
-  readonly state: S
+  /** The state to write: in `target` if it is given and the algorithm has a codec, else in a new object. */
+  write(target: Writable<S> | undefined): S
   /** The most units that an unused subject is admitted at once. */
   readonly quota: number
   /** Units that are admitted now, never below 0. */
@@ -38,29 +38,30 @@ export interface Reading<S> {
 
 /** Makes the `step` of an algorithm from its reading. One reading serves all steps, because each step ends before the next begins. */
 export function createStep<S>(current: Reading<S>): Algorithm<S>['step'] {
-  return (state, charge, now, options) => {
+  return (state, charge, now, options, target) => {
+    const { cost } = charge
     current.load(state, charge.limit, now)
-    if (charge.cost < 0) return giveBack(current, charge, now, options)
-    const wait = current.waitFor(charge.cost)
-    const units = unitsToTake(current, wait, charge.cost, options)
-    if (units === undefined) return refusal(current, now, options, waitForLeast(current, wait, charge.cost, options))
+    if (cost < 0) return giveBack(current, charge, now, options, target)
+    const wait = current.waitFor(cost)
+    const units = wait === 0 && options.maxUnits === undefined ? cost : unitsToTake(current, wait, cost, options)
+    if (units === undefined) return refusal(current, now, options, waitForLeast(current, wait, cost, options))
     const delay = current.delay()
     if (options.how === 'peek' || units === 0) return unchanged(current, now, options, units, delay)
     const taken = current.take(units, options)
     if (taken === undefined) return unchanged(current, now, options, 0, delay)
     const outcome = outcomeOf(current, now, options, true, 0, taken, taken > 0 ? current.receipt(taken) : undefined, delay)
-    return { state: current.state, outcome: taken > 0 && options.maxUnits !== undefined ? withLease(outcome, current, options) : outcome }
+    return { state: current.write(target), outcome: options.maxUnits === undefined ? outcome : withLease(outcome, current, options) }
   }
 }
 
 /** The whole cost if it is admitted or forced; a part of it if `atLeast` allows that; `undefined`: refuse. */
-function unitsToTake(current: Reading<unknown>, wait: number, cost: number, options: StepOptions): number | undefined {
-  const { maxUnits } = options
-  if (wait === 0 && (maxUnits === undefined || cost <= maxUnits)) return cost
-  return options.how === 'force' ? cost : partToTake(current, cost, options)
-}
-
-function partToTake(current: Reading<unknown>, cost: number, { atLeast, maxUnits = Infinity }: StepOptions): number | undefined {
+function unitsToTake(
+  current: Reading<unknown>,
+  wait: number,
+  cost: number,
+  { how, atLeast, maxUnits = Infinity }: StepOptions,
+): number | undefined {
+  if (how === 'force' || (wait === 0 && cost <= maxUnits)) return cost
   if (atLeast === undefined || atLeast < 1) return undefined
   const available = Math.min(current.available(), maxUnits)
   return available >= atLeast ? Math.min(cost, available) : undefined
@@ -73,16 +74,17 @@ function waitForLeast(current: Reading<unknown>, wait: number, cost: number, { a
 
 /** Adds the duration of a lease, rounded down, so that it ends with its ttl or its window, whichever is first. */
 function withLease(outcome: Outcome, reading: Reading<unknown>, { lease }: StepOptions): Outcome {
+  if (outcome.granted === 0) return outcome
   const end = reading.windowEnd?.() ?? Infinity
   return { ...outcome, leaseFor: Math.max(0, Math.floor(Math.min(lease?.ttl ?? 0, end - outcome.at / 1000))) }
 }
 
-function giveBack<S>(current: Reading<S>, charge: Charge, now: number, options: StepOptions): Step<S> {
+function giveBack<S>(current: Reading<S>, charge: Charge, now: number, options: StepOptions, target: Writable<S> | undefined): Step<S> {
   const back = options.how === 'peek' ? undefined : current.giveBack(Math.min(-charge.cost, options.maxUnits ?? Infinity), charge)
   if (back === undefined) return unchanged(current, now, options, 0, 0)
   // Never −0, which `Object.is` distinguishes from 0.
   const granted = back === 0 ? 0 : -back
-  return { state: current.state, outcome: outcomeOf(current, now, options, true, 0, granted, undefined, 0) }
+  return { state: current.write(target), outcome: outcomeOf(current, now, options, true, 0, granted, undefined, 0) }
 }
 
 /** Admits without writing: a peek, a charge of nothing, or a give-back that has nothing to give. */

@@ -49,6 +49,10 @@ class SlidingLogReading implements Reading<SlidingLogState> {
     for (const { units } of live) this.used += units
   }
 
+  write(): SlidingLogState {
+    return this.state
+  }
+
   available(): number {
     return Math.max(0, this.quota - this.used)
   }

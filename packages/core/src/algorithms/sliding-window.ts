@@ -1,7 +1,7 @@
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
-import type { Algorithm } from './algorithm.ts'
+import type { Algorithm, Writable } from './algorithm.ts'
 import { ceilDiv, floorDiv } from './division.ts'
 import { MAX_STEP_BACK } from './fixed-window.ts'
 import { createStep, type Reading } from './reading.ts'
@@ -38,8 +38,11 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
     this.now = now
   }
 
-  get state(): SlidingWindowState {
-    return { start: this.start, count: this.count, previous: this.previous }
+  write(target: Writable<SlidingWindowState> = blank()): SlidingWindowState {
+    target.start = this.start
+    target.count = this.count
+    target.previous = this.previous
+    return target
   }
 
   available(): number {
@@ -70,6 +73,13 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
   }
 
   take(units: number): number | undefined {
+    // Usual counts are far below `maxCount`, which costs a division.
+    if ((this.count + units) * this.window > Number.MAX_SAFE_INTEGER) return this.saturate(units)
+    this.count += units
+    return units
+  }
+
+  private saturate(units: number): number | undefined {
     const { count } = this
     const after = Math.min(maxCount(this.window), count + units)
     if (after <= count) return undefined
@@ -113,6 +123,10 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
   }
 }
 
+function blank(): Writable<SlidingWindowState> {
+  return { start: 0, count: 0, previous: 0 }
+}
+
 /** The state with its counts moved to the windows of now. The start of a window is a multiple of its length. */
 function rolledOver(state: SlidingWindowState | undefined, window: number, now: number): SlidingWindowState {
   return state !== undefined && state.start <= now && now < state.start + window ? state : rollOver(state, window, now)
@@ -147,7 +161,7 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
   scale: scaledLimit,
   variantOf: (limit) => `${limit.window}`,
   codec: {
-    blank: () => ({ start: 0, count: 0, previous: 0 }),
+    blank,
     decode(row, offset, state) {
       state.start = row[offset] as number
       state.count = row[offset + 1] as number

@@ -6,8 +6,8 @@ import { NO_SLOT } from './slot-rows.ts'
 import type { States } from './states.ts'
 
 /**
- * Decides most requests: each charge has a state of its own, the new states fit, and all charges are allowed or there is
- * only one. The full path would return the same outcomes and write the same states, with more objects.
+ * Decides most requests: each charge has a state of its own in another table, the new states fit, and all charges are allowed or
+ * there is only one. The full path would return the same outcomes and write the same states, with more objects.
  */
 export class FastPath {
   private readonly states: States
@@ -22,6 +22,23 @@ export class FastPath {
 
   /** Returns the outcomes. Returns `undefined`, and has written nothing, if only the full path can decide. */
   decide(charges: readonly Charge[], now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
+    return (charges.length === 1 ? this.decideOne(charges[0] as Charge, now, options) : undefined) ?? this.decideAny(charges, now, options)
+  }
+
+  /** One charge of a subject that has a state. Apart from `decideAny`, which is too long for V8 to inline it into each decision. */
+  private decideOne(charge: Charge, now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
+    const { states } = this
+    const { slots } = states
+    const resolved = states.scopes.resolve(charge, 0)
+    const { table } = resolved
+    const slot = states.slotOf(table, charge.subject)
+    if (slot === NO_SLOT || isSharedReceipt(charge.receipt)) return undefined
+    const { outcome, state } = resolved.algorithm.step(slots.peekState(slot, table), charge, now, options, table.scratch)
+    if (state !== undefined) states.update(resolved, slot, state, outcome)
+    return [outcome]
+  }
+
+  private decideAny(charges: readonly Charge[], now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
     const { states, limits, slots, nextStates } = this
     const count = charges.length
     // Of exactly this length: a list that grows by `push` reserves seventeen entries, and `Array.from` is slower.
@@ -35,7 +52,7 @@ export class FastPath {
       const charge = charges[i] as Charge
       const resolved = states.scopes.resolve(charge, i)
       const { algorithm, table } = resolved
-      if (isSharedReceipt(charge.receipt) || (i > 0 && this.isRepeated(charges, resolved, i))) return undefined
+      if (isSharedReceipt(charge.receipt) || this.isRepeated(resolved, i)) return undefined
       // The limits of one policy share the chain of a subject.
       if (table.chains !== chains || charge.subject !== subject) {
         chains = table.chains
@@ -44,15 +61,10 @@ export class FastPath {
       }
       const slot = states.slots.find(first, table)
       if (slot === NO_SLOT) added += 1
-      const { outcome, state } = algorithm.step(slot === NO_SLOT ? undefined : states.slots.peekState(slot, table), charge, now, options)
-      if (count === 1) {
-        if (states.slots.size + added > states.slots.max) return undefined
-        if (state !== undefined) states.save(resolved, slot, charge, state, outcome, NONE_PINNED)
-        outcomes[0] = outcome
-        return outcomes
-      }
+      const current = slot === NO_SLOT ? undefined : states.slots.peekState(slot, table)
+      const { outcome, state } = algorithm.step(current, charge, now, options, table.scratch)
       // One refusal among several charges changes the outcomes of the others.
-      if (!outcome.allowed) return undefined
+      if (!outcome.allowed && count > 1) return undefined
       // Writing an unchanged entry would cost a write barrier.
       if (limits[i] !== resolved) limits[i] = resolved
       slots[i] = slot
@@ -68,11 +80,10 @@ export class FastPath {
     return outcomes
   }
 
-  /** Whether an earlier charge of the decision has the same state. */
-  private isRepeated(charges: readonly Charge[], { table }: ResolvedLimit, i: number): boolean {
+  /** Whether an earlier charge of the decision has the same table: its next state is still in that table's `scratch`. */
+  private isRepeated({ table }: ResolvedLimit, i: number): boolean {
     const { limits } = this
-    const { subject } = charges[i] as Charge
-    for (let j = 0; j < i; j++) if (limits[j]?.table === table && charges[j]?.subject === subject) return true
+    for (let j = 0; j < i; j++) if (limits[j]?.table === table) return true
     return false
   }
 }

@@ -7,6 +7,7 @@ import type { ScopeTable, Slots } from './slots.ts'
 
 /** A limit in its scope, with what a decision reads from it. */
 export interface ResolvedLimit {
+  readonly scope: string
   readonly limit: Limit
   readonly algorithm: Algorithm
   readonly quota: number
@@ -30,8 +31,8 @@ export class Scopes {
   private readonly slots: Slots
   private readonly scopes = new Map<string, Scope>()
   private readonly chainsByPolicy = new Map<string, Chains>()
-  /** The last scope at each position of a decision. Most decisions have the scopes of the one before, and need no look-up. */
-  private readonly recent: Scope[] = []
+  /** The last limit at each position of a decision. Most decisions have the limits of the one before, and need no look-up. */
+  private readonly recent: ResolvedLimit[] = []
   /** The scopes with more than `MAX_TABLES` tables. */
   private readonly crowded: Scope[] = []
 
@@ -40,10 +41,9 @@ export class Scopes {
   }
 
   /** `position`: the index of the charge in its decision. */
-  resolve({ scope: name, limit }: Pick<Charge, 'limit' | 'scope'>, position: number): ResolvedLimit {
+  resolve({ scope, limit }: Pick<Charge, 'limit' | 'scope'>, position: number): ResolvedLimit {
     const recent = this.recent[position]
-    const latest = recent !== undefined && recent.name === name ? recent.latest : undefined
-    return latest !== undefined && latest.limit === limit ? latest : this.lookUp(name, limit, position)
+    return recent !== undefined && recent.limit === limit && recent.scope === scope ? recent : this.lookUp(scope, limit, position)
   }
 
   /** Removes empty tables of scopes that have many. Call between decisions: a decision may be about to fill an empty table. */
@@ -60,6 +60,7 @@ export class Scopes {
 
   // Separate from `prune`, so that V8 inlines `prune` into each decision.
   private pruneCrowded(): void {
+    this.recent.length = 0
     for (const scope of this.crowded) {
       scope.latest = undefined
       for (const [variant, table] of scope.tables) {
@@ -74,9 +75,8 @@ export class Scopes {
   // Separate from `resolve`, so that V8 inlines `resolve` into each decision.
   private lookUp(name: string, limit: Limit, position: number): ResolvedLimit {
     const scope = this.scopes.get(name) ?? this.addScope(name)
-    this.recent[position] = scope
-    const { latest } = scope
-    return latest !== undefined && latest.limit === limit ? latest : (scope.latest = this.resolveNew(scope, limit))
+    if (scope.latest?.limit !== limit) scope.latest = this.resolveNew(scope, limit)
+    return (this.recent[position] = scope.latest)
   }
 
   private addScope(name: string): Scope {
@@ -96,7 +96,7 @@ export class Scopes {
       scope.tables.set(variant, (table = this.slots.addTable(scope.chains, algorithm.codec)))
       if (scope.tables.size > MAX_TABLES) this.crowded.push(scope)
     }
-    return { limit, algorithm, quota: algorithm.quota(limit), table }
+    return { scope: scope.name, limit, algorithm, quota: algorithm.quota(limit), table }
   }
 }
 

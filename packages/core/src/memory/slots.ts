@@ -10,8 +10,8 @@ export interface ScopeTable {
   readonly chains: Chains
   /** How a state is written into a row; `undefined`: it is kept as an object. */
   readonly codec: RowCodec<unknown> | undefined
-  /** The state that `peekState` fills; `undefined` without a codec. */
-  readonly scratch: unknown
+  /** The state that `peekState` and a step fill; `undefined` without a codec. */
+  readonly scratch: object | undefined
   /** How many states the table has. */
   size: number
   /** The one state that new subjects share while the store is full, under `overflow: 'shared'`. */

@@ -25,25 +25,30 @@ export class States {
   }
 
   /** Saves the state after a charge and returns its slot, which is new if `slot` is `NO_SLOT`. Slots in `pinned` are not evicted. */
-  save(
-    { table, quota }: ResolvedLimit,
-    slot: number,
-    { subject }: Charge,
-    state: unknown,
-    outcome: Outcome,
-    pinned: readonly unknown[],
-  ): number {
-    const expiresAt = outcome.at + outcome.resetAfter * 1000
-    const isProtected = outcome.remaining * 2 < quota
+  save(resolved: ResolvedLimit, slot: number, { subject }: Charge, state: unknown, outcome: Outcome, pinned: readonly unknown[]): number {
     if (slot === NO_SLOT) {
-      return this.slots.add(table, boundedKey(subject), state, expiresAt, isProtected ? PROTECTED : CHARGED_ONCE, pinned)
+      const rank = isOverHalf(outcome, resolved) ? PROTECTED : CHARGED_ONCE
+      return this.slots.add(resolved.table, boundedKey(subject), state, expiryOf(outcome), rank, pinned)
     }
-    this.slots.update(slot, table, state, expiresAt, isProtected ? PROTECTED : UNDER_HALF)
+    this.update(resolved, slot, state, outcome)
     return slot
+  }
+
+  /** Saves the state after a charge in its slot. */
+  update(resolved: ResolvedLimit, slot: number, state: unknown, outcome: Outcome): void {
+    this.slots.update(slot, resolved.table, state, expiryOf(outcome), isOverHalf(outcome, resolved) ? PROTECTED : UNDER_HALF)
   }
 
   clear(): void {
     this.slots.clear()
     this.scopes.clear()
   }
+}
+
+function expiryOf({ at, resetAfter }: Outcome): number {
+  return at + resetAfter * 1000
+}
+
+function isOverHalf({ remaining }: Outcome, { quota }: ResolvedLimit): boolean {
+  return remaining * 2 < quota
 }
