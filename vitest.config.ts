@@ -23,6 +23,7 @@ const project = (name: string, root: string, { include = ['**/*.test.ts'], exclu
     exclude: ['**/node_modules/**', ...exclude],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     dangerouslyIgnoreUnhandledErrors: false,
     ...others,
   },

@@ -2,11 +2,11 @@ import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { fakeClock } from '@sluice/testing'
+import { fakeClock, waitUntil } from '@sluice/testing'
 import express5, { type Request, type Response } from 'express'
 import express4 from 'express4'
 import supertest from 'supertest'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   concurrency,
   type ExpressOptions,
@@ -203,8 +203,8 @@ describe.each([
       client.end()
       await once(server, 'request')
       client.destroy()
-      await vi.waitUntil(() => passed === 1)
-      await vi.waitUntil(async () => (await limiter.limiter.peek('ann')).remaining === 1)
+      await waitUntil('the request to pass', () => passed === 1)
+      await waitUntil('the holder to be released', async () => (await limiter.limiter.peek('ann')).remaining === 1)
       server.close()
     },
   )

@@ -2,9 +2,9 @@ import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { fakeClock } from '@sluice/testing'
+import { fakeClock, waitUntil } from '@sluice/testing'
 import fastify, { type FastifyInstance, type FastifyServerOptions, type InjectOptions } from 'fastify'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { body, concurrency, type FastifyOptions, fixedWindow, header, memoryStore, rateLimit, route, type Store } from '../src/index.ts'
 import { isPromise } from '@sluice/core/adapter-kit'
 
@@ -323,8 +323,8 @@ describe('what is answered', () => {
     client.end()
     await once(app.server, 'request')
     client.destroy()
-    await vi.waitUntil(() => passed === 1)
-    await vi.waitUntil(async () => (await app.rateLimit().limiter.peek('ann')).remaining === 1)
+    await waitUntil('the request to pass', () => passed === 1)
+    await waitUntil('the holder to be released', async () => (await app.rateLimit().limiter.peek('ann')).remaining === 1)
     await app.close()
   })
 

@@ -1,5 +1,5 @@
-import { fakeClock } from '@sluice/testing'
-import { describe, expect, test, vi } from 'vitest'
+import { fakeClock, waitUntil } from '@sluice/testing'
+import { describe, expect, test } from 'vitest'
 import {
   body,
   concurrency,
@@ -130,7 +130,7 @@ describe('rateLimit', () => {
     let answer: ((response: Response) => void) | undefined
     const limited = rateLimit(() => new Promise<Response>((resolve) => (answer = resolve)), one())
     const response = limited(ask({ signal: client.signal }))
-    await vi.waitUntil(() => answer !== undefined)
+    await waitUntil('the handler to be called', () => answer !== undefined)
     expect((await limited.limiter.peek('ann')).remaining).toBe(0)
     client.abort()
     expect((await limited.limiter.peek('ann')).remaining).toBe(1)

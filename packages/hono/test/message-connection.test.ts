@@ -1,4 +1,5 @@
-import { expect, test, vi } from 'vitest'
+import { waitUntil } from '@sluice/testing'
+import { expect, test } from 'vitest'
 import { concurrency, leakyBucket, type MessageSocket } from '../src/index.ts'
 import { minute, stoppedStore, storeOf } from './support.ts'
 import { limitedSockets } from './message-support.ts'
@@ -13,9 +14,9 @@ test('messages are delivered in the order of arrival, whatever the store answers
   const { open } = await limitedSockets({ limits: [minute(3)], store })
   const client = await open()
   for (const text of ['1', '2', '3', '4']) client.send(text)
-  await vi.waitUntil(() => answers.length === 4)
+  await waitUntil('four calls of the store', () => answers.length === 4)
   for (const answer of answers.toReversed()) answer()
-  await vi.waitUntil(() => client.got.length === 4)
+  await waitUntil('four messages', () => client.got.length === 4)
   // The store counted the last message first, so the first was refused. Its answer is still sent first.
   expect([JSON.parse(client.got[0] ?? '').status, ...client.got.slice(1)]).toEqual([429, '2', '3', '4'])
 })
@@ -47,13 +48,13 @@ test('concurrency is held until the promise of onMessage settles', async () => {
   )
   const client = await open()
   for (const text of ['1', '2']) client.send(text)
-  await vi.waitUntil(() => client.got.length === 1)
+  await waitUntil('one message', () => client.got.length === 1)
   opened[0]?.()
-  await vi.waitUntil(() => client.got.length === 2)
+  await waitUntil('two messages', () => client.got.length === 2)
   client.send('3')
-  await vi.waitUntil(() => opened.length === 2)
+  await waitUntil('two calls of onMessage', () => opened.length === 2)
   opened[1]?.()
-  await vi.waitUntil(() => client.got.length === 3)
+  await waitUntil('three messages', () => client.got.length === 3)
   expect(client.got).toEqual(['busy', '1', '3'])
 })
 
@@ -65,7 +66,7 @@ test('a queue delivers later, in order, and refuses a message that does not fit'
   })
   const client = await open()
   for (const text of ['1', '2', '3', '4']) client.send(text)
-  await vi.waitUntil(() => client.got.length === 4)
+  await waitUntil('four messages', () => client.got.length === 4)
   expect(client.got).toEqual(['1', 'full', '2', '3'])
 })
 

@@ -1,4 +1,5 @@
-import { expect, test, vi } from 'vitest'
+import { waitUntil } from '@sluice/testing'
+import { expect, test } from 'vitest'
 import { minute, stoppedStore } from './support.ts'
 import { limitedSockets } from './message-support.ts'
 
@@ -12,10 +13,10 @@ test('all connections of a client share its limit; key and cost get the message 
   })
   const [one, two, other] = [await open({ 'x-user': 'ann' }), await open({ 'x-user': 'ann' }), await open({ 'x-user': 'bob' })]
   one.send('12345678')
-  await vi.waitUntil(() => one.got.length === 1)
+  await waitUntil('one message', () => one.got.length === 1)
   two.send('123')
   other.send('12345678')
-  await vi.waitUntil(() => two.got.length + other.got.length === 2)
+  await waitUntil('two messages', () => two.got.length + other.got.length === 2)
   expect([two.got, other.got]).toEqual([['wait 60000'], ['12345678']])
 })
 
@@ -23,7 +24,7 @@ test('the client is the address behind trusted proxies, from the headers of the 
   const { open, limiter } = await limitedSockets({ limits: [minute(2)], trustProxy: 1, store: stoppedStore() })
   const client = await open({ 'X-Forwarded-For': '1.2.3.4' })
   client.send('1')
-  await vi.waitUntil(() => client.got.length === 1)
+  await waitUntil('one message', () => client.got.length === 1)
   expect((await limiter.peek('1.2.3.4')).remaining).toBe(1)
 })
 
@@ -36,8 +37,8 @@ test('createEvents may be async, and its other events are not changed', async ()
   })) as never)
   const client = await open()
   client.send('1')
-  await vi.waitUntil(() => heard.length === 2)
+  await waitUntil('two events', () => heard.length === 2)
   client.leave()
-  await vi.waitUntil(() => heard.length === 3)
+  await waitUntil('three events', () => heard.length === 3)
   expect(heard).toEqual(['open', '1', 'close'])
 })

@@ -1,5 +1,5 @@
-import { fakeClock } from '@sluice/testing'
-import { expect, test, vi } from 'vitest'
+import { fakeClock, waitUntil } from '@sluice/testing'
+import { expect, test } from 'vitest'
 import { memoryStore } from '../src/index.ts'
 import { minute, START, stoppedStore, storeOf } from './support.ts'
 import { limitedSockets } from './message-support.ts'
@@ -9,7 +9,7 @@ test('messages over the limit are not delivered; one answer says when to retry, 
   const { open } = await limitedSockets({ limits: [minute(2)], store: memoryStore({ clock }) })
   const client = await open()
   for (const text of ['1', '2', '3', '4', '5']) client.send(text)
-  await vi.waitUntil(() => client.got.length === 3)
+  await waitUntil('three messages', () => client.got.length === 3)
   expect(client.got.slice(0, 2)).toEqual(['1', '2'])
   expect(JSON.parse(client.got[2] ?? '')).toEqual({
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
@@ -21,7 +21,7 @@ test('messages over the limit are not delivered; one answer says when to retry, 
   })
   clock.advance(60_000)
   client.send('6')
-  await vi.waitUntil(() => client.got.length === 4)
+  await waitUntil('four messages', () => client.got.length === 4)
   expect(client.got[3]).toBe('6')
 })
 
@@ -33,7 +33,7 @@ test('`handler` answers each refused message itself', async () => {
   })
   const client = await open()
   for (const text of ['1', '2', '3']) client.send(text)
-  await vi.waitUntil(() => client.got.length === 3)
+  await waitUntil('three messages', () => client.got.length === 3)
   expect(client.got).toEqual(['1', '2: 429 60000', '3: 429 60000'])
 })
 
@@ -42,7 +42,7 @@ test('`closeAfter` refusals in a row close the connection, and later messages ar
   const { open, limiter } = await limitedSockets({ limits: [minute(1)], closeAfter: 2, key: () => 'all', store: memoryStore({ clock }) })
   const client = await open()
   for (const text of ['1', '2']) client.send(text)
-  await vi.waitUntil(() => client.got.length === 2)
+  await waitUntil('two messages', () => client.got.length === 2)
   clock.advance(60_000)
   for (const text of ['3', '4', '5', '6']) client.send(text)
   expect(await client.closed).toEqual([1008, 'Too many messages; retry in 60 s'])

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { Hono } from 'hono'
-import { describe, expect, test, vi } from 'vitest'
+import { waitUntil } from '@sluice/testing'
+import { describe, expect, test } from 'vitest'
 import { concurrency, header, type HonoOptions, rateLimit, type Store } from '../src/index.ts'
 import { served, stoppedStore, storeOf, urlOf } from './support.ts'
 
@@ -52,10 +53,10 @@ test.each(['at once', 'later'])(
     const client = request(url, { headers: { 'x-user': 'ann' } })
     client.on('error', () => undefined)
     client.end()
-    await vi.waitUntil(() => arrived)
+    await waitUntil('the request to arrive', () => arrived)
     client.destroy()
-    await vi.waitUntil(() => passed === 1)
-    await vi.waitUntil(async () => (await limiter.limiter.peek('ann')).remaining === 1)
+    await waitUntil('the request to pass', () => passed === 1)
+    await waitUntil('the holder to be released', async () => (await limiter.limiter.peek('ann')).remaining === 1)
     expect(errors).toEqual([])
   },
 )

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { upgradeWebSocket } from '@hono/node-server'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { waitUntil } from '@sluice/testing'
+import { afterAll, describe, expect, test } from 'vitest'
 import { startServed, startServedOnWorkerd } from './start-runtimes.ts'
 import { serveOnNode } from './on-node.ts'
 import { runtimeApp } from './runtime-app.ts'
@@ -39,7 +40,7 @@ describe.each([
 
   test('`settle` runs after the response', async () => {
     expect(await (await fetch(`${url}/own/late`)).text()).toBe('late')
-    await vi.waitUntil(async () => ((await (await fetch(`${url}/own/settled`)).json()) as string[]).length === 1, { timeout: 5_000 })
+    await waitUntil('`settle` to run', async () => ((await (await fetch(`${url}/own/settled`)).json()) as string[]).length === 1)
   })
 
   test('a WebSocket: two messages pass, the third is answered with the wait, the fourth closes it; handshakes are limited too', async () => {

@@ -3,11 +3,11 @@ import { request } from 'node:http'
 import { connect, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Router } from '@koa/router'
-import { fakeClock } from '@sluice/testing'
+import { fakeClock, waitUntil } from '@sluice/testing'
 import koa3 from 'koa'
 import koa2 from 'koa2'
 import supertest from 'supertest'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { concurrency, fixedWindow, header, type KoaOptions, leakyBucket, memoryStore, rateLimit, route, type Store } from '../src/index.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
@@ -190,7 +190,7 @@ describe.each([
     expect((await limited.limiter.peek('ann')).remaining).toBe(0)
     end()
     expect(await response.text()).toBe('onetwo')
-    await vi.waitUntil(async () => (await limited.limiter.peek('ann')).remaining === 1)
+    await waitUntil('the holder to be released', async () => (await limited.limiter.peek('ann')).remaining === 1)
   })
 
   test.each(['at once', 'later'])(
@@ -217,8 +217,8 @@ describe.each([
       client.end()
       await once(server, 'request')
       client.destroy()
-      await vi.waitUntil(() => seen.length > 0)
-      await vi.waitUntil(async () => (await limited.limiter.peek('ann')).remaining === 1)
+      await waitUntil('the end of the request', () => seen.length > 0)
+      await waitUntil('the holder to be released', async () => (await limited.limiter.peek('ann')).remaining === 1)
       expect(seen).toEqual(['end'])
     },
   )
@@ -238,9 +238,9 @@ describe.each([
     const client = request(`${url}/second`)
     client.on('error', () => undefined)
     client.end()
-    await vi.waitUntil(() => seen.filter((each) => each === 'allowed').length === 2)
+    await waitUntil('two decisions', () => seen.filter((each) => each === 'allowed').length === 2)
     client.destroy()
-    await vi.waitUntil(() => seen.includes('end /second'))
+    await waitUntil('the end of the second request', () => seen.includes('end /second'))
     expect(seen.filter((each) => each !== 'allowed')).toEqual(['handler /first', 'end /first', 'end /second'])
   })
 
@@ -267,14 +267,14 @@ describe.each([
       session.close()
       server.close()
     })
-    const free = () => vi.waitUntil(async () => (await limited.limiter.peek('ann')).remaining === 1)
+    const free = () => waitUntil('the holder to be released', async () => (await limited.limiter.peek('ann')).remaining === 1)
     const first = session.request({ ':path': '/' })
     const [head] = (await once(first, 'response')) as [Record<string, unknown>]
     expect([head[':status'], head['ratelimit']]).toEqual([200, '"slots";r=0'])
     await once(first.resume(), 'close')
     await free()
     const late = session.request({ ':path': '/late' })
-    await vi.waitUntil(() => reached === 2)
+    await waitUntil('the second request', () => reached === 2)
     expect((await limited.limiter.peek('ann')).remaining).toBe(0)
     late.close(8)
     await free()

@@ -28,6 +28,9 @@ export type {
 export { fakeClock } from './fake-clock.ts'
 export type { FakeClock } from './fake-clock.ts'
 
+// Waiting for a condition instead of a time.
+export { waitUntil } from './processes/wait-until.ts'
+
 // The reference model, and random histories to compare a store with it.
 export { createModel } from './model/model.ts'
 export type { Model, ModelCharge } from './model/model.ts'
