@@ -3,6 +3,7 @@ import { invalid, knownOptions } from '@sluice/core/store-kit'
 import type { RedisSource } from './client/connect.ts'
 
 /**
+ * Options of `redisStore`.
  * @example
  * ```ts
  * import { type RedisStoreOptions, redisStore } from '@sluice/redis'
@@ -38,6 +39,7 @@ export interface RedisStoreOptions {
 }
 
 /**
+ * Options of packed state, where about 32 subjects share one hash in Redis.
  * @example
  * ```ts
  * import { redisStore } from '@sluice/redis'

@@ -103,15 +103,21 @@ describe('options', () => {
   }
 
   const sources: readonly [unknown, string, string][] = [
-    [undefined, 'ERR_OPTION_INVALID', 'expected an ioredis client, { url }, { sentinels, name } or { cluster }'],
-    ['redis://localhost', 'ERR_OPTION_INVALID', 'expected an ioredis client'],
-    [{ host: 'localhost' }, 'ERR_OPTION_INVALID', 'expected an ioredis client'],
-    [{ url: 6379 }, 'ERR_OPTION_INVALID', 'expected { url } with a text'],
+    [undefined, 'ERR_OPTION_INVALID', 'expected an ioredis client, { url }, { sentinels, name } or { cluster }, got undefined'],
+    // The text is not shown, since it may have a password.
+    [
+      'redis://:secret@localhost',
+      'ERR_OPTION_INVALID',
+      'expected an ioredis client, { url }, { sentinels, name } or { cluster }, got a string (',
+    ],
+    [{ host: 'localhost' }, 'ERR_OPTION_INVALID', '{ cluster }, got an object'],
+    [{ url: 6379 }, 'ERR_OPTION_INVALID', 'expected { url } with a text such as redis://localhost:6379, got 6379'],
+    [{ url: '' }, 'ERR_OPTION_INVALID', 'got the string ""'],
     [{ url: 'redis://localhost', password: 'x' }, 'ERR_OPTION_UNKNOWN', '"password" is not an option; expected one of url, options'],
-    [{ sentinels: [], name: 'a' }, 'ERR_OPTION_INVALID', 'expected { sentinels } with at least one'],
-    [{ sentinels: [{ host: 'a', port: 1 }] }, 'ERR_OPTION_INVALID', 'expected { sentinels, name }'],
-    [{ cluster: [] }, 'ERR_OPTION_INVALID', 'expected { cluster } with at least one node'],
-    [{ cluster: 'a' }, 'ERR_OPTION_INVALID', 'expected { cluster } with at least one node'],
+    [{ sentinels: [], name: 'a' }, 'ERR_OPTION_INVALID', 'expected { sentinels } with at least one { host, port }, got an array of 0'],
+    [{ sentinels: [{ host: 'a', port: 1 }] }, 'ERR_OPTION_INVALID', 'as the Sentinels have it, got undefined'],
+    [{ cluster: [] }, 'ERR_OPTION_INVALID', 'expected { cluster } with at least one node, got an array of 0'],
+    [{ cluster: 'a' }, 'ERR_OPTION_INVALID', 'expected { cluster } with at least one node, got a string'],
   ]
   for (const [source, code, message] of sources) {
     test(`the source ${JSON.stringify(source)} is refused`, () => {

@@ -1,5 +1,5 @@
 import { SluiceError, systemClock } from '@sluice/core'
-import { knownOptions } from '@sluice/core/store-kit'
+import { invalid, knownOptions } from '@sluice/core/store-kit'
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 
 /**
@@ -105,25 +105,27 @@ export function connect(source: RedisSource): Connection {
     if ('sentinels' in source) return connectionOf(bySentinels(source), true)
     if ('cluster' in source) return connectionOf(cluster(source), true)
   }
-  throw expected('an ioredis client, { url }, { sentinels, name } or { cluster }')
+  throw wrongSource('an ioredis client, { url }, { sentinels, name } or { cluster }', source)
 }
 
 function single(source: Extract<RedisSource, { url: string }>): RedisClient {
   knownOptions('redisStore: { url }', source, ['url', 'options'])
-  if (typeof source.url !== 'string' || source.url === '') throw expected('{ url } with a text such as redis://localhost:6379')
+  if (typeof source.url !== 'string' || source.url === '')
+    throw wrongSource('{ url } with a text such as redis://localhost:6379', source.url)
   return ignoreErrorEvents(new Redis(source.url, { ...RECOVERY, ...source.options, ...ONCE_SINGLE }))
 }
 
 function bySentinels({ sentinels, name, options, ...rest }: Extract<RedisSource, { sentinels: unknown }>): RedisClient {
   knownOptions('redisStore: { sentinels }', { sentinels, name, options, ...rest }, ['sentinels', 'name', 'options'])
-  if (!isListOfNodes(sentinels)) throw expected('{ sentinels } with at least one { host, port }')
-  if (typeof name !== 'string' || name === '') throw expected('{ sentinels, name } with the name of the primary as the Sentinels have it')
+  if (!isListOfNodes(sentinels)) throw wrongSource('{ sentinels } with at least one { host, port }', sentinels)
+  if (typeof name !== 'string' || name === '')
+    throw wrongSource('{ sentinels, name } with the name of the primary as the Sentinels have it', name)
   return ignoreErrorEvents(new Redis({ ...RECOVERY, ...options, ...ONCE_SINGLE, sentinels: [...sentinels], name }))
 }
 
 function cluster({ cluster: nodes, options, ...rest }: Extract<RedisSource, { cluster: unknown }>): RedisClient {
   knownOptions('redisStore: { cluster }', { cluster: nodes, options, ...rest }, ['cluster', 'options'])
-  if (!isListOfNodes(nodes)) throw expected('{ cluster } with at least one node')
+  if (!isListOfNodes(nodes)) throw wrongSource('{ cluster } with at least one node', nodes)
   const perNode = options?.redisOptions as SingleOptions | undefined
   return ignoreErrorEvents(
     new Cluster([...nodes], {
@@ -138,8 +140,11 @@ function isListOfNodes(nodes: unknown): boolean {
   return Array.isArray(nodes) && nodes.length > 0
 }
 
-function expected(what: string): SluiceError {
-  return new SluiceError('ERR_OPTION_INVALID', `redisStore: expected ${what}`)
+function wrongSource(expected: string, got: unknown): SluiceError {
+  // Not the text itself, since the URL of a server may have its password.
+  return got === '' || typeof got !== 'string'
+    ? invalid('redisStore', expected, got)
+    : new SluiceError('ERR_OPTION_INVALID', `redisStore: expected ${expected}, got a string`)
 }
 
 function isClient(source: RedisSource): source is RedisClient {
