@@ -120,7 +120,7 @@ class Failover implements Store {
       answer.then(
         (outcomes) => {
           if (isDecided) {
-            if (options.how !== 'peek') void reconciliation.settleLate(charges, outcomes, localOutcomes)
+            void reconciliation.settleLate(charges, outcomes, options, localOutcomes)
             return
           }
           isDecided = true

@@ -65,14 +65,16 @@ export class Reconciliation {
 
   /**
    * Handles an answer after the deadline: the store has charged a request that was decided locally. The charge stays if the request
-   * was admitted. It is given back if the request was refused, or if it took a holder, which no process would release.
+   * was admitted, or if it was forced, which counts what has been used already. It is given back if the request was refused, or if it
+   * took a holder, which no process would release.
    */
-  async settleLate(charges: readonly Charge[], outcomes: Outcomes, decided: Outcomes | undefined): Promise<void> {
-    const wasAdmitted = decided?.every((outcome) => outcome?.allowed === true) === true
+  async settleLate(charges: readonly Charge[], outcomes: Outcomes, { how }: ConsumeOptions, decided: Outcomes | undefined): Promise<void> {
+    if (how === 'peek') return
+    const isKept = how === 'force' || decided?.every((outcome) => outcome?.allowed === true) === true
     const unused = charges.flatMap((charge, i): Charge[] => {
       const outcome = outcomes[i]
       if (outcome === undefined || charge.receipt !== undefined || outcome.receipt === undefined || outcome.granted <= 0) return []
-      if (wasAdmitted && !algorithmOf(charge.limit).holds) return []
+      if (isKept && !algorithmOf(charge.limit).holds) return []
       return [{ ...charge, cost: -outcome.granted, receipt: outcome.receipt }]
     })
     if (unused.length === 0) return

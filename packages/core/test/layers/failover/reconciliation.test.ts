@@ -36,6 +36,16 @@ describe('a charge in doubt', () => {
     expect(at.inner.used('a')).toBe(1)
   })
 
+  test("stays if it was forced, though failMode: 'closed' refused it here", async () => {
+    const at = setUp()
+    at.inner.holdAnswers()
+    const penalty = await consumeLate(at, charge('a', undefined, 3), { how: 'force', failMode: 'closed' })
+    expect(penalty).toMatchObject({ source: 'closed', allowed: false })
+    at.inner.deliver()
+    await flushPromises()
+    expect(at.inner.used('a')).toBe(3)
+  })
+
   test('is given back if it took a holder, which no process would release', async () => {
     const at = setUp()
     const slots = concurrency({ name: 'slots', limit: 4, ttl: '1m' }).limit
