@@ -1,14 +1,13 @@
 import { type Decision, isStricter } from '../../decision.ts'
 import type { Outcome } from '../../store.ts'
 import type { Dialect } from './dialect.ts'
-import { type Item, type ItemSet, itemsOf } from './items.ts'
+import { type HeaderLine, type Item, type ItemSet, itemsOf } from './items.ts'
+import { limitLine, NumberLines } from './lines.ts'
 import { resetSeconds, retrySeconds, unitsLeft, waitSeconds } from './rounding.ts'
 import { sfBytes } from './structured.ts'
 
 export { checkDialect, type Dialect, type DialectOptions } from './dialect.ts'
-export { itemsOf } from './items.ts'
-
-export type HeaderLine = readonly [name: string, value: string]
+export { type HeaderLine, itemsOf } from './items.ts'
 
 const lowerCased = new Map<string, string>()
 
@@ -34,10 +33,9 @@ export interface HeaderEntry {
  * @param now ms since the epoch, the same for all fields
  */
 export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect, now: number): readonly HeaderLine[] {
-  const headers: HeaderLine[] = []
   const { standard, legacy } = dialect
-  let policies = ''
-  let limits = ''
+  let policies: HeaderLine | undefined
+  let limits: HeaderLine | undefined
   let item: Item | undefined
   let binding: Outcome | undefined
   let units = 0
@@ -50,8 +48,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
     const { decision } = entry
     if (decision.mode !== 'enforce' || decision.charges.length === 0 || isRepeated(entries, e)) continue
     const set = itemsOf(decision, entry.shorthand)
-    const policy = standard === 'structured' ? policiesOf(set, entry) : set.unnamed
-    if (policy !== '') policies = policies === '' ? policy : `${policies}, ${policy}`
+    policies = joined(policies, standard === 'structured' ? policiesOf(set, entry) : set.unnamed)
     if (!decision.allowed) {
       refused = true
       wait = longer(wait, retrySeconds(decision))
@@ -66,8 +63,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
       const left = unitsLeft(outcome)
       const seconds = resetSeconds(each, outcome, left)
       if (standard === 'structured') {
-        const text = limitText(each, left, seconds, entry.partitionKeys?.[i])
-        limits = limits === '' ? text : `${limits}, ${text}`
+        limits = joined(limits, withPartition(limitLine(each, left, seconds), entry.partitionKeys?.[i]))
       }
       if (binding === undefined || isStricter(outcome, binding)) {
         binding = outcome
@@ -79,40 +75,59 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
     }
   }
 
+  // The usual response is one literal, since a list that grows takes three times the memory.
+  if (!refused && policies !== undefined && limits !== undefined && item !== undefined && legacy !== false && !dialect.expose)
+    return [policies, limits, LEGACY.limit.of(item.quota), LEGACY.remaining.of(units), LEGACY.reset.of(resetOf(legacy, reset, now))]
+
+  const headers: HeaderLine[] = []
   // RFC 9651: an empty list is not sent.
-  if (standard !== false && policies !== '') headers.push(['RateLimit-Policy', policies])
-  if (limits !== '') headers.push(['RateLimit', limits])
+  if (standard !== false && policies !== undefined) headers.push(policies)
+  if (limits !== undefined) headers.push(limits)
   if (item !== undefined && (legacy !== false || standard === 'draft-7' || standard === 'draft-6')) {
-    pushBinding(headers, item, String(units), reset, dialect, now)
+    pushBinding(headers, item, units, reset, dialect, now)
   }
-  if (refused && wait !== undefined) headers.push(['Retry-After', String(wait)])
+  if (refused && wait !== undefined) headers.push(RETRY_AFTER.of(wait))
   if (dialect.expose && headers.length > 0) headers.push(['Access-Control-Expose-Headers', headers.map(([name]) => name).join(', ')])
   if (refused) headers.push(['Cache-Control', 'no-store'])
   return headers
 }
 
 /** Adds the fields that show one limit: the binding one. */
-function pushBinding(headers: HeaderLine[], item: Item, left: string, reset: number, { standard, legacy }: Dialect, now: number): void {
-  if (standard === 'draft-7') headers.push(['RateLimit', `limit=${item.quotaText}, remaining=${left}, reset=${reset}`])
-  else if (standard === 'draft-6') {
-    headers.push(['RateLimit-Limit', item.quotaText], ['RateLimit-Remaining', left], ['RateLimit-Reset', String(reset)])
-  }
+function pushBinding(headers: HeaderLine[], item: Item, left: number, reset: number, { standard, legacy }: Dialect, now: number): void {
+  if (standard === 'draft-7') headers.push(['RateLimit', `limit=${item.quota}, remaining=${left}, reset=${reset}`])
+  else if (standard === 'draft-6') headers.push(DRAFT_6.limit.of(item.quota), DRAFT_6.remaining.of(left), DRAFT_6.reset.of(reset))
   if (legacy === false) return
-  headers.push(
-    ['X-RateLimit-Limit', item.quotaText],
-    ['X-RateLimit-Remaining', left],
-    ['X-RateLimit-Reset', String(legacy === 'epoch' ? Math.ceil(now / 1000) + reset : reset)],
-  )
+  headers.push(LEGACY.limit.of(item.quota), LEGACY.remaining.of(left), LEGACY.reset.of(resetOf(legacy, reset, now)))
 }
 
-function policiesOf(set: ItemSet, { partitionKeys }: HeaderEntry): string {
+function resetOf(legacy: 'epoch' | 'delta', reset: number, now: number): number {
+  return legacy === 'epoch' ? Math.ceil(now / 1000) + reset : reset
+}
+
+const RETRY_AFTER = new NumberLines('Retry-After')
+const DRAFT_6 = bindingLines('RateLimit')
+const LEGACY = bindingLines('X-RateLimit')
+
+function bindingLines(prefix: string) {
+  return {
+    limit: new NumberLines(`${prefix}-Limit`),
+    remaining: new NumberLines(`${prefix}-Remaining`),
+    reset: new NumberLines(`${prefix}-Reset`),
+  }
+}
+
+/** One line per field: the values of two lines, as a list. */
+function joined(line: HeaderLine | undefined, added: HeaderLine | undefined): HeaderLine | undefined {
+  return line === undefined || added === undefined ? (line ?? added) : [line[0], `${line[1]}, ${added[1]}`]
+}
+
+function policiesOf(set: ItemSet, { partitionKeys }: HeaderEntry): HeaderLine {
   if (partitionKeys === undefined) return set.policies
-  return set.items.map((item, i) => item.policy + partition(partitionKeys[i])).join(', ')
+  return ['RateLimit-Policy', set.items.map((item, i) => item.policy + partition(partitionKeys[i])).join(', ')]
 }
 
-function limitText(item: Item, left: number, reset: number, key: Uint8Array | undefined): string {
-  const text = item.window === undefined ? item.opening + left : `${item.opening}${left};t=${reset}`
-  return key === undefined ? text : text + partition(key)
+function withPartition(line: HeaderLine, key: Uint8Array | undefined): HeaderLine {
+  return key === undefined ? line : [line[0], line[1] + partition(key)]
 }
 
 function partition(key: Uint8Array | undefined): string {

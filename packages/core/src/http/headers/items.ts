@@ -3,6 +3,8 @@ import type { Decision } from '../../decision.ts'
 import type { Limit } from '../../limit.ts'
 import { sfInteger, sfString, toInteger } from './structured.ts'
 
+export type HeaderLine = readonly [name: string, value: string]
+
 /** The constant parts of one limit's headers. */
 export interface Item {
   /** The name of the limit in all fields and in the body. */
@@ -10,7 +12,6 @@ export interface Item {
   /** Drafts 8 to 11: the start of its item in `RateLimit`, up to the units: `"minute";r=`. */
   readonly opening: string
   readonly quota: number
-  readonly quotaText: string
   /** Whole seconds; `undefined` for concurrency, which no time restores. */
   readonly window: number | undefined
   /** Drafts 8 to 11: its item in `RateLimit-Policy`, such as `"minute";q=100;w=60`. */
@@ -21,9 +22,10 @@ export interface Item {
 export interface ItemSet {
   readonly items: readonly Item[]
   readonly names: readonly string[]
-  readonly policies: string
-  /** Drafts 6 and 7: `100;w=60`. There `w` is required, so a limit without a window is left out. */
-  readonly unnamed: string
+  /** The line `RateLimit-Policy` of drafts 8 to 11. */
+  readonly policies: HeaderLine
+  /** That of drafts 6 and 7: `100;w=60`. There `w` is required, so a limit without a window is left out; `undefined` if all are. */
+  readonly unnamed: HeaderLine | undefined
 }
 
 interface Cached extends ItemSet {
@@ -66,7 +68,7 @@ export function advertised(limit: Limit): Pick<Item, 'quota' | 'window'> {
   }
 }
 
-const NONE: ItemSet = Object.freeze({ items: [], names: [], policies: '', unnamed: '' })
+const NONE: ItemSet = Object.freeze({ items: [], names: [], policies: ['RateLimit-Policy', ''] as const, unnamed: undefined })
 
 function isOf({ limits, policy, shorthand }: Cached, decision: Decision, short: boolean): boolean {
   const { charges } = decision
@@ -79,14 +81,17 @@ function render(decision: Decision, shorthand: boolean): Cached {
   const { policy } = decision
   const limits = decision.charges.map((charge) => charge.limit)
   const items = limits.map((limit) => item(nameOf(limit, policy, shorthand), limit))
+  const unnamed = items
+    .flatMap(({ quota, window }) => (window === undefined ? [] : `${sfInteger(quota)};w=${sfInteger(window)}`))
+    .join(', ')
   return {
     limits,
     policy,
     shorthand,
     items,
     names: items.map(({ name }) => name),
-    policies: items.map((each) => each.policy).join(', '),
-    unnamed: items.flatMap(({ quotaText, window }) => (window === undefined ? [] : `${quotaText};w=${sfInteger(window)}`)).join(', '),
+    policies: ['RateLimit-Policy', items.map((each) => each.policy).join(', ')],
+    unnamed: unnamed === '' ? undefined : ['RateLimit-Policy', unnamed],
   }
 }
 
@@ -98,7 +103,6 @@ function nameOf(limit: Limit, policy: string, shorthand: boolean): string {
 function item(name: string, limit: Limit): Item {
   const { quota, window } = advertised(limit)
   const quoted = sfString(name)
-  const quotaText = sfInteger(quota)
-  const policy = `${quoted};q=${quotaText}${window === undefined ? ';qu="concurrent-requests"' : `;w=${sfInteger(window)}`}`
-  return { name, opening: `${quoted};r=`, quota, quotaText, window, policy }
+  const policy = `${quoted};q=${sfInteger(quota)}${window === undefined ? ';qu="concurrent-requests"' : `;w=${sfInteger(window)}`}`
+  return { name, opening: `${quoted};r=`, quota, window, policy }
 }
