@@ -4,6 +4,7 @@ import {
   type HeaderLine,
   type HttpOutcome,
   isPromise,
+  type Refusal,
   clientHasLeft,
   followResponse,
   withWaitUntil,
@@ -11,7 +12,7 @@ import {
   withHeaders,
 } from '@sluice/core/adapter-kit'
 import { type CheckOptions, pipelineOf } from './host.ts'
-import { keepDecision, linesOf } from './request-state.ts'
+import { keepDecision, keepLines, linesOf } from './request-state.ts'
 
 /** A decided request. */
 export interface Admission {
@@ -45,42 +46,74 @@ export function admissions<Req extends Request, Rest extends readonly unknown[]>
     } catch (error) {
       return undecided(error, request)
     }
-    if (!isPromise(outcome)) return admission(outcome, request, rest)
-    return outcome.then(
-      (later) => admission(later, request, rest),
-      (error: unknown) => undecided(error, request),
-    )
+    return isPromise(outcome) ? later(outcome, request, rest) : admission(outcome, request, rest)
   }
 
+  // Apart, as are the other functions that make closures: V8 allocates the variables of closures whenever their function is called.
+  const later = (outcome: Promise<HttpOutcome<Response>>, request: Req, rest: Rest): Promise<Admission> =>
+    outcome.then(
+      (decided) => admission(decided, request, rest),
+      (error: unknown) => undecided(error, request),
+    )
+
   const admission = (outcome: HttpOutcome<Response>, request: Req, rest: Rest): MaybePromise<Admission> => {
-    const { decision, headers } = outcome
     // A limiter that skips a request must not hide the decision of the limiter before it.
-    if (decision !== undefined) keepDecision(request, decision)
-    const lines = linesOf(request, headers)
-    if (outcome.pass) return admitted(outcome, request, rest, lines)
-    const { status, body } = outcome
-    const refuse = () =>
+    if (outcome.decision !== undefined) keepDecision(request, outcome.decision)
+    if (!outcome.pass) {
+      // The response of the refusal has its own type.
+      keepLines(
+        request,
+        outcome.headers.filter(([name]) => name !== 'Content-Type'),
+      )
+      return new Answer(request, outcome, refusal(outcome, request))
+    }
+    keepLines(request, outcome.headers)
+    if (outcome.done === undefined && outcome.delay === 0) return new Answer(request, outcome, undefined)
+    return followed(outcome, request, rest)
+  }
+
+  const refusal =
+    ({ decision, headers, status, body }: Refusal, request: Req): Admission['refuse'] =>
+    () =>
       handler === undefined || decision === undefined
         ? new Response(body, { status, headers: headers.map(([name, value]) => [name, value]) })
         : handler(request, { decision, status })
-    return { decision, headers, refuse, send: (response) => withHeaders(response, lines), abandon: nothing }
-  }
   return Object.assign(admit, { limiter: decide.limiter })
 }
 
-function admitted(
-  { decision, headers, delay, done: given }: HttpOutcome<Response> & { pass: true },
+/** The answer to a request that nothing follows. A class, so that no request makes closures. */
+class Answer implements Admission {
+  readonly decision: Decision | undefined
+  readonly headers: readonly HeaderLine[]
+  readonly refuse: Admission['refuse']
+  private readonly request: Request
+
+  constructor(request: Request, { decision, headers }: HttpOutcome<Response>, refuse: Admission['refuse']) {
+    this.decision = decision
+    this.headers = headers
+    this.refuse = refuse
+    this.request = request
+  }
+
+  send(response: Response): Response {
+    return withHeaders(response, linesOf(this.request))
+  }
+
+  abandon(): void {}
+}
+
+/** The answer to a request that waits in a queue, or whose response has to be followed. */
+function followed(
+  outcome: Extract<HttpOutcome<Response>, { pass: true }>,
   request: Request,
   rest: readonly unknown[],
-  lines: readonly HeaderLine[],
 ): MaybePromise<Admission> {
-  if (given === undefined && delay === 0)
-    return { decision, headers, refuse: undefined, send: (response) => withHeaders(response, lines), abandon: nothing }
+  const { decision, headers, delay, done: given } = outcome
   const { signal, method } = request
   const done = given && withWaitUntil(given, [request, ...rest].find(hasWaitUntil))
   const abandon = () => void done?.(undefined)
   if (done !== undefined) whenAborted(signal, abandon)
-  const send = (response: Response) => withHeaders(done === undefined ? response : followResponse(response, done, method), lines)
+  const send = (response: Response) => withHeaders(done === undefined ? response : followResponse(response, done, method), linesOf(request))
   const ready: Admission = { decision, headers, refuse: undefined, send, abandon }
   if (delay === 0) return ready
   return waitQueueDelay(delay, (gone) => whenAborted(signal, gone)).then((isPresent) =>
@@ -93,15 +126,13 @@ function undecided(error: unknown, { signal }: Request): Admission {
   throw error
 }
 
-function nothing(): void {}
-
 // For a client that has left, so no client receives it. nginx logs such requests as 499.
 const GONE: Admission = {
   decision: undefined,
   headers: [],
   refuse: () => new Response(null, { status: 499 }),
   send: (response) => response,
-  abandon: nothing,
+  abandon: () => undefined,
 }
 
 function hasWaitUntil(value: unknown): value is { waitUntil(work: Promise<void>): void } {

@@ -36,8 +36,10 @@ export function createCheck<Req extends Request = Request, Rest extends readonly
 ): FetchCheck<Req, Rest> {
   const admit = admissions(options)
   const check = async (request: Req, ...rest: Rest): Promise<Checked> => {
-    const { refuse, ...admission } = await admit(request, rest)
-    return { ...admission, refusal: refuse && admission.send(await refuse()) }
+    const admission = await admit(request, rest)
+    const { decision, headers, refuse } = admission
+    const send = (response: Response) => admission.send(response)
+    return { decision, headers, refusal: refuse && send(await refuse()), send, abandon: () => admission.abandon() }
   }
   return Object.assign(check, { limiter: admit.limiter })
 }

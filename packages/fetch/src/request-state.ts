@@ -4,7 +4,7 @@ import type { HeaderLine } from '@sluice/core/adapter-kit'
 /** Kept on the request: a WeakMap would cost more than the decision. */
 interface RequestState {
   [DECISION]?: Decision
-  [LINES]?: HeaderLine[]
+  [LINES]?: readonly HeaderLine[]
 }
 const DECISION: unique symbol = Symbol('sluice.fetch.decision')
 const LINES: unique symbol = Symbol('sluice.fetch.lines')
@@ -29,11 +29,15 @@ export function keepDecision(request: Request, decision: Decision): void {
 }
 
 /**
- * The headers of all limiters of this request so far, without `Content-Type`, which the response may have already. Nested wrappers set
- * headers from the inside out, so an outer wrapper must also set those of an inner one.
+ * Adds the headers of a limiter to those of the limiters before it. Nested wrappers set headers from the inside out, so an outer wrapper
+ * must also set those of an inner one.
  */
-export function linesOf(request: Request & RequestState, headers: readonly HeaderLine[]): readonly HeaderLine[] {
-  const lines = (request[LINES] ??= [])
-  for (const line of headers) if (line[0] !== 'Content-Type') lines.push(line)
-  return lines
+export function keepLines(request: Request & RequestState, headers: readonly HeaderLine[]): void {
+  const before = request[LINES]
+  request[LINES] = before === undefined ? headers : [...before, ...headers]
+}
+
+/** The headers of all limiters of this request so far. */
+export function linesOf(request: Request & RequestState): readonly HeaderLine[] {
+  return request[LINES] ?? []
 }

@@ -42,16 +42,23 @@ export function subjectsReader<C>(
     return limits.length === 0 ? skipped : { set: { ...set, limits }, subject }
   }
 
-  return (context, set) => {
-    if (!hasOwnKeys(set)) {
-      const subject = readShared(context)
-      return isPromise(subject) ? subject.then((late) => forAllLimits(set, late)) : forAllLimits(set, subject)
-    }
+  const readOwn = (context: C, set: LimitSet): MaybePromise<Subjects> => {
     const keys = [...new Set(set.limits.map((limit) => limit.key ?? key))]
     const values = keys.map((own) => readerOf(own)(context))
     const combined = (read: readonly (string | Missing)[]) => combine(set, (own) => read[keys.indexOf(own)] as string | Missing)
     return values.some(isPromise) ? Promise.all(values).then(combined) : combined(values as (string | Missing)[])
   }
+
+  // Without a closure, for whose variables V8 would allocate memory at every call.
+  return (context, set) => {
+    if (hasOwnKeys(set)) return readOwn(context, set)
+    const subject = readShared(context)
+    return isPromise(subject) ? forAllLimitsLater(set, subject) : forAllLimits(set, subject)
+  }
+}
+
+function forAllLimitsLater(set: LimitSet, subject: Promise<string | Missing>): Promise<Subjects> {
+  return subject.then((late) => forAllLimits(set, late))
 }
 
 function forAllLimits(set: LimitSet, subject: string | Missing): Subjects {
