@@ -25,11 +25,8 @@ export interface Algorithm<S = unknown> {
   readonly codec?: RowCodec<S> | undefined
   /** @throws ERR_LIMIT_INEXACT if the arithmetic of this limit could leave the safe integers, ±(2^53 − 1) */
   check(limit: Limit): void
-  /**
-   * Decides one charge at an instant. A pure function, except for the random id of a new holder, and for `target`: an object of
-   * `codec.blank()` into which the next state is written, instead of into a new one. It may be the state that is read.
-   */
-  step(state: S | undefined, charge: Charge, nowMicros: number, options: StepOptions, target?: Writable<S>): Step<S>
+  /** Decides one charge at an instant. A pure function, except for the random id of a new holder. */
+  step(state: S | undefined, charge: Charge, nowMicros: number, options: StepOptions): Step<S>
 }
 
 export interface Step<S> {
@@ -51,14 +48,20 @@ export interface StepOptions extends ConsumeOptions {
   readonly maxUnits?: number | undefined
 }
 
-/** A state while it is filled. */
-export type Writable<S> = { -readonly [K in keyof S]: S[K] }
-
 /** Writes a state as at most three numbers into a row, and reads it back. The memory store then keeps no object per state. */
 export interface RowCodec<S> {
-  /** Makes a state for `decode`, or for a step, to fill. */
-  blank(): Writable<S>
-  /** Fills `state` from a row and returns it. A step does not keep the state that it reads, so the next one can use it again. */
-  decode(row: Float64Array, offset: number, state: Writable<S>): S
+  decode(row: Float64Array, offset: number): S
   encode(state: S, row: Float64Array, offset: number): void
+  /** Makes a reader, which decides on rows without an object for each state. */
+  createReader(): RowReader
+}
+
+/** Decides as `step` does, on states in rows. It holds the state after its last decision until it makes the next one. */
+export interface RowReader {
+  /** Decides one charge on the state at `offset`. Writes nothing. */
+  decide(row: Float64Array, offset: number, charge: Charge, nowMicros: number, options: StepOptions): Outcome
+  /** Whether the last decision changed the state. */
+  readonly isChanged: boolean
+  /** Writes the state after the last decision. */
+  save(row: Float64Array, offset: number): void
 }

@@ -1,10 +1,10 @@
 import { ceilMillis } from '../clock.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
-import type { Algorithm, Writable } from './algorithm.ts'
+import type { Algorithm } from './algorithm.ts'
 import { checkRate, type Rate, rateOf } from './bucket-rate.ts'
 import { ceilDiv, floorDiv } from './division.ts'
-import { createStep, type Reading } from './reading.ts'
+import { createStep, ReadingReader, type RowReading } from './reading.ts'
 import { badReceipt, requireReceipt } from './receipts.ts'
 import { scaledQuantity } from './scale.ts'
 
@@ -22,7 +22,8 @@ export interface BucketState {
 }
 
 /** Times are in microseconds. The deficit, in credits, is `missing · N + rest`. */
-class BucketReading implements Reading<BucketState> {
+class BucketReading implements RowReading<BucketState> {
+  isChanged = false
   quota = 0
   private limit!: Limit
   private rate!: Rate
@@ -32,24 +33,22 @@ class BucketReading implements Reading<BucketState> {
   private rest = 0
 
   load(state: BucketState | undefined, limit: Limit, now: number): void {
-    const rate = rateOf(limit)
-    this.quota = rate.burst
-    this.limit = limit
-    this.rate = rate
-    this.now = now
-    const isFull = state === undefined || state.full < now
-    this.missing = isFull ? 0 : state.full - now
-    this.rest = isFull ? 0 : state.rest
-    if (isFull || state.rate === rate.N || state.rest === 0) return
-    this.missing += 1
-    this.rest = 0
+    if (state === undefined) this.read(0, 0, 0, limit, now)
+    else this.read(state.full, state.rest, state.rate, limit, now)
   }
 
-  write(target: Writable<BucketState> = blank()): BucketState {
-    target.full = this.now + this.missing
-    target.rest = this.rest
-    target.rate = this.rate.N
-    return target
+  loadRow(row: Float64Array, offset: number, limit: Limit, now: number): void {
+    this.read(row[offset] as number, row[offset + 1] as number, row[offset + 2] as number, limit, now)
+  }
+
+  saveRow(row: Float64Array, offset: number): void {
+    row[offset] = this.now + this.missing
+    row[offset + 1] = this.rest
+    row[offset + 2] = this.rate.N
+  }
+
+  get state(): BucketState {
+    return { full: this.now + this.missing, rest: this.rest, rate: this.rate.N }
   }
 
   available(): number {
@@ -134,13 +133,23 @@ class BucketReading implements Reading<BucketState> {
     return `${units}:${this.now + this.missing}:${this.rest}:${this.rate.N}:${this.rate.P}`
   }
 
+  private read(full: number, rest: number, writtenRate: number, limit: Limit, now: number): void {
+    const rate = rateOf(limit)
+    this.quota = rate.burst
+    this.limit = limit
+    this.rate = rate
+    this.now = now
+    const isFull = full < now
+    this.missing = isFull ? 0 : full - now
+    this.rest = isFull ? 0 : rest
+    if (isFull || writtenRate === rate.N || rest === 0) return
+    this.missing += 1
+    this.rest = 0
+  }
+
   private untilFull(): number {
     return this.missing + (this.rest > 0 ? 1 : 0)
   }
-}
-
-function blank(): Writable<BucketState> {
-  return { full: 0, rest: 0, rate: 0 }
 }
 
 function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
@@ -162,18 +171,13 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
       Object.freeze({ ...limit, limit: scaledQuantity(limit.limit, share), burst: scaledQuantity(rateOf(limit).burst, share) }),
     variantOf: () => '',
     codec: {
-      blank,
-      decode(row, offset, state) {
-        state.full = row[offset] as number
-        state.rest = row[offset + 1] as number
-        state.rate = row[offset + 2] as number
-        return state
-      },
+      decode: (row, offset) => ({ full: row[offset] as number, rest: row[offset + 1] as number, rate: row[offset + 2] as number }),
       encode(state, row, offset) {
         row[offset] = state.full
         row[offset + 1] = state.rest
         row[offset + 2] = state.rate
       },
+      createReader: () => new ReadingReader(new BucketReading()),
     },
     check: checkRate,
     step: createStep(new BucketReading()),

@@ -24,6 +24,7 @@ const DEFAULT_RETRY_HINT = 1_000
 class ConcurrencyReading implements Reading<ConcurrencyState> {
   /** Live holders only. */
   state: ConcurrencyState = []
+  isChanged = false
   quota = 0
   private limit!: Limit
   private now = 0
@@ -33,10 +34,6 @@ class ConcurrencyReading implements Reading<ConcurrencyState> {
     this.quota = limit.limit
     this.limit = limit
     this.now = now
-  }
-
-  write(): ConcurrencyState {
-    return this.state
   }
 
   available(): number {
@@ -120,8 +117,9 @@ function renew(state: ConcurrencyState | undefined, charge: Charge, now: number,
   if (typeof charge.receipt !== 'string') throw badReceipt(charge)
   current.load(state, charge.limit, now)
   // This holder is gone, even if a new one would be admitted. A wait of 0 would mean that the charge was admitted.
-  if (!current.isLive(charge.receipt)) return refusal(current, now, options, current.waitFor(1) || current.retryHint())
-  if (options.how === 'peek') return unchanged(current, now, options, 1, 0)
+  if (!current.isLive(charge.receipt))
+    return { state: undefined, outcome: refusal(current, now, options, current.waitFor(1) || current.retryHint()) }
+  if (options.how === 'peek') return { state: undefined, outcome: unchanged(current, now, options, 1, 0) }
   current.renew(charge.receipt)
   return { state: current.state, outcome: outcomeOf(current, now, options, true, 0, 1, charge.receipt, 0) }
 }

@@ -1,9 +1,9 @@
 import type { Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
-import type { Algorithm, Writable } from './algorithm.ts'
+import type { Algorithm } from './algorithm.ts'
 import { calendarSpan } from './calendar.ts'
 import { floorDiv } from './division.ts'
-import { createStep, type Reading } from './reading.ts'
+import { createStep, ReadingReader, type RowReading } from './reading.ts'
 import { parseWindowReceipt, windowReceipt } from './receipts.ts'
 import { scaledLimit } from './scale.ts'
 
@@ -23,27 +23,32 @@ export const MAX_STEP_BACK = 5_000
 /** Nominal lengths of calendar windows, for the headers. */
 const CALENDAR_SECONDS = { day: 86_400, week: 604_800, month: 2_678_400 } as const
 
-class FixedWindowReading implements Reading<FixedWindowState> {
+class FixedWindowReading implements RowReading<FixedWindowState> {
+  isChanged = false
   quota = 0
+  start = 0
+  count = 0
   private limit!: Limit
   private now = 0
-  private start = 0
-  private count = 0
 
   load(state: FixedWindowState | undefined, limit: Limit, nowMicros: number): void {
-    const now = Math.floor(nowMicros / 1000)
-    const { start, count } = limit.anchor === 'first' ? sinceFirst(state, limit.window as number, now) : sinceEpoch(state, limit, now)
-    this.start = start
-    this.count = count
-    this.quota = limit.limit
-    this.limit = limit
-    this.now = now
+    this.start = state?.start ?? -Infinity
+    this.count = state?.count ?? 0
+    this.read(limit, nowMicros)
   }
 
-  write(target: Writable<FixedWindowState> = blank()): FixedWindowState {
-    target.start = this.start
-    target.count = this.count
-    return target
+  loadRow(row: Float64Array, offset: number, limit: Limit, nowMicros: number): void {
+    this.start = row[offset] as number
+    this.count = row[offset + 1] as number
+    this.read(limit, nowMicros)
+  }
+
+  saveRow(row: Float64Array, offset: number): void {
+    encode(this, row, offset)
+  }
+
+  get state(): FixedWindowState {
+    return { start: this.start, count: this.count }
   }
 
   available(): number {
@@ -90,26 +95,40 @@ class FixedWindowReading implements Reading<FixedWindowState> {
     return typeof window === 'number' ? start + window : calendarSpan(this.limit, start).end
   }
 
+  private read(limit: Limit, nowMicros: number): void {
+    const now = Math.floor(nowMicros / 1000)
+    const { window } = limit
+    this.quota = limit.limit
+    this.limit = limit
+    this.now = now
+    if (limit.anchor === 'first') this.rollSinceFirst(window as number)
+    else if (typeof window !== 'number' || now < this.start || now >= this.start + window) this.rollSinceEpoch()
+  }
+
+  private rollSinceEpoch(): void {
+    const { start, now } = this
+    const current = startOf(this.limit, now)
+    if (start < current) this.count = 0
+    if (start < current || start - now > MAX_STEP_BACK) this.start = current
+  }
+
+  /** A window without units has not started: the next admitted charge starts it. */
+  private rollSinceFirst(window: number): void {
+    const { start, now } = this
+    const isOver = this.count === 0 || now >= start + window
+    if (isOver) this.count = 0
+    if (isOver || start - now > MAX_STEP_BACK) this.start = now
+  }
+
   /** More than the length of the window if it starts ahead of now. */
   private untilEnd(): number {
     return this.windowEnd() - this.now
   }
 }
 
-function blank(): Writable<FixedWindowState> {
-  return { start: 0, count: 0 }
-}
-
-function sinceEpoch(state: FixedWindowState | undefined, limit: Limit, now: number): FixedWindowState {
-  const start = startOf(limit, now)
-  if (state === undefined || state.start < start) return { start, count: 0 }
-  return state.start === start || state.start - now <= MAX_STEP_BACK ? state : { start, count: state.count }
-}
-
-/** A window without units has not started: the next admitted charge starts it. */
-function sinceFirst(state: FixedWindowState | undefined, window: number, now: number): FixedWindowState {
-  if (state === undefined || state.count === 0 || now >= state.start + window) return { start: now, count: 0 }
-  return state.start - now <= MAX_STEP_BACK ? state : { start: now, count: state.count }
+function encode(state: FixedWindowState, row: Float64Array, offset: number): void {
+  row[offset] = state.start
+  row[offset + 1] = state.count
 }
 
 function startOf(limit: Limit, now: number): number {
@@ -136,16 +155,9 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
       ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}`
       : `${limit.window}@${limit.timeZone ?? 'UTC'}`,
   codec: {
-    blank,
-    decode(row, offset, state) {
-      state.start = row[offset] as number
-      state.count = row[offset + 1] as number
-      return state
-    },
-    encode(state, row, offset) {
-      row[offset] = state.start
-      row[offset + 1] = state.count
-    },
+    decode: (row, offset) => ({ start: row[offset] as number, count: row[offset + 1] as number }),
+    encode,
+    createReader: () => new ReadingReader(new FixedWindowReading()),
   },
   check: () => undefined,
   step: createStep(new FixedWindowReading()),

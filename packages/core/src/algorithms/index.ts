@@ -4,7 +4,7 @@
 export { decide, type DecideOptions, type DecideResult, holderOf } from './decide.ts'
 
 // One algorithm at a time.
-export type { Algorithm, RowCodec, Step, StepOptions, Writable } from './algorithm.ts'
+export type { Algorithm, RowCodec, RowReader, Step, StepOptions } from './algorithm.ts'
 export { algorithmOf, algorithms } from './registry.ts'
 
 // States and numbers of the algorithms, for a store that writes them in a format of its own.

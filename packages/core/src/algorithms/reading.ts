@@ -1,6 +1,6 @@
 import type { Limit } from '../limit.ts'
 import type { Charge, Outcome, Receipt } from '../store.ts'
-import type { Algorithm, Step, StepOptions, Writable } from './algorithm.ts'
+import type { Algorithm, RowReader, StepOptions } from './algorithm.ts'
 
 /**
  * A state as one limit reads it at one instant. An algorithm implements this, and `createStep` makes a step of it: what
@@ -11,8 +11,10 @@ import type { Algorithm, Step, StepOptions, Writable } from './algorithm.ts'
 export interface Reading<S> {
   /** Reads a state under a limit at an instant. Forgets what was read before. */
   load(state: S | undefined, limit: Limit, nowMicros: number): void
-  /** The state to write: in `target` if it is given and the algorithm has a codec, else in a new object. */
-  write(target: Writable<S> | undefined): S
+  /** The state to write: immutable, and new after each change. */
+  readonly state: S
+  /** Whether the last charge changed the state. Set by the decision, not by the algorithm. */
+  isChanged: boolean
   /** The most units that an unused subject is admitted at once. */
   readonly quota: number
   /** Units that are admitted now, never below 0. */
@@ -36,22 +38,61 @@ export interface Reading<S> {
   windowEnd?(): number
 }
 
+/** A reading of a state that can be in a row. */
+export interface RowReading<S> extends Reading<S> {
+  /** As `load`, from a row. */
+  loadRow(row: Float64Array, offset: number, limit: Limit, nowMicros: number): void
+  /** Writes the state into a row. */
+  saveRow(row: Float64Array, offset: number): void
+}
+
 /** Makes the `step` of an algorithm from its reading. One reading serves all steps, because each step ends before the next begins. */
 export function createStep<S>(current: Reading<S>): Algorithm<S>['step'] {
-  return (state, charge, now, options, target) => {
-    const { cost } = charge
+  return (state, charge, now, options) => {
     current.load(state, charge.limit, now)
-    if (cost < 0) return giveBack(current, charge, now, options, target)
-    const wait = current.waitFor(cost)
-    const units = wait === 0 && options.maxUnits === undefined ? cost : unitsToTake(current, wait, cost, options)
-    if (units === undefined) return refusal(current, now, options, waitForLeast(current, wait, cost, options))
-    const delay = current.delay()
-    if (options.how === 'peek' || units === 0) return unchanged(current, now, options, units, delay)
-    const taken = current.take(units, options)
-    if (taken === undefined) return unchanged(current, now, options, 0, delay)
-    const outcome = outcomeOf(current, now, options, true, 0, taken, taken > 0 ? current.receipt(taken) : undefined, delay)
-    return { state: current.write(target), outcome: options.maxUnits === undefined ? outcome : withLease(outcome, current, options) }
+    const outcome = decideCharge(current, charge, now, options)
+    return { state: current.isChanged ? current.state : undefined, outcome }
   }
+}
+
+/** Decides on rows by the same rules as `createStep`. */
+export class ReadingReader implements RowReader {
+  private readonly reading: RowReading<unknown>
+
+  constructor(reading: RowReading<unknown>) {
+    this.reading = reading
+  }
+
+  decide(row: Float64Array, offset: number, charge: Charge, now: number, options: StepOptions): Outcome {
+    const { reading } = this
+    reading.loadRow(row, offset, charge.limit, now)
+    return decideCharge(reading, charge, now, options)
+  }
+
+  get isChanged(): boolean {
+    return this.reading.isChanged
+  }
+
+  save(row: Float64Array, offset: number): void {
+    this.reading.saveRow(row, offset)
+  }
+}
+
+/** Decides a charge on the state that was loaded. */
+function decideCharge(current: Reading<unknown>, charge: Charge, now: number, options: StepOptions): Outcome {
+  const { cost } = charge
+  current.isChanged = false
+  if (cost < 0) return giveBack(current, charge, now, options)
+  const wait = current.waitFor(cost)
+  const units = wait === 0 && options.maxUnits === undefined ? cost : unitsToTake(current, wait, cost, options)
+  if (units === undefined) return refusal(current, now, options, waitForLeast(current, wait, cost, options))
+  const delay = current.delay()
+  if (options.how === 'peek' || units === 0) return unchanged(current, now, options, units, delay)
+  const taken = current.take(units, options)
+  if (taken === undefined) return unchanged(current, now, options, 0, delay)
+  current.isChanged = true
+  const outcome = outcomeOf(current, now, options, true, 0, taken, taken > 0 ? current.receipt(taken) : undefined, delay)
+  return options.maxUnits === undefined ? outcome : withLease(outcome, current, options)
 }
 
 /** The whole cost if it is admitted or forced; a part of it if `atLeast` allows that; `undefined`: refuse. */
@@ -79,21 +120,21 @@ function withLease(outcome: Outcome, reading: Reading<unknown>, { lease }: StepO
   return { ...outcome, leaseFor: Math.max(0, Math.floor(Math.min(lease?.ttl ?? 0, end - outcome.at / 1000))) }
 }
 
-function giveBack<S>(current: Reading<S>, charge: Charge, now: number, options: StepOptions, target: Writable<S> | undefined): Step<S> {
+function giveBack(current: Reading<unknown>, charge: Charge, now: number, options: StepOptions): Outcome {
   const back = options.how === 'peek' ? undefined : current.giveBack(Math.min(-charge.cost, options.maxUnits ?? Infinity), charge)
   if (back === undefined) return unchanged(current, now, options, 0, 0)
+  current.isChanged = true
   // Never −0, which `Object.is` distinguishes from 0.
-  const granted = back === 0 ? 0 : -back
-  return { state: current.write(target), outcome: outcomeOf(current, now, options, true, 0, granted, undefined, 0) }
+  return outcomeOf(current, now, options, true, 0, back === 0 ? 0 : -back, undefined, 0)
 }
 
 /** Admits without writing: a peek, a charge of nothing, or a give-back that has nothing to give. */
-export function unchanged<S>(current: Reading<S>, now: number, options: StepOptions, granted: number, delay: number): Step<S> {
-  return { state: undefined, outcome: outcomeOf(current, now, options, true, 0, granted, undefined, delay) }
+export function unchanged(current: Reading<unknown>, now: number, options: StepOptions, granted: number, delay: number): Outcome {
+  return outcomeOf(current, now, options, true, 0, granted, undefined, delay)
 }
 
-export function refusal<S>(current: Reading<S>, now: number, options: StepOptions, retryAfter: number): Step<S> {
-  return { state: undefined, outcome: outcomeOf(current, now, options, false, retryAfter, 0, undefined, 0) }
+export function refusal(current: Reading<unknown>, now: number, options: StepOptions, retryAfter: number): Outcome {
+  return outcomeOf(current, now, options, false, retryAfter, 0, undefined, 0)
 }
 
 /** The outcome of a charge after which the state is read as `reading`. */

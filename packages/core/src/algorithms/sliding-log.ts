@@ -31,6 +31,7 @@ const EMPTY: SlidingLogState = { entries: [], next: 0 }
 class SlidingLogReading implements Reading<SlidingLogState> {
   /** With live entries only. */
   state: SlidingLogState = EMPTY
+  isChanged = false
   quota = 0
   private window = 0
   private now = 0
@@ -47,10 +48,6 @@ class SlidingLogReading implements Reading<SlidingLogState> {
     this.now = now
     this.used = 0
     for (const { units } of live) this.used += units
-  }
-
-  write(): SlidingLogState {
-    return this.state
   }
 
   available(): number {

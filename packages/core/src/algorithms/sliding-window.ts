@@ -1,10 +1,10 @@
 import { invalid } from '../errors.ts'
 import type { Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
-import type { Algorithm, Writable } from './algorithm.ts'
+import type { Algorithm } from './algorithm.ts'
 import { ceilDiv, floorDiv } from './division.ts'
 import { MAX_STEP_BACK } from './fixed-window.ts'
-import { createStep, type Reading } from './reading.ts'
+import { createStep, ReadingReader, type RowReading } from './reading.ts'
 import { parseWindowReceipt, windowReceipt } from './receipts.ts'
 import { scaledLimit } from './scale.ts'
 
@@ -18,31 +18,35 @@ export interface SlidingWindowState {
 }
 
 /** `weight()` is x of the formula below, and `elapsed()` is e. */
-class SlidingWindowReading implements Reading<SlidingWindowState> {
+class SlidingWindowReading implements RowReading<SlidingWindowState> {
+  isChanged = false
   quota = 0
+  start = 0
+  count = 0
+  previous = 0
   private window = 0
   private now = 0
-  private start = 0
-  private count = 0
-  private previous = 0
 
   load(state: SlidingWindowState | undefined, limit: Limit, nowMicros: number): void {
-    const now = Math.floor(nowMicros / 1000)
-    const window = limit.window as number
-    const { start, count, previous } = rolledOver(state, window, now)
-    this.start = start
-    this.count = count
-    this.previous = previous
-    this.quota = limit.limit
-    this.window = window
-    this.now = now
+    this.start = state?.start ?? -Infinity
+    this.count = state?.count ?? 0
+    this.previous = state?.previous ?? 0
+    this.read(limit, nowMicros)
   }
 
-  write(target: Writable<SlidingWindowState> = blank()): SlidingWindowState {
-    target.start = this.start
-    target.count = this.count
-    target.previous = this.previous
-    return target
+  loadRow(row: Float64Array, offset: number, limit: Limit, nowMicros: number): void {
+    this.start = row[offset] as number
+    this.count = row[offset + 1] as number
+    this.previous = row[offset + 2] as number
+    this.read(limit, nowMicros)
+  }
+
+  saveRow(row: Float64Array, offset: number): void {
+    encode(this, row, offset)
+  }
+
+  get state(): SlidingWindowState {
+    return { start: this.start, count: this.count, previous: this.previous }
   }
 
   available(): number {
@@ -107,6 +111,26 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
     return this.start + this.window
   }
 
+  private read(limit: Limit, nowMicros: number): void {
+    const now = Math.floor(nowMicros / 1000)
+    const window = limit.window as number
+    this.quota = limit.limit
+    this.window = window
+    this.now = now
+    if (now < this.start || now >= this.start + window) this.rollOver()
+  }
+
+  /** Moves the counts to the windows of now. The start of a window is a multiple of its length. */
+  private rollOver(): void {
+    const { start, window, now } = this
+    const current = floorDiv(now, window) * window
+    if (start < current) {
+      this.previous = start < current - window ? 0 : this.count
+      this.count = 0
+      this.start = current
+    } else if (start - now > MAX_STEP_BACK) this.start = current
+  }
+
   /** Negative while the window starts ahead of now, after the clock stepped back. */
   private elapsed(): number {
     return this.now - this.start
@@ -123,20 +147,10 @@ class SlidingWindowReading implements Reading<SlidingWindowState> {
   }
 }
 
-function blank(): Writable<SlidingWindowState> {
-  return { start: 0, count: 0, previous: 0 }
-}
-
-/** The state with its counts moved to the windows of now. The start of a window is a multiple of its length. */
-function rolledOver(state: SlidingWindowState | undefined, window: number, now: number): SlidingWindowState {
-  return state !== undefined && state.start <= now && now < state.start + window ? state : rollOver(state, window, now)
-}
-
-function rollOver(state: SlidingWindowState | undefined, window: number, now: number): SlidingWindowState {
-  const start = floorDiv(now, window) * window
-  if (state === undefined || state.start < start - window) return { start, count: 0, previous: 0 }
-  if (state.start < start) return { start, count: 0, previous: state.count }
-  return state.start - now <= MAX_STEP_BACK ? state : { start, count: state.count, previous: state.previous }
+function encode(state: SlidingWindowState, row: Float64Array, offset: number): void {
+  row[offset] = state.start
+  row[offset + 1] = state.count
+  row[offset + 2] = state.previous
 }
 
 /** Where counts saturate, so that every product of a count and the window is a safe integer. */
@@ -161,18 +175,9 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
   scale: scaledLimit,
   variantOf: (limit) => `${limit.window}`,
   codec: {
-    blank,
-    decode(row, offset, state) {
-      state.start = row[offset] as number
-      state.count = row[offset + 1] as number
-      state.previous = row[offset + 2] as number
-      return state
-    },
-    encode(state, row, offset) {
-      row[offset] = state.start
-      row[offset + 1] = state.count
-      row[offset + 2] = state.previous
-    },
+    decode: (row, offset) => ({ start: row[offset] as number, count: row[offset + 1] as number, previous: row[offset + 2] as number }),
+    encode,
+    createReader: () => new ReadingReader(new SlidingWindowReading()),
   },
   check(limit) {
     const maxLimit = maxCount(limit.window as number)

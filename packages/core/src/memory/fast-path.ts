@@ -14,6 +14,7 @@ export class FastPath {
   // By charge. Kept from call to call, so that a decision does not allocate them.
   private readonly limits: ResolvedLimit[] = []
   private readonly slots: number[] = []
+  /** The states to write; a reader holds its own. */
   private readonly nextStates: unknown[] = []
 
   constructor(states: States) {
@@ -30,11 +31,11 @@ export class FastPath {
     const { states } = this
     const { slots } = states
     const resolved = states.scopes.resolve(charge, 0)
-    const { table } = resolved
-    const slot = states.slotOf(table, charge.subject)
-    if (slot === NO_SLOT || isSharedReceipt(charge.receipt)) return undefined
-    const { outcome, state } = resolved.algorithm.step(slots.peekState(slot, table), charge, now, options, table.scratch)
-    if (state !== undefined) states.update(resolved, slot, state, outcome)
+    const { reader } = resolved.table
+    const slot = states.slotOf(resolved.table, charge.subject)
+    if (slot === NO_SLOT || reader === undefined || isSharedReceipt(charge.receipt)) return undefined
+    const outcome = reader.decide(slots.numbers, slots.stateOffset(slot), charge, now, options)
+    if (reader.isChanged) states.saveRow(resolved, slot, reader, outcome)
     return [outcome]
   }
 
@@ -61,26 +62,42 @@ export class FastPath {
       }
       const slot = states.slots.find(first, table)
       if (slot === NO_SLOT) added += 1
-      const current = slot === NO_SLOT ? undefined : states.slots.peekState(slot, table)
-      const { outcome, state } = algorithm.step(current, charge, now, options, table.scratch)
+      const { reader } = table
+      let outcome: Outcome
+      let next: unknown
+      if (slot !== NO_SLOT && reader !== undefined) {
+        outcome = reader.decide(states.slots.numbers, states.slots.stateOffset(slot), charge, now, options)
+        next = reader.isChanged ? reader : undefined
+      } else {
+        const current = slot === NO_SLOT ? undefined : states.slots.state(slot, table)
+        ;({ outcome, state: next } = algorithm.step(current, charge, now, options))
+      }
       // One refusal among several charges changes the outcomes of the others.
       if (!outcome.allowed && count > 1) return undefined
       // Writing an unchanged entry would cost a write barrier.
       if (limits[i] !== resolved) limits[i] = resolved
+      if (nextStates[i] !== next) nextStates[i] = next
       slots[i] = slot
-      nextStates[i] = state
       outcomes[i] = outcome
     }
     if (states.slots.size + added > states.slots.max) return undefined
     for (let i = 0; i < count; i++) {
-      const state = nextStates[i]
-      if (state === undefined) continue
-      states.save(limits[i] as ResolvedLimit, slots[i] as number, charges[i] as Charge, state, outcomes[i] as Outcome, NONE_PINNED)
+      if (nextStates[i] !== undefined) this.save(i, charges[i] as Charge, outcomes[i] as Outcome)
     }
     return outcomes
   }
 
-  /** Whether an earlier charge of the decision has the same table: its next state is still in that table's `scratch`. */
+  private save(i: number, charge: Charge, outcome: Outcome): void {
+    const { states } = this
+    const resolved = this.limits[i] as ResolvedLimit
+    const { reader } = resolved.table
+    const slot = this.slots[i] as number
+    const next = this.nextStates[i]
+    if (reader !== undefined && next === reader) states.saveRow(resolved, slot, reader, outcome)
+    else states.save(resolved, slot, charge, next, outcome, NONE_PINNED)
+  }
+
+  /** Whether an earlier charge of the decision has the same table, so that the table's reader still holds its next state. */
   private isRepeated({ table }: ResolvedLimit, i: number): boolean {
     const { limits } = this
     for (let j = 0; j < i; j++) if (limits[j]?.table === table) return true

@@ -1,4 +1,4 @@
-import type { RowCodec } from '../algorithms/algorithm.ts'
+import type { RowCodec, RowReader } from '../algorithms/algorithm.ts'
 import { append, type Chains, findInChain, removeFromChain } from './chains.ts'
 import { EvictionLists } from './eviction-lists.ts'
 import { NO_SLOT, PROTECTED, type Rank, SlotRows } from './slot-rows.ts'
@@ -10,8 +10,8 @@ export interface ScopeTable {
   readonly chains: Chains
   /** How a state is written into a row; `undefined`: it is kept as an object. */
   readonly codec: RowCodec<unknown> | undefined
-  /** The state that `peekState` and a step fill; `undefined` without a codec. */
-  readonly scratch: object | undefined
+  /** Decides on the rows of the table; `undefined` without a codec. */
+  readonly reader: RowReader | undefined
   /** How many states the table has. */
   size: number
   /** The one state that new subjects share while the store is full, under `overflow: 'shared'`. */
@@ -37,7 +37,7 @@ export class Slots extends SlotRows {
 
   addTable(chains: Chains, codec: RowCodec<unknown> | undefined): ScopeTable {
     const id = this.freeTables.pop() ?? this.tables.length
-    return (this.tables[id] = { id, chains, codec, scratch: codec?.blank(), size: 0, shared: undefined })
+    return (this.tables[id] = { id, chains, codec, reader: codec?.createReader(), size: 0, shared: undefined })
   }
 
   /** Forgets a table that has no states. */
@@ -67,12 +67,7 @@ export class Slots extends SlotRows {
   }
 
   state(slot: number, { codec }: ScopeTable): unknown {
-    return codec === undefined ? this.objects.get(slot) : codec.decode(this.numbers, this.stateOffset(slot), codec.blank())
-  }
-
-  /** As `state`, without a new object. The result is valid until the next call for the same table. */
-  peekState(slot: number, { codec, scratch }: ScopeTable): unknown {
-    return codec === undefined ? this.objects.get(slot) : codec.decode(this.numbers, this.stateOffset(slot), scratch as object)
+    return codec === undefined ? this.objects.get(slot) : codec.decode(this.numbers, this.stateOffset(slot))
   }
 
   isEvictable(slot: number): boolean {
@@ -95,6 +90,13 @@ export class Slots extends SlotRows {
   update(slot: number, table: ScopeTable, state: unknown, expiresAt: number, rank: Rank): void {
     this.put(slot, table, state, expiresAt)
     // A slot that keeps its rank keeps its age too.
+    if (this.rankOf(slot) !== rank) this.changeRank(slot, table, rank)
+  }
+
+  /** As `update`, with the state that a reader holds. */
+  updateRow(slot: number, table: ScopeTable, reader: RowReader, expiresAt: number, rank: Rank): void {
+    this.setExpiresAt(slot, expiresAt)
+    reader.save(this.numbers, this.stateOffset(slot))
     if (this.rankOf(slot) !== rank) this.changeRank(slot, table, rank)
   }
 

@@ -1,3 +1,4 @@
+import type { RowReader } from '../algorithms/algorithm.ts'
 import type { Charge, Outcome } from '../store.ts'
 import { boundedKey } from '../hashing/bounded-key.ts'
 import { type ResolvedLimit, Scopes } from './scopes.ts'
@@ -30,13 +31,13 @@ export class States {
       const rank = isOverHalf(outcome, resolved) ? PROTECTED : CHARGED_ONCE
       return this.slots.add(resolved.table, boundedKey(subject), state, expiryOf(outcome), rank, pinned)
     }
-    this.update(resolved, slot, state, outcome)
+    this.slots.update(slot, resolved.table, state, expiryOf(outcome), isOverHalf(outcome, resolved) ? PROTECTED : UNDER_HALF)
     return slot
   }
 
-  /** Saves the state after a charge in its slot. */
-  update(resolved: ResolvedLimit, slot: number, state: unknown, outcome: Outcome): void {
-    this.slots.update(slot, resolved.table, state, expiryOf(outcome), isOverHalf(outcome, resolved) ? PROTECTED : UNDER_HALF)
+  /** Saves the state that a reader holds in the slot that it was read from. */
+  saveRow(resolved: ResolvedLimit, slot: number, reader: RowReader, outcome: Outcome): void {
+    this.slots.updateRow(slot, resolved.table, reader, expiryOf(outcome), isOverHalf(outcome, resolved) ? PROTECTED : UNDER_HALF)
   }
 
   clear(): void {
