@@ -41,7 +41,9 @@ async function spend({ store, limits, subjects, inFlight, name }: Contender, dec
     await Promise.all(
       Array.from({ length: inFlight }, (_, j) => {
         const subject = `user:${((i + j) * 7_919) % subjects}`
-        return store.consume(limits.map((limit) => ({ limit, scope: `${name.length}/${limit.name}`, subject, cost: 1 })))
+        return store.consume(
+          limits.map((limit) => ({ limit, scope: `p${name.length}+${limit.name}.${limit.algorithm}`, subject, cost: 1 })),
+        )
       }),
     )
     await new Promise((resolve) => setImmediate(resolve))

@@ -41,7 +41,7 @@ await server.stop()
 
 function contender(name: string, store: Store, limit: Limit, subject: string): Contender {
   stores.push(store)
-  const charge = { limit, scope: `bench/${limit.name}`, subject, cost: 1 }
+  const charge = { limit, scope: `bench+${limit.name}.${limit.algorithm}`, subject, cost: 1 }
   return {
     name,
     async turn(ms) {

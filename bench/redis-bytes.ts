@@ -96,7 +96,7 @@ async function measure({ name, rules, further = 0, packed, windows = 1 }: State,
     for (let first = 0; first < subjects * times; first += SUBJECTS_PER_CALL) {
       const ids = Array.from({ length: Math.min(SUBJECTS_PER_CALL, subjects * times - first) }, (_, i) => (first + i) % subjects)
       const charges = ids.flatMap((id) =>
-        rules.map(({ limit }) => ({ limit, scope: `${policy}/${limit.name}/${limit.algorithm}`, subject: subjectOf(id), cost: 1 })),
+        rules.map(({ limit }) => ({ limit, scope: `${policy}+${limit.name}.${limit.algorithm}`, subject: subjectOf(id), cost: 1 })),
       )
       const call = Promise.resolve(store.consume(charges))
       const done = call.then((outcomes) => {
@@ -141,6 +141,6 @@ async function usedBytes(server: Server): Promise<number> {
 async function anyKey(server: Server): Promise<string> {
   for (;;) {
     const key = String(await server.call('RANDOMKEY'))
-    if (/:default[/:]/.test(key)) return key
+    if (/:default[:+]/.test(key)) return key
   }
 }

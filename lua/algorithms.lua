@@ -2,26 +2,22 @@
 -- KEYS, ARGV, reply: see full.lua.
 -- redis.calls: none.
 --
--- Each table has these functions. A view is the state as it counts now.
---   decode(text), encode(state, limit): a value of Redis to a state and back, with the time in ms at which it expires
---   read(state, limit, micros): the view; the state may be nil
---   available(view, limit, micros): the units that may still be taken
---   admits(view, limit, micros, cost, facts): whether the cost may be taken
---   take(view, limit, micros, cost, facts): the state after it; nil if it stays as it is
---   giveback(view, limit, micros, units, receipt): the state after units were given back, and how many; nil if it stays as it is
---   toreply(state, limit, micros, facts, isshared): the state as the client needs it
---   isready(limit, micros), optional: whether the limit can be decided at this time
+-- Windows and buckets are entries of a value (isentry): their state is a list of three numbers, empty for an absent one. The other
+-- algorithms have a key for each state, and nil for an absent one. Each table has these functions:
+--   available(limit, state): the units that may still be taken
+--   charge(limit, state, cost, facts, isforced): whether the cost is admitted, and the state after it; nil if it stays as it is
+--   giveback(limit, state, units, receipt): the state after units were given back, and how many; nil if it stays as it is
+--   isready(limit), optional: whether the limit can be decided at this time
 --   renews, optional: a receipt renews a holder
+-- And where isentry is absent:
+--   decode(text), encode(state, limit): a value of Redis to a state and back, with the time in ms at which it expires
+--   toreply(limit, state, facts, isshared): the state as the client needs it
 
 local algorithms = {}
 
--- The numbers of a state. A client's parser of integers may round numbers above 2^52, so those are sent as text.
-local function numbersinreply(state)
-  local reply = {}
-  for i, n in ipairs(state) do
-    reply[i] = n > 4503599627370496 and format('%.0f', n) or n
-  end
-  return reply
+-- The results of a charge function of arithmetic.lua, with the numbers as a state.
+local function newstate(isadmitted, first, second, third)
+  return isadmitted, first and { first, second, third } or nil
 end
 
 -- The integer below 2^53 in a text; nil for any other text, so that the state counts as absent.

@@ -1,11 +1,16 @@
--- Purpose: the rules of windows and buckets, as functions of numbers; used by fast.lua and by the algorithms of full.lua.
+-- Purpose: the rules of windows and buckets, as functions of numbers; used by fast.lua and full.lua.
 -- KEYS, ARGV, reply: see fast.lua and full.lua. The files of the algorithms describe their limits.
--- redis.calls: none.
+-- redis.calls: none; TIME by now().
 --
 -- Every number is an integer below 2^53, which a double holds exactly. Three rules keep it so:
 --   format with %.0f, since tostring() and .. write 1700000000123456 as 1.7000000001235e+15;
 --   for a >= 0 and b > 0 the quotient a / b never rounds up to the next integer, so floor(a / b) and a % b are exact;
 --   compare states as numbers, never as text.
+--
+-- A state is three numbers: first, second and third. The first is nil for an absent state. An algorithm has two functions here:
+--   prepare(limit): computes once a batch what all its decisions share
+--   charge(limit, first, second, third, cost, isforced): whether the cost is admitted, and the numbers of the state after it (nil if the
+--     state stays as it is). A forced charge is always admitted; what it takes is bounded, so that the numbers stay exact.
 
 local floor, max, min = math.floor, math.max, math.min
 
@@ -24,88 +29,125 @@ local function cdiv(a, b)
   return quotient * b == a and quotient or quotient + 1
 end
 
--- The anchors of fixed windows.
-local EPOCH, FIRSTCHARGE, CALENDAR = 0, 1, 2
+-- The time of all decisions of the batch.
+local micros = now()
+local ms = fdiv(micros, 1000)
 
--- The end of the fixed window that begins at start.
-local function fixedend(start, limit)
-  local anchor = limit[3]
-  if anchor ~= CALENDAR then
-    local window = limit[4]
-    return start + window
+-- The anchors of fixed windows.
+local FIRSTCHARGE, CALENDAR = 1, 2
+
+-- limit[5] to limit[8] become: the earliest and the latest end (µs) of a window that still counts as it is; the end of the current window;
+-- whether the current window begins with its first charge.
+local function preparefixed(limit)
+  local anchor, length = limit[4], limit[5]
+  local isfirst = anchor == FIRSTCHARGE
+  local current, latest
+  if anchor == CALENDAR then
+    local first, second, third, fourth = limit[5], limit[6], limit[7], limit[8]
+    -- A client whose clock is wrong computes calendar windows that do not contain the server's time.
+    limit[9] = ms < first or ms >= third
+    local following = third
+    current = second
+    if ms >= second then
+      current, following = third, fourth
+    end
+    latest = current - ms <= MAXAHEAD and following or current
+  else
+    current = (isfirst and ms or ms - ms % length) + length
+    latest = ms + MAXAHEAD + length
   end
-  local second, third = limit[5], limit[6]
-  if start < second then
-    return second
-  end
-  return third
+  limit[5] = isfirst and ms * 1000 + 1 or current * 1000
+  limit[6], limit[7], limit[8] = latest * 1000, current * 1000, isfirst
 end
 
--- The start of the current fixed window, and the units counted in it. start is nil for an absent state.
-local function rolledfixed(start, count, limit, ms)
-  local anchor = limit[3]
-  if anchor == FIRSTCHARGE then
-    local window = limit[4]
-    -- The window begins with its first charge, so an empty one has not begun.
-    if not start or count == 0 or ms >= start + window then
-      return ms, 0
-    end
-    if start - ms <= MAXAHEAD then
-      return start, count
-    end
-    return ms, count
-  end
-  local current = limit[4]
-  if anchor == EPOCH then
-    local window = limit[4]
-    current = ms - ms % window
-  else
-    local second = limit[5]
-    if ms >= second then
-      current = second
-    end
-  end
-  if not start or start < current then
+-- The end of the current fixed window (µs), and the units counted in it.
+local function rolledfixed(limit, finish, count)
+  local earliest, latest, current, isfirst = limit[5], limit[6], limit[7], limit[8]
+  if not finish or finish < earliest then
     return current, 0
   end
-  if start == current or start - ms <= MAXAHEAD then
-    return start, count
+  -- The window begins with its first charge, so an empty one has not begun.
+  if finish > latest or isfirst and count == 0 then
+    return current, count
   end
-  return current, count
+  return finish, count
 end
 
--- The start of the current sliding window, the units counted in it and those counted in the window before. start is nil for an absent
--- state.
-local function rolledwindow(start, count, previous, window, ms)
-  local current = ms - ms % window
-  if not start or start < current - window then
+local function chargefixed(limit, finish, count, _, cost, isforced)
+  local quantity = limit[3]
+  local current, units = rolledfixed(limit, finish, count)
+  local after = units + cost
+  if after > quantity then
+    if not isforced then
+      return false
+    end
+    after = min(MAX, after)
+    if after <= units then
+      return true
+    end
+  end
+  return true, current, after, 0
+end
+
+-- limit[5] to limit[7] become: the end (µs) of the window after the current one; the latest such end of a window that counts as it is; how
+-- many ms of the window before the current one still count.
+local function preparesliding(limit)
+  local length = limit[4]
+  local elapsed = ms % length
+  limit[5], limit[6], limit[7] = (ms - elapsed + 2 * length) * 1000, (ms + MAXAHEAD + 2 * length) * 1000, length - elapsed
+end
+
+-- The end of the window after the current one (µs), the units counted in the current window and in the one before.
+local function rolledsliding(limit, finish, count, previous)
+  local length, current, latest = limit[4], limit[5], limit[6]
+  if finish == current then
+    return finish, count, previous
+  end
+  if not finish or finish < current - length * 1000 then
     return current, 0, 0
   end
-  if start < current then
+  if finish < current then
     return current, 0, count
   end
-  if start - ms <= MAXAHEAD then
-    return start, count, previous
+  if finish > latest then
+    return current, count, previous
   end
-  return current, count, previous
+  return finish, count, previous
 end
 
 -- What the units of the window before still count. A window ahead of now counts as just begun.
-local function weightof(start, previous, window, ms)
-  return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
+local function weightof(limit, finish, previous)
+  if previous == 0 then
+    return 0
+  end
+  local length, current, left = limit[4], limit[5], limit[7]
+  return finish > current and previous or cdiv(previous * left, length)
 end
 
--- The numbers of a bucket's state, and when it expires (ms). Without a remainder its rate does not matter.
-local function bucketstate(full, rest, rate)
-  return full, rest, rest > 0 and rate or 0, cdiv(rest > 0 and full + 1 or full, 1000)
+local function chargesliding(limit, finish, count, previous, cost, isforced)
+  local quantity, length = limit[3], limit[4]
+  local current, units, before = rolledsliding(limit, finish, count, previous)
+  local after = units + cost
+  if after + weightof(limit, current, before) > quantity then
+    if not isforced then
+      return false
+    end
+    -- A larger count would not stay exact when it is weighed.
+    after = min(fdiv(MAX, length), after)
+    if after <= units then
+      return true
+    end
+  end
+  return true, current, after, before
 end
 
--- What a bucket lacks under this limit: missing * tokens + rest credits. full is nil for an absent state.
-local function deficitof(full, rest, rate, limit, micros)
-  if not full or full < micros then
+-- What a bucket lacks under this limit: missing (µs) * tokens + rest credits.
+local function deficitof(limit, full, rest, rate)
+  -- A rest that its rate does not allow was not written by Sluice.
+  if not full or full < micros or rest ~= 0 and (rest < 0 or rest >= rate) then
     return 0, 0
   end
-  local tokens = limit[2]
+  local tokens = limit[3]
   local missing = full - micros
   if rest == 0 or rate == tokens then
     return missing, rest
@@ -114,31 +156,39 @@ local function deficitof(full, rest, rate, limit, micros)
   return missing + 1, 0
 end
 
--- Whether the bucket has this many tokens.
-local function bucketadmits(missing, rest, limit, cost)
-  local tokens, period, burst = limit[2], limit[3], limit[4]
-  if cost > burst then
-    return false
-  end
-  local spare = burst * period - cost * period - rest
-  if spare < 0 then
-    return missing + cdiv(-spare, tokens) <= 0
-  end
-  return missing <= fdiv(spare, tokens)
+-- The numbers of a bucket that lacks so many credits.
+local function drained(credits, tokens)
+  local rest = credits % tokens
+  return micros + fdiv(credits, tokens), rest, rest > 0 and tokens or 0
 end
 
--- full and rest after a charge; nil if the charge changes nothing.
-local function drained(missing, rest, limit, micros, cost)
-  local tokens, period, burst, debt = limit[2], limit[3], limit[4], limit[5]
+local function forcebucket(limit, missing, rest, cost)
+  local tokens, period, burst, debt = limit[3], limit[4], limit[5], limit[6]
   local most = (burst + debt) * period
   if missing > fdiv(most, tokens) then
-    return nil
+    return true
   end
   local lacking = missing * tokens + rest
   if lacking >= most then
-    return nil
+    return true
   end
   local credits = min(cost, burst + debt) * period
-  local after = credits > most - lacking and most or lacking + credits
-  return micros + fdiv(after, tokens), after % tokens
+  return true, drained(credits > most - lacking and most or lacking + credits, tokens)
 end
+
+local function chargebucket(limit, full, rest, rate, cost, isforced)
+  local tokens, period, burst = limit[3], limit[4], limit[5]
+  local missing, remainder = deficitof(limit, full, rest, rate)
+  local spare = cost <= burst and (burst - cost) * period - remainder or -1
+  if spare >= 0 and missing <= fdiv(spare, tokens) then
+    return true, drained(missing * tokens + remainder + cost * period, tokens)
+  end
+  if not isforced then
+    return false
+  end
+  return forcebucket(limit, missing, remainder, cost)
+end
+
+-- By the letter of an algorithm.
+local prepare = { f = preparefixed, s = preparesliding }
+local charge = { f = chargefixed, s = chargesliding, b = chargebucket }

@@ -4,6 +4,8 @@
 
 -- ms that a key lives at least.
 local MINLIFETIME = 0
+-- µs that an entry is kept after it has ended.
+local KEPTFOR = 0
 
 -- µs since the epoch.
 local function now()

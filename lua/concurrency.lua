@@ -1,6 +1,6 @@
 -- Purpose: holders that live until they are released or expire. packages/core/src/algorithms/concurrency.ts decides the same.
 -- State: a line "expiry id" for each holder, expiry in µs, in the order of acquisition. Expires with its last holder.
--- Limit: { 'c', quantity, ttl }, ttl in µs.
+-- Limit: { 'c', id, quantity, ttl }, ttl in µs.
 -- Receipt: { id } of the holder to release or renew.
 -- Reply of a state: expiry and id of each live holder.
 -- redis.calls: none; full.lua reads and writes.
@@ -30,8 +30,7 @@ function algorithms.c.encode(state)
   return table.concat(lines, '\n'), cdiv(latest, 1000)
 end
 
--- The view: the live holders.
-function algorithms.c.read(state, _, micros)
+local function liveholders(state)
   local live = {}
   for _, holder in ipairs(state or {}) do
     local expiry = holder[1]
@@ -42,13 +41,13 @@ function algorithms.c.read(state, _, micros)
   return live
 end
 
-function algorithms.c.available(view, limit)
-  local quantity = limit[2]
-  return max(0, quantity - #view)
+function algorithms.c.available(limit, state)
+  local quantity = limit[3]
+  return max(0, quantity - #liveholders(state))
 end
 
-local function holds(view, id)
-  for _, holder in ipairs(view) do
+local function holds(live, id)
+  for _, holder in ipairs(live) do
     if holder[2] == id then
       return true
     end
@@ -57,9 +56,9 @@ local function holds(view, id)
 end
 
 -- The holders without this one.
-local function without(view, id)
+local function without(live, id)
   local others = {}
-  for _, holder in ipairs(view) do
+  for _, holder in ipairs(live) do
     if holder[2] ~= id then
       others[#others + 1] = holder
     end
@@ -67,34 +66,31 @@ local function without(view, id)
   return others
 end
 
-function algorithms.c.admits(view, limit, _, cost, facts)
-  local quantity, renewed = limit[2], facts.receipt[1]
-  if cost > 0 and renewed then
-    return holds(view, renewed)
-  end
-  return #view + cost <= quantity or (cost > 0 and holds(view, facts.holder))
-end
-
-function algorithms.c.take(view, limit, micros, cost, facts)
-  local quantity, ttl = limit[2], limit[3]
+function algorithms.c.charge(limit, state, cost, facts, isforced)
+  local quantity, ttl = limit[3], limit[4]
   local renewed = facts.receipt[1]
-  local id = renewed or facts.holder
-  if cost == 0 or (not renewed and (#view >= 2 * quantity or holds(view, id))) then
-    return nil
+  local live, id = liveholders(state), renewed or facts.holder
+  local isheld = cost > 0 and holds(live, id)
+  if not isforced and not isheld and (cost > 0 and renewed or #live + cost > quantity) then
+    return false
   end
-  local after = without(view, id)
+  if cost == 0 or not renewed and (isheld or #live >= 2 * quantity) then
+    return true
+  end
+  local after = without(live, id)
   after[#after + 1] = { micros + ttl, id }
-  return after
+  return true, after
 end
 
-function algorithms.c.giveback(view, _, _, _, receipt)
-  local after = without(view, receipt[1])
-  return #after < #view and after or nil
+function algorithms.c.giveback(_, state, _, receipt)
+  local live = liveholders(state)
+  local after = without(live, receipt[1])
+  return #after < #live and after or nil
 end
 
-function algorithms.c.toreply(state, limit, micros)
+function algorithms.c.toreply(_, state)
   local reply = {}
-  for _, holder in ipairs(algorithms.c.read(state, limit, micros)) do
+  for _, holder in ipairs(liveholders(state)) do
     local expiry, id = holder[1], holder[2]
     reply[#reply + 1] = expiry
     reply[#reply + 1] = id

@@ -2,235 +2,317 @@
 --   decide these too. Nearly all decisions are fast, and Lua takes nearly all of the server's time. So this script makes no table for a
 --   decision, and formats no number as text.
 -- KEYS: each state key of the batch, once; then the buckets of packed.lua.
--- ARGV[1]: JSON { limits, request, buckets }
+-- ARGV[1]: JSON { limits, sets, request, buckets }
 --   limits: as the files of the algorithms describe them; no calendar windows
---   request: for each decision the number of its charges; then for each charge its limit, its key (both indexes from 1) and its cost.
---     Each charge of a decision has its own key.
+--   sets: lists of limits (indexes from 1) whose entries are in one value. Each has its own id.
+--   request: for each decision the number of its set, of its key (both from 1), and the cost of each limit. Before a decision over several
+--     keys, -n: then n times set, key and costs. Each key of a decision is another.
 --   buckets: as packed.lua describes them; absent for a store that does not pack
 -- ARGV[2]: see testClock.lua
--- Reply: { micros, unreadable, error, answers }
+-- Reply: { micros, unreadable, dropped, error, answers }
 --   micros: the time of the decisions
---   unreadable: how many states could not be read and counted as absent
+--   unreadable, dropped: how many states could not be read and counted as absent, or were dropped from a value with too many
 --   error: of the write that ended the batch, or ''. Decisions without an answer did not run.
---   answers: one text. For each decision '1' (admitted) or '0', then the states before it, 24 bytes each, three NaN for an absent one; or
---     '2', 4 bytes of length, and the text of the error that the decision raised.
--- redis.calls: TIME; one MGET. For each key that a decision changes one SET, or one SETRANGE if only the second number changes; one PTTL
---   before the first SETRANGE. For packed states those of packed.lua. A refusal writes nothing.
+--   answers: one text. For each decision '1' (admitted) or '0', then for each of its keys a byte with the number of entries, and the value
+--     before it; or '2', 4 bytes of length, and the text of the error that the decision raised.
+-- redis.calls: TIME; one MGET. For each key that a decision changes one SET, or one SETRANGE if the key keeps its expiry; one PTTL before
+--   the first SETRANGE. For packed states those of packed.lua. A refusal writes nothing.
 
 local batch = cjson.decode(ARGV[1])
-local limits, request = batch[1], batch[2]
-local micros = now()
-local ms = fdiv(micros, 1000)
+local limits, sets, request = batch[1], batch[2], batch[3]
+
+-- The letter of each limit becomes its function.
+for i = 1, #limits do
+  local limit = limits[i]
+  local letter = limit[1]
+  if prepare[letter] then
+    prepare[letter](limit)
+  end
+  limit[1] = charge[letter]
+end
+-- The indexes of each set become its limits.
+for i = 1, #sets do
+  local set = sets[i]
+  for j = 1, #set do
+    set[j] = limits[set[j]]
+  end
+end
 
 -- values: by key, what is stored. entries: by key, the entry of a packed state.
-local values, entries, unreadable = nil, nil, 0
+local values, entries = nil, nil
 if packed then
-  values, entries, unreadable = packed.open(batch[3])
+  values, entries = packed.open(batch[4])
 else
   -- MGET reads a key of another type as absent.
   values = redis.call('MGET', unpack(KEYS))
 end
 
-local ABSENT = string.rep('\255', 24)
-
--- By algorithm, a function of a state, a limit and a cost. It returns whether the cost is admitted, the numbers of the state after it (nil
--- if the state stays as it is), and when that state expires. The first and the third number alone determine the expiry. The counts of
--- windows are added and compared here: a function call for that would take 2 % of a decision.
-local decide = {}
-
-function decide.f(start, count, _, limit, cost)
-  local quantity = limit[2]
-  local current, units = rolledfixed(start, count, limit, ms)
-  local after = units + cost
-  if after > quantity then
-    return false
-  end
-  return true, current, after, 0, fixedend(current, limit)
-end
-
-function decide.s(start, count, previous, limit, cost)
-  local quantity, window = limit[2], limit[3]
-  local current, units, before = rolledwindow(start, count, previous, window, ms)
-  local weight = before > 0 and weightof(current, before, window, ms) or 0
-  local after = units + cost
-  if after + weight > quantity then
-    return false
-  end
-  return true, current, after, before, current + 2 * window
-end
-
-function decide.b(full, rest, rate, limit, cost)
-  local tokens = limit[2]
-  local missing, remainder = deficitof(full, rest, rate, limit, micros)
-  if not bucketadmits(missing, remainder, limit, cost) then
-    return false
-  end
-  local after, left = drained(missing, remainder, limit, micros, cost)
-  if not after then
-    return true
-  end
-  return true, bucketstate(after, left, tokens)
-end
-
 -- The pieces of the reply's answers, their number, and the error that ended the batch.
 local answers, answered, err = {}, 0, nil
 
--- By key, the second number of the state, where it differs from the one in values.
-local seconds = {}
+-- By number of entries, the beginning of an answer over one key, and the byte of the number.
+local admitted, refused = { [0] = '1\0', '1\1', '1\2', '1\3', '1\4' }, { [0] = '0\0', '0\1', '0\2', '0\3', '0\4' }
+local byte = string.char
 
-local function set(key, a, b, c, expiry)
-  local text = encodestate(a, b, c)
-  values[key], seconds[key] = text, nil
-  if packed and entries[key] then
-    return packed.write(entries[key], a, b, c)
+local function headof(heads, verdict, count)
+  local head = heads[count]
+  if not head then
+    head = format('%s%s', verdict, byte(count))
+    heads[count] = head
   end
-  return setwithexpiry(KEYS[key], text, expiry)
-end
-
--- Writes the second number into its place, in half of the time of a SET. The key keeps its expiry. (A call of errorof would take 2 % of a
--- decision.)
-local function setsecond(key, b)
-  seconds[key] = b
-  local reply = redis.pcall('SETRANGE', KEYS[key], '8', pack('>d', b))
-  return type(reply) == 'table' and reply.err or nil
-end
-
--- The state under a key: as text for the reply, and its numbers.
-local function load(key)
-  local text = values[key]
-  if not text then
-    return ABSENT
-  end
-  local a, b, c = decodestate(text)
-  if not a then
-    unreadable = unreadable + 1
-    values[key] = false
-    return ABSENT
-  end
-  if seconds[key] then
-    b = seconds[key]
-    text = encodestate(a, b, c)
-  end
-  return text, a, b, c
+  return head
 end
 
 local hasaskedttl = false
 
--- Whether only the second number changes, so that the key keeps its expiry. Once a command, PTTL shows whether a key still has an expiry: a
--- key that another program made persistent is set again before long.
-local function keepsexpiry(key, a, c, first, third)
-  if first ~= a or third ~= c then
-    return false
-  end
+-- Whether a write of the same length can keep the expiry of the key. Once a command, PTTL shows whether a key still has an expiry: a key
+-- that another program made persistent is set again before long.
+local function keepsexpiry(key)
   if hasaskedttl then
     return true
   end
   hasaskedttl = true
-  if packed and entries[key] then
-    -- packed.prepare asks for the bucket.
-    return false
-  end
   local left = redis.pcall('PTTL', KEYS[key])
   err = errorof(left)
   return left ~= -1
 end
 
--- Decides a decision of one charge.
-local function decideone(limitindex, key, cost)
-  local limit = limits[limitindex]
-  local text, a, b, c = load(key)
-  local isallowed, first, second, third, expiry = decide[limit[1]](a, b, c, limit, cost)
-  answers[answered + 1] = isallowed and '1' or '0'
-  answers[answered + 2] = text
-  if not first then
-    return
+-- Writes over a value of the same length, in half of the time of a SET. The error; nil if it was written. (A call of errorof would take 2 %
+-- of a decision.)
+local function overwrite(key, text)
+  local reply = redis.pcall('SETRANGE', KEYS[key], '0', text)
+  return type(reply) == 'table' and reply.err or nil
+end
+
+local function write(key, text, latest, iskept)
+  values[key] = text
+  if iskept then
+    return overwrite(key, text)
   end
-  local iskept = keepsexpiry(key, a, c, first, third)
-  local entry = packed and entries[key]
-  if entry and not iskept then
-    err = packed.prepare(entry, first, expiry, micros, false)
+  return setwithexpiry(KEYS[key], text, expiryof(latest))
+end
+
+-- For each limit of the set at hand: where its entry is in the value, and the numbers after it; four for each, the first its id.
+local positions, after = {}, {}
+
+-- Whether a limit of the set is one with this id.
+local function hasid(set, id)
+  for j = 1, #set do
+    if set[j][2] == id then
+      return true
+    end
   end
-  if err then
-    return
+  return false
+end
+
+-- Decides the limits of a set over a value that has other entries as well, or entries in another order, or that cannot be read. Returns as
+-- decideset does.
+local function search(set, text, costs)
+  local found = decodevalue(text)
+  local before = #text % SIZE == 0 and #text <= MAXSIZE and text or ''
+  for j = 1, #set do
+    local limit = set[j]
+    local at = find(found, limit[2], j)
+    local isadmitted, first, second, third
+    if at then
+      isadmitted, first, second, third = limit[1](limit, found[at + 1], found[at + 2], found[at + 3], request[costs + j])
+    else
+      isadmitted, first, second, third = limit[1](limit, nil, nil, nil, request[costs + j])
+    end
+    if not isadmitted then
+      return before, false
+    end
+    positions[j] = at
+    local own = 4 * j
+    after[own - 3], after[own - 2], after[own - 1], after[own] = limit[2], first, second, third
   end
-  if iskept and not entry then
-    err = setsecond(key, second)
-  else
-    err = set(key, first, second, third, expiry)
+  local latestbefore = latestof(found)
+  for j = 1, #set do
+    local at, own = positions[j] or #found + 1, 4 * j
+    found[at], found[at + 1], found[at + 2], found[at + 3] = after[own - 3], after[own - 2], after[own - 1], after[own]
+  end
+  local latest = latestof(found)
+  if 7 * #found == #before and latest == latestbefore then
+    return before, true, encodevalue(found), latest, true
+  end
+  prune(found, set, hasid)
+  return before, true, encodevalue(found), latestof(found), false
+end
+
+-- Decides the limits of a set, whose costs are behind this place of the request. Returns the value before; whether all are admitted; and the
+-- value after, its latest first number, and whether the key can keep its expiry. A refusal needs no other limit.
+local function decideset(set, key, costs)
+  local text, size = values[key], #set
+  if text and #text ~= SIZE * size then
+    return search(set, text, costs)
+  end
+  local latestbefore, latest = 0, 0
+  for j = 1, size do
+    local limit = set[j]
+    local id, first, second, third = limit[2], nil, nil, nil
+    if text then
+      id, first, second, third = unpacked(ENTRY, text, SIZE * j - 27)
+      if id ~= limit[2] or not isstate(first, second, third) then
+        return search(set, text, costs)
+      end
+      if first > latestbefore then
+        latestbefore = first
+      end
+    end
+    local isadmitted, a, b, c = limit[1](limit, first, second, third, request[costs + j])
+    if not isadmitted then
+      return text or '', false
+    end
+    if a > latest then
+      latest = a
+    end
+    local own = 4 * j
+    after[own - 3], after[own - 2], after[own - 1], after[own] = id, a, b, c
+  end
+  return text or '', true, pack(formatof(size), unpack(after, 1, 4 * size)), latest, latest == latestbefore
+end
+
+-- Writes a packed state.
+local function writepacked(entry, key, first, second, third)
+  err = packed.prepare(entry, first, false)
+  if not err then
+    values[key] = pack(ENTRY, 0, first, second, third)
+    err = packed.write(entry, first, second, third)
   end
 end
 
--- For each charge of the decision at hand: its key, the numbers of the state after it, its expiry, and whether the key keeps its expiry.
-local keysafter, firstsafter, secondsafter, thirdsafter, expiriesafter, arekept = {}, {}, {}, {}, {}, {}
+local function answer(isallowed, text)
+  local count = #text / SIZE
+  answers[answered + 1] = isallowed and headof(admitted, '1', count) or headof(refused, '0', count)
+  answers[answered + 2] = text
+end
 
--- Writes the states after a decision of several charges. The ACL may deny a command, and half of a decision must not stay. So what a bucket
--- needs comes first, then SET; a SETRANGE that is denied after a SET becomes a SET.
-local function commit(charges)
-  for j = 1, packed and charges or 0 do
-    local entry = entries[keysafter[j]]
-    if firstsafter[j] and entry and not arekept[j] and not err then
-      err = packed.prepare(entry, firstsafter[j], expiriesafter[j], micros, false)
+-- Decides a decision over one key.
+local function decide(set, key, costs)
+  local text, isallowed, value, latest, iskept = decideset(set, key, costs)
+  answer(isallowed, text)
+  if isallowed then
+    iskept = iskept and keepsexpiry(key)
+    err = err or write(key, value, latest, iskept)
+  end
+end
+
+-- Decides a decision of one limit.
+local function decideone(set, key, costs)
+  local text, limit = values[key], set[1]
+  local first, second, third = nil, nil, nil
+  if text then
+    local id = nil
+    if #text == SIZE then
+      id, first, second, third = unpacked(ENTRY, text)
     end
+    if id ~= limit[2] or not isstate(first, second, third) then
+      decide(set, key, costs)
+      return
+    end
+  end
+  local isallowed, a, b, c = limit[1](limit, first, second, third, request[costs + 1])
+  if text then
+    answers[answered + 1], answers[answered + 2] = isallowed and '1\1' or '0\1', text
+  else
+    answers[answered + 1], answers[answered + 2] = isallowed and '1\0' or '0\0', ''
+  end
+  if not isallowed then
+    return
+  end
+  if packed and entries[key] then
+    writepacked(entries[key], key, a, b, c)
+    return
+  end
+  local iskept = a == first and keepsexpiry(key)
+  err = err or write(key, pack(ENTRY, limit[2], a, b, c), a, iskept)
+end
+
+-- For each key of the decision at hand: the key, its value after, the latest first number, and whether the key keeps its expiry.
+local keysafter, valuesafter, latestafter, arekept = {}, {}, {}, {}
+
+-- Writes the values after a decision over several keys. The ACL may deny a command, and half of a decision must not stay. So SET comes first,
+-- and a SETRANGE that is denied after a SET becomes a SET.
+local function commit(count)
+  for i = 1, count do
+    arekept[i] = arekept[i] and not err and keepsexpiry(keysafter[i])
   end
   local isset = false
-  for j = 1, charges do
-    if firstsafter[j] and not arekept[j] and not err then
+  for i = 1, count do
+    if not arekept[i] and not err then
       isset = true
-      err = set(keysafter[j], firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j])
+      err = write(keysafter[i], valuesafter[i], latestafter[i], false)
     end
   end
-  for j = 1, charges do
-    if arekept[j] and not err then
-      local key = keysafter[j]
-      if not packed then
-        err = setsecond(key, secondsafter[j])
-      end
-      if packed or err and isset then
-        err = set(key, firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j])
+  for i = 1, count do
+    if arekept[i] and not err then
+      err = write(keysafter[i], valuesafter[i], latestafter[i], true)
+      if err and isset then
+        err = write(keysafter[i], valuesafter[i], latestafter[i], false)
       end
     end
   end
 end
 
--- Decides a decision of several charges, which begin behind the cursor.
-local function decideseveral(charges, cursor)
-  local isallowed = true
-  answers[answered + 1] = '1'
-  for j = 1, charges do
-    local limit, key, cost = limits[request[cursor + 1]], request[cursor + 2], request[cursor + 3]
-    cursor = cursor + 3
-    local text, a, b, c = load(key)
-    local isadmitted, first, second, third, expiry = decide[limit[1]](a, b, c, limit, cost)
+-- Decides a decision over several keys. Returns the place behind it in the request.
+local function decideseveral(count, place)
+  local isallowed, first = true, answered
+  answers[first + 1] = '1'
+  for i = 1, count do
+    local set, key = sets[request[place]], request[place + 1]
+    local text, isadmitted, value, latest, iskept = decideset(set, key, place + 1)
+    keysafter[i], valuesafter[i], latestafter[i], arekept[i] = key, value, latest, iskept
     isallowed = isallowed and isadmitted
-    keysafter[j], firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j] = key, first, second, third, expiry
-    arekept[j] = first and keepsexpiry(key, a, c, first, third)
-    answers[answered + 1 + j] = text
+    answers[first + 2 * i], answers[first + 2 * i + 1] = byte(#text / SIZE), text
+    place = place + 2 + #set
   end
   if isallowed then
-    commit(charges)
+    commit(count)
   else
-    answers[answered + 1] = '0'
+    answers[first + 1] = '0'
   end
+  return place
 end
 
--- The place of the decision at hand in the request.
-local position = 1
+-- The place of the decision at hand in the request, and of the one behind it.
+local position, following = 1, 1
 
 local function run()
   local size = #request
   while position <= size do
-    local charges = request[position]
-    if charges == 1 then
-      decideone(request[position + 1], request[position + 2], request[position + 3])
+    local index = request[position]
+    if index > 0 then
+      local set = sets[index]
+      local count = #set
+      following = position + 2 + count
+      if count == 1 then
+        decideone(set, request[position + 1], position + 1)
+      else
+        decide(set, request[position + 1], position + 1)
+      end
+      if err then
+        return
+      end
+      answered = answered + 2
     else
-      decideseveral(charges, position)
+      following = nil
+      following = decideseveral(-index, position + 1)
+      if err then
+        return
+      end
+      answered = answered + 1 - 2 * index
     end
-    if err then
-      return
-    end
-    answered = answered + 1 + charges
-    position = position + 1 + 3 * charges
+    position = following
   end
+end
+
+-- The place behind a decision over several keys.
+local function behind(place)
+  local count, cursor = -request[place], place + 1
+  for _ = 1, count do
+    cursor = cursor + 2 + #sets[request[cursor]]
+  end
+  return cursor
 end
 
 -- A decision that raises an error must not end the others of its batch.
@@ -240,7 +322,7 @@ repeat
     local text = type(thrown) == 'table' and thrown.err or thrown
     answers[answered + 1], answers[answered + 2], answers[answered + 3] = '2', pack('>I4', #text), text
     answered = answered + 3
-    position = position + 1 + 3 * request[position]
+    position = following or behind(position)
   end
 until isdone
-return { micros, unreadable, err or '', table.concat(answers, '', 1, answered) }
+return { micros, unreadable, dropped, err or '', table.concat(answers, '', 1, answered) }

@@ -10,13 +10,14 @@
 --     lease, as leases.lua describes them, absent for other charges.
 --   buckets: as packed.lua describes them; absent for a store that does not pack
 -- ARGV[2]: see testClock.lua
--- Reply: { micros, unreadable, error, decision... }
+-- Reply: { micros, unreadable, dropped, error, decision... }
 --   micros: the time of the decisions
---   unreadable: how many states could not be read and counted as absent
+--   unreadable, dropped: how many states could not be read and counted as absent, or were dropped from a value with too many
 --   error: of the write that ended the batch, or ''. Decisions without a reply did not run.
 --   decision: { verdict, state..., ledger... }. verdict 1 admitted, 0 refused, -1 the calendar windows were computed for another time, -2
 --     the decision raised an error, whose text follows. Nothing was charged unless it is 1. The states and ledgers are those before the
---     decision, one for each charge, empty for an absent one; a ledger only for a charge with terms.
+--     decision, one for each charge; a ledger only for a charge with terms. A window, a bucket and a ledger come as the whole value, '' for
+--     an absent one and for each charge but the first on its key; other states as a list, empty for an absent one.
 -- redis.calls: TIME; MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes; for packed states those of
 --   packed.lua. A refusal and a peek write nothing.
 
@@ -24,18 +25,35 @@ local FORCE, PEEK, RESET = 1, 2, 3
 
 local batch = cjson.decode(ARGV[1])
 local limits, decisions, buckets = batch[1], batch[2], batch[3] or { 0 }
-local micros = now()
+
+for _, limit in ipairs(limits) do
+  local letter = limit[1]
+  if prepare[letter] then
+    prepare[letter](limit)
+  end
+end
 
 -- values: by key, what is stored. entries: by key, the entry of a packed state.
-local values, entries, unreadable = packed.open(buckets)
--- By key, the state after the decisions so far, and whether its value has been decoded.
-local states, isdecoded = {}, {}
+local values, entries = packed.open(buckets)
+-- By key, what the value holds after the decisions so far: a list of entries, or one state of an algorithm that has its own keys.
+local lists, states, isdecoded = {}, {}, {}
 
-local function load(key, codec)
+local function listof(key)
+  if not lists[key] then
+    local text = values[key]
+    lists[key] = text and decodevalue(text) or {}
+    if text and (#text % SIZE ~= 0 or #text > MAXSIZE) then
+      values[key] = false
+    end
+  end
+  return lists[key]
+end
+
+local function stateof(key, algorithm)
   if not isdecoded[key] then
     isdecoded[key] = true
     if values[key] then
-      states[key] = codec.decode(values[key])
+      states[key] = algorithm.decode(values[key])
       if not states[key] then
         unreadable = unreadable + 1
       end
@@ -56,54 +74,73 @@ end
 local function step(charge, state, operation, atleast, most)
   local limit, cost, receipt, holder = limits[charge[1]], charge[3], charge[4], charge[5]
   local algorithm = algorithms[limit[1]]
-  local view = algorithm.read(state, limit, micros)
   if cost < 0 then
     if operation == PEEK then
       return nil, true
     end
-    local after, units = algorithm.giveback(view, limit, micros, min(-cost, most or MAX), receipt)
+    local after, units = algorithm.giveback(limit, state, min(-cost, most or MAX), receipt)
     return after, true, -(units or 0)
   end
   local facts = { receipt = receipt, holder = holder }
   -- A renewal needs a live holder: it cannot be forced, and no part of it can be granted.
   local isrenewal = algorithm.renews and cost > 0 and receipt[1] ~= nil
-  local admits = cost <= (most or MAX) and algorithm.admits(view, limit, micros, cost, facts)
-  if not admits and (operation ~= FORCE or isrenewal) then
-    local available = min(algorithm.available(view, limit, micros), most or MAX)
+  local isadmitted, after = false, nil
+  if cost <= (most or MAX) then
+    isadmitted, after = algorithm.charge(limit, state, cost, facts, operation == FORCE and not isrenewal)
+  end
+  if not isadmitted then
+    local available = min(algorithm.available(limit, state), most or MAX)
     if isrenewal or atleast < 1 or cost < 1 or available < atleast then
       return nil, false
     end
     cost = min(cost, available)
+    isadmitted, after = algorithm.charge(limit, state, cost, facts, true)
   end
-  if cost == 0 then
-    return nil, true, 0
-  end
-  return algorithm.take(view, limit, micros, cost, facts), true, cost
+  return cost > 0 and after or nil, isadmitted, cost
 end
 
--- The changes of the decision at hand: by key, { state, codec, limit }; and the keys in order.
+-- The changes of the decision at hand: the keys in order; by key, the list of entries or { state, limit } after it.
 local function newchanges()
-  return { bykey = {}, keys = {} }
+  return { keys = {}, lists = {}, states = {} }
 end
 
-local function change(changes, key, state, codec, limit)
-  if not changes.bykey[key] then
+local function markchanged(changes, key, kind)
+  if not changes[kind][key] then
     changes.keys[#changes.keys + 1] = key
   end
-  changes.bykey[key] = { state = state, codec = codec, limit = limit }
 end
 
--- The state of a key with the changes of the decision so far.
-local function latest(changes, key, state)
-  return changes.bykey[key] and changes.bykey[key].state or state
+-- The list of a key with the changes of the decision so far, and the list to change.
+local function changedlist(changes, key)
+  if not changes.lists[key] then
+    markchanged(changes, key, 'lists')
+    local copy = {}
+    for i, number in ipairs(listof(key)) do
+      copy[i] = number
+    end
+    changes.lists[key] = copy
+  end
+  return changes.lists[key]
+end
+
+local function entryof(changes, key, id, place)
+  local list = changes.lists[key] or listof(key)
+  local at = find(list, id, place)
+  return at and { list[at + 1], list[at + 2], list[at + 3] } or {}
+end
+
+local function setentry(changes, key, id, place, state)
+  local list = changedlist(changes, key)
+  local at = find(list, id, place) or #list + 1
+  list[at], list[at + 1], list[at + 2], list[at + 3] = id, state[1], state[2], state[3]
 end
 
 -- Makes the packed entries ready to be written.
 local function prepareentries(writes, issetting)
   for _, write in ipairs(writes) do
-    local key, value, expiry = write[1], write[2], write[3]
+    local key, value = write[1], write[2]
     local entry = value and entries[key]
-    local err = entry and packed.prepare(entry, decodestate(value), expiry, micros, issetting) or nil
+    local err = entry and packed.prepare(entry, lists[key][2], issetting) or nil
     if err then
       return err
     end
@@ -115,7 +152,7 @@ local function writeentries(writes)
   for _, write in ipairs(writes) do
     local key, value = write[1], write[2]
     local entry = value and entries[key]
-    local err = entry and packed.write(entry, decodestate(value)) or nil
+    local err = entry and packed.write(entry, lists[key][2], lists[key][3], lists[key][4]) or nil
     if err then
       return err
     end
@@ -161,51 +198,91 @@ local function countkeys(decision)
   return counts
 end
 
--- The writes that store the changes, which become the states of later decisions. A state that has expired is deleted.
-local function writesof(changes)
-  local writes = {}
-  for _, key in ipairs(changes.keys) do
-    local changed = changes.bykey[key]
-    local value, expiry = changed.codec.encode(changed.state, changed.limit, micros)
-    local islive = MINLIFETIME > 0 or expiry * 1000 > micros
-    writes[#writes + 1] = { key, islive and value, expiry }
+local function isneeded(decision, id)
+  for i = 3, #decision do
+    if limits[decision[i][1]][2] == id then
+      return true
+    end
   end
-  for _, key in ipairs(changes.keys) do
-    states[key] = changes.bykey[key].state
+  return false
+end
+
+-- The write of a list, which becomes that of later decisions.
+local function writeoflist(key, list, decision)
+  prune(list, decision, isneeded)
+  lists[key] = list
+  local value = #list > 0 and encodevalue(list)
+  values[key] = value
+  return { key, value, expiryof(latestof(list)) }
+end
+
+-- The write of a state that has its own key. A state that has expired is deleted.
+local function writeofstate(key, changed)
+  local state, limit = changed[1], changed[2]
+  states[key] = state
+  local value, expiry = algorithms[limit[1]].encode(state, limit)
+  local islive = MINLIFETIME > 0 or expiry * 1000 > micros
+  return { key, islive and value, expiry }
+end
+
+local function writesof(changes, decision)
+  local writes = {}
+  for i, key in ipairs(changes.keys) do
+    local list = changes.lists[key]
+    writes[i] = list and writeoflist(key, list, decision) or writeofstate(key, changes.states[key])
   end
   return writes
 end
 
+-- A value in a reply: '' for all but the first of a decision.
+local function valueinreply(key, isreplied)
+  listof(key)
+  local text = not isreplied[key] and values[key] or ''
+  isreplied[key] = true
+  return text
+end
+
 local function decide(decision)
   local operation, atleast = decision[1], decision[2]
-  local reply, ledgers, changes = { 1 }, {}, newchanges()
+  local reply, ledgers, changes, isreplied = { 1 }, {}, newchanges(), {}
   local counts = countkeys(decision)
   local isallowed = true
   for i = 3, #decision do
     local charge = decision[i]
     local limit, key, cost, receipt, terms = limits[charge[1]], charge[2], charge[3], charge[4], charge[6]
-    local algorithm = algorithms[limit[1]]
-    if algorithm.isready and not algorithm.isready(limit, micros) then
+    local algorithm, id, place = algorithms[limit[1]], limit[2], i - 2
+    if algorithm.isready and not algorithm.isready(limit) then
       return { -1 }
     end
-    local state = load(key, algorithm)
-    local facts = { cost = cost, atleast = atleast, receipt = receipt }
-    reply[#reply + 1] = state and algorithm.toreply(state, limit, micros, facts, counts[key] > 1) or {}
+    local state
+    if algorithm.isentry then
+      state = entryof(changes, key, id, place)
+      reply[#reply + 1] = valueinreply(key, isreplied)
+    else
+      local stored = stateof(key, algorithm)
+      local facts = { cost = cost, atleast = atleast, receipt = receipt }
+      state = changes.states[key] and changes.states[key][1] or stored
+      reply[#reply + 1] = stored and algorithm.toreply(limit, stored, facts, counts[key] > 1) or {}
+    end
     local ledgerkey, most, ledger = nil, nil, nil
     if terms then
       ledgerkey = terms[1]
-      local stored = load(ledgerkey, leases)
-      ledgers[#ledgers + 1] = stored and numbersinreply(stored) or {}
-      ledger = leases.read(latest(changes, ledgerkey, stored), terms, micros)
-      most = leases.most(ledger, terms, micros, cost)
+      ledger = leases.read(entryof(changes, ledgerkey, id, place), terms)
+      ledgers[#ledgers + 1] = valueinreply(ledgerkey, isreplied)
+      most = leases.most(ledger, terms, cost)
     end
-    local after, isadmitted, units = step(charge, latest(changes, key, state), operation, atleast, most)
+    local after, isadmitted, units = step(charge, state, operation, atleast, most)
     if not isadmitted then
       isallowed = false
     elseif after and operation ~= PEEK then
-      change(changes, key, after, algorithm, limit)
+      if algorithm.isentry then
+        setentry(changes, key, id, place, after)
+      else
+        markchanged(changes, key, 'states')
+        changes.states[key] = { after, limit }
+      end
       if terms and units ~= 0 then
-        change(changes, ledgerkey, leases.count(ledger, terms, units), leases, terms)
+        setentry(changes, ledgerkey, id, place, leases.count(ledger, terms, units))
       end
     end
   end
@@ -213,20 +290,32 @@ local function decide(decision)
   for _, ledger in ipairs(ledgers) do
     reply[#reply + 1] = ledger
   end
-  return reply, isallowed and commit(writesof(changes)) or nil
+  return reply, isallowed and commit(writesof(changes, decision)) or nil
 end
 
+-- Removes the states of the limits. A key is deleted only if nothing that counts is left in it: other limits share it.
 local function reset(decision)
-  local writes = {}
+  local changes, writes = newchanges(), {}
   for i = 3, #decision do
-    local key = decision[i][2]
-    states[key], isdecoded[key] = nil, true
-    writes[#writes + 1] = { key, false }
+    local limit, key = limits[decision[i][1]], decision[i][2]
+    if algorithms[limit[1]].isentry and not entries[key] then
+      local list = changedlist(changes, key)
+      local at = find(list, limit[2], i - 2)
+      if at then
+        remove(list, at)
+      end
+    else
+      states[key], isdecoded[key], lists[key], values[key] = nil, true, {}, false
+      writes[#writes + 1] = { key, false }
+    end
+  end
+  for _, key in ipairs(changes.keys) do
+    writes[#writes + 1] = writeoflist(key, changes.lists[key], decision)
   end
   return { 1 }, commit(writes)
 end
 
-local replies = { micros, 0, '' }
+local replies = { micros, 0, 0, '' }
 for _, decision in ipairs(decisions) do
   local operation = decision[1]
   -- A decision that raises an error must not end the others of its batch.
@@ -236,10 +325,10 @@ for _, decision in ipairs(decisions) do
     reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
   end
   if err then
-    replies[3] = err
+    replies[4] = err
     break
   end
   replies[#replies + 1] = reply
 end
-replies[2] = unreadable
+replies[2], replies[3] = unreadable, dropped
 return replies

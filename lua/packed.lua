@@ -1,8 +1,9 @@
 -- Purpose: keeps the states of windows packed: the states of about 32 subjects in one hash (a bucket). fast.lua and full.lua read and write
---   an entry of a bucket as they do a key: three numbers with an expiry.
+--   an entry of a bucket as they do a value with one entry, whose id is 0.
 -- KEYS: one for each bucket, behind all others.
--- ARGV: the last item of ARGV[1]: the number of buckets; then for each bucket the number of its fields, the window in ms, and the fields. A
---   field is a text (a subject that is an integer) or a number (the digest of any other subject).
+-- ARGV: the last item of ARGV[1]: the number of buckets; then for each bucket the number of its fields, the window and the lifetime of a
+--   state in ms (one window, or two of a sliding window), and the fields. A field is a text (a subject that is an integer) or a number (the
+--   digest of any other subject).
 -- Reply: see fast.lua and full.lua.
 -- Entry: a field (the text, or the 6 bytes of the digest) with start, count and previous in one integer:
 --   ((previous * span + count) * 4 + class) * 16 + id % 16, id = start / window, span = SPANS[class]; class 0 has no previous.
@@ -103,17 +104,16 @@ local function openentry(entry, number, values)
     if not start then
       return false
     end
-    values[number], entry.isnew = encodestate(start, count, previous), false
+    values[number], entry.isnew = pack(ENTRY, 0, (start + bucket.lifetime) * 1000, count, previous), false
   end
   return true
 end
 
--- Reads all keys and buckets of a batch. Returns the values by number, the entries by number, and how many entries could not be read. The
--- numbers of entries follow those of KEYS.
+-- Reads all keys and buckets of a batch. Returns the values and the entries, by number. The numbers of entries follow those of KEYS.
 function packed.open(request)
   local bucketcount = request[1]
   local keycount = #KEYS - bucketcount
-  local values, entries, unreadable, number = {}, {}, 0, #KEYS
+  local values, entries, number = {}, {}, #KEYS
   -- MGET reads a key of another type as absent. It is sent in parts, since unpack can put only so much on the stack.
   for first = 1, keycount, 1000 do
     local last = min(first + 999, keycount)
@@ -123,9 +123,9 @@ function packed.open(request)
   end
   local cursor = 1
   for i = 1, bucketcount do
-    local fieldcount, window = request[cursor + 1], request[cursor + 2]
-    cursor = cursor + 2
-    local bucket = { key = KEYS[keycount + i], window = window, base = false, next = false, cursor = '0', isforeign = false }
+    local fieldcount, window, lifetime = request[cursor + 1], request[cursor + 2], request[cursor + 3]
+    cursor = cursor + 3
+    local bucket = { key = KEYS[keycount + i], window = window, lifetime = lifetime, base = false, next = false, cursor = '0', isforeign = false }
     for _ = 1, fieldcount do
       cursor = cursor + 1
       local field = request[cursor]
@@ -137,7 +137,7 @@ function packed.open(request)
       end
     end
   end
-  return values, entries, unreadable
+  return values, entries
 end
 
 -- Removes the entries below the next base: all at once if Redis has packed the hash, else about a hundred fields each time.
@@ -167,10 +167,16 @@ local function sweep(bucket, base)
   return writeheader(bucket)
 end
 
--- Does everything that a write needs except the write itself. start and expiry are those of the state to write. needsproof asks for a write
--- that shows whether HSET is allowed. The error; nil if it was done.
-function packed.prepare(entry, start, expiry, micros, needsproof)
-  local bucket, ms = entry.bucket, fdiv(micros, 1000)
+-- The start of the window (ms) of a state whose first number is this.
+local function startof(bucket, first)
+  return fdiv(first, 1000) - bucket.lifetime
+end
+
+-- Does everything that a write needs except the write itself. first is that of the state to write. needsproof asks for a write that shows
+-- whether HSET is allowed. The error; nil if it was done.
+function packed.prepare(entry, first, needsproof)
+  local bucket = entry.bucket
+  local start, expiry = startof(bucket, first), fdiv(first, 1000)
   if bucket.isforeign then
     local err = errorof(redis.pcall('DEL', bucket.key))
     if err then
@@ -207,9 +213,10 @@ function packed.prepare(entry, start, expiry, micros, needsproof)
   return needsproof and writeheader(bucket) or nil
 end
 
-function packed.write(entry, start, count, previous)
+function packed.write(entry, first, count, previous)
+  local bucket = entry.bucket
   entry.isnew = false
-  return errorof(redis.pcall('HSET', entry.bucket.key, entry.field, writeentry(entry.bucket, start, count, previous)))
+  return errorof(redis.pcall('HSET', bucket.key, entry.field, writeentry(bucket, startof(bucket, first), count, previous)))
 end
 
 function packed.remove(entry)

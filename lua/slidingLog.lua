@@ -2,7 +2,7 @@
 --   packages/core/src/algorithms/sliding-log.ts decides the same.
 -- State: records of 16 bytes, oldest first: time (µs, a double), units and id (4 bytes each). The last record may have 0 units: it keeps
 --   its id from being used again. Expires a window after its newest record.
--- Limit: { 'l', quantity, window }, window in µs.
+-- Limit: { 'l', id, quantity, window }, window in µs.
 -- Receipt: { time, id }.
 -- Reply of a state: the next id, then (time, units, id) of each live entry. Entries are merged where no outcome depends on their bounds.
 -- redis.calls: none; full.lua reads and writes.
@@ -27,7 +27,7 @@ function algorithms.l.decode(text)
 end
 
 function algorithms.l.encode(state, limit)
-  local window = limit[3]
+  local window = limit[4]
   local records = {}
   for i, entry in ipairs(state) do
     local time, units, id = entry[1], entry[2], entry[3]
@@ -37,9 +37,9 @@ function algorithms.l.encode(state, limit)
   return table.concat(records), cdiv(newest + window, 1000)
 end
 
--- The view: { live entries, units in them, next id }.
-function algorithms.l.read(state, limit, micros)
-  local window = limit[3]
+-- The live entries, the units in them, and the next id.
+local function readlog(state, limit)
+  local window = limit[4]
   local live, used, nextid = {}, 0, 0
   for _, entry in ipairs(state or {}) do
     local time, units, id = entry[1], entry[2], entry[3]
@@ -49,25 +49,24 @@ function algorithms.l.read(state, limit, micros)
       used = used + units
     end
   end
-  return { live, used, nextid }
+  return live, used, nextid
 end
 
-function algorithms.l.available(view, limit)
-  local used, quantity = view[2], limit[2]
+function algorithms.l.available(limit, state)
+  local quantity = limit[3]
+  local _, used = readlog(state, limit)
   return max(0, quantity - used)
 end
 
-function algorithms.l.admits(view, limit, _, cost)
-  local used, quantity = view[2], limit[2]
-  return used + cost <= quantity
-end
-
-function algorithms.l.take(view, limit, micros, cost)
-  local live, used, nextid = view[1], view[2], view[3]
-  local quantity = limit[2]
+function algorithms.l.charge(limit, state, cost, _, isforced)
+  local quantity = limit[3]
+  local live, used, nextid = readlog(state, limit)
+  if used + cost > quantity and not isforced then
+    return false
+  end
   local taken = min(cost, max(0, 2 * quantity - used))
   if taken == 0 then
-    return nil
+    return true
   end
   local after = {}
   for i, entry in ipairs(live) do
@@ -76,11 +75,11 @@ function algorithms.l.take(view, limit, micros, cost)
   local newest = after[#after]
   local newesttime = newest and newest[1] or 0
   after[#after + 1] = { max(micros, newesttime), taken, nextid }
-  return after
+  return true, after
 end
 
-function algorithms.l.giveback(view, _, _, units, receipt)
-  local live, nextid = view[1], view[3]
+function algorithms.l.giveback(limit, state, units, receipt)
+  local live, _, nextid = readlog(state, limit)
   local takenat, takenid = receipt[1], receipt[2]
   local after, foundat = {}, nil
   for _, entry in ipairs(live) do
@@ -120,10 +119,9 @@ local function thresholdsof(used, quantity, cost, atleast)
 end
 
 -- Keeps the bounds of the oldest entry, of the newest, of the entry that is given back, and of those at whose expiry more units fit.
-function algorithms.l.toreply(state, limit, micros, facts, isshared)
-  local view = algorithms.l.read(state, limit, micros)
-  local live, used, nextid = view[1], view[2], view[3]
-  local quantity = limit[2]
+function algorithms.l.toreply(limit, state, facts, isshared)
+  local live, used, nextid = readlog(state, limit)
+  local quantity = limit[3]
   local takenat, takenid = facts.receipt[1], facts.receipt[2]
   local thresholds = thresholdsof(used, quantity, facts.cost, facts.atleast)
   local reply = { nextid }

@@ -1,29 +1,131 @@
--- Purpose: how the state of a window or a bucket is stored: three big-endian doubles; used by fast.lua and full.lua.
+-- Purpose: the codec of values. A value holds the windows and buckets of one policy and subject; used by fast.lua and full.lua.
 -- KEYS, ARGV, reply: see fast.lua and full.lua.
 -- redis.calls: none.
 --
--- Doubles are read and written in a tenth of the time of text.
+-- A value is a list of entries of 28 bytes: an id (4 bytes), then three doubles, all big-endian. The id names limit, algorithm and variant.
+-- The first number is the time (µs) until which the entry counts, so a script knows the expiry of entries that it does not know. Only the
+-- second number may be below 0. Doubles are read and written in a tenth of the time of text.
 
-local match, format, type = string.match, string.format, type
+local match, format, rep, type = string.match, string.format, string.rep, type
 local pack, unpacked = struct.pack, struct.unpack
 
 -- The functions of packed.lua; nil in a script without it.
 local packed = nil
 
-local function encodestate(a, b, c)
-  return pack('>ddd', a, b, c)
+local ENTRY, SIZE, MAXENTRIES = '>I4ddd', 28, 32
+-- A value with more entries was not written by Sluice.
+local MAXSIZE = SIZE * 255
+
+-- How many states could not be read and counted as absent, and how many were dropped because a value held too many.
+local unreadable, dropped = 0, 0
+
+-- By number of entries, the format of a value.
+local formats = { ENTRY }
+
+local function formatof(count)
+  local text = formats[count]
+  if not text then
+    text = format('>%s', rep('I4ddd', count))
+    formats[count] = text
+  end
+  return text
 end
 
--- The three numbers. nil for anything else, also for NaN and infinities. Only the first number may be below 0.
-local function decodestate(text)
-  if #text ~= 24 then
-    return nil
+-- Whether three numbers can be a state: false for NaN and infinities, too.
+local function isstate(first, second, third)
+  return first % 1 == 0
+    and second % 1 == 0
+    and third % 1 == 0
+    and first >= 0
+    and third >= 0
+    and first <= MAX
+    and third <= MAX
+    and second >= -MAX
+    and second <= MAX
+end
+
+-- The entries of a value, as a list of id, first, second and third of each. What cannot be read is left out.
+local function decodevalue(text)
+  local size = #text
+  if size == 0 or size % SIZE ~= 0 or size > MAXSIZE then
+    unreadable = unreadable + 1
+    return {}
   end
-  local a, b, c = unpacked('>ddd', text)
-  if a % 1 == 0 and b % 1 == 0 and c % 1 == 0 and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
-    return a, b, c
+  local numbers = { unpacked(formatof(size / SIZE), text) }
+  local entries, isknown, length = {}, {}, 0
+  for at = 1, size / 7, 4 do
+    local id, first, second, third = numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]
+    if isknown[id] or not isstate(first, second, third) then
+      unreadable = unreadable + 1
+    else
+      isknown[id] = true
+      entries[length + 1], entries[length + 2], entries[length + 3], entries[length + 4] = id, first, second, third
+      length = length + 4
+    end
+  end
+  return entries
+end
+
+-- Where the entry of this id begins in the list; nil if there is none. Entries keep their place, so the place of the limit in its decision
+-- is looked at first.
+local function find(entries, id, place)
+  local expected = 4 * place - 3
+  if entries[expected] == id then
+    return expected
+  end
+  for at = 1, #entries, 4 do
+    if entries[at] == id then
+      return at
+    end
   end
   return nil
+end
+
+-- The latest first number.
+local function latestof(entries)
+  local latest = 0
+  for at = 2, #entries, 4 do
+    latest = max(latest, entries[at])
+  end
+  return latest
+end
+
+local function remove(entries, at)
+  for _ = 1, 4 do
+    table.remove(entries, at)
+  end
+end
+
+-- Removes the entries that have ended. Above 32 entries it removes those that expire first, except those of the decision at hand:
+-- isneeded(needed, id) says which these are.
+local function prune(entries, needed, isneeded)
+  for at = #entries - 3, 1, -4 do
+    if entries[at + 1] < micros - KEPTFOR then
+      remove(entries, at)
+    end
+  end
+  while #entries > 4 * MAXENTRIES do
+    local earliest = nil
+    for at = 1, #entries, 4 do
+      if (not earliest or entries[at + 1] < entries[earliest + 1]) and not isneeded(needed, entries[at]) then
+        earliest = at
+      end
+    end
+    if not earliest then
+      return
+    end
+    remove(entries, earliest)
+    dropped = dropped + 1
+  end
+end
+
+local function encodevalue(entries)
+  return pack(formatof(#entries / 4), unpack(entries, 1, #entries))
+end
+
+-- The time (ms) at which a key expires whose latest first number is this.
+local function expiryof(latest)
+  return fdiv(latest, 1000) + 1
 end
 
 -- The error in a reply of redis.pcall, which may be a number or a text; nil if there is none.

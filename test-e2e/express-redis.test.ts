@@ -42,7 +42,7 @@ test('REDIS_URL names another Redis, which keeps running afterwards', async () =
   const started = start({ REDIS_URL: server.url, PREFIX: 'example', LIMIT: '2', BURST: '2' })
   const [one] = await urlsOf(started)
   expect((await fetch(one!)).status).toBe(429)
-  const keys = (await server.call('KEYS', 'example:*default/requests*')) as string[]
+  const keys = (await server.call('KEYS', 'example:{*}:default:*')) as string[]
   expect(keys).toHaveLength(1)
   expect(await started.interrupt()).toEqual([0, null])
   expect(await server.call('PING')).toBe('PONG')

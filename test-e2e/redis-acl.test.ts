@@ -27,7 +27,7 @@ const limits = [
 async function exercise(store: Store): Promise<void> {
   try {
     for (const subject of ['one', 'two', 'three', 'four']) {
-      const targets = limits.map((limit) => ({ limit, scope: `acl/${limit.name}`, subject }))
+      const targets = limits.map((limit) => ({ limit, scope: `acl+${limit.name}`, subject }))
       const outcomes = await store.consume(targets.map((target) => ({ ...target, cost: 1 })))
       expect(outcomes.map((outcome) => outcome?.allowed)).toEqual([true, true, true, true])
       await store.consume(targets.map((target, i) => ({ ...target, cost: -1, receipt: outcomes[i]?.receipt })))

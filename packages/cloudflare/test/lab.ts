@@ -17,7 +17,7 @@ export const LIMITS: readonly Limit[] = [
 export const TEN_UNITS: Limit = LIMITS[0] as Limit
 
 export function charge(subject: string, limit: Limit = TEN_UNITS, cost = 1): Charge {
-  return { limit, scope: `p/${limit.name}/${limit.algorithm}`, subject, cost }
+  return { limit, scope: `p+${limit.name}.${limit.algorithm}`, subject, cost }
 }
 
 export const startLab = (): Promise<Workerd> =>

@@ -7,6 +7,7 @@ export const CODES = [
   'ERR_NAME_INVALID',
   'ERR_NAME_DUPLICATE',
   'ERR_NAME_TAKEN',
+  'ERR_NAME_COLLISION',
   'ERR_LIMIT_INEXACT',
   'ERR_LIMIT_KEY',
   // Thrown by a call or a request.

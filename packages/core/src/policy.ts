@@ -4,6 +4,7 @@ import { checkName } from './define-limit.ts'
 import { invalid, quoted, SluiceError } from './errors.ts'
 import type { KeyOf } from './identity/part.ts'
 import type { Limit, LimitRule } from './limit.ts'
+import { scopeOf, splitScope, stateCollision, stateIdOf, stateNameOf } from './scope.ts'
 import type { FailMode } from './store.ts'
 
 export type Rules<C = any> = readonly LimitRule<string, C>[]
@@ -55,7 +56,10 @@ export interface Policy {
 const MODES = ['enforce', 'shadow', 'off'] as const
 const FAIL_MODES = ['local', 'open', 'closed'] as const
 
-/** @throws ERR_OPTION_INVALID, ERR_NAME_INVALID, ERR_NAME_DUPLICATE */
+/** A store may keep the states of one policy and subject in one value, which has room for so many. */
+const MAX_LIMITS = 32
+
+/** @throws ERR_OPTION_INVALID, ERR_NAME_INVALID, ERR_NAME_DUPLICATE, ERR_NAME_COLLISION */
 export function definePolicy(options: PolicyOptions): Policy {
   const { name = 'default', limits, tiers, mode = 'enforce', failMode } = options
   checkName(name, 'name')
@@ -67,6 +71,7 @@ export function definePolicy(options: PolicyOptions): Policy {
   const base = limits === undefined ? undefined : limitSet(limits, undefined, scope, 'limits')
   const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, scope, tierPath(tier))]))
   const all = setsOf({ base, tiers: sets })
+  checkStateIds(all)
   const data = { mode, failMode, sets: all.map((set) => [set.tier ?? null, set.limits.map(({ limit, scope }) => [limit, scope])]) }
   return Object.freeze({
     name,
@@ -112,6 +117,7 @@ function tierPath(tier: string): string {
 
 function limitSet(rules: Rules, tier: string | undefined, policyScope: string, what: string): LimitSet {
   if (!Array.isArray(rules)) throw invalid(what, 'a list of limits, such as [slidingWindow({ … })]', rules)
+  if (rules.length > MAX_LIMITS) throw invalid(what, `at most ${MAX_LIMITS} limits`, rules.length)
   const seen = new Set<string>()
   const limits = rules.map((rule: LimitRule, i) => {
     const limit = rule?.limit
@@ -125,15 +131,21 @@ function limitSet(rules: Rules, tier: string | undefined, policyScope: string, w
         `${what}: expected a different name for each limit, ignoring case, got "${limit.name}" twice`,
       )
     seen.add(name)
-    const scope = rule.scope === undefined ? policyScope : `${policyScope}/${rule.scope}`
-    return Object.freeze({
-      rule,
-      limit,
-      scope: `${scope}/${limit.name}/${limit.algorithm}`,
-      key: rule.key,
-      holds: algorithmOf(limit).holds,
-    })
+    const scope = scopeOf(policyScope, rule.scope, limit)
+    return Object.freeze({ rule, limit, scope, key: rule.key, holds: algorithmOf(limit).holds })
   })
   // The list is not frozen: V8 does not inline methods of frozen arrays, and every request calls some.
   return Object.freeze({ tier, limits })
+}
+
+/** @throws ERR_NAME_COLLISION if a store could not tell two states of one policy and subject apart */
+function checkStateIds(sets: readonly LimitSet[]): void {
+  const names = new Map<string, string>()
+  for (const scoped of sets.flatMap(({ limits }) => limits)) {
+    const name = stateNameOf(scoped)
+    const id = `${splitScope(scoped.scope).policy} ${stateIdOf(name)}`
+    const other = names.get(id)
+    if (other !== undefined && other !== name) throw stateCollision(other, name)
+    names.set(id, name)
+  }
 }

@@ -9,6 +9,11 @@ export type { FailoverParts, Presence } from './layers/failover/options.ts'
 export { consumeAcross, consumePartitions, groupByPartition } from './consume-across.ts'
 export type { ChargeGroup, PartitionGroup } from './consume-across.ts'
 
+// The parts of a scope, and what names a state, for a store that keeps the states of one policy and subject together.
+export { splitScope, stateCollision, stateIdOf, stateNameOf } from './scope.ts'
+// A hash without a key, for what a client cannot gain from.
+export { hash32 } from './hashing/hash32.ts'
+
 // Events of a store, for its `subscribe`.
 export { Events } from './events.ts'
 

@@ -12,7 +12,10 @@ export type Receipt = (string | number) & { readonly [receipt]?: never }
 /** One limit, its scope, one subject, one cost. */
 export interface Charge {
   readonly limit: Limit
-  /** Where the state lives: `<policy>/<limit>/<algorithm>`, with a leading `~` for a shadow policy. Never depends on `limit` or `burst`. */
+  /**
+   * Where the state lives: `<policy>[@<set apart>]+<limit>.<algorithm>`, with a leading `~` for a shadow policy. `splitScope` of
+   * `@sluice/core/store-kit` splits it. Never depends on `limit` or `burst`. A store must accept any text.
+   */
   readonly scope: string
   /** Who is limited. A store must accept any string that is not empty. */
   readonly subject: string

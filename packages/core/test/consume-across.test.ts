@@ -3,7 +3,7 @@ import { type ChargeGroup, consumeAcross, consumePartitions, groupByPartition } 
 import { describe, expect, it } from 'vitest'
 
 const limit = fixedWindow({ name: 'a', limit: 3, window: '1h', anchor: 'first' }).limit
-const charge = (subject: string, cost = 1): Charge => ({ limit, scope: 'p/a/fixedWindow', subject, cost })
+const charge = (subject: string, cost = 1): Charge => ({ limit, scope: 'p+a.fixedWindow', subject, cost })
 const left = (store: Store, subject: string) => (store.consume([charge(subject, 0)], { how: 'peek' }) as Outcome[])[0]?.remaining
 const later = (inner: Store): Store => ({
   ...inner,

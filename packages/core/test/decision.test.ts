@@ -55,8 +55,8 @@ describe('a decision shows the same fields', () => {
     mode: 'enforce',
     source: 'memory',
     charges: [
-      { limit: sliding.limit, scope: 'default/sliding/slidingWindow', subject: 'u', cost: 2 },
-      { limit: fixed.limit, scope: 'default/fixed/fixedWindow', subject: 'u', cost: 2 },
+      { limit: sliding.limit, scope: 'default+sliding.slidingWindow', subject: 'u', cost: 2 },
+      { limit: fixed.limit, scope: 'default+fixed.fixedWindow', subject: 'u', cost: 2 },
     ],
     outcomes: [slidingOutcome, fixedOutcome],
   }

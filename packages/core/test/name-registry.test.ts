@@ -35,6 +35,6 @@ describe('names', () => {
     }
     void createLimiter({ name: 'api', limits: [perMinute(1)], store }).consume('u')
     void createLimiter({ name: 'api2', limits: [tokenBucket({ name: 'b', limit: 1, window: '1m' })], store, mode: 'shadow' }).consume('u')
-    expect(scopes).toEqual(['api/minute/fixedWindow', '~api2/b/tokenBucket'])
+    expect(scopes).toEqual(['api+minute.fixedWindow', '~api2+b.tokenBucket'])
   })
 })

@@ -4,12 +4,15 @@ import { SluiceError, type StoreError, type StoreRefusal } from '@sluice/core'
 export const REDIS_CODES = [
   // Thrown by a store whose data was written with other partitions.
   'ERR_PARTITIONS_CHANGED',
+  // Rejects a decision over several window limits of a policy, in a store that packs.
+  'ERR_PACKED_LIMITS',
   // Emitted once, to `on.warning` or the console.
   'WARN_CLIENT_RETRIES',
   'WARN_EVICTION',
   'WARN_PACKED_ENTRIES',
   // Emitted to `on.anomaly`.
   'ANOMALY_STATE_UNREADABLE',
+  'ANOMALY_STATE_DROPPED',
   'ANOMALY_VERDICT',
 ] as const
 

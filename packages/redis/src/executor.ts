@@ -2,6 +2,7 @@ import type { Charge, ConsumeOptions, Outcome } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { uniqueId } from '@sluice/core/store-kit'
 import type { RedisStoreError } from './errors.ts'
+import type { Placement } from './keys.ts'
 import { leasesKey, type Unwrapped } from './state/leases.ts'
 
 /** The most decisions, and the most charges, of one command: a larger command would hold up the server for other clients. */
@@ -17,17 +18,23 @@ export type Operation = NonNullable<ConsumeOptions['how']> | 'reset'
  */
 export interface Executor {
   /**
-   * Decides charges, whose states are under these keys, in the order of the calls. Returns an empty list for a reset.
+   * Decides charges in the order of the calls. Returns an empty list for a reset.
    * @throws RedisStoreError if the decision could not be made
    */
-  decide(charges: readonly Charge[], keys: readonly string[], how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]>
+  decide(charges: readonly Charge[], places: Places, how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]>
   /** Resolves when every earlier call has been answered, and connections that only the executor uses are closed. */
   close(): Promise<void>
 }
 
-/** One call of `Executor.decide`, in the form that is sent to Redis. */
-export interface PendingDecision extends Unwrapped {
+/** Where the state of each charge of a decision is. */
+export interface Places {
+  /** The keys, equal for charges whose states share a value. */
   readonly keys: readonly string[]
+  readonly placements: readonly Placement[]
+}
+
+/** One call of `Executor.decide`, in the form that is sent to Redis. */
+export interface PendingDecision extends Unwrapped, Places {
   readonly how: Operation
   readonly options: ConsumeOptions
   /** The id of a new concurrency holder; '' for a decision without one. */
@@ -41,10 +48,17 @@ export interface Settleable extends PendingDecision {
 }
 
 /** Reports what should not happen: a state that cannot be read, or a verdict on which Lua and TypeScript disagree. */
-export type ReportAnomaly = (code: 'ANOMALY_STATE_UNREADABLE' | 'ANOMALY_VERDICT', message: string) => void
+export type ReportAnomaly = (code: 'ANOMALY_STATE_UNREADABLE' | 'ANOMALY_STATE_DROPPED' | 'ANOMALY_VERDICT', message: string) => void
 
-export function reportUnreadable(report: ReportAnomaly, count: number): void {
-  if (count > 0) report('ANOMALY_STATE_UNREADABLE', `${count} states could not be read and count as absent`)
+export function reportLost(report: ReportAnomaly, unreadable: number, dropped: number): void {
+  if (unreadable > 0) report('ANOMALY_STATE_UNREADABLE', `${unreadable} states could not be read and count as absent`)
+  if (dropped > 0)
+    report('ANOMALY_STATE_DROPPED', `${dropped} states were dropped, since a policy keeps at most 32 of a subject; use fewer windows`)
+}
+
+/** What tells the states of a decision apart: charges with equal ids share a state. */
+export function stateIdsOf({ keys, placements }: Places): readonly string[] {
+  return keys.map((key, i) => `${key} ${placements[i]?.id}`)
 }
 
 export function rejectAll(decisions: readonly Settleable[], error: RedisStoreError): void {

@@ -1,18 +1,50 @@
 import { createHash } from 'node:crypto'
-import type { Charge, Limit } from '@sluice/core'
+import { type Charge, type Limit, SluiceError } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
+import { hash32, splitScope, stateCollision, stateIdOf, stateNameOf } from '@sluice/core/store-kit'
 import { SLOTS, slotOf } from './slots.ts'
-import { LEASES_MARK } from './state/leases.ts'
-import { isPackable, type IsPacked, type Packing } from './state/packed.ts'
+import { isEntry } from './state/codec.ts'
+import { isPackable, type Packing } from './state/packed.ts'
 
 /** Bytes. A longer subject is hashed, because every request sends the key. */
 const MAX_SUBJECT = 64
 const HASH_MARK = '#'
 const NOT_ASCII = /[^ -~]/
+/** What follows the subject in the keys of lease ledgers. A subject that ends so would have the key of another subject's ledger. */
+const MARK = /![a-z]$/
+const NAME = /^[\w.~@-]+$/
+
+/** In the key of a state that has its own. The ttl of holders is not in it: a changed ttl must not forget them. */
+const SHORT = { fixedWindow: 'fw', slidingWindow: 'sw', slidingLog: 'sl', concurrency: 'cc', tokenBucket: 'tb', leakyBucket: 'lb' } as const
+
+/** The most state names that are remembered for a policy. A function that returns window lengths can make any number. */
+const MAX_NAMES = 1_024
+
+/** Where the states of a limit are, in one scope. */
+export interface Placement {
+  readonly limit: Limit
+  /** The policy of the scope. Only names of one policy must have different ids. */
+  readonly policy: string
+  /** What stands before the subject in the key, behind the hash tag. */
+  readonly part: string
+  /** Names the state's entry in the value of the key, and its entry in the value of the lease ledger. 0 for a packed state. */
+  readonly id: number
+  /** Whether the state is an entry of a value that it shares with other limits. Otherwise the key has only this state. */
+  readonly isEntry: boolean
+  readonly isPacked: boolean
+}
+
+type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
+
+interface Scope {
+  /** The placement seen last: a scope has one limit, or a few that alternate. */
+  last: Placement | undefined
+  readonly all: WeakMap<Limit, Placement>
+}
 
 /**
- * The keys of a store: `<prefix>:{<tag>}:<scope>.<variant>:<subject>`. The subject chooses the hash tag, so all limits of one subject share
- * a slot, and one script can decide them.
+ * The keys of a store: `<prefix>:{<tag>}:<policy>:<subject>` for windows and buckets, `<policy>+<limit>.<variant>` in place of the policy for a
+ * state that has its own key. The subject chooses the hash tag, so all limits of one subject share a slot, and one script can decide them.
  */
 export class Keys {
   readonly prefix: string
@@ -20,8 +52,13 @@ export class Keys {
   readonly tags: readonly string[]
   readonly packing: Packing | undefined
   private readonly partitionPrefixes: readonly string[]
-  // By scope, for the limit seen last: a scope has one limit, or a few in turn.
-  private readonly variants = new Map<string, { readonly limit: Limit; readonly text: string }>()
+  private readonly scopes = new Map<string, Scope>()
+  /** By policy, the name of each id. */
+  private readonly names = new Map<string, Map<number, string>>()
+  // The charges of a decision ask for the same subject in turn.
+  private lastSubject = ''
+  private lastIndex = -1
+  private lastText: string | undefined
 
   constructor(prefix: string, partitions: number, packing?: Packing) {
     this.prefix = prefix
@@ -44,37 +81,107 @@ export class Keys {
     return this.tags[this.partitionIndexOf(subject)] as string
   }
 
-  /** The key of a state. For a packed state it is no key of Redis, but still differs for every state. */
-  keyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scope' | 'subject'>): string {
-    const partition = this.partitionPrefixes[this.partitionIndexOf(subject)] as string
-    const { packing } = this
-    const suffix = packing !== undefined && isPackable(limit) ? packing.suffixOf(subject) : bounded(subject)
-    return `${partition}${this.variantOf(limit, scope)}${suffix}`
+  /** @throws ERR_NAME_COLLISION if a state of the policy has the same id */
+  placementOf({ limit, scope: name }: Pick<Charge, 'limit' | 'scope'>): Placement {
+    let scope = this.scopes.get(name)
+    if (scope === undefined) this.scopes.set(name, (scope = { last: undefined, all: new WeakMap() }))
+    if (scope.last?.limit === limit) return scope.last
+    let placement = scope.all.get(limit)
+    if (placement === undefined) scope.all.set(limit, (placement = this.newPlacement(limit, name)))
+    scope.last = placement
+    return placement
   }
 
-  /** Which states are packed; `undefined` if the store packs none. */
-  get isPacked(): IsPacked {
-    return this.packing && isPackable
+  /** The key of a state. For a packed state it is no key of Redis, but still differs for every state. */
+  keyOf(target: Target): string {
+    return this.keyAt(this.placementOf(target), target.subject)
+  }
+
+  /** The keys of charges. Charges to one policy and subject mostly have the same key, which is then made once. */
+  keysOf(charges: readonly Target[], placements: readonly Placement[]): readonly string[] {
+    const keys: string[] = []
+    for (let i = 0; i < charges.length; i++) {
+      const { subject } = charges[i] as Target
+      const placement = placements[i] as Placement
+      const isSame = i > 0 && placements[i - 1]?.part === placement.part && charges[i - 1]?.subject === subject
+      keys.push(isSame ? (keys[i - 1] as string) : this.keyAt(placement, subject))
+    }
+    return keys
+  }
+
+  private keyAt({ part, isPacked }: Placement, subject: string): string {
+    const partition = this.partitionPrefixes[this.partitionIndexOf(subject)] as string
+    if (isPacked) return `${partition}${part}${this.packing?.suffixOf(subject)}`
+    this.lastText ??= bounded(subject)
+    return `${partition}${part}${this.lastText}`
   }
 
   private partitionIndexOf(subject: string): number {
-    return fnv1a(subject) & (this.tags.length - 1)
+    if (this.lastIndex >= 0 && this.lastSubject === subject) return this.lastIndex
+    this.lastSubject = subject
+    this.lastText = undefined
+    this.lastIndex = hash32(subject) & (this.tags.length - 1)
+    return this.lastIndex
   }
 
-  private variantOf(limit: Limit, scope: string): string {
-    let variant = this.variants.get(scope)
-    if (variant?.limit !== limit) {
-      const own = algorithmOf(limit).variantOf(limit)
-      this.variants.set(scope, (variant = { limit, text: `${scope}${own === '' ? '' : `.${own}`}:` }))
-    }
-    return variant.text
+  private newPlacement(limit: Limit, scope: string): Placement {
+    const { policy, state } = splitScope(scope)
+    const isPacked = this.packing !== undefined && isPackable(limit)
+    const sharesValue = !isPacked && isEntry(limit)
+    const part = sharesValue
+      ? `${named(policy)}:`
+      : `${named(policy)}+${named(limitNameIn(state, limit))}.${shortVariant(limit, isPacked)}:`
+    const id = isPacked ? 0 : this.claimId(policy, stateNameOf({ scope, limit }))
+    return { limit, policy, part, id, isEntry: isEntry(limit), isPacked }
   }
+
+  private claimId(policy: string, name: string): number {
+    let names = this.names.get(policy)
+    if (names === undefined || names.size >= MAX_NAMES) this.names.set(policy, (names = new Map()))
+    const id = stateIdOf(name)
+    const other = names.get(id)
+    if (other !== undefined && other !== name) throw stateCollision(other, name)
+    names.set(id, name)
+    return id
+  }
+}
+
+/** @throws ERR_PACKED_LIMITS: packed state is for policies with one window limit, because each would be a hash of its own */
+export function checkPacked(placements: readonly Placement[]): void {
+  for (let i = 1; i < placements.length; i++) {
+    const { isPacked, policy, part, limit } = placements[i] as Placement
+    const other = isPacked
+      ? placements.find((each, j) => j < i && each.isPacked && each.policy === policy && each.part !== part)
+      : undefined
+    if (other === undefined) continue
+    throw new SluiceError(
+      'ERR_PACKED_LIMITS',
+      `redisStore: packed: expected one window limit a policy, got a decision over "${other.limit.name}" and "${limit.name}" of "${policy}"; ` +
+        'use a store without packed, whose limits share a key, or give each limit a policy of its own',
+    )
+  }
+}
+
+/** The name of the limit in a scope's state, which ends with its algorithm. */
+function limitNameIn(state: string, { algorithm }: Limit): string {
+  return state.endsWith(`.${algorithm}`) ? state.slice(0, -algorithm.length - 1) : state
+}
+
+function shortVariant(limit: Limit, isPacked: boolean): string {
+  const { algorithm, window } = limit
+  if (isPacked) return `${SHORT[algorithm]}${algorithmOf(limit).variantOf(limit)}`
+  if (algorithm === 'concurrency') return SHORT[algorithm]
+  return `${SHORT[algorithm]}${Number(window) % 1_000 === 0 ? `${Number(window) / 1_000}s` : `${window}ms`}`
+}
+
+/** A name as it is; the hash of any other text, which could join with what follows it in the key to the same text as another name. */
+function named(text: string): string {
+  return NAME.test(text) ? text : hashed(text)
 }
 
 /** The subject, or its hash. A subject that looks like a hash gets another mark, so that no two subjects share a key. */
 function bounded(subject: string): string {
-  // Otherwise its state would have the key of another subject's lease ledger.
-  if (subject.length > MAX_SUBJECT || subject.endsWith(LEASES_MARK)) return hashed(subject)
+  if (subject.length > MAX_SUBJECT || MARK.test(subject)) return hashed(subject)
   // UTF-8 has no lone surrogates: all of them would become the same three bytes.
   if (NOT_ASCII.test(subject) && (/\p{Surrogate}/u.test(subject) || Buffer.byteLength(subject) > MAX_SUBJECT)) return hashed(subject)
   return subject.startsWith(HASH_MARK) ? `${HASH_MARK}${subject}` : subject
@@ -95,12 +202,4 @@ function spreadTags(count: number): readonly string[] {
     missing -= 1
   }
   return tags
-}
-
-/** FNV-1a (Fowler, Noll, Vo), 32 bits, over UTF-16 units: cheap, and the same in every process. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  // The low bits of FNV alone are weak, and they choose the partition.
-  return (hash ^ (hash >>> 15)) >>> 0
 }

@@ -7,7 +7,7 @@ import { presenceOf } from './client/presence.ts'
 import { Replica } from './client/replica.ts'
 import { isSlotMoving, nextCommand, RedisStoreError } from './errors.ts'
 import { type Executor, MAX_CHARGES, type Operation } from './executor.ts'
-import { Keys } from './keys.ts'
+import { checkPacked, Keys } from './keys.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
 import { Batcher } from './scripts/batcher.ts'
 import { checkLease, unwrap } from './state/leases.ts'
@@ -156,8 +156,10 @@ class RedisStore implements Store {
   }
 
   private execute(partition: string, charges: readonly Charge[], how: Operation, options: ConsumeOptions): Promise<Outcomes> {
-    const keys = charges.map((charge) => this.keys.keyOf(charge))
-    const outcomes = this.executorOf(partition).decide(charges, keys, how, options)
+    const placements = charges.map((charge) => this.keys.placementOf(charge))
+    if (this.keys.packing !== undefined && how !== 'reset') checkPacked(placements)
+    const keys = this.keys.keysOf(charges, placements)
+    const outcomes = this.executorOf(partition).decide(charges, { keys, placements }, how, options)
     // A single server has no slots that move.
     return this.isCluster ? outcomes.catch((error: unknown) => this.executeByKey(error, partition, charges, keys, how, options)) : outcomes
   }
@@ -185,7 +187,7 @@ class RedisStore implements Store {
       const { connection, settings, keys } = this
       const report = this.events.anomaly.bind(this.events)
       executor = settings.scripting
-        ? new Batcher(connection, partition, { clock: settings.clock, isPacked: keys.isPacked }, report)
+        ? new Batcher(connection, partition, { clock: settings.clock, isPacking: keys.packing !== undefined }, report)
         : new TransactionExecutor(connection.client, partition, settings.clock, report)
       this.executors.set(partition, executor)
     }

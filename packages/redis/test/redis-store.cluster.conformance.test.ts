@@ -12,6 +12,7 @@ afterAll(() => cluster.stop())
 scanAfterEach(
   () => cluster.client(),
   () => Promise.all(cluster.nodes.map((node) => node.server.call('FLUSHALL'))),
+  { hasTestClock: true },
 )
 
 // Each store has its own prefix, so that all share one cluster.

@@ -1,5 +1,5 @@
 // A cluster of three primaries: slots, slots that move, new nodes, and a primary that dies.
-import { createLimiter, fixedWindow, type Store } from '@sluice/core'
+import { type Charge, createLimiter, fixedWindow, type Store } from '@sluice/core'
 import { freePort, type RedisCluster, startCluster, ttlViolations, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { slotOf } from '../src/slots.ts'
@@ -233,9 +233,10 @@ describe('slots that move', () => {
     const store = kept(rawStore({ cluster: nodesOf(cluster) }, { prefix: 'packed', packed: { subjects: 10_000 } }))
     const [known = '', fresh = '', other = ''] = neighbours(3, 's7')
     const limits = [3_600_000, 7_200_000].map((window) => fixedWindow({ name: 'hours', limit: 10, window }).limit)
-    const both = (subject: string) => limits.map((limit) => charge(subject, limit, 2))
+    // Packed state has one window limit a policy.
+    const both = (subject: string) => limits.map((limit, i) => ({ ...charge(subject, limit, 2), scope: `p${i}+hours.fixedWindow` }))
     const left = async (subject: string) => (await take(store, both(subject))).map(({ remaining }) => remaining)
-    await take(store, charge(known, limits[0], 5))
+    await take(store, { ...(both(known)[0] as Charge), cost: 5 })
     const from = await cluster.ownerOf(slotOfSubject(known))
     await cluster.moveSlots(slotOfSubject(known), from, (from + 1) % 3, {
       opened: async () => {
@@ -293,7 +294,8 @@ describe('slots that move', () => {
     const client = cluster.client()
     try {
       const store = kept(rawStore(client, { prefix: 'unheard' }))
-      const subject = 's8'
+      // A node whose last slot is moved away becomes a replica, so this slot is not that of the new node above.
+      const subject = Array.from({ length: 16 }, (_, i) => `s${i}`).find((each) => slotOfSubject(each) !== slotOfSubject('s7')) as string
       await took(store, charge(subject))
       const index = await cluster.addNode()
       const { server, port } = cluster.nodes[index] as RedisCluster['nodes'][number]

@@ -14,6 +14,7 @@ afterAll(() => server.stop())
 scanAfterEach(
   () => server.client(),
   () => server.call('FLUSHALL'),
+  { hasTestClock: true },
 )
 
 // Each store has its own prefix, so that all share one server.

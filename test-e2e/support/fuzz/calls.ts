@@ -79,7 +79,7 @@ export const charges = fc.tuple(
 /** As the engine makes charges: the scope contains the limit, and concurrency takes one unit. */
 function asEngine(charge: Charge): Charge {
   const { algorithm, name } = charge.limit
-  return { ...charge, scope: `p/${name}/${algorithm}`, cost: algorithm === 'concurrency' ? Math.sign(charge.cost) : charge.cost }
+  return { ...charge, scope: `p+${name}.${algorithm}`, cost: algorithm === 'concurrency' ? Math.sign(charge.cost) : charge.cost }
 }
 
 export function consumes(store: Store, list: readonly unknown[], options: object): Verdict | Promise<Verdict> {

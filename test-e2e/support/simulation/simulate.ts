@@ -69,7 +69,7 @@ async function run(scenario: Scenario, random: Random, isFaulty: boolean): Promi
   }
   const request = (): void => {
     const subject = String(draw(random))
-    const charge: Charge = { limit, scope: `simulated/${limit.name}/${limit.algorithm}`, subject, cost: 1 }
+    const charge: Charge = { limit, scope: `simulated+${limit.name}.${limit.algorithm}`, subject, cost: 1 }
     const [alone] = reference.consume([charge]) as readonly Outcome[]
     count.alone += alone?.granted ?? 0
     count.decisions += 1

@@ -1,6 +1,7 @@
 import type { Algorithm } from '../algorithms/algorithm.ts'
 import { algorithmOf } from '../algorithms/registry.ts'
 import type { Limit } from '../limit.ts'
+import { splitScope } from '../scope.ts'
 import type { Charge } from '../store.ts'
 import type { Chains } from './chains.ts'
 import type { ScopeTable, Slots } from './slots.ts'
@@ -80,7 +81,7 @@ export class Scopes {
   }
 
   private addScope(name: string): Scope {
-    const policy = policyOf(name)
+    const { policy } = splitScope(name)
     let chains = this.chainsByPolicy.get(policy)
     if (chains === undefined) this.chainsByPolicy.set(policy, (chains = new Map()))
     const scope: Scope = { name, chains, tables: new Map(), latest: undefined }
@@ -98,9 +99,4 @@ export class Scopes {
     }
     return { scope: scope.name, limit, algorithm, quota: algorithm.quota(limit), table }
   }
-}
-
-/** The policy of a scope: all but its last two parts, which are the limit and its algorithm. */
-function policyOf(scope: string): string {
-  return scope.slice(0, Math.max(0, scope.lastIndexOf('/', scope.lastIndexOf('/') - 1)))
 }

@@ -65,8 +65,8 @@ describe('an extended pipeline', () => {
   it('gives a limit other numbers and its own state, by a scope', () => {
     const app = pipeline({ name: 'api', limits: [hour('short', 5)] })
     const strict = app.extend((rules) => rules.map((rule) => amendLimit(rule, { limit: 1, scope: 'Users.find' })))
-    expect(ask(strict).decision?.charges[0]?.scope).toBe('api/Users.find/short/fixedWindow')
-    expect(ask(app).decision?.charges[0]?.scope).toBe('api/short/fixedWindow')
+    expect(ask(strict).decision?.charges[0]?.scope).toBe('api@Users.find+short.fixedWindow')
+    expect(ask(app).decision?.charges[0]?.scope).toBe('api+short.fixedWindow')
     expect(policyOf(ask(strict))).toBe('"api.short";q=1;w=3600')
     expect(ask(strict).pass).toBe(false)
     expect(leftOf(ask(app))).toEqual([3])
@@ -74,7 +74,7 @@ describe('an extended pipeline', () => {
     const shadow = pipeline({ name: 'api', limits: [hour('short', 5)], mode: 'shadow' }).extend((rules) =>
       rules.map((rule) => amendLimit(rule, { scope: 'x' })),
     )
-    expect(ask(shadow).decision?.charges[0]?.scope).toBe('~api/x/short/fixedWindow')
+    expect(ask(shadow).decision?.charges[0]?.scope).toBe('~api@x+short.fixedWindow')
   })
 
   it('keeps a limit that is a function, unless it gives that one other numbers', () => {
@@ -132,7 +132,7 @@ describe('an extended pipeline', () => {
     const route = app.extend((rules) => [...rules, amendLimit(hour('own', 1), { scope: 'route' })])
     expect([ask(route).pass, ask(route).pass]).toEqual([true, false])
     void app.limiter.reset('192.0.2.1')
-    expect(reset.mock.calls[0]?.[0].map(({ scope }) => scope)).toEqual(['default/app/fixedWindow', 'default/route/own/fixedWindow'])
+    expect(reset.mock.calls[0]?.[0].map(({ scope }) => scope)).toEqual(['default+app.fixedWindow', 'default@route+own.fixedWindow'])
     expect(ask(route).pass).toBe(true)
     void route.limiter.close()
     expect(() => pipeline({ limits: [hour('other', 9)], store })).toThrow(expect.objectContaining({ code: 'ERR_NAME_TAKEN' }))

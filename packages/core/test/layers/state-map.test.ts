@@ -4,11 +4,11 @@ import { stateHash, type StateId, StateMap } from '../../src/layers/state-map.ts
 
 const MINUTE = fixedWindow({ name: 'a', limit: 10, window: '1m' }).limit
 const HOUR = fixedWindow({ name: 'a', limit: 10, window: '1h' }).limit
-const id = (subject: string, limit: Limit = MINUTE, scope = 'p/a/fixedWindow'): StateId => ({ scope, limit, subject })
+const id = (subject: string, limit: Limit = MINUTE, scope = 'p+a.fixedWindow'): StateId => ({ scope, limit, subject })
 
 describe('a state is named by', () => {
   test.each([
-    ['its scope', id('s', MINUTE, 'q/a/fixedWindow')],
+    ['its scope', id('s', MINUTE, 'q+a.fixedWindow')],
     ['its window variant', id('s', HOUR)],
     ['its subject', id('t')],
   ])('%s', (_, other) => {

@@ -18,14 +18,14 @@ import { MemoryStore, type MemoryStoreOptions } from '../../src/memory/memory-st
 const { limit: shortMinute } = fixedWindow({ name: 'minute', limit: 3, window: '1m' })
 /** A limit and its scope. The first three are one scope: the second reads the state of the first, the third has its own. */
 const LIMITS = [
-  { limit: shortMinute, scope: 'p/minute/fixedWindow' },
-  { limit: { ...shortMinute, limit: 6 }, scope: 'p/minute/fixedWindow' },
-  { limit: { ...shortMinute, window: 30_000 }, scope: 'p/minute/fixedWindow' },
-  { limit: slidingWindow({ name: 'sliding', limit: 5, window: '1m' }).limit, scope: 'p/sliding/slidingWindow' },
-  { limit: tokenBucket({ name: 'bucket', limit: 4, window: '1m' }).limit, scope: 'p/bucket/tokenBucket' },
-  { limit: leakyBucket({ name: 'queue', limit: 60, window: '1m', maxDelay: '3s', queue: true }).limit, scope: 'q/queue/leakyBucket' },
-  { limit: slidingLog({ name: 'log', limit: 3, window: '1m' }).limit, scope: 'q/log/slidingLog' },
-  { limit: concurrency({ name: 'slow', limit: 2, ttl: '1m' }).limit, scope: 'q/slow/concurrency' },
+  { limit: shortMinute, scope: 'p+minute.fixedWindow' },
+  { limit: { ...shortMinute, limit: 6 }, scope: 'p+minute.fixedWindow' },
+  { limit: { ...shortMinute, window: 30_000 }, scope: 'p+minute.fixedWindow' },
+  { limit: slidingWindow({ name: 'sliding', limit: 5, window: '1m' }).limit, scope: 'p+sliding.slidingWindow' },
+  { limit: tokenBucket({ name: 'bucket', limit: 4, window: '1m' }).limit, scope: 'p+bucket.tokenBucket' },
+  { limit: leakyBucket({ name: 'queue', limit: 60, window: '1m', maxDelay: '3s', queue: true }).limit, scope: 'q+queue.leakyBucket' },
+  { limit: slidingLog({ name: 'log', limit: 3, window: '1m' }).limit, scope: 'q+log.slidingLog' },
+  { limit: concurrency({ name: 'slow', limit: 2, ttl: '1m' }).limit, scope: 'q+slow.concurrency' },
 ] as const
 
 const target = fc.record({ limit: fc.nat(LIMITS.length - 1), subject: fc.constantFrom('a', 'b', 'c', 'd', 'x'.repeat(300)) })

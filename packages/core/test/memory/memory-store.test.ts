@@ -21,9 +21,9 @@ function make(options: MemoryStoreOptions = {}) {
   const clock = { ms: START, now: () => clock.ms }
   const store = memoryStore({ clock, ...options })
   const consume = (subject: string, cost = 1, over: Partial<Charge> = {}) =>
-    store.consume([{ limit, scope: 'p/a/fixedWindow', subject, cost, ...over }]) as readonly [Outcome]
+    store.consume([{ limit, scope: 'p+a.fixedWindow', subject, cost, ...over }]) as readonly [Outcome]
   const left = (subject: string, over: Partial<Charge> = {}) =>
-    (store.consume([{ limit, scope: 'p/a/fixedWindow', subject, cost: 0, ...over }], { how: 'peek' }) as readonly [Outcome])[0].remaining
+    (store.consume([{ limit, scope: 'p+a.fixedWindow', subject, cost: 0, ...over }], { how: 'peek' }) as readonly [Outcome])[0].remaining
   return { clock, store, consume, left }
 }
 const flood = (from: number, to: number, visit: (subject: string) => void) => {
@@ -60,9 +60,9 @@ describe('memory is bounded', () => {
   it('never keeps more than maxSubjects states, over all scopes and limits', () => {
     const { consume, store } = make({ maxSubjects: 100 })
     flood(0, 1_000, (subject) => consume(subject))
-    flood(0, 1_000, (subject) => consume(subject, 1, { scope: 'q/a/fixedWindow' }))
+    flood(0, 1_000, (subject) => consume(subject, 1, { scope: 'q+a.fixedWindow' }))
     flood(0, 1_000, (subject) =>
-      consume(subject, 1, { limit: slidingWindow({ name: 'a', limit: 10, window: '1m' }).limit, scope: 'r/a/slidingWindow' }),
+      consume(subject, 1, { limit: slidingWindow({ name: 'a', limit: 10, window: '1m' }).limit, scope: 'r+a.slidingWindow' }),
     )
     expect(sizeOf(store)).toBe(100)
   })
@@ -99,19 +99,19 @@ describe('memory is bounded', () => {
     consume('a')
     consume('b', 6)
     const charges = [
-      { limit, scope: 'p/a/fixedWindow', subject: 'c', cost: 1 },
-      { limit, scope: 'p/a/fixedWindow', subject: 'b', cost: 6 },
+      { limit, scope: 'p+a.fixedWindow', subject: 'c', cost: 1 },
+      { limit, scope: 'p+a.fixedWindow', subject: 'b', cost: 6 },
     ]
     expect((store.consume(charges) as Outcome[]).map(({ allowed }) => allowed)).toEqual([true, false])
     consume('d', 11)
-    void store.consume([{ limit, scope: 'p/a/fixedWindow', subject: 'e', cost: 1 }], { how: 'peek' })
+    void store.consume([{ limit, scope: 'p+a.fixedWindow', subject: 'e', cost: 1 }], { how: 'peek' })
     expect([left('a'), left('b')]).toEqual([9, 4])
   })
 
   it('a decision does not evict the state of its first subject for its second', () => {
     const { left, store } = make({ maxSubjects: 2 })
     const both = (...subjects: string[]) =>
-      store.consume(subjects.map((subject) => ({ limit, scope: 'p/a/fixedWindow', subject, cost: 1 }))) as Outcome[]
+      store.consume(subjects.map((subject) => ({ limit, scope: 'p+a.fixedWindow', subject, cost: 1 }))) as Outcome[]
     both('a', 'b')
     both('a', 'c')
     expect([left('a'), left('c'), left('b')]).toEqual([8, 9, 10])
@@ -130,7 +130,7 @@ describe('memory is bounded', () => {
   ])('reset removes only the %s of three states of a subject, and the next charge starts it again', (_, gone) => {
     const { store } = make()
     const charges = ['a', 'b', 'c'].map((name) => {
-      return { limit: fixedWindow({ name, limit: 10, window: '1m' }).limit, scope: `p/${name}/fixedWindow`, subject: 'u', cost: 1 }
+      return { limit: fixedWindow({ name, limit: 10, window: '1m' }).limit, scope: `p+${name}.fixedWindow`, subject: 'u', cost: 1 }
     })
     const each = () => charges.map((charge) => (store.consume([charge]) as readonly [Outcome])[0].remaining)
     void store.consume(charges)
@@ -147,7 +147,7 @@ describe('memory is bounded', () => {
 
   it('one new subject charged twice in one decision takes one slot', () => {
     const { left, store } = make({ maxSubjects: 1 })
-    const charge = { limit, scope: 'p/a/fixedWindow', subject: 'a', cost: 2 }
+    const charge = { limit, scope: 'p+a.fixedWindow', subject: 'a', cost: 2 }
     expect((store.consume([charge, charge]) as Outcome[]).map(({ remaining }) => remaining)).toEqual([8, 6])
     expect(left('a')).toBe(6)
     expect(
@@ -196,7 +196,7 @@ describe('when no state can be evicted', () => {
   it("overflow: 'deny' refuses new subjects, and a decision that contains one", () => {
     const { consume, left, store } = full('deny')
     expect(consume('n')[0]).toMatchObject({ allowed: false, remaining: 0, retryAfter: 1_000, granted: 0, receipt: undefined })
-    const both = ['x', 'n'].map((subject) => ({ limit, scope: 'p/a/fixedWindow', subject, cost: 1 }))
+    const both = ['x', 'n'].map((subject) => ({ limit, scope: 'p+a.fixedWindow', subject, cost: 1 }))
     expect((store.consume(both) as Outcome[]).map(({ allowed, granted }) => [allowed, granted])).toEqual([
       [true, 0],
       [false, 0],
@@ -242,7 +242,7 @@ describe('subjects', () => {
     expect(others.map((subject) => left(subject))).toEqual(others.map(() => 10))
     expect(left(long)).toBe(7)
     expect(longestSubject(store)).toBeLessThanOrEqual(256)
-    void store.reset([{ limit, scope: 'p/a/fixedWindow', subject: long }])
+    void store.reset([{ limit, scope: 'p+a.fixedWindow', subject: long }])
     expect(left(long)).toBe(10)
   })
 })
@@ -311,7 +311,7 @@ describe('time', () => {
     const clock = { ms: START + 0.1, now: () => clock.ms }
     const store = memoryStore({ clock })
     const bucket = tokenBucket({ name: 'b', limit: 7, window: '1m', burst: 3 }).limit
-    const take = () => (store.consume([{ limit: bucket, scope: 'p/b/tokenBucket', subject: 'u', cost: 1 }]) as [Outcome])[0]
+    const take = () => (store.consume([{ limit: bucket, scope: 'p+b.tokenBucket', subject: 'u', cost: 1 }]) as [Outcome])[0]
     expect([take(), take(), take(), take()].map(({ remaining }) => remaining)).toEqual([2, 1, 0, 0])
     clock.ms += take().retryAfter
     expect(take().allowed).toBe(true)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/memory/memory-store.ts'
 
 const { limit } = fixedWindow({ name: 'a', limit: 10, window: '1m' })
-const charge = (window: number, cost: number) => ({ limit: { ...limit, window }, scope: 'p/a/fixedWindow', subject: 'u', cost })
+const charge = (window: number, cost: number) => ({ limit: { ...limit, window }, scope: 'p+a.fixedWindow', subject: 'u', cost })
 
 /** How many tables the store has. No public member says. */
 function tablesOf(store: MemoryStore): number {

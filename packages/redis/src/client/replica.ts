@@ -1,9 +1,11 @@
-import { type Charge, type Clock, type Limit, type Outcome, SluiceError, systemClock } from '@sluice/core'
+import { type Charge, type Clock, type Outcome, SluiceError, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
 import type { Redis } from 'ioredis'
 import { messageOf, nextCommand, notReady, RedisStoreError } from '../errors.ts'
-import type { Keys } from '../keys.ts'
-import { decodeState } from '../state/codec.ts'
+import type { Places } from '../executor.ts'
+import type { Keys, Placement } from '../keys.ts'
+import { decodeState, stateFromNumbers } from '../state/codec.ts'
+import { EntryList } from '../state/entries.ts'
 import { decodeEntry, fieldBytes, HEADER, packedKeyOf } from '../state/packed.ts'
 import { type Connection, type RedisClient, within } from './connect.ts'
 
@@ -33,55 +35,58 @@ export class Replica {
 
   /** What the replica's states would decide, by the clock of this process. The states may be older than the primary's. */
   async peek(charges: readonly Charge[]): Promise<readonly (Outcome | undefined)[]> {
-    const keys = charges.map((charge) => this.keys.keyOf(charge))
-    const states = await this.read(keys, charges)
+    const placements = charges.map((charge) => this.keys.placementOf(charge))
+    const states = await this.read(charges, { placements, keys: this.keys.keysOf(charges, placements) })
     const now = Math.round(this.clock.now() * 1000)
-    return charges.map((charge, i) => {
-      const state = states.get(keys[i] as string)
-      return decide([{ ...charge, cost: 0 }], [0], [state], now, { how: 'peek', source: SHARD }).outcomes[0]
-    })
+    return charges.map((charge, i) => decide([{ ...charge, cost: 0 }], [0], [states[i]], now, { how: 'peek', source: SHARD }).outcomes[0])
   }
 
-  private async read(keys: readonly string[], charges: readonly Charge[]): Promise<ReadonlyMap<string, unknown>> {
+  /** The state of each charge. */
+  private async read(charges: readonly Charge[], { keys, placements }: Places): Promise<readonly unknown[]> {
     const command = nextCommand()
     const { client, timeout } = this
     if (client.status !== 'ready') throw notReady(client.status, SHARD, command)
-    const states = new Map<string, unknown>()
-    const limits = new Map(charges.map(({ limit }, i) => [keys[i] as string, limit]))
-    const packed = Array.from(limits).filter(([, limit]) => this.keys.isPacked?.(limit) === true)
+    const states: unknown[] = []
+    const values = new Map<string, Buffer | null>()
     try {
       await Promise.all([
-        ...this.groupBySlot(keys, charges).map(async (group) => {
-          const values = await within(client.mgetBuffer(...group), timeout)
-          for (const [i, value] of values.entries()) {
-            const key = group[i] as string
-            if (value !== null) states.set(key, decodeState(limits.get(key) as Limit, value))
-          }
+        ...this.groupBySlot(charges, { keys, placements }).map(async (group) => {
+          const read = await within(client.mgetBuffer(...group), timeout)
+          for (const [i, value] of read.entries()) values.set(group[i] as string, value)
         }),
-        ...packed.map(async ([key, { window }]) => {
-          const { bucket, field } = packedKeyOf(key)
+        ...placements.map(async ({ isPacked, limit }, i) => {
+          if (!isPacked) return
+          const { bucket, field } = packedKeyOf(keys[i] as string)
           const fields = client.hmgetBuffer(bucket, HEADER, fieldBytes(field)).catch(emptyOnWrongType)
           const [header = null, entry = null] = await within(fields, timeout)
-          states.set(key, decodeEntry(header, entry, window as number))
+          states[i] = decodeEntry(header, entry, limit.window as number)
         }),
       ])
     } catch (cause) {
       throw new RedisStoreError(cause, SHARD, command, false)
     }
+    for (const [i, placement] of placements.entries()) {
+      const value = values.get(keys[i] as string) ?? null
+      if (value !== null) states[i] = stateIn(value, placement)
+    }
     return states
   }
 
   /** The keys of states that are not packed, in groups that one MGET may name. */
-  private groupBySlot(keys: readonly string[], charges: readonly Charge[]): readonly (readonly string[])[] {
+  private groupBySlot(charges: readonly Charge[], { keys, placements }: Places): readonly (readonly string[])[] {
     const groups = new Map<string, Set<string>>()
-    for (const [i, { limit, subject }] of charges.entries()) {
-      if (this.keys.isPacked?.(limit) === true) continue
+    for (const [i, { subject }] of charges.entries()) {
+      if (placements[i]?.isPacked === true) continue
       const tag = this.client.isCluster === true ? this.keys.tagOf(subject) : ''
       const group = groups.get(tag) ?? new Set<string>()
       groups.set(tag, group.add(keys[i] as string))
     }
     return Array.from(groups.values(), (group) => [...group])
   }
+}
+
+function stateIn(value: Buffer, { isEntry, limit, id }: Placement): unknown {
+  return isEntry ? stateFromNumbers(limit, new EntryList(value).get(id)) : decodeState(limit, value)
 }
 
 function canRead(client: RedisClient): client is ReadingClient {

@@ -3,10 +3,18 @@ import { decide } from '@sluice/core/algorithms'
 import { afterTurn } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
-import { type Executor, newHolder, type Operation, rejectAll, type ReportAnomaly, reportUnreadable } from '../executor.ts'
+import {
+  type Executor,
+  newHolder,
+  type Operation,
+  type Places,
+  rejectAll,
+  type ReportAnomaly,
+  reportLost,
+  stateIdsOf,
+} from '../executor.ts'
 import { decideWithLeases, unwrap } from '../state/leases.ts'
-import type { IsPacked } from '../state/packed.ts'
-import { inBatches, isPartlyPacked, splitByPath, type Waiting } from './batches.ts'
+import { inBatches, splitByPath, type Waiting } from './batches.ts'
 import { encodeFast, type FastAnswer, FastReader, isFast } from './fast-codec.ts'
 import { decodeFull, encodeFull, type FullAnswer, type FullReply } from './full-codec.ts'
 import { type Message, run, script, type Script } from './script.ts'
@@ -30,10 +38,17 @@ const FAST_OPTIONS = Object.freeze({ source: 'redis' })
 
 interface Settings {
   readonly clock: Clock | undefined
-  readonly isPacked: IsPacked
+  /** Whether the store packs states. */
+  readonly isPacking: boolean
 }
 
-type Reply = readonly [now: number | Buffer, unreadable: number | Buffer, error: Buffer, ...answers: (FullReply | Buffer)[]]
+type Reply = readonly [
+  now: number | Buffer,
+  unreadable: number | Buffer,
+  dropped: number | Buffer,
+  error: Buffer,
+  ...answers: (FullReply | Buffer)[],
+]
 
 /** Decides by scripts. All decisions of one turn of the event loop leave together, in the order of the calls. */
 export class Batcher implements Executor {
@@ -55,12 +70,13 @@ export class Batcher implements Executor {
     this.report = report
   }
 
-  decide(charges: readonly Charge[], keys: readonly string[], how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]> {
+  decide(charges: readonly Charge[], places: Places, how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]> {
     const { charges: bare, leases } = unwrap(charges, how, options)
     const holder = newHolder(charges)
-    const fast = isFast(bare, keys, leases, how, options) && !isPartlyPacked(bare, this.settings.isPacked)
+    const { keys, placements } = places
+    const fast = isFast(bare, places, leases, how, options)
     return new Promise((resolve, reject) => {
-      this.enqueue({ charges: bare, leases, keys, how, options, holder, isFast: fast, attempt: 1, resolve, reject })
+      this.enqueue({ charges: bare, leases, keys, placements, how, options, holder, isFast: fast, attempt: 1, resolve, reject })
     })
   }
 
@@ -132,16 +148,17 @@ export class Batcher implements Executor {
   }
 
   private encode(batch: readonly Waiting[], fast: boolean): Message {
-    const { clock, isPacked } = this.settings
-    const message = fast ? encodeFast(batch, isPacked) : encodeFull(batch, clock?.now() ?? systemClock.now() + this.clockOffset, isPacked)
+    const { clock, isPacking } = this.settings
+    const calendarMillis = clock?.now() ?? systemClock.now() + this.clockOffset
+    const message = fast ? encodeFast(batch, isPacking) : encodeFull(batch, calendarMillis, isPacking)
     // A clock for tests runs other scripts, which take the time as a second argument.
     return clock === undefined ? message : { ...message, args: [...message.args, String(Math.round(clock.now() * 1000))] }
   }
 
   private scriptFor(fast: boolean): Script {
-    const { clock, isPacked } = this.settings
+    const { clock, isPacking } = this.settings
     const scripts = clock === undefined ? SCRIPTS : TEST_SCRIPTS
-    return fast ? (isPacked === undefined ? scripts.fast : scripts.packed) : scripts.full
+    return fast ? (isPacking ? scripts.packed : scripts.fast) : scripts.full
   }
 
   /**
@@ -159,14 +176,19 @@ export class Batcher implements Executor {
     return true
   }
 
-  private receive(batch: readonly Waiting[], fast: boolean, [micros, unreadable, error, ...answers]: Reply, command: number): void {
+  private receive(
+    batch: readonly Waiting[],
+    fast: boolean,
+    [micros, unreadable, dropped, error, ...answers]: Reply,
+    command: number,
+  ): void {
     // The client may be set to return numbers as text.
     const now = Number(micros)
     this.clockOffset = now / 1000 - systemClock.now()
-    reportUnreadable(this.report, Number(unreadable))
+    reportLost(this.report, Number(unreadable), Number(dropped))
     const reader = fast ? new FastReader(answers[0] as Buffer) : undefined
     for (const [i, decision] of batch.entries()) {
-      const answer = reader === undefined ? fullAnswerOf(decision, answers[i]) : reader.next(decision.charges)
+      const answer = reader === undefined ? fullAnswerOf(decision, answers[i]) : reader.next(decision)
       if (answer === undefined) {
         this.fail(batch.slice(i), new RedisStoreError(error.toString(), this.shard, command, false))
         return
@@ -220,9 +242,12 @@ function fullAnswerOf(decision: Waiting, answer: FullReply | Buffer | undefined)
 
 type Verdict = Extract<FastAnswer | FullAnswer, { readonly isAllowed: boolean }>
 
+/** The states of a decision on the fast path are all different. */
+const DISTINCT = [0, 1, 2, 3, 4, 5, 6, 7]
+
 function outcomesOf(decision: Waiting, answer: Verdict, now: number): readonly Outcome[] {
-  const { charges, keys, options, holder } = decision
-  if (!('ledgers' in answer)) return decide(charges, keys, answer.states, now, FAST_OPTIONS).outcomes
+  const { charges, options, holder } = decision
+  if (!('ledgers' in answer)) return decide(charges, DISTINCT, answer.states, now, FAST_OPTIONS).outcomes
   const stepOptions = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
-  return decideWithLeases(decision, answer.states, answer.ledgers, now, stepOptions).outcomes
+  return decideWithLeases(decision, stateIdsOf(decision), answer.states, answer.ledgers, now, stepOptions).outcomes
 }

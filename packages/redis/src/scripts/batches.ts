@@ -1,6 +1,4 @@
-import type { Charge } from '@sluice/core'
 import { MAX_CHARGES, MAX_DECISIONS, type PendingDecision, type Settleable } from '../executor.ts'
-import type { IsPacked } from '../state/packed.ts'
 
 /** The most bytes of one command, about. */
 const MAX_BYTES = 32_768
@@ -32,13 +30,6 @@ export function inBatches(decisions: readonly Waiting[]): readonly (readonly Wai
     bytes += size
   }
   return batches
-}
-
-/** Whether some states are packed and some are not. They need different commands, and the ACL may deny one after another has run. */
-export function isPartlyPacked(charges: readonly Charge[], isPacked: IsPacked): boolean {
-  if (isPacked === undefined || charges.length < 2) return false
-  const packed = charges.filter(({ limit }) => isPacked(limit)).length
-  return packed > 0 && packed < charges.length
 }
 
 /**

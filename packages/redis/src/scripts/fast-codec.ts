@@ -1,48 +1,112 @@
 import type { Charge, ConsumeOptions } from '@sluice/core'
-import type { Operation, PendingDecision } from '../executor.ts'
-import { isThreeNumbers, stateFromBytes } from '../state/codec.ts'
+import type { Operation, PendingDecision, Places } from '../executor.ts'
+import type { Placement } from '../keys.ts'
+import { isEntry, stateFromNumbers } from '../state/codec.ts'
+import { readEntries } from '../state/entries.ts'
 import type { LeaseTerms } from '../state/leases.ts'
-import type { IsPacked } from '../state/packed.ts'
 import { layOut } from './key-layout.ts'
 import { LimitList } from './limit-codec.ts'
 import type { Message } from './script.ts'
 
 // The request and the reply of lua/fast.lua, which decides charges that only take units. Nearly all decisions are such charges.
 
-/** Decisions with more charges take the full path: they are rare, and the check for equal keys below is quadratic. */
+/** Decisions with more charges take the full path: they are rare, and the check for equal states below is quadratic. */
 const MAX_FAST_CHARGES = 8
 
 /** Whether the fast script can decide the charges: each takes units from its own state, without any other option. */
 export function isFast(
   charges: readonly Charge[],
-  keys: readonly string[],
+  { keys, placements }: Places,
   leases: readonly (LeaseTerms | undefined)[],
   how: Operation,
   options: ConsumeOptions,
 ): boolean {
-  if (how !== 'charge' || options.atLeast !== undefined || charges.length > MAX_FAST_CHARGES) return false
-  for (let i = 0; i < charges.length; i++) {
+  const { length } = charges
+  if (how !== 'charge' || options.atLeast !== undefined || length > MAX_FAST_CHARGES) return false
+  for (let i = 0; i < length; i++) {
     const { limit, cost, receipt } = charges[i] as Charge
+    const { id, isPacked } = placements[i] as Placement
     // This process computes calendar windows, for a time that may not be the server's. Only the full script checks that.
-    if (!isThreeNumbers(limit) || typeof limit.window !== 'number') return false
+    if (!isEntry(limit) || typeof limit.window !== 'number') return false
     if (!(cost > 0) || receipt !== undefined || leases[i] !== undefined) return false
-    if (i > 0 && keys.indexOf(keys[i] as string) < i) return false
+    // A packed state needs other commands, and the ACL may deny one after another has run.
+    if (isPacked && length > 1) return false
+    for (let j = 0; j < i; j++) if (keys[j] === keys[i] && placements[j]?.id === id) return false
   }
   return true
 }
 
-export function encodeFast(decisions: readonly PendingDecision[], isPacked: IsPacked): Message {
-  const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacked)
-  const limits = new LimitList(0)
-  const encoded: number[] = []
-  for (const { charges, keys } of decisions) {
-    encoded.push(charges.length)
-    for (let i = 0; i < charges.length; i++) {
-      const { limit, cost } = charges[i] as Charge
-      encoded.push(limits.indexOf(limit), numbers.get(keys[i] as string) as number, cost)
-    }
+/** Lists of limits whose states are in one value, each once. */
+class SetList {
+  readonly encoded: (readonly number[])[] = []
+  private readonly sets: (readonly Placement[])[] = []
+
+  /** The index, from 1, of the set of `placements` from `start` to before `end`. */
+  indexOf(placements: readonly Placement[], start: number, end: number, limits: LimitList): number {
+    // A batch has few sets.
+    const known = this.sets.findIndex((set) => isSame(set, placements, start, end))
+    if (known >= 0) return known + 1
+    const set = placements.slice(start, end)
+    this.encoded.push(set.map((placement) => limits.indexOf(placement)))
+    return this.sets.push(set)
   }
-  return { keys: redisKeys, args: [JSON.stringify([limits.encoded, encoded, ...buckets])] }
+}
+
+function isSame(set: readonly Placement[], placements: readonly Placement[], start: number, end: number): boolean {
+  if (set.length !== end - start) return false
+  for (let i = start; i < end; i++) if (set[i - start] !== placements[i]) return false
+  return true
+}
+
+export function encodeFast(decisions: readonly PendingDecision[], isPacking: boolean): Message {
+  const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacking)
+  const limits = new LimitList(0)
+  const sets = new SetList()
+  const encoded: number[] = []
+  for (const decision of decisions) {
+    const { charges, keys, placements } = decision
+    const groups = groupsOf(keys)
+    if (groups !== undefined && groups.length > 1) {
+      encodeGroups(groups, decision, numbers, limits, sets, encoded)
+      continue
+    }
+    encoded.push(sets.indexOf(placements, 0, placements.length, limits), numbers.get(keys[0] as string) as number)
+    for (let i = 0; i < charges.length; i++) encoded.push((charges[i] as Charge).cost)
+  }
+  return { keys: redisKeys, args: [JSON.stringify([limits.encoded, sets.encoded, encoded, ...buckets])] }
+}
+
+function encodeGroups(
+  groups: readonly (readonly number[])[],
+  { charges, keys, placements }: PendingDecision,
+  numbers: ReadonlyMap<string, number>,
+  limits: LimitList,
+  sets: SetList,
+  encoded: number[],
+): void {
+  encoded.push(-groups.length)
+  for (const group of groups) {
+    const members = group.map((i) => placements[i] as Placement)
+    encoded.push(sets.indexOf(members, 0, members.length, limits), numbers.get(keys[group[0] as number] as string) as number)
+    for (const i of group) encoded.push((charges[i] as Charge).cost)
+  }
+}
+
+/** The charges of each key, by index; `undefined` if all have the same key. */
+function groupsOf(keys: readonly string[]): readonly (readonly number[])[] | undefined {
+  if (isOneKey(keys)) return undefined
+  const groups = new Map<string, number[]>()
+  for (const [i, key] of keys.entries()) {
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [i])
+    else group.push(i)
+  }
+  return [...groups.values()]
+}
+
+function isOneKey(keys: readonly string[]): boolean {
+  for (let i = 1; i < keys.length; i++) if (keys[i] !== keys[0]) return false
+  return true
 }
 
 /** The script's answer to one decision: its verdict and the states before it, or why the script failed on it. */
@@ -50,7 +114,7 @@ export type FastAnswer = { readonly isAllowed: boolean; readonly states: readonl
 
 const ALLOWED = '1'.charCodeAt(0)
 const FAILED = '2'.charCodeAt(0)
-const BYTES_OF_STATE = 24
+const BYTES_OF_ENTRY = 28
 
 /** Reads the reply of lua/fast.lua, one decision after the other. */
 export class FastReader {
@@ -61,8 +125,8 @@ export class FastReader {
     this.bytes = bytes
   }
 
-  /** The answer to the next decision, which has these charges. `undefined` at the end of the reply: later decisions did not run. */
-  next(charges: readonly Charge[]): FastAnswer | undefined {
+  /** The answer to the next decision, which is `decision`. `undefined` at the end of the reply: later decisions did not run. */
+  next({ charges, keys, placements }: PendingDecision): FastAnswer | undefined {
     const { bytes } = this
     if (this.offset >= bytes.length) return undefined
     const verdict = bytes[this.offset++]
@@ -72,10 +136,26 @@ export class FastReader {
       return { failure: bytes.toString('utf8', start, this.offset) }
     }
     const states: unknown[] = []
-    for (const { limit } of charges) {
-      states.push(stateFromBytes(limit, bytes, this.offset))
-      this.offset += BYTES_OF_STATE
-    }
+    const groups = groupsOf(keys)
+    if (groups === undefined) this.read(charges, placements, states)
+    else for (const group of groups) this.readGroup(group, charges, placements, states)
     return { isAllowed: verdict === ALLOWED, states }
+  }
+
+  private read(charges: readonly Charge[], placements: readonly Placement[], states: unknown[]): void {
+    const length = (this.bytes[this.offset++] as number) * BYTES_OF_ENTRY
+    const found = readEntries(this.bytes, this.offset, length, placements)
+    for (let i = 0; i < charges.length; i++) states.push(stateFromNumbers((charges[i] as Charge).limit, found[i]))
+    this.offset += length
+  }
+
+  private readGroup(group: readonly number[], charges: readonly Charge[], placements: readonly Placement[], states: unknown[]): void {
+    const read: unknown[] = []
+    this.read(
+      group.map((i) => charges[i] as Charge),
+      group.map((i) => placements[i] as Placement),
+      read,
+    )
+    for (const [j, i] of group.entries()) states[i] = read[j]
   }
 }

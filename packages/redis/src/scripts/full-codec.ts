@@ -1,8 +1,9 @@
 import { holderOf } from '@sluice/core/algorithms'
 import type { Operation, PendingDecision } from '../executor.ts'
-import { type ReplyState, stateFromReply } from '../state/codec.ts'
-import { type Ledger, leasesKey, type LeaseTerms } from '../state/leases.ts'
-import type { IsPacked } from '../state/packed.ts'
+import type { Placement } from '../keys.ts'
+import { type Numbers, type ReplyState, stateFromNumbers, stateFromReply } from '../state/codec.ts'
+import { readEntries } from '../state/entries.ts'
+import { leasesKey, type LeaseTerms } from '../state/leases.ts'
 import { layOut } from './key-layout.ts'
 import { encodeReceipt, LimitList, type RequestList } from './limit-codec.ts'
 import type { Message } from './script.ts'
@@ -17,14 +18,14 @@ const WRONG_CALENDAR = -1
 const FAILED = -2
 
 /** @param calendarMillis the time for which calendar windows are computed */
-export function encodeFull(decisions: readonly PendingDecision[], calendarMillis: number, isPacked: IsPacked): Message {
-  const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacked)
+export function encodeFull(decisions: readonly PendingDecision[], calendarMillis: number, isPacking: boolean): Message {
+  const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacking)
   const limits = new LimitList(calendarMillis)
-  const encoded = decisions.map(({ charges, keys, leases, how, options, holder }) => {
+  const encoded = decisions.map(({ charges, keys, placements, leases, how, options, holder }) => {
     const encodedCharges = charges.map((charge, i) => {
-      const { limit, cost } = charge
+      const { cost } = charge
       const key = keys[i] as string
-      const common = [limits.indexOf(limit), numbers.get(key), cost, encodeReceipt(charge), holderOf(holder, i)]
+      const common = [limits.indexOf(placements[i] as Placement), numbers.get(key), cost, encodeReceipt(charge), holderOf(holder, i)]
       const terms = leases[i]
       return terms === undefined ? common : [...common, [numbers.get(leasesKey(key)), ...encodeTerms(terms)]]
     })
@@ -38,14 +39,14 @@ function encodeTerms(terms: LeaseTerms): RequestList {
 }
 
 /** The script's answer to one decision, as it is in the reply. */
-export type FullReply = readonly [verdict: number | Buffer, ...states: ReplyState[]]
+export type FullReply = readonly [verdict: number | Buffer, ...states: (ReplyState | Buffer)[]]
 
 /**
  * The script's answer to one decision: its verdict, and the states and ledgers before it; why the script failed on it; or that its calendar
  * windows were computed for another time than the server's.
  */
 export type FullAnswer =
-  | { readonly isAllowed: boolean; readonly states: readonly unknown[]; readonly ledgers: ReadonlyMap<string, Ledger> }
+  | { readonly isAllowed: boolean; readonly states: readonly unknown[]; readonly ledgers: readonly (Numbers | undefined)[] }
   | { readonly failure: string }
   | 'wrong-calendar'
 
@@ -54,19 +55,26 @@ export function decodeFull(decision: PendingDecision, [verdict, ...fields]: Full
   const number = Number(verdict)
   if (number === FAILED) return { failure: String(fields[0]) }
   if (number === WRONG_CALENDAR) return 'wrong-calendar'
-  const states = decision.charges.map(({ limit }, i) => stateFromReply(limit, fields[i]))
-  return { isAllowed: number === ALLOWED, states, ledgers: decodeLedgers(decision, fields) }
+  return { isAllowed: number === ALLOWED, ...statesOf(decision, fields) }
 }
 
-/** The ledgers stand behind the states: one for each charge with lease terms, empty for an absent ledger. */
-function decodeLedgers({ charges, keys, leases }: PendingDecision, fields: readonly ReplyState[]): ReadonlyMap<string, Ledger> {
-  const ledgers = new Map<string, Ledger>()
-  let next = charges.length
-  for (const [i, terms] of leases.entries()) {
-    if (terms === undefined) continue
-    const [epoch, granted, previous] = (fields[next++] ?? []).map(Number)
-    if (epoch !== undefined && granted !== undefined && previous !== undefined)
-      ledgers.set(leasesKey(keys[i] as string), { epoch, granted, previous })
+/** Ledgers stand behind the states, one for each charge with lease terms. A value stands where its key is first. */
+function statesOf({ charges, keys, placements, leases, how }: PendingDecision, fields: readonly (ReplyState | Buffer)[]) {
+  if (how === 'reset') return { states: [], ledgers: [] }
+  const values = new Map<string, Buffer>()
+  const entryOf = (key: string, field: ReplyState | Buffer | undefined, placement: Placement): Numbers | undefined => {
+    const value = values.get(key) ?? (field as Buffer)
+    values.set(key, value)
+    return readEntries(value, 0, value.length, [placement])[0]
   }
-  return ledgers
+  const states = charges.map(({ limit }, i) => {
+    const placement = placements[i] as Placement
+    if (!placement.isEntry) return stateFromReply(limit, fields[i] as ReplyState)
+    return stateFromNumbers(limit, entryOf(keys[i] as string, fields[i], placement))
+  })
+  let next = charges.length
+  const ledgers = charges.map((_, i) =>
+    leases[i] === undefined ? undefined : entryOf(leasesKey(keys[i] as string), fields[next++], placements[i] as Placement),
+  )
+  return { states, ledgers }
 }

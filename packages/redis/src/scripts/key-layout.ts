@@ -1,6 +1,6 @@
-import type { Charge } from '@sluice/core'
 import { keysOf, type PendingDecision } from '../executor.ts'
-import { type IsPacked, packedKeyOf } from '../state/packed.ts'
+import type { Placement } from '../keys.ts'
+import { packedKeyOf } from '../state/packed.ts'
 
 /** KEYS of a script, and what the decisions of the batch call each state. */
 export interface KeyLayout {
@@ -14,23 +14,28 @@ export interface KeyLayout {
 
 interface Bucket {
   readonly window: number
+  /** How long a state lives, in ms. */
+  readonly lifetime: number
   readonly fields: (number | string)[]
   readonly stateKeys: string[]
 }
 
-export function layOut(decisions: readonly PendingDecision[], isPacked: IsPacked): KeyLayout {
+export function layOut(decisions: readonly PendingDecision[], isPacking: boolean): KeyLayout {
   const numbers = keysOf(decisions)
-  if (isPacked === undefined) return { keys: [...numbers.keys()], numbers, buckets: [] }
+  if (!isPacking) return { keys: [...numbers.keys()], numbers, buckets: [] }
   const buckets = new Map<string, Bucket>()
-  for (const { charges, keys } of decisions) {
+  for (const { keys, placements } of decisions) {
     for (let i = 0; i < keys.length; i++) {
-      const { limit } = charges[i] as Charge
+      const { limit, isPacked } = placements[i] as Placement
       const stateKey = keys[i] as string
-      if (!isPacked(limit) || !numbers.delete(stateKey)) continue
+      if (!isPacked || !numbers.delete(stateKey)) continue
       const { bucket: key, field } = packedKeyOf(stateKey)
       const bucket = buckets.get(key)
-      if (bucket === undefined) buckets.set(key, { window: limit.window as number, fields: [field], stateKeys: [stateKey] })
-      else {
+      if (bucket === undefined) {
+        const window = limit.window as number
+        const lifetime = limit.algorithm === 'slidingWindow' ? 2 * window : window
+        buckets.set(key, { window, lifetime, fields: [field], stateKeys: [stateKey] })
+      } else {
         bucket.fields.push(field)
         bucket.stateKeys.push(stateKey)
       }
@@ -40,8 +45,8 @@ export function layOut(decisions: readonly PendingDecision[], isPacked: IsPacked
   for (const [i, key] of keys.entries()) numbers.set(key, i + 1)
   const encoded: (number | string)[] = [buckets.size]
   let number = keys.length + buckets.size
-  for (const { window, fields, stateKeys } of buckets.values()) {
-    encoded.push(fields.length, window, ...fields)
+  for (const { window, lifetime, fields, stateKeys } of buckets.values()) {
+    encoded.push(fields.length, window, lifetime, ...fields)
     for (const stateKey of stateKeys) numbers.set(stateKey, ++number)
   }
   return { keys: [...keys, ...buckets.keys()], numbers, buckets: [encoded] }

@@ -1,21 +1,42 @@
 import type { Charge, Limit } from '@sluice/core'
 import { calendarSpan, rateOf } from '@sluice/core/algorithms'
+import type { Placement } from '../keys.ts'
+import { fixedWindowEnd } from '../state/codec.ts'
 
 // How limits and receipts are sent to the scripts. The files of the algorithms in lua/ describe the same lists.
 
 export type RequestList = readonly (string | number)[]
 
 interface LimitCodec {
-  limit(limit: Limit, nowMillis: number): RequestList
+  limit(limit: Limit, id: number, nowMillis: number): RequestList
   receipt(charge: Charge): RequestList
 }
 
-const windowReceipt = (charge: Charge): RequestList => (typeof charge.receipt === 'number' ? [charge.receipt, 1] : partsOf(charge))
+/** The receipt of a window, with the end that its state has in Redis in place of its start. */
+function windowReceipt(charge: Charge, endOf: (start: number) => number): RequestList {
+  if (charge.receipt === undefined) return []
+  const [start = 0, units = 1] = typeof charge.receipt === 'number' ? [charge.receipt] : partsOf(charge).map(Number)
+  return [endOf(start) * 1000, units]
+}
+
+// The last windows of each limit: finding them takes about as long as the decision.
+const calendars = new WeakMap<Limit, readonly [first: number, second: number, third: number, fourth: number]>()
+
+/** The start of the calendar window that contains `now`, and of the three after it. */
+function calendarWindows(limit: Limit, now: number): readonly number[] {
+  const known = calendars.get(limit)
+  if (known !== undefined && now >= known[0] && now < known[1]) return known
+  const { start, end } = calendarSpan(limit, now)
+  const third = calendarSpan(limit, end).end
+  const found = [start, end, third, calendarSpan(limit, third).end] as const
+  calendars.set(limit, found)
+  return found
+}
 
 const bucket: LimitCodec = {
-  limit(limit) {
+  limit(limit, id) {
     const { N, P, burst, debt } = rateOf(limit)
-    return ['b', N, P, burst, debt, limit.queue === true ? 1 : 0]
+    return ['b', id, N, P, burst, debt, limit.queue === true ? 1 : 0]
   },
   receipt({ limit, receipt }) {
     if (receipt === undefined) return []
@@ -26,25 +47,25 @@ const bucket: LimitCodec = {
 
 const codecs: { readonly [K in Limit['algorithm']]: LimitCodec } = {
   fixedWindow: {
-    limit({ limit, window, anchor, timeZone }, now) {
-      if (typeof window === 'number') return ['f', limit, anchor === 'first' ? 1 : 0, window]
-      const { start, end } = calendarSpan({ window, timeZone }, now)
-      return ['f', limit, 2, start, end, calendarSpan({ window, timeZone }, end).end]
+    limit(limit, id, now) {
+      const { limit: quantity, window, anchor } = limit
+      if (typeof window === 'number') return ['f', id, quantity, anchor === 'first' ? 1 : 0, window]
+      return ['f', id, quantity, 2, ...calendarWindows(limit, now)]
     },
-    receipt: windowReceipt,
+    receipt: (charge) => windowReceipt(charge, (start) => fixedWindowEnd(charge.limit, start)),
   },
   slidingWindow: {
-    limit: ({ limit, window }) => ['s', limit, window],
-    receipt: windowReceipt,
+    limit: ({ limit, window }, id) => ['s', id, limit, window],
+    receipt: (charge) => windowReceipt(charge, (start) => start + 2 * (charge.limit.window as number)),
   },
   slidingLog: {
-    limit: ({ limit, window }) => ['l', limit, (window as number) * 1000],
+    limit: ({ limit, window }, id) => ['l', id, limit, (window as number) * 1000],
     receipt: partsOf,
   },
   tokenBucket: bucket,
   leakyBucket: bucket,
   concurrency: {
-    limit: ({ limit, window }) => ['c', limit, (window as number) * 1000],
+    limit: ({ limit, window }, id) => ['c', id, limit, (window as number) * 1000],
     receipt: ({ receipt }) => (receipt === undefined ? [] : [String(receipt)]),
   },
 }
@@ -57,10 +78,10 @@ export function encodeReceipt(charge: Charge): RequestList {
   return codecs[charge.limit.algorithm].receipt(charge)
 }
 
-/** The limits of a batch, each once. */
+/** The limits of a batch, each once, with the ids of their states. */
 export class LimitList {
   readonly encoded: RequestList[] = []
-  private readonly indexes = new Map<Limit, number>()
+  private readonly indexes = new Map<Placement, number>()
   private readonly now: number
 
   /** `nowMillis` is the time for which calendar windows are computed. */
@@ -69,11 +90,12 @@ export class LimitList {
   }
 
   /** The index of the limit in the list, from 1. */
-  indexOf(limit: Limit): number {
-    let index = this.indexes.get(limit)
+  indexOf(placement: Placement): number {
+    let index = this.indexes.get(placement)
     if (index === undefined) {
-      index = this.encoded.push(codecs[limit.algorithm].limit(limit, this.now))
-      this.indexes.set(limit, index)
+      const { limit, id } = placement
+      index = this.encoded.push(codecs[limit.algorithm].limit(limit, id, this.now))
+      this.indexes.set(placement, index)
     }
     return index
   }

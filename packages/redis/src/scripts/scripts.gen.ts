@@ -1,5 +1,6 @@
 // Generated from lua/ by `node scripts/embed-lua.ts`. Do not edit.
 export const CLOCK: string = String.raw`local MINLIFETIME = 0
+local KEPTFOR = 0
 local function now()
 local time = redis.call('TIME')
 return tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -18,6 +19,7 @@ return redis.pcall('PEXPIREAT', key, ms + lifetime + slack)
 end`
 
 export const TEST_CLOCK: string = String.raw`local MINLIFETIME = 60000
+local KEPTFOR = 9007199254740991
 local function now()
 return tonumber(ARGV[2])
 end
@@ -39,301 +41,487 @@ local function cdiv(a, b)
 local quotient = floor(a / b)
 return quotient * b == a and quotient or quotient + 1
 end
-local EPOCH, FIRSTCHARGE, CALENDAR = 0, 1, 2
-local function fixedend(start, limit)
-local anchor = limit[3]
-if anchor ~= CALENDAR then
-local window = limit[4]
-return start + window
-end
-local second, third = limit[5], limit[6]
-if start < second then
-return second
-end
-return third
-end
-local function rolledfixed(start, count, limit, ms)
-local anchor = limit[3]
-if anchor == FIRSTCHARGE then
-local window = limit[4]
-if not start or count == 0 or ms >= start + window then
-return ms, 0
-end
-if start - ms <= MAXAHEAD then
-return start, count
-end
-return ms, count
-end
-local current = limit[4]
-if anchor == EPOCH then
-local window = limit[4]
-current = ms - ms % window
-else
-local second = limit[5]
-if ms >= second then
+local micros = now()
+local ms = fdiv(micros, 1000)
+local FIRSTCHARGE, CALENDAR = 1, 2
+local function preparefixed(limit)
+local anchor, length = limit[4], limit[5]
+local isfirst = anchor == FIRSTCHARGE
+local current, latest
+if anchor == CALENDAR then
+local first, second, third, fourth = limit[5], limit[6], limit[7], limit[8]
+limit[9] = ms < first or ms >= third
+local following = third
 current = second
+if ms >= second then
+current, following = third, fourth
 end
+latest = current - ms <= MAXAHEAD and following or current
+else
+current = (isfirst and ms or ms - ms % length) + length
+latest = ms + MAXAHEAD + length
 end
-if not start or start < current then
+limit[5] = isfirst and ms * 1000 + 1 or current * 1000
+limit[6], limit[7], limit[8] = latest * 1000, current * 1000, isfirst
+end
+local function rolledfixed(limit, finish, count)
+local earliest, latest, current, isfirst = limit[5], limit[6], limit[7], limit[8]
+if not finish or finish < earliest then
 return current, 0
 end
-if start == current or start - ms <= MAXAHEAD then
-return start, count
-end
+if finish > latest or isfirst and count == 0 then
 return current, count
 end
-local function rolledwindow(start, count, previous, window, ms)
-local current = ms - ms % window
-if not start or start < current - window then
+return finish, count
+end
+local function chargefixed(limit, finish, count, _, cost, isforced)
+local quantity = limit[3]
+local current, units = rolledfixed(limit, finish, count)
+local after = units + cost
+if after > quantity then
+if not isforced then
+return false
+end
+after = min(MAX, after)
+if after <= units then
+return true
+end
+end
+return true, current, after, 0
+end
+local function preparesliding(limit)
+local length = limit[4]
+local elapsed = ms % length
+limit[5], limit[6], limit[7] = (ms - elapsed + 2 * length) * 1000, (ms + MAXAHEAD + 2 * length) * 1000, length - elapsed
+end
+local function rolledsliding(limit, finish, count, previous)
+local length, current, latest = limit[4], limit[5], limit[6]
+if finish == current then
+return finish, count, previous
+end
+if not finish or finish < current - length * 1000 then
 return current, 0, 0
 end
-if start < current then
+if finish < current then
 return current, 0, count
 end
-if start - ms <= MAXAHEAD then
-return start, count, previous
-end
+if finish > latest then
 return current, count, previous
 end
-local function weightof(start, previous, window, ms)
-return previous == 0 and 0 or cdiv(previous * (window - max(0, ms - start)), window)
+return finish, count, previous
 end
-local function bucketstate(full, rest, rate)
-return full, rest, rest > 0 and rate or 0, cdiv(rest > 0 and full + 1 or full, 1000)
+local function weightof(limit, finish, previous)
+if previous == 0 then
+return 0
 end
-local function deficitof(full, rest, rate, limit, micros)
-if not full or full < micros then
+local length, current, left = limit[4], limit[5], limit[7]
+return finish > current and previous or cdiv(previous * left, length)
+end
+local function chargesliding(limit, finish, count, previous, cost, isforced)
+local quantity, length = limit[3], limit[4]
+local current, units, before = rolledsliding(limit, finish, count, previous)
+local after = units + cost
+if after + weightof(limit, current, before) > quantity then
+if not isforced then
+return false
+end
+after = min(fdiv(MAX, length), after)
+if after <= units then
+return true
+end
+end
+return true, current, after, before
+end
+local function deficitof(limit, full, rest, rate)
+if not full or full < micros or rest ~= 0 and (rest < 0 or rest >= rate) then
 return 0, 0
 end
-local tokens = limit[2]
+local tokens = limit[3]
 local missing = full - micros
 if rest == 0 or rate == tokens then
 return missing, rest
 end
 return missing + 1, 0
 end
-local function bucketadmits(missing, rest, limit, cost)
-local tokens, period, burst = limit[2], limit[3], limit[4]
-if cost > burst then
-return false
+local function drained(credits, tokens)
+local rest = credits % tokens
+return micros + fdiv(credits, tokens), rest, rest > 0 and tokens or 0
 end
-local spare = burst * period - cost * period - rest
-if spare < 0 then
-return missing + cdiv(-spare, tokens) <= 0
-end
-return missing <= fdiv(spare, tokens)
-end
-local function drained(missing, rest, limit, micros, cost)
-local tokens, period, burst, debt = limit[2], limit[3], limit[4], limit[5]
+local function forcebucket(limit, missing, rest, cost)
+local tokens, period, burst, debt = limit[3], limit[4], limit[5], limit[6]
 local most = (burst + debt) * period
 if missing > fdiv(most, tokens) then
-return nil
+return true
 end
 local lacking = missing * tokens + rest
 if lacking >= most then
-return nil
+return true
 end
 local credits = min(cost, burst + debt) * period
-local after = credits > most - lacking and most or lacking + credits
-return micros + fdiv(after, tokens), after % tokens
-end`
+return true, drained(credits > most - lacking and most or lacking + credits, tokens)
+end
+local function chargebucket(limit, full, rest, rate, cost, isforced)
+local tokens, period, burst = limit[3], limit[4], limit[5]
+local missing, remainder = deficitof(limit, full, rest, rate)
+local spare = cost <= burst and (burst - cost) * period - remainder or -1
+if spare >= 0 and missing <= fdiv(spare, tokens) then
+return true, drained(missing * tokens + remainder + cost * period, tokens)
+end
+if not isforced then
+return false
+end
+return forcebucket(limit, missing, remainder, cost)
+end
+local prepare = { f = preparefixed, s = preparesliding }
+local charge = { f = chargefixed, s = chargesliding, b = chargebucket }`
 
-const state = String.raw`local match, format, type = string.match, string.format, type
+const state = String.raw`local match, format, rep, type = string.match, string.format, string.rep, type
 local pack, unpacked = struct.pack, struct.unpack
 local packed = nil
-local function encodestate(a, b, c)
-return pack('>ddd', a, b, c)
+local ENTRY, SIZE, MAXENTRIES = '>I4ddd', 28, 32
+local MAXSIZE = SIZE * 255
+local unreadable, dropped = 0, 0
+local formats = { ENTRY }
+local function formatof(count)
+local text = formats[count]
+if not text then
+text = format('>%s', rep('I4ddd', count))
+formats[count] = text
 end
-local function decodestate(text)
-if #text ~= 24 then
+return text
+end
+local function isstate(first, second, third)
+return first % 1 == 0
+and second % 1 == 0
+and third % 1 == 0
+and first >= 0
+and third >= 0
+and first <= MAX
+and third <= MAX
+and second >= -MAX
+and second <= MAX
+end
+local function decodevalue(text)
+local size = #text
+if size == 0 or size % SIZE ~= 0 or size > MAXSIZE then
+unreadable = unreadable + 1
+return {}
+end
+local numbers = { unpacked(formatof(size / SIZE), text) }
+local entries, isknown, length = {}, {}, 0
+for at = 1, size / 7, 4 do
+local id, first, second, third = numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]
+if isknown[id] or not isstate(first, second, third) then
+unreadable = unreadable + 1
+else
+isknown[id] = true
+entries[length + 1], entries[length + 2], entries[length + 3], entries[length + 4] = id, first, second, third
+length = length + 4
+end
+end
+return entries
+end
+local function find(entries, id, place)
+local expected = 4 * place - 3
+if entries[expected] == id then
+return expected
+end
+for at = 1, #entries, 4 do
+if entries[at] == id then
+return at
+end
+end
 return nil
 end
-local a, b, c = unpacked('>ddd', text)
-if a % 1 == 0 and b % 1 == 0 and c % 1 == 0 and a >= -MAX and a <= MAX and b >= 0 and b <= MAX and c >= 0 and c <= MAX then
-return a, b, c
+local function latestof(entries)
+local latest = 0
+for at = 2, #entries, 4 do
+latest = max(latest, entries[at])
 end
-return nil
+return latest
+end
+local function remove(entries, at)
+for _ = 1, 4 do
+table.remove(entries, at)
+end
+end
+local function prune(entries, needed, isneeded)
+for at = #entries - 3, 1, -4 do
+if entries[at + 1] < micros - KEPTFOR then
+remove(entries, at)
+end
+end
+while #entries > 4 * MAXENTRIES do
+local earliest = nil
+for at = 1, #entries, 4 do
+if (not earliest or entries[at + 1] < entries[earliest + 1]) and not isneeded(needed, entries[at]) then
+earliest = at
+end
+end
+if not earliest then
+return
+end
+remove(entries, earliest)
+dropped = dropped + 1
+end
+end
+local function encodevalue(entries)
+return pack(formatof(#entries / 4), unpack(entries, 1, #entries))
+end
+local function expiryof(latest)
+return fdiv(latest, 1000) + 1
 end
 local function errorof(reply)
 return type(reply) == 'table' and reply.err or nil
 end`
 
 const fast = String.raw`local batch = cjson.decode(ARGV[1])
-local limits, request = batch[1], batch[2]
-local micros = now()
-local ms = fdiv(micros, 1000)
-local values, entries, unreadable = nil, nil, 0
+local limits, sets, request = batch[1], batch[2], batch[3]
+for i = 1, #limits do
+local limit = limits[i]
+local letter = limit[1]
+if prepare[letter] then
+prepare[letter](limit)
+end
+limit[1] = charge[letter]
+end
+for i = 1, #sets do
+local set = sets[i]
+for j = 1, #set do
+set[j] = limits[set[j]]
+end
+end
+local values, entries = nil, nil
 if packed then
-values, entries, unreadable = packed.open(batch[3])
+values, entries = packed.open(batch[4])
 else
 values = redis.call('MGET', unpack(KEYS))
 end
-local ABSENT = string.rep('\255', 24)
-local decide = {}
-function decide.f(start, count, _, limit, cost)
-local quantity = limit[2]
-local current, units = rolledfixed(start, count, limit, ms)
-local after = units + cost
-if after > quantity then
-return false
-end
-return true, current, after, 0, fixedend(current, limit)
-end
-function decide.s(start, count, previous, limit, cost)
-local quantity, window = limit[2], limit[3]
-local current, units, before = rolledwindow(start, count, previous, window, ms)
-local weight = before > 0 and weightof(current, before, window, ms) or 0
-local after = units + cost
-if after + weight > quantity then
-return false
-end
-return true, current, after, before, current + 2 * window
-end
-function decide.b(full, rest, rate, limit, cost)
-local tokens = limit[2]
-local missing, remainder = deficitof(full, rest, rate, limit, micros)
-if not bucketadmits(missing, remainder, limit, cost) then
-return false
-end
-local after, left = drained(missing, remainder, limit, micros, cost)
-if not after then
-return true
-end
-return true, bucketstate(after, left, tokens)
-end
 local answers, answered, err = {}, 0, nil
-local seconds = {}
-local function set(key, a, b, c, expiry)
-local text = encodestate(a, b, c)
-values[key], seconds[key] = text, nil
-if packed and entries[key] then
-return packed.write(entries[key], a, b, c)
+local admitted, refused = { [0] = '1\0', '1\1', '1\2', '1\3', '1\4' }, { [0] = '0\0', '0\1', '0\2', '0\3', '0\4' }
+local byte = string.char
+local function headof(heads, verdict, count)
+local head = heads[count]
+if not head then
+head = format('%s%s', verdict, byte(count))
+heads[count] = head
 end
-return setwithexpiry(KEYS[key], text, expiry)
-end
-local function setsecond(key, b)
-seconds[key] = b
-local reply = redis.pcall('SETRANGE', KEYS[key], '8', pack('>d', b))
-return type(reply) == 'table' and reply.err or nil
-end
-local function load(key)
-local text = values[key]
-if not text then
-return ABSENT
-end
-local a, b, c = decodestate(text)
-if not a then
-unreadable = unreadable + 1
-values[key] = false
-return ABSENT
-end
-if seconds[key] then
-b = seconds[key]
-text = encodestate(a, b, c)
-end
-return text, a, b, c
+return head
 end
 local hasaskedttl = false
-local function keepsexpiry(key, a, c, first, third)
-if first ~= a or third ~= c then
-return false
-end
+local function keepsexpiry(key)
 if hasaskedttl then
 return true
 end
 hasaskedttl = true
-if packed and entries[key] then
-return false
-end
 local left = redis.pcall('PTTL', KEYS[key])
 err = errorof(left)
 return left ~= -1
 end
-local function decideone(limitindex, key, cost)
-local limit = limits[limitindex]
-local text, a, b, c = load(key)
-local isallowed, first, second, third, expiry = decide[limit[1]](a, b, c, limit, cost)
-answers[answered + 1] = isallowed and '1' or '0'
-answers[answered + 2] = text
-if not first then
-return
+local function overwrite(key, text)
+local reply = redis.pcall('SETRANGE', KEYS[key], '0', text)
+return type(reply) == 'table' and reply.err or nil
 end
-local iskept = keepsexpiry(key, a, c, first, third)
-local entry = packed and entries[key]
-if entry and not iskept then
-err = packed.prepare(entry, first, expiry, micros, false)
+local function write(key, text, latest, iskept)
+values[key] = text
+if iskept then
+return overwrite(key, text)
 end
-if err then
-return
+return setwithexpiry(KEYS[key], text, expiryof(latest))
 end
-if iskept and not entry then
-err = setsecond(key, second)
+local positions, after = {}, {}
+local function hasid(set, id)
+for j = 1, #set do
+if set[j][2] == id then
+return true
+end
+end
+return false
+end
+local function search(set, text, costs)
+local found = decodevalue(text)
+local before = #text % SIZE == 0 and #text <= MAXSIZE and text or ''
+for j = 1, #set do
+local limit = set[j]
+local at = find(found, limit[2], j)
+local isadmitted, first, second, third
+if at then
+isadmitted, first, second, third = limit[1](limit, found[at + 1], found[at + 2], found[at + 3], request[costs + j])
 else
-err = set(key, first, second, third, expiry)
+isadmitted, first, second, third = limit[1](limit, nil, nil, nil, request[costs + j])
+end
+if not isadmitted then
+return before, false
+end
+positions[j] = at
+local own = 4 * j
+after[own - 3], after[own - 2], after[own - 1], after[own] = limit[2], first, second, third
+end
+local latestbefore = latestof(found)
+for j = 1, #set do
+local at, own = positions[j] or #found + 1, 4 * j
+found[at], found[at + 1], found[at + 2], found[at + 3] = after[own - 3], after[own - 2], after[own - 1], after[own]
+end
+local latest = latestof(found)
+if 7 * #found == #before and latest == latestbefore then
+return before, true, encodevalue(found), latest, true
+end
+prune(found, set, hasid)
+return before, true, encodevalue(found), latestof(found), false
+end
+local function decideset(set, key, costs)
+local text, size = values[key], #set
+if text and #text ~= SIZE * size then
+return search(set, text, costs)
+end
+local latestbefore, latest = 0, 0
+for j = 1, size do
+local limit = set[j]
+local id, first, second, third = limit[2], nil, nil, nil
+if text then
+id, first, second, third = unpacked(ENTRY, text, SIZE * j - 27)
+if id ~= limit[2] or not isstate(first, second, third) then
+return search(set, text, costs)
+end
+if first > latestbefore then
+latestbefore = first
 end
 end
-local keysafter, firstsafter, secondsafter, thirdsafter, expiriesafter, arekept = {}, {}, {}, {}, {}, {}
-local function commit(charges)
-for j = 1, packed and charges or 0 do
-local entry = entries[keysafter[j]]
-if firstsafter[j] and entry and not arekept[j] and not err then
-err = packed.prepare(entry, firstsafter[j], expiriesafter[j], micros, false)
+local isadmitted, a, b, c = limit[1](limit, first, second, third, request[costs + j])
+if not isadmitted then
+return text or '', false
 end
+if a > latest then
+latest = a
+end
+local own = 4 * j
+after[own - 3], after[own - 2], after[own - 1], after[own] = id, a, b, c
+end
+return text or '', true, pack(formatof(size), unpack(after, 1, 4 * size)), latest, latest == latestbefore
+end
+local function writepacked(entry, key, first, second, third)
+err = packed.prepare(entry, first, false)
+if not err then
+values[key] = pack(ENTRY, 0, first, second, third)
+err = packed.write(entry, first, second, third)
+end
+end
+local function answer(isallowed, text)
+local count = #text / SIZE
+answers[answered + 1] = isallowed and headof(admitted, '1', count) or headof(refused, '0', count)
+answers[answered + 2] = text
+end
+local function decide(set, key, costs)
+local text, isallowed, value, latest, iskept = decideset(set, key, costs)
+answer(isallowed, text)
+if isallowed then
+iskept = iskept and keepsexpiry(key)
+err = err or write(key, value, latest, iskept)
+end
+end
+local function decideone(set, key, costs)
+local text, limit = values[key], set[1]
+local first, second, third = nil, nil, nil
+if text then
+local id = nil
+if #text == SIZE then
+id, first, second, third = unpacked(ENTRY, text)
+end
+if id ~= limit[2] or not isstate(first, second, third) then
+decide(set, key, costs)
+return
+end
+end
+local isallowed, a, b, c = limit[1](limit, first, second, third, request[costs + 1])
+if text then
+answers[answered + 1], answers[answered + 2] = isallowed and '1\1' or '0\1', text
+else
+answers[answered + 1], answers[answered + 2] = isallowed and '1\0' or '0\0', ''
+end
+if not isallowed then
+return
+end
+if packed and entries[key] then
+writepacked(entries[key], key, a, b, c)
+return
+end
+local iskept = a == first and keepsexpiry(key)
+err = err or write(key, pack(ENTRY, limit[2], a, b, c), a, iskept)
+end
+local keysafter, valuesafter, latestafter, arekept = {}, {}, {}, {}
+local function commit(count)
+for i = 1, count do
+arekept[i] = arekept[i] and not err and keepsexpiry(keysafter[i])
 end
 local isset = false
-for j = 1, charges do
-if firstsafter[j] and not arekept[j] and not err then
+for i = 1, count do
+if not arekept[i] and not err then
 isset = true
-err = set(keysafter[j], firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j])
+err = write(keysafter[i], valuesafter[i], latestafter[i], false)
 end
 end
-for j = 1, charges do
-if arekept[j] and not err then
-local key = keysafter[j]
-if not packed then
-err = setsecond(key, secondsafter[j])
-end
-if packed or err and isset then
-err = set(key, firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j])
+for i = 1, count do
+if arekept[i] and not err then
+err = write(keysafter[i], valuesafter[i], latestafter[i], true)
+if err and isset then
+err = write(keysafter[i], valuesafter[i], latestafter[i], false)
 end
 end
 end
 end
-local function decideseveral(charges, cursor)
-local isallowed = true
-answers[answered + 1] = '1'
-for j = 1, charges do
-local limit, key, cost = limits[request[cursor + 1]], request[cursor + 2], request[cursor + 3]
-cursor = cursor + 3
-local text, a, b, c = load(key)
-local isadmitted, first, second, third, expiry = decide[limit[1]](a, b, c, limit, cost)
+local function decideseveral(count, place)
+local isallowed, first = true, answered
+answers[first + 1] = '1'
+for i = 1, count do
+local set, key = sets[request[place]], request[place + 1]
+local text, isadmitted, value, latest, iskept = decideset(set, key, place + 1)
+keysafter[i], valuesafter[i], latestafter[i], arekept[i] = key, value, latest, iskept
 isallowed = isallowed and isadmitted
-keysafter[j], firstsafter[j], secondsafter[j], thirdsafter[j], expiriesafter[j] = key, first, second, third, expiry
-arekept[j] = first and keepsexpiry(key, a, c, first, third)
-answers[answered + 1 + j] = text
+answers[first + 2 * i], answers[first + 2 * i + 1] = byte(#text / SIZE), text
+place = place + 2 + #set
 end
 if isallowed then
-commit(charges)
+commit(count)
 else
-answers[answered + 1] = '0'
+answers[first + 1] = '0'
 end
+return place
 end
-local position = 1
+local position, following = 1, 1
 local function run()
 local size = #request
 while position <= size do
-local charges = request[position]
-if charges == 1 then
-decideone(request[position + 1], request[position + 2], request[position + 3])
+local index = request[position]
+if index > 0 then
+local set = sets[index]
+local count = #set
+following = position + 2 + count
+if count == 1 then
+decideone(set, request[position + 1], position + 1)
 else
-decideseveral(charges, position)
+decide(set, request[position + 1], position + 1)
 end
 if err then
 return
 end
-answered = answered + 1 + charges
-position = position + 1 + 3 * charges
+answered = answered + 2
+else
+following = nil
+following = decideseveral(-index, position + 1)
+if err then
+return
 end
+answered = answered + 1 - 2 * index
+end
+position = following
+end
+end
+local function behind(place)
+local count, cursor = -request[place], place + 1
+for _ = 1, count do
+cursor = cursor + 2 + #sets[request[cursor]]
+end
+return cursor
 end
 repeat
 local isdone, thrown = pcall(run)
@@ -341,10 +529,10 @@ if not isdone then
 local text = type(thrown) == 'table' and thrown.err or thrown
 answers[answered + 1], answers[answered + 2], answers[answered + 3] = '2', pack('>I4', #text), text
 answered = answered + 3
-position = position + 1 + 3 * request[position]
+position = following or behind(position)
 end
 until isdone
-return { micros, unreadable, err or '', table.concat(answers, '', 1, answered) }`
+return { micros, unreadable, dropped, err or '', table.concat(answers, '', 1, answered) }`
 
 const packed = String.raw`packed = {}
 local IDS = 16
@@ -424,14 +612,14 @@ local start, count, previous = readentry(text, bucket.base, bucket.window)
 if not start then
 return false
 end
-values[number], entry.isnew = encodestate(start, count, previous), false
+values[number], entry.isnew = pack(ENTRY, 0, (start + bucket.lifetime) * 1000, count, previous), false
 end
 return true
 end
 function packed.open(request)
 local bucketcount = request[1]
 local keycount = #KEYS - bucketcount
-local values, entries, unreadable, number = {}, {}, 0, #KEYS
+local values, entries, number = {}, {}, #KEYS
 for first = 1, keycount, 1000 do
 local last = min(first + 999, keycount)
 for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
@@ -440,9 +628,9 @@ end
 end
 local cursor = 1
 for i = 1, bucketcount do
-local fieldcount, window = request[cursor + 1], request[cursor + 2]
-cursor = cursor + 2
-local bucket = { key = KEYS[keycount + i], window = window, base = false, next = false, cursor = '0', isforeign = false }
+local fieldcount, window, lifetime = request[cursor + 1], request[cursor + 2], request[cursor + 3]
+cursor = cursor + 3
+local bucket = { key = KEYS[keycount + i], window = window, lifetime = lifetime, base = false, next = false, cursor = '0', isforeign = false }
 for _ = 1, fieldcount do
 cursor = cursor + 1
 local field = request[cursor]
@@ -454,7 +642,7 @@ unreadable = unreadable + 1
 end
 end
 end
-return values, entries, unreadable
+return values, entries
 end
 local function sweep(bucket, base)
 bucket.next = bucket.next or base
@@ -481,8 +669,12 @@ bucket.base, bucket.next = bucket.next, false
 end
 return writeheader(bucket)
 end
-function packed.prepare(entry, start, expiry, micros, needsproof)
-local bucket, ms = entry.bucket, fdiv(micros, 1000)
+local function startof(bucket, first)
+return fdiv(first, 1000) - bucket.lifetime
+end
+function packed.prepare(entry, first, needsproof)
+local bucket = entry.bucket
+local start, expiry = startof(bucket, first), fdiv(first, 1000)
 if bucket.isforeign then
 local err = errorof(redis.pcall('DEL', bucket.key))
 if err then
@@ -516,9 +708,10 @@ end
 end
 return needsproof and writeheader(bucket) or nil
 end
-function packed.write(entry, start, count, previous)
+function packed.write(entry, first, count, previous)
+local bucket = entry.bucket
 entry.isnew = false
-return errorof(redis.pcall('HSET', entry.bucket.key, entry.field, writeentry(entry.bucket, start, count, previous)))
+return errorof(redis.pcall('HSET', bucket.key, entry.field, writeentry(bucket, startof(bucket, first), count, previous)))
 end
 function packed.remove(entry)
 local result
@@ -532,12 +725,8 @@ return errorof(result)
 end`
 
 const algorithms = String.raw`local algorithms = {}
-local function numbersinreply(state)
-local reply = {}
-for i, n in ipairs(state) do
-reply[i] = n > 4503599627370496 and format('%.0f', n) or n
-end
-return reply
+local function newstate(isadmitted, first, second, third)
+return isadmitted, first and { first, second, third } or nil
 end
 local function integer(text)
 local n = tonumber(text)
@@ -547,159 +736,65 @@ end
 return n
 end`
 
-const fixedWindow = String.raw`algorithms.f = {}
-function algorithms.f.decode(text)
-local start, count = decodestate(text)
-return start and { start, count }
+const fixedWindow = String.raw`algorithms.f = { isentry = true }
+function algorithms.f.isready(limit)
+return not limit[9]
 end
-function algorithms.f.encode(state, limit)
-local start, count = state[1], state[2]
-return encodestate(start, count, 0), fixedend(start, limit)
-end
-function algorithms.f.isready(limit, micros)
-local anchor = limit[3]
-if anchor ~= CALENDAR then
-return true
-end
-local first, third = limit[4], limit[6]
-local ms = fdiv(micros, 1000)
-return ms >= first and ms < third
-end
-function algorithms.f.read(state, limit, micros)
-local start, count
-if state then
-start, count = state[1], state[2]
-end
-return { rolledfixed(start, count, limit, fdiv(micros, 1000)) }
-end
-function algorithms.f.available(view, limit)
-local count, quantity = view[2], limit[2]
+function algorithms.f.available(limit, state)
+local quantity = limit[3]
+local _, count = rolledfixed(limit, state[1], state[2])
 return max(0, quantity - count)
 end
-function algorithms.f.admits(view, limit, _, cost)
-local count, quantity = view[2], limit[2]
-return count + cost <= quantity
+function algorithms.f.charge(limit, state, cost, _, isforced)
+return newstate(chargefixed(limit, state[1], state[2], state[3], cost, isforced))
 end
-function algorithms.f.take(view, _, _, cost)
-local start, count = view[1], view[2]
-local after = min(MAX, count + cost)
-return after > count and { start, after } or nil
-end
-function algorithms.f.giveback(view, _, _, units, receipt)
-local start, count = view[1], view[2]
-local takenfrom, taken = receipt[1], receipt[2]
-if takenfrom ~= start then
-return nil
-end
-local back = min(units, taken, count)
+function algorithms.f.giveback(limit, state, units, receipt)
+local finish, count = rolledfixed(limit, state[1], state[2])
+local takenuntil, taken = receipt[1], receipt[2]
+local back = takenuntil == finish and min(units, taken, count) or 0
 if back < 1 then
 return nil
 end
-return { start, count - back }, back
-end
-function algorithms.f.toreply(state)
-return numbersinreply(state)
+return { finish, count - back, 0 }, back
 end`
 
-const slidingWindow = String.raw`algorithms.s = {}
-function algorithms.s.decode(text)
-local start, count, previous = decodestate(text)
-return start and { start, count, previous }
+const slidingWindow = String.raw`algorithms.s = { isentry = true }
+function algorithms.s.available(limit, state)
+local quantity = limit[3]
+local finish, count, previous = rolledsliding(limit, state[1], state[2], state[3])
+return max(0, quantity - count - weightof(limit, finish, previous))
 end
-function algorithms.s.encode(state, limit)
-local start, count, previous = state[1], state[2], state[3]
-local window = limit[3]
-return encodestate(start, count, previous), start + 2 * window
+function algorithms.s.charge(limit, state, cost, _, isforced)
+return newstate(chargesliding(limit, state[1], state[2], state[3], cost, isforced))
 end
-function algorithms.s.read(state, limit, micros)
-local window = limit[3]
-local start, count, previous
-if state then
-start, count, previous = state[1], state[2], state[3]
-end
-return { rolledwindow(start, count, previous, window, fdiv(micros, 1000)) }
-end
-local function slidingweight(view, limit, micros)
-local start, previous, window = view[1], view[3], limit[3]
-return weightof(start, previous, window, fdiv(micros, 1000))
-end
-function algorithms.s.available(view, limit, micros)
-local count, quantity = view[2], limit[2]
-return max(0, quantity - count - slidingweight(view, limit, micros))
-end
-function algorithms.s.admits(view, limit, micros, cost)
-local count, quantity = view[2], limit[2]
-return count + cost + slidingweight(view, limit, micros) <= quantity
-end
-function algorithms.s.take(view, limit, _, cost)
-local start, count, previous = view[1], view[2], view[3]
-local window = limit[3]
-local after = min(fdiv(MAX, window), count + cost)
-return after > count and { start, after, previous } or nil
-end
-function algorithms.s.giveback(view, limit, _, units, receipt)
-local start, count, previous = view[1], view[2], view[3]
-local window = limit[3]
-local takenfrom, taken = receipt[1], receipt[2]
+function algorithms.s.giveback(limit, state, units, receipt)
+local window = limit[4]
+local finish, count, previous = rolledsliding(limit, state[1], state[2], state[3])
+local takenuntil, taken = receipt[1], receipt[2]
 local most = min(units, taken)
-if takenfrom == start then
-local back = min(most, count)
-if back < 1 then
+local fromcount = takenuntil == finish and min(most, count) or 0
+local fromprevious = takenuntil == finish - window * 1000 and min(most, previous) or 0
+if fromcount + fromprevious < 1 then
 return nil
 end
-return { start, count - back, previous }, back
-end
-if takenfrom == start - window then
-local back = min(most, previous)
-if back < 1 then
-return nil
-end
-return { start, count, previous - back }, back
-end
-return nil
-end
-function algorithms.s.toreply(state)
-return numbersinreply(state)
+return { finish, count - fromcount, previous - fromprevious }, fromcount + fromprevious
 end`
 
-const bucket = String.raw`algorithms.b = {}
-function algorithms.b.decode(text)
-local full, rest, rate = decodestate(text)
-return full and (rest == 0 or rest < rate) and { full, rest, rate } or nil
-end
-function algorithms.b.encode(state)
-local full, rest, rate, expiry = bucketstate(state[1], state[2], state[3])
-return encodestate(full, rest, rate), expiry
-end
-function algorithms.b.read(state, limit, micros)
-local full, rest, rate
-if state then
-full, rest, rate = state[1], state[2], state[3]
-end
-return { deficitof(full, rest, rate, limit, micros) }
-end
-function algorithms.b.available(view, limit)
-local missing, rest = view[1], view[2]
-local tokens, period, burst = limit[2], limit[3], limit[4]
+const bucket = String.raw`algorithms.b = { isentry = true }
+function algorithms.b.available(limit, state)
+local tokens, period, burst = limit[3], limit[4], limit[5]
+local missing, rest = deficitof(limit, state[1], state[2], state[3])
 local capacity = burst * period
 if missing > fdiv(capacity, tokens) then
 return 0
 end
 return fdiv(max(0, capacity - missing * tokens - rest), period)
 end
-function algorithms.b.admits(view, limit, _, cost)
-local missing, rest = view[1], view[2]
-return bucketadmits(missing, rest, limit, cost)
+function algorithms.b.charge(limit, state, cost, _, isforced)
+return newstate(chargebucket(limit, state[1], state[2], state[3], cost, isforced))
 end
-function algorithms.b.take(view, limit, micros, cost)
-local missing, rest = view[1], view[2]
-local tokens = limit[2]
-local full, left = drained(missing, rest, limit, micros, cost)
-return full and { full, left, tokens }
-end
-local function islastinqueue(view, limit, micros, receipt)
-local missing, rest = view[1], view[2]
-local tokens, period = limit[2], limit[3]
+local function islastinqueue(limit, missing, rest, receipt)
+local tokens, period = limit[3], limit[4]
 local taken, full, remainder, takentokens, takenperiod = receipt[1], receipt[2], receipt[3], receipt[4], receipt[5]
 if full ~= micros + missing or remainder ~= rest or takentokens ~= tokens or takenperiod ~= period then
 return false
@@ -707,11 +802,11 @@ end
 local credits = taken * period
 return missing > fdiv(credits, tokens) or missing * tokens + rest > credits
 end
-function algorithms.b.giveback(view, limit, micros, units, receipt)
-local missing, rest = view[1], view[2]
-local tokens, period, queue = limit[2], limit[3], limit[6]
+function algorithms.b.giveback(limit, state, units, receipt)
+local tokens, period, queue = limit[3], limit[4], limit[7]
+local missing, rest = deficitof(limit, state[1], state[2], state[3])
 local taken = receipt[1]
-if queue == 1 and not islastinqueue(view, limit, micros, receipt) then
+if queue == 1 and not islastinqueue(limit, missing, rest, receipt) then
 return nil
 end
 if taken then
@@ -729,12 +824,9 @@ restafter = restafter + tokens
 missingafter = missingafter - 1
 end
 if missingafter < 0 then
-return { micros, 0, tokens }, fdiv(missing * tokens + rest, period)
+return { micros, 0, 0 }, fdiv(missing * tokens + rest, period)
 end
-return { micros + missingafter, restafter, tokens }, back
-end
-function algorithms.b.toreply(state)
-return numbersinreply(state)
+return { micros + missingafter, restafter, restafter > 0 and tokens or 0 }, back
 end`
 
 const slidingLog = String.raw`algorithms.l = {}
@@ -755,7 +847,7 @@ end
 return log
 end
 function algorithms.l.encode(state, limit)
-local window = limit[3]
+local window = limit[4]
 local records = {}
 for i, entry in ipairs(state) do
 local time, units, id = entry[1], entry[2], entry[3]
@@ -764,8 +856,8 @@ end
 local newest = state[#state][1]
 return table.concat(records), cdiv(newest + window, 1000)
 end
-function algorithms.l.read(state, limit, micros)
-local window = limit[3]
+local function readlog(state, limit)
+local window = limit[4]
 local live, used, nextid = {}, 0, 0
 for _, entry in ipairs(state or {}) do
 local time, units, id = entry[1], entry[2], entry[3]
@@ -775,22 +867,22 @@ live[#live + 1] = entry
 used = used + units
 end
 end
-return { live, used, nextid }
+return live, used, nextid
 end
-function algorithms.l.available(view, limit)
-local used, quantity = view[2], limit[2]
+function algorithms.l.available(limit, state)
+local quantity = limit[3]
+local _, used = readlog(state, limit)
 return max(0, quantity - used)
 end
-function algorithms.l.admits(view, limit, _, cost)
-local used, quantity = view[2], limit[2]
-return used + cost <= quantity
+function algorithms.l.charge(limit, state, cost, _, isforced)
+local quantity = limit[3]
+local live, used, nextid = readlog(state, limit)
+if used + cost > quantity and not isforced then
+return false
 end
-function algorithms.l.take(view, limit, micros, cost)
-local live, used, nextid = view[1], view[2], view[3]
-local quantity = limit[2]
 local taken = min(cost, max(0, 2 * quantity - used))
 if taken == 0 then
-return nil
+return true
 end
 local after = {}
 for i, entry in ipairs(live) do
@@ -799,10 +891,10 @@ end
 local newest = after[#after]
 local newesttime = newest and newest[1] or 0
 after[#after + 1] = { max(micros, newesttime), taken, nextid }
-return after
+return true, after
 end
-function algorithms.l.giveback(view, _, _, units, receipt)
-local live, nextid = view[1], view[3]
+function algorithms.l.giveback(limit, state, units, receipt)
+local live, _, nextid = readlog(state, limit)
 local takenat, takenid = receipt[1], receipt[2]
 local after, foundat = {}, nil
 for _, entry in ipairs(live) do
@@ -838,10 +930,9 @@ thresholds[#thresholds + 1] = afterwards + units - quantity
 end
 return thresholds
 end
-function algorithms.l.toreply(state, limit, micros, facts, isshared)
-local view = algorithms.l.read(state, limit, micros)
-local live, used, nextid = view[1], view[2], view[3]
-local quantity = limit[2]
+function algorithms.l.toreply(limit, state, facts, isshared)
+local live, used, nextid = readlog(state, limit)
+local quantity = limit[3]
 local takenat, takenid = facts.receipt[1], facts.receipt[2]
 local thresholds = thresholdsof(used, quantity, facts.cost, facts.atleast)
 local reply = { nextid }
@@ -891,7 +982,7 @@ latest = max(latest, expiry)
 end
 return table.concat(lines, '\n'), cdiv(latest, 1000)
 end
-function algorithms.c.read(state, _, micros)
+local function liveholders(state)
 local live = {}
 for _, holder in ipairs(state or {}) do
 local expiry = holder[1]
@@ -901,52 +992,50 @@ end
 end
 return live
 end
-function algorithms.c.available(view, limit)
-local quantity = limit[2]
-return max(0, quantity - #view)
+function algorithms.c.available(limit, state)
+local quantity = limit[3]
+return max(0, quantity - #liveholders(state))
 end
-local function holds(view, id)
-for _, holder in ipairs(view) do
+local function holds(live, id)
+for _, holder in ipairs(live) do
 if holder[2] == id then
 return true
 end
 end
 return false
 end
-local function without(view, id)
+local function without(live, id)
 local others = {}
-for _, holder in ipairs(view) do
+for _, holder in ipairs(live) do
 if holder[2] ~= id then
 others[#others + 1] = holder
 end
 end
 return others
 end
-function algorithms.c.admits(view, limit, _, cost, facts)
-local quantity, renewed = limit[2], facts.receipt[1]
-if cost > 0 and renewed then
-return holds(view, renewed)
-end
-return #view + cost <= quantity or (cost > 0 and holds(view, facts.holder))
-end
-function algorithms.c.take(view, limit, micros, cost, facts)
-local quantity, ttl = limit[2], limit[3]
+function algorithms.c.charge(limit, state, cost, facts, isforced)
+local quantity, ttl = limit[3], limit[4]
 local renewed = facts.receipt[1]
-local id = renewed or facts.holder
-if cost == 0 or (not renewed and (#view >= 2 * quantity or holds(view, id))) then
-return nil
+local live, id = liveholders(state), renewed or facts.holder
+local isheld = cost > 0 and holds(live, id)
+if not isforced and not isheld and (cost > 0 and renewed or #live + cost > quantity) then
+return false
 end
-local after = without(view, id)
+if cost == 0 or not renewed and (isheld or #live >= 2 * quantity) then
+return true
+end
+local after = without(live, id)
 after[#after + 1] = { micros + ttl, id }
-return after
+return true, after
 end
-function algorithms.c.giveback(view, _, _, _, receipt)
-local after = without(view, receipt[1])
-return #after < #view and after or nil
+function algorithms.c.giveback(_, state, _, receipt)
+local live = liveholders(state)
+local after = without(live, receipt[1])
+return #after < #live and after or nil
 end
-function algorithms.c.toreply(state, limit, micros)
+function algorithms.c.toreply(_, state)
 local reply = {}
-for _, holder in ipairs(algorithms.c.read(state, limit, micros)) do
+for _, holder in ipairs(liveholders(state)) do
 local expiry, id = holder[1], holder[2]
 reply[#reply + 1] = expiry
 reply[#reply + 1] = id
@@ -955,32 +1044,19 @@ return reply
 end`
 
 const leases = String.raw`local leases = {}
-function leases.decode(text)
-local epoch, granted, previous = match(text, '^(%d+):(%d+):(%d+)$')
-epoch, granted, previous = integer(epoch), integer(granted), integer(previous)
-if epoch and granted and previous then
-return { epoch, granted, previous }
-end
-return nil
-end
-function leases.encode(ledger, terms, micros)
-local epoch, granted, previous = ledger[1], ledger[2], ledger[3]
+function leases.read(ledger, terms)
+local finish, granted, previous = ledger[1] or 0, ledger[2] or 0, ledger[3] or 0
 local ttl = terms[2]
-return format('%.0f:%.0f:%.0f', epoch, granted, previous), cdiv(micros + 2 * ttl, 1000)
+local current, ends = (fdiv(micros, ttl) + 2) * ttl, cdiv(finish, ttl) * ttl
+if ends < current - ttl then
+return { current, 0, 0 }
 end
-function leases.read(ledger, terms, micros)
-local ttl = terms[2]
-local epoch = fdiv(micros, ttl)
-if not ledger or ledger[1] < epoch - 1 then
-return { epoch, 0, 0 }
+if ends < current then
+return { current, 0, granted }
 end
-if ledger[1] == epoch - 1 then
-local granted = ledger[2]
-return { epoch, 0, granted }
+return { ends, granted, previous }
 end
-return ledger
-end
-function leases.most(ledger, terms, micros, cost)
+function leases.most(ledger, terms, cost)
 if cost > 0 then
 local granted, previous, ceiling = ledger[2], ledger[3], terms[3]
 return max(0, ceiling - granted - previous)
@@ -990,17 +1066,17 @@ local age = micros - since
 return age >= 0 and age <= ttl and -cost or 0
 end
 function leases.count(ledger, terms, units)
-local epoch, granted, previous = ledger[1], ledger[2], ledger[3]
+local finish, granted, previous = ledger[1], ledger[2], ledger[3]
 if units > 0 then
-return { epoch, min(MAX, granted + units), previous }
+return { finish, min(MAX, granted + units), previous }
 end
 local ttl, since = terms[2], terms[3]
-local grantedin = fdiv(since, ttl)
+local grantedin, epoch = fdiv(since, ttl), fdiv(finish, ttl) - 2
 if grantedin == epoch then
-return { epoch, max(0, granted + units), previous }
+return { finish, max(0, granted + units), previous }
 end
 if grantedin == epoch - 1 then
-return { epoch, granted, max(0, previous + units) }
+return { finish, granted, max(0, previous + units) }
 end
 return ledger
 end`
@@ -1008,14 +1084,29 @@ end`
 const full = String.raw`local FORCE, PEEK, RESET = 1, 2, 3
 local batch = cjson.decode(ARGV[1])
 local limits, decisions, buckets = batch[1], batch[2], batch[3] or { 0 }
-local micros = now()
-local values, entries, unreadable = packed.open(buckets)
-local states, isdecoded = {}, {}
-local function load(key, codec)
+for _, limit in ipairs(limits) do
+local letter = limit[1]
+if prepare[letter] then
+prepare[letter](limit)
+end
+end
+local values, entries = packed.open(buckets)
+local lists, states, isdecoded = {}, {}, {}
+local function listof(key)
+if not lists[key] then
+local text = values[key]
+lists[key] = text and decodevalue(text) or {}
+if text and (#text % SIZE ~= 0 or #text > MAXSIZE) then
+values[key] = false
+end
+end
+return lists[key]
+end
+local function stateof(key, algorithm)
 if not isdecoded[key] then
 isdecoded[key] = true
 if values[key] then
-states[key] = codec.decode(values[key])
+states[key] = algorithm.decode(values[key])
 if not states[key] then
 unreadable = unreadable + 1
 end
@@ -1032,46 +1123,63 @@ end
 local function step(charge, state, operation, atleast, most)
 local limit, cost, receipt, holder = limits[charge[1]], charge[3], charge[4], charge[5]
 local algorithm = algorithms[limit[1]]
-local view = algorithm.read(state, limit, micros)
 if cost < 0 then
 if operation == PEEK then
 return nil, true
 end
-local after, units = algorithm.giveback(view, limit, micros, min(-cost, most or MAX), receipt)
+local after, units = algorithm.giveback(limit, state, min(-cost, most or MAX), receipt)
 return after, true, -(units or 0)
 end
 local facts = { receipt = receipt, holder = holder }
 local isrenewal = algorithm.renews and cost > 0 and receipt[1] ~= nil
-local admits = cost <= (most or MAX) and algorithm.admits(view, limit, micros, cost, facts)
-if not admits and (operation ~= FORCE or isrenewal) then
-local available = min(algorithm.available(view, limit, micros), most or MAX)
+local isadmitted, after = false, nil
+if cost <= (most or MAX) then
+isadmitted, after = algorithm.charge(limit, state, cost, facts, operation == FORCE and not isrenewal)
+end
+if not isadmitted then
+local available = min(algorithm.available(limit, state), most or MAX)
 if isrenewal or atleast < 1 or cost < 1 or available < atleast then
 return nil, false
 end
 cost = min(cost, available)
+isadmitted, after = algorithm.charge(limit, state, cost, facts, true)
 end
-if cost == 0 then
-return nil, true, 0
-end
-return algorithm.take(view, limit, micros, cost, facts), true, cost
+return cost > 0 and after or nil, isadmitted, cost
 end
 local function newchanges()
-return { bykey = {}, keys = {} }
+return { keys = {}, lists = {}, states = {} }
 end
-local function change(changes, key, state, codec, limit)
-if not changes.bykey[key] then
+local function markchanged(changes, key, kind)
+if not changes[kind][key] then
 changes.keys[#changes.keys + 1] = key
 end
-changes.bykey[key] = { state = state, codec = codec, limit = limit }
 end
-local function latest(changes, key, state)
-return changes.bykey[key] and changes.bykey[key].state or state
+local function changedlist(changes, key)
+if not changes.lists[key] then
+markchanged(changes, key, 'lists')
+local copy = {}
+for i, number in ipairs(listof(key)) do
+copy[i] = number
+end
+changes.lists[key] = copy
+end
+return changes.lists[key]
+end
+local function entryof(changes, key, id, place)
+local list = changes.lists[key] or listof(key)
+local at = find(list, id, place)
+return at and { list[at + 1], list[at + 2], list[at + 3] } or {}
+end
+local function setentry(changes, key, id, place, state)
+local list = changedlist(changes, key)
+local at = find(list, id, place) or #list + 1
+list[at], list[at + 1], list[at + 2], list[at + 3] = id, state[1], state[2], state[3]
 end
 local function prepareentries(writes, issetting)
 for _, write in ipairs(writes) do
-local key, value, expiry = write[1], write[2], write[3]
+local key, value = write[1], write[2]
 local entry = value and entries[key]
-local err = entry and packed.prepare(entry, decodestate(value), expiry, micros, issetting) or nil
+local err = entry and packed.prepare(entry, lists[key][2], issetting) or nil
 if err then
 return err
 end
@@ -1082,7 +1190,7 @@ local function writeentries(writes)
 for _, write in ipairs(writes) do
 local key, value = write[1], write[2]
 local entry = value and entries[key]
-local err = entry and packed.write(entry, decodestate(value)) or nil
+local err = entry and packed.write(entry, lists[key][2], lists[key][3], lists[key][4]) or nil
 if err then
 return err
 end
@@ -1121,49 +1229,83 @@ counts[key] = (counts[key] or 0) + 1
 end
 return counts
 end
-local function writesof(changes)
-local writes = {}
-for _, key in ipairs(changes.keys) do
-local changed = changes.bykey[key]
-local value, expiry = changed.codec.encode(changed.state, changed.limit, micros)
-local islive = MINLIFETIME > 0 or expiry * 1000 > micros
-writes[#writes + 1] = { key, islive and value, expiry }
+local function isneeded(decision, id)
+for i = 3, #decision do
+if limits[decision[i][1]][2] == id then
+return true
 end
-for _, key in ipairs(changes.keys) do
-states[key] = changes.bykey[key].state
+end
+return false
+end
+local function writeoflist(key, list, decision)
+prune(list, decision, isneeded)
+lists[key] = list
+local value = #list > 0 and encodevalue(list)
+values[key] = value
+return { key, value, expiryof(latestof(list)) }
+end
+local function writeofstate(key, changed)
+local state, limit = changed[1], changed[2]
+states[key] = state
+local value, expiry = algorithms[limit[1]].encode(state, limit)
+local islive = MINLIFETIME > 0 or expiry * 1000 > micros
+return { key, islive and value, expiry }
+end
+local function writesof(changes, decision)
+local writes = {}
+for i, key in ipairs(changes.keys) do
+local list = changes.lists[key]
+writes[i] = list and writeoflist(key, list, decision) or writeofstate(key, changes.states[key])
 end
 return writes
 end
+local function valueinreply(key, isreplied)
+listof(key)
+local text = not isreplied[key] and values[key] or ''
+isreplied[key] = true
+return text
+end
 local function decide(decision)
 local operation, atleast = decision[1], decision[2]
-local reply, ledgers, changes = { 1 }, {}, newchanges()
+local reply, ledgers, changes, isreplied = { 1 }, {}, newchanges(), {}
 local counts = countkeys(decision)
 local isallowed = true
 for i = 3, #decision do
 local charge = decision[i]
 local limit, key, cost, receipt, terms = limits[charge[1]], charge[2], charge[3], charge[4], charge[6]
-local algorithm = algorithms[limit[1]]
-if algorithm.isready and not algorithm.isready(limit, micros) then
+local algorithm, id, place = algorithms[limit[1]], limit[2], i - 2
+if algorithm.isready and not algorithm.isready(limit) then
 return { -1 }
 end
-local state = load(key, algorithm)
+local state
+if algorithm.isentry then
+state = entryof(changes, key, id, place)
+reply[#reply + 1] = valueinreply(key, isreplied)
+else
+local stored = stateof(key, algorithm)
 local facts = { cost = cost, atleast = atleast, receipt = receipt }
-reply[#reply + 1] = state and algorithm.toreply(state, limit, micros, facts, counts[key] > 1) or {}
+state = changes.states[key] and changes.states[key][1] or stored
+reply[#reply + 1] = stored and algorithm.toreply(limit, stored, facts, counts[key] > 1) or {}
+end
 local ledgerkey, most, ledger = nil, nil, nil
 if terms then
 ledgerkey = terms[1]
-local stored = load(ledgerkey, leases)
-ledgers[#ledgers + 1] = stored and numbersinreply(stored) or {}
-ledger = leases.read(latest(changes, ledgerkey, stored), terms, micros)
-most = leases.most(ledger, terms, micros, cost)
+ledger = leases.read(entryof(changes, ledgerkey, id, place), terms)
+ledgers[#ledgers + 1] = valueinreply(ledgerkey, isreplied)
+most = leases.most(ledger, terms, cost)
 end
-local after, isadmitted, units = step(charge, latest(changes, key, state), operation, atleast, most)
+local after, isadmitted, units = step(charge, state, operation, atleast, most)
 if not isadmitted then
 isallowed = false
 elseif after and operation ~= PEEK then
-change(changes, key, after, algorithm, limit)
+if algorithm.isentry then
+setentry(changes, key, id, place, after)
+else
+markchanged(changes, key, 'states')
+changes.states[key] = { after, limit }
+end
 if terms and units ~= 0 then
-change(changes, ledgerkey, leases.count(ledger, terms, units), leases, terms)
+setentry(changes, ledgerkey, id, place, leases.count(ledger, terms, units))
 end
 end
 end
@@ -1171,18 +1313,29 @@ reply[1] = isallowed and 1 or 0
 for _, ledger in ipairs(ledgers) do
 reply[#reply + 1] = ledger
 end
-return reply, isallowed and commit(writesof(changes)) or nil
+return reply, isallowed and commit(writesof(changes, decision)) or nil
 end
 local function reset(decision)
-local writes = {}
+local changes, writes = newchanges(), {}
 for i = 3, #decision do
-local key = decision[i][2]
-states[key], isdecoded[key] = nil, true
+local limit, key = limits[decision[i][1]], decision[i][2]
+if algorithms[limit[1]].isentry and not entries[key] then
+local list = changedlist(changes, key)
+local at = find(list, limit[2], i - 2)
+if at then
+remove(list, at)
+end
+else
+states[key], isdecoded[key], lists[key], values[key] = nil, true, {}, false
 writes[#writes + 1] = { key, false }
+end
+end
+for _, key in ipairs(changes.keys) do
+writes[#writes + 1] = writeoflist(key, changes.lists[key], decision)
 end
 return { 1 }, commit(writes)
 end
-local replies = { micros, 0, '' }
+local replies = { micros, 0, 0, '' }
 for _, decision in ipairs(decisions) do
 local operation = decision[1]
 local isdone, reply, err = pcall(operation == RESET and reset or decide, decision)
@@ -1190,12 +1343,12 @@ if not isdone then
 reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
 end
 if err then
-replies[3] = err
+replies[4] = err
 break
 end
 replies[#replies + 1] = reply
 end
-replies[2] = unreadable
+replies[2], replies[3] = unreadable, dropped
 return replies`
 
 export const FAST: string = [arithmetic, state, fast].join('\n')

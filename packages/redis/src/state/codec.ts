@@ -9,10 +9,18 @@ import {
   type SlidingLogState,
   type SlidingWindowState,
 } from '@sluice/core/algorithms'
-import type { Ledger } from './leases.ts'
 
-// How states are stored in Redis, and how scripts return them. The Lua of lua/ reads and writes the same bytes, so stores with and without
-// scripts share their data.
+// How states are stored in Redis, and how scripts return them. The Lua of lua/ reads and writes the same, so stores with and without scripts
+// share their data.
+
+/** The numbers of a window, a bucket or a lease ledger, as in lua/state.lua. The first is the time (µs) until which it counts. */
+export type Numbers = readonly [first: number, second: number, third: number]
+
+interface EntryCodec<S> {
+  /** `undefined` for numbers that are no such state. It counts as absent. */
+  toState(numbers: Numbers, limit: Limit): S | undefined
+  toNumbers(state: S, limit: Limit): Numbers
+}
 
 /** A value as it is stored, and the ms since the epoch at which it expires. */
 export interface StoredState {
@@ -23,77 +31,47 @@ export interface StoredState {
 /** A state in the reply of the full script: numbers, and texts as bytes. A client may be set to return numbers as text. */
 export type ReplyState = readonly (Buffer | number)[]
 
-interface StateCodec<S> {
+interface KeyCodec<S> {
   /** `undefined` for a value that is not such a state. It counts as absent. */
   decode(value: Buffer): S | undefined
   encode(state: S, limit: Limit, nowMicros: number): StoredState
   fromReply(fields: ReplyState): S
-  /** The state of three numbers, for an algorithm that is stored as three numbers. */
-  fromNumbers?(a: number, b: number, c: number): S
 }
 
 /** Forgets the type of the state: a state is only ever encoded under a limit of its own algorithm. */
-function codec<S>(own: StateCodec<S>): StateCodec<unknown> {
+function codec<S>(own: KeyCodec<S>): KeyCodec<unknown> {
   return own
 }
 
-/** Three big-endian doubles, of which only the first may be below 0, as in lua/state.lua. */
-function readNumbers(value: Buffer): readonly [number, number, number] | undefined {
-  if (value.length !== 24) return undefined
-  const [a, b, c] = [value.readDoubleBE(0), value.readDoubleBE(8), value.readDoubleBE(16)]
-  return [a, b, c].every(Number.isSafeInteger) && b >= 0 && c >= 0 ? [a, b, c] : undefined
+function entryCodec<S>(own: EntryCodec<S>): EntryCodec<unknown> {
+  return own
 }
 
-function writeNumbers(...numbers: readonly [number, number, number]): Buffer {
-  const value = Buffer.alloc(24)
-  for (const [i, number] of numbers.entries()) value.writeDoubleBE(number, 8 * i)
-  return value
+/** The end (ms) of the fixed window that starts at `start`. */
+export function fixedWindowEnd(limit: Limit, start: number): number {
+  return typeof limit.window === 'number' ? start + limit.window : calendarSpan(limit, start).end
 }
 
-/** The codec of an algorithm whose state is three numbers. */
-function numbersCodec<S>(
-  fromNumbers: (a: number, b: number, c: number) => S,
-  encode: StateCodec<S>['encode'],
-  isValid: (b: number, c: number) => boolean = () => true,
-): StateCodec<unknown> {
-  return codec<S>({
-    decode(value) {
-      const numbers = readNumbers(value)
-      return numbers === undefined || !isValid(numbers[1], numbers[2]) ? undefined : fromNumbers(...numbers)
-    },
-    encode,
-    fromReply: ([a, b, c]) => fromNumbers(Number(a), Number(b), Number(c)),
-    fromNumbers,
-  })
-}
-
-/** The start of the window (ms), the units counted in it, and 0. */
-const fixedWindow = numbersCodec<FixedWindowState>(
-  (start, count) => ({ start, count }),
-  ({ start, count }, limit) => {
-    const expires = typeof limit.window === 'number' ? start + limit.window : calendarSpan(limit, start).end
-    return { value: writeNumbers(start, count, 0), expires }
+/** The end of the window, the units counted in it, and 0. */
+const fixedWindow = entryCodec<FixedWindowState>({
+  toState([end, count], limit) {
+    const millis = Math.floor(end / 1000)
+    return { start: typeof limit.window === 'number' ? millis - limit.window : calendarSpan(limit, millis - 1).start, count }
   },
-)
+  toNumbers: ({ start, count }, limit) => [fixedWindowEnd(limit, start) * 1000, count, 0],
+})
 
-/** The start of the window (ms), the units counted in it, and those counted in the window before. */
-const slidingWindow = numbersCodec<SlidingWindowState>(
-  (start, count, previous) => ({ start, count, previous }),
-  ({ start, count, previous }, { window }) => ({
-    value: writeNumbers(start, count, previous),
-    expires: start + 2 * (window as number),
-  }),
-)
+/** The end of the window after the current one, the units counted in the current window, and those counted in the window before. */
+const slidingWindow = entryCodec<SlidingWindowState>({
+  toState: ([end, count, previous], { window }) => ({ start: Math.floor(end / 1000) - 2 * (window as number), count, previous }),
+  toNumbers: ({ start, count, previous }, { window }) => [(start + 2 * (window as number)) * 1000, count, previous],
+})
 
 /** The time at which the bucket is full (µs), a remainder of credits, and the rate of the remainder: 0 without a remainder. */
-const bucket = numbersCodec<BucketState>(
-  (full, rest, rate) => ({ full, rest, rate }),
-  ({ full, rest, rate }) => ({
-    value: writeNumbers(full, rest, rest > 0 ? rate : 0),
-    expires: Math.ceil((rest > 0 ? full + 1 : full) / 1000),
-  }),
-  (rest, rate) => rest === 0 || rest < rate,
-)
+const bucket = entryCodec<BucketState>({
+  toState: ([full, rest, rate]) => (rest === 0 || (rest > 0 && rest < rate) ? { full, rest, rate } : undefined),
+  toNumbers: ({ full, rest, rate }) => [full, rest, rest > 0 ? rate : 0],
+})
 
 const RECORD = 16
 
@@ -160,56 +138,37 @@ const concurrency = codec<ConcurrencyState>({
   },
 })
 
-const codecs: { readonly [K in Limit['algorithm']]: StateCodec<unknown> } = {
+const entryCodecs: { readonly [K in Limit['algorithm']]?: EntryCodec<unknown> } = {
   fixedWindow,
   slidingWindow,
-  slidingLog,
   tokenBucket: bucket,
   leakyBucket: bucket,
-  concurrency,
+}
+const keyCodecs: { readonly [K in Limit['algorithm']]?: KeyCodec<unknown> } = { slidingLog, concurrency }
+
+/** Whether the state is three numbers: an entry of a value, or packed. Sliding logs and holders grow, so each has a key of its own. */
+export function isEntry({ algorithm }: Limit): boolean {
+  return entryCodecs[algorithm] !== undefined
 }
 
-/** The state in a value; `undefined` if the value is no state of this limit's algorithm. */
+export function stateFromNumbers(limit: Limit, numbers: Numbers | undefined): unknown {
+  return numbers && entryCodecs[limit.algorithm]?.toState(numbers, limit)
+}
+
+export function numbersOf(limit: Limit, state: unknown): Numbers {
+  return (entryCodecs[limit.algorithm] as EntryCodec<unknown>).toNumbers(state, limit)
+}
+
+/** The state in the value of its own key; `undefined` if the value is no state of this limit's algorithm. */
 export function decodeState({ algorithm }: Limit, value: Buffer): unknown {
-  return codecs[algorithm].decode(value)
+  return keyCodecs[algorithm]?.decode(value)
 }
 
 export function encodeState(state: unknown, limit: Limit, nowMicros: number): StoredState {
-  return codecs[limit.algorithm].encode(state, limit, nowMicros)
+  return (keyCodecs[limit.algorithm] as KeyCodec<unknown>).encode(state, limit, nowMicros)
 }
 
 /** A state in the reply of the full script; `undefined` for an absent state, which the reply has as an empty list. */
-export function stateFromReply({ algorithm }: Limit, fields: ReplyState | undefined): unknown {
-  return fields === undefined || fields.length === 0 ? undefined : codecs[algorithm].fromReply(fields)
-}
-
-/** Whether the state is stored as three numbers, which is what the fast script decides. */
-export function isThreeNumbers({ algorithm }: Limit): boolean {
-  return codecs[algorithm].fromNumbers !== undefined
-}
-
-/** A state in the reply of the fast script: 24 bytes at the offset; `undefined` for an absent state, which the reply has as NaN. */
-export function stateFromBytes({ algorithm }: Limit, bytes: Buffer, offset: number): unknown {
-  const a = bytes.readDoubleBE(offset)
-  return Number.isNaN(a) ? undefined : codecs[algorithm].fromNumbers?.(a, bytes.readDoubleBE(offset + 8), bytes.readDoubleBE(offset + 16))
-}
-
-/** A lease ledger, as in lua/leases.lua: "epoch:granted:previous". */
-export function decodeLedger(value: Buffer): Ledger | undefined {
-  const [epoch, granted, previous] = integersOf(value, /^(\d+):(\d+):(\d+)$/) ?? []
-  return epoch === undefined || granted === undefined || previous === undefined ? undefined : { epoch, granted, previous }
-}
-
-/** A ledger expires two ttls after its last write, when every lease in it has ended. */
-export function encodeLedger({ epoch, granted, previous }: Ledger, ttl: number, nowMicros: number): StoredState {
-  return { value: `${epoch}:${granted}:${previous}`, expires: Math.ceil((nowMicros + 2 * ttl) / 1000) }
-}
-
-/** The groups of a pattern as numbers; `undefined` unless each is an integer below 2^53. */
-export function integersOf(value: Buffer | null, pattern: RegExp): readonly number[] | undefined {
-  const found = pattern
-    .exec(value?.toString('latin1') ?? '')
-    ?.slice(1)
-    .map(Number)
-  return found?.every(Number.isSafeInteger) === true ? found : undefined
+export function stateFromReply({ algorithm }: Limit, fields: ReplyState): unknown {
+  return fields.length === 0 ? undefined : keyCodecs[algorithm]?.fromReply(fields)
 }

@@ -1,6 +1,7 @@
 import type { Charge, ConsumeOptions, Outcome, Receipt } from '@sluice/core'
 import { algorithmOf, decide, type DecideResult, type StepOptions } from '@sluice/core/algorithms'
 import { invalid } from '@sluice/core/store-kit'
+import type { Numbers } from './codec.ts'
 
 // A lease is a number of units that an instance takes in advance and spends without asking Redis. A ledger beside the state counts the
 // units that are out on lease, so that they stay below a ceiling. lua/leases.lua does the same where scripts decide.
@@ -8,8 +9,8 @@ import { invalid } from '@sluice/core/store-kit'
 /** ms. Bounded so that leases stay short, and their arithmetic stays below 2^53. */
 const MAX_TTL = 86_400_000
 
-/** The units granted in the current epoch and in the one before. Epochs are numbered ⌊now / ttl⌋. */
-export interface Ledger {
+/** The units granted in the current epoch and in the one before. Epochs are numbered ⌊now / ttl⌋. Redis has it as in lua/leases.lua. */
+interface Ledger {
   readonly epoch: number
   readonly granted: number
   readonly previous: number
@@ -24,30 +25,16 @@ export interface Unwrapped {
   readonly leases: readonly (LeaseTerms | undefined)[]
 }
 
-/** The end of a ledger's key. No subject may end like it: its state would have the key of another subject's ledger. */
-export const LEASES_MARK = '!l'
-
-/** The key of the lease ledger beside a state, in the same slot. */
+/** The key of the lease ledgers beside a value, in the same slot. No subject ends so. */
 export function leasesKey(stateKey: string): string {
-  return `${stateKey}${LEASES_MARK}`
+  return `${stateKey}!l`
 }
 
 const NO_LEASES: readonly undefined[] = []
 
-interface LeasingDecision extends Unwrapped {
-  /** The keys of the states. */
-  readonly keys: readonly string[]
-}
-
-/** A decision of core, and the ledgers to write, by their keys. A refused decision writes none. */
+/** A decision of core, and the ledger to write for each charge; a missing entry writes none. A refused decision writes none. */
 interface LeasingResult extends DecideResult {
-  readonly ledgers: ReadonlyMap<string, LedgerChange>
-}
-
-interface LedgerChange {
-  readonly ledger: Ledger
-  /** µs, of the last lease that changed the ledger. */
-  readonly ttl: number
+  readonly ledgers: readonly (Numbers | undefined)[]
 }
 
 /** @throws ERR_OPTION_INVALID */
@@ -72,34 +59,42 @@ export function unwrap(charges: readonly Charge[], how: string, { lease }: Consu
   return { charges: unwrapped.map(([charge]) => charge), leases: unwrapped.map(([, terms]) => terms) }
 }
 
-/** Decides as core does, and keeps each lease below its ceiling. `current` are the ledgers before the decision, by their keys. */
+/**
+ * Decides as core does, and keeps each lease below its ceiling. Charges with equal ids share a state and its ledger. `current`: the ledger
+ * of each charge before the decision.
+ */
 export function decideWithLeases(
-  { charges, keys, leases }: LeasingDecision,
+  { charges, leases }: Unwrapped,
+  stateIds: readonly string[],
   states: readonly unknown[],
-  current: ReadonlyMap<string, Ledger>,
+  current: readonly (Numbers | undefined)[],
   now: number,
   options: StepOptions,
 ): LeasingResult {
-  const changes = new Map<string, LedgerChange>()
+  const changes: (Numbers | undefined)[] = []
   const before: Ledger[] = []
   const record = (i: number, outcome: Outcome | undefined): void => {
     const terms = leases[i]
     if (terms === undefined || outcome === undefined || outcome.granted === 0) return
-    changes.set(leasesKey(keys[i] as string), { ledger: withUnits(before[i] as Ledger, terms, outcome.granted), ttl: terms.ttl })
+    const { epoch, granted, previous } = withUnits(before[i] as Ledger, terms, outcome.granted)
+    changes[i] = [(epoch + 2) * terms.ttl, granted, previous]
+  }
+  const latest = (i: number): Numbers | undefined => {
+    const last = changes.findLastIndex((change, j) => change !== undefined && stateIds[j] === stateIds[i])
+    return last < 0 ? current[i] : changes[last]
   }
   const maxUnitsOf = (i: number, earlier: readonly Outcome[]): number | undefined => {
     record(i - 1, earlier[i - 1])
     const terms = leases[i]
     if (terms === undefined) return undefined
-    const key = leasesKey(keys[i] as string)
-    const ledger = atEpochOf(now, changes.get(key)?.ledger ?? current.get(key), terms.ttl)
+    const ledger = atEpochOf(now, latest(i), terms.ttl)
     before[i] = ledger
     return 'ceiling' in terms ? Math.max(0, terms.ceiling - ledger.granted - ledger.previous) : isLive(terms, now) ? Infinity : 0
   }
-  const { outcomes, states: written } = decide(charges, keys, states, now, { ...options, maxUnitsOf })
+  const { outcomes, states: written } = decide(charges, stateIds, states, now, { ...options, maxUnitsOf })
   record(charges.length - 1, outcomes.at(-1))
   const leased = outcomes.map((outcome, i) => withLease(outcome, charges[i] as Charge, leases[i], before[i], options))
-  return { outcomes: leased, states: written, ledgers: written === undefined ? new Map() : changes }
+  return { outcomes: leased, states: written, ledgers: written === undefined ? [] : changes }
 }
 
 /** Adds the lease to an outcome: a receipt that contains the terms, or the time until the ceiling admits the units. */
@@ -129,10 +124,13 @@ function isLive({ since, ttl }: { readonly since: number; readonly ttl: number }
 }
 
 /** The ledger in the epoch of now. A ledger of a later epoch is kept, so that a clock that steps back frees no units. */
-function atEpochOf(now: number, ledger: Ledger | undefined, ttl: number): Ledger {
+function atEpochOf(now: number, numbers: Numbers | undefined, ttl: number): Ledger {
   const epoch = epochOf(now, ttl)
-  if (ledger === undefined || ledger.epoch < epoch - 1) return { epoch, granted: 0, previous: 0 }
-  return ledger.epoch === epoch - 1 ? { epoch, granted: 0, previous: ledger.granted } : ledger
+  const [end, granted, previous] = numbers ?? [0, 0, 0]
+  // Rounded up for a ledger that was written with another ttl, so that it frees no units early.
+  const of = Math.ceil(end / ttl) - 2
+  if (of < epoch - 1) return { epoch, granted: 0, previous: 0 }
+  return of === epoch - 1 ? { epoch, granted: 0, previous: granted } : { epoch: of, granted, previous }
 }
 
 /** The ledger after units were granted, or, below 0, returned to the epoch of their grant. */

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto'
 import type { Limit } from '@sluice/core'
-import { integersOf } from './codec.ts'
 
 // Packed state keeps the windows of about 32 subjects in one hash (a bucket). This file computes the bucket and the field of a subject, and
 // reads entries from a replica. lua/packed.lua decides and writes.
@@ -16,9 +15,6 @@ const FIRST_BIT = 2 ** 47
 const IDS = 16
 const SPANS = [0, 256, 4_096, 2_097_152]
 export const HEADER = '.'
-
-/** Which states are packed; `undefined` for a store that packs none. */
-export type IsPacked = ((limit: Limit) => boolean) | undefined
 
 /** Whether the windows of all subjects begin together, at multiples of the window since the epoch. */
 export function isPackable({ algorithm, window, anchor }: Limit): boolean {
@@ -110,4 +106,13 @@ export function decodeEntry(header: Buffer | null, entry: Buffer | null, window:
   const units = Math.floor(rest / 4)
   const id = base + (((((packed % IDS) - base) % IDS) + IDS) % IDS)
   return { start: id * window, count: span === 0 ? units : units % span, previous: span === 0 ? 0 : Math.floor(units / span) }
+}
+
+/** The groups of a pattern as numbers; `undefined` unless each is an integer below 2^53. */
+function integersOf(value: Buffer | null, pattern: RegExp): readonly number[] | undefined {
+  const found = pattern
+    .exec(value?.toString('latin1') ?? '')
+    ?.slice(1)
+    .map(Number)
+  return found?.every(Number.isSafeInteger) === true ? found : undefined
 }

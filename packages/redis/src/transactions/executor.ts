@@ -9,9 +9,10 @@ import {
   MAX_DECISIONS,
   newHolder,
   type Operation,
+  type Places,
   rejectAll,
   type ReportAnomaly,
-  reportUnreadable,
+  reportLost,
   type Settleable,
 } from '../executor.ts'
 import { unwrap } from '../state/leases.ts'
@@ -63,13 +64,23 @@ export class TransactionExecutor implements Executor {
     this.report = report
   }
 
-  decide(charges: readonly Charge[], keys: readonly string[], how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]> {
+  decide(charges: readonly Charge[], { keys, placements }: Places, how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]> {
     if (charges.length === 0) return Promise.resolve([])
     const holder = newHolder(charges)
     return new Promise((resolve, reject) => {
       // At the end of the turn, so that requests which arrived together share a transaction.
       if (this.waiting.length === 0) afterTurn(() => void this.start())
-      this.waiting.push({ ...unwrap(charges, how, options), keys, how, options, holder, since: systemClock.monotonic(), resolve, reject })
+      this.waiting.push({
+        ...unwrap(charges, how, options),
+        keys,
+        placements,
+        how,
+        options,
+        holder,
+        since: systemClock.monotonic(),
+        resolve,
+        reject,
+      })
     })
   }
 
@@ -140,7 +151,7 @@ export class TransactionExecutor implements Executor {
         isSent = true
         if (!(await session.commit(writes))) return { reason: 'lost the race for its keys', askAddress: undefined }
       }
-      reportUnreadable(this.report, staged.unreadable)
+      reportLost(this.report, staged.unreadable, staged.dropped)
       for (const [i, answer] of answers.entries()) settle(batch[i] as Waiting, answer)
       return undefined
     } catch (thrown) {

@@ -1,7 +1,9 @@
 import type { Charge, Outcome } from '@sluice/core'
-import type { PendingDecision } from '../executor.ts'
-import { decodeLedger, decodeState, encodeLedger, encodeState, type StoredState } from '../state/codec.ts'
-import { decideWithLeases, leasesKey, type Ledger } from '../state/leases.ts'
+import { type PendingDecision, stateIdsOf } from '../executor.ts'
+import type { Placement } from '../keys.ts'
+import { decodeState, encodeState, type Numbers, numbersOf, stateFromNumbers } from '../state/codec.ts'
+import { EntryList } from '../state/entries.ts'
+import { decideWithLeases, leasesKey } from '../state/leases.ts'
 import type { Write } from './session.ts'
 
 /** ms that a key lives at least under a clock for tests: Redis must not expire it by that clock. */
@@ -9,14 +11,24 @@ const MIN_TEST_LIFETIME = 60_000
 
 export type TransactionAnswer = { readonly outcomes: readonly Outcome[] } | { readonly error: unknown }
 
+/** The state of a key that has only this state, under the limit of its last change. */
+interface OwnState {
+  readonly state: unknown
+  readonly limit: Charge['limit']
+}
+
 /** Decides the decisions of a batch one after the other, and collects what they change until it is written in one transaction. */
 export class StagedWrites {
-  /** How many values could not be read. */
+  /** How many states could not be read. */
   unreadable = 0
+  /** How many states were dropped from a value that held too many. */
+  dropped = 0
   private readonly values = new Map<string, Buffer | null>()
-  private readonly states = new Map<string, unknown>()
-  /** By key, the encoder of a state that was changed; `undefined` for a state that was reset. */
-  private readonly changes = new Map<string, (() => StoredState) | undefined>()
+  private readonly lists = new Map<string, EntryList>()
+  private readonly states = new Map<string, OwnState>()
+  private readonly changed = new Set<string>()
+  /** The ids of all entries that the batch needs. */
+  private readonly needed = new Set<number>()
   private readonly now: number
   private readonly isTestClock: boolean
 
@@ -28,23 +40,26 @@ export class StagedWrites {
   }
 
   decide(decision: PendingDecision): TransactionAnswer {
-    const { charges, keys, how, options, holder } = decision
+    const { charges, keys, placements, leases, how, options, holder } = decision
+    for (const { id } of placements) this.needed.add(id)
     if (how === 'reset') {
-      for (const key of keys) {
-        this.states.set(key, undefined)
-        this.changes.set(key, undefined)
-      }
+      for (const [i, placement] of placements.entries()) this.reset(keys[i] as string, placement)
       return { outcomes: [] }
     }
-    const current = charges.map(({ limit }, i) => this.load(keys[i] as string, (value) => decodeState(limit, value)))
+    const current = charges.map((_, i) => this.load(keys[i] as string, placements[i] as Placement))
+    const ledgers = charges.map((_, i) =>
+      leases[i] === undefined ? undefined : this.listOf(leasesKey(keys[i] as string)).get((placements[i] as Placement).id),
+    )
     try {
       const stepOptions = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
-      const { outcomes, states = [], ledgers } = decideWithLeases(decision, current, this.ledgersOf(decision), this.now, stepOptions)
-      for (const [i, state] of states.entries()) {
-        if (state !== undefined) this.change(keys[i] as string, state, () => encodeState(state, (charges[i] as Charge).limit, this.now))
+      const result = decideWithLeases(decision, stateIdsOf(decision), current, ledgers, this.now, stepOptions)
+      for (const [i, state] of (result.states ?? []).entries()) {
+        if (state !== undefined) this.change(keys[i] as string, placements[i] as Placement, state)
       }
-      for (const [key, { ledger, ttl }] of ledgers) this.change(key, ledger, () => encodeLedger(ledger, ttl, this.now))
-      return { outcomes }
+      for (const [i, ledger] of result.ledgers.entries()) {
+        if (ledger !== undefined) this.setEntry(leasesKey(keys[i] as string), (placements[i] as Placement).id, ledger)
+      }
+      return { outcomes: result.outcomes }
     } catch (error) {
       // A decision that fails must not reject the others of its batch.
       return { error }
@@ -52,9 +67,13 @@ export class StagedWrites {
   }
 
   writes(): readonly Write[] {
-    return [...this.changes].map(([key, encode]): Write => {
-      if (encode === undefined) return { key, value: undefined }
-      const { value, expires } = encode()
+    return Array.from(this.changed, (key): Write => {
+      const list = this.lists.get(key)
+      if (list !== undefined) this.dropped += list.prune(this.isTestClock ? 0 : this.now, (id) => this.needed.has(id))
+      const own = this.states.get(key)
+      const encoded = list?.encode() ?? (own && encodeState(own.state, own.limit, this.now))
+      if (encoded === undefined) return { key, value: undefined }
+      const { value, expires } = encoded
       const millis = Math.floor(this.now / 1000)
       if (this.isTestClock) return { key, value, expiry: 'PX', ms: Math.max(MIN_TEST_LIFETIME, expires - millis) }
       if (expires * 1000 <= this.now) return { key, value: undefined }
@@ -62,27 +81,47 @@ export class StagedWrites {
     })
   }
 
-  private change(key: string, state: unknown, encode: () => StoredState): void {
-    this.states.set(key, state)
-    this.changes.set(key, encode)
-  }
-
-  private ledgersOf({ keys, leases }: PendingDecision): ReadonlyMap<string, Ledger> {
-    const ledgers = new Map<string, Ledger>()
-    for (const [i, terms] of leases.entries()) {
-      const key = leasesKey(keys[i] as string)
-      const ledger = terms === undefined ? undefined : (this.load(key, decodeLedger) as Ledger | undefined)
-      if (ledger !== undefined) ledgers.set(key, ledger)
-    }
-    return ledgers
-  }
-
-  private load(key: string, decode: (value: Buffer) => unknown): unknown {
-    if (this.states.has(key)) return this.states.get(key)
+  private load(key: string, { limit, id, isEntry }: Placement): unknown {
+    if (isEntry) return stateFromNumbers(limit, this.listOf(key).get(id))
+    const known = this.states.get(key)
+    if (known !== undefined || this.changed.has(key)) return known?.state
     const value = this.values.get(key) ?? null
-    const state = value === null ? undefined : decode(value)
-    if (value !== null && state === undefined) this.unreadable += 1
-    this.states.set(key, state)
+    if (value === null) return undefined
+    const state = decodeState(limit, value)
+    if (state === undefined) this.unreadable += 1
+    // Read once: a value that cannot be read counts once.
+    this.values.set(key, null)
+    if (state !== undefined) this.states.set(key, { state, limit })
     return state
+  }
+
+  private change(key: string, { limit, id, isEntry }: Placement, state: unknown): void {
+    if (isEntry) {
+      this.setEntry(key, id, numbersOf(limit, state))
+      return
+    }
+    this.states.set(key, { state, limit })
+    this.changed.add(key)
+  }
+
+  private setEntry(key: string, id: number, numbers: Numbers): void {
+    this.listOf(key).set(id, numbers)
+    this.changed.add(key)
+  }
+
+  /** Removes one state. Other limits share the key of an entry, and keep theirs. */
+  private reset(key: string, { id, isEntry }: Placement): void {
+    if (isEntry) this.listOf(key).delete(id)
+    else this.states.delete(key)
+    this.changed.add(key)
+  }
+
+  private listOf(key: string): EntryList {
+    let list = this.lists.get(key)
+    if (list === undefined) {
+      this.lists.set(key, (list = new EntryList(this.values.get(key) ?? null)))
+      this.unreadable += list.unreadable
+    }
+    return list
   }
 }

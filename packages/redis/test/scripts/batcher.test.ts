@@ -110,7 +110,7 @@ describe('one turn of the event loop', () => {
       { how: 'peek' },
     )
     expect(refused.some(({ allowed }) => allowed)).toBe(false)
-    expect([writes, await calls('set'), await calls('del')]).toEqual([6, 6, 0])
+    expect([writes, await calls('set'), await calls('del')]).toEqual([3, 3, 0])
   })
 })
 

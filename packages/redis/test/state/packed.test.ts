@@ -1,5 +1,5 @@
 // What is special about packed state: shared buckets, sweeps, other commands, and the layout of the data.
-import { fixedWindow, type Limit, slidingWindow, type Store, tokenBucket } from '@sluice/core'
+import { type Charge, fixedWindow, type Limit, type Outcome, slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
@@ -8,7 +8,7 @@ import { connect } from '../../src/client/connect.ts'
 import { Keys } from '../../src/keys.ts'
 import { Packing, packedKeyOf } from '../../src/state/packed.ts'
 import { Replica } from '../../src/client/replica.ts'
-import { charge, failure, eventsOf, rawStore, scanAfterEach, SIX, take, took, used } from '../support.ts'
+import { charge as chargeOf, failure, eventsOf, rawStore, scanAfterEach, SIX, take, took } from '../support.ts'
 
 const HOUR = 3_600_000
 const FIXED = fixedWindow({ name: 'fixed', limit: 10, window: '1h' }).limit
@@ -16,6 +16,16 @@ const SLIDING = slidingWindow({ name: 'sliding', limit: 10, window: '1h' }).limi
 const WINDOWS = [FIXED, SLIDING]
 const LOG = SIX[2] as Limit
 const BUCKET = tokenBucket({ name: 'token', limit: 10, window: '1m' }).limit
+
+/** Each limit has a policy of its own, since packed state has one window limit a policy. */
+function charge(subject: string, limit: Limit, cost = 1): Charge {
+  return { ...chargeOf(subject, limit, cost), scope: `${limit.name}+${limit.name}.${limit.algorithm}` }
+}
+
+async function used(store: Store, subject: string, limit: Limit): Promise<number> {
+  const [outcome] = await take(store, charge(subject, limit), { how: 'peek' })
+  return limit.limit - (outcome as Outcome).remaining
+}
 
 let server: RedisServer
 const open: Store[] = []
@@ -332,6 +342,20 @@ describe('options', () => {
     expect(() => redisStore(server.client(), { packed } as RedisStoreOptions)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),
     )
+  })
+
+  test('a decision over two window limits of one policy is refused; over windows of several policies it is made', async () => {
+    const store = own()
+    const both = WINDOWS.map((limit) => chargeOf('a', limit))
+    expect(await failure(take(store, both))).toMatchObject({
+      code: 'ERR_PACKED_LIMITS',
+      message: expect.stringContaining('expected one window limit a policy, got a decision over "fixed" and "sliding" of "p"'),
+    })
+    expect(await Promise.all(both.map((one) => took(store, one)))).toMatchObject([{ remaining: 9 }, { remaining: 9 }])
+    const apart = WINDOWS.map((limit) => charge('a', limit))
+    expect(await take(store, apart)).toMatchObject([{ remaining: 9 }, { remaining: 9 }])
+    // A bucket is not packed, so a policy may have it beside its window.
+    expect(await take(store, [chargeOf('a', FIXED), chargeOf('a', BUCKET)])).toMatchObject([{ remaining: 8 }, { remaining: 9 }])
   })
 
   test('scripting: false is refused beside packed', () => {

@@ -24,7 +24,7 @@ storeConformance('redisStore without scripts, a cluster', { make: (clock) => mak
 modelProperty('redisStore without scripts, a cluster', (clock) => make(clock, 1), { steps: 1_000 })
 
 const LIMIT = fixedWindow({ name: 'fixed', limit: 300, window: '1d', anchor: 'first' }).limit
-const charge = (subject: string): Charge => ({ limit: LIMIT, scope: 'p/fixed/fixedWindow', subject, cost: 1 })
+const charge = (subject: string): Charge => ({ limit: LIMIT, scope: 'p+fixed.fixedWindow', subject, cost: 1 })
 
 test('slots that move under load: every decision counts once, on old keys and new ones', async () => {
   const store = make()

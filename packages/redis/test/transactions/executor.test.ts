@@ -27,7 +27,7 @@ afterEach(async () => {
 })
 
 function charge(limit: Limit, more: Partial<Charge> = {}): Charge {
-  return { limit, scope: `p/${limit.name}/${limit.algorithm}`, subject: 'hot', cost: 1, ...more }
+  return { limit, scope: `p+${limit.name}.${limit.algorithm}`, subject: 'hot', cost: 1, ...more }
 }
 const FIXED = fixedWindow({ name: 'fixed', limit: 150, window: '1d', anchor: 'first' }).limit
 

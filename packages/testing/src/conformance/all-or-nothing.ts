@@ -69,7 +69,7 @@ export function allOrNothing({ test }: Suite): void {
   }
 
   test('a decision over all algorithms charges all of them, or none', async (harness) => {
-    const charges = allLimits.map(([kind, limit], i) => chargeOf(limitWith(limit, { name: `l${i}` }), 1, { scope: `p/${kind}` }))
+    const charges = allLimits.map(([kind, limit], i) => chargeOf(limitWith(limit, { name: `l${i}` }), 1, { scope: `p+${kind}` }))
     const admitted = await harness.consume(charges)
     for (const outcome of admitted) expect(outcome).toMatchObject({ allowed: true, remaining: QUOTA - 1, granted: 1 })
     const costly = [...charges, chargeOf(limitWith(limits.tokenBucket, { name: 'last' }), QUOTA + 1)]
@@ -79,7 +79,7 @@ export function allOrNothing({ test }: Suite): void {
   })
 
   test('a forced decision charges every limit, even a full one', async (harness) => {
-    const charges = meteredLimits.map(([kind, limit]) => chargeOf(limit, QUOTA, { scope: `p/${kind}` }))
+    const charges = meteredLimits.map(([kind, limit]) => chargeOf(limit, QUOTA, { scope: `p+${kind}` }))
     await harness.consume(charges)
     const forced = await harness.consume(
       charges.map((charge) => ({ ...charge, cost: 3 })),

@@ -123,7 +123,7 @@ async function expectShadowAnswers(store: Store, answers: readonly string[] | un
 }
 
 function chargeOf(limit: Limit, cost: number): Charge {
-  return { limit, scope: `published/${limit.name}/${limit.algorithm}`, subject: 'key', cost }
+  return { limit, scope: `published+${limit.name}.${limit.algorithm}`, subject: 'key', cost }
 }
 
 async function consumeOne(store: Store, charge: Charge): Promise<Outcome> {

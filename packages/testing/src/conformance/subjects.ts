@@ -31,7 +31,7 @@ const SUBJECTS: readonly (readonly [string, string])[] = [
   ['hasOwnProperty', 'hasOwnProperty'],
   ['undefined', 'undefined'],
   ['0', '0'],
-  ['a slash', 'p/ten/slidingWindow'],
+  ['a slash', 'p+ten.slidingWindow'],
   ['%00', '%00'],
   ['a backslash', '\\'],
   ['a space', ' '],
@@ -109,7 +109,7 @@ export function subjects({ test }: Suite): void {
 
   test('fixedWindow: a limit with another anchor, window or time zone has another state', async (harness) => {
     const { fixedWindow, 'fixedWindow, first': first, 'fixedWindow, day': day } = limits
-    const scope = 'policy/same/fixedWindow'
+    const scope = 'policy+same.fixedWindow'
     const variants = [fixedWindow, first, day, limitWith(day, { timeZone: 'Asia/Kathmandu' }), limitWith(day, { window: 'week' })]
     for (const limit of variants) expect(await harness.consumeOne(chargeOf(limit, 1, { scope }))).toMatchObject({ remaining: QUOTA - 1 })
   })

@@ -79,7 +79,7 @@ function harnessOf(store: Store, clock: FakeClock): Harness {
 
 /** A charge to the subject `alice`, in a scope derived from the limit. */
 export function chargeOf(limit: Limit, cost: number = 1, more: Partial<Charge> = {}): Charge {
-  return { limit, scope: `policy/${limit.name}/${limit.algorithm}`, subject: 'alice', cost, ...more }
+  return { limit, scope: `policy+${limit.name}.${limit.algorithm}`, subject: 'alice', cost, ...more }
 }
 
 /** The charge that refunds these units of an admitted one. Default: all units. */

@@ -134,13 +134,13 @@ export function time({ testWithClock }: Suite): void {
   testWithClock('trap: Floats: `tostring(1700000000123456)` is `1.7000000001235e+15`', async (harness) => {
     harness.clock.set(1_700_000_000_123.456)
     for (const [kind, limit] of allLimits) {
-      const charge = chargeOf(limit, 1, { scope: `p/${kind}` })
+      const charge = chargeOf(limit, 1, { scope: `p+${kind}` })
       await harness.consumeOne(charge)
       harness.clock.advance(0.001)
       expect(await harness.consumeOne(charge)).toMatchObject({ remaining: QUOTA - 2 })
       harness.clock.advance(-0.001)
     }
-    const log = await harness.peek(chargeOf(limits.slidingLog, 1, { scope: 'p/slidingLog' }))
+    const log = await harness.peek(chargeOf(limits.slidingLog, 1, { scope: 'p+slidingLog' }))
     expect(log).toMatchObject({ at: 1_700_000_000_123_456, resetAfter: WINDOW + 1 })
   })
 

@@ -6,8 +6,8 @@ import { limitWith, allLimits, limits, meteredLimits, QUOTA, WINDOW } from './li
 export function traps({ test, testWithClock }: Suite): void {
   test('trap: A refused request drains the quota (or, of two limits, the one that had room).', async (harness) => {
     for (const [kind, limit] of meteredLimits) {
-      const charge = chargeOf(limit, 1, { scope: `p/${kind}` })
-      const other = chargeOf(limit, 1, { scope: `q/${kind}` })
+      const charge = chargeOf(limit, 1, { scope: `p+${kind}` })
+      const other = chargeOf(limit, 1, { scope: `q+${kind}` })
       await harness.consumeOne({ ...charge, cost: QUOTA - 1 })
       for (let i = 0; i < 20; i++) {
         await harness.consumeOne({ ...charge, cost: 2 })
@@ -20,7 +20,7 @@ export function traps({ test, testWithClock }: Suite): void {
 
   test('trap: A costly request overdraws: limit 10, cost 7 twice, 14 admitted; or the refusal of cost 5 with 2 left stores −3.', async (harness) => {
     for (const [kind, limit] of meteredLimits) {
-      const charge = chargeOf(limit, 1, { scope: `p/${kind}` })
+      const charge = chargeOf(limit, 1, { scope: `p+${kind}` })
       expect((await harness.consumeOne({ ...charge, cost: 7 })).allowed).toBe(true)
       expect((await harness.consumeOne({ ...charge, cost: 7 })).allowed).toBe(false)
       await harness.consumeOne(charge)
@@ -40,7 +40,7 @@ export function traps({ test, testWithClock }: Suite): void {
 
   test('trap: Remaining below 0. Remaining off by one on a fresh key because of floats.', async (harness) => {
     for (const [kind, limit] of allLimits) {
-      const charge = chargeOf(limit, 1, { scope: `p/${kind}` })
+      const charge = chargeOf(limit, 1, { scope: `p+${kind}` })
       expect((await harness.consumeOne(charge)).remaining).toBe(QUOTA - 1)
       await fill(harness, charge, QUOTA - 1)
       for (let i = 0; i < 3; i++) expect((await harness.consumeOne(charge, { how: 'force' })).remaining).toBe(0)
@@ -55,17 +55,17 @@ export function traps({ test, testWithClock }: Suite): void {
 
   testWithClock('trap: Refund without bound; refund after expiry leaves a negative value without TTL.', async (harness) => {
     for (const [kind, limit] of meteredLimits) {
-      const charge = chargeOf(limit, 3, { scope: `p/${kind}` })
+      const charge = chargeOf(limit, 3, { scope: `p+${kind}` })
       const taken = await harness.consumeOne(charge)
       await harness.consumeOne({ ...charge, cost: -1_000, receipt: taken.receipt })
       expect((await harness.peek(charge)).remaining).toBeLessThanOrEqual(QUOTA)
     }
     const receipts = await Promise.all(
-      meteredLimits.map(async ([kind, limit]) => (await harness.consumeOne(chargeOf(limit, 3, { scope: `q/${kind}` }))).receipt),
+      meteredLimits.map(async ([kind, limit]) => (await harness.consumeOne(chargeOf(limit, 3, { scope: `q+${kind}` }))).receipt),
     )
     harness.clock.advance(3 * 86_400_000)
     for (const [i, [kind, limit]] of meteredLimits.entries()) {
-      const charge = chargeOf(limit, 3, { scope: `q/${kind}` })
+      const charge = chargeOf(limit, 3, { scope: `q+${kind}` })
       expect(await harness.consumeOne({ ...charge, cost: -3, receipt: receipts[i] })).toMatchObject({
         allowed: true,
         granted: 0,
@@ -96,7 +96,7 @@ export function traps({ test, testWithClock }: Suite): void {
 
   testWithClock('trap: A refund after the window rolled over lands in the new one: the promise is broken.', async (harness) => {
     for (const limit of [limits.fixedWindow, limits.slidingWindow, limits.slidingLog]) {
-      const charge = chargeOf(limit, QUOTA, { scope: `p/${limit.algorithm}` })
+      const charge = chargeOf(limit, QUOTA, { scope: `p+${limit.algorithm}` })
       const taken = await harness.consumeOne(charge)
       harness.clock.advance(2 * WINDOW)
       await harness.consumeOne(charge)
@@ -124,7 +124,7 @@ export function traps({ test, testWithClock }: Suite): void {
 
   test('trap: A batch that reads all keys and then writes all: one subject repeated in it is admitted without end.', async (harness) => {
     for (const [kind, limit] of allLimits) {
-      const charge = chargeOf(limit, 1, { scope: `p/${kind}` })
+      const charge = chargeOf(limit, 1, { scope: `p+${kind}` })
       const tooMany = await harness.consume(Array.from({ length: QUOTA + 1 }, () => charge))
       expect(tooMany.some((outcome) => outcome?.allowed === false)).toBe(true)
       expect(await harness.peek(charge)).toMatchObject({ remaining: QUOTA })

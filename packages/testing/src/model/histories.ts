@@ -62,7 +62,7 @@ export const SUBJECTS: readonly string[] = ['alice', 'bob', '__proto__']
 export function histories(family: Family | 'mixed', length: number, charges = 3): fc.Arbitrary<History> {
   const names = Object.keys(families) as Family[]
   const one = (name: fc.Arbitrary<Family>, i: number): fc.Arbitrary<ScopeLimits> =>
-    name.chain((name) => families[name].map((limits) => ({ scope: `p/l${i}/${limits[0]?.algorithm}`, limits })))
+    name.chain((name) => families[name].map((limits) => ({ scope: `p+l${i}.${limits[0]?.algorithm}`, limits })))
   const scopes =
     family === 'mixed'
       ? fc.tuple(...[0, 1, 2].map((i) => one(fc.constantFrom(...names), i)))

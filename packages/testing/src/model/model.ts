@@ -34,7 +34,7 @@ const algorithms: Readonly<Record<Limit['algorithm'], ModelAlgorithm<any>>> = {
  * import { createModel } from '@sluice/testing'
  *
  * const { limit } = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
- * const charge = { limit, scope: 'api/minute/fixedWindow', subject: 'alice', cost: 1 }
+ * const charge = { limit, scope: 'api+minute.fixedWindow', subject: 'alice', cost: 1 }
  * const model = createModel()
  * model.consume([charge], {}, 0) // allowed
  * model.consume([charge], {}, 59_999_999) // refused

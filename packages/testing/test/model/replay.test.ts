@@ -158,7 +158,7 @@ test('a queue: after a charge under another limit is refunded, the charge before
   const history: History = {
     scopes: [
       {
-        scope: 'p/l0/leakyBucket',
+        scope: 'p+l0.leakyBucket',
         limits: [
           { ...queue, limit: 10 },
           { ...queue, limit: 33 },

@@ -56,7 +56,7 @@ export function decision(parts: readonly (readonly [Limit, Partial<Outcome> | un
     tier: undefined,
     mode: 'enforce',
     source: binding?.source ?? 'memory',
-    charges: parts.map(([limit]) => ({ limit, scope: `default/${limit.name}/${limit.algorithm}`, subject: 'user:1', cost: 1 })),
+    charges: parts.map(([limit]) => ({ limit, scope: `default+${limit.name}.${limit.algorithm}`, subject: 'user:1', cost: 1 })),
     outcomes,
     ...given,
   }

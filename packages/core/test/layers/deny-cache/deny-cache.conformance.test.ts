@@ -53,7 +53,7 @@ function replay(limit: Limit, steps: readonly Step[]): number {
   let back: Charge | undefined
   for (const { wait, subject, costs, do: what } of steps) {
     clock.advance(wait / 1_000)
-    const charges = costs.map((cost): Charge => ({ limit, scope: `p/${limit.name}/x`, subject, cost }))
+    const charges = costs.map((cost): Charge => ({ limit, scope: `p+${limit.name}.x`, subject, cost }))
     if (what === 'reset') for (const store of [bare, cached]) void store.reset(charges)
     else if (what === 'refund') for (const store of [bare, cached]) void store.consume(back === undefined ? [] : [back])
     else {

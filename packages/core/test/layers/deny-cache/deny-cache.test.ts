@@ -48,7 +48,7 @@ function spied(store: Store, change: (outcome: Outcome) => Outcome = (outcome) =
 }
 const charge = (limit: Limit, cost = 1, more: Partial<Charge> = {}): Charge => ({
   limit,
-  scope: `p/${limit.name}/${limit.algorithm}`,
+  scope: `p+${limit.name}.${limit.algorithm}`,
   subject: 'a',
   cost,
   ...more,
@@ -135,7 +135,7 @@ describe('a subject that was refused', () => {
   test('is one subject in one scope', () => {
     refuse(charge(HOUR))
     expect(isCached(charge(HOUR, 1, { subject: 'b' }))).toBe(false)
-    expect(isCached(charge(HOUR, 1, { scope: 'q/hour/fixedWindow' }))).toBe(false)
+    expect(isCached(charge(HOUR, 1, { scope: 'q+hour.fixedWindow' }))).toBe(false)
     expect(isCached(charge(HOUR, 1, { scope: '', subject: 'p/hour/fixedWindowa' }))).toBe(false)
     expect(isCached(charge(HOUR))).toBe(true)
   })
@@ -191,7 +191,7 @@ describe('never cached', () => {
   test('a holder, a queue, a shadow policy', () => {
     expect(never(concurrency({ name: 'slots', limit: 2, ttl: '1m' }).limit)).toBe('memory')
     expect(never(leakyBucket({ name: 'queue', limit: 1, window: '1m', queue: true, burst: 1 }).limit)).toBe('memory')
-    expect(never(HOUR, { scope: '~p/hour/fixedWindow' })).toBe('memory')
+    expect(never(HOUR, { scope: '~p+hour.fixedWindow' })).toBe('memory')
     for (const limit of [HOUR, SLOW, slidingLog({ name: 'log', limit: 2, window: '1h' }).limit]) expect(never(limit)).toBe('deny-cache')
   })
 

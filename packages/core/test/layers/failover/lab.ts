@@ -8,7 +8,7 @@ export const TEN: Limit = fixedWindow({ name: 'ten', limit: 10, window: '1m' }).
 export const HUNDRED: Limit = fixedWindow({ name: 'hundred', limit: 100, window: '1m' }).limit
 
 export function charge(subject: string, limit: Limit = TEN, cost = 1): Charge {
-  return { limit, scope: `p/${limit.name}/${limit.algorithm}`, subject, cost }
+  return { limit, scope: `p+${limit.name}.${limit.algorithm}`, subject, cost }
 }
 
 /** What the `StoreError` of a failed call says. */

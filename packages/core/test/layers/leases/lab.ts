@@ -62,7 +62,7 @@ export function leasingStore(): Store {
 }
 export const charge = (limit: Limit = WIDE, cost = 1, more: Partial<Charge> = {}): Charge => ({
   limit,
-  scope: `p/${limit.name}/${limit.algorithm}`,
+  scope: `p+${limit.name}.${limit.algorithm}`,
   subject: 'a',
   cost,
   ...more,

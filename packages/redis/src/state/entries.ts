@@ -1,0 +1,112 @@
+import type { Numbers } from './codec.ts'
+
+// A value: the windows and buckets of one policy and subject, as a list of entries of 28 bytes. lua/state.lua reads and writes the same
+// bytes, so stores with and without scripts share their data. An entry is an id (4 bytes) and three doubles, all big-endian. The first
+// number is the time (µs) until which the entry counts. Only the second may be below 0.
+
+const SIZE = 28
+/** A value with more entries was not written by Sluice. */
+const MAX_READ = 255
+const MAX_ENTRIES = 32
+
+/** Whether the bytes can be a value. Others count as absent. */
+function isValue(length: number): boolean {
+  return length > 0 && length % SIZE === 0 && length <= SIZE * MAX_READ
+}
+
+/** The three numbers of the entry at this offset; `undefined` if they cannot be a state. */
+function numbersAt(bytes: Buffer, offset: number): Numbers | undefined {
+  const [first, second, third] = [bytes.readDoubleBE(offset + 4), bytes.readDoubleBE(offset + 12), bytes.readDoubleBE(offset + 20)]
+  const isState = Number.isSafeInteger(first) && Number.isSafeInteger(second) && Number.isSafeInteger(third) && first >= 0 && third >= 0
+  return isState ? [first, second, third] : undefined
+}
+
+/** Reads the entries of these ids from a value, which is `length` bytes from `offset`; `undefined` for an id that has no entry there. */
+export function readEntries(
+  bytes: Buffer,
+  offset: number,
+  length: number,
+  ids: readonly { readonly id: number }[],
+): readonly (Numbers | undefined)[] {
+  const found: (Numbers | undefined)[] = []
+  // Entries keep their place, so mostly they are those of the ids, in their order.
+  if (length === SIZE * ids.length) {
+    for (let i = 0; i < ids.length; i++) {
+      const at = offset + SIZE * i
+      const numbers = bytes.readUInt32BE(at) === ids[i]?.id ? numbersAt(bytes, at) : undefined
+      if (numbers === undefined) break
+      found.push(numbers)
+    }
+    if (found.length === ids.length) return found
+  }
+  return ids.map(({ id }) => findEntry(bytes, offset, length, id))
+}
+
+/** The first entry of an id counts; a second is none. */
+function findEntry(bytes: Buffer, offset: number, length: number, id: number): Numbers | undefined {
+  for (let at = offset; at < offset + length; at += SIZE) {
+    const numbers = bytes.readUInt32BE(at) === id ? numbersAt(bytes, at) : undefined
+    if (numbers !== undefined) return numbers
+  }
+  return undefined
+}
+
+/** A value that is read, changed and written, as lua/full.lua does it. */
+export class EntryList {
+  /** How many entries could not be read; 1 for bytes that are no value. */
+  readonly unreadable: number
+  private readonly entries = new Map<number, Numbers>()
+
+  constructor(value: Buffer | null) {
+    let unreadable = 0
+    if (value !== null && !isValue(value.length)) unreadable = 1
+    else if (value !== null) {
+      for (let at = 0; at < value.length; at += SIZE) {
+        const id = value.readUInt32BE(at)
+        const numbers = numbersAt(value, at)
+        if (numbers === undefined || this.entries.has(id)) unreadable += 1
+        else this.entries.set(id, numbers)
+      }
+    }
+    this.unreadable = unreadable
+  }
+
+  get(id: number): Numbers | undefined {
+    return this.entries.get(id)
+  }
+
+  set(id: number, numbers: Numbers): void {
+    this.entries.set(id, numbers)
+  }
+
+  delete(id: number): void {
+    this.entries.delete(id)
+  }
+
+  /**
+   * Removes entries that ended before `now` (µs). Above 32 entries it removes those that expire first, except those that `isNeeded`. Returns
+   * how many it removed although they count.
+   */
+  prune(now: number, isNeeded: (id: number) => boolean): number {
+    for (const [id, [first]] of this.entries) if (first < now) this.entries.delete(id)
+    const removable = [...this.entries].filter(([id]) => !isNeeded(id)).toSorted(([, a], [, b]) => a[0] - b[0])
+    const dropped = removable.slice(0, Math.max(0, this.entries.size - MAX_ENTRIES))
+    for (const [id] of dropped) this.entries.delete(id)
+    return dropped.length
+  }
+
+  /** The value, and the ms at which its key expires; `undefined` if nothing is left. */
+  encode(): { readonly value: Buffer; readonly expires: number } | undefined {
+    if (this.entries.size === 0) return undefined
+    const value = Buffer.alloc(this.entries.size * SIZE)
+    let offset = 0
+    let latest = 0
+    for (const [id, numbers] of this.entries) {
+      value.writeUInt32BE(id, offset)
+      for (const [i, number] of numbers.entries()) value.writeDoubleBE(number, offset + 4 + 8 * i)
+      offset += SIZE
+      latest = Math.max(latest, numbers[0])
+    }
+    return { value, expires: Math.floor(latest / 1000) + 1 }
+  }
+}
