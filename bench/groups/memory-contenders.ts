@@ -22,6 +22,7 @@ const CONTENDERS: Readonly<Record<string, () => Run>> = {
   map,
   mapThree,
   sliding: () => sluice([sliding]),
+  awaited: () => sluiceAwaited([sliding]),
   fixed: () => sluice([fixedWindow({ name: 'a', limit: LIMIT, window: '1h' })]),
   bucket: () => sluice([tokenBucket({ name: 'a', limit: 1_000_000, window: '1s' })]),
   three: () =>
@@ -102,6 +103,17 @@ function sluice(limits: readonly LimitRule<string>[]): Run {
     for (let i = from; i < from + count; i++) {
       const decision = limiter.consume(subjects.at(i))
       if (decision instanceof Promise || !decision.allowed) throw new Error('the limit was reached')
+    }
+  }
+}
+
+/** As an application calls it that does not know which store it has. */
+function sluiceAwaited(limits: readonly LimitRule<string>[]): Run {
+  const limiter = createLimiter({ limits, store: memoryStore({ maxSubjects: 16_000_000 }) })
+  return async (subjects, from, count) => {
+    for (let i = from; i < from + count; i++) {
+      const { allowed } = await limiter.consume(subjects.at(i))
+      if (!allowed) throw new Error('the limit was reached')
     }
   }
 }

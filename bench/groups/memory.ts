@@ -17,9 +17,9 @@ const CONTENDERS: Readonly<Record<string, string>> = {
   [PEER]: 'flexible',
 }
 
-/** The lanes in which all contenders share one process: the same three, with one limit and with three. */
+/** The lanes in which all contenders share one process, with one limit and with three. The first three contenders are compared. */
 const LANES = [
-  { limits: 'one limit', contenders: { [BARE]: 'map', [SLUICE]: 'sliding', [PEER]: 'flexible' } },
+  { limits: 'one limit', contenders: { [BARE]: 'map', [SLUICE]: 'sliding', [PEER]: 'flexible', [`${SLUICE}, awaited`]: 'awaited' } },
   {
     limits: 'three limits',
     contenders: { [`${BARE}, three each`]: 'mapThree', [THREE]: 'three', [`${PEER}, called three times`]: 'flexibleThree' },
