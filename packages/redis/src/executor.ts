@@ -56,7 +56,7 @@ export function reportLost(report: ReportAnomaly, unreadable: number, dropped: n
     report('ANOMALY_STATE_DROPPED', `${dropped} states were dropped, since a policy keeps at most 32 of a subject; use fewer windows`)
 }
 
-/** What tells the states of a decision apart: charges with equal ids share a state. */
+/** The id of the state of each charge: charges with equal ids share a state. */
 export function stateIdsOf({ keys, placements }: Places): readonly string[] {
   return keys.map((key, i) => `${key} ${placements[i]?.id}`)
 }
