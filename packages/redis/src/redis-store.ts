@@ -1,6 +1,7 @@
 import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { consumePartitions, Events, groupByPartition, type PartitionGroup, type Presence, stack } from '@sluice/core/store-kit'
+import { checkSlots } from './client/client-options.ts'
 import { connect, type Connection, type RedisSource } from './client/connect.ts'
 import { Preparation } from './client/prepare.ts'
 import { presenceOf } from './client/presence.ts'
@@ -35,7 +36,7 @@ export function redisStore(source: RedisSource, options: RedisStoreOptions = {})
   const { failover, replica, denyCache, leases, clock } = settings
   const store = new RedisStore(connect(source), settings)
   try {
-    if (replica !== undefined) store.readFrom(connect(replica))
+    if (replica !== undefined) store.readFrom(connect(replica, false))
     return stack(store, { failover, denyCache, leases }, { clock, presence: failover === false ? undefined : store.presence() })
   } catch (error) {
     void store.close()
@@ -62,7 +63,10 @@ class RedisStore implements Store {
   private isClosed = false
 
   constructor(connection: Connection, settings: Settings) {
-    if (!settings.scripting) requireDuplicate(connection.client)
+    if (!settings.scripting) {
+      requireDuplicate(connection.client)
+      checkSlots(connection.client)
+    }
     this.connection = connection
     this.isCluster = connection.client.isCluster === true
     this.settings = settings

@@ -1,27 +1,12 @@
 import { SluiceError, systemClock } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/store-kit'
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
+import { handleAskingFailures } from './asking.ts'
+import { checkClient, hasCommandTimeout, risksOf } from './client-options.ts'
+import type { RedisClient } from './redis-client.ts'
+import { withoutAutoPipelining } from './without-auto-pipelining.ts'
 
-/**
- * The part of an ioredis `Redis` or `Cluster` that the store uses. Clients are recognised by this shape, because two copies of ioredis in
- * `node_modules` have two classes.
- */
-export interface RedisClient {
-  callBuffer(command: string, args: (string | number)[]): Promise<unknown>
-  get(key: string): Promise<string | null>
-  set(key: string, value: string): Promise<unknown>
-  set(key: string, value: string, nx: 'NX'): Promise<unknown>
-  config?(get: 'GET', name: string): Promise<unknown>
-  connect?(): Promise<void>
-  on(event: string, listener: () => void): unknown
-  once(event: string, listener: () => void): unknown
-  off(event: string, listener: () => void): unknown
-  disconnect(reconnect?: boolean): void
-  quit(): Promise<unknown>
-  readonly status: string
-  readonly isCluster?: boolean
-  readonly options: object
-}
+export type { RedisClient } from './redis-client.ts'
 
 /** Options of ioredis. The store reads replies only in the form that ioredis has by default. */
 type SingleOptions = RedisOptions & { readonly replyMapping?: 'legacy' }
@@ -84,12 +69,15 @@ const ONCE = {
   maxRetriesPerRequest: 0,
   commandTimeout: COMMAND_TIMEOUT,
   connectTimeout: CONNECT_TIMEOUT,
+  // ASKING would follow the command that it is for.
+  enableAutoPipelining: false,
 } as const
 const ONCE_SINGLE = { ...ONCE, enableOfflineQueue: false } as const
 const ONCE_CLUSTER = {
   // `false` would reject commands while a node is being connected: at the start, after a failover, for a new node. The store sends nothing
   // to a cluster that is not ready, and NODE_CONNECT_TIMEOUT bounds how long a command waits in a node's queue.
   enableOfflineQueue: true,
+  enableAutoPipelining: false,
   retryDelayOnFailover: 0,
   retryDelayOnClusterDown: 0,
   // The store sends the decisions again one key at a time, which succeeds at once.
@@ -97,13 +85,16 @@ const ONCE_CLUSTER = {
   maxRedirections: 3,
 } as const
 
-/** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
-export function connect(source: RedisSource): Connection {
-  if (isClient(source)) return connectionOf(source, false)
+/**
+ * `writes`: whether the connection must reach a primary.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ */
+export function connect(source: RedisSource, writes = true): Connection {
+  if (isClient(source)) return connectionOf(source, false, writes)
   if (typeof source === 'object' && source !== null) {
-    if ('url' in source) return connectionOf(single(source), true)
-    if ('sentinels' in source) return connectionOf(bySentinels(source), true)
-    if ('cluster' in source) return connectionOf(cluster(source), true)
+    if ('url' in source) return connectionOf(single(source), true, writes)
+    if ('sentinels' in source) return connectionOf(bySentinels(source), true, writes)
+    if ('cluster' in source) return connectionOf(cluster(source), true, writes)
   }
   throw wrongSource('an ioredis client, { url }, { sentinels, name } or { cluster }', source)
 }
@@ -131,7 +122,8 @@ function cluster({ cluster: nodes, options, ...rest }: Extract<RedisSource, { cl
     new Cluster([...nodes], {
       ...options,
       ...ONCE_CLUSTER,
-      redisOptions: { ...RECOVERY, ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT },
+      // With numbers as text, ioredis does not know which server has which slot.
+      redisOptions: { ...RECOVERY, ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT, stringNumbers: false },
     }),
   )
 }
@@ -157,60 +149,18 @@ function ignoreErrorEvents(client: Redis | Cluster): RedisClient {
   return client
 }
 
-interface RetryOptions {
-  readonly enableOfflineQueue?: boolean
-  readonly autoResendUnfulfilledCommands?: boolean
-  readonly maxRetriesPerRequest?: number | null
-  readonly commandTimeout?: number
-  readonly retryDelayOnFailover?: number
-  readonly retryDelayOnClusterDown?: number
-  readonly redisOptions?: RetryOptions
-}
-
-// Also checks a client that the store made, because the query of a URL can change any setting.
-function connectionOf(client: RedisClient, isOwn: boolean): Connection {
-  const options = (client.options ?? {}) as RetryOptions
-  const perNode = client.isCluster === true ? (options.redisOptions ?? {}) : options
-  const path = client.isCluster === true ? 'redisOptions.' : ''
-  const risks = [
-    ...(options.enableOfflineQueue === false || client.isCluster === true ? [] : ['enableOfflineQueue: false']),
-    ...(perNode.autoResendUnfulfilledCommands === false ? [] : [`${path}autoResendUnfulfilledCommands: false`]),
-    ...(perNode.maxRetriesPerRequest === 0 ? [] : [`${path}maxRetriesPerRequest: 0`]),
-    ...(client.isCluster === true && options.retryDelayOnFailover !== 0 ? ['retryDelayOnFailover: 0'] : []),
-    ...(client.isCluster === true && options.retryDelayOnClusterDown !== 0 ? ['retryDelayOnClusterDown: 0'] : []),
-  ]
-  if (client.isCluster === true) handleAskingFailures(client as unknown as ClusterNodes)
-  return { client, isOwn, risks, timeout: typeof perNode.commandTimeout === 'number' ? undefined : COMMAND_TIMEOUT }
-}
-
-type AskingNode = Pick<Redis, 'asking'>
-
-/** The part of a Cluster client that lists its nodes. A client that is recognised by its shape may lack it. */
-interface ClusterNodes {
-  nodes?(): readonly AskingNode[]
-  on(event: '+node', listener: (node: AskingNode) => void): unknown
-}
-
-const handled = new WeakSet<object>()
-
-/**
- * Handles the rejection of ASKING, which ioredis sends before a redirected command and does not handle. ioredis drops a new node without
- * slots at each refresh of the slots, together with a pending ASKING. The unhandled rejection would end the process. The redirected command
- * rejects too, so no failure is lost.
- */
-function handleAskingFailures(client: ClusterNodes): void {
-  if (handled.has(client)) return
-  handled.add(client)
-  const handle = (node: AskingNode): void => {
-    const asking = node.asking.bind(node)
-    node.asking = (...args) => {
-      const reply = asking(...args)
-      reply.catch(() => undefined)
-      return reply
-    }
+/** @throws ERR_OPTION_INVALID for a client that cannot serve as this connection */
+function connectionOf(client: RedisClient, isOwn: boolean, writes: boolean): Connection {
+  try {
+    checkClient(client, writes)
+  } catch (error) {
+    if (isOwn) client.disconnect()
+    throw error
   }
-  for (const node of client.nodes?.() ?? []) handle(node)
-  client.on('+node', handle)
+  if (client.isCluster === true) handleAskingFailures(client)
+  // Also of a client that the store made, because the query of a URL can change any setting.
+  const risks = risksOf(client)
+  return { client: withoutAutoPipelining(client), isOwn, risks, timeout: hasCommandTimeout(client) ? undefined : COMMAND_TIMEOUT }
 }
 
 const waits = new WeakMap<RedisClient, Promise<void>>()

@@ -61,13 +61,30 @@ export class Preparation {
     const own = layoutOf(this.keys)
     const { meta } = this.keys
     if (!this.migrate) {
-      if ((await within(client.set(meta, own, 'NX'), timeout)) !== null) return own
-      const stored = (await within(client.get(meta), timeout).catch(emptyOnWrongType)) ?? ''
+      const stored = await this.storeIfAbsent(own)
       if (LAYOUT.test(stored)) return stored
       this.events.anomaly('ANOMALY_STATE_UNREADABLE', `${meta} held no number of partitions, and was overwritten`)
     }
     await within(client.set(meta, own), timeout)
     return own
+  }
+
+  /** Returns what is stored. One pipeline has one server: alone, a GET could go to a replica that does not have the value yet. */
+  private async storeIfAbsent(own: string): Promise<string> {
+    const { client, timeout } = this.connection
+    const { meta } = this.keys
+    // A client that is recognised by its shape may lack pipelines.
+    if (client.pipeline === undefined) {
+      if ((await within(client.set(meta, own, 'NX'), timeout)) !== null) return own
+      return (await within(client.get(meta), timeout).catch(emptyOnWrongType)) ?? ''
+    }
+    const replies = (await within(client.pipeline().set(meta, own, 'NX').get(meta).exec(), timeout)) ?? []
+    const [written, read] = replies
+    if (written?.[0]) throw written[0]
+    if (read?.[0]) return emptyOnWrongType(read[0])
+    // Deleted in between. The next decision tries again.
+    if (typeof read?.[1] !== 'string') throw new Error(`${meta} was deleted while it was read`)
+    return read[1]
   }
 
   private async checkServerSettings(): Promise<void> {

@@ -7,7 +7,7 @@ import type { Keys, Placement } from '../keys.ts'
 import { decodeState, stateFromNumbers } from '../state/codec.ts'
 import { EntryList } from '../state/entries.ts'
 import { decodeEntry, fieldBytes, HEADER, packedKeyOf } from '../state/packed.ts'
-import { type Connection, type RedisClient, within } from './connect.ts'
+import { type Connection, readyWithin, type RedisClient, within } from './connect.ts'
 
 const SHARD = 'replica'
 
@@ -31,6 +31,8 @@ export class Replica {
     this.client = client
     this.keys = keys
     this.clock = clock
+    // A client with `lazyConnect` connects only when it is asked to, and no read waits for it.
+    void readyWithin(client, 0)
   }
 
   /** What the replica's states would decide, by the clock of this process. The states may be older than the primary's. */
