@@ -85,7 +85,8 @@ async function inOneProcess(
   settings: Settings,
 ): Promise<Lane> {
   const ids = Object.values(contenders)
-  const child = new MeasuredProcess('groups/memory-shared-process.ts', [subjects, settings.rounds, settings.ms, ...ids].map(String), [HEAP])
+  const ms = settings.isQuick ? settings.ms / 2 : settings.ms
+  const child = new MeasuredProcess('groups/memory-shared-process.ts', [subjects, settings.rounds, ms, ...ids].map(String), [HEAP])
   const samples = await child.nextMessage<Record<string, readonly Sample[]>>()
   child.stop()
   const rounds = new Rounds(new Map(Object.entries(contenders).map(([name, id]) => [name, samples[id] as readonly Sample[]])))
