@@ -44,26 +44,45 @@ local function isstate(first, second, third)
     and second <= MAX
 end
 
--- The entries of a value, as a list of id, first, second and third of each. What cannot be read is left out.
+local function remove(entries, at)
+  for _ = 1, 4 do
+    table.remove(entries, at)
+  end
+end
+
+-- Whether an entry before this one has its id.
+local function isrepeated(entries, at)
+  local id = entries[at]
+  for other = 1, at - 4, 4 do
+    if entries[other] == id then
+      return true
+    end
+  end
+  return false
+end
+
+-- The entries of a value, as a list of id, first, second and third of each, and the latest first number. What cannot be read is left out.
 local function decodevalue(text)
   local size = #text
   if size == 0 or size % SIZE ~= 0 or size > MAXSIZE then
     unreadable = unreadable + 1
-    return {}
+    return {}, 0
   end
-  local numbers = { unpacked(formatof(size / SIZE), text) }
-  local entries, isknown, length = {}, {}, 0
-  for at = 1, size / 7, 4 do
-    local id, first, second, third = numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]
-    if isknown[id] or not isstate(first, second, third) then
+  local length = size / 7
+  local entries = { unpacked(formats[size / SIZE] or formatof(size / SIZE), text) }
+  -- The last result of unpack is a position.
+  entries[length + 1] = nil
+  local latest = 0
+  for at = length - 3, 1, -4 do
+    local first = entries[at + 1]
+    if not isstate(first, entries[at + 2], entries[at + 3]) or isrepeated(entries, at) then
       unreadable = unreadable + 1
-    else
-      isknown[id] = true
-      entries[length + 1], entries[length + 2], entries[length + 3], entries[length + 4] = id, first, second, third
-      length = length + 4
+      remove(entries, at)
+    elseif first > latest then
+      latest = first
     end
   end
-  return entries
+  return entries, latest
 end
 
 -- Where the entry of this id begins in the list; nil if there is none. Entries keep their place, so the place of the limit in its decision
@@ -85,15 +104,12 @@ end
 local function latestof(entries)
   local latest = 0
   for at = 2, #entries, 4 do
-    latest = max(latest, entries[at])
+    local first = entries[at]
+    if first > latest then
+      latest = first
+    end
   end
   return latest
-end
-
-local function remove(entries, at)
-  for _ = 1, 4 do
-    table.remove(entries, at)
-  end
 end
 
 -- Removes the entries that have ended. Above 32 entries it removes those that expire first, except those of the decision at hand:
@@ -120,7 +136,8 @@ local function prune(entries, needed, isneeded)
 end
 
 local function encodevalue(entries)
-  return pack(formatof(#entries / 4), unpack(entries, 1, #entries))
+  local length = #entries
+  return pack(formats[length / 4] or formatof(length / 4), unpack(entries, 1, length))
 end
 
 -- The time (ms) at which a key expires whose latest first number is this.

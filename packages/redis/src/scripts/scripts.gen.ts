@@ -75,19 +75,21 @@ end
 return finish, count
 end
 local function chargefixed(limit, finish, count, _, cost, isforced)
-local quantity = limit[3]
-local current, units = rolledfixed(limit, finish, count)
-local after = units + cost
+local quantity, current = limit[3], limit[7]
+if finish ~= current then
+finish, count = rolledfixed(limit, finish, count)
+end
+local after = count + cost
 if after > quantity then
 if not isforced then
 return false
 end
 after = min(MAX, after)
-if after <= units then
+if after <= count then
 return true
 end
 end
-return true, current, after, 0
+return true, finish, after, 0
 end
 local function preparesliding(limit)
 local length = limit[4]
@@ -96,9 +98,6 @@ limit[5], limit[6], limit[7] = (ms - elapsed + 2 * length) * 1000, (ms + MAXAHEA
 end
 local function rolledsliding(limit, finish, count, previous)
 local length, current, latest = limit[4], limit[5], limit[6]
-if finish == current then
-return finish, count, previous
-end
 if not finish or finish < current - length * 1000 then
 return current, 0, 0
 end
@@ -111,26 +110,26 @@ end
 return finish, count, previous
 end
 local function weightof(limit, finish, previous)
-if previous == 0 then
-return 0
-end
 local length, current, left = limit[4], limit[5], limit[7]
 return finish > current and previous or cdiv(previous * left, length)
 end
 local function chargesliding(limit, finish, count, previous, cost, isforced)
-local quantity, length = limit[3], limit[4]
-local current, units, before = rolledsliding(limit, finish, count, previous)
-local after = units + cost
-if after + weightof(limit, current, before) > quantity then
+local quantity, length, current = limit[3], limit[4], limit[5]
+if finish ~= current then
+finish, count, previous = rolledsliding(limit, finish, count, previous)
+end
+local after = count + cost
+local weight = previous == 0 and 0 or weightof(limit, finish, previous)
+if after + weight > quantity then
 if not isforced then
 return false
 end
 after = min(fdiv(MAX, length), after)
-if after <= units then
+if after <= count then
 return true
 end
 end
-return true, current, after, before
+return true, finish, after, previous
 end
 local function deficitof(limit, full, rest, rate)
 if not full or full < micros or rest ~= 0 and (rest < 0 or rest >= rate) then
@@ -162,9 +161,12 @@ return true, drained(credits > most - lacking and most or lacking + credits, tok
 end
 local function chargebucket(limit, full, rest, rate, cost, isforced)
 local tokens, period, burst = limit[3], limit[4], limit[5]
-local missing, remainder = deficitof(limit, full, rest, rate)
+local missing, remainder = 0, 0
+if full and full >= micros then
+missing, remainder = deficitof(limit, full, rest, rate)
+end
 local spare = cost <= burst and (burst - cost) * period - remainder or -1
-if spare >= 0 and missing <= fdiv(spare, tokens) then
+if spare >= 0 and missing <= floor(spare / tokens) then
 return true, drained(missing * tokens + remainder + cost * period, tokens)
 end
 if not isforced then
@@ -201,25 +203,40 @@ and third <= MAX
 and second >= -MAX
 and second <= MAX
 end
+local function remove(entries, at)
+for _ = 1, 4 do
+table.remove(entries, at)
+end
+end
+local function isrepeated(entries, at)
+local id = entries[at]
+for other = 1, at - 4, 4 do
+if entries[other] == id then
+return true
+end
+end
+return false
+end
 local function decodevalue(text)
 local size = #text
 if size == 0 or size % SIZE ~= 0 or size > MAXSIZE then
 unreadable = unreadable + 1
-return {}
+return {}, 0
 end
-local numbers = { unpacked(formatof(size / SIZE), text) }
-local entries, isknown, length = {}, {}, 0
-for at = 1, size / 7, 4 do
-local id, first, second, third = numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]
-if isknown[id] or not isstate(first, second, third) then
+local length = size / 7
+local entries = { unpacked(formats[size / SIZE] or formatof(size / SIZE), text) }
+entries[length + 1] = nil
+local latest = 0
+for at = length - 3, 1, -4 do
+local first = entries[at + 1]
+if not isstate(first, entries[at + 2], entries[at + 3]) or isrepeated(entries, at) then
 unreadable = unreadable + 1
-else
-isknown[id] = true
-entries[length + 1], entries[length + 2], entries[length + 3], entries[length + 4] = id, first, second, third
-length = length + 4
+remove(entries, at)
+elseif first > latest then
+latest = first
 end
 end
-return entries
+return entries, latest
 end
 local function find(entries, id, place)
 local expected = 4 * place - 3
@@ -236,14 +253,12 @@ end
 local function latestof(entries)
 local latest = 0
 for at = 2, #entries, 4 do
-latest = max(latest, entries[at])
+local first = entries[at]
+if first > latest then
+latest = first
+end
 end
 return latest
-end
-local function remove(entries, at)
-for _ = 1, 4 do
-table.remove(entries, at)
-end
 end
 local function prune(entries, needed, isneeded)
 for at = #entries - 3, 1, -4 do
@@ -266,7 +281,8 @@ dropped = dropped + 1
 end
 end
 local function encodevalue(entries)
-return pack(formatof(#entries / 4), unpack(entries, 1, #entries))
+local length = #entries
+return pack(formats[length / 4] or formatof(length / 4), unpack(entries, 1, length))
 end
 local function expiryof(latest)
 return fdiv(latest, 1000) + 1
@@ -297,6 +313,7 @@ values, entries = packed.open(batch[4])
 else
 values = redis.call('MGET', unpack(KEYS))
 end
+local names = KEYS
 local answers, answered, err = {}, 0, nil
 local admitted, refused = { [0] = '1\0', '1\1', '1\2', '1\3', '1\4' }, { [0] = '0\0', '0\1', '0\2', '0\3', '0\4' }
 local byte = string.char
@@ -310,24 +327,18 @@ return head
 end
 local hasaskedttl = false
 local function keepsexpiry(key)
-if hasaskedttl then
-return true
-end
 hasaskedttl = true
 local left = redis.pcall('PTTL', KEYS[key])
 err = errorof(left)
 return left ~= -1
 end
-local function overwrite(key, text)
-local reply = redis.pcall('SETRANGE', KEYS[key], '0', text)
-return type(reply) == 'table' and reply.err or nil
-end
 local function write(key, text, latest, iskept)
 values[key] = text
 if iskept then
-return overwrite(key, text)
+local reply = redis.pcall('SETRANGE', names[key], '0', text)
+return type(reply) == 'table' and reply.err or nil
 end
-return setwithexpiry(KEYS[key], text, expiryof(latest))
+return setwithexpiry(names[key], text, expiryof(latest))
 end
 local positions, after = {}, {}
 local function hasid(set, id)
@@ -339,11 +350,13 @@ end
 return false
 end
 local function search(set, text, costs)
-local found = decodevalue(text)
+local found, latestbefore = decodevalue(text)
 local before = #text % SIZE == 0 and #text <= MAXSIZE and text or ''
-for j = 1, #set do
-local limit = set[j]
-local at = find(found, limit[2], j)
+local size, length = #set, #found
+for j = 1, size do
+local limit, own = set[j], 4 * j
+local id = limit[2]
+local at = find(found, id, j)
 local isadmitted, first, second, third
 if at then
 isadmitted, first, second, third = limit[1](limit, found[at + 1], found[at + 2], found[at + 3], request[costs + j])
@@ -353,17 +366,19 @@ end
 if not isadmitted then
 return before, false
 end
-positions[j] = at
-local own = 4 * j
-after[own - 3], after[own - 2], after[own - 1], after[own] = limit[2], first, second, third
+if not at then
+at = length + 1
+length = length + 4
 end
-local latestbefore = latestof(found)
-for j = 1, #set do
-local at, own = positions[j] or #found + 1, 4 * j
+positions[j] = at
+after[own - 3], after[own - 2], after[own - 1], after[own] = id, first, second, third
+end
+for j = 1, size do
+local at, own = positions[j], 4 * j
 found[at], found[at + 1], found[at + 2], found[at + 3] = after[own - 3], after[own - 2], after[own - 1], after[own]
 end
 local latest = latestof(found)
-if 7 * #found == #before and latest == latestbefore then
+if latest == latestbefore and 7 * length == #before then
 return before, true, encodevalue(found), latest, true
 end
 prune(found, set, hasid)
@@ -397,7 +412,7 @@ end
 local own = 4 * j
 after[own - 3], after[own - 2], after[own - 1], after[own] = id, a, b, c
 end
-return text or '', true, pack(formatof(size), unpack(after, 1, 4 * size)), latest, latest == latestbefore
+return text or '', true, pack(formats[size] or formatof(size), unpack(after, 1, 4 * size)), latest, latest == latestbefore
 end
 local function writepacked(entry, key, first, second, third)
 err = packed.prepare(entry, first, false)
@@ -415,7 +430,7 @@ local function decide(set, key, costs)
 local text, isallowed, value, latest, iskept = decideset(set, key, costs)
 answer(isallowed, text)
 if isallowed then
-iskept = iskept and keepsexpiry(key)
+iskept = iskept and (hasaskedttl or keepsexpiry(key))
 err = err or write(key, value, latest, iskept)
 end
 end
@@ -445,13 +460,13 @@ if packed and entries[key] then
 writepacked(entries[key], key, a, b, c)
 return
 end
-local iskept = a == first and keepsexpiry(key)
+local iskept = a == first and (hasaskedttl or keepsexpiry(key))
 err = err or write(key, pack(ENTRY, limit[2], a, b, c), a, iskept)
 end
 local keysafter, valuesafter, latestafter, arekept = {}, {}, {}, {}
 local function commit(count)
 for i = 1, count do
-arekept[i] = arekept[i] and not err and keepsexpiry(keysafter[i])
+arekept[i] = arekept[i] and not err and (hasaskedttl or keepsexpiry(keysafter[i]))
 end
 local isset = false
 for i = 1, count do

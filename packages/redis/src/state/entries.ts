@@ -42,12 +42,9 @@ export function readEntries(
   return ids.map(({ id }) => findEntry(bytes, offset, length, id))
 }
 
-/** The first entry of an id counts; a second is none. */
+/** The first entry of an id counts, even if it cannot be read; a second is none. */
 function findEntry(bytes: Buffer, offset: number, length: number, id: number): Numbers | undefined {
-  for (let at = offset; at < offset + length; at += SIZE) {
-    const numbers = bytes.readUInt32BE(at) === id ? numbersAt(bytes, at) : undefined
-    if (numbers !== undefined) return numbers
-  }
+  for (let at = offset; at < offset + length; at += SIZE) if (bytes.readUInt32BE(at) === id) return numbersAt(bytes, at)
   return undefined
 }
 
@@ -61,10 +58,12 @@ export class EntryList {
     let unreadable = 0
     if (value !== null && !isValue(value.length)) unreadable = 1
     else if (value !== null) {
+      const seen = new Set<number>()
       for (let at = 0; at < value.length; at += SIZE) {
         const id = value.readUInt32BE(at)
-        const numbers = numbersAt(value, at)
-        if (numbers === undefined || this.entries.has(id)) unreadable += 1
+        const numbers = seen.has(id) ? undefined : numbersAt(value, at)
+        seen.add(id)
+        if (numbers === undefined) unreadable += 1
         else this.entries.set(id, numbers)
       }
     }

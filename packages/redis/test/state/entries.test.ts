@@ -180,6 +180,15 @@ describe.each([
     expect(new EntryList(await valueOf(HOUR)).unreadable).toBe(0)
   })
 
+  test('a second entry of one id is absent also if the first cannot be read', async () => {
+    await take(store, all([HOUR], 2))
+    const value = await valueOf(HOUR)
+    const bad = entry(value.readUInt32BE(0), Number.NaN, 9, 0)
+    await server.client().set(key(HOUR), Buffer.concat([bad, value]), 'PX', 60_000)
+    expect(await take(store, all([MINUTE, HOUR]))).toMatchObject([{ remaining: 999 }, { remaining: 999 }])
+    expect(await spent(store, [MINUTE, HOUR])).toEqual([1, 1])
+  })
+
   test('two limits of a policy with different subjects, and one text that is the subject of both', async () => {
     const mixed = (user: string, address: string): readonly Charge[] => [charge(user, MINUTE), charge(address, HOUR)]
     for (let i = 0; i < 3; i++) await take(store, mixed('alice', '203.0.113.7'))
