@@ -14,7 +14,7 @@ beforeAll(async () => {
   server = await startRedis()
 })
 afterAll(() => server.stop())
-scanAfterEach(() => server.client())
+scanAfterEach(() => server.client(), undefined, { hasTestClock: true })
 
 const opened: Store[] = []
 function open(prefix: string, scripting: boolean, url: string = server.url): Store {
