@@ -179,7 +179,7 @@ describe('a server and a network that fail', () => {
     const codes: string[] = []
     store.subscribe?.(({ type, ...event }) => type === 'anomaly' && 'code' in event && codes.push(event.code))
     await store.consume([charge(FIXED)])
-    const [key] = (await server.call('KEYS', `${prefix}:*fixed*`)) as string[] as [string]
+    const [key] = (await server.call('KEYS', `${prefix}:{*}:p:*`)) as string[] as [string]
     await server.call('SET', key, '12:nothing')
     expect((await store.consume([charge(FIXED)]))[0]?.remaining).toBe(149)
     expect(codes).toEqual(['ANOMALY_STATE_UNREADABLE'])
