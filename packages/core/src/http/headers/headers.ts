@@ -75,9 +75,14 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
     }
   }
 
-  // The usual response is one literal, since a list that grows takes three times the memory.
-  if (!refused && policies !== undefined && limits !== undefined && item !== undefined && legacy !== false && !dialect.expose)
-    return [policies, limits, LEGACY.limit.of(item.quota), LEGACY.remaining.of(units), LEGACY.reset.of(resetOf(legacy, reset, now))]
+  // The usual responses are one literal, since a list that grows takes three times the memory.
+  if (item !== undefined && !refused && !dialect.expose && legacy !== false) {
+    const limit = LEGACY.limit.of(item.quota)
+    const remaining = LEGACY.remaining.of(units)
+    const legacyReset = LEGACY.reset.of(resetOf(legacy, reset, now))
+    if (standard === false) return [limit, remaining, legacyReset]
+    if (policies !== undefined && limits !== undefined) return [policies, limits, limit, remaining, legacyReset]
+  }
 
   const headers: HeaderLine[] = []
   // RFC 9651: an empty list is not sent.
