@@ -1,4 +1,6 @@
 // examples/express-redis as a person runs it: one command, two processes, one limit, ended by Ctrl-C.
+import { createLimiter, fixedWindow } from '@sluice/core'
+import { redisStore } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -61,6 +63,34 @@ test('when one process ends, the example and its Redis end too', async () => {
   expect(await second.ended).toEqual([1, null])
   expect(second.output()).toContain('EADDRINUSE')
   expect(await taken.interrupt()).toEqual([0, null])
+})
+
+test('state.ts prints the state of a subject, also of another version of the policy, and changes nothing', async () => {
+  const options = { prefix: 'state', failover: false } as const
+  const store = redisStore({ url: server.url }, options)
+  for (const limit of [
+    fixedWindow({ name: 'requests', limit: 6, window: '1h', anchor: 'first' }),
+    fixedWindow({ name: 'day', limit: 9, window: '1d' }),
+  ]) {
+    const limiter = createLimiter({ store, limits: [limit] })
+    await limiter.consume('203.0.113.7', { cost: 4 })
+    await limiter.close()
+  }
+  await store.close?.()
+  const [key] = (await server.call('KEYS', 'state:{*}:default:*')) as string[]
+  const before = await server.call('DUMP', key!)
+  program = runProgram([...nodeProgram('examples', 'express-redis', 'state.ts'), '203.0.113.7'], {
+    env: { REDIS_URL: server.url, PREFIX: 'state', WINDOW: '1h' },
+  })
+  expect(await program.ended).toEqual([0, null])
+  const [, ...lines] = program.output().trim().split('\n')
+  expect(lines).toEqual([
+    expect.stringMatching(/^ {2}requests: 4 of 6 used \(fixedWindow\), until 20.*Z$/),
+    expect.stringMatching(
+      /^ {2}unknown [0-9a-f]{8}: counts until 20.*T00:00:00\.000Z, numbers 4 and 0, in state:\{\d+\}:default:203\.0\.113\.7$/,
+    ),
+  ])
+  expect(await server.call('DUMP', key!)).toEqual(before)
 })
 
 function start(env: Readonly<Record<string, string | undefined>>): RunningProgram {

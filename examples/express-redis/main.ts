@@ -2,9 +2,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { limit } from './policy.ts'
 import { findRedis } from './redis.ts'
 
-const limit = Number(process.env['LIMIT'] ?? 6)
 const burst = Number(process.env['BURST'] ?? limit + 2)
 const first = Number(process.env['PORT'] ?? 3000)
 const fields = ['X-Answered-By', 'RateLimit', 'X-RateLimit-Remaining', 'Retry-After']

@@ -3,5 +3,9 @@ export { redisStore } from './redis-store.ts'
 export type { PackedOptions, RedisStoreOptions } from './options.ts'
 export type { RedisClient, RedisSource } from './client/connect.ts'
 
+// What the values of Redis hold, for operators.
+export { storedStates } from './state/stored-states.ts'
+export type { StoredEntry, ValueReader } from './state/stored-states.ts'
+
 // The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.
 export { REDIS_CODES, type RedisAnswer, RedisStoreError } from './errors.ts'

@@ -34,7 +34,10 @@ export interface RedisStoreOptions {
   readonly denyCache?: DenyCacheOptions | boolean | undefined
   /** Takes units of hot subjects from Redis in advance and spends them in this process. `true`, or options. Default `false`. */
   readonly leases?: LeaseOptions | boolean | undefined
-  /** Keeps the fixed and sliding windows of about 32 subjects in one hash, in a tenth of the memory. Default: one key for each state. */
+  /**
+   * Keeps the fixed or sliding windows of about 32 subjects in one hash, in a tenth of the memory. For policies with one window limit: a
+   * decision over two rejects with ERR_PACKED_LIMITS. Default: one key for each policy and subject.
+   */
   readonly packed?: PackedOptions | undefined
 }
 

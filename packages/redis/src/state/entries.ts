@@ -82,6 +82,11 @@ export class EntryList {
     this.entries.delete(id)
   }
 
+  /** The ids and numbers of all entries, in the order of the value. */
+  list(): Iterable<readonly [id: number, numbers: Numbers]> {
+    return this.entries
+  }
+
   /**
    * Removes entries that ended before `now` (µs). Above 32 entries it removes those that expire first, except those that `isNeeded`. Returns
    * how many it removed although they count.
