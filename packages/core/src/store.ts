@@ -93,7 +93,7 @@ export interface Store {
   shardOf?(charge: Charge): string
   /** Like `consume` with `how: 'peek'`, but answered by a replica, whose state may be older. Seeds the local fallback. */
   peekReplica?(charges: readonly Charge[]): MaybePromise<readonly (Outcome | undefined)[]>
-  /** Releases connections and timers. Calls after it reject. */
+  /** Releases connections and timers. Later calls reject, or with failover are decided as while the store is unavailable, without I/O. */
   close?(): MaybePromise<void>
   health?(): StoreHealth
   /** Calls `listener` for each event until the returned function is called. */

@@ -6,7 +6,7 @@ import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { type Admission, checkEnvelope } from '@sluice/testing'
 import { type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, eventsOf, rawStore, scanAfterEach, settlesIn, take, took, used } from './support.ts'
+import { asAnotherProcess, charge, eventsOf, rawStore, scanAfterEach, settlesIn, take, took, used } from './support.ts'
 
 const MANY = fixedWindow({ name: 'many', limit: 1_000, window: '1h', anchor: 'first' }).limit
 /** ms within which a request settles: far below every timeout of the client. */
@@ -182,7 +182,7 @@ describe('one server', () => {
   })
 
   test('processes count each other, and one that closes is no longer counted', async () => {
-    const [one, two] = [direct(), direct()]
+    const [one, two] = [direct(), asAnotherProcess(() => direct())]
     await waitUntil('two', () => two.health?.().instances === 2)
     expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(2)
     expect(await server.call('PTTL', 'sluice:{meta}:instances')).toBeGreaterThan(0)
@@ -190,6 +190,38 @@ describe('one server', () => {
     expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(1)
     await one.close?.()
     expect(await server.call('EXISTS', 'sluice:{meta}:instances')).toBe(0)
+  })
+
+  test('D07: a process with a store for each limiter counts once', async () => {
+    const stores = Array.from({ length: 10 }, () => direct({ failover: { deadline: 10_000 } }))
+    const other = asAnotherProcess(() => direct())
+    const elsewhere = direct({ prefix: 'other' })
+    await waitUntil('the counts', () => [...stores, other].every((store) => (store.health?.().instances ?? 0) >= 1))
+    await waitUntil('both processes', () => other.health?.().instances === 2)
+    expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(2)
+    await waitUntil('one under another prefix', () => elsewhere.health?.().instances === 1)
+    // A store that closes does not take away the process of the others.
+    await Promise.all(stores.slice(1).map((store) => store.close?.()))
+    expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(2)
+    await stores[0]?.close?.()
+    expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(1)
+  })
+
+  test('D03: after close() each request is decided by its failMode, without I/O, also while Redis is away', async () => {
+    for (const isAway of [false, true]) {
+      const store = own({ leases: true })
+      await took(store, charge('a', MANY))
+      if (isAway) await proxy.refuse(true)
+      await store.close?.()
+      expect(await took(store, charge('a', MANY))).toMatchObject({ allowed: true, source: 'local' })
+      expect(await take(store, charge('a', MANY), { failMode: 'open' })).toMatchObject([{ allowed: true, source: 'open' }])
+      expect(await take(store, charge('a', MANY), { failMode: 'closed' })).toMatchObject([{ allowed: false, source: 'closed' }])
+      expect(isPromise(store.consume([charge('a', MANY)]))).toBe(false)
+      expect(store.health?.().tier).toBe('local')
+      await proxy.refuse(false)
+      expect(await usedInRedis('a')).toBe(1)
+      await server.call('FLUSHALL')
+    }
   })
 
   test('failover without scripts, and on a client of the caller', async () => {
@@ -206,7 +238,7 @@ describe('one server', () => {
 
   test('the bound: n · ⌊L · share⌋ while Redis is away, + charges with an unknown outcome', async () => {
     const limit = tokenBucket({ name: 'bucket', limit: 60, window: '1m', burst: 60 }).limit
-    const stores = [direct(), direct(), direct()]
+    const stores = [1, 2, 3].map(() => asAnotherProcess(() => direct()))
     await Promise.all(stores.map((store) => took(store, charge('warm', limit, 0))))
     // The first two count the third with their next heartbeat.
     await waitUntil('each to know of three', () => stores.every((store) => store.health?.().instances === 3), 20_000)

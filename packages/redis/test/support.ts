@@ -39,6 +39,19 @@ export async function took(store: Store, one: Charge): Promise<Outcome> {
   return (await take(store, one))[0] as Outcome
 }
 
+/** Makes a store that counts as one of another process. */
+export function asAnotherProcess<T>(make: () => T): T {
+  const shared = globalThis as { [key: symbol]: unknown }
+  const key = Symbol.for('sluice.redis.process')
+  const own = shared[key]
+  delete shared[key]
+  try {
+    return make()
+  } finally {
+    shared[key] = own
+  }
+}
+
 /** The units that count now. */
 export async function used(store: Store, subject: string, limit: Limit = TEN): Promise<number> {
   const [outcome] = await take(store, charge(subject, limit), { how: 'peek' })

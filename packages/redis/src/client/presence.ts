@@ -12,12 +12,27 @@ const SHARD = 'redis'
 type CountingClient = RedisClient & Pick<Redis, 'time' | 'pipeline' | 'zrem' | 'del'>
 
 /**
- * Counts the instances that share a prefix, in one sorted set. Each heartbeat adds this instance under the server's time and reads the
- * count. Returns `undefined` for a client that lacks a command.
+ * Counts the processes that share a prefix, in one sorted set. Each heartbeat adds this process under the server's time and reads the
+ * count. All stores of a process are one entry. Returns `undefined` for a client that lacks a command.
  */
 export function presenceOf(connection: Connection, keys: Keys, ready: () => unknown): Presence | undefined {
   const { client } = connection
   return canCount(client) ? new RedisPresence(client, connection.timeout, keys.instances, ready) : undefined
+}
+
+/** What all stores of this process share, also those of another copy of this package. */
+interface ThisProcess {
+  readonly id: string
+  /** How many open stores count this process, by the key of the count. */
+  readonly stores: Map<string, number>
+}
+
+const PROCESS: unique symbol = Symbol.for('sluice.redis.process') as never
+
+/** Made at first use, since some runtimes forbid random numbers before the first request. */
+function thisProcess(): ThisProcess {
+  const shared = globalThis as { [PROCESS]?: ThisProcess }
+  return (shared[PROCESS] ??= { id: uniqueId(), stores: new Map() })
 }
 
 class RedisPresence implements Presence {
@@ -25,7 +40,7 @@ class RedisPresence implements Presence {
   private readonly timeout: number | undefined
   private readonly key: string
   private readonly ready: () => unknown
-  private readonly id: string = uniqueId()
+  private readonly process: ThisProcess = thisProcess()
   private hasLeft = false
 
   constructor(client: CountingClient, timeout: number | undefined, key: string, ready: () => unknown) {
@@ -33,6 +48,7 @@ class RedisPresence implements Presence {
     this.timeout = timeout
     this.key = key
     this.ready = ready
+    this.process.stores.set(key, (this.process.stores.get(key) ?? 0) + 1)
   }
 
   async heartbeat(): Promise<number> {
@@ -48,20 +64,26 @@ class RedisPresence implements Presence {
     }
   }
 
+  /** Removes this process, unless another store of it is open. Such a store may use another server: there the entry expires. */
   async leave(): Promise<void> {
+    if (this.hasLeft) return
     this.hasLeft = true
-    if (this.client.status === 'ready') await within(this.client.zrem(this.key, this.id), this.timeout)
+    const { client, key, process, timeout } = this
+    const others = (process.stores.get(key) ?? 1) - 1
+    if (others > 0) process.stores.set(key, others)
+    else process.stores.delete(key)
+    if (others === 0 && client.status === 'ready') await within(client.zrem(key, process.id), timeout)
   }
 
   private async count(): Promise<number> {
     const [seconds, micros] = (await this.client.time()) as unknown as readonly [string, string]
     const now = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
-    const { key, id } = this
+    const { key, process } = this
     // No MULTI: a Redis user that may run MULTI but not EXEC would leave the connection inside a transaction.
     const replies = await this.client
       .pipeline()
       .zremrangebyscore(key, '-inf', now - EXPIRES_AFTER)
-      .zadd(key, now, id)
+      .zadd(key, now, process.id)
       .zcard(key)
       .pexpire(key, EXPIRES_AFTER)
       .exec()

@@ -49,7 +49,7 @@ class Failover implements Store {
 
   consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): MaybePromise<Outcomes> {
     const [first] = charges
-    if (first === undefined || this.isClosed) return this.inner.consume(charges, options)
+    if (first === undefined) return this.inner.consume(charges, options)
     const route = this.routeOf(first)
     for (let i = 1; i < charges.length; i++) {
       if (this.routeOf(charges[i] as Charge) !== route) return this.consumeAcross(charges, options)
@@ -76,7 +76,7 @@ class Failover implements Store {
   private consumeAt(route: Route, charges: readonly Charge[], options: ConsumeOptions, due: number | undefined): MaybePromise<Outcomes> {
     if (route === 'local') return this.consumeLocalReceipts(charges, options)
     const isLate = due !== undefined && this.settings.clock.monotonic() >= due
-    if (isLate || !route.breaker.admits(charges, options)) return this.decideLocally(route, charges, options, false)
+    if (isLate || this.isClosed || !route.breaker.admits(charges, options)) return this.decideLocally(route, charges, options, false)
     try {
       const answer = this.inner.consume(charges, options)
       return isPromise(answer) ? this.awaitAnswer(route, charges, options, due, answer) : this.accept(route, charges, answer)
@@ -165,7 +165,8 @@ class Failover implements Store {
     inDoubt: boolean,
   ): Outcomes {
     const outcomes = this.fallback.consume(charges, options, breaker, inDoubt)
-    reconciliation.record(charges, outcomes, options, inDoubt)
+    // After `close()` nothing is charged any more.
+    if (!this.isClosed) reconciliation.record(charges, outcomes, options, inDoubt)
     return outcomes
   }
 
@@ -181,6 +182,7 @@ class Failover implements Store {
   }
 
   health(): StoreHealth {
+    if (this.isClosed) return { tier: 'local', breaker: 'open', instances: this.fallback.instanceCount.known }
     return { ...this.shards.health(), instances: this.fallback.instanceCount.known }
   }
 
@@ -191,16 +193,19 @@ class Failover implements Store {
     }
   }
 
-  /** Charges what can be charged, leaves the instance count, and closes the store. */
+  /**
+   * Charges what can be charged, leaves the instance count, and closes the store. Requests of a server that is still shutting down are
+   * then decided as while the store is unavailable, without I/O.
+   */
   async close(): Promise<void> {
     const isFirst = !this.isClosed
     this.isClosed = true
     if (isFirst) {
+      this.fallback.close()
       await this.shards.close()
       await this.fallback.instanceCount.leave()
     }
     await this.inner.close?.()
-    await this.fallback.localShare.memory.close?.()
   }
 }
 

@@ -17,7 +17,7 @@ export class LocalFallback {
   readonly instanceCount: InstanceCount
   private readonly settings: FailoverSettings
   private readonly lastSeen = new LastSeen()
-  private readonly seeder: ReplicaSeeder | undefined
+  private seeder: ReplicaSeeder | undefined
 
   constructor(context: FailoverContext, presence: Presence | undefined) {
     const { store, settings } = context
@@ -49,6 +49,11 @@ export class LocalFallback {
   reset(ids: readonly StateId[]): void {
     void this.localShare.memory.reset(ids)
     for (const id of ids) this.lastSeen.forget(id)
+  }
+
+  /** Afterwards nothing is read from the replica. */
+  close(): void {
+    this.seeder = undefined
   }
 
   private decide(charges: readonly Charge[], options: ConsumeOptions, breaker: CircuitBreaker, inDoubt: boolean): Outcomes {

@@ -10,7 +10,7 @@ import { knownOptions } from '../../known-options.ts'
  * import { redisStore } from '@sluice/redis'
  *
  * const store = redisStore({ url: 'redis://localhost:6379' }, { leases: { ttl: 500, maxPart: 0.2 } })
- * process.once('SIGTERM', () => void store.close?.()) // gives back what was not spent
+ * // When the server has closed: await store.close?.() gives back what was not spent.
  * ```
  */
 export interface LeaseOptions {

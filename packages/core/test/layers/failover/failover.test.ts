@@ -81,6 +81,30 @@ describe('over several shards', () => {
   })
 })
 
+describe('D03: after close()', () => {
+  test('requests are decided by failMode, at once and without a call of the store', async () => {
+    const at = setUp({ instances: 2 })
+    const taken = await consumeOne(at.store, charge('a'))
+    at.clock.advance(100)
+    await at.store.close?.()
+    const calls = at.inner.calls.length
+    expect(consumeNow(at.store, charge('a'))).toMatchObject({ allowed: true, remaining: 4, source: 'local' })
+    expect(consumeNow(at.store, charge('new'), { failMode: 'open' })).toMatchObject({ allowed: true, source: 'open' })
+    expect(consumeNow(at.store, charge('new'), { failMode: 'closed' })).toMatchObject({ allowed: false, source: 'closed' })
+    expect(consumeNow(at.store, { ...charge('a', TEN, -1), receipt: taken.receipt })).toMatchObject({ allowed: true })
+    expect([at.inner.calls.length, at.clock.pending]).toEqual([calls, 0])
+    expect(at.store.health?.()).toMatchObject({ tier: 'local' })
+  })
+
+  test('a limiter over the store rejects nothing', async () => {
+    const at = setUp({ instances: 1 })
+    const limiter = createLimiter({ limits: [slidingWindow({ name: 'a', limit: 1, window: '1m' })], store: at.store, failMode: 'open' })
+    await at.store.close?.()
+    expect(await limiter.consume('a')).toMatchObject({ allowed: true, source: 'open' })
+    expect(limiter.health().tier).toBe('open')
+  })
+})
+
 describe('the layer', () => {
   test('rejects nothing without listeners, and close() ends every timer', async () => {
     let left = 0
