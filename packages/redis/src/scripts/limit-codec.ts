@@ -19,6 +19,19 @@ function windowReceipt(charge: Charge, endOf: (start: number) => number): Reques
   return [endOf(start) * 1000, units]
 }
 
+/** The latest instant of a Date, in ms. A receipt can have any time. */
+const MAX_DATE = 8.64e15
+const NO_WINDOW = -1
+
+/** The end of the fixed window that starts exactly then; that of no window if none does. */
+function endOfTaken(limit: Limit, start: number): number {
+  if (typeof limit.window === 'number') return fixedWindowEnd(limit, start)
+  // A month, and a day of slack for time zones, before the last Date.
+  if (!(Math.abs(start) <= MAX_DATE - 33 * 86_400_000)) return NO_WINDOW
+  const span = calendarSpan(limit, start)
+  return span.start === start ? span.end : NO_WINDOW
+}
+
 // The last windows of each limit: finding them takes about as long as the decision.
 const calendars = new WeakMap<Limit, readonly [first: number, second: number, third: number, fourth: number]>()
 
@@ -52,7 +65,7 @@ const codecs: { readonly [K in Limit['algorithm']]: LimitCodec } = {
       if (typeof window === 'number') return ['f', id, quantity, anchor === 'first' ? 1 : 0, window]
       return ['f', id, quantity, 2, ...calendarWindows(limit, now)]
     },
-    receipt: (charge) => windowReceipt(charge, (start) => fixedWindowEnd(charge.limit, start)),
+    receipt: (charge) => windowReceipt(charge, (start) => endOfTaken(charge.limit, start)),
   },
   slidingWindow: {
     limit: ({ limit, window }, id) => ['s', id, limit, window],

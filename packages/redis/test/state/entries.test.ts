@@ -238,6 +238,14 @@ describe.each([
     expect((await entryOf(server.client(), charge('a', HOUR), 'sluice', '!l'))?.[1]).toBe(10)
   })
 
+  test('a receipt with a time at which no calendar window starts gives nothing back', async () => {
+    const day = fixedWindow({ name: 'calendar', limit: 10, window: 'day', timeZone: 'Asia/Kathmandu' }).limit
+    const { receipt, at } = await took(store, charge('a', day, 4))
+    const others = [at / 1000, Number.parseInt(String(receipt), 10) + 1, 9e15, -9e15].map((time) => `${Math.floor(time)}:4`)
+    for (const other of others) expect((await took(store, { ...charge('a', day, -4), receipt: other })).granted).toBe(0)
+    expect((await took(store, { ...charge('a', day, -4), receipt })).granted).toBe(-4)
+  })
+
   test('two states of a policy with one id are refused in the decision', async () => {
     const one = { ...fixedWindow({ name: 'a', limit: 10, window: 656_393 }).limit }
     await took(store, charge('a', one))

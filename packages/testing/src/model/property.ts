@@ -39,7 +39,7 @@ export function modelProperty(name: string, makeStore: (clock: Clock) => MaybePr
     for (const family of options.families ?? modelFamilies) {
       test(
         `${family}: ${target} random steps give the model's outcomes and keep the promise`,
-        { timeout: options.timeout ?? 60_000 + target },
+        { timeout: options.timeout ?? 60_000 + 5 * target },
         async () => {
           expect(await runHistories(family, target, makeStore, { seed, charges: options.charges })).toBeGreaterThanOrEqual(target)
         },
