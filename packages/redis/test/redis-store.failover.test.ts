@@ -1,6 +1,6 @@
 // Failover on real servers that die, hang, refuse and come back.
 import type { Outcome, Store, StoreEvent } from '@sluice/core'
-import { createLimiter, fixedWindow, slidingWindow, tokenBucket } from '@sluice/core'
+import { concurrency, createLimiter, fixedWindow, slidingWindow, tokenBucket } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { type Admission, checkEnvelope } from '@sluice/testing'
@@ -190,6 +190,21 @@ describe('one server', () => {
     expect(await server.call('ZCARD', 'sluice:{meta}:instances')).toBe(1)
     await one.close?.()
     expect(await server.call('EXISTS', 'sluice:{meta}:instances')).toBe(0)
+  })
+
+  test('D02: a slot that is released while Redis is away is free when Redis is back', async () => {
+    const slots = concurrency({ name: 'slots', limit: 3, ttl: '20s' }).limit
+    const store = own(PATIENT)
+    const held = [1, 2, 3].map(() => took(store, charge('a', slots)))
+    for (const { source, allowed } of await Promise.all(held)) expect([source, allowed]).toEqual(['redis', true])
+    await proxy.refuse(true)
+    proxy.cut()
+    await opened(store)
+    for (const one of held) await took(store, { ...charge('a', slots, -1), receipt: (await one).receipt })
+    await proxy.refuse(false)
+    await answeredBy('redis', store)
+    expect(await used(kept(rawStore({ url: server.url })), 'a', slots)).toBe(0)
+    expect(await took(store, charge('a', slots))).toMatchObject({ allowed: true, source: 'redis' })
   })
 
   test('D07: a process with a store for each limiter counts once', async () => {

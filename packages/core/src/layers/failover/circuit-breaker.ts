@@ -9,6 +9,8 @@ export type BreakerState = StoreHealth['breaker']
 /** ms: the longest delay of the first probe. Each failed probe doubles it, up to `MAX_DELAY`. */
 const FIRST_DELAY = 250
 const MAX_DELAY = 500
+/** ms after which a closed breaker makes the give-backs that are owed, if no request comes before. */
+const SETTLE_AFTER = 250
 /** ms: a breaker that opens again within this time continues with the delay that it had. */
 const STABLE_AFTER = 10_000
 
@@ -34,6 +36,8 @@ export class CircuitBreaker {
   /** If there is no deficit to charge, one request is sent as that write. */
   private trial: 'none' | 'awaited' | 'running' = 'none'
   private isStopped = false
+  /** Whether the timer is that of `settleSoon`. */
+  private isSettling = false
   private cancel: () => void = () => undefined
 
   constructor(context: FailoverContext, reconciliation: Reconciliation, onChange: (from: BreakerState, to: BreakerState) => void) {
@@ -72,6 +76,16 @@ export class CircuitBreaker {
     if (hasWritten) void this.recover(true)
   }
 
+  /** A few late or failed batches leave the breaker closed, so that no probe makes the give-backs that they owe. */
+  settleSoon(): void {
+    if (this.isSettling || this.isStopped || this.state !== 'closed' || !this.reconciliation.owes) return
+    this.isSettling = true
+    this.cancel = this.context.settings.clock.after(SETTLE_AFTER, () => {
+      this.isSettling = false
+      if (this.state === 'closed') void this.reconciliation.settle().then(() => this.settleSoon())
+    })
+  }
+
   stop(): void {
     this.isStopped = true
     this.cancel()
@@ -94,6 +108,7 @@ export class CircuitBreaker {
       if (now - this.closedAt > STABLE_AFTER) this.probes = 0
     }
     this.trial = 'none'
+    this.isSettling = false
     this.move('open')
     this.cancel()
     this.cancel = clock.after(this.probeDelay(), () => void this.probe())

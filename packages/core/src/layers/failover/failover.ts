@@ -166,7 +166,11 @@ class Failover implements Store {
   ): Outcomes {
     const outcomes = this.fallback.consume(charges, options, breaker, inDoubt)
     // After `close()` nothing is charged any more.
-    if (!this.isClosed) reconciliation.record(charges, outcomes, options, inDoubt)
+    if (!this.isClosed) {
+      reconciliation.record(charges, outcomes, options, inDoubt)
+      reconciliation.owe(charges, options, inDoubt)
+      breaker.settleSoon()
+    }
     return outcomes
   }
 

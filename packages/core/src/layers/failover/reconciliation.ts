@@ -6,6 +6,7 @@ import { type StateId, StateMap } from '../state-map.ts'
 import { isInDoubt, isLocalReceipt } from './local-receipt.ts'
 import type { LocalShare } from './local-share.ts'
 import type { FailoverContext } from './options.ts'
+import { OwedGiveBacks } from './owed-give-backs.ts'
 import { isStoreError, isUndone } from './store-error.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
@@ -30,16 +31,30 @@ export class Reconciliation {
   /** How many deficits the store has charged. Each proves that the store accepts writes. */
   written = 0
   private readonly admitted: StateMap<Admitted>
+  private readonly owed: OwedGiveBacks
   private settling: Promise<boolean> | undefined
 
   constructor(context: FailoverContext, localShare: LocalShare) {
     this.context = context
     this.localShare = localShare
     this.admitted = new StateMap(context.settings.maxSubjects)
+    this.owed = new OwedGiveBacks(context.store, context.settings.maxSubjects)
   }
 
+  /** Whether there is anything to charge or to give back. */
   get hasDeficit(): boolean {
-    return this.admitted.size > 0
+    return this.admitted.size + this.owed.size > 0
+  }
+
+  /** Whether there is anything to give back. */
+  get owes(): boolean {
+    return this.owed.size > 0
+  }
+
+  /** Records give-backs to the store, which it could not make. `inDoubt`: it may have made them. */
+  owe(charges: readonly Charge[], { how }: ConsumeOptions, inDoubt: boolean): void {
+    if (how === 'peek') return
+    for (const charge of charges) if (!isLocalReceipt(charge.receipt)) this.owed.add(charge, inDoubt)
   }
 
   /** Records what the local share admitted. A charge in doubt, which the store may have made too, is never repeated. */
@@ -57,7 +72,7 @@ export class Reconciliation {
     this.admitted.take(id)
   }
 
-  /** Charges the deficit by force. Resolves to whether the store answered every charge. Concurrent calls share one run. */
+  /** Makes the give-backs that are owed, then charges the deficit by force. Resolves to whether the store answered every charge. Concurrent calls share one run. */
   settle(): Promise<boolean> {
     this.settling ??= this.settleAll().finally(() => (this.settling = undefined))
     return this.settling
@@ -80,8 +95,8 @@ export class Reconciliation {
     if (unused.length === 0) return
     try {
       await this.context.store.consume(unused)
-    } catch {
-      // Not repeated on a failure: too much stays charged, never too little.
+    } catch (error) {
+      this.owe(unused, {}, !isUndone(error))
     }
   }
 
@@ -97,6 +112,8 @@ export class Reconciliation {
   }
 
   private async settleAll(): Promise<boolean> {
+    // First what others wait for.
+    if (this.owed.size > 0 && !(await this.owed.send())) return false
     // As many rounds as the present deficit needs. Units that are added meanwhile wait for the next call.
     for (let rounds = Math.ceil(this.admitted.size / BATCH); rounds > 0; rounds--) {
       const batch: Admitted[] = []

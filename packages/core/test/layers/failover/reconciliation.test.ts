@@ -10,6 +10,7 @@ import {
   healAndWait,
   HUNDRED,
   openBreaker,
+  passTime,
   setUp,
   waitForProbe,
 } from './lab.ts'
@@ -169,5 +170,66 @@ describe('the deficit', () => {
     expect(consumeNow(at.store, charge('a', HUNDRED, 0))).toMatchObject({ remaining: 50 })
     await healAndWait(at)
     expect(at.inner.used('a', HUNDRED)).toBe(0)
+  })
+})
+
+describe('D02: a give-back that the store did not get', () => {
+  const slots = concurrency({ name: 'slots', limit: 3, ttl: '10m' }).limit
+  const three = async (at: ReturnType<typeof setUp>) => [
+    await consumeOne(at.store, charge('a', slots)),
+    await consumeOne(at.store, charge('a', slots)),
+    await consumeOne(at.store, charge('a', slots)),
+  ]
+
+  test('a release while the breaker is open is made at recovery', async () => {
+    const at = setUp()
+    const held = await three(at)
+    await openBreaker(at)
+    for (const { receipt } of held) consumeNow(at.store, { ...charge('a', slots, -1), receipt })
+    // A second release of one holder releases nobody else.
+    consumeNow(at.store, { ...charge('a', slots, -1), receipt: held[0]?.receipt })
+    expect(at.inner.used('a', slots)).toBe(3)
+    await healAndWait(at)
+    expect(at.inner.used('a', slots)).toBe(0)
+    expect(await consumeOne(at.store, charge('a', slots))).toMatchObject({ allowed: true, source: 'redis' })
+    expect(at.inner.calls.filter(({ charges }) => (charges[0]?.cost ?? 0) < 0)).toHaveLength(3)
+  })
+
+  test('a late release is made again, without an outage and without a further request', async () => {
+    const at = setUp()
+    const [first] = await three(at)
+    at.inner.holdCalls()
+    await consumeLate(at, { ...charge('a', slots, -1), receipt: first?.receipt })
+    expect(at.store.health?.().breaker).toBe('closed')
+    at.inner.heal()
+    await passTime(at.clock, 1_000)
+    expect(at.inner.used('a', slots)).toBe(2)
+    // The first one arrives in the end, and releases nobody else.
+    at.inner.deliver()
+    await flushPromises()
+    expect(at.inner.used('a', slots)).toBe(2)
+    await at.store.close?.()
+    expect(at.clock.pending).toBe(0)
+  })
+
+  test('units that were not given back are, once; units in doubt are not', async () => {
+    const at = setUp()
+    const sent = await consumeOne(at.store, charge('a', HUNDRED, 30))
+    const doubtful = await consumeOne(at.store, charge('b', HUNDRED, 30))
+    at.inner.fail({ unknown: true })
+    await consumeOne(at.store, { ...charge('b', HUNDRED, -30), receipt: doubtful.receipt })
+    await openBreaker(at)
+    consumeNow(at.store, { ...charge('a', HUNDRED, -20), receipt: sent.receipt }, { how: 'force' })
+    await healAndWait(at)
+    expect([at.inner.used('a', HUNDRED), at.inner.used('b', HUNDRED)]).toEqual([10, 30])
+  })
+
+  test('no more are remembered than maxSubjects, and the latest count', async () => {
+    const at = setUp({ instances: 1, maxSubjects: 2 })
+    const held = await three(at)
+    await openBreaker(at)
+    for (const { receipt } of held) consumeNow(at.store, { ...charge('a', slots, -1), receipt })
+    await healAndWait(at)
+    expect(at.inner.used('a', slots)).toBe(1)
   })
 })
