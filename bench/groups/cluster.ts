@@ -11,12 +11,14 @@ import { uniform } from '../measure/subjects.ts'
 const SINGLE = 'Sluice, one server'
 const CLUSTER = 'Sluice, a cluster of three'
 const EQUAL = 'Sluice, a cluster of three, 768 in flight'
+const FEWER = 'Sluice, a cluster of three, `partitions: 4`'
 const IN_FLIGHT = 256
 /** Each contender: its store, and its decisions in flight. With 768, each of three nodes has as many as the one server. */
 const CONTENDERS = [
   [SINGLE, 'server', IN_FLIGHT],
   [CLUSTER, 'cluster', IN_FLIGHT],
   [EQUAL, 'cluster', 3 * IN_FLIGHT],
+  [FEWER, 'fewer', IN_FLIGHT],
 ] as const
 
 export const cluster: Group = {
@@ -29,9 +31,11 @@ export const cluster: Group = {
   async run(settings) {
     const [server, nodes] = await Promise.all([startRedis(), startCluster()])
     const subjects = uniform(100_000)
+    const source = { cluster: nodes.nodes.map(({ host, port }) => ({ host, port })) }
     const stores = {
       server: redisStore({ url: server.url }, WITHOUT_LAYERS),
-      cluster: redisStore({ cluster: nodes.nodes.map(({ host, port }) => ({ host, port })) }, WITHOUT_LAYERS),
+      cluster: redisStore(source, WITHOUT_LAYERS),
+      fewer: redisStore(source, { ...WITHOUT_LAYERS, prefix: 'fewer', partitions: 4 }),
     }
     const limits = [slidingWindow({ name: 'a', limit: LIMIT, window: WINDOW })]
     let i = 0
@@ -40,6 +44,7 @@ export const cluster: Group = {
       const limiters = {
         server: createLimiter({ limits, store: stores.server }),
         cluster: createLimiter({ limits, store: stores.cluster }),
+        fewer: createLimiter({ limits, store: stores.fewer }),
       }
       for (const limiter of Object.values(limiters)) await visitAll(subjects.names, (subject) => limiter.consume(subject))
       for (const [name, store, inFlight] of CONTENDERS) {
@@ -69,6 +74,7 @@ export const cluster: Group = {
             target: 0.7,
             measured: rounds.ratio(EQUAL, SINGLE),
           },
+          { what: 'the same, with 4 partitions instead of 16', must: 'at least', target: 0.7, measured: rounds.ratio(FEWER, SINGLE) },
         ],
         data: rounds,
       }

@@ -7,7 +7,7 @@ import { modelFamilies, runHistories } from './run-histories.ts'
 export interface ModelPropertyOptions {
   /** Number of random steps for each family. Default: the environment variable SLUICE_FUZZ, else 10,000. */
   readonly steps?: number | undefined
-  /** Time limit for each family in ms. Default: 60,000 plus one for each step. */
+  /** Time limit for each family in ms. Default: 60,000 plus five for each step. */
   readonly timeout?: number | undefined
   /** Maximum number of charges in a decision. Default 3. */
   readonly charges?: number | undefined
