@@ -1,6 +1,6 @@
 -- Purpose: decides charges that only take units, under fixed windows, sliding windows and buckets. full.lua decides all others, and would
---   decide these too. Nearly all decisions are fast, and Lua takes nearly all of the server's time. So this script makes no table for a
---   decision, and formats no number as text.
+--   decide these too. Nearly all decisions are fast, and Lua takes nearly all of the server's time. So this script formats no number as
+--   text, and makes no table for a decision whose entries are all of a value, in their places.
 -- KEYS: each state key of the batch, once; then the buckets of packed.lua.
 -- ARGV[1]: JSON { limits, sets, request, buckets }
 --   limits: as the files of the algorithms describe them; no calendar windows

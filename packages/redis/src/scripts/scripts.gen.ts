@@ -624,10 +624,11 @@ return false
 end
 if text then
 local start, count, previous = readentry(text, bucket.base, bucket.window)
-if not start then
+local first = start and (start + bucket.lifetime) * 1000
+if not first or not isstate(first, count, previous) then
 return false
 end
-values[number], entry.isnew = pack(ENTRY, 0, (start + bucket.lifetime) * 1000, count, previous), false
+values[number], entry.isnew = pack(ENTRY, 0, first, count, previous), false
 end
 return true
 end
