@@ -54,7 +54,7 @@ local answers, answered, err = {}, 0, nil
 
 -- By number of entries, the beginning of an answer over one key, and the byte of the number.
 local admitted, refused = { [0] = '1\0', '1\1', '1\2', '1\3', '1\4' }, { [0] = '0\0', '0\1', '0\2', '0\3', '0\4' }
-local byte = string.char
+local byte, sub, concat = string.char, string.sub, table.concat
 
 local function headof(heads, verdict, count)
   local head = heads[count]
@@ -90,6 +90,9 @@ end
 
 -- For each limit of the set at hand: where its entry is in the value, and the numbers after it; four for each, the first its id.
 local positions, after = {}, {}
+
+-- The three parts of a value of which the middle changes.
+local pieces = {}
 
 -- Whether a limit of the set is one with this id.
 local function hasid(set, id)
@@ -139,19 +142,47 @@ local function search(set, text, costs)
   return before, true, encodevalue(found), latestof(found), false
 end
 
+-- How many bytes of a value are before the entry of this id; nil if it has none.
+local function bytesbefore(text, id)
+  for before = 0, #text - SIZE, SIZE do
+    if unpacked('>I4', text, before + 1) == id then
+      return before
+    end
+  end
+  return nil
+end
+
+-- The latest first number of the entries that are not between these bytes.
+local function latestoutside(text, from, to)
+  local latest = 0
+  for before = 0, #text - SIZE, SIZE do
+    if before < from or before >= to then
+      local _, first = unpacked('>I4d', text, before + 1)
+      -- Not what cannot be read.
+      if first > latest and first <= MAX then
+        latest = first
+      end
+    end
+  end
+  return latest
+end
+
 -- Decides the limits of a set, whose costs are behind this place of the request. Returns the value before; whether all are admitted; and the
--- value after, its latest first number, and whether the key can keep its expiry. A refusal needs no other limit.
+-- value after, its latest first number, and whether the key can keep its expiry. A refusal needs no other limit. Mostly the entries of the
+-- set are all of the value, or lie together in it, in their order.
 local function decideset(set, key, costs)
   local text, size = values[key], #set
-  if text and #text ~= SIZE * size then
+  local isshared = text and #text ~= SIZE * size
+  local before = isshared and bytesbefore(text, set[1][2]) or 0
+  if isshared and (#text % SIZE ~= 0 or #text > MAXSIZE or before + SIZE * size > #text) then
     return search(set, text, costs)
   end
-  local latestbefore, latest = 0, 0
+  local latestbefore, latest, isunmoved = 0, 0, true
   for j = 1, size do
     local limit = set[j]
     local id, first, second, third = limit[2], nil, nil, nil
     if text then
-      id, first, second, third = unpacked(ENTRY, text, SIZE * j - 27)
+      id, first, second, third = unpacked(ENTRY, text, before + SIZE * j - 27)
       if id ~= limit[2] or not isstate(first, second, third) then
         return search(set, text, costs)
       end
@@ -166,10 +197,24 @@ local function decideset(set, key, costs)
     if a > latest then
       latest = a
     end
+    isunmoved = isunmoved and a == first
     local own = 4 * j
     after[own - 3], after[own - 2], after[own - 1], after[own] = id, a, b, c
   end
-  return text or '', true, pack(formats[size] or formatof(size), unpack(after, 1, 4 * size)), latest, latest == latestbefore
+  local value = pack(formats[size] or formatof(size), unpack(after, 1, 4 * size))
+  if not isshared then
+    return text or '', true, value, latest, latest == latestbefore
+  end
+  if not isunmoved then
+    -- The other entries may end later. Otherwise the expiry changes, and entries that have ended are left out.
+    local others = latestoutside(text, before, before + SIZE * size)
+    if others < latestbefore or others < latest then
+      return search(set, text, costs)
+    end
+  end
+  -- Not by format, which ends a text at its first zero byte.
+  pieces[1], pieces[2], pieces[3] = sub(text, 1, before), value, sub(text, before + SIZE * size + 1)
+  return text, true, concat(pieces), latest, true
 end
 
 -- Writes a packed state.

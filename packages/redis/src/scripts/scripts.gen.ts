@@ -316,7 +316,7 @@ end
 local names = KEYS
 local answers, answered, err = {}, 0, nil
 local admitted, refused = { [0] = '1\0', '1\1', '1\2', '1\3', '1\4' }, { [0] = '0\0', '0\1', '0\2', '0\3', '0\4' }
-local byte = string.char
+local byte, sub, concat = string.char, string.sub, table.concat
 local function headof(heads, verdict, count)
 local head = heads[count]
 if not head then
@@ -341,6 +341,7 @@ end
 return setwithexpiry(names[key], text, expiryof(latest))
 end
 local positions, after = {}, {}
+local pieces = {}
 local function hasid(set, id)
 for j = 1, #set do
 if set[j][2] == id then
@@ -384,17 +385,39 @@ end
 prune(found, set, hasid)
 return before, true, encodevalue(found), latestof(found), false
 end
+local function bytesbefore(text, id)
+for before = 0, #text - SIZE, SIZE do
+if unpacked('>I4', text, before + 1) == id then
+return before
+end
+end
+return nil
+end
+local function latestoutside(text, from, to)
+local latest = 0
+for before = 0, #text - SIZE, SIZE do
+if before < from or before >= to then
+local _, first = unpacked('>I4d', text, before + 1)
+if first > latest and first <= MAX then
+latest = first
+end
+end
+end
+return latest
+end
 local function decideset(set, key, costs)
 local text, size = values[key], #set
-if text and #text ~= SIZE * size then
+local isshared = text and #text ~= SIZE * size
+local before = isshared and bytesbefore(text, set[1][2]) or 0
+if isshared and (#text % SIZE ~= 0 or #text > MAXSIZE or before + SIZE * size > #text) then
 return search(set, text, costs)
 end
-local latestbefore, latest = 0, 0
+local latestbefore, latest, isunmoved = 0, 0, true
 for j = 1, size do
 local limit = set[j]
 local id, first, second, third = limit[2], nil, nil, nil
 if text then
-id, first, second, third = unpacked(ENTRY, text, SIZE * j - 27)
+id, first, second, third = unpacked(ENTRY, text, before + SIZE * j - 27)
 if id ~= limit[2] or not isstate(first, second, third) then
 return search(set, text, costs)
 end
@@ -409,10 +432,22 @@ end
 if a > latest then
 latest = a
 end
+isunmoved = isunmoved and a == first
 local own = 4 * j
 after[own - 3], after[own - 2], after[own - 1], after[own] = id, a, b, c
 end
-return text or '', true, pack(formats[size] or formatof(size), unpack(after, 1, 4 * size)), latest, latest == latestbefore
+local value = pack(formats[size] or formatof(size), unpack(after, 1, 4 * size))
+if not isshared then
+return text or '', true, value, latest, latest == latestbefore
+end
+if not isunmoved then
+local others = latestoutside(text, before, before + SIZE * size)
+if others < latestbefore or others < latest then
+return search(set, text, costs)
+end
+end
+pieces[1], pieces[2], pieces[3] = sub(text, 1, before), value, sub(text, before + SIZE * size + 1)
+return text, true, concat(pieces), latest, true
 end
 local function writepacked(entry, key, first, second, third)
 err = packed.prepare(entry, first, false)

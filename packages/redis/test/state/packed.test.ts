@@ -226,7 +226,23 @@ describe('a sweep', () => {
 })
 
 describe('a hash that another program changed', () => {
-  const garbage = ['?', '', 'nan', 'inf', '-inf', '1e400', '1:2:x', '-1', '12:', '1.5', '{}', '9007199254740993', '1:2', '1:2:3:4', '9007199254740991:1:1']
+  const garbage = [
+    '?',
+    '',
+    'nan',
+    'inf',
+    '-inf',
+    '1e400',
+    '1:2:x',
+    '-1',
+    '12:',
+    '1.5',
+    '{}',
+    '9007199254740993',
+    '1:2',
+    '1:2:3:4',
+    '9007199254740991:1:1',
+  ]
 
   test('trap: a wrong-type value counts as absent, is overwritten and reported', async () => {
     const store = own()
