@@ -62,8 +62,8 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** An existing limiter, to mount it in another place. Excludes every option that defines a limiter, such as `limits` or `store`. */
   readonly limiter?: Limiter<any, any> | undefined
   /**
-   * Requests per `window`: shorthand for one sliding window. A whole number, at least 1, or a function of the request, which may also
-   * return 0 to refuse it. Default: 100. Excludes `limits` and `tiers`.
+   * Requests per `window`: shorthand for one sliding window. A whole number, at least 1, or a function of the request. The function may
+   * also return 0, which refuses the request, or `Infinity`, which does not limit it. Default: 100. Excludes `limits` and `tiers`.
    */
   readonly limit?: number | ((context: C) => MaybePromise<number>) | undefined
   /** The window of `limit`: ms, or a duration such as `'30s'`, `'15m'`, `'1h'`, `'1d'`; or a function of the request. Default: `'1m'`. */

@@ -8,10 +8,13 @@ import type { LimitSet, ScopedLimit } from '../policy.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
 import type { RateLimitOptions } from './options.ts'
 
-// What the option functions of an application return per request. An invalid value never reaches the client: the last valid
-// value or the default replaces it, and a warning is emitted once.
+// What the option functions of an application return per request. An invalid value never reaches the client: the numbers of the
+// definition replace it, and a warning is emitted once. A value of another request would be another client's.
 
-/** Reads `limit` and `window` of the shorthand per request; `undefined` when both are fixed. */
+/**
+ * Reads `limit` and `window` of the shorthand per request; `undefined` when both are fixed. A limit of `Infinity` is no limit, and one
+ * of 0 refuses every request.
+ */
 export function numbersReader<C>(
   options: RateLimitOptions<C, never>,
   base: LimitSet | undefined,
@@ -20,33 +23,38 @@ export function numbersReader<C>(
 ): ((context: C) => MaybePromise<LimitSet>) | undefined {
   const { limit, window } = options
   const scoped = base?.limits.find((each) => each.limit === shorthand)
-  if (scoped === undefined || (typeof limit !== 'function' && typeof window !== 'function')) return undefined
-  let lastValid = { quantity: scoped.limit.limit, ms: scoped.limit.window as number, set: base as LimitSet }
+  if (base === undefined || scoped === undefined || (typeof limit !== 'function' && typeof window !== 'function')) return undefined
+  const defined = { quantity: scoped.limit.limit, ms: scoped.limit.window as number, set: base }
+  const unlimited: LimitSet = { tier: base.tier, limits: base.limits.filter((each) => each !== scoped) }
   const sets = new Map<string, LimitSet>()
+  // Most requests have the numbers of the request before.
+  let last = defined
 
   const setOf = (quantity: unknown, span: unknown): LimitSet => {
-    if (quantity === lastValid.quantity && span === lastValid.ms) return lastValid.set
+    if (quantity === last.quantity && span === last.ms) return last.set
     try {
-      if (!Number.isSafeInteger(quantity) || (quantity as number) < 0)
-        throw new Error(`expected a whole number, 0 or more, got ${show(quantity)}`)
       const ms = millisOf(span as number, 'window')
+      if (quantity === Infinity) return unlimited
+      if (!Number.isSafeInteger(quantity) || (quantity as number) < 0)
+        throw new Error(`limit: expected a whole number, 0 or more, or Infinity, got ${show(quantity)}`)
       const key = `${String(quantity)}/${ms}`
-      const set = sets.get(key) ?? withNumbersOf(base as LimitSet, scoped, quantity as number, ms)
+      const set = sets.get(key) ?? withNumbersOf(base, scoped, quantity as number, ms)
       if (sets.size >= MAX_SETS) sets.clear()
       sets.set(key, set)
-      lastValid = { quantity: quantity as number, ms, set }
+      last = { quantity: quantity as number, ms, set }
+      return set
     } catch (error) {
       observers.warn(
         'WARN_VALUE_IGNORED',
-        `limit or window of a request is ignored, the last valid value is used: ${(error as Error).message}`,
+        `limit and window of a request are ignored, and ${defined.quantity} per ${defined.ms} ms are used: ${(error as Error).message}`,
         'limit',
       )
+      return defined.set
     }
-    return lastValid.set
   }
   return (context) =>
-    chain(typeof limit === 'function' ? limit(context) : lastValid.quantity, (quantity) =>
-      chain(typeof window === 'function' ? window(context) : lastValid.ms, (span) => setOf(quantity, span)),
+    chain(typeof limit === 'function' ? limit(context) : defined.quantity, (quantity) =>
+      chain(typeof window === 'function' ? window(context) : defined.ms, (span) => setOf(quantity, span)),
     )
 }
 

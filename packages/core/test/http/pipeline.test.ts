@@ -49,6 +49,30 @@ describe('the pipeline', () => {
     expect(headerOf(decide({}), 'RateLimit-Policy')).toBe('"default";q=100;w=60')
   })
 
+  it('F05: a client without a plan gets the numbers of the definition, after any other client', () => {
+    const plans: Readonly<Record<string, number>> = { pro: 1_000, internal: Infinity, banned: 0 }
+    const warning = vi.fn<(event: StoreEvent) => void>()
+    const decide = pipeline({
+      limit: ({ headers }) => plans[headers?.['x-plan'] ?? ''] as number,
+      window: '1h',
+      key: header('x-user'),
+      on: { warning },
+    })
+    const policyOf = (plan: string) => headerOf(decide({ headers: { 'x-user': `of ${plan}`, 'x-plan': plan } }), 'RateLimit-Policy')
+    for (let round = 0; round < 2; round++) {
+      expect(policyOf('none')).toBe('"default";q=100;w=3600')
+      expect(policyOf('pro')).toBe('"default";q=1000;w=3600')
+      expect(policyOf('none')).toBe('"default";q=100;w=3600')
+      expect(policyOf('internal')).toBeUndefined()
+      expect(policyOf('none')).toBe('"default";q=100;w=3600')
+      expect(policyOf('banned')).toBe('"default";q=0;w=3600')
+    }
+    expect(warning.mock.calls).toMatchObject([
+      [{ code: 'WARN_VALUE_IGNORED', message: expect.stringContaining('100 per 3600000 ms are used') }],
+      [{ code: 'WARN_COST_NEVER' }],
+    ])
+  })
+
   it('trap: the options changed after the limiter was made change nothing', () => {
     const options = { limits: [perHour(1)], statusCode: 429, message: 'slow down', skip: undefined as (() => boolean) | undefined }
     const decide = pipeline(options)
