@@ -34,6 +34,9 @@ export const CODES = [
   'WARN_OBSERVER_FAILED',
   'WARN_SETTLE_FAILED',
   'WARN_INSTANCES_UNKNOWN',
+  // Emitted once for each outage and cause, and once at its end.
+  'WARN_STORE_AWAY',
+  'WARN_STORE_BACK',
   // Emitted to `on.anomaly`.
   'ANOMALY_OVERFLOW',
   'ANOMALY_UNRECONCILED',

@@ -31,6 +31,22 @@ export class Events {
     this.emit(event)
   }
 
+  /** Emits a warning of a state that may end. Listeners that subscribe before its end get it too. */
+  begin(code: string, message: string): void {
+    const event = { type: 'warning', code, message } as const
+    this.warnings.push(event)
+    this.emit(event)
+  }
+
+  /** The state of all warnings with this code has ended: emits a last warning, which later listeners do not get. */
+  end(begun: string, code: string, message: string): void {
+    for (let i = this.warnings.length - 1; i >= 0; i--) {
+      const event = this.warnings[i] as StoreEvent
+      if ('code' in event && event.code === begun) this.warnings.splice(i, 1)
+    }
+    this.emit({ type: 'warning', code, message })
+  }
+
   emit(event: StoreEvent): void {
     for (const listener of this.listeners) call(listener, event)
   }

@@ -82,7 +82,7 @@ export class ObserverHub {
 
   private emit(event: StoreEvent): void {
     if (this.on[event.type] !== undefined) this.guard(event.type, () => this.on[event.type]?.(event))
-    else if (event.type === 'warning') print(event.code, event.message)
+    else if (event.type === 'warning') printOnce(event)
   }
 
   private guard(name: keyof Observers, run: () => void): void {
@@ -95,6 +95,20 @@ export class ObserverHub {
       this.reported.add(key)
     }
   }
+}
+
+const printed = new WeakSet<StoreEvent>()
+let lastOfStore = ''
+
+/** All limiters of a store get the same event. Stores that lose one server at a time say the same of it. */
+function printOnce(event: Extract<StoreEvent, { type: 'warning' | 'anomaly' }>): void {
+  const { code, message } = event
+  if (printed.has(event)) return
+  printed.add(event)
+  const isOfStore = code === 'WARN_STORE_AWAY' || code === 'WARN_STORE_BACK'
+  if (isOfStore && message === lastOfStore) return
+  if (isOfStore) lastOfStore = message
+  print(code, message)
 }
 
 function print(code: string, message: string): void {

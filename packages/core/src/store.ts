@@ -107,11 +107,20 @@ export interface StoreHealth {
   readonly breaker: 'closed' | 'open' | 'half-open'
   /** How many processes share the limits, where the store counts them. */
   readonly instances?: number | undefined
+  /** Why the store does not decide, in its own words. Absent while it decides. */
+  readonly cause?: string | undefined
 }
 
 export type StoreEvent =
-  | { readonly type: 'tier'; readonly from: Source; readonly to: Source }
-  | { readonly type: 'breaker'; readonly shard: string; readonly from: StoreHealth['breaker']; readonly to: StoreHealth['breaker'] }
+  | { readonly type: 'tier'; readonly from: Source; readonly to: Source; readonly cause?: string | undefined }
+  | {
+      readonly type: 'breaker'
+      readonly shard: string
+      readonly from: StoreHealth['breaker']
+      readonly to: StoreHealth['breaker']
+      /** Why the store does not decide, in its own words. Absent when it decides again. */
+      readonly cause?: string | undefined
+    }
   | { readonly type: 'anomaly' | 'warning'; readonly code: string; readonly message: string }
 
 /**
@@ -129,6 +138,8 @@ export interface StoreError extends Error {
   readonly unknown: boolean
   /** Absent when the store did not answer, or answered with an error that may pass by itself. */
   readonly refusal?: StoreRefusal | undefined
+  /** Why the store could not decide, in its own words. Default: `message`. */
+  readonly reason?: string | undefined
   /** The shard that failed, as `Store.shardOf` names it. */
   readonly shard: string
   /** The number of the batch that failed. One failed batch counts once for the breaker, however many requests it carried. */

@@ -80,11 +80,15 @@ export class RedisStoreError extends SluiceError implements StoreError {
   readonly shard: string
   /** The number of the command that failed. All decisions that the command carried have the same number. */
   readonly batch: number
+  /** Why Redis could not decide, in the words of the server or of the client. */
+  readonly reason: string
 
-  /** `unknown` overrides what the cause alone shows. */
-  constructor(cause: unknown, shard: string, batch: number, unknown?: boolean) {
+  /** `unknown` and `reason` override what the cause alone shows. */
+  constructor(cause: unknown, shard: string, batch: number, unknown?: boolean, reason?: string) {
     const message = messageOf(cause)
-    super('ERR_STORE_UNAVAILABLE', `Redis could not decide: ${message}`, { cause })
+    const words = reason ?? (isOfCluster(cause) ? `${message}: this server is a node of a Cluster; use redisStore({ cluster })` : message)
+    super('ERR_STORE_UNAVAILABLE', `Redis could not decide: ${words}`, { cause })
+    this.reason = words
     this.answer = answerOf(message)
     this.refusal = this.answer && REFUSALS[this.answer]
     this.unknown = unknown ?? (this.answer === undefined && !NOT_RUN.test(message))
@@ -100,8 +104,16 @@ export function nextCommand(): number {
 }
 
 /** The error of a command that was not sent because the client has no usable connection. */
-export function notReady(status: string, shard: string, command: number): RedisStoreError {
-  return new RedisStoreError(`the connection is not ready (${status})`, shard, command, false)
+export function notReady(status: string, shard: string, command: number, lastError?: Error): RedisStoreError {
+  const after = lastError === undefined ? '' : `: ${messageOf(lastError)}`
+  const ended = status === 'end' ? '; the client has ended, and does not connect again' : ''
+  const reason = `the connection is not ready (${status})${after}${ended}`
+  return new RedisStoreError(lastError ?? reason, shard, command, false, reason)
+}
+
+/** A Cluster client follows a redirection itself. Any other client shows it to its caller. */
+function isOfCluster(cause: unknown): boolean {
+  return cause instanceof Error && cause.message.startsWith('MOVED ')
 }
 
 /** Whether the command did not run because its slot is being moved. A decision about a single key can then still run. */
@@ -111,8 +123,14 @@ export function isSlotMoving(cause: unknown): boolean {
 
 /** The message of an error, without the words that ioredis puts before the last error of a redirected command. */
 export function messageOf(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause)
+  const message = cause instanceof Error ? cause.message || firstMessageOf(cause) : String(cause)
   return message.replace(/^Too many Cluster redirections\. Last error: \w*Error: /, '')
+}
+
+/** Node tries each address of a host name, and reports all failures in an error without a message. */
+function firstMessageOf(cause: Error & { readonly errors?: readonly unknown[]; readonly code?: string }): string {
+  const [first] = cause.errors ?? []
+  return first instanceof Error ? first.message : (cause.code ?? cause.name)
 }
 
 export function answerOf(message: string): RedisAnswer | undefined {

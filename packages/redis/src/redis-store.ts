@@ -1,12 +1,13 @@
-import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '@sluice/core'
+import { type Charge, type ConsumeOptions, type Outcome, SluiceError, type Store, type StoreEvent, type StoreHealth } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { consumePartitions, Events, groupByPartition, type PartitionGroup, type Presence, stack } from '@sluice/core/store-kit'
+import { afterTurn, consumePartitions, Events, groupByPartition, type PartitionGroup, type Presence, stack } from '@sluice/core/store-kit'
 import { checkSlots } from './client/client-options.ts'
-import { connect, type Connection, type RedisSource } from './client/connect.ts'
+import { connect, type Connection, type RedisSource, within } from './client/connect.ts'
+import { lastErrorOf } from './client/last-error.ts'
 import { Preparation } from './client/prepare.ts'
 import { presenceOf } from './client/presence.ts'
 import { Replica } from './client/replica.ts'
-import { isSlotMoving, nextCommand, RedisStoreError } from './errors.ts'
+import { isSlotMoving, nextCommand, notReady, RedisStoreError } from './errors.ts'
 import { type Executor, MAX_CHARGES, type Operation } from './executor.ts'
 import { checkPacked, Keys } from './keys.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
@@ -37,7 +38,11 @@ export function redisStore(source: RedisSource, options: RedisStoreOptions = {})
   const store = new RedisStore(connect(source), settings)
   try {
     if (replica !== undefined) store.readFrom(connect(replica, false))
-    return stack(store, { failover, denyCache, leases }, { clock, presence: failover === false ? undefined : store.presence() })
+    return stack(
+      store,
+      { failover, denyCache, leases },
+      { clock, presence: failover === false ? undefined : store.presence(), reach: () => store.reach() },
+    )
   } catch (error) {
     void store.close()
     throw error
@@ -46,6 +51,8 @@ export function redisStore(source: RedisSource, options: RedisStoreOptions = {})
 
 /** The shard of a single server, where all subjects share one atomic step. */
 const SERVER = 'redis'
+/** ms after which a store that does not answer at the start is reported. */
+const REACH_WITHIN = 1_200
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})
 type Outcomes = readonly (Outcome | undefined)[]
 
@@ -61,6 +68,8 @@ class RedisStore implements Store {
   private readonly executors = new Map<string, Executor>()
   private replica: Connection | undefined
   private isClosed = false
+  /** The number of the command that this turn's decisions would have been, while the client is not connected. */
+  private refused: number | undefined
 
   constructor(connection: Connection, settings: Settings) {
     if (!settings.scripting) {
@@ -83,7 +92,7 @@ class RedisStore implements Store {
       checkLease(options)
       for (const charge of charges) checkReceipt(charge)
       if (charges.length === 0) return Promise.resolve([])
-      const preparing = this.ready()
+      const preparing = this.ready(charges[0])
       if (preparing !== undefined) return preparing.then(() => this.decide(charges, options.how ?? 'charge', options))
       return this.decide(charges, options.how ?? 'charge', options)
     } catch (error) {
@@ -120,6 +129,17 @@ class RedisStore implements Store {
     return presenceOf(this.connection, this.keys, () => this.ready())
   }
 
+  /** Resolves when the store can decide. Rejects with the reason if that takes too long. */
+  async reach(): Promise<void> {
+    const { client } = this.connection
+    try {
+      await within(Promise.resolve(this.ready()), REACH_WITHIN)
+    } catch (error) {
+      if (error instanceof SluiceError) throw error
+      throw client.status === 'ready' ? new RedisStoreError(error, SERVER, nextCommand(), false) : this.notReady()
+    }
+  }
+
   health(): StoreHealth {
     return { tier: 'redis', breaker: 'closed' }
   }
@@ -136,9 +156,22 @@ class RedisStore implements Store {
   }
 
   // No promise once the store is prepared: awaiting one would move decisions of this turn to a later batch.
-  private ready(): Promise<void> | undefined {
+  private ready(first?: Charge): Promise<void> | undefined {
     if (this.isClosed) throw new RedisStoreError('the store is closed', SERVER, nextCommand(), false)
-    return this.preparation.isDone ? undefined : this.preparation.run()
+    if (!this.preparation.isDone) return this.preparation.run()
+    // Transactions have connections of their own.
+    if (this.connection.client.status !== 'ready' && this.settings.scripting) throw this.notReady(first)
+    return undefined
+  }
+
+  /** All decisions of one turn have one number, as if they were one command. */
+  private notReady(first?: Charge): RedisStoreError {
+    const { client } = this.connection
+    if (this.refused === undefined) {
+      this.refused = nextCommand()
+      afterTurn(() => (this.refused = undefined))
+    }
+    return notReady(client.status, first === undefined ? SERVER : this.partitionOf(first), this.refused, lastErrorOf(client))
   }
 
   private decide(charges: readonly Charge[], how: Operation, options: ConsumeOptions): Promise<Outcomes> {

@@ -73,7 +73,7 @@ describe('one server', () => {
     await answeredBy('redis', store)
     expect(store.health?.()).toMatchObject({ tier: 'redis', breaker: 'closed' })
     const tiers = events.filter((event) => event.type === 'tier')
-    expect(tiers[0]).toEqual({ type: 'tier', from: 'redis', to: 'local' })
+    expect(tiers[0]).toEqual({ type: 'tier', from: 'redis', to: 'local', cause: expect.any(String) })
     expect(tiers.at(-1)).toEqual({ type: 'tier', from: 'local', to: 'redis' })
     // The server has lost its data. It now has the deficit of this process, without the charges in flight when the server died.
     const deficit = await usedInRedis('a')

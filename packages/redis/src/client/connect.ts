@@ -3,6 +3,7 @@ import { invalid, knownOptions } from '@sluice/core/store-kit'
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { handleAskingFailures } from './asking.ts'
 import { checkClient, hasCommandTimeout, risksOf } from './client-options.ts'
+import { shareErrors, watchErrors } from './last-error.ts'
 import type { RedisClient } from './redis-client.ts'
 import { withoutAutoPipelining } from './without-auto-pipelining.ts'
 
@@ -103,7 +104,7 @@ function single(source: Extract<RedisSource, { url: string }>): RedisClient {
   knownOptions('redisStore: { url }', source, ['url', 'options'])
   if (typeof source.url !== 'string' || source.url === '')
     throw wrongSource('{ url } with a text such as redis://localhost:6379', source.url)
-  return ignoreErrorEvents(new Redis(source.url, { ...RECOVERY, ...source.options, ...ONCE_SINGLE }))
+  return new Redis(source.url, { ...RECOVERY, ...source.options, ...ONCE_SINGLE })
 }
 
 function bySentinels({ sentinels, name, options, ...rest }: Extract<RedisSource, { sentinels: unknown }>): RedisClient {
@@ -111,21 +112,19 @@ function bySentinels({ sentinels, name, options, ...rest }: Extract<RedisSource,
   if (!isListOfNodes(sentinels)) throw wrongSource('{ sentinels } with at least one { host, port }', sentinels)
   if (typeof name !== 'string' || name === '')
     throw wrongSource('{ sentinels, name } with the name of the primary as the Sentinels have it', name)
-  return ignoreErrorEvents(new Redis({ ...RECOVERY, ...options, ...ONCE_SINGLE, sentinels: [...sentinels], name }))
+  return new Redis({ ...RECOVERY, ...options, ...ONCE_SINGLE, sentinels: [...sentinels], name })
 }
 
 function cluster({ cluster: nodes, options, ...rest }: Extract<RedisSource, { cluster: unknown }>): RedisClient {
   knownOptions('redisStore: { cluster }', { cluster: nodes, options, ...rest }, ['cluster', 'options'])
   if (!isListOfNodes(nodes)) throw wrongSource('{ cluster } with at least one node', nodes)
   const perNode = options?.redisOptions as SingleOptions | undefined
-  return ignoreErrorEvents(
-    new Cluster([...nodes], {
-      ...options,
-      ...ONCE_CLUSTER,
-      // With numbers as text, ioredis does not know which server has which slot.
-      redisOptions: { ...RECOVERY, ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT, stringNumbers: false },
-    }),
-  )
+  return new Cluster([...nodes], {
+    ...options,
+    ...ONCE_CLUSTER,
+    // With numbers as text, ioredis does not know which server has which slot.
+    redisOptions: { ...RECOVERY, ...perNode, ...ONCE, connectTimeout: NODE_CONNECT_TIMEOUT, stringNumbers: false },
+  })
 }
 
 function isListOfNodes(nodes: unknown): boolean {
@@ -143,12 +142,6 @@ function isClient(source: RedisSource): source is RedisClient {
   return typeof (source as RedisClient | null)?.callBuffer === 'function'
 }
 
-/** An `error` event without a listener would end the process. Each failed command also rejects, so no error is lost. */
-function ignoreErrorEvents(client: Redis | Cluster): RedisClient {
-  client.on('error', () => undefined)
-  return client
-}
-
 /** @throws ERR_OPTION_INVALID for a client that cannot serve as this connection */
 function connectionOf(client: RedisClient, isOwn: boolean, writes: boolean): Connection {
   try {
@@ -158,9 +151,13 @@ function connectionOf(client: RedisClient, isOwn: boolean, writes: boolean): Con
     throw error
   }
   if (client.isCluster === true) handleAskingFailures(client)
+  // The caller may want to see the errors of the replica's client.
+  if (isOwn || writes) watchErrors(client)
+  const view = withoutAutoPipelining(client)
+  shareErrors(client, view)
   // Also of a client that the store made, because the query of a URL can change any setting.
   const risks = risksOf(client)
-  return { client: withoutAutoPipelining(client), isOwn, risks, timeout: hasCommandTimeout(client) ? undefined : COMMAND_TIMEOUT }
+  return { client: view, isOwn, risks, timeout: hasCommandTimeout(client) ? undefined : COMMAND_TIMEOUT }
 }
 
 const waits = new WeakMap<RedisClient, Promise<void>>()

@@ -3,6 +3,7 @@ import type { Events } from '@sluice/core/store-kit'
 import { messageOf, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
 import { type Connection, readyWithin, within } from './connect.ts'
+import { lastErrorOf } from './last-error.ts'
 
 /** ms that the first decisions wait for a connection. Later ones do not wait. */
 const READY_WITHIN = 2_000
@@ -37,7 +38,7 @@ export class Preparation {
   private async check(): Promise<void> {
     const { client } = this.connection
     const command = nextCommand()
-    if (client.status !== 'ready') throw notReady(client.status, SHARD, command)
+    if (client.status !== 'ready') throw notReady(client.status, SHARD, command, lastErrorOf(client))
     const stored = await this.storedLayout().catch((cause: unknown) => {
       const error = new RedisStoreError(cause, SHARD, command, false)
       // A demoted primary keeps its connections: only a new connection finds the new primary.

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
 import { type Connection, type RedisClient, within } from './connect.ts'
+import { lastErrorOf } from './last-error.ts'
 
 /** ms after its last heartbeat at which an instance is no longer counted. */
 const EXPIRES_AFTER = 15_000
@@ -56,7 +57,7 @@ class RedisPresence implements Presence {
     await this.ready()
     const command = nextCommand()
     // A client with an offline queue would otherwise send the command later, when it is connected again.
-    if (this.hasLeft || this.client.status !== 'ready') throw notReady(this.client.status, SHARD, command)
+    if (this.hasLeft || this.client.status !== 'ready') throw notReady(this.client.status, SHARD, command, lastErrorOf(this.client))
     try {
       return await within(this.count(), this.timeout)
     } catch (cause) {

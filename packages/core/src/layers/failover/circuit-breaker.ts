@@ -2,6 +2,7 @@ import type { Charge, ConsumeOptions, Outcome, StoreError, StoreHealth } from '.
 import { FailureCount } from './failure-count.ts'
 import type { FailoverContext } from './options.ts'
 import type { Reconciliation } from './reconciliation.ts'
+import { reasonOf } from './outage.ts'
 import { isStoreError } from './store-error.ts'
 
 export type BreakerState = StoreHealth['breaker']
@@ -24,6 +25,8 @@ export class CircuitBreaker {
   openSince: number | undefined
   /** The last charge that failed: a probe reads its state. */
   sample: Charge | undefined
+  /** Why the last batch failed, in the store's own words; `undefined` when the breaker has closed. */
+  cause: string | undefined
   private readonly context: FailoverContext
   private readonly reconciliation: Reconciliation
   private readonly onChange: (from: BreakerState, to: BreakerState) => void
@@ -63,6 +66,7 @@ export class CircuitBreaker {
 
   /** One batch failed: with the store's error, or without one when its deadline passed. */
   recordFailure(error?: StoreError): void {
+    this.cause = error === undefined ? this.lateness() : reasonOf(error)
     if (error?.refusal !== undefined) this.needsWrite = error.refusal !== 'starting'
     if (this.state === 'closed') this.countFailure(error)
     else if (this.trial === 'running') this.open()
@@ -135,8 +139,10 @@ export class CircuitBreaker {
     }
     if (this.isStopped) return
     // Any error but a StoreError is an answer of the store.
-    if (isStoreError(error) || clock.monotonic() - sent > deadline) this.open()
-    else await this.recover(false)
+    if (isStoreError(error) || clock.monotonic() - sent > deadline) {
+      this.cause = isStoreError(error) ? reasonOf(error) : this.lateness()
+      this.open()
+    } else await this.recover(false)
   }
 
   private async recover(hasWritten: boolean): Promise<void> {
@@ -152,10 +158,15 @@ export class CircuitBreaker {
   /** Failures before the outage are forgotten: they say nothing about a store that is back. */
   private close(): void {
     this.needsWrite = false
+    this.cause = undefined
     this.openSince = undefined
     this.closedAt = this.context.settings.clock.monotonic()
     this.failures.reset()
     this.move('closed')
+  }
+
+  private lateness(): string {
+    return `no answer within the deadline of ${this.context.settings.deadline} ms`
   }
 
   private move(to: BreakerState): void {

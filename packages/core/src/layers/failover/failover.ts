@@ -35,7 +35,7 @@ class Failover implements Store {
   private readonly deadlines: Deadlines
   private isClosed = false
 
-  constructor(inner: Store, settings: FailoverSettings, { presence }: FailoverParts) {
+  constructor(inner: Store, settings: FailoverSettings, { presence, reach }: FailoverParts) {
     this.name = inner.name
     this.inner = inner
     this.settings = settings
@@ -43,6 +43,7 @@ class Failover implements Store {
     this.fallback = new LocalFallback(context, presence)
     this.shards = new Shards(context, this.fallback.localShare)
     this.deadlines = new Deadlines(settings.deadline, settings.clock)
+    if (reach !== undefined) void this.shards.watchStart(reach)
   }
 
   // A request goes through the methods from here to `decideLocally`, in their order.
@@ -186,7 +187,7 @@ class Failover implements Store {
   }
 
   health(): StoreHealth {
-    if (this.isClosed) return { tier: 'local', breaker: 'open', instances: this.fallback.instanceCount.known }
+    if (this.isClosed) return { tier: 'local', breaker: 'open', instances: this.fallback.instanceCount.known, cause: 'the store is closed' }
     return { ...this.shards.health(), instances: this.fallback.instanceCount.known }
   }
 

@@ -54,6 +54,8 @@ export interface FailoverParts {
   readonly clock?: Clock | undefined
   /** How instances count each other. Without it, their number is the option `instances`. */
   readonly presence?: Presence | undefined
+  /** Resolves when the store can decide. Rejects with a `StoreError`, within 1.5 s, that says why it cannot. Called at the start. */
+  readonly reach?: (() => Promise<void>) | undefined
 }
 
 /** The options, checked, with their defaults. */

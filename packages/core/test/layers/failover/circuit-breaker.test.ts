@@ -3,6 +3,12 @@ import { SluiceError } from '@sluice/core'
 import { describe, expect, test } from 'vitest'
 import { charge, consumeNow, consumeOne, flushPromises, healAndWait, HUNDRED, openBreaker, setUp, TEN, waitForProbe } from './lab.ts'
 
+const AWAY = {
+  type: 'warning',
+  code: 'WARN_STORE_AWAY',
+  message: 'redis does not decide: away; until it does, this process decides as failMode says',
+}
+
 describe('the breaker opens', () => {
   test('after three failed batches in a row', async () => {
     const at = setUp()
@@ -12,8 +18,9 @@ describe('the breaker opens', () => {
       expect(at.store.health?.().breaker).toBe(breaker)
     }
     expect(at.events).toEqual([
-      { type: 'breaker', shard: 'redis', from: 'closed', to: 'open' },
-      { type: 'tier', from: 'redis', to: 'local' },
+      { type: 'breaker', shard: 'redis', from: 'closed', to: 'open', cause: 'away' },
+      { type: 'tier', from: 'redis', to: 'local', cause: 'away' },
+      AWAY,
     ])
   })
 
@@ -94,7 +101,8 @@ describe('an open breaker', () => {
     expect(at.store.health?.()).toMatchObject({ tier: 'local', breaker: 'open' })
     await healAndWait(at)
     expect(at.store.health?.()).toMatchObject({ tier: 'redis', breaker: 'closed' })
-    expect(at.events.at(-1)).toEqual({ type: 'tier', from: 'local', to: 'redis' })
+    expect(at.events.at(-2)).toEqual({ type: 'tier', from: 'local', to: 'redis' })
+    expect(at.events.at(-1)).toMatchObject({ type: 'warning', code: 'WARN_STORE_BACK' })
   })
 })
 

@@ -145,7 +145,9 @@ describe('the layer', () => {
       createLimiter({ name: `for-${failMode}`, limits, store: at.store, failMode, on })
     }
     await openBreaker(at)
-    const breaker = { type: 'breaker', shard: 'redis', from: 'closed', to: 'open' }
-    expect(events).toEqual([breaker, breaker, { type: 'tier', from: 'redis', to: 'closed' }, { type: 'tier', from: 'redis', to: 'local' }])
+    const cause = 'away'
+    const breaker = { type: 'breaker', shard: 'redis', from: 'closed', to: 'open', cause }
+    const tier = { type: 'tier', from: 'redis', cause }
+    expect(events).toEqual([breaker, breaker, { ...tier, to: 'closed' }, { ...tier, to: 'local' }])
   })
 })
