@@ -1,8 +1,8 @@
 import type { Charge, ConsumeOptions } from '@sluice/core'
 import type { Operation, PendingDecision, Places } from '../executor.ts'
 import type { Placement } from '../keys.ts'
-import { isEntry, stateFromNumbers } from '../state/codec.ts'
-import { readEntries } from '../state/entries.ts'
+import { isEntry } from '../state/codec.ts'
+import { readStates } from '../state/entries.ts'
 import type { LeaseTerms } from '../state/leases.ts'
 import { layOut } from './key-layout.ts'
 import { LimitList } from './limit-codec.ts'
@@ -44,8 +44,7 @@ class SetList {
   /** The index, from 1, of the set of `placements` from `start` to before `end`. */
   indexOf(placements: readonly Placement[], start: number, end: number, limits: LimitList): number {
     // A batch has few sets.
-    const known = this.sets.findIndex((set) => isSame(set, placements, start, end))
-    if (known >= 0) return known + 1
+    for (let i = 0; i < this.sets.length; i++) if (isSame(this.sets[i] as readonly Placement[], placements, start, end)) return i + 1
     const set = placements.slice(start, end)
     this.encoded.push(set.map((placement) => limits.indexOf(placement)))
     return this.sets.push(set)
@@ -126,7 +125,7 @@ export class FastReader {
   }
 
   /** The answer to the next decision, which is `decision`. `undefined` at the end of the reply: later decisions did not run. */
-  next({ charges, keys, placements }: PendingDecision): FastAnswer | undefined {
+  next({ keys, placements }: PendingDecision): FastAnswer | undefined {
     const { bytes } = this
     if (this.offset >= bytes.length) return undefined
     const verdict = bytes[this.offset++]
@@ -135,27 +134,19 @@ export class FastReader {
       this.offset = start + bytes.readUInt32BE(this.offset)
       return { failure: bytes.toString('utf8', start, this.offset) }
     }
-    const states: unknown[] = []
     const groups = groupsOf(keys)
-    if (groups === undefined) this.read(charges, placements, states)
-    else for (const group of groups) this.readGroup(group, charges, placements, states)
+    const states = groups === undefined ? this.read(placements) : []
+    for (const group of groups ?? []) {
+      const read = this.read(group.map((i) => placements[i] as Placement))
+      for (const [j, i] of group.entries()) states[i] = read[j]
+    }
     return { isAllowed: verdict === ALLOWED, states }
   }
 
-  private read(charges: readonly Charge[], placements: readonly Placement[], states: unknown[]): void {
+  /** The states in the next value of the reply. */
+  private read(placements: readonly Placement[]): unknown[] {
     const length = (this.bytes[this.offset++] as number) * BYTES_OF_ENTRY
-    const found = readEntries(this.bytes, this.offset, length, placements)
-    for (let i = 0; i < charges.length; i++) states.push(stateFromNumbers((charges[i] as Charge).limit, found[i]))
     this.offset += length
-  }
-
-  private readGroup(group: readonly number[], charges: readonly Charge[], placements: readonly Placement[], states: unknown[]): void {
-    const read: unknown[] = []
-    this.read(
-      group.map((i) => charges[i] as Charge),
-      group.map((i) => placements[i] as Placement),
-      read,
-    )
-    for (const [j, i] of group.entries()) states[i] = read[j]
+    return readStates(this.bytes, this.offset - length, length, placements)
   }
 }

@@ -2,7 +2,7 @@ import { holderOf } from '@sluice/core/algorithms'
 import type { Operation, PendingDecision } from '../executor.ts'
 import type { Placement } from '../keys.ts'
 import { type Numbers, type ReplyState, stateFromNumbers, stateFromReply } from '../state/codec.ts'
-import { readEntries } from '../state/entries.ts'
+import { EntryList } from '../state/entries.ts'
 import { leasesKey, type LeaseTerms } from '../state/leases.ts'
 import { layOut } from './key-layout.ts'
 import { encodeReceipt, LimitList, type RequestList } from './limit-codec.ts'
@@ -61,20 +61,20 @@ export function decodeFull(decision: PendingDecision, [verdict, ...fields]: Full
 /** Ledgers stand behind the states, one for each charge with lease terms. A value stands where its key is first. */
 function statesOf({ charges, keys, placements, leases, how }: PendingDecision, fields: readonly (ReplyState | Buffer)[]) {
   if (how === 'reset') return { states: [], ledgers: [] }
-  const values = new Map<string, Buffer>()
-  const entryOf = (key: string, field: ReplyState | Buffer | undefined, placement: Placement): Numbers | undefined => {
-    const value = values.get(key) ?? (field as Buffer)
-    values.set(key, value)
-    return readEntries(value, 0, value.length, [placement])[0]
+  const lists = new Map<string, EntryList>()
+  const listOf = (key: string, field: ReplyState | Buffer | undefined): EntryList => {
+    const list = lists.get(key) ?? new EntryList(field as Buffer)
+    lists.set(key, list)
+    return list
   }
   const states = charges.map(({ limit }, i) => {
-    const placement = placements[i] as Placement
-    if (!placement.isEntry) return stateFromReply(limit, fields[i] as ReplyState)
-    return stateFromNumbers(limit, entryOf(keys[i] as string, fields[i], placement))
+    const { isEntry, id } = placements[i] as Placement
+    if (!isEntry) return stateFromReply(limit, fields[i] as ReplyState)
+    return stateFromNumbers(limit, listOf(keys[i] as string, fields[i]).get(id))
   })
   let next = charges.length
   const ledgers = charges.map((_, i) =>
-    leases[i] === undefined ? undefined : entryOf(leasesKey(keys[i] as string), fields[next++], placements[i] as Placement),
+    leases[i] === undefined ? undefined : listOf(leasesKey(keys[i] as string), fields[next++]).get((placements[i] as Placement).id),
   )
   return { states, ledgers }
 }

@@ -18,7 +18,7 @@ export type Numbers = readonly [first: number, second: number, third: number]
 
 interface EntryCodec<S> {
   /** `undefined` for numbers that are no such state. It counts as absent. */
-  toState(numbers: Numbers, limit: Limit): S | undefined
+  toState(first: number, second: number, third: number, limit: Limit): S | undefined
   toNumbers(state: S, limit: Limit): Numbers
 }
 
@@ -54,7 +54,7 @@ export function fixedWindowEnd(limit: Limit, start: number): number {
 
 /** The end of the window, the units counted in it, and 0. */
 const fixedWindow = entryCodec<FixedWindowState>({
-  toState([end, count], limit) {
+  toState(end, count, _, limit) {
     const millis = Math.floor(end / 1000)
     return { start: typeof limit.window === 'number' ? millis - limit.window : calendarSpan(limit, millis - 1).start, count }
   },
@@ -63,13 +63,13 @@ const fixedWindow = entryCodec<FixedWindowState>({
 
 /** The end of the window after the current one, the units counted in the current window, and those counted in the window before. */
 const slidingWindow = entryCodec<SlidingWindowState>({
-  toState: ([end, count, previous], { window }) => ({ start: Math.floor(end / 1000) - 2 * (window as number), count, previous }),
+  toState: (end, count, previous, { window }) => ({ start: Math.floor(end / 1000) - 2 * (window as number), count, previous }),
   toNumbers: ({ start, count, previous }, { window }) => [(start + 2 * (window as number)) * 1000, count, previous],
 })
 
 /** The time at which the bucket is full (µs), a remainder of credits, and the rate of the remainder: 0 without a remainder. */
 const bucket = entryCodec<BucketState>({
-  toState: ([full, rest, rate]) => (rest === 0 || (rest > 0 && rest < rate) ? { full, rest, rate } : undefined),
+  toState: (full, rest, rate) => (rest === 0 || (rest > 0 && rest < rate) ? { full, rest, rate } : undefined),
   toNumbers: ({ full, rest, rate }) => [full, rest, rest > 0 ? rate : 0],
 })
 
@@ -151,8 +151,12 @@ export function isEntry({ algorithm }: Limit): boolean {
   return entryCodecs[algorithm] !== undefined
 }
 
+export function stateOf(limit: Limit, first: number, second: number, third: number): unknown {
+  return entryCodecs[limit.algorithm]?.toState(first, second, third, limit)
+}
+
 export function stateFromNumbers(limit: Limit, numbers: Numbers | undefined): unknown {
-  return numbers && entryCodecs[limit.algorithm]?.toState(numbers, limit)
+  return numbers && stateOf(limit, ...numbers)
 }
 
 export function numbersOf(limit: Limit, state: unknown): Numbers {

@@ -1,4 +1,6 @@
-import type { Numbers } from './codec.ts'
+import type { Limit } from '@sluice/core'
+import type { Placement } from '../keys.ts'
+import { type Numbers, stateOf } from './codec.ts'
 
 // A value: the windows and buckets of one policy and subject, as a list of entries of 28 bytes. lua/state.lua reads and writes the same
 // bytes, so stores with and without scripts share their data. An entry is an id (4 bytes) and three doubles, all big-endian. The first
@@ -14,38 +16,49 @@ function isValue(length: number): boolean {
   return length > 0 && length % SIZE === 0 && length <= SIZE * MAX_READ
 }
 
+/** Whether three numbers can be a state. */
+function isState(first: number, second: number, third: number): boolean {
+  return Number.isSafeInteger(first) && Number.isSafeInteger(second) && Number.isSafeInteger(third) && first >= 0 && third >= 0
+}
+
 /** The three numbers of the entry at this offset; `undefined` if they cannot be a state. */
-function numbersAt(bytes: Buffer, offset: number): Numbers | undefined {
-  const [first, second, third] = [bytes.readDoubleBE(offset + 4), bytes.readDoubleBE(offset + 12), bytes.readDoubleBE(offset + 20)]
-  const isState = Number.isSafeInteger(first) && Number.isSafeInteger(second) && Number.isSafeInteger(third) && first >= 0 && third >= 0
-  return isState ? [first, second, third] : undefined
+function numbersAt(bytes: Buffer, at: number): Numbers | undefined {
+  const first = bytes.readDoubleBE(at + 4)
+  const second = bytes.readDoubleBE(at + 12)
+  const third = bytes.readDoubleBE(at + 20)
+  return isState(first, second, third) ? [first, second, third] : undefined
 }
 
-/** Reads the entries of these ids from a value, which is `length` bytes from `offset`; `undefined` for an id that has no entry there. */
-export function readEntries(
-  bytes: Buffer,
-  offset: number,
-  length: number,
-  ids: readonly { readonly id: number }[],
-): readonly (Numbers | undefined)[] {
-  const found: (Numbers | undefined)[] = []
-  // Entries keep their place, so mostly they are those of the ids, in their order.
-  if (length === SIZE * ids.length) {
-    for (let i = 0; i < ids.length; i++) {
-      const at = offset + SIZE * i
-      const numbers = bytes.readUInt32BE(at) === ids[i]?.id ? numbersAt(bytes, at) : undefined
-      if (numbers === undefined) break
-      found.push(numbers)
-    }
-    if (found.length === ids.length) return found
+/** The state of the limit in the entry at this offset; `undefined` without an entry, or for numbers that cannot be a state. */
+function stateAt(bytes: Buffer, at: number, limit: Limit): unknown {
+  if (at < 0) return undefined
+  const first = bytes.readDoubleBE(at + 4)
+  const second = bytes.readDoubleBE(at + 12)
+  const third = bytes.readDoubleBE(at + 20)
+  return isState(first, second, third) ? stateOf(limit, first, second, third) : undefined
+}
+
+/**
+ * Reads the state of each placement from a value, which is `length` bytes from `offset`. As in lua/fast.lua, entries that lie together in
+ * the order of the placements are read first; otherwise the first entry of an id is its state.
+ */
+export function readStates(bytes: Buffer, offset: number, length: number, placements: readonly Placement[]): unknown[] {
+  const states: unknown[] = []
+  const end = offset + length
+  const start = findEntry(bytes, offset, end, placements[0]?.id)
+  let isTogether = start >= 0 && start + SIZE * placements.length <= end
+  for (let i = 1; isTogether && i < placements.length; i++) isTogether = bytes.readUInt32BE(start + SIZE * i) === placements[i]?.id
+  for (let i = 0; i < placements.length; i++) {
+    const { limit, id } = placements[i] as Placement
+    states.push(stateAt(bytes, isTogether ? start + SIZE * i : findEntry(bytes, offset, end, id), limit))
   }
-  return ids.map(({ id }) => findEntry(bytes, offset, length, id))
+  return states
 }
 
-/** The first entry of an id counts, even if it cannot be read; a second is none. */
-function findEntry(bytes: Buffer, offset: number, length: number, id: number): Numbers | undefined {
-  for (let at = offset; at < offset + length; at += SIZE) if (bytes.readUInt32BE(at) === id) return numbersAt(bytes, at)
-  return undefined
+/** Where the first entry of an id is, from `offset` to before `end`; −1 if there is none. */
+function findEntry(bytes: Buffer, offset: number, end: number, id: number | undefined): number {
+  for (let at = offset; at < end; at += SIZE) if (bytes.readUInt32BE(at) === id) return at
+  return -1
 }
 
 /** A value that is read, changed and written, as lua/full.lua does it. */
