@@ -1,26 +1,33 @@
 import type { StoreEvent } from './store.ts'
 
+const MAX_UNHEARD = 16
+
 type Listener = (event: StoreEvent) => void
 
 /**
  * The events of a store. Emits an anomaly each time it happens, and a warning once for each listener. Listeners that subscribe
- * later get earlier warnings: a store finds most mistakes before its first limiter subscribes.
+ * later get earlier warnings: a store finds most mistakes before its first limiter subscribes. The first listener also gets the anomalies
+ * that came before it.
  */
 export class Events {
   private readonly listeners = new Set<Listener>()
   private readonly warnings: StoreEvent[] = []
+  /** Anomalies that came before the first listener. */
+  private readonly unheard: StoreEvent[] = []
 
   /** Calls `listener` for each event until the returned function is called. */
   subscribe(listener: Listener): () => void {
     // A new function each time, so that one listener can subscribe twice.
     const own: Listener = (event) => listener(event)
     this.listeners.add(own)
-    for (const event of this.warnings) call(own, event)
+    for (const event of [...this.warnings, ...this.unheard.splice(0)]) call(own, event)
     return () => this.listeners.delete(own)
   }
 
   anomaly(code: string, message: string): void {
-    this.emit({ type: 'anomaly', code, message })
+    const event = { type: 'anomaly', code, message } as const
+    if (this.listeners.size === 0 && this.unheard.length < MAX_UNHEARD) this.unheard.push(event)
+    this.emit(event)
   }
 
   /** Emits a warning, unless it was emitted before with this code. */
