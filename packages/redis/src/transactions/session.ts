@@ -85,6 +85,8 @@ export async function openSession(client: RedisClient, tag: string, askAddress?:
     ...askAddress,
     lazyConnect: true,
     enableOfflineQueue: false,
+    // It would send an ASKING and the command that it is for apart.
+    enableAutoPipelining: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
