@@ -15,7 +15,7 @@ test('messages over the limit are not delivered; one answer says when to retry, 
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     title: 'Quota Exceeded',
     status: 429,
-    detail: 'Limit "minute" allows 2 requests per 60 seconds. Retry in 60 seconds.',
+    detail: 'Limit "minute" allows 2 units per 60 seconds. Retry in 60 seconds.',
     'violated-policies': ['minute'],
     retry_after: 60,
   })

@@ -44,7 +44,7 @@ describe('a refusal', () => {
       })
     })
     expect(answer).toMatchObject({ status: 503, text: '{"mine":true}' })
-    const detail = expect.stringMatching(/^Limit "minute" allows 1 request per 60 seconds. Retry in \d+ seconds?.$/) as string
+    const detail = expect.stringMatching(/^Limit "minute" allows 1 unit per 60 seconds. Retry in \d+ seconds?.$/) as string
     expect(seen).toEqual([true, 429, 'refused', expect.objectContaining({ status: 429, detail }), detail])
   })
 })

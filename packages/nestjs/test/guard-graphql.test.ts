@@ -94,7 +94,7 @@ test('trap: aliases of one field: each is a call', async () => {
   expect(data).toBeNull()
   expect(errors).toHaveLength(1)
   expect(errors?.[0]).toMatchObject({
-    message: 'Limit "login" allows 2 requests per 900 seconds. Retry in 900 seconds.',
+    message: 'Limit "login" allows 2 units per 900 seconds. Retry in 900 seconds.',
     extensions: { code: 'RATE_LIMITED', status: 429, 'violated-policies': ['login'], retryAfter: 900 },
   })
   expect(header, 'all or nothing: the third alias charged nothing').toBe('"minute";r=3;t=60, "login";r=0;t=900')
@@ -112,7 +112,7 @@ test('`handler` does not answer a field: the refusal is its error', async () => 
   const handler = () => expect.fail('the handler was called')
   const { ask } = await served({ limits: [fixedWindow({ name: 'minute', limit: 1, window: '1m' })], handler })
   await ask('{ left }')
-  expect((await ask('{ left }')).errors?.[0]?.message).toBe('Limit "minute" allows 1 request per 60 seconds. Retry in 60 seconds.')
+  expect((await ask('{ left }')).errors?.[0]?.message).toBe('Limit "minute" allows 1 unit per 60 seconds. Retry in 60 seconds.')
 })
 
 test('a field of a type is no call, unless fieldResolverEnhancers has guards', async () => {

@@ -91,7 +91,7 @@ describe('TCP', () => {
     await expect(send('hello', 'bob')).rejects.toEqual({
       status: 'RESOURCE_EXHAUSTED',
       code: 8,
-      message: 'Limit "minute" allows 1 request per 60 seconds. Retry in 60 seconds.',
+      message: 'Limit "minute" allows 1 unit per 60 seconds. Retry in 60 seconds.',
       details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '60s' }],
     })
     expect(calls).toEqual(['ann'])
@@ -168,7 +168,7 @@ describe('gRPC', () => {
       () => undefined,
       (refused: ServiceError) => refused,
     )
-    const details = 'Limit "minute" allows 1 request per 60 seconds. Retry in 60 seconds.'
+    const details = 'Limit "minute" allows 1 unit per 60 seconds. Retry in 60 seconds.'
     expect(error).toMatchObject({ code: 8, details })
     const [bytes] = error!.metadata.get('grpc-status-details-bin')
     // Decoded by a protobuf library, not by our encoder.

@@ -78,7 +78,7 @@ test('a refusal is an exception event with the wait; the connection stays open',
   const send = await connect()
   expect(await send('say', 'hi')).toEqual({ event: 'said', data: 'hi true' })
   expect(await send('left')).toEqual({ event: 'left', data: 0 })
-  const message = 'Limit "minute" allows 2 requests per 60 seconds. Retry in 60 seconds.'
+  const message = 'Limit "minute" allows 2 units per 60 seconds. Retry in 60 seconds.'
   expect(await send('say', 'hi')).toEqual({ event: 'exception', data: { status: 'error', code: 'RATE_LIMITED', message, retryAfter: 60 } })
   expect(await send('ping')).toEqual({ event: 'pong', data: '' })
 })

@@ -17,6 +17,8 @@ export interface Algorithm<S = unknown> {
   quota(limit: Limit): number
   /** Seconds in which the quota comes back: `w` in the headers. `undefined` if time alone does not bring it back. */
   windowSeconds(limit: Limit): number | undefined
+  /** Whether the whole quota comes back at one moment, the end of a window. Otherwise it comes back bit by bit. */
+  readonly resetsAtOnce: boolean
   /** The limit with this share of its quantity: `share` is above 0 and at most 1, the result whole units and at least 1. */
   scale(limit: Limit, share: number): Limit
   /** What makes a state unreadable to another limit of the same scope, such as the length of a window; `''` if nothing does. */

@@ -163,6 +163,7 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
     leasable,
     holds: false,
     quota: (limit) => rateOf(limit).burst,
+    resetsAtOnce: false,
     windowSeconds: (limit) => {
       const { N, capacity } = rateOf(limit)
       return capacity / N / 1e6

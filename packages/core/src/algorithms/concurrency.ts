@@ -138,6 +138,7 @@ export const concurrency: Algorithm<ConcurrencyState> & { readonly name: 'concur
   holds: true,
   quota: (limit) => limit.limit,
   windowSeconds: () => undefined,
+  resetsAtOnce: false,
   scale: scaledLimit,
   variantOf: () => '',
   check: () => undefined,

@@ -149,6 +149,7 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
   holds: false,
   quota: (limit) => limit.limit,
   windowSeconds: (limit) => (typeof limit.window === 'number' ? limit.window / 1000 : CALENDAR_SECONDS[limit.window]),
+  resetsAtOnce: true,
   scale: scaledLimit,
   variantOf: (limit) =>
     typeof limit.window === 'number'

@@ -126,6 +126,7 @@ export const slidingLog: Algorithm<SlidingLogState> & { readonly name: 'slidingL
   holds: false,
   quota: (limit) => limit.limit,
   windowSeconds: (limit) => (limit.window as number) / 1000,
+  resetsAtOnce: false,
   scale: scaledLimit,
   variantOf: (limit) => `${limit.window}`,
   check(limit) {

@@ -172,6 +172,7 @@ export const slidingWindow: Algorithm<SlidingWindowState> & { readonly name: 'sl
   holds: false,
   quota: (limit) => limit.limit,
   windowSeconds: (limit) => (limit.window as number) / 1000,
+  resetsAtOnce: false,
   scale: scaledLimit,
   variantOf: (limit) => `${limit.window}`,
   codec: {

@@ -1,6 +1,7 @@
+import { algorithmOf } from '../algorithms/registry.ts'
 import type { Decision } from '../decision.ts'
-import { advertised } from './headers/items.ts'
-import { retrySeconds } from './headers/rounding.ts'
+import type { Limit } from '../limit.ts'
+import { refusalSeconds } from './headers/rounding.ts'
 
 /** The body of a refusal: problem details, RFC 9457. */
 export interface Problem {
@@ -15,7 +16,7 @@ export interface Problem {
  * @param status of the response, if it is not the usual one; the body repeats it
  */
 export function problemBody(decision: Decision, itemNames: readonly string[], status?: number): Problem {
-  const retry = retrySeconds(decision)
+  const retry = refusalSeconds(decision)
   const wait = retry === undefined ? undefined : { retry_after: retry }
   if (decision.verdict === 'unavailable') {
     return problem({
@@ -69,17 +70,24 @@ function detailOf(decision: Decision, itemNames: readonly string[], retry: numbe
   const i = decision.charges.findIndex(({ limit }) => limit === decision.binding)
   const charge = decision.charges[i]
   if (charge === undefined) return retry === undefined ? 'Retrying does not help.' : retryText(retry)
-  const { quota, window } = advertised(charge.limit)
-  const allows = `Limit "${itemNames[i] ?? charge.limit.name}" allows ${plural(quota, 'request')} ${spanText(charge.limit.window, window)}.`
+  const allows = `Limit "${itemNames[i] ?? charge.limit.name}" allows ${quotaText(charge.limit)}.`
   if (retry !== undefined) return `${allows} ${retryText(retry)}`
   return `${allows} This request costs ${charge.cost}, more than the limit ever allows: retrying does not help.`
 }
 
+/** The numbers of the definition, in words. */
+function quotaText(given: Limit): string {
+  const { limit, window } = given
+  const algorithm = algorithmOf(given)
+  if (algorithm.holds) return `${plural(limit, 'request')} at once`
+  const most = algorithm.quota(given)
+  return `${plural(limit, 'unit')} ${spanText(window)}${most === limit ? '' : `, ${most} at once`}`
+}
+
 /** A calendar window by its name, since its length varies. */
-function spanText(window: number | string, seconds: number | undefined): string {
-  if (seconds === undefined) return 'at once'
+function spanText(window: number | string): string {
   if (typeof window === 'string') return `per ${window}`
-  return seconds === 1 ? 'per second' : `per ${seconds} seconds`
+  return window === 1000 ? 'per second' : `per ${plural(window / 1000, 'second')}`
 }
 
 function retryText(seconds: number): string {

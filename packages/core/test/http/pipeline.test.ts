@@ -49,6 +49,24 @@ describe('the pipeline', () => {
     expect(headerOf(decide({}), 'RateLimit-Policy')).toBe('"default";q=100;w=60')
   })
 
+  it('F10: on 10 seconds past the first of December, a month is back on the first of January', () => {
+    const at = Date.parse('2026-12-01T00:00:10Z')
+    const decide = pipeline({
+      store: memoryStore({ clock: { now: () => at } }),
+      limits: [fixedWindow({ name: 'month', limit: 1, window: 'month' })],
+    })
+    const january = Date.parse('2027-01-01T00:00:00Z')
+    const shown = [1, 2].map(() => {
+      const outcome = decide({})
+      expect(outcome.decision?.resetAt).toBe(january)
+      return [...['RateLimit', 'X-RateLimit-Reset', 'Retry-After'].map((name) => headerOf(outcome, name)), outcome.body]
+    })
+    expect(shown).toEqual([
+      ['"month";r=0;t=2678390', `${january / 1000}`, undefined, undefined],
+      ['"month";r=0;t=2678390', `${january / 1000}`, '604800', expect.stringContaining('"retry_after":2678390')],
+    ])
+  })
+
   it('F05: a client without a plan gets the numbers of the definition, after any other client', () => {
     const plans: Readonly<Record<string, number>> = { pro: 1_000, internal: Infinity, banned: 0 }
     const warning = vi.fn<(event: StoreEvent) => void>()

@@ -23,7 +23,7 @@ describe('429', () => {
     expect(problemBody(given, names(given))).toEqual({
       status: 429,
       contentType: 'application/problem+json',
-      body: String.raw`{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":429,"detail":"Limit \"minute\" allows 100 requests per 60 seconds. Retry in 17 seconds.","violated-policies":["minute"],"retry_after":17}`,
+      body: String.raw`{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":429,"detail":"Limit \"minute\" allows 100 units per 60 seconds. Retry in 17 seconds.","violated-policies":["minute"],"retry_after":17}`,
     })
   })
 
@@ -31,29 +31,25 @@ describe('429', () => {
     [
       'one request',
       slidingWindow({ name: 'a', limit: 1, window: '10s' }).limit,
-      'Limit "a" allows 1 request per 10 seconds. Retry in 17 seconds.',
+      'Limit "a" allows 1 unit per 10 seconds. Retry in 17 seconds.',
     ],
+    ['one second', slidingWindow({ name: 'a', limit: 5, window: '1s' }).limit, 'Limit "a" allows 5 units per second. Retry in 17 seconds.'],
     [
-      'one second',
-      slidingWindow({ name: 'a', limit: 5, window: '1s' }).limit,
-      'Limit "a" allows 5 requests per second. Retry in 17 seconds.',
-    ],
-    [
-      'a part of a second, rounded as in headers',
+      'a part of a second',
       slidingWindow({ name: 'a', limit: 5, window: '250ms' }).limit,
-      'Limit "a" allows 5 requests per second. Retry in 17 seconds.',
+      'Limit "a" allows 5 units per 0.25 seconds. Retry in 17 seconds.',
     ],
-    ['a day', day, 'Limit "day" allows 5000 requests per day. Retry in 17 seconds.'],
-    ['a week', fixedWindow({ name: 'a', limit: 2, window: 'week' }).limit, 'Limit "a" allows 2 requests per week. Retry in 17 seconds.'],
-    ['a month', fixedWindow({ name: 'a', limit: 2, window: 'month' }).limit, 'Limit "a" allows 2 requests per month. Retry in 17 seconds.'],
+    ['a day', day, 'Limit "day" allows 5000 units per day. Retry in 17 seconds.'],
+    ['a week', fixedWindow({ name: 'a', limit: 2, window: 'week' }).limit, 'Limit "a" allows 2 units per week. Retry in 17 seconds.'],
+    ['a month', fixedWindow({ name: 'a', limit: 2, window: 'month' }).limit, 'Limit "a" allows 2 units per month. Retry in 17 seconds.'],
     ['concurrency', slots, 'Limit "slots" allows 4 requests at once. Retry in 17 seconds.'],
-    ['a bucket', bucket, 'Limit "bucket" allows 25 requests per 3 seconds. Retry in 17 seconds.'],
+    ['a bucket', bucket, 'Limit "bucket" allows 10 units per second, 25 at once. Retry in 17 seconds.'],
   ])('%s', (_, limit, expected) => {
     expect(detail(refusing(limit))).toBe(expected)
   })
 
   it.each([1, 999, 1_000])('a wait of %d ms is one second', (retryAfter) => {
-    expect(detail(refusing(minute, { retryAfter }))).toBe('Limit "minute" allows 100 requests per 60 seconds. Retry in 1 second.')
+    expect(detail(refusing(minute, { retryAfter }))).toBe('Limit "minute" allows 100 units per 60 seconds. Retry in 1 second.')
   })
 
   it('for ever: says so, and names no wait', () => {
@@ -64,14 +60,14 @@ describe('429', () => {
       title: 'Quota Exceeded',
       status: 429,
       detail:
-        'Limit "minute" allows 100 requests per 60 seconds. This request costs 120, more than the limit ever allows: retrying does not help.',
+        'Limit "minute" allows 100 units per 60 seconds. This request costs 120, more than the limit ever allows: retrying does not help.',
       'violated-policies': ['minute'],
     })
   })
 
   it('a limit of 0 refuses for ever', () => {
     expect(detail(refusing(withNumbers(minute, 0, 60_000), { retryAfter: Infinity }))).toBe(
-      'Limit "minute" allows 0 requests per 60 seconds. This request costs 1, more than the limit ever allows: retrying does not help.',
+      'Limit "minute" allows 0 units per 60 seconds. This request costs 1, more than the limit ever allows: retrying does not help.',
     )
   })
 
@@ -83,7 +79,7 @@ describe('429', () => {
       [plain, undefined],
     ])
     expect(JSON.parse(problemBody(given, names(given)).body)).toMatchObject({
-      detail: 'Limit "day" allows 5000 requests per day. Retry in 9 seconds.',
+      detail: 'Limit "day" allows 5000 units per day. Retry in 9 seconds.',
       'violated-policies': ['minute', 'day'],
       retry_after: 9,
     })
@@ -100,16 +96,21 @@ describe('429', () => {
   it('calls a limit what the headers call it', () => {
     const given = { ...refusing(plain), policy: 'login' }
     expect(JSON.parse(problemBody(given, itemsOf(given, true).names).body)).toMatchObject({
-      detail: 'Limit "login" allows 10 requests per 10 seconds. Retry in 17 seconds.',
+      detail: 'Limit "login" allows 10 units per 10 seconds. Retry in 17 seconds.',
       'violated-policies': ['login'],
     })
   })
 
-  it.each([0, 1, 1_001, 59_999, 604_800_001, 3e9])('names the wait of the header: %d ms', (retryAfter) => {
-    const given = refusing(minute, { retryAfter })
-    const header = new Map(render([given])).get('Retry-After')
-    expect(JSON.parse(problemBody(given, names(given)).body).retry_after).toBe(Number(header))
-  })
+  it.each([0, 1, 1_001, 59_999, 604_800_001, 3e9])(
+    'names the wait of the header, which alone is cut to a week (F10): %d ms',
+    (retryAfter) => {
+      const given = refusing(minute, { retryAfter })
+      const header = new Map(render([given])).get('Retry-After')
+      const body = JSON.parse(problemBody(given, names(given)).body) as { readonly retry_after: number }
+      expect(Math.min(body.retry_after, 604_800)).toBe(Number(header))
+      expect(body.retry_after * 1000).toBeGreaterThanOrEqual(retryAfter)
+    },
+  )
 
   it('repeats another status when the response has one', () => {
     expect(problemBody(refusing(minute), ['minute'], 420)).toMatchObject({ status: 420, body: expect.stringContaining('"status":420') })

@@ -3,7 +3,7 @@ import type { Outcome } from '../../store.ts'
 import type { Dialect } from './dialect.ts'
 import { type HeaderLine, type Item, type ItemSet, itemsOf } from './items.ts'
 import { limitLine, NumberLines } from './lines.ts'
-import { resetSeconds, retrySeconds, unitsLeft, waitSeconds } from './rounding.ts'
+import { quotaSeconds, resetSeconds, retrySeconds, unitsLeft } from './rounding.ts'
 import { sfBytes } from './structured.ts'
 
 export { checkDialect, type Dialect, type DialectOptions } from './dialect.ts'
@@ -70,7 +70,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
         item = each
         // Units that are too few for this request count as 0, since clients know nothing of costs.
         units = outcome.allowed ? left : 0
-        reset = outcome.allowed ? seconds : waitSeconds(outcome.retryAfter)
+        reset = quotaSeconds(each, outcome, seconds)
       }
     }
   }

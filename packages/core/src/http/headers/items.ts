@@ -14,6 +14,8 @@ export interface Item {
   readonly quota: number
   /** Whole seconds; `undefined` for concurrency, which no time restores. */
   readonly window: number | undefined
+  /** Whether the whole quota comes back at one moment. */
+  readonly resetsAtOnce: boolean
   /** Drafts 8 to 11: its item in `RateLimit-Policy`, such as `"minute";q=100;w=60`. */
   readonly policy: string
 }
@@ -59,7 +61,7 @@ export function itemsOf(decision: Decision, shorthand: boolean): ItemSet {
 }
 
 /** `q` and `w` of a limit: whole numbers, never more permissive than the limit. */
-export function advertised(limit: Limit): Pick<Item, 'quota' | 'window'> {
+function advertised(limit: Limit): Pick<Item, 'quota' | 'window'> {
   const algorithm = algorithmOf(limit)
   const seconds = algorithm.windowSeconds(limit)
   return {
@@ -104,5 +106,5 @@ function item(name: string, limit: Limit): Item {
   const { quota, window } = advertised(limit)
   const quoted = sfString(name)
   const policy = `${quoted};q=${sfInteger(quota)}${window === undefined ? ';qu="concurrent-requests"' : `;w=${sfInteger(window)}`}`
-  return { name, opening: `${quoted};r=`, quota, window, policy }
+  return { name, opening: `${quoted};r=`, quota, window, resetsAtOnce: algorithmOf(limit).resetsAtOnce, policy }
 }

@@ -5,13 +5,18 @@ import { toInteger } from './structured.ts'
 
 // Headers are never more permissive than the decision: units are rounded down, waits up.
 
-/** The longest wait in seconds: a week. A month overflows `setTimeout` in a popular client, which then retries at once. */
+/**
+ * The longest `Retry-After` in seconds: a week. A month overflows `setTimeout` in a popular client, which then retries at once. It also
+ * stands for a wait without end in fields that need a number.
+ */
 const LONGEST_WAIT = 604_800
 
-/** Milliseconds as whole seconds, rounded up, from 1 to 604,800. `Infinity` is 604,800 too. */
-export function waitSeconds(ms: number): number {
+/** Milliseconds as whole seconds, rounded up, at least 1. `Infinity` is a week. */
+function waitSeconds(ms: number): number {
   const seconds = Math.ceil(ms / 1000)
-  return seconds > 1 ? Math.min(seconds, LONGEST_WAIT) : 1
+  // NaN is a second, too.
+  if (!(seconds > 1)) return 1
+  return seconds === Infinity ? LONGEST_WAIT : seconds
 }
 
 /** `r`: units left, whole, never below 0. */
@@ -20,19 +25,35 @@ export function unitsLeft(outcome: Outcome): number {
 }
 
 /**
- * `t`: seconds until a client may use `r`, which is `left`. Units that are left are spread over the window, so that a client that
- * uses them evenly until then keeps the rate of the limit.
+ * `t`: seconds until a client may use `r`, which is `left`. A window that ends at once has its end. Elsewhere units that are left are
+ * spread over the window, so that a client that uses them evenly until then keeps the rate of the limit.
  */
 export function resetSeconds(item: Item, outcome: Outcome, left: number): number {
+  if (item.resetsAtOnce && outcome.resetAfter > 0) return waitSeconds(outcome.held === true ? outcome.retryAfter : outcome.resetAfter)
   if (left === 0 && !outcome.allowed) return waitSeconds(outcome.retryAfter)
   const next = waitSeconds(outcome.nextAfter)
   if (left === 0 || item.window === undefined) return next
-  return Math.max(next, Math.min(LONGEST_WAIT, Math.ceil((left * item.window) / item.quota)))
+  return Math.max(next, Math.ceil((left * item.window) / item.quota))
 }
 
-/** `Retry-After` of a decision that is not allowed; `undefined` when no wait helps. */
-export function retrySeconds(decision: Decision): number | undefined {
+/**
+ * `X-RateLimit-Reset` and the like, in seconds from now: until the quota is back; after a refusal, until the request is admitted.
+ * @param reset `t` of the limit: for a full quota, and for concurrency, which may be free long before its ttl has passed
+ */
+export function quotaSeconds(item: Item, outcome: Outcome, reset: number): number {
+  if (!outcome.allowed) return waitSeconds(outcome.retryAfter)
+  return item.window === undefined || outcome.resetAfter <= 0 ? reset : waitSeconds(outcome.resetAfter)
+}
+
+/** The wait of a decision that is not allowed, in seconds; `undefined` when no wait helps. */
+export function refusalSeconds(decision: Decision): number | undefined {
   const { retryAfter } = decision
   if (retryAfter !== Infinity) return waitSeconds(retryAfter)
   return decision.verdict === 'unavailable' ? 1 : undefined
+}
+
+/** `Retry-After` of a decision that is not allowed: its wait, at most a week; `undefined` when no wait helps. */
+export function retrySeconds(decision: Decision): number | undefined {
+  const wait = refusalSeconds(decision)
+  return wait === undefined ? undefined : Math.min(wait, LONGEST_WAIT)
 }

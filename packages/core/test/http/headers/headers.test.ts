@@ -8,11 +8,11 @@ import { bucket, day, decision, entry, lines, minute, NOW, plain, render, slots 
 
 const allowed = decision([
   [minute, { remaining: 57, nextAfter: 400 }],
-  [day, { remaining: 4_279, nextAfter: 1_000, resetAfter: 40_000_000 }],
+  [day, { remaining: 4_279, nextAfter: 1_000, resetAfter: 73_941_600 }],
 ])
 const refused = decision([
   [minute, { allowed: false, remaining: 0, retryAfter: 16_100, nextAfter: 16_100 }],
-  [day, { remaining: 4_279, nextAfter: 1_000, resetAfter: 40_000_000 }],
+  [day, { remaining: 4_279, nextAfter: 1_000, resetAfter: 73_941_600 }],
 ])
 const closed = decision([
   [minute, { allowed: false, remaining: 0, retryAfter: 1_000, source: 'closed' }],
@@ -34,7 +34,7 @@ describe('the default set, column by column', () => {
         'RateLimit: "minute";r=57;t=35, "day";r=4279;t=73942',
         'X-RateLimit-Limit: 100',
         'X-RateLimit-Remaining: 57',
-        'X-RateLimit-Reset: 1795301604',
+        'X-RateLimit-Reset: 1795301629',
       ],
     ],
     [
@@ -93,8 +93,8 @@ describe('the dialects', () => {
   })
 
   it.each([
-    ['draft-7', ['RateLimit-Policy: 100;w=60, 5000;w=86400', 'RateLimit: limit=100, remaining=57, reset=35']],
-    ['draft-6', ['RateLimit-Policy: 100;w=60, 5000;w=86400', 'RateLimit-Limit: 100', 'RateLimit-Remaining: 57', 'RateLimit-Reset: 35']],
+    ['draft-7', ['RateLimit-Policy: 100;w=60, 5000;w=86400', 'RateLimit: limit=100, remaining=57, reset=60']],
+    ['draft-6', ['RateLimit-Policy: 100;w=60, 5000;w=86400', 'RateLimit-Limit: 100', 'RateLimit-Remaining: 57', 'RateLimit-Reset: 60']],
   ] as const)('%s shows the binding limit of an allowed request', (standard, expected) => {
     expect(lines([allowed], { standard, legacy: false })).toEqual(expected)
   })
@@ -209,15 +209,33 @@ describe('rounding', () => {
     ['full: the whole window', { remaining: 100, nextAfter: 0 }, 'r=100;t=60'],
     ['a fraction left is not there', { remaining: 0.9, nextAfter: 5_000 }, 'r=0;t=5'],
     ['less than nothing left', { remaining: -3, nextAfter: 5_000 }, 'r=0;t=5'],
-    ['for ever: the longest wait that is sent', { allowed: false, remaining: 0, retryAfter: Infinity }, 'r=0;t=604800'],
-    ['a month is cut to a week', { remaining: 0, nextAfter: 2_678_400_000 }, 'r=0;t=604800'],
+    ['for ever: a week stands for it', { allowed: false, remaining: 0, retryAfter: Infinity }, 'r=0;t=604800'],
+    ['a month is not cut', { remaining: 0, nextAfter: 2_678_400_000 }, 'r=0;t=2678400'],
   ])('%s', (_, given, expected) => {
     expect(lines([decision([[minute, given]])], { legacy: false })[1]).toBe(`RateLimit: "minute";${expected}`)
   })
 
-  it('spreading units over a month is cut to a week too', () => {
-    const { limit } = fixedWindow({ name: 'a', limit: 10, window: 'month' })
-    expect(lines([decision([[limit, { remaining: 10, nextAfter: 0 }]])])[1]).toBe('RateLimit: "a";r=10;t=604800')
+  it('F10: a fixed window has its end in t and in the reset, whatever is left', () => {
+    const { limit } = fixedWindow({ name: 'a', limit: 100, window: 'month' })
+    for (const remaining of [99, 1, 0]) {
+      const given = decision([[limit, { remaining, nextAfter: 2_678_390_000, resetAfter: 2_678_390_000 }]])
+      expect([...lines([given]).slice(1, 2), ...lines([given]).slice(-1)]).toEqual([
+        `RateLimit: "a";r=${remaining};t=2678390`,
+        `X-RateLimit-Reset: ${1_795_301_569 + 2_678_390}`,
+      ])
+    }
+    const full = decision([[limit, { remaining: 100, nextAfter: 0, resetAfter: 0 }]])
+    expect(lines([full])[1]).toBe('RateLimit: "a";r=100;t=2678400')
+  })
+
+  it('newcomer 5: X-RateLimit-Reset is when the quota is full again, and does not move with what is left', () => {
+    const given = decision([[minute, { remaining: 57, nextAfter: 400, resetAfter: 118_000 }]])
+    expect(lines([given]).slice(1)).toEqual([
+      'RateLimit: "minute";r=57;t=35',
+      'X-RateLimit-Limit: 100',
+      'X-RateLimit-Remaining: 57',
+      `X-RateLimit-Reset: ${1_795_301_569 + 118}`,
+    ])
   })
 
   it('a limit of 0, from a function, has no window to spread', () => {
@@ -232,15 +250,14 @@ describe('rounding', () => {
     ])
   })
 
-  it('the week is also the cap of Retry-After and of the reset', () => {
-    const long = decision([
-      [fixedWindow({ name: 'a', limit: 5, window: 'month' }).limit, { allowed: false, remaining: 0, retryAfter: 2e9 }],
-    ])
+  it('F10: the week is the cap of Retry-After alone', () => {
+    const waits = { retryAfter: 2e9, nextAfter: 2e9, resetAfter: 2e9 }
+    const long = decision([[fixedWindow({ name: 'a', limit: 5, window: 'month' }).limit, { allowed: false, remaining: 0, ...waits }]])
     expect(lines([long]).slice(1)).toEqual([
-      'RateLimit: "a";r=0;t=604800',
+      'RateLimit: "a";r=0;t=2000000',
       'X-RateLimit-Limit: 5',
       'X-RateLimit-Remaining: 0',
-      `X-RateLimit-Reset: ${1_795_301_569 + 604_800}`,
+      `X-RateLimit-Reset: ${1_795_301_569 + 2_000_000}`,
       'Retry-After: 604800',
       'Cache-Control: no-store',
     ])
@@ -287,7 +304,7 @@ describe('refused', () => {
   it('for ever: no Retry-After, even when another limit names a wait', () => {
     const never = decision([
       [minute, { allowed: false, remaining: 8, retryAfter: Infinity }],
-      [day, { allowed: false, remaining: 0, retryAfter: 5_000 }],
+      [day, { allowed: false, remaining: 0, retryAfter: 5_000, resetAfter: 5_000 }],
     ])
     expect(lines([never]).slice(1)).toEqual([
       'RateLimit: "minute";r=8;t=5, "day";r=0;t=5',
@@ -324,7 +341,7 @@ describe('refused', () => {
   it('a limit that was not looked at is a policy, and nothing is known of it', () => {
     const cached = decision([
       [minute, undefined],
-      [day, { allowed: false, remaining: 0, retryAfter: 17_000, source: 'deny-cache' }],
+      [day, { allowed: false, remaining: 0, retryAfter: 17_000, resetAfter: 17_000, source: 'deny-cache' }],
     ])
     expect(lines([cached]).slice(0, 3)).toEqual([POLICY, 'RateLimit: "day";r=0;t=17', 'X-RateLimit-Limit: 5000'])
   })
@@ -337,7 +354,7 @@ describe('refused', () => {
   it('a store that is away for one of two limits: what the other said stays', () => {
     const half = decision([
       [minute, { source: 'open', remaining: 100 }],
-      [day, { remaining: 7, nextAfter: 1_000 }],
+      [day, { remaining: 7, nextAfter: 121_000, resetAfter: 121_000 }],
     ])
     expect(lines([half]).slice(0, 3)).toEqual([POLICY, 'RateLimit: "day";r=7;t=121', 'X-RateLimit-Limit: 5000'])
   })
@@ -345,7 +362,7 @@ describe('refused', () => {
 
 describe('several limiters on one request', () => {
   const loose = decision([[minute, { remaining: 90 }]])
-  const tight = decision([[plain, { remaining: 2, nextAfter: 1_000 }]], { policy: 'login' })
+  const tight = decision([[plain, { remaining: 2, nextAfter: 1_000, resetAfter: 2_000 }]], { policy: 'login' })
 
   it("trap: the last limiter's headers overwrite the binding one's", () => {
     for (const given of [

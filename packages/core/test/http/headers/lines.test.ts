@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest'
 import type { Item } from '../../../src/http/headers/items.ts'
 import { limitLine, NumberLines } from '../../../src/http/headers/lines.ts'
 
-const item = (name: string, window: number | undefined): Item => ({ name, opening: `"${name}";r=`, quota: 1_000, window, policy: '' })
+const item = (name: string, window: number | undefined): Item => ({
+  name,
+  opening: `"${name}";r=`,
+  quota: 1_000,
+  window,
+  resetsAtOnce: false,
+  policy: '',
+})
 
 describe('NumberLines', () => {
   it.each([0, 256, 0, 1, 257, 1, 999_999_999_999_999, 2 ** 31, 1_795_301_586])('writes %d, whatever number had its place', (value) => {

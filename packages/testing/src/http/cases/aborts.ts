@@ -108,7 +108,7 @@ export const abortCases: readonly HttpCase[] = [
       const policy = '"minute";q=1;w=60'
       t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=0;t=60', [1, 0, 60]), '{"ok":true}')
       const lines = refusedLines(policy, '"minute";r=0;t=60', [1, 0, 60], 60)
-      t.answers(await t.get(), 429, lines, problemBody('minute', '1 request per 60 seconds', 60))
+      t.answers(await t.get(), 429, lines, problemBody('minute', '1 unit per 60 seconds', 60))
     },
   },
   {

@@ -11,12 +11,7 @@ function dialect(name: string, options: Mount, first: readonly string[], second:
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(1)], ...options })] }),
     async run(t) {
       t.answers(await t.get(), 200, first, OK_BODY)
-      t.answers(
-        await t.get(),
-        429,
-        [...second, ...retryAfterLines(60), ...bodyLines()],
-        problemBody('minute', '1 request per 60 seconds', 60),
-      )
+      t.answers(await t.get(), 429, [...second, ...retryAfterLines(60), ...bodyLines()], problemBody('minute', '1 unit per 60 seconds', 60))
     },
   }
 }
@@ -36,7 +31,7 @@ export const headerCases: readonly HttpCase[] = [
       const policy = '"minute";q=2;w=60'
       t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=1;t=60', [2, 1, 60]), OK_BODY)
       t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=0;t=60', [2, 0, 60]), OK_BODY)
-      const body = problemBody('minute', '2 requests per 60 seconds', 60)
+      const body = problemBody('minute', '2 units per 60 seconds', 60)
       t.answers(await t.get(), 429, refusedLines(policy, '"minute";r=0;t=60', [2, 0, 60], 60), body)
       await t.advance(60_000)
       t.answers(await t.get(), 200, allowedLines(policy, '"minute";r=1;t=60', [2, 1, 120]), OK_BODY)
@@ -57,9 +52,9 @@ export const headerCases: readonly HttpCase[] = [
     async run(t) {
       t.answers(await t.get(), 200, allowedLines('"default";q=2;w=60', '"default";r=1;t=120', [2, 1, 120]), OK_BODY)
       const policy = '"default";q=2;w=60, "api";q=2;w=60'
-      t.answers(await t.get('/named'), 200, allowedLines(policy, '"default";r=0;t=90, "api";r=1;t=120', [2, 0, 90]), OK_BODY)
+      t.answers(await t.get('/named'), 200, allowedLines(policy, '"default";r=0;t=90, "api";r=1;t=120', [2, 0, 120]), OK_BODY)
       const lines = refusedLines('"default";q=2;w=60', '"default";r=0;t=90', [2, 0, 90], 90)
-      t.answers(await t.get(), 429, lines, problemBody('default', '2 requests per 60 seconds', 90))
+      t.answers(await t.get(), 429, lines, problemBody('default', '2 units per 60 seconds', 90))
     },
   },
   {
@@ -69,10 +64,10 @@ export const headerCases: readonly HttpCase[] = [
     }),
     async run(t) {
       const policy = '"api.minute";q=2;w=60, "api.day";q=5000;w=86400'
-      t.answers(await t.get(), 200, allowedLines(policy, '"api.minute";r=1;t=60, "api.day";r=4999;t=86383', [2, 1, 60]), OK_BODY)
+      t.answers(await t.get(), 200, allowedLines(policy, '"api.minute";r=1;t=60, "api.day";r=4999;t=57600', [2, 1, 60]), OK_BODY)
       await t.get()
-      const lines = refusedLines(policy, '"api.minute";r=0;t=60, "api.day";r=4998;t=86366', [2, 0, 60], 60)
-      t.answers(await t.get(), 429, lines, problemBody('api.minute', '2 requests per 60 seconds', 60))
+      const lines = refusedLines(policy, '"api.minute";r=0;t=60, "api.day";r=4998;t=57600', [2, 0, 60], 60)
+      t.answers(await t.get(), 429, lines, problemBody('api.minute', '2 units per 60 seconds', 60))
     },
   },
   dialect('standard: draft-11', { standard: 'draft-11' }, [...structured, ...legacy], [...structured, ...legacy]),
@@ -116,7 +111,7 @@ export const headerCases: readonly HttpCase[] = [
         [29_499, 1],
       ] as const) {
         await t.advance(ms)
-        const body = problemBody('minute', '1 request per 60 seconds', seconds)
+        const body = problemBody('minute', '1 unit per 60 seconds', seconds)
         t.answers(await t.get(), 429, [...retryAfterLines(seconds), ...bodyLines()], body)
       }
       await t.advance(1)
@@ -124,12 +119,13 @@ export const headerCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'Retry-After, t and Reset are at most a week',
+    name: 'F10: t, Reset and the body name the end of the window; Retry-After is at most a week',
     app: (fixture) => ({ use: [fixture.limits({ limits: [fixedWindow({ name: 'month', limit: 1, window: '30d' })] })] }),
     async run(t) {
-      await t.get()
-      const lines = refusedLines('"month";q=1;w=2592000', '"month";r=0;t=604800', [1, 0, 604_800], 604_800)
-      t.answers(await t.get(), 429, lines, problemBody('month', '1 request per 2592000 seconds', 604_800))
+      // 1,800,000,000 s since the epoch are 694 windows and 1,152,000 s.
+      t.answers(await t.get(), 200, allowedLines('"month";q=1;w=2592000', '"month";r=0;t=1440000', [1, 0, 1_440_000]), OK_BODY)
+      const lines = refusedLines('"month";q=1;w=2592000', '"month";r=0;t=1440000', [1, 0, 1_440_000], 604_800)
+      t.answers(await t.get(), 429, lines, problemBody('month', '1 unit per 2592000 seconds', 1_440_000))
     },
   },
   {
@@ -138,7 +134,7 @@ export const headerCases: readonly HttpCase[] = [
     async run(t) {
       const policy = '"minute";q=2;w=60'
       const body =
-        '{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":429,"detail":"Limit \\"minute\\" allows 2 requests per 60 seconds. This request costs 3, more than the limit ever allows: retrying does not help.","violated-policies":["minute"]}'
+        '{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":429,"detail":"Limit \\"minute\\" allows 2 units per 60 seconds. This request costs 3, more than the limit ever allows: retrying does not help.","violated-policies":["minute"]}'
       const lines = refusedLines(policy, '"minute";r=2;t=60', [2, 0, 604_800], undefined)
       t.answers(await t.get('/', ['X-Cost', '3']), 429, lines, body)
       t.answers(await t.get('/', ['X-Cost', '2']), 200, allowedLines(policy, '"minute";r=0;t=60', [2, 0, 60]))

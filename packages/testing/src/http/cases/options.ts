@@ -154,7 +154,7 @@ export const optionCases: readonly HttpCase[] = [
       }
       t.answers(await get('Infinity'), 200, [], OK_BODY)
       const lines = refusedLines('"default";q=0;w=60', '"default";r=0;t=604800', [0, 0, 604_800], undefined)
-      const body = problemBody('default', '0 requests per 60 seconds', 0)
+      const body = problemBody('default', '0 units per 60 seconds', 0)
         .replace('Retry in 0 seconds.', 'This request costs 1, more than the limit ever allows: retrying does not help.')
         .replace(',"retry_after":0', '')
       t.answers(await get('0'), 429, lines, body)

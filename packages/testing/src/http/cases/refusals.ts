@@ -63,7 +63,7 @@ export const refusalCases: readonly HttpCase[] = [
     () => ({ statusCode: 403 }),
     403,
     'application/problem+json',
-    problemBody('minute', '1 request per 60 seconds', 60, 403),
+    problemBody('minute', '1 unit per 60 seconds', 60, 403),
   ),
   refusal('statusCode together with message', () => ({ statusCode: 503, message: 'Later.' }), 503, 'text/plain; charset=utf-8', 'Later.'),
   {

@@ -7,7 +7,7 @@ const policy = '"minute";q=2;w=60'
 const first = allowedLines(policy, '"minute";r=1;t=60', [2, 1, 60])
 const second = allowedLines(policy, '"minute";r=0;t=60', [2, 0, 60])
 const third = refusedLines(policy, '"minute";r=0;t=60', [2, 0, 60], 60)
-const body = problemBody('minute', '2 requests per 60 seconds', 60)
+const body = problemBody('minute', '2 units per 60 seconds', 60)
 
 /** A path that fails or does not exist counts like any other, and its responses have the headers. */
 function counted(

@@ -32,7 +32,7 @@ export const stackCases: readonly HttpCase[] = [
       t.answers(await t.get('/login'), 200, allowedLines(policy, line(4, 1), [2, 1, 3600]), OK_BODY)
       t.answers(await t.get('/login'), 200, allowedLines(policy, line(3, 0), [2, 0, 3600]), OK_BODY)
       const lines = refusedLines(policy, line(2, 0), [2, 0, 3600], 3600)
-      t.answers(await t.get('/login'), 429, lines, problemBody('login.hour', '2 requests per 3600 seconds', 3600))
+      t.answers(await t.get('/login'), 429, lines, problemBody('login.hour', '2 units per 3600 seconds', 3600))
       t.answers(await t.get(), 200, allowedLines('"app.minute";q=5;w=60', '"app.minute";r=1;t=60', [5, 1, 60]), OK_BODY)
     },
   },
@@ -65,7 +65,7 @@ export const stackCases: readonly HttpCase[] = [
     async run(t) {
       await t.get('/login')
       const lines = refusedLines('"app.minute";q=1;w=60', '"app.minute";r=0;t=60', [1, 0, 60], 60)
-      t.answers(await t.get('/login'), 429, lines, problemBody('app.minute', '1 request per 60 seconds', 60))
+      t.answers(await t.get('/login'), 429, lines, problemBody('app.minute', '1 unit per 60 seconds', 60))
       await t.advance(60_000)
       const line = '"app.minute";r=0;t=60, "login.hour";r=3;t=3540'
       t.answers(await t.get('/login'), 200, allowedLines('"app.minute";q=1;w=60, "login.hour";q=5;w=3600', line, [1, 0, 120]), OK_BODY)
@@ -114,7 +114,7 @@ export const stackCases: readonly HttpCase[] = [
         await t.get('/again'),
         429,
         lines.with(1, 'ratelimit: "minute";r=0;t=60'),
-        problemBody('minute', '5 requests per 60 seconds', 60),
+        problemBody('minute', '5 units per 60 seconds', 60),
       )
     },
   },
@@ -127,7 +127,7 @@ export const stackCases: readonly HttpCase[] = [
       for (const r of [4, 3, 2, 1, 0])
         t.answers(await t.get('/again'), 200, allowedLines(policy, `"minute";r=${r};t=60`, [5, r, 60]), OK_BODY)
       const lines = refusedLines(policy, '"minute";r=0;t=60', [5, 0, 60], 60)
-      t.answers(await t.get('/again'), 429, lines, problemBody('minute', '5 requests per 60 seconds', 60))
+      t.answers(await t.get('/again'), 429, lines, problemBody('minute', '5 units per 60 seconds', 60))
     },
   },
   {
@@ -140,7 +140,7 @@ export const stackCases: readonly HttpCase[] = [
       t.is([remainingOf(await t.get('/a')), remainingOf(await t.get('/b'))], [1, 0])
       t.is((await t.get('/b')).status, 420)
       const lines = refusedLines('"shared.minute";q=2;w=60', '"shared.minute";r=0;t=60', [2, 0, 60], 60)
-      t.answers(await t.get('/a'), 429, lines, problemBody('shared.minute', '2 requests per 60 seconds', 60))
+      t.answers(await t.get('/a'), 429, lines, problemBody('shared.minute', '2 units per 60 seconds', 60))
     },
   },
   {

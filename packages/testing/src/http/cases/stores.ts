@@ -134,7 +134,7 @@ export const storeCases: readonly HttpCase[] = [
       const all = await Promise.all(Array.from({ length: 8 }, () => t.get()))
       t.is(all.filter(({ status }) => status === 200).length, 1)
       const lines = refusedLines(policy, '"minute";r=0;t=60', [2, 0, 60], 60)
-      t.answers(await t.get(), 429, lines, problemBody('minute', '2 requests per 60 seconds', 60))
+      t.answers(await t.get(), 429, lines, problemBody('minute', '2 units per 60 seconds', 60))
     },
   },
 ]
