@@ -35,6 +35,8 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
       const rest = (request as Noted)[restArguments] as Rest
       return address === undefined ? connectionAddress(request, rest[0]) : address(request, ...rest)
     },
+    // The application may read the address from a header. Then a request is counted, even if that text is no address.
+    ...(address === undefined ? {} : { trust: () => 'some' as const }),
     header: (request, name) => request.headers.get(name) ?? undefined,
     body: parsedBody,
   }

@@ -20,6 +20,7 @@ const SHARED = [
   'failMode',
   'on',
   'trustProxy',
+  'forwardedHeader',
   'ipv6Prefix',
   'missing',
   'strict',

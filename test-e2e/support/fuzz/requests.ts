@@ -46,6 +46,7 @@ export function requests(): void {
     const pipelines = [
       createPipeline(HOST, { ...quiet }),
       createPipeline(HOST, { ...quiet, trustProxy: 1, key: core.header('x-api-key'), standard: 'draft-7' }),
+      createPipeline(HOST, { ...quiet, trustProxy: 2, forwardedHeader: 'forwarded' }),
       createPipeline(HOST, {
         ...quiet,
         trustProxy: ['loopback', '192.0.2.0/24', '10.0.0.0/8'],

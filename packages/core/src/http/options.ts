@@ -13,6 +13,17 @@ import type { MaybePromise } from '../runtime.ts'
 import type { FailMode, Store } from '../store.ts'
 import type { DialectOptions } from './headers/dialect.ts'
 
+/** The name of a header, in any case. */
+export type ForwardedHeader =
+  | 'x-forwarded-for'
+  | 'forwarded'
+  | 'cf-connecting-ip'
+  | 'fly-client-ip'
+  | 'true-client-ip'
+  | 'x-real-ip'
+  | 'x-azure-clientip'
+  | (string & {})
+
 /** What is known when a request is refused: the second argument of `message`. */
 export interface RefusalInfo {
   /** The decision, with the refusing limit as `binding` and the wait in ms as `retryAfter`. */
@@ -111,10 +122,15 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** Functions that are called with decisions, warnings and changes of the store's health, for logs and metrics. */
   readonly on?: Observers | undefined
   /**
-   * Which proxies may name the client in `X-Forwarded-For` or `Forwarded`. A number: how many there are, 0 to 32. A list: their
+   * Which proxies may name the client in `X-Forwarded-For`, or in `forwardedHeader`. A number: how many there are, 0 to 32. A list: their
    * addresses, CIDRs, `'loopback'`, `'linklocal'` or `'private'`. Default: the setting of the framework, if it has one; else none.
    */
   readonly trustProxy?: number | readonly string[] | undefined
+  /**
+   * The one header that your proxies write, with `trustProxy`: `'forwarded'` (RFC 7239), or a header with an address or a list of
+   * addresses, such as `'cf-connecting-ip'`. No other header decides anything. Default: `'x-forwarded-for'`.
+   */
+  readonly forwardedHeader?: ForwardedHeader | undefined
   /** How many leading bits of an IPv6 address are one client: 32 to 64. Default: 56. */
   readonly ipv6Prefix?: number | undefined
   /**
@@ -150,6 +166,7 @@ const KNOWN = [
   'standard',
   'legacy',
   'trustProxy',
+  'forwardedHeader',
   'ipv6Prefix',
   'missing',
   'exposeHeaders',

@@ -114,10 +114,14 @@ function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: 
   return new LimiterEngine(policy, options.store, new ObserverHub(policy.name, options.on, options.strict), shorthand)
 }
 
-function clientHostOf<C, R>(host: Host<C>, { ipv6Prefix, trustProxy }: RateLimitOptions<C, R>, observers: ObserverHub): Host<C> {
+function clientHostOf<C, R>(
+  host: Host<C>,
+  { ipv6Prefix, trustProxy, forwardedHeader }: RateLimitOptions<C, R>,
+  observers: ObserverHub,
+): Host<C> {
   // With `strict`, a mistake of the application throws. A warning that a client can provoke never throws.
   const report: ReportWarning = (code, message) =>
-    code === 'WARN_FORWARDED_CONFLICT' ? observers.warn(code, message) : observers.warnOrThrow(code, message)
+    code === 'WARN_FORWARDED_OTHER' ? observers.warn(code, message) : observers.warnOrThrow(code, message)
   const hostTrusts = (context: C): boolean => {
     const trust = host.trust?.(context) ?? 'none'
     if (trust === 'anyone')
@@ -130,10 +134,9 @@ function clientHostOf<C, R>(host: Host<C>, { ipv6Prefix, trustProxy }: RateLimit
   const socketAddress = (context: C) => (host.socketAddress === undefined ? host.address(context) : host.socketAddress(context))
   // With `trustProxy`, core reads the forwarded headers from the connection on: `address` may be read from those headers already.
   const connected = trustProxy === undefined ? host : { ...host, address: socketAddress }
-  return {
-    ...host,
-    address: clientAddress(connected, { trustProxy, ipv6Prefix, hostTrusts: host.trust === undefined ? undefined : hostTrusts }, report),
-  }
+  const trusting = host.trust === undefined ? undefined : hostTrusts
+  const settings = { trustProxy, forwardedHeader, ipv6Prefix, hostTrusts: trusting, connection: host.socketAddress && socketAddress }
+  return { ...host, address: clientAddress(connected, settings, report) }
 }
 
 /** Whether a response may have to be followed to its end. */

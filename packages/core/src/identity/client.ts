@@ -1,8 +1,8 @@
 import { SluiceError } from '../errors.ts'
 import { isPlainIPv4 } from './address.ts'
 import { type Canonicalizer, canonicalizer } from './canonical.ts'
-import { viaProxies } from './proxies.ts'
-import { type ReportWarning, trustOf } from './trust.ts'
+import { NO_ADDRESS, viaProxies } from './proxies.ts'
+import { headerOf, type ReportWarning, trustOf } from './trust.ts'
 import type { RequestFacts } from './request-facts.ts'
 
 export interface ClientOptions<C> {
@@ -12,10 +12,14 @@ export interface ClientOptions<C> {
    * forwarded headers.
    */
   readonly trustProxy?: number | readonly string[] | undefined
+  /** The header that the proxies write: `'forwarded'` (RFC 7239), or one with a list of addresses. Default: `'x-forwarded-for'`. */
+  readonly forwardedHeader?: string | undefined
   /** How many leading bits of an IPv6 address identify one client: 32 to 64; default 56. */
   readonly ipv6Prefix?: number | undefined
   /** Whether the framework itself is set to trust proxies, so that `facts.address` already comes from the headers. */
   readonly hostTrusts?: boolean | ((context: C) => boolean) | undefined
+  /** Reads the address of the connection, which replaces text in a header that is no address. Default: nothing replaces it. */
+  readonly connection?: ((context: C) => string | undefined) | undefined
 }
 
 /** How many requests are checked for signs of a proxy. Later requests skip the checks. */
@@ -24,7 +28,7 @@ const MAX_CHECKED = 1_000
 /**
  * Makes the function that returns the client's canonical address, `1.2.3.4` or `2001:db8:0:100::/56`. It returns `undefined` when
  * there is none: a Unix socket without `trustProxy`, or a closed connection. Call it once per request, since it counts calls.
- * @throws ERR_OPTION_INVALID for `trustProxy` or `ipv6Prefix`
+ * @throws ERR_OPTION_INVALID for `trustProxy`, `forwardedHeader` or `ipv6Prefix`; ERR_OPTION_CONFLICT for `forwardedHeader` alone
  */
 export function clientAddress<C>(
   facts: RequestFacts<C>,
@@ -32,6 +36,7 @@ export function clientAddress<C>(
   report: ReportWarning,
 ): (context: C) => string | undefined {
   const trust = trustOf(options.trustProxy)
+  const header = headerOf(options)
   const canonical = canonicalizer(options.ipv6Prefix)
   if ('blocks' in trust && trust.permissive.length > 0) {
     report(
@@ -40,7 +45,7 @@ export function clientAddress<C>(
     )
   }
   const trusting = 'blocks' in trust || trust.hops > 0
-  const address = trusting ? viaProxies(facts, trust, canonical, report) : frameworkAddress(facts, options, canonical)
+  const address = trusting ? viaProxies(facts, trust, header, canonical, report) : frameworkAddress(facts, options, canonical)
   return checkingForProxy(address, options.trustProxy === undefined ? facts : undefined, options, report)
 }
 
@@ -58,11 +63,21 @@ function frameworkAddress<C>(
   options: ClientOptions<C>,
   canonical: Canonicalizer,
 ): (context: C) => string | undefined {
-  const isOfSocket = options.hostTrusts === undefined || options.hostTrusts === false
+  const { hostTrusts, connection } = options
+  const isOfSocket = hostTrusts === undefined || hostTrusts === false
+  // A client may write anything into the header that the framework trusts. Such a request must be counted, and must not fail.
+  const standIn = (context: C): string | undefined => {
+    const socket = connection?.(context)
+    return (socket === undefined ? undefined : canonical(socket)) ?? (isTrusting(hostTrusts, context) ? NO_ADDRESS : undefined)
+  }
   return (context) => {
     const text = facts.address(context)
-    return text === undefined || (isOfSocket && isPlainIPv4(text)) ? text : canonical(text)
+    return text === undefined || (isOfSocket && isPlainIPv4(text)) ? text : (canonical(text) ?? standIn(context))
   }
+}
+
+function isTrusting<C>(hostTrusts: ClientOptions<C>['hostTrusts'], context: C): boolean {
+  return typeof hostTrusts === 'function' ? hostTrusts(context) : hostTrusts === true
 }
 
 /** Checks the first requests for two signs of a proxy that is not configured: forwarded headers, and one address for all requests. */
@@ -77,12 +92,15 @@ function checkingForProxy<C>(
   let single = true
   // Absent where forwarded headers are no mistake, and after the first warning.
   let facts = headerFacts
-  const trusts = (context: C) => (typeof options.hostTrusts === 'function' ? options.hostTrusts(context) : options.hostTrusts === true)
   const check = (context: C, current: string | undefined) => {
     seen += 1
     if (seen === 1) first = current
     single &&= current !== undefined && current === first
-    if (facts !== undefined && (facts.header(context, 'x-forwarded-for') || facts.header(context, 'forwarded')) && !trusts(context)) {
+    if (
+      facts !== undefined &&
+      (facts.header(context, 'x-forwarded-for') || facts.header(context, 'forwarded')) &&
+      !isTrusting(options.hostTrusts, context)
+    ) {
       report(
         'WARN_FORWARDED_UNTRUSTED',
         'a request has forwarded headers, but no proxy is trusted: behind a proxy, set trustProxy, or all its clients share one quota; without a proxy, set trustProxy: 0',

@@ -4,35 +4,37 @@ import { type ForwardedSyntax, forwarded, xForwardedFor } from './forwarded.ts'
 import type { RequestFacts } from './request-facts.ts'
 import { isTrusted, type ReportWarning, type Trust } from './trust.ts'
 
-/** The address of requests whose headers conflict, on a connection without an address: all of them share one quota. */
-const NO_ADDRESS = '0.0.0.0'
+/** The address of requests whose header has no address, on a connection that has none either: all of them share one quota. */
+export const NO_ADDRESS = '0.0.0.0'
 
-/** Makes the function that reads the client's address from the headers of trusted proxies, or else from the connection. */
+/**
+ * Makes the function that reads the client's address from the header of trusted proxies, or else from the connection. It reads no other
+ * header: a proxy passes the others on as the client sent them.
+ */
 export function viaProxies<C>(
   facts: RequestFacts<C>,
   trust: Trust,
+  header: string,
   canonical: Canonicalizer,
   report: ReportWarning,
 ): (context: C) => string | undefined {
   const blocks = 'blocks' in trust ? trust.blocks : undefined
   const walk = 'blocks' in trust ? blockWalk(trust.blocks, canonical) : hopWalk(trust.hops, canonical)
+  const syntax = header === 'forwarded' ? forwarded : xForwardedFor
+  const other = header === 'forwarded' ? 'x-forwarded-for' : 'forwarded'
   return (context) => {
     const connection = facts.address(context)
     const peer = connection === undefined ? undefined : canonical(connection)
     if (blocks !== undefined && !isTrusted(connection, blocks)) return peer
-    const list = facts.header(context, 'x-forwarded-for') || undefined
-    const other = facts.header(context, 'forwarded')
-    const byList = list === undefined ? peer : walk(list, xForwardedFor, peer)
-    // A proxy may send `Forwarded` for the protocol only, which says nothing about the client.
-    if (!other?.toLowerCase().includes('for=')) return byList
-    const byOther = walk(other, forwarded, peer)
-    if (list === undefined || byList === byOther) return byOther
-    // A proxy sets one of the headers and passes the other on unchanged, so one of the two is the client's own choice.
-    report(
-      'WARN_FORWARDED_CONFLICT',
-      'X-Forwarded-For and Forwarded name different clients, so the address of the connection is used; have the proxy remove the header that it does not set',
-    )
-    return peer ?? NO_ADDRESS
+    const text = facts.header(context, header)
+    if (text) return walk(text, syntax, peer) ?? NO_ADDRESS
+    if (facts.header(context, other)) {
+      report(
+        'WARN_FORWARDED_OTHER',
+        `a request has ${other}, but not ${header}, which trustProxy reads: if your proxy writes the former, set forwardedHeader: '${other}', or all its clients share one quota`,
+      )
+    }
+    return peer
   }
 }
 

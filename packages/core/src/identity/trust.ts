@@ -1,5 +1,5 @@
 import type { Code } from '../codes.ts'
-import { invalid } from '../errors.ts'
+import { invalid, SluiceError } from '../errors.ts'
 import { type Cidr, inCidr, parseAddress, parseCidr } from './address.ts'
 
 /** Which proxies are trusted: none (0 hops), a number of hops, or the addresses in a list of blocks. */
@@ -38,6 +38,23 @@ export function trustOf(trustProxy: number | readonly string[] = 0): Trust {
     throw invalid('trustProxy', `a number of hops from 0 to ${MAX_HOPS}, or an array of one or more of: ${EXPECTED}`, trustProxy)
   }
   return { hops }
+}
+
+/**
+ * The name of the header that the trusted proxies write, in lower case.
+ * @throws ERR_OPTION_INVALID; ERR_OPTION_CONFLICT without `trustProxy`, where the header would decide nothing
+ */
+export function headerOf(options: { readonly trustProxy?: unknown; readonly forwardedHeader?: string | undefined }): string {
+  const { trustProxy, forwardedHeader } = options
+  if (forwardedHeader === undefined) return 'x-forwarded-for'
+  if (typeof forwardedHeader !== 'string' || !/^[\w-]+$/.test(forwardedHeader))
+    throw invalid('forwardedHeader', "the name of a header, such as 'forwarded' or 'cf-connecting-ip'", forwardedHeader)
+  if (trustProxy === undefined)
+    throw new SluiceError(
+      'ERR_OPTION_CONFLICT',
+      'forwardedHeader: expected trustProxy beside it, got none; set trustProxy to the proxies that write the header',
+    )
+  return forwardedHeader.toLowerCase()
 }
 
 /** Whether the text is an address in one of the blocks. */

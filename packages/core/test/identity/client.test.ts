@@ -37,7 +37,7 @@ describe('without trust', () => {
   ])('the connection is the client: %s is %s', (peer, expected) => {
     expect(client({}, peer, '9.9.9.9', 'for=8.8.8.8')).toBe(expected)
     expect(client({ trustProxy: 0 }, peer, '9.9.9.9')).toBe(expected)
-    expect(client({ hostTrusts: true }, peer, '9.9.9.9')).toBe(expected)
+    expect(client({ hostTrusts: true }, peer, '9.9.9.9')).toBe(peer === undefined ? undefined : (expected ?? '0.0.0.0'))
   })
 
   it('cuts an IPv6 address to ipv6Prefix', () => {
@@ -141,11 +141,12 @@ describe('trusted blocks', () => {
 
   it('may be many in one header', () => {
     expect(client({ trustProxy }, '10.0.0.1', `6.6.6.6, unknown, ${'10.0.0.2,'.repeat(5_000)}10.0.0.3`)).toBe('10.0.0.2')
-    expect(client({ trustProxy }, '10.0.0.1', undefined, `for=${'"\\'.repeat(50_000)}`)).toBe('10.0.0.1')
+    expect(client({ trustProxy, forwardedHeader: 'forwarded' }, '10.0.0.1', undefined, `for=${'"\\'.repeat(50_000)}`)).toBe('10.0.0.1')
   })
 })
 
 describe('Forwarded', () => {
+  const forwardedHeader = 'Forwarded'
   it.each([
     ['for=1.1.1.1', '1.1.1.1'],
     ['For=1.1.1.1;proto=https;by=203.0.113.43', '1.1.1.1'],
@@ -174,10 +175,8 @@ describe('Forwarded', () => {
     ['for=6.6.6.6, x;for=1.1.1.1', '127.0.0.1'],
     ['proto=https', '127.0.0.1'],
   ])('%s is %s, by hops and by blocks', (fwd, expected) => {
-    expect(client({ trustProxy: 1 }, '127.0.0.1', undefined, fwd)).toBe(expected)
-    expect(client({ trustProxy: ['loopback'] }, '127.0.0.1', undefined, fwd)).toBe(expected)
-    // Koa gives '' for a header that is not there.
-    expect(client({ trustProxy: 1 }, '127.0.0.1', '', fwd)).toBe(expected)
+    expect(client({ trustProxy: 1, forwardedHeader }, '127.0.0.1', undefined, fwd)).toBe(expected)
+    expect(client({ trustProxy: ['loopback'], forwardedHeader }, '127.0.0.1', '6.6.6.6', fwd)).toBe(expected)
   })
 
   it('is read by hops and blocks as X-Forwarded-For is', () => {
@@ -188,7 +187,9 @@ describe('Forwarded', () => {
         (entries, hops) => {
           const fwd = entries.map((entry) => `for="${entry}";host="a,b"`).join(',')
           for (const trustProxy of [hops, ['10.0.0.0/8']]) {
-            expect(client({ trustProxy }, '10.0.0.9', undefined, fwd)).toBe(client({ trustProxy }, '10.0.0.9', entries.join(', ')))
+            expect(client({ trustProxy, forwardedHeader }, '10.0.0.9', undefined, fwd)).toBe(
+              client({ trustProxy }, '10.0.0.9', entries.join(', ')),
+            )
           }
         },
       ),
@@ -219,7 +220,10 @@ describe('Forwarded', () => {
     )
     fc.assert(
       fc.property(anything, anything, (xff, fwd) => {
-        for (const trustProxy of [1, 3, ['loopback', '1.1.1.1']]) resolve({ trustProxy }, '127.0.0.1', xff, fwd)
+        for (const trustProxy of [1, 3, ['loopback', '1.1.1.1']]) {
+          expect(client({ trustProxy }, '127.0.0.1', xff, fwd)).toBeTypeOf('string')
+          expect(client({ trustProxy, forwardedHeader }, '127.0.0.1', xff, fwd)).toBeTypeOf('string')
+        }
         expect(xForwardedFor.claim(xff)).toBe(xff.trim())
       }),
       { numRuns: 5_000 },
@@ -227,37 +231,70 @@ describe('Forwarded', () => {
   })
 })
 
-describe('both headers', () => {
-  it('name the client when they agree', () => {
-    expect(resolve({ trustProxy: 1 }, '127.0.0.1', '1.1.1.1', 'for="1.1.1.1:80"')).toEqual({ client: '1.1.1.1', warnings: [] })
-    expect(resolve({ trustProxy: 1 }, '127.0.0.1', '2001:db8::1', 'for="[2001:db8::1]"')).toEqual({ client: '2001:db8::/56', warnings: [] })
+describe('F09: one header decides', () => {
+  it.each(['for=6.6.6.6', 'for=unknown', 'for="', 'proto=https', 'for=1.1.1.1', ''])(
+    'X-Forwarded-For, whatever a client sends as "Forwarded: %s"',
+    (fwd) => {
+      for (const trustProxy of [1, ['loopback']]) {
+        expect(resolve({ trustProxy }, '127.0.0.1', '1.1.1.1', fwd)).toEqual({ client: '1.1.1.1', warnings: [] })
+        expect(client({ trustProxy }, '127.0.0.1', 'unknown', fwd)).toBe('127.0.0.1')
+        expect(client({ trustProxy }, '8.8.8.8', '1.1.1.1', fwd)).toBe(trustProxy === 1 ? '1.1.1.1' : '8.8.8.8')
+      }
+    },
+  )
+
+  it('or the one that forwardedHeader names, in any case', () => {
+    const options = { trustProxy: 1, forwardedHeader: 'CF-Connecting-IP' }
+    const address = clientAddress(host, options, () => {})
+    const headers = { 'x-forwarded-for': '6.6.6.6', forwarded: 'for=6.6.6.6' }
+    expect(address({ peer: '127.0.0.1', headers: { ...headers, 'cf-connecting-ip': '1.1.1.1' } })).toBe('1.1.1.1')
+    expect(address({ peer: '127.0.0.1', headers })).toBe('127.0.0.1')
   })
 
-  it.each([
-    ['1.1.1.1', 'for=6.6.6.6'],
-    ['6.6.6.6', 'for=1.1.1.1'],
-    ['1.1.1.1', 'for=unknown'],
-    ['unknown', 'for=1.1.1.1'],
-    ['1.1.1.1', 'for="'],
-  ])('disagree ("%s" and "%s"): the connection, and a warning', (xff, fwd) => {
-    for (const trustProxy of [1, ['loopback']]) {
-      expect(resolve({ trustProxy }, '127.0.0.1', xff, fwd)).toEqual({ client: '127.0.0.1', warnings: ['WARN_FORWARDED_CONFLICT'] })
-    }
-  })
-
-  it('give all clients one subject when they disagree on a connection without an address, and no error', () => {
-    expect(resolve({ trustProxy: 1 }, undefined, '1.1.1.1', 'for=6.6.6.6')).toEqual({
-      client: '0.0.0.0',
-      warnings: ['WARN_FORWARDED_CONFLICT'],
+  it('and a request that has another one instead causes a warning, which is no error', () => {
+    expect(resolve({ trustProxy: 1 }, '127.0.0.1', undefined, 'for=1.1.1.1')).toEqual({
+      client: '127.0.0.1',
+      warnings: ['WARN_FORWARDED_OTHER'],
     })
+    expect(resolve({ trustProxy: 1, forwardedHeader: 'forwarded' }, '127.0.0.1', '1.1.1.1')).toEqual({
+      client: '127.0.0.1',
+      warnings: ['WARN_FORWARDED_OTHER'],
+    })
+    expect(resolve({ trustProxy: 1 }, '127.0.0.1').warnings).toEqual([])
   })
 
-  it('are ignored when the connection is not trusted', () => {
-    expect(resolve({ trustProxy: ['loopback'] }, '8.8.8.8', '1.1.1.1', 'for=6.6.6.6')).toEqual({ client: '8.8.8.8', warnings: [] })
+  it.each(['', 'a b', 'x:y', 7, null])('refuses forwardedHeader: %j', (forwardedHeader) => {
+    expect(() => clientAddress(host, { trustProxy: 1, forwardedHeader: forwardedHeader as never }, () => {})).toThrow(
+      /forwardedHeader: expected the name of a header.*ERR_OPTION_INVALID/,
+    )
   })
 
-  it('use X-Forwarded-For when Forwarded has no "for"', () => {
-    expect(resolve({ trustProxy: 1 }, '127.0.0.1', '1.1.1.1', 'proto=https;host=example.com')).toEqual({ client: '1.1.1.1', warnings: [] })
+  it('refuses forwardedHeader without trustProxy', () => {
+    expect(() => clientAddress(host, { forwardedHeader: 'forwarded' }, () => {})).toThrow(/forwardedHeader.*ERR_OPTION_CONFLICT/)
+    expect(client({ trustProxy: 0, forwardedHeader: 'forwarded' }, '127.0.0.1', undefined, 'for=1.1.1.1')).toBe('127.0.0.1')
+  })
+})
+
+describe('F18: text that is no address, in the header that decides', () => {
+  const garbage = ['{x}', '', ' ', 'unknown', '[::1', '::ffff:999.1.1.1', '\0', 'é', ',', '1.2.3.4.5']
+
+  it.each(garbage)('the connection stands in where the framework trusts the header: %j', (text) => {
+    const trusting: ClientOptions<Request> = { hostTrusts: () => true, connection: ({ headers }) => headers?.['peer'] }
+    const address = clientAddress(host, trusting, () => {})
+    expect(address({ peer: text, headers: { peer: '::ffff:10.0.0.1' } })).toBe('10.0.0.1')
+    // On a Unix socket, all such requests share one quota.
+    expect(address({ peer: text })).toBe('0.0.0.0')
+  })
+
+  it('a connection without an address is an error of the set-up, which no client can cause', () => {
+    expect(client({ hostTrusts: () => true }, undefined)).toBeUndefined()
+    expect(client({ trustProxy: 1 }, undefined)).toBeUndefined()
+    expect(client({}, 'unix:')).toBeUndefined()
+  })
+
+  it.each(garbage.filter(Boolean))('with trustProxy, on a connection without an address: %j', (text) => {
+    expect(client({ trustProxy: 1 }, undefined, text)).toBe('0.0.0.0')
+    expect(client({ trustProxy: 1 }, '10.0.0.1', text)).toBe('10.0.0.1')
   })
 })
 

@@ -7,6 +7,10 @@ import type { RequestSpec } from '../client.ts'
 const one = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
 const xff = (...values: readonly string[]): RequestSpec => ({ headers: values.map((value) => ['X-Forwarded-For', value]) })
 const fwd = (value: string): RequestSpec => ({ headers: [['Forwarded', value]] })
+const both = (list: string, value: string): RequestSpec => ({ headers: [...(xff(list).headers ?? []), ...(fwd(value).headers ?? [])] })
+const cf = (address: string, ...others: readonly (readonly [string, string])[]): RequestSpec => ({
+  headers: [['CF-Connecting-IP', address], ...others],
+})
 const none: RequestSpec = {}
 
 interface Proxied {
@@ -76,24 +80,46 @@ export const proxyCases: readonly HttpCase[] = [
     warnings: ['WARN_TRUST_PERMISSIVE'],
   }),
   proxied('Forwarded: for= is read from the right, in quotes, with a port and in any case', {
-    options: { trustProxy: 1 },
+    options: { trustProxy: 1, forwardedHeader: 'Forwarded' },
     groups: [
-      [fwd('for=1.2.3.4'), fwd('For="1.2.3.4:5678";proto=https'), fwd('for=6.6.6.6, for=1.2.3.4;by=10.0.0.1'), xff('1.2.3.4')],
+      [fwd('for=1.2.3.4'), fwd('For="1.2.3.4:5678";proto=https'), fwd('for=6.6.6.6, for=1.2.3.4;by=10.0.0.1')],
       [fwd('for="[2001:db8:0:100::1]:4711"'), fwd('for="[2001:db8:0:1ff::2]"')],
       [fwd('proto=https'), none],
     ],
   }),
-  proxied('X-Forwarded-For and Forwarded that disagree are both ignored, with one warning', {
+  proxied('F09: trustProxy reads X-Forwarded-For alone, and Forwarded decides nothing', {
     options: { trustProxy: 1 },
     groups: [
-      [
-        { headers: [...(xff('1.2.3.4').headers ?? []), ...(fwd('for=5.6.7.8').headers ?? [])] },
-        { headers: [...(xff('6.6.6.6').headers ?? []), ...(fwd('for=7.7.7.7').headers ?? [])] },
-        none,
-      ],
-      [{ headers: [...(xff('8.8.8.8').headers ?? []), ...(fwd('for=8.8.8.8').headers ?? [])] }, xff('8.8.8.8')],
+      [xff('203.0.113.7'), both('203.0.113.7', 'for=9.9.9.9'), both('203.0.113.7', 'for="'), both('6.6.6.6, 203.0.113.7', 'for=unknown')],
+      [xff('198.51.100.4'), both('198.51.100.4', 'for=10.1.1.1')],
+      [none],
     ],
-    warnings: ['WARN_FORWARDED_CONFLICT'],
+  }),
+  proxied("F09: forwardedHeader: 'forwarded' reads Forwarded alone", {
+    options: { trustProxy: 1, forwardedHeader: 'forwarded' },
+    groups: [
+      [fwd('for=203.0.113.7'), both('9.9.9.9', 'for=203.0.113.7')],
+      [fwd('for=198.51.100.4'), both('203.0.113.7', 'for=198.51.100.4')],
+    ],
+  }),
+  proxied('F09: forwardedHeader: the header of a platform, and no other header', {
+    options: { trustProxy: ['loopback'], forwardedHeader: 'CF-Connecting-IP' },
+    groups: [
+      [cf('203.0.113.7'), cf('203.0.113.7', ['X-Forwarded-For', '9.9.9.9']), cf('203.0.113.7', ['Forwarded', 'for=9.9.9.9'])],
+      [cf('2001:db8:0:100::1'), cf('2001:db8:0:1ff::1')],
+      [none, cf('not an address')],
+    ],
+  }),
+  proxied('F09: requests with Forwarded alone are those of the connection, with one warning', {
+    options: { trustProxy: 1 },
+    groups: [[none, fwd('for=1.2.3.4'), fwd('for=5.6.7.8')]],
+    warnings: ['WARN_FORWARDED_OTHER'],
+  }),
+  proxied('F18: text that is no address in the header that the framework trusts: the request is counted, and does not fail', {
+    trust: 'anyone',
+    requires: ['framework proxy trust'],
+    groups: [[none, xff('{x}'), xff('{x}, {y}'), xff('::ffff:999.1.1.1'), xff('[::1'), xff('%00'), xff('"'), xff('a'.repeat(2_000))]],
+    warnings: ['WARN_TRUST_PERMISSIVE'],
   }),
   proxied('trap: IPv6 client walks its /64: all of a /56 is one client', {
     options: { trustProxy: 1 },
