@@ -18,20 +18,12 @@ export type FastifyRateLimit = ((request: FastifyRequest, reply: FastifyReply, d
   readonly limiter: Limiter
 }
 
-/** The limiters that have decided a request. A limiter may run twice: after `reply.callNotFound()`, or if two contexts register it. */
-const DECIDED: unique symbol = Symbol('sluice.fastify.decided')
-
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options */
 export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): FastifyRateLimit {
   const decide = createPipeline<FastifyRequest, FastifyReply>(fastifyHost, options)
   const { handler } = options
-  const { limiter } = decide
 
   const hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
-    if (!isFirst(request, limiter)) {
-      done()
-      return
-    }
     let outcome: ReturnType<typeof decide>
     try {
       outcome = decide(request)
@@ -90,7 +82,7 @@ export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): Fasti
       })
   }
 
-  return Object.assign(hook, { limiter })
+  return Object.assign(hook, { limiter: decide.limiter })
 }
 
 /** Sets the headers on the reply, which is faster than on Node's response. If the reply is hijacked, sets them on Node's response. */
@@ -104,15 +96,6 @@ function setHeaders(reply: FastifyReply, headers: readonly HeaderLine[]): void {
     return hijack.call(reply)
   }
   reply.hijack = keeping
-}
-
-/** Whether this limiter sees the request for the first time. Records that it has. */
-function isFirst(request: FastifyRequest & { [DECIDED]?: Limiter[] }, limiter: Limiter): boolean {
-  const deciders = request[DECIDED]
-  if (deciders === undefined) request[DECIDED] = [limiter]
-  else if (deciders.includes(limiter)) return false
-  else deciders.push(limiter)
-  return true
 }
 
 function failed(error: unknown, { socket }: FastifyRequest, done: HookHandlerDoneFunction): void {

@@ -24,7 +24,6 @@ const read: ContextReader = {
  */
 export const fastifyAdapter: HttpAdapter = {
   read,
-  unsupported: ['counts each mount'],
   async serve(spec) {
     const app = await appOf(spec)
     const url = await app.listen({ port: 0, host: '127.0.0.1' })

@@ -11,6 +11,9 @@ interface RpcMetadata {
 /** How core reads any of Nest's contexts. A fact that a transport does not have is `undefined`. */
 export const contextHost: Host<ExecutionContext> = {
   id: (context) => httpRequestOf(context) ?? context.getArgs(),
+  // Each field of a GraphQL request is decided, and its `info` is its own.
+  call: (context) =>
+    transportOf(context) === 'graphql' ? (context.getArgByIndex<object | undefined>(3) ?? context.getArgs()) : contextHost.id(context),
   method: (context) => read(context, 'method') ?? transportOf(context).toUpperCase(),
   path: (context) => read(context, 'path') ?? `${context.getClass().name}.${context.getHandler().name}`,
   address: (context) => (httpRequestOf(context) === undefined ? peerAddressOf(context) : read(context, 'address')),

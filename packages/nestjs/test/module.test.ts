@@ -1,9 +1,11 @@
-import { Controller, Get, Inject, Injectable, Module } from '@nestjs/common'
+import { Controller, Get, Inject, Injectable, Module, UseGuards } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import { describe, expect, test } from 'vitest'
 import {
   fixedWindow,
+  RateLimit,
   type RateLimitAsyncOptions,
+  RateLimitGuard,
   RateLimitModule,
   type RateLimitModuleOptions,
   type RateLimitOptionsFactory,
@@ -59,6 +61,35 @@ describe('forRootAsync', () => {
     expect(() => RateLimitModule.forRootAsync({ useFactory, useClass: Factory })).toThrow(/got useFactory and useClass/)
     expect(() => RateLimitModule.forRootAsync({ useFactroy: useFactory } as object)).toThrow(/useFactory/)
   })
+})
+
+test('F07: a guard that is bound twice decides a call once', async () => {
+  @Controller()
+  @UseGuards(RateLimitGuard)
+  class Guarded {
+    @Get()
+    @UseGuards(RateLimitGuard)
+    plain(): string {
+      return 'plain'
+    }
+    @Get('/own')
+    @RateLimit({ limits: [minute(2)] })
+    @UseGuards(RateLimitGuard)
+    own(): string {
+      return 'own'
+    }
+  }
+  const inner = moduleOf({ providers: [GUARD] })
+  const { get } = await appOf(
+    { limits: [fixedWindow({ name: 'hour', limit: 4, window: '1h' })] },
+    { imports: [inner], controllers: [Guarded] },
+  )
+  expect((await get('/')).left).toEqual([3])
+  expect((await get('/own')).left).toEqual([2, 1])
+  expect((await get('/own')).left).toEqual([1, 0])
+  expect(await get('/own')).toMatchObject({ status: 429, left: [1, 0] })
+  expect((await get('/')).left).toEqual([0])
+  expect((await get('/')).status).toBe(429)
 })
 
 test('forRoot without options allows 100 requests a minute per address', async () => {

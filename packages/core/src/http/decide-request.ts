@@ -51,6 +51,7 @@ function later<C, R, V>(
 /** Decides one request. Throws, or rejects, only where the request could not be decided. */
 export function decideRequest<C, R>(config: PipelineConfig<C, R>, context: C): Outcome<R> {
   const { host, skip } = config
+  if (hasDecided(config, context)) return SKIPPED
   if (host.method(context) === 'OPTIONS' && host.header(context, 'access-control-request-method')) return SKIPPED
   if (skip === undefined) return selectLimits(config, context)
   const skipped = skip(context)
@@ -120,9 +121,13 @@ function decide<C, R>(
 
 /** 4. The headers of the response. */
 function writeHeaders<C, R>(config: PipelineConfig<C, R>, context: C, decision: Decision): Outcome<R> {
-  if (decision.mode !== 'enforce' || decision.charges.length === 0) return outcome(config, context, decision, NO_HEADERS)
+  if (decision.charges.length === 0) return outcome(config, context, decision, NO_HEADERS)
+  if (decision.mode !== 'enforce') {
+    entriesOf(config.host.id(context), entryOf(config, context, decision, undefined))
+    return outcome(config, context, decision, NO_HEADERS)
+  }
   if (config.partitionKeys !== undefined) return writeWithPartitionKeys(config, context, decision, config.partitionKeys)
-  return outcome(config, context, decision, headersOf(config, context, { decision, shorthand: config.shorthand }))
+  return outcome(config, context, decision, headersOf(config, context, entryOf(config, context, decision, undefined)))
 }
 
 async function writeWithPartitionKeys<C, R>(
@@ -131,7 +136,7 @@ async function writeWithPartitionKeys<C, R>(
   decision: Decision,
   keysOf: PartitionKeys,
 ): Promise<HttpOutcome<R>> {
-  const { shorthand, observers } = config
+  const { observers } = config
   let partitionKeys: HeaderEntry['partitionKeys']
   try {
     partitionKeys = await keysOf(decision)
@@ -143,7 +148,16 @@ async function writeWithPartitionKeys<C, R>(
       'partitionKey',
     )
   }
-  return outcome(config, context, decision, headersOf(config, context, { decision, shorthand, partitionKeys }))
+  return outcome(config, context, decision, headersOf(config, context, entryOf(config, context, decision, partitionKeys)))
+}
+
+function entryOf<C, R>(
+  { host, limiter, shorthand }: PipelineConfig<C, R>,
+  context: C,
+  decision: Decision,
+  partitionKeys: HeaderEntry['partitionKeys'],
+): HeaderEntry {
+  return { decision, shorthand, limiter, call: callOf(host, context), partitionKeys }
 }
 
 function headersOf<C, R>({ host, dialect }: PipelineConfig<C, R>, context: C, entry: HeaderEntry): readonly HeaderLine[] {
@@ -174,6 +188,22 @@ const NO_HEADERS: readonly HeaderLine[] = Object.freeze([])
 
 // Registered, so that limiters of two copies of this package write one set of headers.
 const ENTRIES = Symbol.for('sluice.entries')
+
+/** Whether this limiter has decided the request, so that one limiter that is mounted twice charges once. */
+function hasDecided<C, R>({ host, limiter }: PipelineConfig<C, R>, context: C): boolean {
+  const entries = (host.id(context) as { [ENTRIES]?: HeaderEntry[] })[ENTRIES]
+  if (entries === undefined) return false
+  const call = callOf(host, context)
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i] as HeaderEntry
+    if (entry.limiter === limiter && entry.call === call) return true
+  }
+  return false
+}
+
+function callOf<C>(host: Host<C>, context: C): object {
+  return host.call === undefined ? host.id(context) : host.call(context)
+}
 
 /** The decisions of all limiters of this request so far, this one last. */
 function entriesOf(id: object, entry: HeaderEntry): readonly HeaderEntry[] {

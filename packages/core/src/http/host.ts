@@ -4,6 +4,8 @@ import type { RequestFacts } from '../identity/request-facts.ts'
 export interface Host<C> extends RequestFacts<C> {
   /** The object that all limiters of one request share, such as the request. Core keeps their headers on it. */
   id(context: C): object
+  /** What one decision of a limiter is for, where that is less than `id`, such as a field of a GraphQL request. Default: `id`. */
+  call?(context: C): object
   /** The address of the connection, where `address` may come from forwarded headers. With `trustProxy`, core reads those headers itself. */
   socketAddress?(context: C): string | undefined
   /** Which proxies the framework's own setting trusts. Default: `'none'`. */

@@ -40,7 +40,7 @@ export function nodeHeader(headers: NodeHeaders, name: string): string | undefin
 }
 
 /** How core reads a request of Express. Its `address` is Express's own, by the setting `trust proxy`. */
-export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends'>> = {
+export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call'>> = {
   id: (req) => req,
   method: (req) => req.method ?? 'GET',
   path: (req) => (req.path === undefined ? pathOf(req.url ?? '/') : (req.baseUrl ?? '') + req.path),
@@ -56,7 +56,7 @@ export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends'>> = {
 }
 
 /** How core reads a request of Fastify. Its `address` is Fastify's own, by the option `trustProxy`. */
-export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends'>> = {
+export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call'>> = {
   id: (request) => request,
   method: (request) => request.method,
   path: (request) => pathOf(request.url),

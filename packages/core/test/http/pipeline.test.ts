@@ -110,6 +110,19 @@ describe('the pipeline', () => {
     expect(headerOf(second(ask('carol')), 'RateLimit-Policy')).toBe('"login.hour";q=3;w=3600, "login.x-account";q=2;w=3600')
   })
 
+  it('F07: one limiter decides a request once, under the key of its first mount; another request is decided again', async () => {
+    const limiter = createLimiter({ name: 'once', limits: [fixedWindow({ name: 'hour', limit: 5, window: '1h', anchor: 'first' })] })
+    const mounts = [pipeline({ limiter }), pipeline({ limiter, key: header('x-user') }), pipeline({ name: 'other', limits: [perHour(9)] })]
+    for (const left of [4, 3]) {
+      const request = { headers: { 'x-user': 'ann' } }
+      const [first, second, other] = mounts.map((decide) => decide(request))
+      expect(first?.decision?.remaining).toBe(left)
+      expect(second).toMatchObject({ pass: true, headers: [], decision: undefined })
+      expect(headerOf(other as TestOutcome, 'RateLimit-Policy')).toBe('"once.hour";q=5;w=3600, "other.hour";q=9;w=3600')
+    }
+    expect((await limiter.peek('ann')).remaining).toBe(5)
+  })
+
   it('mounts the shorthand under its own name, and an object that only wraps a limiter', () => {
     const shorthand = pipeline({ name: 'api', limit: 5 })
     expect(headerOf(pipeline({ limiter: shorthand.limiter })({}), 'RateLimit-Policy')).toBe('"api";q=5;w=60')

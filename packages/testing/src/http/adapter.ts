@@ -13,10 +13,9 @@ export type Mount = RateLimitOptions<any, any>
  * - `framework proxy trust`: the framework has a setting that trusts X-Forwarded-For from the nearest proxy.
  * - `route pattern`: the pattern of the route is known when its limiters run.
  * - `early response head`: a handler can write the head of the response before the limiter runs.
- * - `counts each mount`: a limiter that one request passes twice charges it twice.
  * - `HTTP/2`: the framework can be served over HTTP/2.
  */
-export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'counts each mount' | 'HTTP/2'
+export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'HTTP/2'
 
 /** How a client aborts its connection: with FIN (`close`) or with RST (`reset`). */
 export type AbortBy = 'close' | 'reset'

@@ -7,8 +7,6 @@ export interface HttpCase {
   readonly name: string
   /** The case runs only where the framework supports all of these. */
   readonly requires?: readonly Feature[] | undefined
-  /** The case runs only for frameworks without this feature. */
-  readonly onlyWithout?: Feature | undefined
   app(fixture: Fixture): AppParts
   run(t: CaseClient): Promise<void>
 }

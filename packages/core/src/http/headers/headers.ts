@@ -23,6 +23,10 @@ export interface HeaderEntry {
   readonly decision: Decision
   /** The policy is `{ limit, window }`: headers give its only limit the name of the policy. */
   readonly shorthand: boolean
+  /** The limiter that decided. */
+  readonly limiter?: object | undefined
+  /** What it decided: the request, or a part of it. */
+  readonly call?: object | undefined
   /** The partition key of each charge, in the order of `decision.charges`. */
   readonly partitionKeys?: readonly (Uint8Array | undefined)[] | undefined
 }

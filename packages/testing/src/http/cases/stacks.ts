@@ -101,26 +101,7 @@ export const stackCases: readonly HttpCase[] = [
     },
   },
   {
-    name: 'one limiter mounted twice on a request charges twice and is in the headers once',
-    requires: ['counts each mount'],
-    app: again,
-    async run(t) {
-      const policy = '"minute";q=5;w=60'
-      t.answers(await t.get('/again'), 200, allowedLines(policy, '"minute";r=3;t=60', [5, 3, 60]), OK_BODY)
-      t.answers(await t.get('/again'), 200, allowedLines(policy, '"minute";r=1;t=60', [5, 1, 60]), OK_BODY)
-      // The first mount takes the last unit, the second refuses.
-      const lines = refusedLines(policy, '"minute";r=0;t=60', [5, 0, 60], 60)
-      t.answers(
-        await t.get('/again'),
-        429,
-        lines.with(1, 'ratelimit: "minute";r=0;t=60'),
-        problemBody('minute', '5 units per 60 seconds', 60),
-      )
-    },
-  },
-  {
-    name: 'one limiter mounted twice on a request charges once',
-    onlyWithout: 'counts each mount',
+    name: 'F07: one limiter mounted twice on a request charges once, and is in the headers once',
     app: again,
     async run(t) {
       const policy = '"minute";q=5;w=60'
@@ -128,6 +109,34 @@ export const stackCases: readonly HttpCase[] = [
         t.answers(await t.get('/again'), 200, allowedLines(policy, `"minute";r=${r};t=60`, [5, r, 60]), OK_BODY)
       const lines = refusedLines(policy, '"minute";r=0;t=60', [5, 0, 60], 60)
       t.answers(await t.get('/again'), 429, lines, problemBody('minute', '5 units per 60 seconds', 60))
+    },
+  },
+  {
+    name: 'F07: a concurrency limit that is mounted twice takes one slot, and frees it',
+    app: (fixture) => {
+      const twice = fixture.limits({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })] })
+      return { use: [twice], routes: [guarded('/again', twice)] }
+    },
+    async run(t) {
+      for (let i = 1; i <= 3; i++) {
+        t.is((await t.get('/again')).status, 200)
+        await t.settled('refund 1', i)
+      }
+    },
+  },
+  {
+    name: 'F07: one limiter in shadow that is mounted twice charges once',
+    app(fixture) {
+      const twice = fixture.limits({ limits: [minute(2)], mode: 'shadow' })
+      return {
+        use: [twice],
+        routes: [{ path: '/again', use: [twice], answer: ({ decision }) => ({ json: [decision?.verdict, decision?.remaining] }) }],
+      }
+    },
+    async run(t) {
+      t.is((await t.get('/again')).body, '["allowed",1]')
+      t.is((await t.get('/again')).body, '["allowed",0]')
+      t.is((await t.get('/again')).body, '["refused",0]')
     },
   },
   {
