@@ -70,7 +70,7 @@ export class LimiterEngine implements Limiter {
       )
     }
     const releaseName = claimName(this.store, policy, observers)
-    const unfollow = observers.follow(this.store, (tier) => tierOf(tier, failMode))
+    const unfollow = observers.follow(this.store, tiersOf(failMode))
     this.onClose = () => {
       releaseName()
       unfollow()
@@ -141,7 +141,7 @@ export class LimiterEngine implements Limiter {
 
   health(): StoreHealth {
     const health = this.store.health?.() ?? { tier: this.store.name, breaker: 'closed' }
-    return { ...health, tier: tierOf(health.tier, this.policy.failMode) }
+    return { ...health, tier: tiersOf(this.policy.failMode)(health.tier) }
   }
 
   close(): MaybePromise<void> {
@@ -282,8 +282,8 @@ export class LimiterEngine implements Limiter {
 }
 
 /** A store always reports its fallback as `local`. A policy with another failure mode reports that mode. */
-function tierOf(tier: Source, failMode: FailMode | undefined): Source {
-  return tier === 'local' && failMode !== undefined ? failMode : tier
+function tiersOf(failMode: FailMode | undefined): (tier: Source) => Source {
+  return (tier) => (tier === 'local' && failMode !== undefined ? failMode : tier)
 }
 
 function subjectOf(name: string, subject: Subject<string>): string | undefined {

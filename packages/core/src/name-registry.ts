@@ -7,6 +7,8 @@ interface Claim {
   readonly definition: string
   /** How many limiters use the name now. */
   limiters: number
+  /** Whether the shared name was reported. A limiter that is made in a request handler would report it with each request. */
+  isReported: boolean
 }
 
 const claims = new WeakMap<Store, Map<string, Claim>>()
@@ -20,18 +22,20 @@ export function claimName(store: Store, policy: Policy, observers: ObserverHub):
   const { name, definition } = policy
   let names = claims.get(store)
   if (names === undefined) claims.set(store, (names = new Map()))
-  const claim = names.get(name) ?? { definition, limiters: 0 }
+  const claim = names.get(name) ?? { definition, limiters: 0, isReported: false }
   if (claim.definition !== definition) {
     throw new SluiceError(
       'ERR_NAME_TAKEN',
       `limiter "${name}": expected a name that no other definition has on this store, got a name in use; give it another name (name: '…'), or mount one limiter in both places (rateLimit({ limiter }))`,
     )
   }
-  if (claim.limiters > 0)
+  if (claim.limiters > 0 && !claim.isReported) {
+    claim.isReported = true
     observers.warn(
       'WARN_NAME_SHARED',
       'two limiters with this definition use one store, so they share their state; mount one limiter in both places (rateLimit({ limiter })), or give one another name',
     )
+  }
   claim.limiters += 1
   names.set(name, claim)
   let isReleased = false

@@ -45,9 +45,17 @@ export class ObserverHub {
 
   /** Passes on the events of a store until the returned function is called. `tierOf` gives a tier the name that the policy uses. */
   follow(store: Store, tierOf: (tier: Source) => Source = (tier) => tier): () => void {
-    const pass = (event: StoreEvent): void =>
-      this.emit(event.type === 'tier' ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)
-    return store.subscribe?.(pass) ?? (() => undefined)
+    const { WeakRef, FinalizationRegistry } = runtime
+    if (store.subscribe === undefined) return () => undefined
+    if (WeakRef === undefined || FinalizationRegistry === undefined) return store.subscribe((event) => this.pass(event, tierOf))
+    const unfollow = store.subscribe(weakly(new WeakRef<ObserverHub>(this), tierOf))
+    ended ??= new FinalizationRegistry((end) => end())
+    ended.register(this, unfollow)
+    return unfollow
+  }
+
+  pass(event: StoreEvent, tierOf: (tier: Source) => Source): void {
+    this.emit(event.type === 'tier' ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)
   }
 
   /** Emits a decision in the next microtask, together with all others of this turn. */
@@ -95,6 +103,14 @@ export class ObserverHub {
       this.reported.add(key)
     }
   }
+}
+
+// A store must not keep the limiters that were made on it: one made in a request handler would never be freed.
+let ended: { register(target: object, end: () => void): void } | undefined
+
+/** Apart from the hub, since a closure made in a method of it would keep it. */
+function weakly(hub: { deref(): ObserverHub | undefined }, tierOf: (tier: Source) => Source): (event: StoreEvent) => void {
+  return (event) => hub.deref()?.pass(event, tierOf)
 }
 
 const printed = new WeakSet<StoreEvent>()

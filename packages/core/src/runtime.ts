@@ -14,6 +14,9 @@ interface Runtime {
   readonly ReadableStream: new (source: object, strategy: { readonly highWaterMark: number }) => WebBody
   readonly Response: new (body: WebBody | null, init: WebResponse) => WebResponse
   readonly TextEncoder: new () => { encode(text: string): Uint8Array }
+  /** Absent in some edge runtimes. */
+  readonly WeakRef?: new <T extends object>(target: T) => { deref(): T | undefined }
+  readonly FinalizationRegistry?: new (run: (held: () => void) => void) => { register(target: object, held: () => void): void }
   queueMicrotask(run: () => void): void
   readonly setImmediate?: (run: () => void) => unknown
   setTimeout(run: () => void, ms: number): unknown

@@ -6,6 +6,7 @@ import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { type Dialect, type HeaderEntry, type HeaderLine, itemsOf, renderHeaders } from './headers/headers.ts'
 import type { PartitionKeys } from './headers/partition-keys.ts'
 import type { Host } from './host.ts'
+import type { Age } from './made-per-request.ts'
 import type { RateLimitOptions } from './options.ts'
 import type { HttpOutcome } from './outcome.ts'
 import { missingRefusal, refusal } from './refusal.ts'
@@ -29,6 +30,8 @@ export interface PipelineConfig<C, R> extends Settling<C, R> {
   /** The policy is `{ limit, window }`: headers give its only limit the name of the policy. */
   readonly shorthand: boolean
   readonly partitionKeys: PartitionKeys | undefined
+  /** `undefined` for a limiter that was given, and for an extension. */
+  readonly age: Age | undefined
   /** False: no response of this pipeline has to be followed. */
   readonly mayFollow: boolean
 }
@@ -50,7 +53,8 @@ function later<C, R, V>(
 
 /** Decides one request. Throws, or rejects, only where the request could not be decided. */
 export function decideRequest<C, R>(config: PipelineConfig<C, R>, context: C): Outcome<R> {
-  const { host, skip } = config
+  const { host, skip, age } = config
+  if (age !== undefined) age.decides()
   if (hasDecided(config, context)) return SKIPPED
   if (host.method(context) === 'OPTIONS' && host.header(context, 'access-control-request-method')) return SKIPPED
   if (skip === undefined) return selectLimits(config, context)

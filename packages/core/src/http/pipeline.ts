@@ -12,6 +12,7 @@ import { decideRequest, type PipelineConfig } from './decide-request.ts'
 import { checkDialect } from './headers/headers.ts'
 import { partitionKeysBy } from './headers/partition-keys.ts'
 import type { Host } from './host.ts'
+import { Age } from './made-per-request.ts'
 import { checkOptions, policyOptions, type RateLimitOptions } from './options.ts'
 import type { HttpOutcome } from './outcome.ts'
 import { numbersReader } from './request-values.ts'
@@ -63,7 +64,8 @@ export function createPipeline<C, R = unknown>(host: Host<C>, given: RateLimitOp
   const own = options.limiter === undefined ? engine : undefined
   const observers = own?.observers ?? new ObserverHub(limiter.name, undefined, options.strict)
   const shorthandLimit = own?.shorthand === true ? own.policy.base?.limits[0]?.limit : undefined
-  return pipelineOf({ host, clientHost: clientHostOf(host, options, observers), limiter, engine, observers, shorthandLimit }, options)
+  const age = own && new Age(own.policy.definition, observers)
+  return pipelineOf({ host, clientHost: clientHostOf(host, options, observers), limiter, engine, observers, shorthandLimit, age }, options)
 }
 
 /** What a pipeline and its extensions share. */
@@ -76,10 +78,11 @@ interface PipelineFamily<C> {
   readonly observers: ObserverHub
   /** The limit whose numbers may come from functions. */
   readonly shorthandLimit: Limit | undefined
+  readonly age: Age | undefined
 }
 
 function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C, R>): Pipeline<C, R> {
-  const { host, clientHost, limiter, engine, observers, shorthandLimit } = family
+  const { host, clientHost, limiter, engine, observers, shorthandLimit, age } = family
   const { skip, tier, cost, key, missing, ipv6Prefix, partitionKey } = options
   const config: PipelineConfig<C, R> = {
     host,
@@ -96,6 +99,7 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     readSubjects: subjectsReader(engine?.policy, key, { facts: clientHost, missing, ipv6Prefix }),
     dialect: checkDialect(options),
     partitionKeys: partitionKey && partitionKeysBy(partitionKey.secret),
+    age,
     mayFollow: mayFollow(engine?.policy, options),
   }
   const extend: Pipeline<C, R>['extend'] = (change, given = {}) => {
@@ -104,7 +108,7 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     const extended = { ...options, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
     checkOptions(extended)
     const derived = engine.derive(changePolicy(engine.policy, change))
-    return pipelineOf<C, R>({ ...family, limiter: derived, engine: derived }, extended)
+    return pipelineOf<C, R>({ ...family, limiter: derived, engine: derived, age: undefined }, extended)
   }
   return Object.assign((context: C) => decideRequest(config, context), { limiter, extend })
 }
