@@ -10,7 +10,7 @@ import type { Age } from './made-per-request.ts'
 import type { RateLimitOptions } from './options.ts'
 import type { HttpOutcome } from './outcome.ts'
 import { missingRefusal, refusal } from './refusal.ts'
-import { validCost, validTier } from './request-values.ts'
+import { isTrue, validCost, validTier } from './request-values.ts'
 import { settlementOf, type Settling } from './settlement.ts'
 import type { Subjects } from './subjects.ts'
 
@@ -63,7 +63,7 @@ export function decideRequest<C, R>(config: PipelineConfig<C, R>, context: C): O
 }
 
 function unlessSkipped<C, R>(config: PipelineConfig<C, R>, context: C, skipped: boolean): Outcome<R> {
-  return skipped === true ? SKIPPED : selectLimits(config, context)
+  return skipped !== false && isTrue(skipped, 'skip', config.observers) ? SKIPPED : selectLimits(config, context)
 }
 
 /** 1. The tier of the request, and the limits of that tier. */

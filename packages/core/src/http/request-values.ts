@@ -87,6 +87,13 @@ export function validCost(
   return undefined
 }
 
+/** Whether a function said yes: only `true` does. Another value that counts as true in JavaScript is reported. */
+export function isTrue(value: unknown, what: 'skip' | 'refundWhen', observers: ObserverHub): boolean {
+  if (value === true) return true
+  if (value) observers.warn('WARN_VALUE_IGNORED', `${what} of a request is ignored: expected true or false, got ${show(value)}`, what)
+  return false
+}
+
 /** The tier if it is valid, else `undefined`: the limits of an unknown tier. */
 export function validTier(tier: unknown, observers: ObserverHub): string | undefined {
   if (tier === undefined || tier === null || typeof tier === 'string') return tier ?? undefined

@@ -5,7 +5,7 @@ import type { Limiter } from '../limiter.ts'
 import type { ObserverHub } from '../observers.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import type { RateLimitOptions } from './options.ts'
-import { validCost } from './request-values.ts'
+import { isTrue, validCost } from './request-values.ts'
 
 /**
  * Called when the body of the response has ended, or when the client has left; only the first call counts. `status` is `undefined`
@@ -39,7 +39,7 @@ export function settlementOf<C, R>(settling: Settling<C, R>, decision: Decision,
     // Without a response, neither option can judge the request: the charge stands.
     if (response === undefined) return release()
     return chain(status === undefined ? false : (refundWhen?.(context, { decision, status, response }) ?? false), (refunds) => {
-      if (refunds === true) return limiter.refund(decision)
+      if (isTrue(refunds, 'refundWhen', observers)) return limiter.refund(decision)
       if (settle === undefined) return release()
       return chain(settle(context, { decision, status, response }), (value) => {
         const cost = validCost(value, names, 'settle', observers)

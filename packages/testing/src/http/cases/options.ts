@@ -171,6 +171,23 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
+    name: 'F27: skip and refundWhen obey true only, and report another value once',
+    app: (fixture) => ({
+      use: [
+        fixture.limits({
+          limits: [minute(2)],
+          skip: (c) => fixture.read.header(c, 'x-internal') as never,
+          refundWhen: (() => 'yes') as never,
+        }),
+      ],
+    }),
+    async run(t) {
+      t.is(await statuses(3, () => t.get('/', ['X-Internal', 'yes'])), [200, 200, 429])
+      await t.until(async () => (await t.log()).warnings.length >= 2)
+      t.warnings('WARN_VALUE_IGNORED', 'WARN_VALUE_IGNORED')
+    },
+  },
+  {
     name: 'limit and window: async functions; each window has its own state',
     app: (fixture) => ({
       use: [
