@@ -27,6 +27,9 @@ export {
   type NodeHeaders,
 } from './http/node-hosts.ts'
 
+// The name of what no one named.
+export { derivedName } from './define-limit.ts'
+
 // Checks of options, with the same messages in all packages.
 export { invalid } from './errors.ts'
 export { knownOptions } from './known-options.ts'

@@ -1,6 +1,7 @@
 import { algorithmOf } from './algorithms/registry.ts'
 import { type Duration, millisOf } from './duration.ts'
 import { invalid, quoted, show } from './errors.ts'
+import { hash32 } from './hashing/hash32.ts'
 import type { KeyOf } from './identity/part.ts'
 import type { Limit, LimitRule } from './limit.ts'
 
@@ -15,6 +16,16 @@ export interface LimitFields<N extends string = string, C = any> {
 }
 
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
+
+/**
+ * A name for what no one named, such as the limiter of a route. A text that is no name is changed and cut, and gets a hash of `source`, so
+ * that two routes keep two names.
+ */
+export function derivedName(text: string, source: string = text): string {
+  if (NAME.test(text)) return text
+  const plain = text.replaceAll(/[^A-Za-z0-9_.-]/g, '_').replace(/^[^A-Za-z]+/, '')
+  return `${plain.slice(0, 55) || 'unnamed'}-${hash32(source).toString(16).padStart(8, '0')}`
+}
 
 /** @throws ERR_NAME_INVALID: clients could not parse a header field that contains any other name */
 export function checkName(name: unknown, what: string): void {

@@ -1,4 +1,5 @@
 import { type Limiter, SluiceError } from '@sluice/core'
+import { derivedName } from '@sluice/core/adapter-kit'
 import type { FastifyLimitOptions } from './options.ts'
 
 type Name = keyof FastifyLimitOptions
@@ -39,12 +40,10 @@ function without(options: FastifyLimitOptions, names: readonly Name[]): FastifyL
   return Object.fromEntries(Object.entries(options).filter(([name]) => !(names as readonly string[]).includes(name)))
 }
 
-/** The name of a route's limiter, such as `GET.users._id`: the same in every process. */
+/** The name of a route's limiter, such as `GET.users._id`: the same in every process. A long one is cut, and ends with a hash. */
 export function limiterName(url: string | undefined, methods: string | readonly string[] | undefined): string {
   if (url === undefined) return 'notFound'
   const path = url.split('/').filter((part) => part !== '')
-  return [[methods ?? []].flat().join('-'), ...path]
-    .filter((part) => part !== '')
-    .join('.')
-    .replaceAll(/[^A-Za-z0-9_.-]/g, '_')
+  const parts = [[methods ?? []].flat().join('-'), ...path].filter((part) => part !== '')
+  return derivedName(parts.join('.').replaceAll(/[^A-Za-z0-9_.-]/g, '_'), parts.join('/'))
 }

@@ -77,6 +77,21 @@ describe('trap: invalid options are refused at the start', () => {
     expect((await app.inject('/a_b')).headers['ratelimit-policy']).toBe('"other";q=6;w=60')
   })
 
+  test('F16: the name of a long route is cut, and two such routes keep two names', async () => {
+    const app = await registered({ store: memoryStore() })
+    const long = '/api/v1/organizations/:organizationId/projects/:projectId/environments/:environmentId'
+    const config = () => ({ config: { rateLimit: { limit: 5 } } })
+    app.get(`${long}/variables`, config(), () => 'ok')
+    app.get(`${long}/secrets`, config(), () => 'ok')
+    const url = long.replaceAll(/:\w+/g, '1')
+    const policies = await Promise.all(
+      ['variables', 'secrets'].map(async (last) => (await app.inject(`${url}/${last}`)).headers['ratelimit-policy']),
+    )
+    for (const policy of policies)
+      expect(policy).toMatch(/^"GET\.api\.v1\.organizations\._organizationId\.projects\._proj-[0-9a-f]{8}";q=5;w=60$/)
+    expect(policies[0]).not.toBe(policies[1])
+  })
+
   test("the decorator of another package is not overwritten: Fastify's error", async () => {
     const app = fastify()
     app.decorate('rateLimit', () => {

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common'
 import { SluiceError } from '@sluice/core'
+import { derivedName } from '@sluice/core/adapter-kit'
 import type { Rule } from './limit-rules.ts'
 import type { RouteLimits } from './route-limits.ts'
 
@@ -19,7 +20,7 @@ export class StateNames {
    */
   claim({ name, added, overrides }: RouteLimits, type: Type, route: string): string {
     if (added.length === 0 && Object.keys(overrides).length === 0) return route
-    const state = name || route
+    const state = name || derivedName(route)
     const owner = this.owners.get(state) ?? type
     if (owner !== type || this.policies.has(state)) {
       const [decorator, example] =

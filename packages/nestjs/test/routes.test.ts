@@ -41,12 +41,42 @@ describe('a decorator that does not fit the module is refused when the applicati
     ],
     ['an unknown policy', RateLimit('logni'), 'ERR_OPTION_INVALID', /the name of a policy: login, got the string "logni"/],
     ['an unknown skipped limit', SkipRateLimit('mintue'), 'ERR_OPTION_INVALID', /Users.find: expected the name of a limit: minute/],
-    ['a name that headers cannot have', RateLimit({ limit: 1 }), 'ERR_NAME_INVALID', /Users.\$find/, '$find'],
+    ['a given name that headers cannot have', RateLimit({ limit: 1, name: '$find' }), 'ERR_NAME_INVALID', /\$find/],
     ['the name of a policy', RateLimit({ limit: 1, name: 'login' }), 'ERR_NAME_TAKEN', /Users.find/],
     ['an invalid status', RateLimit({ limit: 1, statusCode: 200 }), 'ERR_OPTION_INVALID', /statusCode/],
   ])('%s', async (_what, decorator, code, message, name) => {
     const failed = started({ limits: [minute(9)], policies: { login: { limit: 5 } } }, decorator, name)
     await expect(failed).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string })
+  })
+
+  test('F16: the name that a route gets always fits, and two routes keep two names', async () => {
+    const long = 'find'.padEnd(80, 'x')
+    @Controller()
+    class Users {
+      @Get('/a')
+      @RateLimit({ limit: 3, window: '1m' })
+      [`${long}A`](): string {
+        return 'a'
+      }
+      @Get('/b')
+      @RateLimit({ limit: 5, window: '1m' })
+      [`${long}B`](): string {
+        return 'b'
+      }
+      @Get('/c')
+      @RateLimit({ limit: 7, window: '1m' })
+      $find(): string {
+        return 'c'
+      }
+    }
+    const { get } = await appOf({}, { controllers: [Users] })
+    const names = await Promise.all(['/a', '/b', '/c'].map(async (path) => (await get(path)).policy?.split(', ').at(-1)))
+    expect(names).toEqual([
+      expect.stringMatching(/^"Users\.findx{45}-[0-9a-f]{8}";q=3;w=60$/),
+      expect.stringMatching(/^"Users\.findx{45}-[0-9a-f]{8}";q=5;w=60$/),
+      expect.stringMatching(/^"Users\._find-[0-9a-f]{8}";q=7;w=60$/),
+    ])
+    expect(new Set(names.map((name) => name?.split(';')[0])).size).toBe(3)
   })
 
   test('trap: two classes with one name would share a counter: the second is refused until it has a name', async () => {
