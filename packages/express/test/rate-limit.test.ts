@@ -56,6 +56,22 @@ describe.each([
     expect(Number(response.headers['x-ratelimit-reset'])).toBeLessThanOrEqual(Math.ceil(Date.now() / 1000) + Number(t))
   })
 
+  test('F23: limiters that follow one response share one listener', async () => {
+    const app = express()
+    let before = 0
+    app.use((_req, res, next) => {
+      before = res.listenerCount('close')
+      next()
+    })
+    let refunded = 0
+    for (let i = 0; i < 12; i++) app.use(rateLimit({ name: `l${i}`, refundWhen: () => (refunded += 1) > 0 }))
+    app.get('/', (_req, res) => {
+      res.json({ added: res.listenerCount('close') - before })
+    })
+    expect((await supertest(app).get('/')).body).toEqual({ added: 1 })
+    await waitUntil('12 refunds', () => refunded === 12)
+  })
+
   test('without options: the 101st is refused', async () => {
     const app = express()
     app.use(rateLimit({ store: standing() }))

@@ -34,9 +34,21 @@ export function whenClosed(res: NodeResponse, run: () => void): void {
     run()
     return
   }
-  res.once('close', run)
+  const closing = res as { [CLOSING]?: (() => void)[] }
+  if (closing[CLOSING] === undefined) listen(res, (closing[CLOSING] = []))
+  closing[CLOSING].push(run)
   // Node 20 and 22 do not close a pipelined response whose connection ends before its turn. Its concurrency would not be released.
   if (res.socket === null && res.req?.socket) whenConnectionCloses(res.req.socket, res, run)
+}
+
+// One listener per response, however many limiters follow it: past ten, Node warns of a leak.
+const CLOSING: unique symbol = Symbol('sluice.closing')
+
+/** Apart, since V8 allocates the variables of a closure at every call of the function that contains it. */
+function listen(res: NodeResponse, runs: readonly (() => void)[]): void {
+  res.once('close', () => {
+    for (const each of runs) each()
+  })
 }
 
 /** The status of a response that was sent in full. On HTTP/2, a response that was cut off is `writableFinished` but not `writableEnded`. */
