@@ -1,6 +1,6 @@
 // Known faults of rate limiters on Redis, one by one, on a real server.
 import { randomBytes } from 'node:crypto'
-import { createLimiter, fixedWindow, type Limit, type Store, tokenBucket } from '@sluice/core'
+import { createLimiter, fixedWindow, type Limit, slidingLog, type Store, tokenBucket } from '@sluice/core'
 import { type RedisClient } from '@sluice/redis'
 import { type RedisServer, startRedis, ttlViolations } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -386,6 +386,23 @@ describe('clocks', () => {
       expect(await ttlViolations(server.client(), { bound: () => 2 * 86_400_000, ignore: (key) => key.endsWith('{meta}') })).toEqual([])
     })
   }
+})
+
+test('a log that gives back fewer units than were asked for tells when the next unit is free', async () => {
+  let now = Date.now()
+  const store = kept(rawStore({ url: server.url }, { clock: { now: () => now } }))
+  const log = slidingLog({ name: 'log', limit: 4, window: '1s' }).limit
+  for (let i = 0; i < 2; i++) await took(store, charge('a', log))
+  now += 1
+  await took(store, charge('a', log))
+  const [forced] = await take(store, charge('a', log, 3), { how: 'force' })
+  await take(store, charge('a', log, 3), { how: 'force' })
+  // The entry has three units. Five are left, so both units of the first instant must leave.
+  expect(await took(store, { ...charge('a', log, -4), receipt: forced?.receipt })).toMatchObject({
+    granted: -3,
+    remaining: 0,
+    nextAfter: 999,
+  })
 })
 
 describe('the client', () => {

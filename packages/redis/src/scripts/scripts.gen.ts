@@ -972,20 +972,30 @@ after[#after + 1] = { max(foundat, newesttime), 0, nextid - 1 }
 end
 return after
 end
-local function thresholdsof(used, quantity, cost, atleast)
+local function thresholdsof(used, quantity, cost, atleast, back)
 local afterwards = used + min(max(cost, 0), max(0, 2 * quantity - used))
-local thresholds = { used + min(cost, 0) + 1 - quantity }
+local thresholds = { used - back + 1 - quantity }
 for _, units in ipairs({ cost, atleast, 1 }) do
 thresholds[#thresholds + 1] = used + units - quantity
 thresholds[#thresholds + 1] = afterwards + units - quantity
 end
 return thresholds
 end
+local function unitsback(live, facts)
+local takenat, takenid = facts.receipt[1], facts.receipt[2]
+for _, entry in ipairs(facts.cost < 0 and live or {}) do
+local time, units, id = entry[1], entry[2], entry[3]
+if time == takenat and id == takenid then
+return min(units, -facts.cost)
+end
+end
+return 0
+end
 function algorithms.l.toreply(limit, state, facts, isshared)
 local live, used, nextid = readlog(state, limit)
 local quantity = limit[3]
 local takenat, takenid = facts.receipt[1], facts.receipt[2]
-local thresholds = thresholdsof(used, quantity, facts.cost, facts.atleast)
+local thresholds = thresholdsof(used, quantity, facts.cost, facts.atleast, unitsback(live, facts))
 local reply = { nextid }
 local before, sum, merged = 0, 0, 0
 for i, entry in ipairs(live) do
