@@ -231,6 +231,14 @@ describe('Forwarded', () => {
   })
 })
 
+describe('headers of a client', () => {
+  it('are ignored when the connection is not trusted', () => {
+    const forged = [{}, { forwardedHeader: 'Forwarded' }] as const
+    for (const options of forged)
+      expect(client({ trustProxy: ['10.0.0.0/8'], ...options }, '9.9.9.9', '1.1.1.1', 'for=1.1.1.1')).toBe('9.9.9.9')
+  })
+})
+
 describe('F09: one header decides', () => {
   it.each(['for=6.6.6.6', 'for=unknown', 'for="', 'proto=https', 'for=1.1.1.1', ''])(
     'X-Forwarded-For, whatever a client sends as "Forwarded: %s"',
