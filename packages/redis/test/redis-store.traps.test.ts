@@ -388,7 +388,7 @@ describe('clocks', () => {
   }
 })
 
-test('a log that gives back fewer units than were asked for tells when the next unit is free', async () => {
+test('a log that gives back fewer units than were asked for shows when the next unit is free', async () => {
   let now = Date.now()
   const store = kept(rawStore({ url: server.url }, { clock: { now: () => now } }))
   const log = slidingLog({ name: 'log', limit: 4, window: '1s' }).limit
