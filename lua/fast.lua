@@ -108,7 +108,7 @@ end
 -- decideset does.
 local function search(set, text, costs)
   local found, latestbefore = decodevalue(text)
-  local before = #text % SIZE == 0 and #text <= MAXSIZE and text or ''
+  local before = isvalue(text) and text or ''
   local size, length = #set, #found
   for j = 1, size do
     local limit, own = set[j], 4 * j
@@ -174,7 +174,7 @@ local function decideset(set, key, costs)
   local text, size = values[key], #set
   local isshared = text and #text ~= SIZE * size
   local before = isshared and bytesbefore(text, set[1][2]) or 0
-  if isshared and (#text % SIZE ~= 0 or #text > MAXSIZE or before + SIZE * size > #text) then
+  if isshared and (not isvalue(text) or before + SIZE * size > #text) then
     return search(set, text, costs)
   end
   local latestbefore, latest, isunmoved = 0, 0, true

@@ -42,7 +42,7 @@ local function listof(key)
   if not lists[key] then
     local text = values[key]
     lists[key] = text and decodevalue(text) or {}
-    if text and (#text % SIZE ~= 0 or #text > MAXSIZE) then
+    if text and not isvalue(text) then
       values[key] = false
     end
   end

@@ -61,13 +61,19 @@ local function isrepeated(entries, at)
   return false
 end
 
+-- Whether a text can be a value. Any other text counts as absent.
+local function isvalue(text)
+  local size = #text
+  return size > 0 and size % SIZE == 0 and size <= MAXSIZE
+end
+
 -- The entries of a value, as a list of id, first, second and third of each, and the latest first number. What cannot be read is left out.
 local function decodevalue(text)
-  local size = #text
-  if size == 0 or size % SIZE ~= 0 or size > MAXSIZE then
+  if not isvalue(text) then
     unreadable = unreadable + 1
     return {}, 0
   end
+  local size = #text
   local length = size / 7
   local entries = { unpacked(formats[size / SIZE] or formatof(size / SIZE), text) }
   -- The last result of unpack is a position.

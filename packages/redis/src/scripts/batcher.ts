@@ -149,8 +149,7 @@ export class Batcher implements Executor {
 
   private encode(batch: readonly Waiting[], fast: boolean): Message {
     const { clock, isPacking } = this.settings
-    const calendarMillis = clock?.now() ?? systemClock.now() + this.clockOffset
-    const message = fast ? encodeFast(batch, isPacking) : encodeFull(batch, calendarMillis, isPacking)
+    const message = fast ? encodeFast(batch, isPacking) : encodeFull(batch, clock?.now() ?? systemClock.now() + this.clockOffset, isPacking)
     // A clock for tests runs other scripts, which take the time as a second argument.
     return clock === undefined ? message : { ...message, args: [...message.args, String(Math.round(clock.now() * 1000))] }
   }

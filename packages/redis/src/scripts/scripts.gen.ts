@@ -217,12 +217,16 @@ end
 end
 return false
 end
-local function decodevalue(text)
+local function isvalue(text)
 local size = #text
-if size == 0 or size % SIZE ~= 0 or size > MAXSIZE then
+return size > 0 and size % SIZE == 0 and size <= MAXSIZE
+end
+local function decodevalue(text)
+if not isvalue(text) then
 unreadable = unreadable + 1
 return {}, 0
 end
+local size = #text
 local length = size / 7
 local entries = { unpacked(formats[size / SIZE] or formatof(size / SIZE), text) }
 entries[length + 1] = nil
@@ -352,7 +356,7 @@ return false
 end
 local function search(set, text, costs)
 local found, latestbefore = decodevalue(text)
-local before = #text % SIZE == 0 and #text <= MAXSIZE and text or ''
+local before = isvalue(text) and text or ''
 local size, length = #set, #found
 for j = 1, size do
 local limit, own = set[j], 4 * j
@@ -409,7 +413,7 @@ local function decideset(set, key, costs)
 local text, size = values[key], #set
 local isshared = text and #text ~= SIZE * size
 local before = isshared and bytesbefore(text, set[1][2]) or 0
-if isshared and (#text % SIZE ~= 0 or #text > MAXSIZE or before + SIZE * size > #text) then
+if isshared and (not isvalue(text) or before + SIZE * size > #text) then
 return search(set, text, costs)
 end
 local latestbefore, latest, isunmoved = 0, 0, true
@@ -1157,7 +1161,7 @@ local function listof(key)
 if not lists[key] then
 local text = values[key]
 lists[key] = text and decodevalue(text) or {}
-if text and (#text % SIZE ~= 0 or #text > MAXSIZE) then
+if text and not isvalue(text) then
 values[key] = false
 end
 end
