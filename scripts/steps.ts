@@ -55,8 +55,8 @@ export class Steps {
     const start = performance.now()
     const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
     const file = join(folder, 'report.json')
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-    const { status } = run('vitest', ['run', ...reporters, ...args], 'inherit', environment)
+    const reporters = ['default', 'json', './scripts/stuck-files.ts'].map((name) => `--reporter=${name}`)
+    const { status } = run('vitest', ['run', ...reporters, `--outputFile.json=${file}`, ...args], 'inherit', environment)
     const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined
     rmSync(folder, { recursive: true })
     // A file that could not be loaded has no tests, and an error outside all tests fails none of them. Each counts as one failure.
