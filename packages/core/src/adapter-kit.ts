@@ -28,7 +28,7 @@ export {
 } from './http/node-hosts.ts'
 
 // The name of what no one named.
-export { derivedName } from './define-limit.ts'
+export { derivedName, hashedName } from './define-limit.ts'
 
 // Checks of options, with the same messages in all packages.
 export { invalid } from './errors.ts'

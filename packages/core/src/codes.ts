@@ -21,12 +21,14 @@ export const CODES = [
   'ERR_CLOCK_INVALID',
   // Thrown by a store that could not decide.
   'ERR_STORE_UNAVAILABLE',
-  // Emitted once, to `on.warning` or the console. With `strict: true` the first four are thrown.
+  // Emitted once, to `on.warning` or the console. With `strict: true` the first five are thrown.
   'WARN_FORWARDED_UNTRUSTED',
   'WARN_TRUST_PERMISSIVE',
   'WARN_SINGLE_ADDRESS',
   'WARN_MEMORY_IN_CLUSTER',
+  'WARN_GUARD_UNBOUND',
   'WARN_FORWARDED_OTHER',
+  'WARN_BODY_UNPARSED',
   'WARN_NAME_SHARED',
   'WARN_LIMITER_PER_REQUEST',
   'WARN_COST_NEVER',

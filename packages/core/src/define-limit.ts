@@ -22,7 +22,11 @@ const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
  * that two routes keep two names.
  */
 export function derivedName(text: string, source: string = text): string {
-  if (NAME.test(text)) return text
+  return NAME.test(text) ? text : hashedName(text, source)
+}
+
+/** As `derivedName`, with a hash in any case: for a text that may also come from another source. */
+export function hashedName(text: string, source: string): string {
   const plain = text.replaceAll(/[^A-Za-z0-9_.-]/g, '_').replace(/^[^A-Za-z]+/, '')
   return `${plain.slice(0, 55) || 'unnamed'}-${hash32(source).toString(16).padStart(8, '0')}`
 }

@@ -8,6 +8,7 @@ import express4 from 'express4'
 import supertest from 'supertest'
 import { describe, expect, test } from 'vitest'
 import {
+  body,
   concurrency,
   type ExpressOptions,
   fixedWindow,
@@ -17,6 +18,7 @@ import {
   route,
   slidingWindow,
   type Store,
+  type StoreEvent,
 } from '../src/index.ts'
 import { isPromise } from '@sluice/core/adapter-kit'
 
@@ -34,6 +36,26 @@ describe.each([
     app.get('/', (_req, res) => res.end())
     return app
   }
+
+  test('newcomer 14: body() before the parser is reported once, with the cure', async () => {
+    const warnings: StoreEvent[] = []
+    const options = { limits: [minute(9)], key: body('email'), on: { warning: (event: StoreEvent) => void warnings.push(event) } }
+    const post = (app: express5.Express) => supertest(app).post('/').send({ email: 'a@b.test' })
+    const before = appWith(options).use(express.json())
+    for (const _ of [1, 2]) await post(before)
+    expect(warnings).toEqual([
+      {
+        type: 'warning',
+        code: 'WARN_BODY_UNPARSED',
+        message:
+          'limiter "default": body() was read before a parser had run, so the key of a request with a body is missing; add the parser before the limiter, such as app.use(express.json())',
+      },
+    ])
+    const after = express().use(express.json({ type: 'application/vnd.api+json' }), rateLimit({ ...options, strict: true }))
+    for (const type of ['application/vnd.api+json', 'application/json']) await post(after).type(type)
+    await supertest(after).get('/').set('content-type', 'application/json')
+    expect(warnings).toHaveLength(1)
+  })
 
   test('without options: 100 a minute per client address, in memory', async () => {
     const before = Math.ceil(Date.now() / 1000)

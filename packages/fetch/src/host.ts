@@ -13,6 +13,9 @@ export interface CheckOptions<Req extends Request = Request, Rest extends readon
   readonly handler?: ((request: Req, info: RefusalInfo) => MaybePromise<Response>) | undefined
 }
 
+const HINT =
+  "pass on what the runtime passed after the request, as in limited(request, server); in a test, limited(request, { remoteAddr: { hostname: '203.0.113.7' } }); where the runtime passes no address, give the option address, or trustProxy behind a proxy; otherwise limit by another key"
+
 /**
  * Makes core's pipeline for requests. `note` records the arguments that the runtime passed after a request, which contain its address.
  * @throws what createPipeline() throws
@@ -35,6 +38,7 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
       const rest = (request as Noted)[restArguments] as Rest
       return address === undefined ? connectionAddress(request, rest[0]) : address(request, ...rest)
     },
+    addressHint: () => (address === undefined ? HINT : 'the option address returned undefined for this request'),
     // The application may read the address from a header. Then a request is counted, even if that text is no address.
     ...(address === undefined ? {} : { trust: () => 'some' as const }),
     header: (request, name) => request.headers.get(name) ?? undefined,

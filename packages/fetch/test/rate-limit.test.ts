@@ -71,6 +71,16 @@ describe('rateLimit', () => {
     expect(await (await limited(ask(), '::ffff:192.0.2.9')).json()).toBe('192.0.2.9')
   })
 
+  test('newcomer 16: the error says to pass on what the runtime passed, and what a test passes', async () => {
+    const limited: FetchHandler = rateLimit(ok, { store: standing() })
+    await expect(limited(ask())).rejects.toThrow(
+      'got none; pass on what the runtime passed after the request, as in limited(request, server); in a test, limited(request, { remoteAddr: { hostname: ',
+    )
+    expect((await limited(ask(), { remoteAddr: { hostname: '203.0.113.7' } })).status).toBe(200)
+    const given = rateLimit(ok, { store: standing(), address: () => undefined })
+    await expect(given(ask())).rejects.toThrow('got none; the option address returned undefined for this request')
+  })
+
   test('a client that has disconnected has no address: no warning', async () => {
     const client = new AbortController()
     const request = ask({ signal: client.signal })

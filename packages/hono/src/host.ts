@@ -8,10 +8,14 @@ export const host: Host<Context> = {
   method: (c) => c.req.method,
   path: (c) => c.req.path,
   address: addressOf,
+  addressHint: () => HINT,
   header: (c, name) => c.req.header(name),
   route: routeOf,
   body: bodyOf,
 }
+
+const HINT =
+  "pass on what the server passed after the request, as in app.fetch(request, server); in a test, app.request(path, {}, { incoming: { socket: { remoteAddress: '127.0.0.1' } } }); on a platform that sends the address in a header, use ip(read); otherwise limit by another key"
 
 /** The servers of Node, Bun and Deno pass the connection to `app.fetch(request, …)`. Some adapters wrap it in `server`. */
 function addressOf(c: Context): string | undefined {

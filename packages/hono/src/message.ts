@@ -57,6 +57,7 @@ export const messageHost: Host<ReceivedMessage> = {
   method: ({ handshake }) => handshake.method,
   path: ({ handshake }) => handshake.path,
   address: ({ handshake }) => handshake.address,
+  addressHint: ({ c }) => host.addressHint?.(c),
   header: ({ handshake }, name) => handshake.headers[name],
   route: ({ handshake }) => handshake.route,
 }

@@ -35,6 +35,24 @@ describe('the address of the client', () => {
     expect(await subject(env)).toBe('ERR_ADDRESS_UNKNOWN')
   })
 
+  test('newcomer 16: the error says to pass on what the server passed, and what a test passes', async () => {
+    const messages: string[] = []
+    const asked = new Hono()
+    asked.use(rateLimit())
+    asked.get('/', (c) => c.text('ok'))
+    asked.onError((error, c) => {
+      messages.push(error.message)
+      return c.text('failed', 500)
+    })
+    expect((await asked.request('/')).status).toBe(500)
+    expect(messages).toEqual([
+      expect.stringContaining(
+        'got none; pass on what the server passed after the request, as in app.fetch(request, server); in a test, app.request(path, {}, ',
+      ),
+    ])
+    expect((await asked.request('/', {}, { incoming: { socket: { remoteAddress: '127.0.0.1' } } })).status).toBe(200)
+  })
+
   test('on Cloudflare: cf-connecting-ip, which Cloudflare overwrites', async () => {
     expect(await subject({}, { cf: { colo: 'FRA' } })).toBe('6.6.6.6')
   })

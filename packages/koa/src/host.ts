@@ -1,4 +1,4 @@
-import { type Host, nodeHeader } from '@sluice/core/adapter-kit'
+import { expressHost, type Host, nodeHeader } from '@sluice/core/adapter-kit'
 import type Koa from 'koa'
 
 /** Koa's context, as option functions get it, with the application's own types of state and context. */
@@ -11,6 +11,7 @@ export const host: Host<KoaContext> = {
   path: (ctx) => ctx.path,
   // Koa returns '' where there is no address.
   address: (ctx) => ctx.ip || undefined,
+  addressHint: (ctx) => expressHost.addressHint(ctx.req),
   socketAddress: (ctx) => ctx.req.socket.remoteAddress,
   trust({ app: { proxy, maxIpsCount, proxyIpHeader } }) {
     if (!proxy) return 'none'
@@ -20,6 +21,7 @@ export const host: Host<KoaContext> = {
   header: (ctx, name) => nodeHeader(ctx.req.headers, name),
   route,
   body: (ctx) => (ctx.request as { readonly body?: unknown }).body,
+  unparsedHint: () => 'add the parser before the limiter, such as app.use(bodyParser()) of @koa/bodyparser',
 }
 
 /** The pattern that @koa/router set on the context: of the running route, else of the last match. A layer of `router.use` is no route. */

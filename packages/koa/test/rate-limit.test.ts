@@ -2,13 +2,26 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { bodyParser } from '@koa/bodyparser'
 import { Router } from '@koa/router'
 import { fakeClock, waitUntil } from '@sluice/testing'
 import koa3 from 'koa'
 import koa2 from 'koa2'
 import supertest from 'supertest'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { concurrency, fixedWindow, header, type KoaOptions, leakyBucket, memoryStore, rateLimit, route, type Store } from '../src/index.ts'
+import {
+  body,
+  concurrency,
+  fixedWindow,
+  header,
+  type KoaOptions,
+  leakyBucket,
+  memoryStore,
+  rateLimit,
+  route,
+  type Store,
+  type StoreEvent,
+} from '../src/index.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 const standing = () => memoryStore({ clock: fakeClock(1_800_000_000_000) })
@@ -38,6 +51,29 @@ describe.each([
     return app
   }
   const agentOf = (app: koa3) => supertest(app.callback())
+
+  test('newcomer 14: body() before the parser is reported once, with the cure', async () => {
+    const warnings: StoreEvent[] = []
+    const options = { limits: [minute(9)], key: body('email'), on: { warning: (event: StoreEvent) => void warnings.push(event) } }
+    const [before, after] = [silent(), silent()]
+    before.use(rateLimit(options))
+    before.use(bodyParser())
+    after.use(bodyParser())
+    after.use(rateLimit({ ...options, strict: true }))
+    const posts = async (app: koa3, body: string | object) => {
+      for (const _ of [1, 2]) await agentOf(app).post('/').type('json').send(body)
+    }
+    await posts(after, {})
+    await agentOf(after).delete('/').send({ email: 'a@b.test' })
+    expect(warnings).toEqual([])
+    await posts(before, { email: 'a@b.test' })
+    expect(warnings).toMatchObject([
+      {
+        code: 'WARN_BODY_UNPARSED',
+        message: expect.stringMatching(/; add the parser before the limiter, .* of @koa\/bodyparser$/) as string,
+      },
+    ])
+  })
 
   test('without options: 100 a minute per client address, in memory', async () => {
     const app = silent()

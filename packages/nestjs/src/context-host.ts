@@ -18,6 +18,7 @@ export const contextHost: Host<ExecutionContext> = {
   path: (context) => read(context, 'path') ?? `${context.getClass().name}.${context.getHandler().name}`,
   address: (context) => (httpRequestOf(context) === undefined ? peerAddressOf(context) : read(context, 'address')),
   socketAddress: (context) => (httpRequestOf(context) === undefined ? peerAddressOf(context) : read(context, 'socketAddress')),
+  addressHint,
   trust: (context) => read(context, 'trust') ?? 'none',
   header(context, name) {
     if (transportOf(context) !== 'rpc') return requestHeader(httpRequestOf(context) ?? upgradeRequestOf(context), name)
@@ -31,12 +32,28 @@ export const contextHost: Host<ExecutionContext> = {
     const transport = transportOf(context)
     return transport === 'http' ? httpRequestOf(context)?.body : context.getArgByIndex(transport === 'rpc' ? 0 : 1)
   },
+  unparsedHint: (context) =>
+    transportOf(context) !== 'http' || read(context, 'unparsedHint') === undefined
+      ? undefined
+      : 'create the application with bodyParser: true, which is the default, or add a parser by app.use()',
 }
 
-function read<K extends 'method' | 'path' | 'address' | 'socketAddress' | 'trust' | 'route'>(context: ExecutionContext, fact: K) {
+type Fact = 'method' | 'path' | 'address' | 'addressHint' | 'socketAddress' | 'trust' | 'route' | 'unparsedHint'
+
+function read<K extends Fact>(context: ExecutionContext, fact: K) {
   const request = httpRequestOf(context)
   if (request === undefined) return undefined
   return (isFastify(request) ? fastifyHost[fact](request) : expressHost[fact](request)) as ReturnType<(typeof expressHost)[K]>
+}
+
+function addressHint(context: ExecutionContext): string | undefined {
+  if (httpRequestOf(context) !== undefined) return read(context, 'addressHint')
+  const type = context.getType<string>()
+  if (type === 'graphql') return 'put the request into the GraphQL context as req; otherwise limit by another key'
+  const exempt = "or exempt such calls: skip: (context) => context.getType() !== 'http'"
+  if (type === 'ws')
+    return `keep the request in the gateway: Object.assign(client, { request }) in handleConnection(client, request); ${exempt}`
+  return `a call of transport "${type}" that comes through a message broker has no client address: limit it by another key, ${exempt}`
 }
 
 function isFastify(request: HttpRequest): request is FastifyLikeRequest {

@@ -8,6 +8,11 @@ export interface Host<C> extends RequestFacts<C> {
   call?(context: C): object
   /** The address of the connection, where `address` may come from forwarded headers. With `trustProxy`, core reads those headers itself. */
   socketAddress?(context: C): string | undefined
+  /**
+   * What to do where `body` is `undefined` because no parser has run yet. `undefined` where one has. Absent where the application parses no
+   * bodies.
+   */
+  unparsedHint?(context: C): string | undefined
   /** Which proxies the framework's own setting trusts. Default: `'none'`. */
   trust?(context: C): 'none' | 'some' | 'anyone'
   /** False where `done` may never be called, such as for a message without a response: then concurrency is not renewed. Default: true. */

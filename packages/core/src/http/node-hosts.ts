@@ -45,6 +45,7 @@ export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call
   method: (req) => req.method ?? 'GET',
   path: (req) => (req.path === undefined ? pathOf(req.url ?? '/') : (req.baseUrl ?? '') + req.path),
   address: (req) => req.ip ?? req.socket?.remoteAddress,
+  addressHint: () => NODE_HINT,
   socketAddress: (req) => req.socket?.remoteAddress,
   trust(req) {
     const setting = req.app?.get?.('trust proxy')
@@ -53,6 +54,8 @@ export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call
   header: (req, name) => req.headers && nodeHeader(req.headers, name),
   route: (req) => (req.route ? `${req.baseUrl ?? ''}${String((req.route as { readonly path?: unknown }).path)}` : undefined),
   body: (req) => req.body,
+  // A parser sets `body`, to `undefined` where it leaves a body to another parser.
+  unparsedHint: (req) => ('body' in req ? undefined : 'add the parser before the limiter, such as app.use(express.json())'),
 }
 
 /** How core reads a request of Fastify. Its `address` is Fastify's own, by the option `trustProxy`. */
@@ -61,12 +64,18 @@ export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call
   method: (request) => request.method,
   path: (request) => pathOf(request.url),
   address: (request) => request.ip,
+  addressHint: () => NODE_HINT,
   socketAddress: (request) => request.socket.remoteAddress,
   trust: fastifyTrust,
   header: (request, name) => nodeHeader(request.headers, name),
   route: (request) => (request.is404 ? undefined : request.routeOptions.url),
   body: (request) => request.body,
+  unparsedHint: () => "decide after the body is parsed: hook: 'preValidation', or add the hook there",
 }
+
+/** For a server of Node, where only a Unix socket has no address. */
+const NODE_HINT =
+  'behind a proxy on a Unix socket, set trustProxy to the number of proxies; in a test, send requests over a port, or give the made-up request an address; otherwise limit by another key'
 
 function pathOf(url: string): string {
   const query = url.indexOf('?')

@@ -1,4 +1,6 @@
+import type { Code } from '../codes.ts'
 import { invalid } from '../errors.ts'
+import { proxyHint } from '../identity/address-unknown.ts'
 import { clientAddress } from '../identity/client.ts'
 import type { ReportWarning } from '../identity/trust.ts'
 import { knownOptions } from '../known-options.ts'
@@ -17,6 +19,7 @@ import { checkOptions, policyOptions, type RateLimitOptions } from './options.ts
 import type { HttpOutcome } from './outcome.ts'
 import { numbersReader } from './request-values.ts'
 import { subjectsReader } from './subjects.ts'
+import { readingBody } from './unparsed-body.ts'
 
 /** Decides one request. Throws, or rejects, only where the request could not be decided. */
 export type Pipeline<C, R> = ((context: C) => MaybePromise<HttpOutcome<R>>) & {
@@ -28,6 +31,8 @@ export type Pipeline<C, R> = ((context: C) => MaybePromise<HttpOutcome<R>>) & {
    * @throws what `createPipeline` throws; ERR_OPTION_INVALID for a limiter that an application wrapped
    */
   extend(change: (rules: readonly LimitRule<string, C>[]) => readonly LimitRule<string, C>[], options?: Extension<C, R>): Pipeline<C, R>
+  /** Reports a likely mistake in the set-up, once for each code: to `on.warning`, or with `strict` by throwing. */
+  warn(code: Code, message: string): void
 }
 
 /** The options that an extension can change. */
@@ -110,7 +115,8 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     const derived = engine.derive(changePolicy(engine.policy, change))
     return pipelineOf<C, R>({ ...family, limiter: derived, engine: derived, age: undefined }, extended)
   }
-  return Object.assign((context: C) => decideRequest(config, context), { limiter, extend })
+  const warn: Pipeline<C, R>['warn'] = (code, message) => observers.warnOrThrow(code, message)
+  return Object.assign((context: C) => decideRequest(config, context), { limiter, extend, warn })
 }
 
 function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: boolean, options: RateLimitOptions<C, R>): LimiterEngine {
@@ -140,7 +146,10 @@ function clientHostOf<C, R>(
   const connected = trustProxy === undefined ? host : { ...host, address: socketAddress }
   const trusting = host.trust === undefined ? undefined : hostTrusts
   const settings = { trustProxy, forwardedHeader, ipv6Prefix, hostTrusts: trusting, connection: host.socketAddress && socketAddress }
-  return { ...host, address: clientAddress(connected, settings, report) }
+  const addressHint = (context: C) =>
+    proxyHint(trustProxy, forwardedHeader?.toLowerCase() ?? 'x-forwarded-for') ?? host.addressHint?.(context)
+  const body = readingBody(host, observers)
+  return { ...host, address: clientAddress(connected, settings, report), addressHint, ...(body && { body }) }
 }
 
 /** Whether a response may have to be followed to its end. */

@@ -1,4 +1,3 @@
-import { SluiceError } from '../errors.ts'
 import { isPlainIPv4 } from './address.ts'
 import { type Canonicalizer, canonicalizer } from './canonical.ts'
 import { NO_ADDRESS, viaProxies } from './proxies.ts'
@@ -47,14 +46,6 @@ export function clientAddress<C>(
   const trusting = 'blocks' in trust || trust.hops > 0
   const address = trusting ? viaProxies(facts, trust, header, canonical, report) : frameworkAddress(facts, options, canonical)
   return checkingForProxy(address, options.trustProxy === undefined ? facts : undefined, options, report)
-}
-
-/** The error of a request that is limited by its address, and has none. */
-export function addressUnknown(): SluiceError {
-  return new SluiceError(
-    'ERR_ADDRESS_UNKNOWN',
-    "expected the client's address, got none; behind a Unix socket, set trustProxy to the number of proxies; on a platform that sends the address in a header, use ip(read); otherwise limit by another key",
-  )
 }
 
 /** Reads the address that the framework gives. An IPv4 address of the socket is returned as it is; text from a header is copied. */

@@ -1,7 +1,7 @@
 import { invalid } from '../errors.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
 import { detach } from '../detach.ts'
-import { addressUnknown } from './client.ts'
+import { addressUnknown } from './address-unknown.ts'
 import type { Part } from './part.ts'
 import type { RequestFacts } from './request-facts.ts'
 
@@ -13,7 +13,7 @@ const CLIENT: Part<any> = Object.freeze({
   address: true,
   read(context: any, facts: RequestFacts<any>): string {
     const address = facts.address(context)
-    if (address === undefined) throw addressUnknown()
+    if (address === undefined) throw addressUnknown(facts, context)
     return address
   },
 })

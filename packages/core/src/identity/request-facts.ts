@@ -6,6 +6,8 @@ export interface RequestFacts<C> {
   path(context: C): string
   /** The client's address, as the connection gives it, or as the framework's own setting for proxies does. */
   address(context: C): string | undefined
+  /** What to do where there is no address, for the message of ERR_ADDRESS_UNKNOWN. Default: general advice. */
+  addressHint?(context: C): string | undefined
   /** A request header. `name` is in lower case. */
   header(context: C, name: string): string | undefined
   /** The pattern of the route, such as `/users/:id`; absent or `undefined` where the framework does not know it. */

@@ -1,7 +1,7 @@
 import { invalid } from '../errors.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { type Canonicalizer, canonicalizer } from './canonical.ts'
-import { addressUnknown } from './client.ts'
+import { addressUnknown } from './address-unknown.ts'
 import type { KeyOf, Part } from './part.ts'
 import type { RequestFacts } from './request-facts.ts'
 
@@ -104,7 +104,7 @@ function valueReader<C>(part: Part<C>, facts: RequestFacts<C>, rule: MissingRule
 
 function knownAddress<C>(facts: RequestFacts<C>, context: C): string {
   const address = facts.address(context)
-  if (address === undefined) throw addressUnknown()
+  if (address === undefined) throw addressUnknown(facts, context)
   return address
 }
 

@@ -119,7 +119,7 @@ describe('an unknown address', () => {
     ['a missing value', header('x-api-key'), 'address'],
   ])('is an error that says what to do: %s, missing: %s', (_, key, missing) => {
     expect(() => subject(key, {}, { missing })).toThrow(
-      /expected the client's address, got none; behind a Unix socket, set trustProxy.*ip\(read\).*another key.*ERR_ADDRESS_UNKNOWN/,
+      /expected the client's address, got none; behind a proxy on a Unix socket, set trustProxy.*ip\(read\).*another key.*ERR_ADDRESS_UNKNOWN/,
     )
   })
   it('is no error for another key', () => {

@@ -11,7 +11,7 @@ export interface RequestSpec {
   readonly path?: string | undefined
   /** Sent in this order; a name may be repeated. */
   readonly headers?: readonly (readonly [string, string])[] | undefined
-  /** JSON text. */
+  /** JSON text, unless `headers` has another `Content-Type`. */
   readonly body?: string | undefined
 }
 
@@ -120,7 +120,8 @@ function open(
     ['Host', host],
     ['Connection', 'close'],
   ]
-  if (body !== undefined) own.push(['Content-Type', 'application/json'], ['Content-Length', String(new TextEncoder().encode(body).length)])
+  if (body !== undefined) own.push(['Content-Length', String(new TextEncoder().encode(body).length)])
+  if (body !== undefined && !headers.some(([name]) => name === 'Content-Type')) own.push(['Content-Type', 'application/json'])
   // As a flat list, Node sends the headers unchanged: nothing is merged, renamed or added.
   const request = httpRequest({ hostname, port, method, path, agent: false, headers: [...own, ...headers].flat() })
   const response = new Promise<IncomingMessage>((resolve, reject) => {

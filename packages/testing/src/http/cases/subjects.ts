@@ -63,6 +63,19 @@ const apiKey = (missing: MissingRule | undefined): Mount => ({ limits: [one], ke
 
 /** Which requests share a subject. */
 export const subjectCases: readonly HttpCase[] = [
+  {
+    name: 'newcomer 14: body() of a request that no usual parser would read is not reported',
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [fixedWindow({ name: 'minute', limit: 9, window: '1m' })], key: body('email') })],
+      routes: ['GET', 'POST', 'DELETE'].map((method) => ({ method, path: '/', answer: () => ({ json: { ok: true } }) })),
+    }),
+    async run(t) {
+      t.is(remainingOf(await t.get()), 8)
+      t.is(remainingOf(await t.send({ method: 'POST', headers: [['Content-Length', '0']] })), 7)
+      t.is(remainingOf(await t.send({ method: 'POST', headers: [['Content-Type', 'text/plain']], body: 'hello' })), 6)
+      t.is(remainingOf(await t.send({ method: 'DELETE' })), 5)
+    },
+  },
   keyed('the default subject is the address of the connection', () => ip(), [[{}, with_(['X-Api-Key', 'a']), { path: '/nowhere' }]]),
   keyed('key: header', () => header('X-Api-Key'), [
     [with_(['X-Api-Key', 'a']), with_(['x-api-key', 'a'])],
