@@ -11,19 +11,43 @@ import {
   type Refusal,
 } from '@sluice/core/adapter-kit'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import type { FastifyLimitOptions } from './options.ts'
+import type { FastifyHookOptions } from './options.ts'
 
-/** A hook for `onRequest`, `preValidation` or `preHandler`, and the limiter that it uses. */
-export type FastifyRateLimit = ((request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void) & {
+/** A hook for `onRequest`, `preParsing`, `preValidation` or `preHandler`, of an app or of a route. */
+export interface FastifyRateLimit {
+  (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
+  /** As a `preParsing` hook. The payload is left as it is. */
+  (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: HookHandlerDoneFunction): void
+  /** The limiter that the hook uses: to peek, reset or consume outside of a request. */
   readonly limiter: Limiter
 }
 
-/** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options */
-export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): FastifyRateLimit {
+/**
+ * Makes a hook without the plugin: nothing is decorated, and no `config` is read. It decides the requests of the app or of the routes to
+ * which you add it, so that it can run beside another rate limiter. The decision is on `request.rateLimit`.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options
+ * @example
+ * ```ts
+ * import { createHook } from '@sluice/fastify'
+ * import fastify from 'fastify'
+ *
+ * const app = fastify()
+ * app.addHook('onRequest', createHook({ limit: 100, window: '1m' }))
+ * app.post('/login', { preHandler: createHook({ name: 'login', limit: 5, window: '15m' }) }, () => ({ ok: true }))
+ * ```
+ */
+export function createHook(options: FastifyHookOptions = {}): FastifyRateLimit {
+  return hookOf(options, 'rateLimit')
+}
+
+/** @param property the property of the request that gets the decision */
+export function hookOf(options: FastifyHookOptions, property: string): FastifyRateLimit {
   const decide = createPipeline<FastifyRequest, FastifyReply>(fastifyHost, options)
   const { handler } = options
 
-  const hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+  const hook = (request: FastifyRequest, reply: FastifyReply, third: unknown, fourth?: HookHandlerDoneFunction): void => {
+    // A `preParsing` hook gets the payload before `done`.
+    const done = fourth ?? (third as HookHandlerDoneFunction)
     let outcome: ReturnType<typeof decide>
     try {
       outcome = decide(request)
@@ -50,7 +74,7 @@ export function hookOf({ hook: _stage, ...options }: FastifyLimitOptions): Fasti
 
   const apply = (outcome: HttpOutcome<FastifyReply>, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
     // A limiter that skips a request must not hide the decision of the limiter before it.
-    if (outcome.decision !== undefined) request.rateLimit = outcome.decision
+    if (outcome.decision !== undefined) (request as unknown as Record<string, unknown>)[property] = outcome.decision
     if (outcome.headers.length > 0 && !reply.raw.headersSent) setHeaders(reply, outcome.headers)
     if (outcome.pass) proceed(outcome, reply.raw, reply, done)
     else refuse(outcome, request, reply, done)

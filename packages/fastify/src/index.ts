@@ -1,5 +1,11 @@
 // Sluice for Fastify 5, with what applications use of core.
 export * from '@sluice/core'
-export type { FastifyRateLimit } from './hook.ts'
+
+// The plugin: limits the routes of a context.
+export { rateLimit } from './rate-limit.ts'
+export type { FastifyOptions, FastifyRateLimitConfig } from './rate-limit.ts'
 export type { FastifyLimitOptions, Stage } from './options.ts'
-export { type FastifyOptions, rateLimit } from './rate-limit.ts'
+
+// A hook without the plugin.
+export { createHook, type FastifyRateLimit } from './hook.ts'
+export type { FastifyHookOptions } from './options.ts'

@@ -1,19 +1,24 @@
-import type { Decision } from '@sluice/core'
+import type { Decision, Limiter, Store } from '@sluice/core'
 import { invalid } from '@sluice/core/adapter-kit'
-import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
-import { type FastifyRateLimit, hookOf } from './hook.ts'
-import { type FastifyLimitOptions, type Stage, STAGES, stageOf } from './options.ts'
-import { limiterName, inheritOptions } from './route-options.ts'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { addHooks } from './app-hooks.ts'
+import type { FastifyRateLimit } from './hook.ts'
+import type { FastifyLimitOptions } from './options.ts'
+import { RouteHooks, type RouteLimit } from './route-hooks.ts'
+
+/** The key that the plugin reads in the `config` of a route. */
+export interface FastifyRateLimitConfig {
+  /** `false`: the route is not limited. `true`: it is limited, even with `global: false`. An object: options over those of the plugin. */
+  rateLimit?: boolean | FastifyLimitOptions | undefined
+}
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The decision of the limiter that decided last; `undefined` if every limiter skipped the request. */
     rateLimit: Decision | undefined
   }
-  interface FastifyContextConfig {
-    /** `false`: the route is not limited. `true`: it is limited, even with `global: false`. An object: options over those of the plugin. */
-    rateLimit?: boolean | FastifyLimitOptions | undefined
-  }
+  // Inherited, so that another plugin may declare a member of the same name: its declaration then wins.
+  interface FastifyContextConfig extends FastifyRateLimitConfig {}
   interface FastifyInstance {
     /** A hook to add to routes: the plugin's own, or one with these options over those of the plugin. */
     rateLimit(options?: FastifyLimitOptions): FastifyRateLimit
@@ -24,15 +29,16 @@ declare module 'fastify' {
 export interface FastifyOptions extends FastifyLimitOptions {
   /** True: also limits routes without `config.rateLimit`, and requests that match no route. Default: true. */
   readonly global?: boolean | undefined
+  /** The name of `app.rateLimit` and `request.rateLimit`, for an app in which another plugin has that name. Default: `'rateLimit'`. */
+  readonly decorator?: string | undefined
+  /** The key in the `config` of a route that has its options. Default: `'rateLimit'`. */
+  readonly configKey?: string | undefined
+  /**
+   * True: when `app.close()` has ended the last request, it closes the stores and limiters that the plugin and its routes were given.
+   * False: they stay open, such as a store that several apps share. Default: true.
+   */
+  readonly close?: boolean | undefined
 }
-
-/** A hook, and the stage in which it decides. */
-interface StagedHook {
-  readonly stage: Stage
-  readonly hook: FastifyRateLimit
-}
-
-type RouteLimit = FastifyContextConfig['rateLimit'] | null
 
 /** The `app.rateLimit` decorators of this package, to distinguish them from those of another plugin. */
 const decorators = new WeakSet<object>()
@@ -67,66 +73,42 @@ export const rateLimit: FastifyPluginAsync<FastifyOptions> = Object.assign(
   },
 )
 
-async function register(app: FastifyInstance, { global = true, ...options }: FastifyOptions): Promise<void> {
-  if (typeof global !== 'boolean') throw invalid('global', 'true or false', global)
-  const pluginHook = stagedHookOf(options)
-  const { limiter } = pluginHook.hook
-  /** The stages in which hooks run. Always with `onRequest`, where routes that were added before this plugin get their hooks. */
-  const stages = new Set<Stage>(['onRequest', pluginHook.stage])
+async function register(app: FastifyInstance, given: FastifyOptions): Promise<void> {
+  const { global = true, decorator: name = 'rateLimit', configKey = 'rateLimit', close = true, ...options } = given
+  for (const [what, value] of Object.entries({ global, close })) if (typeof value !== 'boolean') throw invalid(what, 'true or false', value)
+  for (const [what, value] of Object.entries({ decorator: name, configKey }))
+    if (typeof value !== 'string' || value === '') throw invalid(what, 'a name', value)
 
-  const decorator = (given?: FastifyLimitOptions): FastifyRateLimit =>
-    given === undefined ? pluginHook.hook : hookOf(inheritOptions(options, limiter, given, undefined))
-  const present = Object.getOwnPropertyDescriptor(app, 'rateLimit')?.value as object | undefined
-  if (present === undefined || !decorators.has(present)) app.decorate('rateLimit', decorator)
-  decorators.add(decorator)
-  if (!app.hasRequestDecorator('rateLimit')) app.decorateRequest('rateLimit', undefined)
-
-  // By options object and path: a route and its HEAD route share a quota, but two routes with one object do not.
-  const hooksByOptions = new WeakMap<object, Map<string, StagedHook>>()
-  const hookOfRoute = (
-    limit: RouteLimit,
-    { url, method }: { url?: string | undefined; method?: string | readonly string[] | undefined },
-  ): StagedHook | undefined => {
-    if (limit === undefined || limit === null) return global ? pluginHook : undefined
-    if (typeof limit === 'boolean') return limit ? pluginHook : undefined
-    if (typeof limit !== 'object') throw invalid('config.rateLimit', 'true, false or options', limit)
-    const hooks = hooksByOptions.get(limit) ?? new Map<string, StagedHook>()
-    hooksByOptions.set(limit, hooks)
-    const path = limiterName(url, [])
-    const staged = hooks.get(path) ?? stagedHookOf(inheritOptions(options, limiter, limit, limiterName(url, method)))
-    hooks.set(path, staged)
-    stages.add(staged.stage)
-    return staged
-  }
-
-  // Nested contexts may register the plugin again. A route with options belongs to the nearest registration.
-  const isNearest = (instance: FastifyInstance): boolean => instance.rateLimit === decorator
-  app.addHook('onRoute', function (route) {
-    if (isNearest(this)) hookOfRoute(route.config?.rateLimit, route)
+  const limiters = new Set<Limiter>()
+  const stores = new Set<Store>()
+  const hooks = new RouteHooks({
+    options,
+    global,
+    decorator: name,
+    configKey,
+    onMade({ limiter }, { limiter: shared, store }) {
+      if (close || shared === undefined) limiters.add(limiter)
+      if (close && store !== undefined) stores.add(store)
+    },
+  })
+  // Fastify runs it after the last request.
+  app.addHook('onClose', async () => {
+    for (const limiter of limiters) await limiter.close()
+    for (const store of stores) await store.close?.()
   })
 
-  const hooksByConfig = new WeakMap<object, StagedHook | 'none'>()
-  const hookFor = ({ routeOptions, server }: FastifyRequest): StagedHook | undefined => {
-    const { config, url, method } = routeOptions
-    let staged = hooksByConfig.get(config)
-    if (staged === undefined) {
-      const limit: RouteLimit = config.rateLimit
-      const isOfOtherContext = typeof limit === 'object' && limit !== null && !isNearest(server)
-      staged = (isOfOtherContext ? undefined : hookOfRoute(limit, { url, method })) ?? 'none'
-      hooksByConfig.set(config, staged)
-    }
-    return staged === 'none' ? undefined : staged
-  }
-  for (const stage of STAGES) {
-    app.addHook(stage as 'onRequest', (request, reply, done) => {
-      // `routeOptions` is built anew on every access, so it is not read in a stage without a hook.
-      const staged = stages.has(stage) ? hookFor(request) : undefined
-      if (staged?.stage === stage) staged.hook(request, reply, done)
-      else done()
-    })
-  }
-}
+  const decorator = (own?: FastifyLimitOptions): FastifyRateLimit => hooks.decorated(own)
+  const present = Object.getOwnPropertyDescriptor(app, name)?.value as object | undefined
+  if (present === undefined || !decorators.has(present)) app.decorate(name, decorator)
+  decorators.add(decorator)
+  if (!app.hasRequestDecorator(name)) app.decorateRequest(name, undefined)
 
-function stagedHookOf(options: FastifyLimitOptions): StagedHook {
-  return { hook: hookOf(options), stage: stageOf(options) }
+  // Nested contexts may register the plugin again. A route with options belongs to the nearest registration that reads its key.
+  const nearest = Symbol.for(`sluice.fastify.${configKey}`)
+  if (!Object.hasOwn(app, nearest)) Object.defineProperty(app, nearest, { value: decorator })
+  addHooks(app, hooks.own, (instance, config, route) => {
+    const limit = (config as Readonly<Record<string, RouteLimit>> | undefined)?.[configKey]
+    const isOfOtherContext = typeof limit === 'object' && limit !== null && (instance as never)[nearest] !== decorator
+    return isOfOtherContext ? undefined : hooks.of(limit, route)
+  })
 }

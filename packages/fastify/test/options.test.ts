@@ -69,12 +69,74 @@ describe('trap: invalid options are refused at the start', () => {
     expect((await app.inject('/own')).headers['x-ratelimit-remaining']).toBe('3')
   })
 
-  test('two routes that would share a name in one store', async () => {
+  test('two routes with one given name in one store', async () => {
     const app = await registered({ store: memoryStore() })
-    app.get('/a/b', { config: { rateLimit: { limit: 5 } } }, () => 'yes')
-    expect((await refusalOf(() => app.get('/a.b', { config: { rateLimit: { limit: 6 } } }, () => 'no')))[0]).toBe('ERR_NAME_TAKEN')
-    app.get('/a_b', { config: { rateLimit: { name: 'other', limit: 6 } } }, () => 'yes')
-    expect((await app.inject('/a_b')).headers['ratelimit-policy']).toBe('"other";q=6;w=60')
+    app.get('/a', { config: { rateLimit: { name: 'one', limit: 5 } } }, () => 'yes')
+    expect((await refusalOf(() => app.get('/b', { config: { rateLimit: { name: 'one', limit: 6 } } }, () => 'no')))[0]).toBe(
+      'ERR_NAME_TAKEN',
+    )
+    app.get('/c', { config: { rateLimit: { name: 'other', limit: 6 } } }, () => 'yes')
+    expect((await app.inject('/c')).headers['ratelimit-policy']).toBe('"other";q=6;w=60')
+  })
+
+  describe('F16: names of routes', () => {
+    const version = (text: string) => [{ version: text }, { 'accept-version': text }] as const
+    const ROUTES: readonly (readonly [
+      url: string,
+      name: RegExp,
+      requested?: string,
+      constraints?: Record<string, string | RegExp>,
+      headers?: Record<string, string>,
+    ])[] = [
+      ['/a/b', /^GET\.a\.b$/],
+      ['/a.b', /^GET\.a\.b-[0-9a-f]{8}$/],
+      ['/a/b/', /^GET\.a\.b\.-[0-9a-f]{8}$/],
+      ['/a/:b', /^GET\.a\._b$/, '/a/x'],
+      ['/a/_b', /^GET\.a\._b-[0-9a-f]{8}$/],
+      ['/a/:b(^\\d+$)', /^GET\.a\._b_[_d]+-[0-9a-f]{8}$/, '/a/1'],
+      ['/c', /^GET\.c$/],
+      ['/c', /^GET\.c-1\.0\.0-[0-9a-f]{8}$/, '/c', ...version('1.0.0')],
+      ['/c', /^GET\.c-2\.0\.0-[0-9a-f]{8}$/, '/c', ...version('2.0.0')],
+      ['/c', /^GET\.c-admin\.test-[0-9a-f]{8}$/, '/c', { host: 'admin.test' }, { host: 'admin.test' }],
+      ['/c', /^GET\.c-_+api_+\._-[0-9a-f]{8}$/, '/c', { host: /^api\./ }, { host: 'api.test' }],
+      ['/files/*', /^GET\.files\._$/, '/files/x'],
+      ['/files/_', /^GET\.files\._-[0-9a-f]{8}$/],
+    ]
+    /** The names in a new app, as another process would give them. */
+    async function namesOf(): Promise<readonly string[]> {
+      const app = await registered({ store: memoryStore(), global: false })
+      for (const [url, , , constraints] of ROUTES)
+        app.get(url, { config: { rateLimit: { limit: 5 } }, ...(constraints && { constraints }) }, () => 'ok')
+      const names: string[] = []
+      for (const [url, , requested = url, , headers = {}] of ROUTES) {
+        const policy = (await app.inject({ url: requested, headers })).headers['ratelimit-policy']
+        names.push(String(policy).split('"')[1] ?? '')
+      }
+      return names
+    }
+
+    test('no two routes share one, and each is the same in every process', async () => {
+      const names = await namesOf()
+      for (const [i, [, name]] of ROUTES.entries()) expect(names[i]).toMatch(name)
+      expect(new Set(names).size).toBe(names.length)
+      expect(await namesOf()).toEqual(names)
+    })
+  })
+
+  test('F16: one options object on two versions of a route makes two limiters; with a trailing slash it is the same route', async () => {
+    const app = fastify()
+    await app.register(
+      async (api) => {
+        await api.register(rateLimit, { global: false })
+        const strict = { config: { rateLimit: { limit: 1 } } }
+        api.get('/', strict, () => 'plain')
+        api.get('/', { ...strict, constraints: { version: '2.0.0' } }, () => 'two')
+      },
+      { prefix: '/api' },
+    )
+    const ask = async (url: string, version?: string) =>
+      (await app.inject({ url, headers: version === undefined ? {} : { 'accept-version': version } })).statusCode
+    expect([await ask('/api'), await ask('/api/'), await ask('/api', '2.0.0'), await ask('/api/', '2.0.0')]).toEqual([200, 429, 200, 429])
   })
 
   test('F16: the name of a long route is cut, and two such routes keep two names', async () => {
