@@ -1,11 +1,12 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
+import { SluiceError } from '@sluice/core'
 import { clientHasLeft, type HttpOutcome, isPromise, type NodeResponse } from '@sluice/core/adapter-kit'
 import { admit } from './admission.ts'
 import { setDecision } from './call-state.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
 import { httpRequestOf, responseOf, transportOf } from './execution-context.ts'
 import type { RateLimitResult } from './options.ts'
-import { type RoutePipeline, Routes } from './routes.ts'
+import { type RoutePipeline, ROUTES, type Routes } from './routes.ts'
 import { SharedAnswers } from './shared-answers.ts'
 
 /**
@@ -28,6 +29,7 @@ export class RateLimitGuard implements CanActivate {
   private readonly sharedAnswers = new SharedAnswers()
 
   constructor(routes: Routes) {
+    refuseForeignMethods(this)
     this.routes = routes
   }
 
@@ -84,7 +86,36 @@ export class RateLimitGuard implements CanActivate {
   }
 }
 Injectable()(RateLimitGuard)
-Inject(Routes)(RateLimitGuard, undefined, 0)
+Inject(ROUTES)(RateLimitGuard, undefined, 0)
+
+/** Whether a guard, its class or a class of it decides by these limits. */
+export function guardsWith(guard: unknown, routes: Routes): boolean {
+  if (guard instanceof RateLimitGuard) return guard['routes'] === routes
+  return typeof guard === 'function' && (guard === RateLimitGuard || guard.prototype instanceof RateLimitGuard)
+}
+
+// Methods that a subclass of ThrottlerGuard overrides, and what to use here.
+const FOREIGN_METHODS: Readonly<Record<string, string>> = {
+  getTracker: 'use the option key',
+  generateKey: 'use the option key, with route() among its parts',
+  shouldSkip: 'use the option skip',
+  throwThrottlingException: 'use the option exception',
+  getErrorMessage: 'use the option message',
+  getRequestResponse: 'remove it, since the guard finds the request of every transport',
+  handleRequest: 'use the options cost, skip and settle, or override canActivate()',
+}
+
+/**
+ * A subclass of ThrottlerGuard that was given another base would limit by the wrong key, without a word.
+ * @throws ERR_OPTION_UNKNOWN
+ */
+function refuseForeignMethods(guard: RateLimitGuard): void {
+  // A guard that overrides this method may call any others of its own.
+  if (guard.canActivate !== RateLimitGuard.prototype.canActivate) return
+  const method = Object.keys(FOREIGN_METHODS).find((name) => name in guard)
+  if (method !== undefined)
+    throw new SluiceError('ERR_OPTION_UNKNOWN', `${guard.constructor.name}: ${method}() is never called; ${FOREIGN_METHODS[method]}`)
+}
 
 function fail(error: unknown, context: ExecutionContext): Promise<never> {
   if (clientHasLeft(error, httpRequestOf(context)?.socket?.destroyed === true)) return never()

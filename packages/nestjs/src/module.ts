@@ -7,15 +7,16 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common'
-import { APP_FILTER, DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core'
+import { APP_FILTER, ApplicationConfig, DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core'
 import { asyncProviders, type RateLimitAsyncOptions } from './async-options.ts'
 import { RateLimitFilter } from './filter.ts'
 import { RateLimitGuard } from './guard.ts'
+import { hasLimits, isGuarded, unguardedMessage } from './guard-binding.ts'
 import { RateLimitInterceptor } from './interceptor.ts'
 import { isDecorated, metadataOf } from './metadata.ts'
 import type { RateLimitModuleOptions } from './options.ts'
 import { RateLimiter } from './rate-limiter.ts'
-import { Routes } from './routes.ts'
+import { ROUTES, Routes } from './routes.ts'
 
 const OPTIONS = Symbol.for('sluice.nestjs.options')
 
@@ -23,10 +24,12 @@ const OPTIONS = Symbol.for('sluice.nestjs.options')
 export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly routes: Routes
   private readonly discovery: DiscoveryService
+  private readonly config: ApplicationConfig
 
-  constructor(routes: Routes, discovery: DiscoveryService) {
+  constructor(routes: Routes, discovery: DiscoveryService, config: ApplicationConfig) {
     this.routes = routes
     this.discovery = discovery
+    this.config = config
   }
 
   /**
@@ -81,9 +84,13 @@ export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShu
     return dynamicModule(asyncProviders(OPTIONS, options), options.imports)
   }
 
-  /** Builds the pipeline of every decorated route, so that a wrong decorator fails the start of the application, not the first request. */
+  /**
+   * Builds the pipeline of every decorated route, so that a wrong decorator fails the start of the application, not the first request.
+   * Reports decorators that no guard reads.
+   */
   onApplicationBootstrap(): void {
     const scanner = new MetadataScanner()
+    const unguarded: string[] = []
     for (const { metatype } of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {
       const prototype = metatype?.prototype as Readonly<Record<string, unknown>> | undefined
       if (typeof prototype !== 'object' || prototype === null) continue
@@ -91,17 +98,26 @@ export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShu
         const method = prototype[name]
         if (typeof method === 'function' && (isDecorated(metadataOf(method)) || isDecorated(metadataOf(metatype as Type))))
           this.routes.pipelineOf(metatype as Type, method)
+        if (
+          typeof method === 'function' &&
+          hasLimits(method, metatype as Type) &&
+          !isGuarded(method, metatype as Type, this.config, this.routes)
+        )
+          unguarded.push(`${(metatype as Type).name}.${name}`)
       }
     }
+    if (unguarded.length > 0) this.routes.warn('WARN_GUARD_UNBOUND', unguardedMessage(unguarded))
   }
 
+  /** Nest calls it when its servers have ended the last request, or with `app.close()` of an application context. */
   async onApplicationShutdown(): Promise<void> {
-    await this.routes.limiter.close()
+    await this.routes.close()
   }
 }
 Module({})(RateLimitModule)
-Inject(Routes)(RateLimitModule, undefined, 0)
+Inject(ROUTES)(RateLimitModule, undefined, 0)
 Inject(DiscoveryService)(RateLimitModule, undefined, 1)
+Inject(ApplicationConfig)(RateLimitModule, undefined, 2)
 
 function dynamicModule(options: Provider[], imports: DynamicModule['imports'] = []): DynamicModule {
   return {
@@ -110,12 +126,12 @@ function dynamicModule(options: Provider[], imports: DynamicModule['imports'] = 
     imports: [DiscoveryModule, ...imports],
     providers: [
       ...options,
-      { provide: Routes, useFactory: (given: RateLimitModuleOptions) => new Routes(given), inject: [OPTIONS] },
-      { provide: RateLimiter, useFactory: ({ limiter }: Routes) => limiter, inject: [Routes] },
+      { provide: ROUTES, useFactory: (given: RateLimitModuleOptions) => new Routes(given), inject: [OPTIONS] },
+      { provide: RateLimiter, useFactory: ({ limiter }: Routes) => limiter, inject: [ROUTES] },
       RateLimitGuard,
       RateLimitInterceptor,
       { provide: APP_FILTER, useClass: RateLimitFilter },
     ],
-    exports: [Routes, RateLimiter, RateLimitGuard, RateLimitInterceptor],
+    exports: [ROUTES, RateLimiter, RateLimitGuard, RateLimitInterceptor],
   }
 }

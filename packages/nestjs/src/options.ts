@@ -47,6 +47,11 @@ export interface RateLimitModuleOptions
   readonly handler?: ((context: ExecutionContext, info: ResponseInfo<any>) => unknown) | undefined
   /** GraphQL: `'field'` decides for each field; `'request'` decides once for all fields of a request under the same limits. Default `'field'`. */
   readonly graphql?: 'field' | 'request' | undefined
+  /**
+   * True: when the application has stopped its servers, it closes the `store` or `limiter` that it was given. False: they stay open, such
+   * as a store that several applications share. Default true.
+   */
+  readonly close?: boolean | undefined
 }
 
 /** What a class for `useClass` or `useExisting` implements. */
@@ -55,7 +60,7 @@ export interface RateLimitOptionsFactory {
 }
 
 /** The options that the guard reads; all others are core's. */
-export type NestOptions = Pick<RateLimitModuleOptions, 'policies' | 'exception' | 'graphql' | 'handler'>
+export type NestOptions = Pick<RateLimitModuleOptions, 'policies' | 'exception' | 'graphql' | 'handler' | 'close'>
 
 interface SplitOptions {
   readonly nest: NestOptions
@@ -66,14 +71,15 @@ interface SplitOptions {
 export function splitOptions(options: RateLimitModuleOptions): SplitOptions {
   // Untyped code may pass null or a list: createPipeline refuses both.
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return { nest: {}, core: options as object }
-  const { policies, exception, graphql, handler, ...core } = options
+  const { policies, exception, graphql, handler, close, ...core } = options
   if (policies !== undefined && (typeof policies !== 'object' || policies === null))
     throw invalid('policies', 'an object of limits by name', policies)
   for (const [name, value] of Object.entries({ exception, handler })) {
     if (value !== undefined && typeof value !== 'function') throw invalid(name, 'a function', value)
   }
   if (graphql !== undefined && graphql !== 'field' && graphql !== 'request') throw invalid('graphql', "'field' or 'request'", graphql)
-  return { nest: { policies, exception, graphql, handler }, core: { ...core, ...resultFunctions(core) } }
+  if (close !== undefined && typeof close !== 'boolean') throw invalid('close', 'true or false', close)
+  return { nest: { policies, exception, graphql, handler, close }, core: { ...core, ...resultFunctions(core) } }
 }
 
 /** Core passes a `response` to these functions. For Nest it is a `RateLimitResult`, whose fields are copied into `info`. */

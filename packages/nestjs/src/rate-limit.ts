@@ -28,7 +28,7 @@ export type NestRateLimit = CanActivate & {
  * app.useGlobalFilters(new RateLimitFilter())
  * ```
  */
-export function rateLimit(options: Omit<RateLimitModuleOptions, 'policies'> = {}): NestRateLimit {
+export function rateLimit(options: Omit<RateLimitModuleOptions, 'policies' | 'close'> = {}): NestRateLimit {
   const routes = new Routes(options, false)
   return Object.assign(new RateLimitGuard(routes), { limiter: routes.limiter })
 }

@@ -1,5 +1,5 @@
 import type { ExecutionContext, Type } from '@nestjs/common'
-import { type Limiter, SluiceError } from '@sluice/core'
+import { type Code, type Limiter, type MaybePromise, SluiceError } from '@sluice/core'
 import { createPipeline, invalid, type Pipeline } from '@sluice/core/adapter-kit'
 import { contextHost } from './context-host.ts'
 import { type Rule, rulesOf } from './limit-rules.ts'
@@ -11,6 +11,9 @@ import { StateNames } from './state-names.ts'
 export type RoutePipeline = Pipeline<ExecutionContext, RateLimitResult>
 type Handler = Function
 
+/** The token of `Routes`: Nest's own error names it where the module is missing. */
+export const ROUTES = 'RateLimitModule.forRoot()'
+
 /** One decorator's limits to add and to override, with the name of their state. */
 interface NamedLimits extends Pick<RouteLimits, 'added' | 'overrides'> {
   readonly state: string
@@ -21,6 +24,8 @@ export class Routes {
   readonly options: NestOptions
   readonly limiter: Limiter
   private readonly modulePipeline: RoutePipeline
+  /** The store or the limiter that the application was given. */
+  private readonly given: readonly { close?(): MaybePromise<void> }[]
   private readonly policies: ReadonlyMap<string, readonly Rule[]>
   private readonly names: StateNames
   /** `undefined` is a handler that is not limited. */
@@ -34,11 +39,23 @@ export class Routes {
     this.options = nest
     this.modulePipeline = createPipeline(contextHost, core)
     this.limiter = this.modulePipeline.limiter
+    this.given = [core.limiter ?? [], core.store ?? []].flat()
     this.policies = new Map(Object.entries(nest.policies ?? {}).map(([name, limits]) => [name, rulesOf(limits)]))
     this.names = new StateNames(this.policies)
     // Built once without a route, so that a bad policy is refused when the application is created.
     for (const [state, added] of this.policies)
       this.modulePipeline.extend((before) => applyRouteLimits(before, { added, overrides: {} }, state))
+  }
+
+  /** Reports a likely mistake in the set-up of the application. */
+  warn(code: Code, message: string): void {
+    this.modulePipeline.warn(code, message)
+  }
+
+  /** Ends the limiter that was made here, and what the application was given, unless that stays open. */
+  async close(): Promise<void> {
+    if (!this.given.includes(this.limiter)) await this.limiter.close()
+    if (this.options.close !== false) for (const each of this.given) await each.close?.()
   }
 
   /** `undefined`: the call is not limited. */
@@ -63,7 +80,7 @@ export class Routes {
     if (skipped === true) return undefined
     if (!this.obeysDecorators || (!isDecorated(ofClass) && !isDecorated(ofMethod))) return this.modulePipeline
     const route = `${type.name}.${handler.name}`
-    const steps = [...this.stepsOf(ofClass, type, type.name), ...this.stepsOf(ofMethod, type, route)]
+    const steps = [...this.stepsOf(ofClass, type, type.name), ...this.stepsOf(ofMethod, type, route, handler.name)]
     const skippedNames = skipped === false ? new Set<string>() : skipped
     const known = new Set<string>()
     const change = (ofModule: readonly Rule[]): readonly Rule[] => {
@@ -82,7 +99,7 @@ export class Routes {
   }
 
   /** @param route the `Class` or `Class.method` of the metadata */
-  private stepsOf({ limits }: RouteMetadata, type: Type, route: string): readonly NamedLimits[] {
+  private stepsOf({ limits }: RouteMetadata, type: Type, route: string, method?: string): readonly NamedLimits[] {
     const unnamed = new Set<string>()
     return limits.map((each) => {
       if (each.added.some(({ limit }) => limit.name === 'default') && unnamed.size === unnamed.add(each.name ?? route).size) {
@@ -91,7 +108,7 @@ export class Routes {
           `@RateLimit on ${route}: expected a name for the second { limit, window }, got none; put both into limits: [ … ], or add a name`,
         )
       }
-      if (each.policy === undefined) return { ...each, state: this.names.claim(each, type, route) }
+      if (each.policy === undefined) return { ...each, state: this.names.claim(each, type, route, method) }
       const added = this.policies.get(each.policy)
       if (added === undefined)
         throw invalid(`@RateLimit on ${route}`, `the name of a policy: ${[...this.policies.keys()].join(', ') || '(none)'}`, each.policy)

@@ -1,4 +1,4 @@
-import { All, Controller, Get, NotFoundException } from '@nestjs/common'
+import { All, Controller, type ControllerOptions, Get, NotFoundException, VersioningType } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import { describe, expect, test } from 'vitest'
 import { fixedWindow, OverrideRateLimit, RateLimit, RateLimitModule, type RateLimitModuleOptions, SkipRateLimit } from '../src/index.ts'
@@ -97,6 +97,45 @@ describe('a decorator that does not fit the module is refused when the applicati
     const { get } = await appOf({}, { controllers: [first, version('v2')] })
     expect((await get('/v1')).left).toEqual([99, 2])
     expect(await get('/v2')).toMatchObject({ left: [98, 2], policy: expect.stringContaining('"v2";q=3') as string })
+  })
+  test('F16: controllers of one name that differ in version or host have names of their own, the same in every process', async () => {
+    const sibling = (options: ControllerOptions) => {
+      @Controller(options)
+      @RateLimit({ limit: 9, window: '1m' })
+      class Users {
+        @Get()
+        @RateLimit({ limit: 3, window: '1m' })
+        find(): string {
+          return 'found'
+        }
+      }
+      return Users
+    }
+    const SIBLINGS: readonly (readonly [path: string, ControllerOptions, name: RegExp, headers?: Record<string, string>])[] = [
+      ['/a', {}, /^Users$/],
+      ['/b', { version: '1' }, /^Users-v1$/, { version: '1' }],
+      ['/c', { version: '2' }, /^Users-v2$/, { version: '2' }],
+      ['/d', { version: ['2', '3'] }, /^Users-[0-9a-f]{8}$/, { version: '3' }],
+      ['/e', { host: '127.0.0.1' }, /^Users-[0-9a-f]{8}$/],
+      ['/f', { host: '127.0.0.1', version: '1' }, /^Users-[0-9a-f]{8}$/, { version: '1' }],
+    ]
+    const namesOf = async () => {
+      const controllers = SIBLINGS.map(([path, options]) => sibling({ path, ...options }))
+      const { get } = await appOf({}, { controllers }, (app) => app.enableVersioning({ type: VersioningType.HEADER, header: 'version' }))
+      return Promise.all(
+        SIBLINGS.map(async ([path, , , headers]) =>
+          [...((await get(path, headers)).policy ?? '').matchAll(/"([^"]+)"/g)].map(([, name]) => name),
+        ),
+      )
+    }
+    const names = await namesOf()
+    for (const [i, [, , name]] of SIBLINGS.entries()) {
+      const [, ofClass, ofMethod] = names[i]!
+      expect(ofClass).toMatch(name)
+      expect(ofMethod).toBe(`${ofClass}.find`)
+    }
+    expect(new Set(names.map(([, ofClass]) => ofClass)).size).toBe(names.length)
+    expect(await namesOf()).toEqual(names)
   })
   test('two classes with one name may override the same limit if one of them has a name', async () => {
     const version = (path: string, name?: string) => {
