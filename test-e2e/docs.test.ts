@@ -3,7 +3,8 @@ import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { type RedisServer, startRedis } from '@sluice/testing/redis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { allFences, type Fence, fencesOf } from './support/sources/fences.ts'
 import { allExamples, examplesOf } from './support/sources/examples.ts'
 import { docstringOf, isCallable, placeOf, type PublicName, publicEntries } from './support/sources/public-api.ts'
@@ -73,8 +74,11 @@ describe('public functions have an example', () => {
 
 describe('programs', () => {
   let errors: readonly string[] = []
+  let redis: RedisServer | undefined
+  afterAll(() => redis?.stop())
 
-  beforeAll(() => {
+  beforeAll(async () => {
+    redis = await startRedis()
     rmSync(FOLDER, { recursive: true, force: true })
     mkdirSync(FOLDER)
     writeFileSync(join(FOLDER, 'tsconfig.json'), JSON.stringify({ ...OPTIONS, files: compiled.map(([, fence]) => fileOf(fence)) }))
@@ -95,7 +99,9 @@ describe('programs', () => {
     expect(errors.filter((error) => error !== '' && !compiled.some(([, fence]) => error.startsWith(`${fileOf(fence)}(`)))).toEqual([])
   })
   test.each(named('ts run', 'js run'))('%s runs without an error', async (_name, fence) => {
-    const ended = promisify(execFile)(process.execPath, ['--conditions=source', fileOf(fence)], { cwd: FOLDER, timeout: 10_000 })
+    const file = runnable(fence)
+    const env = { ...process.env, PORT: '0', REDIS_URL: redis?.url }
+    const ended = promisify(execFile)(process.execPath, ['--conditions=source', file], { cwd: FOLDER, env, timeout: 30_000 })
     await expect(ended).resolves.toBeDefined()
   })
 })
@@ -117,6 +123,16 @@ test.each(named('sh'))('%s uses existing scripts, packages and files', (_name, f
   }
   expect(wrong).toEqual([])
 })
+
+/** The file to run. Node strips types, but it does not know decorators: a program with some is compiled first. */
+function runnable(fence: Fence): string {
+  const file = fileOf(fence)
+  if (!/^@\w/m.test(fence.code)) return file
+  const compilerOptions = { experimentalDecorators: true, module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 }
+  const compiledFile = `${file}.mjs`
+  writeFileSync(join(FOLDER, compiledFile), ts.transpileModule(readFileSync(join(FOLDER, file), 'utf8'), { compilerOptions }).outputText)
+  return compiledFile
+}
 
 /** Callables of the entries for applications. The constructors of errors are not for users. */
 function needsExample({ name, declarations }: PublicName): boolean {
