@@ -5,7 +5,7 @@ import { MeasuredProcess } from '../measure/process.ts'
 import { burst, warmUp } from '../http/burst.ts'
 import type { Setup } from '../http/setup.ts'
 import type { Group, Report, Table, Target } from '../report/report.ts'
-import { type Contender, type Rounds, runRounds, type Settings } from '../measure/rounds.ts'
+import { type Contender, joined, type Rounds, runRounds, type Settings } from '../measure/rounds.ts'
 
 /** The peer in each framework. No peer limits plain fetch handlers. */
 const PEERS = {
@@ -21,13 +21,15 @@ const AGAIN = 'by hand, again'
 const CONTENDERS: readonly (Setup | typeof AGAIN)[] = ['bare', 'by hand', AGAIN, 'sluice', 'sluice as the peer', 'peer']
 const COLUMNS = ['contender', 'requests/s', 'of bare', 'of by hand', 'lower quartile', 'CPU µs a request', 'CPU over bare']
 const OURS = 'sluice as the peer'
+/** How often each server is started. */
+const STARTS = 3
 
 export const http: Group = {
   name: 'http',
   title: 'HTTP, in memory',
   about:
-    '32 connections from 32 client addresses, one route, one limit. "By hand" sets the five headers of Sluice from constants. "By hand, again" is a second server of the same kind, so the distance of its lower quartile from 1 is noise of the machine. "Sluice as the peer" sets the headers that the peer sets.',
-  full: [31, 250],
+    '32 connections from 32 client addresses, one route, one limit. "By hand" sets the five headers of Sluice from constants. "By hand, again" is a second server of the same kind, so the distance of its lower quartile from 1 is noise of the machine. Each server is started three times. "Sluice as the peer" sets the headers that the peer sets.',
+  full: [33, 250],
   quick: [5, 100],
   run: async (settings) => {
     const byFramework = new Map<string, Rounds>()
@@ -81,7 +83,16 @@ function hasPeer(framework: string): boolean {
   return PEERS[framework as keyof typeof PEERS] !== undefined
 }
 
+/** Each server is started several times, since how code and data of one process lie in memory makes up to a tenth of difference. */
 async function measure(framework: string, settings: Settings, url?: string): Promise<Rounds> {
+  const starts = settings.isQuick ? 1 : STARTS
+  const rounds = Math.ceil(settings.rounds / starts)
+  const all: Rounds[] = []
+  for (let i = 0; i < starts; i++) all.push(await measureOnce(framework, { ...settings, rounds }, url))
+  return joined(all)
+}
+
+async function measureOnce(framework: string, settings: Settings, url?: string): Promise<Rounds> {
   const names = hasPeer(framework) ? CONTENDERS : CONTENDERS.slice(0, 4)
   const servers = names.map((name) => {
     const setup: Setup = name === AGAIN ? 'by hand' : name

@@ -86,6 +86,12 @@ export async function runRounds(contenders: readonly Contender[], { rounds, ms }
   return new Rounds(samples)
 }
 
+/** The rounds of several runs of the same contenders. */
+export function joined(runs: readonly Rounds[]): Rounds {
+  const names = runs[0]?.names ?? []
+  return new Rounds(new Map(names.map((name) => [name, runs.flatMap((rounds) => rounds.of(name))])))
+}
+
 export function quantile(values: readonly number[], at: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * at))] ?? Number.NaN
