@@ -1,5 +1,5 @@
 // Installs what a task needs, then runs the task: `node scripts/bootstrap.mjs start|test|…`. Plain JavaScript, since it runs on Node 20.19
-// with nothing installed. When everything is installed already, it needs no network.
+// with nothing installed. When everything is installed already, it needs no network. The task `setup` only installs.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ import { pnpmProgress, runWithProgress } from './progress.mjs'
 
 /** @type {Record<string, string[]>} The arguments of Node for each task. */
 const TASKS = {
+  setup: [],
   start: ['--conditions=source', 'examples/express/main.ts'],
   check: ['scripts/check.ts'],
   test: ['scripts/test.ts'],
@@ -18,6 +19,13 @@ const TASKS = {
   audit: ['scripts/audit.ts'],
   simulate: ['--conditions=source', 'test-e2e/support/simulation/main.ts'],
   bench: ['--conditions=source', 'scripts/bench.ts'],
+  lint: ['scripts/check.ts', '--lint'],
+  generate: ['scripts/generate.ts'],
+  size: ['scripts/size.ts'],
+  format: ['node_modules/oxfmt/bin/oxfmt', '.'],
+  build: ['node_modules/typescript/bin/tsc', '-b'],
+  vitest: ['node_modules/vitest/vitest.mjs'],
+  changeset: ['node_modules/@changesets/cli/bin.js'],
 }
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NODE = join(ROOT, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
@@ -28,8 +36,10 @@ const task = TASKS[process.argv[2] ?? '']
 if (task === undefined) fail(`Usage: node scripts/bootstrap.mjs ${Object.keys(TASKS).join('|')}`)
 checkNode()
 await installPnpm()
-await installWorkspace(process.argv[2] === 'start' ? 'start' : 'all')
-run([...task, ...process.argv.slice(3)])
+const isSetup = process.argv[2] === 'setup'
+await installWorkspace(process.argv[2] === 'start' ? 'start' : 'all', isSetup)
+if (isSetup) console.log('Everything is installed. Next:  npm run vitest -- run --project core')
+else run([...task, ...process.argv.slice(3)])
 
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -53,19 +63,27 @@ async function installPnpm() {
   if (problem !== undefined) failToInstall(problem)
 }
 
-/** Installs all packages, or only the tools and the packages of the example. @param {'start' | 'all'} what */
-async function installWorkspace(what) {
+/**
+ * Installs all packages, or only the tools and the packages of the example. Fails if the lock file lacks a dependency, unless it may be
+ * written.
+ *
+ * @param {'start' | 'all'} what
+ * @param {boolean} mayWriteLock
+ */
+async function installWorkspace(what, mayWriteLock) {
   const hash = manifestsHash()
   const stamp = existsSync(STAMP) && existsSync(NODE) ? readFileSync(STAMP, 'utf8') : ''
   if (stamp === `${hash} all` || stamp === `${hash} ${what}`) return
   rmSync(STAMP, { force: true })
   const part = what === 'all' ? [] : ['--filter', 'sluice-workspace', '--filter-prod', '@sluice/example-express...']
-  const args = [join(PNPM, 'bin', 'pnpm.mjs'), 'install', '--frozen-lockfile', '--reporter=ndjson', ...part]
+  const lock = mayWriteLock ? '--no-frozen-lockfile' : '--frozen-lockfile'
+  const args = [join(PNPM, 'bin', 'pnpm.mjs'), 'install', lock, '--reporter=ndjson', ...part]
   console.log('Installing from the npm registry. This happens once; later runs need no network.')
   const problem = await runWithProgress(process.execPath, args, { cwd: ROOT, ...pnpmProgress() })
   if (problem !== undefined) failToInstall(problem)
   if (!existsSync(NODE)) fail(`The install brought no Node for ${process.platform}-${process.arch}: ${NODE} is missing.`)
-  writeFileSync(STAMP, `${hash} ${what}`)
+  // Not the hash from before: the install may have written the lock file.
+  writeFileSync(STAMP, `${manifestsHash()} ${what}`)
 }
 
 /** A hash of everything that an install depends on. Another hash means another install. */
@@ -81,6 +99,8 @@ function manifestsHash() {
 
 /** @param {string} problem @returns {never} */
 function failToInstall(problem) {
+  if (/frozen-lockfile|OUTDATED_LOCKFILE/.test(problem))
+    fail(`${problem}\n\nA package.json or the catalog asks for more than the lock file has. Run  npm run setup  and commit pnpm-lock.yaml.`)
   const isOffline =
     /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|FETCH|NO_OFFLINE|error sending request/.test(problem)
   const advice = isOffline

@@ -21,7 +21,7 @@ const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do n
 
 if (process.argv.includes('--check')) {
   if (readFileSync(TARGET, 'utf8') !== generated) {
-    console.error('packages/redis/src/scripts/scripts.gen.ts differs from lua/. Run  node scripts/embed-lua.ts')
+    console.error('packages/redis/src/scripts/scripts.gen.ts differs from lua/. Run  npm run generate')
     process.exitCode = 1
   }
 } else writeFileSync(TARGET, generated)

@@ -1,17 +1,18 @@
-// Writes what all packages have in common: the fields below into each package.json, and a copy of LICENSE beside it.
-// `node scripts/package-fields.ts` writes. `--check` writes nothing and fails where something differs. `--release` fails as well while
-// REPOSITORY is empty.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+// Writes what all packages have in common: the fields below into each package.json, a copy of LICENSE beside it, and the page of the
+// errors that each message names. `npm run generate` writes. `--check` writes nothing and fails where something differs. `--release` fails
+// as well while REPOSITORY is empty.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { packageNames } from './packages.ts'
 
 /**
- * The address of the repository, such as `https://github.com/owner/sluice`. Fill it in here and run this script.
- * While it is empty, no package.json has the fields `homepage`, `repository` and `bugs`.
+ * The address of the repository, such as `https://github.com/owner/sluice`. Fill it in here and run `npm run generate`.
+ * While it is empty, no package.json has the fields `homepage`, `repository` and `bugs`, and messages name a path in the repository.
  */
 const REPOSITORY: string = ''
 
 const ROOT = join(import.meta.dirname, '..')
-const COMMAND = 'node scripts/package-fields.ts'
+const COMMAND = 'npm run generate'
 /** The order of the fields in a package.json. Fields that are not in this list keep their order and follow. */
 const ORDER = 'name version private description keywords license homepage repository bugs type engines scripts'.split(' ')
 
@@ -20,7 +21,8 @@ type Manifest = Readonly<Record<string, unknown>>
 const isChecking = process.argv.includes('--check') || process.argv.includes('--release')
 const problems: string[] = []
 
-for (const folder of readdirSync(join(ROOT, 'packages')).toSorted()) {
+keep('packages/core/src/errors-page.ts', errorsPage())
+for (const folder of packageNames()) {
   const file = `packages/${folder}/package.json`
   const manifest = JSON.parse(read(file)) as Manifest
   keep(file, `${JSON.stringify(completed(manifest, folder), null, 2)}\n`)
@@ -47,7 +49,10 @@ function common(folder: string): Manifest {
   return {
     license: 'MIT',
     type: 'module',
-    scripts: { build: 'tsc -b', test: `node ../../scripts/bootstrap.mjs test --package ${folder}` },
+    scripts: {
+      build: `node ../../scripts/bootstrap.mjs build packages/${folder}`,
+      test: `node ../../scripts/bootstrap.mjs test --package ${folder}`,
+    },
   }
 }
 
@@ -60,6 +65,16 @@ function published(folder: string): Manifest {
     repository: { type: 'git', url: `git+${REPOSITORY}.git`, directory: `packages/${folder}` },
     bugs: `${REPOSITORY}/issues`,
   }
+}
+
+function errorsPage(): string {
+  const path = 'docs/errors.md'
+  return [
+    '// Written by scripts/package-fields.ts from the address of the repository.',
+    '/** The page with a section for each code. Every message ends with it. */',
+    `export const ERRORS_PAGE = '${REPOSITORY === '' ? path : `${REPOSITORY}/blob/main/${path}`}'`,
+    '',
+  ].join('\n')
 }
 
 function keep(file: string, text: string): void {

@@ -1,5 +1,5 @@
 // Packages by the name that a developer types: a folder of packages/. What to compile and to test for each.
-import { globSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import config from '../vitest.config.ts'
 import { ROOT } from './steps.ts'
@@ -10,8 +10,11 @@ interface Project {
 
 const projects = config.test?.projects as readonly Project[]
 
+/** The folder of a package that another branch added stays behind with its installed packages, and is none here. */
 export function packageNames(): readonly string[] {
-  return readdirSync(join(ROOT, 'packages')).toSorted()
+  return readdirSync(join(ROOT, 'packages'))
+    .filter((name) => existsSync(join(ROOT, 'packages', name, 'package.json')))
+    .toSorted()
 }
 
 /** The folders for `tsc -b`: the package and its tests. */

@@ -1,4 +1,5 @@
 import type { Code } from './codes.ts'
+import { ERRORS_PAGE } from './errors-page.ts'
 
 // In the global registry, so that an error of another copy of this package is recognised.
 const BRAND: unique symbol = Symbol.for('sluice.error') as never
@@ -8,11 +9,16 @@ export class SluiceError extends Error {
   /** One of the codes of docs/errors.md. */
   readonly code: Code
   constructor(code: Code, message: string, options?: { readonly cause?: unknown }) {
-    super(`${message} (${code}, see docs/errors.md)`, options)
+    super(withCode(message, code), options)
     this.name = 'SluiceError'
     this.code = code
     Object.defineProperty(this, BRAND, { value: true })
   }
+}
+
+/** A message as people read it: with its code, and where to look the code up. */
+export function withCode(message: string, code: string): string {
+  return `${message} (${code}, see ${ERRORS_PAGE})`
 }
 
 /**

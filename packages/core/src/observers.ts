@@ -1,7 +1,7 @@
 import type { Decision } from './decision.ts'
 import { inMicrotask } from './clock.ts'
 import type { Code } from './codes.ts'
-import { invalid, SluiceError } from './errors.ts'
+import { invalid, SluiceError, withCode } from './errors.ts'
 import { knownOptions } from './known-options.ts'
 import { runtime } from './runtime.ts'
 import type { Source, Store, StoreEvent } from './store.ts'
@@ -128,5 +128,5 @@ function printOnce(event: Extract<StoreEvent, { type: 'warning' | 'anomaly' }>):
 }
 
 function print(code: string, message: string): void {
-  runtime.console?.warn(`sluice: ${message} (${code}, see docs/errors.md)`)
+  runtime.console?.warn(`sluice: ${withCode(message, code)}`)
 }

@@ -63,7 +63,7 @@ describe('trap: invalid options are refused when the limiter is made', () => {
     const [got, message] = refusalOf(options)
     expect(got).toBe(code)
     expect(message).toContain(text)
-    expect(message).toContain(`(${code}, see docs/errors.md)`)
+    expect(message).toMatch(new RegExp(`\\(${code}, see (https:\\S+/)?docs/errors\\.md\\)$`))
   })
 
   test('a secret that is too short is not shown', () => {

@@ -40,7 +40,7 @@ describe('trap: invalid options are refused at the start', () => {
       const [got, message] = await refusalOf(() => registered(options))
       expect(got).toBe(code)
       expect(message).toContain(text)
-      expect(message).toContain(`(${code}, see docs/errors.md)`)
+      expect(message).toMatch(new RegExp(`\\(${code}, see (https:\\S+/)?docs/errors\\.md\\)$`))
     },
   )
   test.each(cases)('of a route, %s', async (_, options, code, text) => {
