@@ -15,18 +15,23 @@ export type { Duration } from './duration.ts'
 export { createLimiter } from './create-limiter.ts'
 export { setEnabled } from './limiter-engine.ts'
 export type { LimiterOptions, LimitNames } from './create-limiter.ts'
-export type { CallOptions, Cost, Limiter, Subject } from './limiter.ts'
+export type { CallOptions, Cost, Limiter, Subject, SubjectValue } from './limiter.ts'
 export type { Decision, Mode } from './decision.ts'
 export type { Observers } from './observers.ts'
 
 // Who is limited: the parts of a subject.
 export { body, cookie, header, ip, route, user } from './identity/parts.ts'
 export { joinSubject } from './identity/subject.ts'
+export { addressSubject } from './identity/canonical.ts'
+export { matchesAddress } from './identity/matches-address.ts'
+export type { AddressMatcher } from './identity/matches-address.ts'
+export type { BodyOptions } from './identity/parts.ts'
 export type { MissingRule } from './identity/subject.ts'
-export type { KeyOf, Part } from './identity/part.ts'
+export type { KeyFunction, KeyOf, Part } from './identity/part.ts'
 export type { RequestFacts } from './identity/request-facts.ts'
 
 // Options that the adapters of all frameworks share.
+export type { RequestLimiter } from './http/request-limiter.ts'
 export type { RateLimitOptions, RefusalInfo, ResponseInfo, SettleInfo } from './http/options.ts'
 export type { DialectOptions } from './http/headers/dialect.ts'
 

@@ -5,9 +5,10 @@ import type { CallOptions, Cost, Limiter, Subject } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import type { ObserverHub } from './observers.ts'
-import { type LimitSet, limitsOf, type ScopedLimit, type Policy, setsOf } from './policy.ts'
+import { type LimitSet, limitsOf, type ScopedLimit, type Policy } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
 import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
+import { isSubjectValue, subjectOf, targetsOf } from './subject-values.ts'
 
 let enabled = true
 
@@ -128,15 +129,18 @@ export class LimiterEngine implements Limiter {
 
   reset(subject: Subject<string>): MaybePromise<void> {
     this.checkSubject(subject)
-    const sets = this.policies.flatMap(setsOf)
-    // A limit may be in several sets; its state is deleted once.
-    const scopes = new Map(sets.flatMap(({ limits }) => limits.map(({ limit, scope }) => [limit, scope] as const)))
-    return this.store.reset(
-      [...scopes].flatMap(([limit, scope]) => {
-        const named = subjectOf(limit.name, subject)
-        return named === undefined ? [] : [{ limit, scope, subject: named }]
-      }),
-    )
+    return this.store.reset(targetsOf(this.policies, ({ limit }) => subjectOf(limit.name, subject)))
+  }
+
+  /** Calls `visit` with each limit of this limiter, and of those derived from it. */
+  eachLimit(visit: (scoped: ScopedLimit, policy: Policy) => undefined): void {
+    targetsOf(this.policies, visit)
+  }
+
+  /** Deletes the state of the subject that `subjectFor` returns for each limit. False: it returned none. */
+  resetEach(subjectFor: Parameters<typeof targetsOf>[1]): MaybePromise<boolean> {
+    const targets = targetsOf(this.policies, subjectFor)
+    return targets.length > 0 && chain(this.store.reset(targets), () => true)
   }
 
   health(): StoreHealth {
@@ -241,23 +245,19 @@ export class LimiterEngine implements Limiter {
       throw invalid(`limiter "${this.name}"`, 'a decision that this limiter made', decision?.policy ?? decision, 'ERR_DECISION_FOREIGN')
   }
 
-  private checkSubject(subject: Subject<string>): void {
+  checkSubject(subject: Subject<string>): void {
     // The other cases are apart, so that V8 inlines this method into each decision. So are the errors and warnings above.
     if (typeof subject !== 'string' || subject === '') this.checkSubjects(subject)
   }
 
   private checkSubjects(subject: Subject<string>): void {
-    if (typeof subject !== 'object' || subject === null)
-      throw invalid(
-        `limiter "${this.name}": subject`,
-        'a string that is not empty, or an object of such strings by limit',
-        subject,
-        'ERR_SUBJECT_INVALID',
-      )
+    const expected = 'a string that is not empty, or a list of such strings'
+    if (isSubjectValue(subject)) return
+    if (typeof subject !== 'object' || subject === null || Array.isArray(subject))
+      throw invalid(`limiter "${this.name}": subject`, `${expected}, or an object of them by limit`, subject, 'ERR_SUBJECT_INVALID')
     for (const [name, value] of Object.entries(subject)) {
       this.checkLimitName(name, 'subject', 'ERR_SUBJECT_INVALID')
-      if (typeof value !== 'string' || value === '')
-        throw invalid(`limiter "${this.name}": subject.${name}`, 'a string that is not empty', value, 'ERR_SUBJECT_INVALID')
+      if (!isSubjectValue(value)) throw invalid(`limiter "${this.name}": subject.${name}`, expected, value, 'ERR_SUBJECT_INVALID')
     }
   }
 
@@ -284,10 +284,6 @@ export class LimiterEngine implements Limiter {
 /** A store always reports its fallback as `local`. A policy with another failure mode reports that mode. */
 function tiersOf(failMode: FailMode | undefined): (tier: Source) => Source {
   return (tier) => (tier === 'local' && failMode !== undefined ? failMode : tier)
-}
-
-function subjectOf(name: string, subject: Subject<string>): string | undefined {
-  return typeof subject === 'string' ? subject : ownValue(subject, name)
 }
 
 function costOf(name: string, cost: Cost<string> | undefined): number | undefined {

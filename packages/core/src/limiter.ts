@@ -2,8 +2,11 @@ import type { Decision } from './decision.ts'
 import type { MaybePromise } from './runtime.ts'
 import type { StoreHealth } from './store.ts'
 
+/** A subject: a text, or a list with one value for each part of a key, as for `joinSubject`. */
+export type SubjectValue = string | readonly string[]
+
 /** Who is limited: one subject for every limit, or one for each limit by its name. */
-export type Subject<N extends string> = string | Readonly<Partial<Record<N, string>>>
+export type Subject<N extends string> = SubjectValue | Readonly<Partial<Record<N, SubjectValue>>>
 
 /**
  * Whole units, 0 or more. A number is the cost under every limit but `concurrency`, which always takes 1. An object gives the cost

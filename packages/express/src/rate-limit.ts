@@ -1,6 +1,7 @@
-import type { Decision, Limiter, RateLimitOptions } from '@sluice/core'
+import type { Decision, RateLimitOptions, RequestLimiter } from '@sluice/core'
 import { createPipeline, expressHost, clientHasLeft, type HttpOutcome, isPromise, proceed, type Refusal } from '@sluice/core/adapter-kit'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import type { IncomingMessage } from 'node:http'
 
 declare global {
   namespace Express {
@@ -16,7 +17,10 @@ export type ExpressRequest = Request & { readonly res: Response }
 /** The options of `rateLimit`. Option functions get Express's request. */
 export type ExpressOptions = RateLimitOptions<ExpressRequest, Response>
 /** Express middleware, and the limiter that it uses. */
-export type ExpressRateLimit = RequestHandler & { readonly limiter: Limiter }
+export type ExpressRateLimit = RequestHandler & {
+  /** Its methods also take requests, and those of Node, such as `socket.request` of Socket.IO. */
+  readonly limiter: RequestLimiter<IncomingMessage>
+}
 
 /**
  * Makes Express middleware. Without options it admits 100 requests per minute and client address, counted in memory.
@@ -85,7 +89,7 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
       })
   }
 
-  return Object.assign(middleware, { limiter: decide.limiter })
+  return Object.assign(middleware, { limiter: decide.limiter as RequestLimiter<any> })
 }
 
 function failed(error: unknown, { socket }: Request, next: NextFunction): void {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Answer, AppSpec, HttpAdapter, Mount, ContextReader, Route } from '@sluice/testing'
 import type expressModule from 'express'
 import type { ErrorRequestHandler, NextFunction, Request, RequestHandler, Response } from 'express'
-import { rateLimit } from '../src/index.ts'
+import { type ExpressRateLimit, rateLimit } from '../src/index.ts'
 
 const read: ContextReader = {
   method: (req: Request) => req.method,
@@ -35,10 +35,11 @@ export function expressAdapter(express: typeof expressModule): HttpAdapter {
 }
 
 function appOf(express: typeof expressModule, spec: AppSpec) {
-  const made = new Map<Mount, RequestHandler>()
+  const made = new Map<Mount, ExpressRateLimit>()
   const limiterOf = (mount: Mount): RequestHandler => {
     const handler = made.get(mount) ?? rateLimit(mount)
     made.set(mount, handler)
+    spec.onLimiter(mount, handler.limiter)
     return handler
   }
   const app = express()
@@ -48,7 +49,9 @@ function appOf(express: typeof expressModule, spec: AppSpec) {
   for (const mount of spec.use) app.use(limiterOf(mount))
   for (const route of spec.routes) {
     const method = (route.method ?? 'GET').toLowerCase() as 'get'
-    app[method](route.path, ...(route.use ?? []).map(limiterOf), handlerOf(route))
+    const router = route.under === undefined ? app : express.Router()
+    router[method](route.path, ...(route.use ?? []).map(limiterOf), handlerOf(route))
+    if (route.under !== undefined) app.use(route.under, router)
   }
   const failed: ErrorRequestHandler = (error, _req, _res, next) => {
     spec.onError(error)

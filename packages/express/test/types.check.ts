@@ -1,5 +1,6 @@
 // Compiled, never run: what the types promise to users of the package.
 import type { Request, Response } from 'express'
+import type { IncomingMessage } from 'node:http'
 import { expectTypeOf } from 'vitest'
 import {
   createLimiter,
@@ -7,9 +8,11 @@ import {
   type ExpressOptions,
   fixedWindow,
   header,
-  type Limiter,
+  ip,
+  matchesAddress,
   type MaybePromise,
   rateLimit,
+  type RequestLimiter,
   slidingWindow,
   user,
 } from '../src/index.ts'
@@ -61,7 +64,47 @@ rateLimit({
 
 // What comes back is a handler, and its limiter.
 const middleware = rateLimit()
-expectTypeOf(middleware.limiter).toEqualTypeOf<Limiter>()
+expectTypeOf(middleware.limiter).toEqualTypeOf<RequestLimiter<IncomingMessage>>()
+export const about = async (req: Request, socket: { readonly request: IncomingMessage }): Promise<unknown> => {
+  const { limiter } = middleware
+  expectTypeOf(limiter.clientAddress(socket.request)).toEqualTypeOf<string | undefined>()
+  await limiter.reset(req)
+  await limiter.reset([String(req.ip), 'b'])
+  await limiter.peek({ default: ['a', 'b'] })
+  // @ts-expect-error A number is no subject.
+  await limiter.reset(42)
+  return limiter.subjectOf(req)
+}
+// Newcomer 24: parts get Express's request, also in a list and in a limit. Newcomer 21: a list may have functions.
+rateLimit({
+  key: [
+    ip((req) => {
+      expectTypeOf(req.account?.plan).toEqualTypeOf<'free' | 'premium' | undefined>()
+      return req.get('fly-client-ip')
+    }),
+    (req) => req.account?.id,
+    // @ts-expect-error Not in Express's request.
+    user((req) => req.nonsense),
+  ],
+  skip: matchesAddress(['10.0.0.0/8']),
+})
+rateLimit({
+  key: user((req) => {
+    expectTypeOf(req.account?.id).toEqualTypeOf<string | undefined>()
+    return req.account?.id
+  }),
+})
+rateLimit({
+  limits: [
+    slidingWindow({
+      name: 'user',
+      limit: 1,
+      window: '1m',
+      // @ts-expect-error Not in Express's request.
+      key: user((req) => req.nonsense),
+    }),
+  ],
+})
 export const decisionOf = (req: Request): Decision | undefined => {
   expectTypeOf(req.rateLimit).toEqualTypeOf<Decision | undefined>()
   return req.rateLimit

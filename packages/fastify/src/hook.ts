@@ -1,4 +1,4 @@
-import type { Limiter } from '@sluice/core'
+import type { RequestLimiter } from '@sluice/core'
 import {
   createPipeline,
   fastifyHost,
@@ -18,8 +18,8 @@ export interface FastifyRateLimit {
   (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
   /** As a `preParsing` hook. The payload is left as it is. */
   (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: HookHandlerDoneFunction): void
-  /** The limiter that the hook uses: to peek, reset or consume outside of a request. */
-  readonly limiter: Limiter
+  /** The limiter that the hook uses: to peek, reset or consume outside of the hook, by a subject or a request. */
+  readonly limiter: RequestLimiter<FastifyRequest>
 }
 
 /**

@@ -50,6 +50,7 @@ async function appOf(spec: AppSpec): Promise<FastifyInstance> {
   const hookOf = (mount: Mount): FastifyRateLimit => {
     const hook = made.get(mount) ?? app.rateLimit(mount)
     made.set(mount, hook)
+    spec.onLimiter(mount, hook.limiter)
     return hook
   }
   for (const mount of spec.use) {
@@ -57,14 +58,14 @@ async function appOf(spec: AppSpec): Promise<FastifyInstance> {
     else await app.register(rateLimit, mount)
   }
   for (const route of spec.routes) {
-    const { use = [], method = 'GET', path } = route
+    const { use = [], method = 'GET', path, under = '' } = route
     // Elsewhere the first route wins; Fastify refuses a second one.
-    if (app.hasRoute({ method, url: path })) continue
+    if (app.hasRoute({ method, url: under + path })) continue
     const [only] = use
     const inConfig = spec.use.length === 0 && use.length === 1 && spec.routes.every((other) => other === route || other.use?.[0] !== only)
     const limits: RouteShorthandOptions =
       inConfig && only !== undefined ? { config: { rateLimit: named(only) } } : { onRequest: use.map(hookOf) }
-    app.route({ method, url: path, ...limits, handler: handlerOf(route) })
+    await app.register(async (nested) => void nested.route({ method, url: path, ...limits, handler: handlerOf(route) }), { prefix: under })
   }
   return app
 }

@@ -127,12 +127,12 @@ describe('which routes', () => {
     expect([headers['ratelimit-policy'], text]).toEqual(['"minute";q=3;w=60', '{"left":2}'])
   })
 
-  test('the key route() is the pattern, for every kind of mount', async () => {
+  test('F01: the key route() is the pattern, for every kind of mount, and * without one', async () => {
     const app = fastify()
     await app.register(rateLimit, { key: route(), limits: [minute(1)], store: standing() })
     app.get('/users/:id', (request) => request.rateLimit?.charges[0]?.subject)
     expect((await app.inject('/users/1')).body).toBe('GET /users/:id')
-    expect(await statuses(app, '/users/2', '/nowhere', '/nowhere/2')).toEqual([429, 404, 404])
+    expect(await statuses(app, '/users/2', '/nowhere', '/nowhere/2')).toEqual([429, 404, 429])
   })
 })
 

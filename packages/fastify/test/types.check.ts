@@ -6,8 +6,8 @@ import {
   type FastifyOptions,
   type FastifyRateLimit,
   fixedWindow,
-  type Limiter,
   rateLimit,
+  type RequestLimiter,
   slidingWindow,
   user,
 } from '../src/index.ts'
@@ -62,7 +62,11 @@ app.post<{ Body: { email: string } }>('/login', { onRequest: app.rateLimit(), pr
 app.addHook('onRequest', app.rateLimit({ name: 'all' }))
 app.setNotFoundHandler({ preHandler: app.rateLimit() }, (_request, reply) => reply.code(404).send())
 expectTypeOf(app.rateLimit()).toEqualTypeOf<FastifyRateLimit>()
-expectTypeOf(app.rateLimit().limiter).toEqualTypeOf<Limiter>()
+expectTypeOf(app.rateLimit().limiter).toEqualTypeOf<RequestLimiter<FastifyRequest>>()
+// Newcomer 24: parts get Fastify's request.
+app.rateLimit({ key: [user((request) => request.account?.id), (request) => request.account?.plan] })
+// @ts-expect-error Not in Fastify's request.
+app.rateLimit({ key: user((request) => request.nonsense) })
 
 // @ts-expect-error An option of a peer.
 export const theirs: FastifyOptions = { timeWindow: 60_000 }

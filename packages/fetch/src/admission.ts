@@ -1,4 +1,4 @@
-import type { Decision, Limiter, MaybePromise } from '@sluice/core'
+import type { Decision, MaybePromise, RequestLimiter } from '@sluice/core'
 import {
   waitQueueDelay,
   type HeaderLine,
@@ -30,7 +30,7 @@ export interface Admission {
 
 /** Decides one request and waits for the delay of a queue. Synchronous where nothing is asynchronous. */
 export type Admit<Req extends Request, Rest extends readonly unknown[]> = ((request: Req, rest: Rest) => MaybePromise<Admission>) & {
-  readonly limiter: Limiter
+  readonly limiter: RequestLimiter<Req>
 }
 
 /** @throws ERR_OPTION_INVALID and the other codes of createPipeline() */

@@ -1,4 +1,4 @@
-import type { Limiter } from '@sluice/core'
+import type { RequestLimiter } from '@sluice/core'
 import { type Admission, admissions } from './admission.ts'
 import type { CheckOptions } from './host.ts'
 
@@ -12,7 +12,10 @@ export interface Checked extends Omit<Admission, 'refuse'> {
 export type FetchCheck<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> = ((
   request: Req,
   ...rest: Rest
-) => Promise<Checked>) & { readonly limiter: Limiter }
+) => Promise<Checked>) & {
+  /** Its methods also take requests. The address of a request is known once the check has had it. */
+  readonly limiter: RequestLimiter<Req>
+}
 
 /**
  * Makes a function that decides a request, for code that builds its response elsewhere. Return `refusal` if there is one, else the

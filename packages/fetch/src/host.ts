@@ -33,9 +33,9 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
   const host: Host<Req> = {
     id: (request) => request,
     method: (request) => request.method,
-    path: (request) => new URL(request.url).pathname,
     address(request) {
-      const rest = (request as Noted)[restArguments] as Rest
+      // A request that the application passes to the limiter may be one that no wrapper has had.
+      const rest = (request as Noted)[restArguments] ?? ([] as readonly unknown[] as Rest)
       return address === undefined ? connectionAddress(request, rest[0]) : address(request, ...rest)
     },
     addressHint: () => (address === undefined ? HINT : 'the option address returned undefined for this request'),

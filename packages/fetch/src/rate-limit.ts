@@ -1,4 +1,4 @@
-import type { Limiter, MaybePromise } from '@sluice/core'
+import type { MaybePromise, RequestLimiter } from '@sluice/core'
 import { invalid, isPromise } from '@sluice/core/adapter-kit'
 import { type Admission, admissions } from './admission.ts'
 import type { CheckOptions } from './host.ts'
@@ -25,7 +25,10 @@ export interface FetchOptions<Req extends Request = Request, Rest extends readon
 export type FetchRateLimit<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> = ((
   request: Req,
   ...rest: Rest
-) => Promise<Response>) & { readonly limiter: Limiter }
+) => Promise<Response>) & {
+  /** Its methods also take requests. The address of a request is known once the wrapper has had it. */
+  readonly limiter: RequestLimiter<Req>
+}
 
 /**
  * Wraps a handler of requests. Without options the wrapper admits 100 requests per minute and client address, counted in memory.

@@ -29,6 +29,7 @@ export function appOf(spec: AppSpec): FetchHandler {
       error,
     })
     made.set(mount, wrapped.limiter)
+    spec.onLimiter(mount, wrapped.limiter)
     return wrapped
   }
   const stacked = (handler: FetchHandler, mounts: readonly Mount[]) => mounts.reduceRight(limited, handler)

@@ -1,6 +1,6 @@
 // Compiled, never run: what the types promise to users of the package.
 import { expectTypeOf } from 'vitest'
-import { createCheck, type Decision, decisionOf, fixedWindow, type Limiter, rateLimit, slidingWindow, user } from '../src/index.ts'
+import { createCheck, type Decision, decisionOf, fixedWindow, rateLimit, type RequestLimiter, slidingWindow, user } from '../src/index.ts'
 
 interface Info {
   readonly remoteAddr: { readonly hostname: string }
@@ -26,12 +26,18 @@ const full = rateLimit(async (request: Authenticated, info: Info) => Response.js
   address: (_request, info) => info.remoteAddr.hostname,
   error: (request, { error }, info) => new Response(`${String(error)} ${request.url} ${info.remoteAddr.hostname}`, { status: 500 }),
 })
-expectTypeOf(full.limiter).toEqualTypeOf<Limiter>()
+expectTypeOf(full.limiter).toEqualTypeOf<RequestLimiter<Authenticated>>()
 expectTypeOf(full).parameters.toEqualTypeOf<[Authenticated, Info]>()
 expectTypeOf(full).returns.toEqualTypeOf<Promise<Response>>()
 
 // A handler for any runtime, without annotations.
 export const plain: (request: Request) => Promise<Response> = rateLimit((request) => new Response(request.url))
+// Newcomer 24: parts get the request.
+createCheck({ key: [user((request) => request.headers.get('x-user') ?? undefined), (request) => request.url] })
+const typed = (request: Authenticated) => new Response(request.url)
+rateLimit(typed, { key: [user((request) => request.account?.id), (request) => request.account?.plan] })
+// @ts-expect-error Not in the handler's request.
+rateLimit(typed, { key: user((request) => request.ip) })
 rateLimit(ok, { limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((request: Request) => request.url) })] })
 
 export const checked = async (request: Request): Promise<Response> => {

@@ -6,7 +6,6 @@ export const host: Host<Context> = {
   // The context, because middleware may replace the raw request.
   id: (c) => c,
   method: (c) => c.req.method,
-  path: (c) => c.req.path,
   address: addressOf,
   addressHint: () => HINT,
   header: (c, name) => c.req.header(name),
@@ -23,11 +22,11 @@ function addressOf(c: Context): string | undefined {
   return connectionAddress(c.req.raw, env?.server ?? env)
 }
 
-/** The pattern of the next route. A wildcard for all methods is skipped: it is middleware, which also runs if no route matches. */
-function routeOf(c: Context): string | undefined {
+/** The pattern of the next route; `*` if none matches. A wildcard for all methods is skipped: it is middleware, which also runs if no route matches. */
+function routeOf(c: Context): string {
   // 'hono/route' would not recognise the contexts of Hono's CommonJS build, which `require` loads.
   const here = c.req.matchedRoutes.slice(c.req.routeIndex)
-  return here.find(({ method, path }) => method !== 'ALL' || !path.endsWith('*'))?.path
+  return here.find(({ method, path }) => method !== 'ALL' || !path.endsWith('*'))?.path ?? '*'
 }
 
 /** Hono keeps the body that it has read, so the handler can read it again. A body that cannot be parsed has no fields. */

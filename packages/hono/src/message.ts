@@ -41,21 +41,19 @@ export interface ReceivedMessage extends Message {
 /** The request that opened a connection, copied then: some runtimes release the request before the messages arrive. */
 export interface Handshake {
   readonly method: string
-  readonly path: string
   readonly route: string | undefined
   readonly address: string | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 
 export function handshakeOf(c: Context): Handshake {
-  return { method: c.req.method, path: c.req.path, route: host.route?.(c), address: host.address(c), headers: c.req.header() }
+  return { method: c.req.method, route: host.route?.(c), address: host.address(c), headers: c.req.header() }
 }
 
 /** How core reads a message: the facts are those of the handshake. */
 export const messageHost: Host<ReceivedMessage> = {
   id: (message) => message,
   method: ({ handshake }) => handshake.method,
-  path: ({ handshake }) => handshake.path,
   address: ({ handshake }) => handshake.address,
   addressHint: ({ c }) => host.addressHint?.(c),
   header: ({ handshake }, name) => handshake.headers[name],

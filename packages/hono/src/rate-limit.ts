@@ -1,4 +1,4 @@
-import type { Decision, Limiter, MaybePromise, RateLimitOptions, RefusalInfo } from '@sluice/core'
+import type { Decision, MaybePromise, RateLimitOptions, RefusalInfo, RequestLimiter } from '@sluice/core'
 import { createPipeline, type HeaderLine, type HttpOutcome, isPromise, clientHasLeft, withHeaders } from '@sluice/core/adapter-kit'
 import type { Context, Env, MiddlewareHandler, Next } from 'hono'
 import { host } from './host.ts'
@@ -18,8 +18,8 @@ export interface HonoOptions<E extends Env = any> extends RateLimitOptions<Conte
 }
 /** Middleware and its limiter. */
 export type HonoRateLimit<E extends Env = any> = MiddlewareHandler<E> & {
-  /** To peek, reset or consume outside of a request. */
-  readonly limiter: Limiter
+  /** To peek, reset or consume outside of the middleware, by a subject or a context. */
+  readonly limiter: RequestLimiter<Context<E>>
 }
 
 // The headers of all limiters of one request, in order. A registered symbol, so that two copies of this package write one set.

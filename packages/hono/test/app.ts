@@ -2,7 +2,7 @@
 import type { Answer, AppSpec, Feature, Mount, ContextReader, Route } from '@sluice/testing/http'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { type HonoOptions, rateLimit } from '../src/index.ts'
+import { type HonoOptions, type HonoRateLimit, rateLimit } from '../src/index.ts'
 
 export const read: ContextReader = {
   method: (c: Context) => c.req.method,
@@ -17,15 +17,20 @@ export const read: ContextReader = {
 export const unsupported: readonly Feature[] = ['framework proxy trust', 'early response head', 'HTTP/2']
 
 export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
-  const made = new Map<Mount, MiddlewareHandler>()
+  const made = new Map<Mount, HonoRateLimit>()
   const limiterOf = (mount: Mount): MiddlewareHandler => {
     const handler = made.get(mount) ?? rateLimit(mount as HonoOptions)
     made.set(mount, handler)
+    spec.onLimiter(mount, handler.limiter)
     return handler
   }
   const app = new framework()
   for (const mount of spec.use) app.use(limiterOf(mount))
-  for (const route of spec.routes) app.on(route.method ?? 'GET', [route.path], ...(route.use ?? []).map(limiterOf), handlerOf(route))
+  for (const route of spec.routes) {
+    const router = route.under === undefined ? app : new framework()
+    router.on(route.method ?? 'GET', [route.path], ...(route.use ?? []).map(limiterOf), handlerOf(route))
+    if (route.under !== undefined) app.route(route.under, router)
+  }
   // As Hono's default, which also prints the error.
   app.onError((error, c) => {
     spec.onError(error)

@@ -12,6 +12,7 @@ import {
   messageLimit,
   type MessageLimitOptions,
   rateLimit,
+  type RequestLimiter,
   slidingWindow,
   user,
 } from '../src/index.ts'
@@ -55,8 +56,12 @@ app.get('/', rateLimit({ limit: (c) => Number(c.req.query('limit')), window: asy
 export const decisionOf = (c: Context): Decision | undefined => c.get('rateLimit')
 
 // The result is middleware, and has its limiter.
-expectTypeOf(rateLimit().limiter).toEqualTypeOf<Limiter>()
-expectTypeOf(rateLimit<AppEnv>({}).limiter).toEqualTypeOf<Limiter>()
+expectTypeOf(rateLimit().limiter).toEqualTypeOf<RequestLimiter<Context<any>>>()
+expectTypeOf(rateLimit<AppEnv>({}).limiter).toEqualTypeOf<RequestLimiter<Context<AppEnv>>>()
+// Newcomer 24: parts get Hono's context, with the app's variables.
+rateLimit<AppEnv>({ key: [user((c) => c.var.account?.id), (c) => c.var.account?.id] })
+// @ts-expect-error Not in Hono's context.
+rateLimit<AppEnv>({ key: user((c) => c.nonsense) })
 
 // @ts-expect-error An option of a peer.
 rateLimit({ windowMs: 60_000 })

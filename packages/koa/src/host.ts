@@ -8,7 +8,6 @@ export type KoaContext<State = Koa.DefaultState, Context = Koa.DefaultContext> =
 export const host: Host<KoaContext> = {
   id: (ctx) => ctx.req,
   method: (ctx) => ctx.req.method as string,
-  path: (ctx) => ctx.path,
   // Koa returns '' where there is no address.
   address: (ctx) => ctx.ip || undefined,
   addressHint: (ctx) => expressHost.addressHint(ctx.req),
@@ -24,10 +23,14 @@ export const host: Host<KoaContext> = {
   unparsedHint: () => 'add the parser before the limiter, such as app.use(bodyParser()) of @koa/bodyparser',
 }
 
-/** The pattern that @koa/router set on the context: of the running route, else of the last match. A layer of `router.use` is no route. */
+/**
+ * The pattern that @koa/router set on the context: of the running route, else of the last match. A layer of `router.use` is no route.
+ * `undefined` before a router has run.
+ */
 function route(ctx: KoaContext): string | undefined {
   const layers = ctx['matched'] as readonly { readonly methods: readonly string[]; readonly path: unknown }[] | undefined
-  const routes = layers?.filter(({ methods }) => methods.includes(ctx.method))
-  const found = routes?.find(({ path }) => path === ctx['_matchedRoute']) ?? routes?.at(-1)
-  return found === undefined ? undefined : String(found.path)
+  if (layers === undefined) return undefined
+  const routes = layers.filter(({ methods }) => methods.includes(ctx.method))
+  const found = routes.find(({ path }) => path === ctx['_matchedRoute']) ?? routes.at(-1)
+  return found === undefined ? '*' : String(found.path)
 }

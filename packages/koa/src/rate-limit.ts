@@ -1,4 +1,4 @@
-import type { Decision, Limiter, RateLimitOptions } from '@sluice/core'
+import type { Decision, RateLimitOptions, RequestLimiter } from '@sluice/core'
 import {
   type Admission,
   waitQueueDelay,
@@ -26,7 +26,8 @@ declare module 'koa' {
 export type KoaOptions<State = Koa.DefaultState, Context = Koa.DefaultContext> = RateLimitOptions<KoaContext<State, Context>, Koa.Response>
 /** Koa middleware, and the limiter that it uses. */
 export type KoaRateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext> = Koa.Middleware<State, Context> & {
-  readonly limiter: Limiter
+  /** Its methods also take Koa's contexts. */
+  readonly limiter: RequestLimiter<KoaContext<State, Context>>
 }
 
 /**

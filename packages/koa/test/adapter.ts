@@ -7,7 +7,7 @@ import { bodyParser } from '@koa/bodyparser'
 import { Router } from '@koa/router'
 import type { Answer, AppSpec, HttpAdapter, Mount, ContextReader, Route } from '@sluice/testing'
 import type Koa from 'koa'
-import { type KoaContext, rateLimit } from '../src/index.ts'
+import { type KoaContext, type KoaRateLimit, rateLimit } from '../src/index.ts'
 
 const read: ContextReader = {
   method: (ctx: KoaContext) => ctx.method,
@@ -42,10 +42,11 @@ export function koaAdapter(koa: typeof Koa): HttpAdapter {
 }
 
 function appOf(koa: typeof Koa, spec: AppSpec): Koa {
-  const made = new Map<Mount, Koa.Middleware>()
+  const made = new Map<Mount, KoaRateLimit>()
   const limiterOf = (mount: Mount): Koa.Middleware => {
     const handler = made.get(mount) ?? rateLimit(mount)
     made.set(mount, handler)
+    spec.onLimiter(mount, handler.limiter)
     return handler
   }
   const app = new koa({ proxy: spec.trust !== false, maxIpsCount: spec.trust === true ? 1 : 0 })
@@ -59,7 +60,9 @@ function appOf(koa: typeof Koa, spec: AppSpec): Koa {
   const router = new Router()
   for (const route of spec.routes) {
     const methods = route.method === undefined ? ['GET', 'HEAD'] : [route.method]
-    router.register(route.path, methods, [...(route.use ?? []).map(limiterOf), handlerOf(route)])
+    const inner = route.under === undefined ? router : new Router()
+    inner.register(route.path, methods, [...(route.use ?? []).map(limiterOf), handlerOf(route)])
+    if (route.under !== undefined) router.use(route.under, inner.routes())
   }
   app.use(router.routes() as Koa.Middleware)
   return app

@@ -8,8 +8,8 @@ import {
   header,
   type KoaContext,
   type KoaOptions,
-  type Limiter,
   rateLimit,
+  type RequestLimiter,
   slidingWindow,
   user,
 } from '../src/index.ts'
@@ -62,7 +62,11 @@ new Router().get('/', rateLimit(), (ctx) => {
 })
 
 // What comes back is a handler, and its limiter.
-expectTypeOf(rateLimit().limiter).toEqualTypeOf<Limiter>()
+expectTypeOf(rateLimit().limiter).toEqualTypeOf<RequestLimiter<KoaContext>>()
+// Newcomer 24: parts get Koa's context, with the application's state.
+rateLimit<State, Extra>({ key: [user((ctx) => ctx.state.account?.id), (ctx) => ctx.state.account?.plan] })
+// @ts-expect-error Not in this application's state.
+rateLimit<State, Extra>({ key: user((ctx) => ctx.state.nonsense) })
 new Koa().use((ctx) => {
   expectTypeOf(ctx.state.rateLimit).toEqualTypeOf<Decision | undefined>()
 })

@@ -15,7 +15,6 @@ export const contextHost: Host<ExecutionContext> = {
   call: (context) =>
     transportOf(context) === 'graphql' ? (context.getArgByIndex<object | undefined>(3) ?? context.getArgs()) : contextHost.id(context),
   method: (context) => read(context, 'method') ?? transportOf(context).toUpperCase(),
-  path: (context) => read(context, 'path') ?? `${context.getClass().name}.${context.getHandler().name}`,
   address: (context) => (httpRequestOf(context) === undefined ? peerAddressOf(context) : read(context, 'address')),
   socketAddress: (context) => (httpRequestOf(context) === undefined ? peerAddressOf(context) : read(context, 'socketAddress')),
   addressHint,
@@ -25,7 +24,9 @@ export const contextHost: Host<ExecutionContext> = {
     const value = context.getArgByIndex<RpcMetadata | undefined>(1)?.get?.(name)[0]
     return typeof value === 'string' ? value : undefined
   },
-  route: (context) => (transportOf(context) === 'http' ? read(context, 'route') : undefined),
+  // The path of a GraphQL operation is that of all operations.
+  route: (context) =>
+    (transportOf(context) === 'http' ? read(context, 'route') : undefined) ?? `${context.getClass().name}.${context.getHandler().name}`,
   ends: (context) => responseOf(context) !== undefined,
   // The body of a request, the arguments of a field, the payload of a message.
   body(context) {
@@ -38,7 +39,7 @@ export const contextHost: Host<ExecutionContext> = {
       : 'create the application with bodyParser: true, which is the default, or add a parser by app.use()',
 }
 
-type Fact = 'method' | 'path' | 'address' | 'addressHint' | 'socketAddress' | 'trust' | 'route' | 'unparsedHint'
+type Fact = 'method' | 'address' | 'addressHint' | 'socketAddress' | 'trust' | 'route' | 'unparsedHint'
 
 function read<K extends Fact>(context: ExecutionContext, fact: K) {
   const request = httpRequestOf(context)

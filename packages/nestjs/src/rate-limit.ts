@@ -1,13 +1,13 @@
-import type { CanActivate } from '@nestjs/common'
-import type { Limiter } from '@sluice/core'
+import type { CanActivate, ExecutionContext } from '@nestjs/common'
+import type { RequestLimiter } from '@sluice/core'
 import { RateLimitGuard } from './guard.ts'
 import type { RateLimitModuleOptions } from './options.ts'
 import { Routes } from './routes.ts'
 
 /** A guard and its limiter. */
 export type NestRateLimit = CanActivate & {
-  /** To peek, reset or consume outside of a call. */
-  readonly limiter: Limiter
+  /** To peek, reset or consume outside of the guard, by a subject or a context. */
+  readonly limiter: RequestLimiter<ExecutionContext>
 }
 
 /**

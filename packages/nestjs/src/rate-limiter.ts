@@ -1,9 +1,10 @@
 /* oxlint-disable typescript/no-extraneous-class, typescript/no-unsafe-declaration-merging -- RateLimiter is a token for Nest, and the type of the limiter that Nest injects for it */
-import type { Limiter } from '@sluice/core'
+import type { ExecutionContext } from '@nestjs/common'
+import type { RequestLimiter } from '@sluice/core'
 import type { LimitName } from './register.ts'
 
 /** The members of the injected limiter. */
-export interface RateLimiter extends Limiter<LimitName> {}
+export interface RateLimiter extends RequestLimiter<ExecutionContext, LimitName> {}
 
 /**
  * The module's limiter, for services to inject.

@@ -1,5 +1,5 @@
 import type { ExecutionContext, Type } from '@nestjs/common'
-import { type Code, type Limiter, type MaybePromise, SluiceError } from '@sluice/core'
+import { type Code, type MaybePromise, type RequestLimiter, SluiceError } from '@sluice/core'
 import { createPipeline, invalid, type Pipeline } from '@sluice/core/adapter-kit'
 import { contextHost } from './context-host.ts'
 import { type Rule, rulesOf } from './limit-rules.ts'
@@ -22,7 +22,7 @@ interface NamedLimits extends Pick<RouteLimits, 'added' | 'overrides'> {
 /** The pipeline of each handler: the limits of module, class and method as one decision. Built at the first call. */
 export class Routes {
   readonly options: NestOptions
-  readonly limiter: Limiter
+  readonly limiter: RequestLimiter<ExecutionContext>
   private readonly modulePipeline: RoutePipeline
   /** The store or the limiter that the application was given. */
   private readonly given: readonly { close?(): MaybePromise<void> }[]

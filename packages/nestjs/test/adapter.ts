@@ -22,7 +22,7 @@ import { APP_GUARD, BaseExceptionFilter, HttpAdapterHost, NestFactory } from '@n
 import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
 import type { Answer, AppSpec, HttpAdapter, Mount, ContextReader, Route } from '@sluice/testing'
-import { rateLimit, RateLimitFilter, RateLimitGuard, RateLimitModule, requestOf } from '../src/index.ts'
+import { type NestRateLimit, rateLimit, RateLimitFilter, RateLimitGuard, RateLimitModule, requestOf } from '../src/index.ts'
 
 type Platform = 'express' | 'fastify'
 
@@ -60,11 +60,12 @@ function fastifyAdapter({ trust, http2 }: AppSpec): FastifyAdapter {
 
 async function appOf(platform: Platform, spec: AppSpec): Promise<INestApplication> {
   const [first, ...others] = spec.use
-  const made = new Map<Mount, CanActivate>()
+  const made = new Map<Mount, NestRateLimit>()
   const guardOf = (mount: Mount): CanActivate | Type<CanActivate> => {
     if (mount === first) return RateLimitGuard
     const guard = made.get(mount) ?? rateLimit(mount)
     made.set(mount, guard)
+    spec.onLimiter(mount, guard.limiter)
     return guard
   }
   @Module({
@@ -99,7 +100,7 @@ async function appOf(platform: Platform, spec: AppSpec): Promise<INestApplicatio
 
 /** Drops a second handler of one route: the first answers, and Fastify refuses a second. */
 function routesOf({ routes }: AppSpec): readonly Route[] {
-  const same = (a: Route) => (b: Route) => a.path === b.path && (a.method ?? 'GET') === (b.method ?? 'GET')
+  const same = (a: Route) => (b: Route) => a.under === b.under && a.path === b.path && (a.method ?? 'GET') === (b.method ?? 'GET')
   return routes.filter((route, i) => routes.findIndex(same(route)) === i)
 }
 
@@ -120,7 +121,7 @@ function controllerOf(route: Route, guards: readonly (CanActivate | Type<CanActi
   Res()(Routed.prototype, 'answer', 1)
   RequestMapping({ path: route.path, method })(Routed.prototype, 'answer', descriptor)
   if (guards.length > 0) UseGuards(...guards)(Routed.prototype, 'answer', descriptor)
-  Controller()(Routed)
+  Controller(route.under ?? '')(Routed)
   return Routed
 }
 

@@ -35,7 +35,7 @@ export function requests(): void {
       garbage,
     )
     const facts: fc.Arbitrary<Facts> = fc.record(
-      { method: fc.oneof(fc.constantFrom('GET', 'OPTIONS', 'HEAD'), text), path: text, route: text, address, headers, body },
+      { method: fc.oneof(fc.constantFrom('GET', 'OPTIONS', 'HEAD'), text), route: text, address, headers, body },
       { requiredKeys: [] },
     )
     const limits = (key: core.KeyOf<Facts>) => [

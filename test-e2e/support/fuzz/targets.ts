@@ -20,7 +20,6 @@ export const accepted: readonly Limit[] = [
 /** A request without a framework. */
 export interface Facts {
   readonly method?: string
-  readonly path?: string
   readonly address?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly route?: string
@@ -29,7 +28,6 @@ export interface Facts {
 export const HOST: Host<Facts> = {
   id: (facts) => facts,
   method: (facts) => facts.method ?? 'GET',
-  path: (facts) => facts.path ?? '/',
   address: (facts) => facts.address ?? '192.0.2.1',
   header: (facts, field) => (facts.headers !== undefined && Object.hasOwn(facts.headers, field) ? facts.headers[field] : undefined),
   route: (facts) => facts.route,

@@ -1,5 +1,5 @@
 import type { Decision } from '../decision.ts'
-import type { Cost } from '../limiter.ts'
+import type { Cost, Subject } from '../limiter.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { LimitSet } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
@@ -18,7 +18,7 @@ import type { Subjects } from './subjects.ts'
 export interface PipelineConfig<C, R> extends Settling<C, R> {
   readonly host: Host<C>
   // Copies of the options that every request needs: `options` has a different shape in each pipeline, so it is slower to read.
-  readonly skip: RateLimitOptions<C, R>['skip']
+  readonly skip: ((context: C) => MaybePromise<boolean>) | undefined
   readonly tier: RateLimitOptions<C, R>['tier']
   readonly cost: RateLimitOptions<C, R>['cost']
   /** `undefined` for a limiter that an application wrapped: it has one subject, and selects its limits itself. */
@@ -89,6 +89,22 @@ function readSubjects<C, R>(config: PipelineConfig<C, R>, context: C, set: Limit
   if (set.limits.length === 0 && config.engine !== undefined) return decide(config, context, { set, subject: 'unlimited' }, undefined)
   const subjects = config.readSubjects(context, set)
   return isPromise(subjects) ? later(subjects, charge, config, context) : charge(config, context, subjects)
+}
+
+/** The subject of a request, as the pipeline reads it; `undefined` if no limit applies, or the key is missing. */
+export function subjectOfRequest<C, R>(config: PipelineConfig<C, R>, context: C): MaybePromise<Subject<string> | undefined> {
+  const { tier, engine, observers } = config
+  return chain(tier?.(context), (value) => {
+    const named = value === undefined ? undefined : validTier(value, observers)
+    const set = engine === undefined ? NO_LIMITS : engine.limitsOf(named)
+    if (set.limits.length === 0 && engine !== undefined) return undefined
+    return chain(config.readSubjects(context, set), (subjects) => {
+      if ('action' in subjects) return undefined
+      const { subject } = subjects
+      const values = typeof subject === 'object' ? [...new Set(Object.values(subject))] : []
+      return values.length === 1 ? values[0] : subject
+    })
+  })
 }
 
 /** 3. The cost of the request, and the decision of the store. */

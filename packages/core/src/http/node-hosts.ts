@@ -1,18 +1,16 @@
+import { expressRoute } from './express-route.ts'
 import type { Host } from './host.ts'
 import type { NodeSocket } from './node.ts'
 
 // How core reads the requests of frameworks on Node. Types are structural, since core is compiled without the types of a framework.
 
-/** As much of a request of Express 4 and 5 as core reads; also of Node's own request, which has no `path`, `ip` or `app`. */
+/** As much of a request of Express 4 and 5 as core reads; also of Node's own request, which has no `ip` or `app`. */
 export interface ExpressLikeRequest {
   readonly method?: string | undefined
-  readonly url?: string | undefined
-  readonly path?: string | undefined
-  readonly baseUrl?: string | undefined
   readonly headers?: NodeHeaders | undefined
   readonly ip?: string | undefined
   readonly socket?: NodeSocket | null | undefined
-  readonly app?: { get?(setting: string): unknown } | undefined
+  readonly app?: ({ get?(setting: string): unknown } & object) | undefined
   readonly route?: unknown
   readonly body?: unknown
 }
@@ -20,7 +18,6 @@ export interface ExpressLikeRequest {
 /** As much of a request of Fastify as core reads. */
 export interface FastifyLikeRequest {
   readonly method: string
-  readonly url: string
   readonly headers: NodeHeaders
   readonly ip: string
   readonly ips?: readonly string[] | undefined
@@ -43,7 +40,6 @@ export function nodeHeader(headers: NodeHeaders, name: string): string | undefin
 export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call'>> = {
   id: (req) => req,
   method: (req) => req.method ?? 'GET',
-  path: (req) => (req.path === undefined ? pathOf(req.url ?? '/') : (req.baseUrl ?? '') + req.path),
   address: (req) => req.ip ?? req.socket?.remoteAddress,
   addressHint: () => NODE_HINT,
   socketAddress: (req) => req.socket?.remoteAddress,
@@ -52,7 +48,7 @@ export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call
     return setting === true ? 'anyone' : setting ? 'some' : 'none'
   },
   header: (req, name) => req.headers && nodeHeader(req.headers, name),
-  route: (req) => (req.route ? `${req.baseUrl ?? ''}${String((req.route as { readonly path?: unknown }).path)}` : undefined),
+  route: (req) => (typeof req.route === 'object' && req.route !== null ? expressRoute(req.route, req.app) : undefined),
   body: (req) => req.body,
   // A parser sets `body`, to `undefined` where it leaves a body to another parser.
   unparsedHint: (req) => ('body' in req ? undefined : 'add the parser before the limiter, such as app.use(express.json())'),
@@ -62,13 +58,12 @@ export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call
 export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call'>> = {
   id: (request) => request,
   method: (request) => request.method,
-  path: (request) => pathOf(request.url),
   address: (request) => request.ip,
   addressHint: () => NODE_HINT,
   socketAddress: (request) => request.socket.remoteAddress,
   trust: fastifyTrust,
   header: (request, name) => nodeHeader(request.headers, name),
-  route: (request) => (request.is404 ? undefined : request.routeOptions.url),
+  route: (request) => (request.is404 ? '*' : request.routeOptions.url),
   body: (request) => request.body,
   unparsedHint: () => "decide after the body is parsed: hook: 'preValidation', or add the hook there",
 }
@@ -76,11 +71,6 @@ export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call
 /** For a server of Node, where only a Unix socket has no address. */
 const NODE_HINT =
   'behind a proxy on a Unix socket, set trustProxy to the number of proxies; in a test, send requests over a port, or give the made-up request an address; otherwise limit by another key'
-
-function pathOf(url: string): string {
-  const query = url.indexOf('?')
-  return query < 0 ? url : url.slice(0, query)
-}
 
 type Trust = 'none' | 'some' | 'anyone'
 const trustByServer = new WeakMap<object, Trust>()

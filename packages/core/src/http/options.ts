@@ -1,6 +1,7 @@
 import type { Decision, Mode } from '../decision.ts'
 import { type Duration, millisOf } from '../duration.ts'
 import { invalid, SluiceError } from '../errors.ts'
+import type { AddressMatcher } from '../identity/matches-address.ts'
 import type { KeyOf } from '../identity/part.ts'
 import type { MissingRule } from '../identity/subject.ts'
 import type { LimitRule } from '../limit.ts'
@@ -95,8 +96,11 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   readonly key?: KeyOf<C> | undefined
   /** Units that a request takes: a whole number from 0, or an object of numbers by limit. Default: 1. */
   readonly cost?: ((context: C) => MaybePromise<Cost<string>>) | undefined
-  /** Return true for a request that is not limited and gets no headers. Default: no request is skipped. */
-  readonly skip?: ((context: C) => MaybePromise<boolean>) | undefined
+  /**
+   * Return true for a request that is not limited and gets no headers. `matchesAddress([…])` skips the clients with these addresses.
+   * Default: no request is skipped.
+   */
+  readonly skip?: ((context: C) => MaybePromise<boolean>) | AddressMatcher | undefined
   /**
    * Called when a response was sent in full. Return true to give back the units of its request: `(_, { status }) => status < 400`
    * counts failures only. Default: nothing is given back.
@@ -180,8 +184,12 @@ const KNOWN = [
 export function checkOptions(options: RateLimitOptions<never, never>): void {
   knownOptions('rateLimit', options, KNOWN)
   for (const name of FUNCTIONS) {
-    if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(name, 'a function', options[name])
+    if (name !== 'skip' && options[name] !== undefined && typeof options[name] !== 'function')
+      throw invalid(name, 'a function', options[name])
   }
+  const { skip } = options
+  if (skip !== undefined && typeof skip !== 'function' && typeof skip?.matches !== 'function')
+    throw invalid('skip', 'a function, or what matchesAddress() returns', skip)
   const { limiter, limits, tiers, statusCode, message, strict, partitionKey } = options
   if (limiter !== undefined) {
     if (typeof limiter?.consume !== 'function') throw invalid('limiter', 'a limiter made by createLimiter() or rateLimit()', limiter)

@@ -1,7 +1,8 @@
 import type { Code } from '../codes.ts'
 import { invalid } from '../errors.ts'
 import { proxyHint } from '../identity/address-unknown.ts'
-import { clientAddress } from '../identity/client.ts'
+import { clientAddress, wholeAddress } from '../identity/client.ts'
+import type { KeyOf } from '../identity/part.ts'
 import type { ReportWarning } from '../identity/trust.ts'
 import { knownOptions } from '../known-options.ts'
 import type { Limit, LimitRule } from '../limit.ts'
@@ -10,20 +11,22 @@ import type { Limiter } from '../limiter.ts'
 import { ObserverHub } from '../observers.ts'
 import { changePolicy, definePolicy, type Policy, setsOf } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
-import { decideRequest, type PipelineConfig } from './decide-request.ts'
+import { decideRequest, type PipelineConfig, subjectOfRequest } from './decide-request.ts'
 import { checkDialect } from './headers/headers.ts'
 import { partitionKeysBy } from './headers/partition-keys.ts'
 import type { Host } from './host.ts'
 import { Age } from './made-per-request.ts'
 import { checkOptions, policyOptions, type RateLimitOptions } from './options.ts'
 import type { HttpOutcome } from './outcome.ts'
+import { innerLimiter, PipelineLimiter, type RequestLimiter } from './request-limiter.ts'
 import { numbersReader } from './request-values.ts'
 import { subjectsReader } from './subjects.ts'
 import { readingBody } from './unparsed-body.ts'
 
 /** Decides one request. Throws, or rejects, only where the request could not be decided. */
 export type Pipeline<C, R> = ((context: C) => MaybePromise<HttpOutcome<R>>) & {
-  readonly limiter: Limiter
+  /** The limiter, which also takes requests. */
+  readonly limiter: RequestLimiter<C>
   /**
    * A pipeline of the same limiter for some of its requests. `change` is called with the limits of each tier, and returns the
    * limits that hold here; all of them make one decision. A limit that stays shares its state with the other pipelines. A limit
@@ -63,14 +66,15 @@ export function createPipeline<C, R = unknown>(host: Host<C>, given: RateLimitOp
   // A copy: the application may change its object while requests are in flight.
   const options = { ...given }
   const { policy, shorthand } = policyOptions(options as RateLimitOptions<C, never>)
-  const limiter: Limiter = options.limiter ?? engineOf(policy, shorthand, options)
+  const limiter = options.limiter === undefined ? engineOf(policy, shorthand, options) : innerLimiter(options.limiter)
   const engine = limiter instanceof LimiterEngine ? limiter : undefined
   // A limiter that was given has its own observers, and its limits have fixed numbers.
   const own = options.limiter === undefined ? engine : undefined
   const observers = own?.observers ?? new ObserverHub(limiter.name, undefined, options.strict)
   const shorthandLimit = own?.shorthand === true ? own.policy.base?.limits[0]?.limit : undefined
   const age = own && new Age(own.policy.definition, observers)
-  return pipelineOf({ host, clientHost: clientHostOf(host, options, observers), limiter, engine, observers, shorthandLimit, age }, options)
+  const client = clientOf(host, options, observers)
+  return pipelineOf({ host, ...client, limiter, engine, observers, shorthandLimit, age, keys: new Map() }, options)
 }
 
 /** What a pipeline and its extensions share. */
@@ -78,6 +82,9 @@ interface PipelineFamily<C> {
   readonly host: Host<C>
   /** The host whose `address` is the client's. */
   readonly clientHost: Host<C>
+  readonly wholeAddress: (context: C) => string | undefined
+  /** The keys of the limits without their own, by the policy of each pipeline. */
+  readonly keys: Map<Policy | undefined, KeyOf<C> | undefined>
   readonly limiter: Limiter
   readonly engine: LimiterEngine | undefined
   readonly observers: ObserverHub
@@ -87,12 +94,13 @@ interface PipelineFamily<C> {
 }
 
 function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C, R>): Pipeline<C, R> {
-  const { host, clientHost, limiter, engine, observers, shorthandLimit, age } = family
+  const { host, clientHost, wholeAddress, keys, limiter, engine, observers, shorthandLimit, age } = family
   const { skip, tier, cost, key, missing, ipv6Prefix, partitionKey } = options
+  keys.set(engine?.policy, key)
   const config: PipelineConfig<C, R> = {
     host,
     options,
-    skip,
+    skip: typeof skip === 'object' ? (context) => skip.matches(wholeAddress(context)) : skip,
     tier,
     cost,
     limiter,
@@ -116,7 +124,15 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     return pipelineOf<C, R>({ ...family, limiter: derived, engine: derived, age: undefined }, extended)
   }
   const warn: Pipeline<C, R>['warn'] = (code, message) => observers.warnOrThrow(code, message)
-  return Object.assign((context: C) => decideRequest(config, context), { limiter, extend, warn })
+  const requestLimiter = new PipelineLimiter<C>(limiter, engine, {
+    facts: clientHost,
+    missing,
+    ipv6Prefix,
+    subjectOf: (context) => subjectOfRequest(config, context),
+    clientAddress: wholeAddress,
+    keyOf: (of) => (keys.has(of) ? keys.get(of) : key),
+  })
+  return Object.assign((context: C) => decideRequest(config, context), { limiter: requestLimiter, extend, warn })
 }
 
 function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: boolean, options: RateLimitOptions<C, R>): LimiterEngine {
@@ -124,11 +140,11 @@ function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: 
   return new LimiterEngine(policy, options.store, new ObserverHub(policy.name, options.on, options.strict), shorthand)
 }
 
-function clientHostOf<C, R>(
+function clientOf<C, R>(
   host: Host<C>,
   { ipv6Prefix, trustProxy, forwardedHeader }: RateLimitOptions<C, R>,
   observers: ObserverHub,
-): Host<C> {
+): Pick<PipelineFamily<C>, 'clientHost' | 'wholeAddress'> {
   // With `strict`, a mistake of the application throws. A warning that a client can provoke never throws.
   const report: ReportWarning = (code, message) =>
     code === 'WARN_FORWARDED_OTHER' ? observers.warn(code, message) : observers.warnOrThrow(code, message)
@@ -149,7 +165,22 @@ function clientHostOf<C, R>(
   const addressHint = (context: C) =>
     proxyHint(trustProxy, forwardedHeader?.toLowerCase() ?? 'x-forwarded-for') ?? host.addressHint?.(context)
   const body = readingBody(host, observers)
-  return { ...host, address: clientAddress(connected, settings, report), addressHint, ...(body && { body }) }
+  let isWarned = false
+  const route = (context: C): string | undefined => {
+    const pattern = host.route?.(context)
+    if (pattern === undefined && !isWarned) {
+      isWarned = true
+      observers.warn(
+        'WARN_ROUTE_UNKNOWN',
+        'route(): the framework has not matched a route when this limiter runs, so all paths share one quota; put the limiter on the routes, or use a function as key',
+      )
+    }
+    return pattern
+  }
+  return {
+    clientHost: { ...host, address: clientAddress(connected, settings, report), addressHint, route, ...(body && { body }) },
+    wholeAddress: wholeAddress(connected, settings, report),
+  }
 }
 
 /** Whether a response may have to be followed to its end. */

@@ -1,5 +1,5 @@
 import { isPlainIPv4 } from './address.ts'
-import { type Canonicalizer, canonicalizer } from './canonical.ts'
+import { type Canonicalizer, canonicalizer, wholeCanonicalizer } from './canonical.ts'
 import { NO_ADDRESS, viaProxies } from './proxies.ts'
 import { headerOf, type ReportWarning, trustOf } from './trust.ts'
 import type { RequestFacts } from './request-facts.ts'
@@ -35,17 +35,35 @@ export function clientAddress<C>(
   report: ReportWarning,
 ): (context: C) => string | undefined {
   const trust = trustOf(options.trustProxy)
-  const header = headerOf(options)
-  const canonical = canonicalizer(options.ipv6Prefix)
   if ('blocks' in trust && trust.permissive.length > 0) {
     report(
       'WARN_TRUST_PERMISSIVE',
       `trustProxy: ${trust.permissive.join(', ')} contains addresses of strangers, who can then claim any address; list only your own proxies`,
     )
   }
-  const trusting = 'blocks' in trust || trust.hops > 0
-  const address = trusting ? viaProxies(facts, trust, header, canonical, report) : frameworkAddress(facts, options, canonical)
+  const address = addressReader(facts, options, canonicalizer(options.ipv6Prefix), report)
   return checkingForProxy(address, options.trustProxy === undefined ? facts : undefined, options, report)
+}
+
+/** As `clientAddress`, with all bits of an IPv6 address. May be called any number of times for a request. */
+export function wholeAddress<C>(
+  facts: RequestFacts<C>,
+  options: ClientOptions<C>,
+  report: ReportWarning,
+): (context: C) => string | undefined {
+  return addressReader(facts, options, wholeCanonicalizer(), report)
+}
+
+function addressReader<C>(
+  facts: RequestFacts<C>,
+  options: ClientOptions<C>,
+  canonical: Canonicalizer,
+  report: ReportWarning,
+): (context: C) => string | undefined {
+  const trust = trustOf(options.trustProxy)
+  const header = headerOf(options)
+  const trusting = 'blocks' in trust || trust.hops > 0
+  return trusting ? viaProxies(facts, trust, header, canonical, report) : frameworkAddress(facts, options, canonical)
 }
 
 /** Reads the address that the framework gives. An IPv4 address of the socket is returned as it is; text from a header is copied. */

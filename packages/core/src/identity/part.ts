@@ -9,9 +9,13 @@ export interface Part<C> {
   readonly credential?: boolean | undefined
   /** Whether it is an address: it is then parsed, and an IPv6 address is cut to its prefix. */
   readonly address?: boolean | undefined
+  /** Whether spellings of one name are one value: it is trimmed and in lower case. */
+  readonly lower?: boolean | undefined
   /** Returns the value in this request; `undefined` or an empty string if it is missing. */
   read(context: C, facts: RequestFacts<C>): MaybePromise<string | undefined>
 }
 
-/** Reads the subject of a request: one part, several parts that are joined, or a function of the request or context. */
-export type KeyOf<C> = Part<C> | ((context: C) => MaybePromise<string | undefined>) | readonly Part<C>[]
+/** Reads a value of a request: a function of the request or context. */
+export type KeyFunction<C> = (context: C) => MaybePromise<string | undefined>
+/** Reads the subject of a request: one part or function, or several whose values are joined. */
+export type KeyOf<C> = Part<C> | KeyFunction<C> | readonly (Part<C> | KeyFunction<C>)[]

@@ -1,8 +1,9 @@
 import { invalid } from '../errors.ts'
-import { chain, type MaybePromise } from '../runtime.ts'
+import { knownOptions } from '../known-options.ts'
+import { chain } from '../runtime.ts'
 import { detach } from '../detach.ts'
 import { addressUnknown } from './address-unknown.ts'
-import type { Part } from './part.ts'
+import type { KeyFunction, Part } from './part.ts'
 import type { RequestFacts } from './request-facts.ts'
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
@@ -30,7 +31,7 @@ const CLIENT: Part<any> = Object.freeze({
  * const byPlatform = rateLimit({ name: 'edge', key: ip((req) => req.get('fly-client-ip')) })
  * ```
  */
-export function ip(read?: (context: any) => MaybePromise<string | undefined>): Part<any> {
+export function ip<C = any>(read?: KeyFunction<C>): Part<C> {
   if (read === undefined) return CLIENT
   return part({ name: 'ip', address: true, read: reader('ip', read) })
 }
@@ -67,29 +68,44 @@ export function cookie(name: string): Part<any> {
   return part({ name: `cookie:${name}`, credential: true, read: (context, facts) => cookieOf(facts.header(context, 'cookie') ?? '', name) })
 }
 
+/** Options of `body()`. */
+export interface BodyOptions {
+  /**
+   * True: `' Bob@Example.com'` and `'bob@example.com'` are one value. White space around it is removed, and it is in lower case and in
+   * the Unicode form NFKC. Use it for e-mail addresses and names of accounts. Default: false.
+   */
+  readonly lower?: boolean | undefined
+}
+
 /**
  * Limits by a field of the parsed body, by its path: `'email'` or `'user.email'`. The value must be text, a finite number or a
  * boolean; any other value counts as missing. The body must be parsed before the limiter runs.
- * @throws ERR_OPTION_INVALID
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  * @example
  * ```ts
  * import { body, rateLimit, slidingWindow } from '@sluice/express'
  * import express from 'express'
  *
  * const app = express()
- * const byAccount = slidingWindow({ name: 'account', limit: 5, window: '15m', key: body('email') })
+ * const byAccount = slidingWindow({ name: 'account', limit: 5, window: '15m', key: body('email', { lower: true }) })
  * app.post('/login', express.json(), rateLimit({ name: 'login', limits: [byAccount] }))
  * ```
  */
-export function body(field: string): Part<any> {
+export function body(field: string, options: BodyOptions = {}): Part<any> {
   const path = typeof field === 'string' ? field.split('.') : ['']
   if (path.includes('')) throw invalid('body', "the path of a field, such as 'email' or 'user.email'", field)
-  return part({ name: `body:${field}`, read: (context, facts) => chain(facts.body?.(context), (parsed) => fieldOf(parsed, path)) })
+  knownOptions('body', options, ['lower'])
+  const { lower } = options
+  if (lower !== undefined && typeof lower !== 'boolean') throw invalid('body: lower', 'true or false', lower)
+  return part({ name: `body:${field}`, lower, read: (context, facts) => chain(facts.body?.(context), (parsed) => fieldOf(parsed, path)) })
 }
 
+/** A client can send any other method to a route for all methods, and would have a quota for each. */
+const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
 /**
- * Limits by the method and the pattern of the route: `GET /users/:id`. If the framework does not know the pattern, the path is used,
- * which clients can vary.
+ * Limits by the method and the pattern of the route: `GET /users/:id`. No text of the request is used: `HEAD` counts as `GET`, an unusual
+ * method as `*`. Where the framework has matched no route, all paths share `*`, so put the limiter on the routes.
  * @example
  * ```ts
  * import { ip, rateLimit, route } from '@sluice/express'
@@ -99,7 +115,7 @@ export function body(field: string): Part<any> {
  * ```
  */
 export function route(): Part<any> {
-  return part({ name: 'route', read: (context, facts) => `${facts.method(context)} ${facts.route?.(context) ?? facts.path(context)}` })
+  return part({ name: 'route', read: (context, facts) => `${methodOf(facts.method(context))} ${facts.route?.(context) ?? '*'}` })
 }
 
 /**
@@ -107,24 +123,22 @@ export function route(): Part<any> {
  * @throws ERR_OPTION_INVALID
  * @example
  * ```ts
- * import { rateLimit, user } from '@sluice/express'
+ * import { type ExpressRequest, rateLimit, user } from '@sluice/express'
  *
- * const byUser = rateLimit({ key: user((req) => req.session?.userId), missing: 'address' })
+ * type Authenticated = ExpressRequest & { readonly user?: { readonly id: string } }
+ * const byUser = rateLimit({ key: user((req: Authenticated) => req.user?.id), missing: 'address' })
  * ```
  */
-export function user(read: (context: any) => MaybePromise<string | undefined>): Part<any> {
+export function user<C = any>(read: KeyFunction<C>): Part<C> {
   return part({ name: 'user', credential: true, read: reader('user', read) })
 }
 
-function part(fields: Part<any>): Part<any> {
+function part<C>(fields: Part<C>): Part<C> {
   return Object.freeze(fields)
 }
 
 /** Passes the context only, so that a user's function cannot depend on `RequestFacts`. */
-function reader(
-  what: string,
-  read: (context: any) => MaybePromise<string | undefined>,
-): (context: any) => MaybePromise<string | undefined> {
+function reader<C>(what: string, read: KeyFunction<C>): KeyFunction<C> {
   if (typeof read !== 'function') throw invalid(what, 'a function from the request or context to text', read)
   return (context) => read(context)
 }
@@ -132,6 +146,10 @@ function reader(
 function token(what: string, name: string, example: string): string {
   if (typeof name !== 'string' || !TOKEN.test(name)) throw invalid(what, `a name such as '${example}'`, name)
   return name
+}
+
+function methodOf(method: string): string {
+  return method === 'HEAD' ? 'GET' : METHODS.has(method) ? method : '*'
 }
 
 function cookieOf(text: string, name: string): string | undefined {

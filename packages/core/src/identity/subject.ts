@@ -2,7 +2,7 @@ import { invalid } from '../errors.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { type Canonicalizer, canonicalizer } from './canonical.ts'
 import { addressUnknown } from './address-unknown.ts'
-import type { KeyOf, Part } from './part.ts'
+import type { KeyFunction, KeyOf, Part } from './part.ts'
 import type { RequestFacts } from './request-facts.ts'
 
 /** What happens to a request whose key is missing: it is limited by its address, refused with 401 or 400, or not limited. */
@@ -59,7 +59,23 @@ export function subjectReader<C>(key: KeyOf<C> | undefined, options: SubjectOpti
  * ```
  */
 export function joinSubject(values: readonly string[]): string {
-  return values.length === 1 ? marked(values[0] ?? '') : values.map((value) => escaped(marked(value))).join(':')
+  return joined(values.map(marked))
+}
+
+/** Joins values that are marked already. */
+export function joined(values: readonly string[]): string {
+  return values.length === 1 ? (values[0] ?? '') : values.map(escaped).join(':')
+}
+
+/** The values of a joined subject, still marked. */
+export function separated(subject: string): readonly string[] {
+  const values = ['']
+  for (let i = 0; i < subject.length; i++) {
+    const char = subject[i] ?? ''
+    if (char === ':') values.push('')
+    else values.push(`${values.pop()}${char === '\\' ? (subject[++i] ?? '') : char}`)
+  }
+  return values
 }
 
 /** Whether the subject is missing. */
@@ -67,19 +83,25 @@ export function isMissing(subject: string | Missing): subject is Missing {
   return typeof subject !== 'string'
 }
 
-function partsOf<C>(key: KeyOf<C>): readonly Part<C>[] {
-  if (typeof key === 'function') return [{ name: 'key', read: (context) => key(context) }]
-  const parts: readonly unknown[] = Array.isArray(key) ? key : [key]
-  for (const [i, part] of parts.entries()) {
-    if (!isPart<C>(part)) {
-      throw invalid(
-        Array.isArray(key) ? `key[${i}]` : 'key',
-        "a part such as ip() or header('x-api-key'), a function, or an array of one or more parts",
-        part,
-      )
-    }
-  }
-  return parts as readonly Part<C>[]
+/**
+ * The parts of a key, with functions as parts.
+ * @throws ERR_OPTION_INVALID
+ */
+export function partsOf<C>(key: KeyOf<C>): readonly Part<C>[] {
+  const given: readonly unknown[] = Array.isArray(key) ? key : [key]
+  return given.map((part, i) => {
+    const name = Array.isArray(key) ? `key[${i}]` : 'key'
+    if (typeof part === 'function') return { name, read: (context) => (part as KeyFunction<C>)(context) }
+    if (!isPart<C>(part))
+      throw invalid(name, "a part such as ip() or header('x-api-key'), a function, or an array of one or more of them", part)
+    return part
+  })
+}
+
+/** The value as the part spells it, not yet marked; `undefined` or an empty text if it is missing. */
+export function spelledBy<C>(part: Part<C>, value: string, canonical: Canonicalizer): string | undefined {
+  if (part.address === true) return canonical(value)
+  return part.lower === true ? value.normalize('NFKC').trim().toLowerCase() : value
 }
 
 function isPart<C>(value: unknown): value is Part<C> {
@@ -97,7 +119,7 @@ function valueReader<C>(part: Part<C>, facts: RequestFacts<C>, rule: MissingRule
         // Converted to text, all objects would be one subject, and two numbers above 2^53 could be the same.
         throw invalid(part.name, 'a string or undefined, so String(id) for a number', read, 'ERR_SUBJECT_INVALID')
       }
-      const value = part.address === true && read ? canonical(read) : read
+      const value = read ? spelledBy(part, read, canonical) : read
       return value ? marked(value) : (missing ?? `~ip:${knownAddress(facts, context)}`)
     })
 }
@@ -128,7 +150,7 @@ function appended(text: string, index: number, value: string): string {
 }
 
 /** Doubles a leading `~`: a single one marks the subjects that Sluice makes. */
-function marked(value: string): string {
+export function marked(value: string): string {
   return value.startsWith('~') ? `~${value}` : value
 }
 

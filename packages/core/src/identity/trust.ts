@@ -23,15 +23,9 @@ const EXPECTED = "an address, a CIDR such as '10.0.0.0/8', 'loopback', 'linkloca
  */
 export function trustOf(trustProxy: number | readonly string[] = 0): Trust {
   if (Array.isArray(trustProxy) && trustProxy.length > 0) {
-    const blocks: Cidr[] = []
-    const permissive: string[] = []
-    for (const [i, text] of (trustProxy as readonly unknown[]).entries()) {
-      const cidrs = typeof text === 'string' ? cidrsOf(text) : undefined
-      if (cidrs === undefined) throw invalid(`trustProxy[${i}]`, EXPECTED, text)
-      blocks.push(...cidrs)
-      if (cidrs.some(isPermissive)) permissive.push(String(text))
-    }
-    return { blocks, permissive }
+    const listed = (trustProxy as readonly string[]).map((text, i) => [text, cidrsOf(text, `trustProxy[${i}]`)] as const)
+    const permissive = listed.filter(([, cidrs]) => cidrs.some(isPermissive)).map(([text]) => text)
+    return { blocks: listed.flatMap(([, cidrs]) => cidrs), permissive }
   }
   const hops = trustProxy as number
   if (!Number.isInteger(hops) || hops < 0 || hops > MAX_HOPS) {
@@ -63,10 +57,16 @@ export function isTrusted(text: string | undefined, blocks: readonly Cidr[]): bo
   return bytes !== undefined && blocks.some((block) => inCidr(bytes, block))
 }
 
-function cidrsOf(text: string): readonly Cidr[] | undefined {
-  if (Object.hasOwn(SETS, text)) return SETS[text]?.flatMap((member) => parseCidr(member) ?? [])
-  const cidr = parseCidr(text)
-  return cidr === undefined ? undefined : [cidr]
+/**
+ * The blocks of an address, a CIDR or the name of a set.
+ * @throws ERR_OPTION_INVALID
+ */
+export function cidrsOf(text: unknown, what: string): readonly Cidr[] {
+  const members = typeof text === 'string' && Object.hasOwn(SETS, text) ? SETS[text] : undefined
+  if (members !== undefined) return members.flatMap((member) => parseCidr(member) ?? [])
+  const cidr = typeof text === 'string' ? parseCidr(text) : undefined
+  if (cidr === undefined) throw invalid(what, EXPECTED, text)
+  return [cidr]
 }
 
 /** Whether the block is larger than any that one organisation owns (10.0.0.0/8, fc00::/7), and so contains strangers. */

@@ -8,7 +8,6 @@ import { describe, expect, it } from 'vitest'
 const host: Host<object> = {
   id: (request) => request,
   method: () => 'GET',
-  path: () => '/',
   address: () => '192.0.2.1',
   header: () => undefined,
 }

@@ -22,7 +22,6 @@ interface Request {
 const host: Host<Request> = {
   id: (request) => request,
   method: (request) => request.method ?? 'GET',
-  path: () => '/',
   address: (request) => request.address ?? '192.0.2.1',
   header: (request, name) => request.headers?.[name],
 }

@@ -13,7 +13,6 @@ interface Request {
 const host: Host<Request> = {
   id: (request) => request,
   method: ({ method = 'POST' }) => method,
-  path: () => '/',
   address: () => '127.0.0.1',
   header: ({ headers = { 'content-type': 'application/json', 'content-length': '9' } }, name) => headers[name],
   body: ({ body }) => body,

@@ -4,7 +4,7 @@ import { expressHost, type ExpressLikeRequest, fastifyHost } from '../../src/htt
 import type { RateLimitOptions } from '../../src/http/options.ts'
 
 /** A request over a Unix socket. */
-const request: ExpressLikeRequest = { method: 'GET', url: '/', headers: {}, socket: {} }
+const request: ExpressLikeRequest = { method: 'GET', headers: {}, socket: {} }
 
 describe('newcomer 16: an unknown address is an error that says what to do', () => {
   const messageOf = (options: RateLimitOptions<ExpressLikeRequest>) => {

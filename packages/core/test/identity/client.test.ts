@@ -11,7 +11,6 @@ interface Request {
 const host: Host<Request> = {
   id: (request) => request,
   method: () => 'GET',
-  path: () => '/',
   address: (request) => request.peer,
   header: (request, name) => request.headers?.[name],
 }

@@ -14,7 +14,6 @@ interface Request {
 const host: Host<Request> = {
   id: (request) => request,
   method: () => 'GET',
-  path: () => '/users/42',
   address: (request) => request.address,
   header: (request, name) => request.headers?.[name],
   route: (request) => request.route,
@@ -165,10 +164,26 @@ describe('body', () => {
 })
 
 describe('route', () => {
-  it('is the pattern where the framework knows it, else the path', () => {
+  it('is the pattern where the framework knows it, else the same for all', () => {
     expect(read(route(), { route: '/users/:id' })).toBe('GET /users/:id')
-    expect(read(route(), {})).toBe('GET /users/42')
-    expect(read(route(), {}, bare)).toBe('GET /users/42')
+    expect(read(route(), {})).toBe('GET *')
+    expect(read(route(), {}, bare)).toBe('GET *')
+  })
+  it('F01: a client cannot invent a method', () => {
+    const withMethod = (method: string) => read(route(), { route: '/a' }, { ...host, method: () => method })
+    expect(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'get', 'PROPFIND', 'XA', 'XB'].map(withMethod)).toEqual([
+      'GET /a',
+      'GET /a',
+      'POST /a',
+      'PUT /a',
+      'PATCH /a',
+      'DELETE /a',
+      'OPTIONS /a',
+      '* /a',
+      '* /a',
+      '* /a',
+      '* /a',
+    ])
   })
 })
 

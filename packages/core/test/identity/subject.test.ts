@@ -14,7 +14,6 @@ interface Request {
 const host: Host<Request> = {
   id: (request) => request,
   method: () => 'GET',
-  path: () => '/',
   address: (request) => request.address,
   header: (request, name) => request.headers?.[name],
   body: (request) => request.body,
@@ -83,7 +82,7 @@ describe('a missing value', () => {
   it.each(rules)('%s: rejected with its status, skipped, or the address', (_, key, status, part) => {
     expect(subject(key, here, { missing: 'reject' })).toEqual({ action: 'reject', status, part })
     expect(subject(key, here, { missing: 'skip' })).toMatchObject({ action: 'skip' })
-    expect(subject(key, here)).toBe(Array.isArray(key) ? 'GET /:~ip\\:1.2.3.4' : '~ip:1.2.3.4')
+    expect(subject(key, here)).toBe(Array.isArray(key) ? 'GET *:~ip\\:1.2.3.4' : '~ip:1.2.3.4')
     expect(subject(key, here, { missing: 'address' })).toBe(subject(key, here))
   })
   it('is distinguished from a subject by isMissing()', () => {
@@ -256,7 +255,7 @@ describe('synchronous and asynchronous parts', () => {
 })
 
 describe('options', () => {
-  it.each([[[]], [null], [7], ['x-api-key'], [{}], [{ name: 'x' }], [{ read: () => 'x' }], [[() => 'x']], [[ip(), null]], [[[ip()]]]])(
+  it.each([[[]], [null], [7], ['x-api-key'], [{}], [{ name: 'x' }], [{ read: () => 'x' }], [[ip(), null]], [[[ip()]]]])(
     'refuses the key %j',
     (key) => {
       expect(() => subjectReader(key as never, { facts: host })).toThrow(/key(\[\d\])?: expected .*part.*got.*ERR_OPTION_INVALID/)

@@ -67,6 +67,7 @@ export class Service {
   }
   async use(): Promise<void> {
     await this.limiter.consume('ann', { cost: { short: 2 } })
+    await this.limiter.reset({ short: ['ann', '192.0.2.1'] })
     // @ts-expect-error A misspelt limit among the costs.
     await this.limiter.consume('ann', { cost: { shrot: 2 } })
   }

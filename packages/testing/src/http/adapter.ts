@@ -1,4 +1,4 @@
-import type { Clock, Decision, MaybePromise, RateLimitOptions, Store } from '@sluice/core'
+import type { Clock, Decision, MaybePromise, RateLimitOptions, RequestLimiter, Store } from '@sluice/core'
 
 // What httpConformance() needs from a framework's package. These types and the cases need no Node and no test runner, so a
 // server in another process or runtime can build the same apps.
@@ -40,6 +40,8 @@ export interface AppSpec {
   readonly early: (() => Promise<void>) | undefined
   /** Call this with every error that reaches the framework's error handling. The framework then answers as it does by default. */
   onError(error: unknown): void
+  /** Call this with each limiter of a route that `rateLimit(mount)` returned. */
+  onLimiter(mount: Mount, limiter: RequestLimiter<any>): void
 }
 
 export interface Route {
@@ -47,6 +49,8 @@ export interface Route {
   readonly method?: string | undefined
   /** The pattern in Express notation, such as `/users/:id`. */
   readonly path: string
+  /** Where the nested router is mounted that has the route, such as `/teams/:team`. Default: the route is in the app itself. */
+  readonly under?: string | undefined
   /** Limiters of this route, in order. */
   readonly use?: readonly Mount[] | undefined
   /**
@@ -142,9 +146,11 @@ export interface Fixture {
   limits(options: Mount): Mount
   /** Adds a text to the server's log. */
   note(text: string): void
+  /** The limiter of a route, made with these options. */
+  limiterOf(mount: Mount): RequestLimiter<any>
   /** Resolves when the case opens the gate, and at the latest when the case ends. */
   gate(name: string): Promise<void>
 }
 
 /** The parts of an app that a case defines. All others have defaults. */
-export type AppParts = Partial<Omit<AppSpec, 'id' | 'onError'>>
+export type AppParts = Partial<Omit<AppSpec, 'id' | 'onError' | 'onLimiter'>>

@@ -1,4 +1,4 @@
-import type { Charge, ConsumeOptions, MaybePromise, Outcome, Store } from '@sluice/core'
+import type { Charge, ConsumeOptions, MaybePromise, Outcome, RequestLimiter, Store } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
 import type { FakeClock } from '../fake-clock.ts'
 import type { AppSpec, ServerControl, ServerLog, Mount, ContextReader, AppParts, Fixture } from './adapter.ts'
@@ -17,6 +17,7 @@ export class ServerFixture implements Fixture, ServerControl {
   readonly read: ContextReader
   readonly clock: FakeClock
   store: Store
+  private readonly limiters = new Map<Mount, RequestLimiter<any>>()
   private readonly gates = new Map<string, Gate>()
   private readonly recorded = { notes: [] as string[], changes: [] as string[], warnings: [] as string[], errors: [] as string[] }
   private readonly pause: (() => Promise<void>) | undefined
@@ -41,6 +42,12 @@ export class ServerFixture implements Fixture, ServerControl {
     this.recorded.notes.push(text)
   }
 
+  limiterOf(mount: Mount): RequestLimiter<any> {
+    const limiter = this.limiters.get(mount)
+    if (limiter === undefined) throw new Error('the adapter of the test has not called onLimiter')
+    return limiter
+  }
+
   async gate(name: string): Promise<void> {
     const gate = this.gateOf(name)
     if (this.pause === undefined) await gate.promise
@@ -63,9 +70,10 @@ export class ServerFixture implements Fixture, ServerControl {
   /** The complete app of a case: the case's own parts, defaults for all others, and a route `/`. */
   appSpec(id: string, parts: AppParts): AppSpec {
     const onError = (error: unknown) => void this.recorded.errors.push(error instanceof Error ? error.message : String(error))
+    const onLimiter = (mount: Mount, limiter: RequestLimiter<any>) => void this.limiters.set(mount, limiter)
     const home = { path: '/', answer: () => ({ json: { ok: true } }) }
     const routes = [...(parts.routes ?? []), home]
-    return { id, use: [], parse: false, trust: false, http2: false, early: undefined, ...parts, routes, onError }
+    return { id, use: [], parse: false, trust: false, http2: false, early: undefined, ...parts, routes, onError, onLimiter }
   }
 
   /** Opens every gate, so that no handler waits any longer. */

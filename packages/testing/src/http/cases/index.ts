@@ -5,6 +5,7 @@ import { optionCases } from './options.ts'
 import { proxyCases } from './proxies.ts'
 import { refusalCases } from './refusals.ts'
 import { requestCases } from './requests.ts'
+import { routeCases } from './routes.ts'
 import { settlingCases } from './settling.ts'
 import { stackCases } from './stacks.ts'
 import { storeCases } from './stores.ts'
@@ -22,6 +23,7 @@ export const httpCases: readonly HttpCase[] = [
   ...optionCases,
   ...settlingCases,
   ...subjectCases,
+  ...routeCases,
   ...proxyCases,
   ...storeCases,
 ]

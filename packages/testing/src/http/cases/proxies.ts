@@ -139,6 +139,20 @@ export const proxyCases: readonly HttpCase[] = [
       [xff('::ffff:1.2.3.5'), xff('1.2.3.5')],
     ],
   }),
+  proxied('F25: an IPv4 address that a translator put into an IPv6 address is the client', {
+    options: { trustProxy: 1 },
+    groups: [
+      [xff('8.8.8.8'), xff('64:ff9b::808:808'), xff('64:FF9B::8.8.8.8'), xff('::ffff:0:8.8.8.8'), xff('::8.8.8.8'), xff('[::808:808]:80')],
+      [xff('192.0.2.1'), xff('64:ff9b::c000:201')],
+      [xff('10.0.0.1')],
+      [xff('64:ff9b::10.0.0.1'), xff('64:ff9b::127.0.0.1'), xff('64:ff9b::169.254.169.254')],
+      [xff('127.0.0.1')],
+      [xff('::1'), xff('::ffff:0:127.0.0.1')],
+      // Its client could choose these bytes.
+      [xff('2001:0:4136:e378:8000:63bf:f7f7:f7f7')],
+      [xff('2002:808:808::1')],
+    ],
+  }),
   proxied('zone ids and ports are not part of an address', {
     options: { trustProxy: 1 },
     groups: [

@@ -1,0 +1,237 @@
+import type { Decision } from '../decision.ts'
+import { show, SluiceError } from '../errors.ts'
+import type { KeyOf } from '../identity/part.ts'
+import { type Spelling, spellingOf } from '../identity/spelling.ts'
+import { isMissing, type Missing, type SubjectOptions, subjectReader } from '../identity/subject.ts'
+import type { LimiterEngine } from '../limiter-engine.ts'
+import type { CallOptions, Cost, Limiter, Subject, SubjectValue } from '../limiter.ts'
+import { type Policy, setsOf } from '../policy.ts'
+import { chain, isPromise, type MaybePromise } from '../runtime.ts'
+import type { StoreHealth } from '../store.ts'
+import { isSubjectValue, valueOf } from '../subject-values.ts'
+
+/**
+ * The limiter of `rateLimit()`. Its methods take a subject as any limiter does, and a request or context, whose subject they read. A
+ * subject is spelled as the keys of the limits spell it: an address may be in any notation, and a list has one value for each part.
+ */
+export interface RequestLimiter<C, N extends string = string, T extends string = string> extends Limiter<N, T> {
+  /**
+   * Charges every limit, or none of them if one refuses.
+   * @throws as `Limiter`, and ERR_SUBJECT_INVALID for a subject that the key of a limit cannot give
+   */
+  consume(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  /** Decides as `consume` would, and takes nothing. */
+  peek(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  /** Charges even past the limit, which may leave a debt. */
+  penalize(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  /**
+   * Deletes all state of the subject under this limiter, in every tier. Limits whose key cannot give the subject keep theirs.
+   * @throws ERR_SUBJECT_INVALID if no key can give it
+   */
+  reset(subject: Subject<N> | C): MaybePromise<void>
+  /**
+   * The subject of a request: a text if all its limits have the same, else one for each limit. `undefined` if the request is not limited,
+   * or its key is missing. Decides nothing.
+   */
+  subjectOf(request: C): MaybePromise<Subject<N> | undefined>
+  /**
+   * The client's address as the limiter sees it, by `trustProxy` or the framework's setting: IPv4 and IPv6 in their usual notation, with
+   * all bits, for a log or a list. `undefined` if there is none.
+   */
+  clientAddress(request: C): string | undefined
+}
+
+/** What a `PipelineLimiter` reads requests with. */
+export interface RequestReading<C> extends SubjectOptions<C> {
+  /** The subject by the tier of the request. */
+  subjectOf(request: C): MaybePromise<Subject<string> | undefined>
+  clientAddress(request: C): string | undefined
+  /** The key of the limits of a policy that have none of their own. */
+  keyOf(policy: Policy | undefined): KeyOf<C> | undefined
+}
+
+// Registered, so that a limiter of another copy of this package is recognised.
+const INNER: unique symbol = Symbol.for('sluice.limiter.inner') as never
+
+/** The limiter that decides: the one in a `PipelineLimiter`, else itself. */
+export function innerLimiter(limiter: Limiter): Limiter {
+  return (limiter as { readonly [INNER]?: Limiter })[INNER] ?? limiter
+}
+
+/** A limiter that reads requests, over the one that decides. Only calls by the application pass it, never a request of the pipeline. */
+export class PipelineLimiter<C> implements RequestLimiter<C> {
+  private readonly inner: Limiter
+  /** `undefined` for a limiter that an application wrapped: it has one subject. */
+  private readonly engine: LimiterEngine | undefined
+  private readonly reading: RequestReading<C>
+  private readonly spellings = new Map<KeyOf<C> | undefined, Spelling>()
+
+  constructor(inner: Limiter, engine: LimiterEngine | undefined, reading: RequestReading<C>) {
+    this.inner = inner
+    Object.defineProperty(this, INNER, { value: inner })
+    this.engine = engine
+    this.reading = reading
+  }
+
+  get name(): string {
+    return this.inner.name
+  }
+
+  consume(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return this.call('consume', subject, options)
+  }
+
+  peek(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return this.call('peek', subject, options)
+  }
+
+  penalize(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return this.call('penalize', subject, options)
+  }
+
+  reset(subject: Subject<string> | C): MaybePromise<void> {
+    const { engine } = this
+    if (engine === undefined) {
+      if (isRequest(subject)) return chain(this.knownSubject(subject), (known) => this.inner.reset(known))
+      return this.inner.reset(this.spelled(subject, undefined))
+    }
+    if (isRequest(subject)) return this.resetRequest(engine, subject)
+    engine.checkSubject(subject)
+    const isByLimit = !isSubjectValue(subject)
+    const found = engine.resetEach(({ limit, key }, policy) => {
+      const value = valueOf(limit.name, subject)
+      const spelled = value === undefined ? undefined : this.spellingOf(key, policy).subjectOf(value)
+      if (isByLimit && value !== undefined && spelled === undefined) throw this.unspelled(value, [this.spellingOf(key, policy)], limit.name)
+      return spelled
+    })
+    return chain(found, (isFound) => {
+      if (!isFound && !isByLimit) throw this.unspelled(subject, this.allSpellings())
+    })
+  }
+
+  subjectOf(request: C): MaybePromise<Subject<string> | undefined> {
+    return this.reading.subjectOf(request)
+  }
+
+  clientAddress(request: C): string | undefined {
+    return this.reading.clientAddress(request)
+  }
+
+  settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
+    return this.inner.settle(decision, actual)
+  }
+
+  refund(decision: Decision): MaybePromise<void> {
+    return this.inner.refund(decision)
+  }
+
+  release(decision: Decision): MaybePromise<void> {
+    return this.inner.release(decision)
+  }
+
+  renew(decision: Decision): MaybePromise<void> {
+    return this.inner.renew(decision)
+  }
+
+  health(): StoreHealth {
+    return this.inner.health()
+  }
+
+  close(): MaybePromise<void> {
+    return this.inner.close()
+  }
+
+  private call(
+    method: 'consume' | 'peek' | 'penalize',
+    subject: Subject<string> | C,
+    options: CallOptions<string, string> | undefined,
+  ): MaybePromise<Decision> {
+    if (!isRequest(subject)) return this.inner[method](this.spelled(subject, options?.tier), options)
+    return chain(this.knownSubject(subject), (known) => this.inner[method](known, options))
+  }
+
+  private knownSubject(request: C): MaybePromise<Subject<string>> {
+    return chain(this.subjectOf(request), (subject) => subject ?? this.failMissing())
+  }
+
+  private failMissing(): never {
+    throw new SluiceError(
+      'ERR_SUBJECT_MISSING',
+      `limiter "${this.name}": expected a request with a subject, got one that is not limited, or whose key is missing`,
+    )
+  }
+
+  /** The subject as the keys of the limits that apply spell it. */
+  private spelled(subject: Subject<string>, tier: string | undefined): Subject<string> {
+    if (this.engine === undefined) return isSubjectValue(subject) ? this.spelledBy(undefined, undefined, subject) : subject
+    const { policy } = this.engine
+    this.engine.checkSubject(subject)
+    const { limits } = this.engine.limitsOf(tier)
+    const [first] = limits
+    if (isSubjectValue(subject) && limits.every(({ key }) => key === first?.key)) return this.spelledBy(first?.key, policy, subject)
+    const byLimit: Record<string, SubjectValue> = isSubjectValue(subject) ? {} : { ...(subject as Record<string, SubjectValue>) }
+    for (const { limit, key } of limits) {
+      const value = valueOf(limit.name, subject)
+      if (value !== undefined) byLimit[limit.name] = this.spelledBy(key, policy, value, limit.name)
+    }
+    return byLimit
+  }
+
+  private spelledBy(key: KeyOf<C> | undefined, policy: Policy | undefined, value: SubjectValue, limit?: string): string {
+    const spelling = this.spellingOf(key, policy)
+    const spelled = spelling.subjectOf(value)
+    if (spelled === undefined) throw this.unspelled(value, [spelling], limit)
+    return spelled
+  }
+
+  /** How the key of a limit spells subjects; without one, the key of its policy. */
+  private spellingOf(own: KeyOf<C> | undefined, policy: Policy | undefined): Spelling {
+    const key = own ?? this.reading.keyOf(policy)
+    let spelling = this.spellings.get(key)
+    if (spelling === undefined) this.spellings.set(key, (spelling = spellingOf(key, this.reading.ipv6Prefix)))
+    return spelling
+  }
+
+  private allSpellings(): readonly Spelling[] {
+    const policy = this.engine?.policy
+    const limits = policy === undefined ? [] : setsOf(policy).flatMap((set) => set.limits)
+    return [...new Set(limits.map(({ key }) => this.spellingOf(key, policy)))]
+  }
+
+  private unspelled(value: SubjectValue, spellings: readonly Spelling[], limit?: string): SluiceError {
+    const where = limit === undefined ? 'subject' : `subject of limit "${limit}"`
+    const expected = spellings.map((spelling) => spelling.expected).join(', or ')
+    return new SluiceError(
+      'ERR_SUBJECT_INVALID',
+      `limiter "${this.name}": ${where}: expected what its key gives, which is ${expected}, got ${show(value)}; pass the request, or the values of the key`,
+    )
+  }
+
+  /** Reads each key once, and deletes the states of what they gave. */
+  private resetRequest(engine: LimiterEngine, request: C): MaybePromise<void> {
+    const values = new Map<KeyOf<C> | undefined, MaybePromise<string | Missing>>()
+    const read = (own: KeyOf<C> | undefined, policy: Policy) => {
+      const key = own ?? this.reading.keyOf(policy)
+      if (!values.has(key)) values.set(key, subjectReader(key, this.reading)(request))
+      return values.get(key) as MaybePromise<string | Missing>
+    }
+    engine.eachLimit(({ key }, policy) => void read(key, policy))
+    const resetAll = () =>
+      chain(
+        engine.resetEach(({ key }, policy) => {
+          const value = read(key, policy) as string | Missing
+          return isMissing(value) ? undefined : value
+        }),
+        (isFound) => (isFound ? undefined : this.failMissing()),
+      )
+    if (![...values.values()].some(isPromise)) return resetAll()
+    return Promise.all([...values].map(async ([key, value]) => values.set(key, await value))).then(resetAll)
+  }
+}
+
+/** An object of subjects by limit is a plain one. A request or context of a framework has a class. */
+function isRequest<C>(subject: Subject<string> | C): subject is C {
+  if (typeof subject !== 'object' || subject === null || Array.isArray(subject)) return false
+  const prototype = Object.getPrototypeOf(subject) as object | null
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null
+}

@@ -1,0 +1,49 @@
+import { joinSubject } from './identity/subject.ts'
+import type { Subject, SubjectValue } from './limiter.ts'
+import { type Policy, type ScopedLimit, setsOf } from './policy.ts'
+import type { Charge } from './store.ts'
+
+/** The state of one limit and subject. */
+export type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
+
+/** The subject of one limit; `undefined` if there is none. */
+export function subjectOf(name: string, subject: Subject<string>): string | undefined {
+  // First, since this is in each decision.
+  if (typeof subject === 'string') return subject
+  const value = valueOf(name, subject)
+  return isList(value) ? joinSubject(value) : value
+}
+
+/** The value for one limit, before a list is joined. */
+export function valueOf(name: string, subject: Subject<string>): SubjectValue | undefined {
+  if (typeof subject === 'string' || isList(subject)) return subject
+  // Own properties only: a limit may be named `constructor`.
+  return Object.hasOwn(subject, name) ? subject[name] : undefined
+}
+
+/** Whether it is a text that is not empty, or a list of one or more such texts. */
+export function isSubjectValue(value: unknown): value is SubjectValue {
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value]
+  return values.length > 0 && values.every((each) => typeof each === 'string' && each !== '')
+}
+
+/** Each state of a subject under these policies, once: a limit may be in several sets. `subjectFor` returns `undefined` for none. */
+export function targetsOf(
+  policies: readonly Policy[],
+  subjectFor: (scoped: ScopedLimit, policy: Policy) => string | undefined,
+): readonly Target[] {
+  const targets: Target[] = []
+  for (const policy of policies) {
+    for (const scoped of setsOf(policy).flatMap(({ limits }) => limits)) {
+      const { limit, scope } = scoped
+      const subject = subjectFor(scoped, policy)
+      const isKnown = targets.some((other) => other.limit === limit && other.scope === scope && other.subject === subject)
+      if (subject !== undefined && !isKnown) targets.push({ limit, scope, subject })
+    }
+  }
+  return targets
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value)
+}

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import { matchesAddress } from '../../src/identity/matches-address.ts'
+
+describe('matchesAddress', () => {
+  it.each([
+    ['10.0.0.0/8', ['10.1.2.3', '::ffff:10.1.2.3', '10.1.2.3:80'], ['11.0.0.1', '64:ff9b::10.1.2.3', '::10.1.2.3']],
+    ['198.51.100.7', ['198.51.100.7', '64:ff9b::198.51.100.7'], ['198.51.100.8']],
+    ['2001:db8:5:ff::/64', ['2001:db8:5:ff::1', '[2001:DB8:5:ff:1::]:443'], ['2001:db8:5:fe::1', '1.2.3.4']],
+    ['loopback', ['127.9.9.9', '::1'], ['128.0.0.1', '::2', '::127.0.0.1']],
+    ['private', ['192.168.1.1', 'fd00::1'], ['192.169.1.1']],
+  ])('%s', (block, listed, others) => {
+    const list = matchesAddress([block])
+    // Twice: the second answer is remembered.
+    for (const address of [...listed, ...listed]) expect(list.matches(address), address).toBe(true)
+    for (const address of [...others, ...others]) expect(list.matches(address), address).toBe(false)
+  })
+  it.each([undefined, '', 'ann', '10.1.2', 10, {}])('does not match %j', (address) => {
+    expect(matchesAddress(['0.0.0.0/0', '::/0']).matches(address as never)).toBe(false)
+  })
+  it('remembers a bounded number of addresses', () => {
+    const list = matchesAddress(['10.0.0.0/16'])
+    for (let i = 0; i < 5_000; i++) expect(list.matches(`10.${i >> 8}.${i & 255}.1`)).toBe(i < 256)
+    expect(list.matches(`10.0.0.1%${'x'.repeat(10_000)}`)).toBe(false)
+  })
+  it.each([undefined, [], 'loopback', [''], ['10.0.0.0/33'], ['example.com'], [7], ['10.0.0.0/8', null]])('refuses %j', (list) => {
+    expect(() => matchesAddress(list as never)).toThrow(/matchesAddress(\[\d\])?: expected .*ERR_OPTION_INVALID/)
+  })
+})
