@@ -8,5 +8,5 @@ export { type HonoOptions, type HonoRateLimit, rateLimit } from './rate-limit.ts
 
 // The limit on the messages of WebSockets.
 export { type MessageLimit, messageLimit } from './message-limit.ts'
-export type { MessageLimitOptions } from './message-options.ts'
+export type { MessageEnd, MessageEndInfo, MessageLimitOptions } from './message-options.ts'
 export type { Message, MessageEventLike, MessageSocket, SocketEvents } from './message.ts'

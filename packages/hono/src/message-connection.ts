@@ -2,10 +2,11 @@ import type { MaybePromise } from '@sluice/core'
 import { type Admission, type HttpOutcome, isPromise, type Pipeline, waitQueueDelay } from '@sluice/core/adapter-kit'
 import type { Context } from 'hono'
 import { handshakeOf, type MessageEventLike, type MessageSocket, type ReceivedMessage, type SocketEvents } from './message.ts'
+import type { MessageEnd } from './message-options.ts'
 import { CLOSE, MessageRefusals, OPEN, type RefusalRules } from './message-refusal.ts'
 
 interface Rules extends RefusalRules {
-  readonly decide: Pipeline<ReceivedMessage, unknown>
+  readonly decide: Pipeline<ReceivedMessage, MessageEnd>
 }
 
 /**
@@ -18,7 +19,7 @@ export function limitMessages(c: Context, events: SocketEvents, rules: Rules): (
   let undecided = 0
   let last: Promise<void> = Promise.resolve()
 
-  const apply = (outcome: HttpOutcome, message: ReceivedMessage): unknown => {
+  const apply = (outcome: HttpOutcome<MessageEnd>, message: ReceivedMessage): unknown => {
     if (!outcome.pass) return refusals.refuse(outcome, message)
     refusals.reset()
     return outcome.delay > 0
@@ -26,7 +27,11 @@ export function limitMessages(c: Context, events: SocketEvents, rules: Rules): (
       : deliver(outcome, message, events)
   }
 
-  const applyInOrder = async (decided: MaybePromise<HttpOutcome>, before: Promise<void>, message: ReceivedMessage): Promise<void> => {
+  const applyInOrder = async (
+    decided: MaybePromise<HttpOutcome<MessageEnd>>,
+    before: Promise<void>,
+    message: ReceivedMessage,
+  ): Promise<void> => {
     try {
       const outcome = await decided
       await before
@@ -60,16 +65,36 @@ export function limitMessages(c: Context, events: SocketEvents, rules: Rules): (
   }
 }
 
-/** Calls `onMessage`, and then settles the message and releases its concurrency. */
-function deliver({ done }: Admission, { event, ws }: ReceivedMessage, events: SocketEvents): unknown {
+/** Calls `onMessage`, and then refunds or settles the message and releases its concurrency. */
+function deliver({ done }: Admission<MessageEnd>, { event, ws }: ReceivedMessage, events: SocketEvents): unknown {
+  // Nobody handles the message: its charge stands.
+  if (ws.readyState !== OPEN) return void done?.(undefined)
+  const end = (result: unknown, error: unknown): unknown => void done?.(HANDLED, { result, error })
   let result: unknown
   try {
-    if (ws.readyState === OPEN) result = events.onMessage?.(event, ws)
-  } finally {
-    if (!isPromise(result)) void done?.(undefined)
+    result = events.onMessage?.(event, ws)
+  } catch (error) {
+    end(undefined, error)
+    throw error
   }
-  return isPromise(result) ? result.finally(() => void done?.(undefined)) : result
+  if (!isPromise(result)) {
+    end(result, undefined)
+    return result
+  }
+  return result.then(
+    (late) => {
+      end(late, undefined)
+      return late
+    },
+    (error: unknown) => {
+      end(undefined, error)
+      throw error
+    },
+  )
 }
+
+/** The pipeline needs a status of what has ended. A message has none, so no option shows it. */
+const HANDLED = 0
 
 /** Passes an error to `onError` and closes the connection. A thrown error would be unhandled, and end the process on some runtimes. */
 function fail(error: unknown, ws: MessageSocket, events: SocketEvents): void {

@@ -3,7 +3,7 @@ import { createPipeline, isPromise } from '@sluice/core/adapter-kit'
 import type { Context, Env } from 'hono'
 import { limitMessages } from './message-connection.ts'
 import { messageHost, type ReceivedMessage, type SocketEvents } from './message.ts'
-import { type MessageLimitOptions, splitMessageOptions } from './message-options.ts'
+import { type MessageEnd, type MessageLimitOptions, splitMessageOptions } from './message-options.ts'
 
 /** Wraps the function that `upgradeWebSocket()` takes, so that the limit is applied before its `onMessage`. */
 export interface MessageLimit<E extends Env = any> {
@@ -34,7 +34,7 @@ export function messageLimit<E extends Env>(options: MessageLimitOptions<E>): Me
 export function messageLimit(options: MessageLimitOptions = {}): MessageLimit {
   const { closeAfter, pipelineOptions } = splitMessageOptions(options)
   // A message has no headers to set, so none are rendered.
-  const decide = createPipeline<ReceivedMessage, unknown>(messageHost, { ...pipelineOptions, standard: false, legacy: false })
+  const decide = createPipeline<ReceivedMessage, MessageEnd>(messageHost, { ...pipelineOptions, standard: false, legacy: false })
   const rules = { decide, closeAfter, handler: options.handler }
 
   const limited = <T extends SocketEvents>(createEvents: (c: Context) => MaybePromise<T>) => {

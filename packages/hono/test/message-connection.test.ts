@@ -1,6 +1,7 @@
 import { waitUntil } from '@sluice/testing'
+import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { concurrency, leakyBucket, type MessageSocket } from '../src/index.ts'
+import { concurrency, leakyBucket, messageLimit, type MessageSocket, type SocketEvents } from '../src/index.ts'
 import { minute, stoppedStore, storeOf } from './support.ts'
 import { limitedSockets } from './message-support.ts'
 
@@ -68,6 +69,61 @@ test('a queue delivers later, in order, and refuses a message that does not fit'
   for (const text of ['1', '2', '3', '4']) client.send(text)
   await waitUntil('four messages', () => client.got.length === 4)
   expect(client.got).toEqual(['1', 'full', '2', '3'])
+})
+
+test('Pl: refundWhen and settle get how onMessage ended', async () => {
+  const ended: unknown[] = []
+  const { open, limiter } = await limitedSockets(
+    {
+      limits: [minute(100)],
+      key: () => 'ann',
+      cost: () => 10,
+      store: stoppedStore(),
+      refundWhen: (_, { result }) => result === 'free',
+      settle: ({ event }, { result, decision }) => {
+        ended.push([event.data, result, decision.allowed])
+        return result as number
+      },
+    },
+    () => ({
+      onMessage: ((event: { readonly data: string }) => {
+        if (event.data === 'free') return 'free'
+        return event.data === 'later' ? Promise.resolve(40) : 3
+      }) as never,
+    }),
+  )
+  const client = await open()
+  for (const text of ['free', 'now', 'later']) client.send(text)
+  await waitUntil('two messages', () => ended.length === 2)
+  expect(ended).toEqual([
+    ['now', 3, true],
+    ['later', 40, true],
+  ])
+  expect(limiter.peek('ann')).toMatchObject({ remaining: 57 })
+})
+
+test('Pl: refundWhen gets what onMessage threw, and the error still reaches the runtime', async () => {
+  const infos: unknown[] = []
+  const limited = messageLimit({
+    limits: [minute(100)],
+    key: () => 'ann',
+    store: stoppedStore(),
+    refundWhen: (_, { error, result }) => infos.push([error, result]) > 0,
+  })
+  const app = new Hono()
+  const no = new Error('no')
+  app.get('/', async (c) => {
+    const events = await limited((): SocketEvents => ({
+      onMessage: () => {
+        throw no
+      },
+    }))(c)
+    expect(() => events.onMessage?.({ data: 'x' }, { readyState: 1, send: () => undefined, close: () => undefined })).toThrow(no)
+    return c.text('ok')
+  })
+  expect(await (await app.request('/')).text()).toBe('ok')
+  expect(infos).toEqual([[no, undefined]])
+  expect(limited.limiter.peek('ann')).toMatchObject({ remaining: 100 })
 })
 
 function fail(): never {

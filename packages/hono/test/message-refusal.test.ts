@@ -56,6 +56,7 @@ test('an unavailable store under failMode closed: one answer, then a close with 
     charges.map(() => ({
       allowed: false,
       remaining: 0,
+      used: 0,
       retryAfter: 2_500,
       nextAfter: 0,
       resetAfter: 0,

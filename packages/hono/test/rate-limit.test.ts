@@ -149,7 +149,7 @@ test('`limiter` of the middleware uses the same state, synchronously', async () 
 
 // Core checks options, and Express' tests cover the rules. These show that Hono applies them.
 test.each<readonly [object | null, Code, string]>([
-  [{ limit: 0 }, 'ERR_OPTION_INVALID', 'got 0'],
+  [{ limit: -1 }, 'ERR_OPTION_INVALID', 'got -1'],
   [{ window: '1 m' }, 'ERR_OPTION_INVALID', 'got the string "1 m"'],
   [{ windowMs: 1 }, 'ERR_OPTION_UNKNOWN', 'use window'],
   [{ keyGenerator: () => 'a' }, 'ERR_OPTION_UNKNOWN', 'use key'],

@@ -90,7 +90,8 @@ expectTypeOf(messages.limiter).toEqualTypeOf<Limiter>()
 app.get('/socket', upgradeWebSocket(messages((c) => ({ onMessage: (event, ws) => ws.send(`${c.req.path} ${event.type}`) }))))
 app.get('/later', upgradeWebSocket(messageLimit({ limits: [minute] })(async () => ({ onClose: () => undefined }))))
 export const shared: MessageLimitOptions = { limiter: createLimiter({ limits: [minute] }) }
-// @ts-expect-error A message has no response.
-messageLimit({ refundWhen: () => true })
+export const ended: MessageLimitOptions = { refundWhen: (_, { error }) => error !== undefined, settle: (_, { result }) => Number(result) }
+// @ts-expect-error A message has no status.
+messageLimit({ refundWhen: (_, { status }) => status < 400 })
 // @ts-expect-error Nor headers.
 messageLimit({ legacy: 'delta' })
