@@ -1,5 +1,5 @@
 import { algorithmOf } from './algorithms/registry.ts'
-import { checkName, defineLimit, labelOf, windowOf } from './define-limit.ts'
+import { checkName, defineLimit, labelOf, type LimitFields, shortWindowOf, windowOf } from './define-limit.ts'
 import type { Duration } from './duration.ts'
 import { knownOptions } from './known-options.ts'
 import type { Limit, LimitRule } from './limit.ts'
@@ -8,7 +8,7 @@ import type { Limit, LimitRule } from './limit.ts'
 export interface LimitChanges<N extends string = string> {
   /** Default: the name stays. */
   readonly name?: N | undefined
-  /** Units per window: a whole number, at least 1. Default: stays. */
+  /** Units per window: a whole number, 0 or more; 0 refuses every request. Default: stays. */
   readonly limit?: number | undefined
   /** Length of the window: 1 ms to 366 days. Default: stays. */
   readonly window?: Duration | undefined
@@ -35,11 +35,13 @@ export function amendLimit<N extends string, C>(rule: LimitRule<string, C>, chan
   if (scope !== undefined) checkName(scope, `${labelOf({ name })}: scope`)
   // A time zone belongs to a calendar window, which this one replaces.
   const length = changes.window === undefined ? { window, timeZone } : { window: windowOf({ name, window: changes.window }) }
-  const amended = defineLimit({ name: (changes.name ?? name) as N, limit: changes.limit ?? limit, key: rule.key }, { ...data, ...length })
+  const fields = { name: (changes.name ?? name) as N, limit: changes.limit ?? limit, key: rule.key }
+  const given = changes.window ?? (shortWindowOf(rule.limit) === undefined ? undefined : window)
+  const amended = defineLimit({ ...fields, window: given } as LimitFields<N, C>, { ...data, ...length })
   return scope === undefined ? amended : Object.freeze({ ...amended, scope })
 }
 
-/** The limit with other numbers, checked like a new limit, except that a quantity of 0 is valid and refuses everything. */
+/** The limit with other numbers, checked like a new limit. */
 export function withNumbers(limit: Limit, quantity: number, ms: number): Limit {
   const changed = Object.freeze({ ...limit, limit: quantity, window: ms })
   algorithmOf(changed).check(changed)

@@ -5,7 +5,7 @@ import type { LimitRule } from './limit.ts'
 import { LimiterEngine } from './limiter-engine.ts'
 import type { Limiter } from './limiter.ts'
 import { ObserverHub, type Observers } from './observers.ts'
-import { definePolicy, setsOf } from './policy.ts'
+import { checkLimited, definePolicy, setsOf } from './policy.ts'
 import type { FailMode, Store } from './store.ts'
 
 /** The options of `createLimiter`. `limits` or `tiers` is required. */
@@ -15,7 +15,10 @@ export interface LimiterOptions<
 > {
   /** Names the state, the headers and the events. Unique on its store. Spelled like the name of a limit; default `'default'`. */
   readonly name?: string | undefined
-  /** The limits of every request. With `tiers`: the limits of a request without a tier, or with an unknown one. */
+  /**
+   * The limits of every request, at least one. With `tiers`: the limits of a request without a tier, or with an unknown one, which
+   * `WARN_TIER_DEFAULTED` reports once.
+   */
   readonly limits?: R | undefined
   /** The limits of each tier, by its name. `[]` is unlimited. */
   readonly tiers?: T | undefined
@@ -28,7 +31,8 @@ export interface LimiterOptions<
   readonly mode?: Mode | undefined
   /**
    * What happens while the store is unavailable. `'local'` (default) admits this process's share of each limit, `'open'` allows every
-   * request, and `'closed'` refuses every request. Needs a store with failover.
+   * request, and `'closed'` refuses every request. Over a store without failover, such as one of your own, a decision that the store
+   * cannot make rejects unless `failMode` is given; `'local'` then admits the whole limit in each process.
    */
   readonly failMode?: FailMode | undefined
   /** Functions that are called with decisions, warnings and changes of the store's health. */
@@ -61,6 +65,7 @@ export function createLimiter<
   const T extends Readonly<Record<string, readonly LimitRule<string, any>[]>> = {},
 >(options: LimiterOptions<R, T>): Limiter<LimitNames<R> | { [K in keyof T]: LimitNames<T[K]> }[keyof T], keyof T & string> {
   knownOptions('createLimiter', options, ['name', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'])
+  checkLimited(options)
   const policy = definePolicy(options)
   for (const { limits } of setsOf(policy)) {
     const keyed = limits.find(({ key }) => key !== undefined)

@@ -9,7 +9,7 @@ import type { Limit, LimitRule } from './limit.ts'
 export interface LimitFields<N extends string = string, C = any> {
   /** A letter, then up to 63 letters, digits, `_`, `.` or `-`. Unique among the limits of a limiter, ignoring case. */
   readonly name: N
-  /** Units per window, or requests at once for `concurrency`: a whole number, at least 1. */
+  /** Units per window, or requests at once for `concurrency`: a whole number, 0 or more. A limit of 0 refuses every request. */
   readonly limit: number
   /** Who is limited by this limit. Only for `rateLimit`. Default: the `key` of `rateLimit`, else the client's address. */
   readonly key?: KeyOf<C> | undefined
@@ -42,12 +42,32 @@ export function checkName(name: unknown, what: string): void {
 export function defineLimit<N extends string, C>(fields: LimitFields<N, C>, data: Omit<Limit, 'name' | 'limit'>): LimitRule<N, C> {
   const { name, limit: quantity, key } = fields
   checkName(name, `${data.algorithm}: name`)
-  if (!Number.isSafeInteger(quantity) || quantity < 1) throw invalid(`${labelOf(fields)}: limit`, 'a whole number, at least 1', quantity)
+  if (!Number.isSafeInteger(quantity) || quantity < 0) throw invalid(`${labelOf(fields)}: limit`, 'a whole number, 0 or more', quantity)
   // Left out rather than `undefined`: two definitions are compared as JSON, which a structured clone must not change.
   const given = Object.fromEntries(Object.entries({ ...data, name, limit: quantity }).filter(([, value]) => value !== undefined))
   const limit = Object.freeze(given) as unknown as Limit<N>
   algorithmOf(limit).check(limit)
+  const { window, ttl } = fields as { readonly window?: unknown; readonly ttl?: unknown }
+  if (isShortNumber(window) || isShortNumber(ttl)) shortNumbers.add(limit)
   return Object.freeze(key === undefined ? { limit } : { limit, key })
+}
+
+// Reported by the limiter, not by the factory: only a limiter has observers.
+const shortNumbers = new WeakSet<Limit>()
+
+/** Whether a duration is a number below a second. Other libraries take seconds: `60` is a minute there, and 60 ms here. */
+export function isShortNumber(duration: unknown): boolean {
+  return typeof duration === 'number' && duration < 1_000
+}
+
+/** The warning for a limit whose window or ttl was given as a number below a second; `undefined` if it was not. */
+export function shortWindowOf(limit: Limit): string | undefined {
+  if (!shortNumbers.has(limit)) return undefined
+  return `limit "${limit.name}": ${shortWindow(limit.window)}`
+}
+
+export function shortWindow(ms: unknown): string {
+  return `a duration of ${String(ms)} is ${String(ms)} ms, since a number counts milliseconds; write '${String(ms)}s' for seconds, or '${String(ms)}ms' if it is meant`
 }
 
 /** Names a limit at the start of an error message. */

@@ -13,7 +13,7 @@ export type { Duration } from './duration.ts'
 
 // A limiter: limits, tiers and a store under one name.
 export { createLimiter } from './create-limiter.ts'
-export { setEnabled } from './limiter-engine.ts'
+export { setEnabled } from './enabled.ts'
 export type { LimiterOptions, LimitNames } from './create-limiter.ts'
 export type { CallOptions, Cost, Limiter, Subject, SubjectValue } from './limiter.ts'
 export type { Decision, Mode } from './decision.ts'

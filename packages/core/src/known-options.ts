@@ -5,13 +5,18 @@ import { FOREIGN_OPTIONS } from './foreign-options.ts'
  * Refuses a value that is not an options object, and an option that is not known. The message proposes the option that was meant.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  */
-export function knownOptions(what: string, options: unknown, known: readonly string[]): void {
+export function knownOptions(
+  what: string,
+  options: unknown,
+  known: readonly string[],
+  foreign: Readonly<Record<string, string>> = FOREIGN_OPTIONS,
+): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new SluiceError('ERR_OPTION_INVALID', `${what}: expected an options object, got ${show(options)}`)
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
-    const proposal = intended(name, known)
+    const proposal = intended(name, known, foreign)
     throw new SluiceError(
       'ERR_OPTION_UNKNOWN',
       `${what}: ${quoted(name)} is not an option; ${proposal === undefined ? `expected one of ${known.join(', ')}` : `use ${proposal}`}`,
@@ -20,9 +25,14 @@ export function knownOptions(what: string, options: unknown, known: readonly str
 }
 
 /** The known option for another library's name, or else the first with a similar spelling. */
-function intended(name: string, known: readonly string[]): string | undefined {
-  const foreign = Object.hasOwn(FOREIGN_OPTIONS, name) ? FOREIGN_OPTIONS[name] : undefined
-  if (foreign !== undefined && known.some((option) => foreign.split(/\W+/).includes(option))) return foreign
+function intended(name: string, known: readonly string[], foreign: Readonly<Record<string, string>>): string | undefined {
+  const ours = Object.hasOwn(foreign, name) ? foreign[name] : undefined
+  if (ours !== undefined && known.some((option) => ours.split(/\W+/).includes(option))) return ours
+  return similar(name, known)
+}
+
+/** The first known name with a similar spelling. */
+export function similar(name: string, known: readonly string[]): string | undefined {
   // Two edits change most of a short word: `ban` is two edits from `on`, but no misspelling of it.
   const maxEdits = Math.min(2, Math.floor(name.length / 3))
   return known.find((candidate) => distance(candidate.toLowerCase(), name.toLowerCase()) <= maxEdits)

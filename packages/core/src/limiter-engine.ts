@@ -1,32 +1,22 @@
 import { algorithmOf } from './algorithms/registry.ts'
+import { checkCallOptions, checkCost, checkSubjects, subjectMissing, unknownTier } from './call-checks.ts'
 import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
-import { invalid, quoted, SluiceError } from './errors.ts'
+import { shortWindowOf } from './define-limit.ts'
+import { enabled } from './enabled.ts'
+import { invalid } from './errors.ts'
+import { Fallback } from './fallback.ts'
+import type { Limit } from './limit.ts'
 import type { CallOptions, Cost, Limiter, Subject } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import type { ObserverHub } from './observers.ts'
-import { type LimitSet, limitsOf, type ScopedLimit, type Policy } from './policy.ts'
+import { type LimitSet, type Policy, type ScopedLimit, setsOf } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
 import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
-import { isSubjectValue, subjectOf, targetsOf } from './subject-values.ts'
+import { subjectOf, targetsOf } from './subject-values.ts'
 
-let enabled = true
-
-/**
- * Turns all limiters of this process off, or on again. Off, each behaves as in `mode: 'off'`: it allows every request.
- * @throws ERR_OPTION_INVALID unless `on` is a boolean
- * @example
- * ```ts
- * import { setEnabled } from '@sluice/core'
- *
- * // An operator stops all limiting without a deployment: kill -USR2 <pid>.
- * process.on('SIGUSR2', () => setEnabled(false))
- * ```
- */
-export function setEnabled(on: boolean): void {
-  if (typeof on !== 'boolean') throw invalid('setEnabled', 'true or false', on)
-  enabled = on
-}
+type Outcomes = readonly (Outcome | undefined)[]
+type How = 'charge' | 'peek' | 'force'
 
 /** The limiter that `createLimiter` returns and that the HTTP pipeline uses. */
 export class LimiterEngine implements Limiter {
@@ -37,7 +27,10 @@ export class LimiterEngine implements Limiter {
   readonly observers: ObserverHub
   private readonly store: Store
   private context: DecisionContext
-  private readonly options: Readonly<Record<'charge' | 'peek' | 'force', ConsumeOptions>>
+  private hasUnknownTier = false
+  private readonly options: Readonly<Record<How, ConsumeOptions>>
+  /** Decides when the store throws or rejects. `undefined` without a `failMode`: such a decision rejects. */
+  private readonly fallback: Fallback | undefined
   private readonly settled: WeakSet<Decision>
   private readonly peeked: WeakSet<Decision>
   /** The policies of the first limiter and of all limiters derived from it. `reset` deletes the state of each. */
@@ -58,7 +51,12 @@ export class LimiterEngine implements Limiter {
     this.policies.push(policy)
     const { failMode, mode } = policy
     this.context = { policy: policy.name, tier: undefined, mode }
+    this.fallback = parent?.fallback ?? (failMode && new Fallback(this.store, failMode, observers))
     this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
+    for (const { limit } of setsOf(policy).flatMap(({ limits }) => limits)) {
+      const short = shortWindowOf(limit)
+      if (short !== undefined) observers.warn('WARN_WINDOW_SHORT', short, limit.name)
+    }
     if (parent !== undefined) {
       this.onClose = () => undefined
       return
@@ -85,23 +83,26 @@ export class LimiterEngine implements Limiter {
   }
 
   consume(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    if (options !== undefined) checkCallOptions(options, this.name, 'consume')
     return this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'charge')
   }
 
   peek(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
-    return chain(this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'peek'), (decision) => {
+    if (options !== undefined) checkCallOptions(options, this.name, 'peek')
+    return chain(this.decide(namedLimits(this.limitsOf(options?.tier), subject), subject, options?.cost, 'peek'), (decision) => {
       this.peeked.add(decision)
       return decision
     })
   }
 
   penalize(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    if (options !== undefined) checkCallOptions(options, this.name, 'penalize')
     return this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'force')
   }
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
     this.checkOwn(decision)
-    this.checkCost(actual)
+    checkCost(actual, this.policy)
     if (this.settled.has(decision) || this.peeked.has(decision) || decision.verdict !== 'allowed') return
     this.settled.add(decision)
     return this.correct(decision, (charge, outcome, holds) =>
@@ -124,7 +125,7 @@ export class LimiterEngine implements Limiter {
       const receipt = decision.outcomes[i]?.receipt
       return this.holds(charge) && receipt !== undefined ? [{ ...charge, cost: 1, receipt }] : []
     })
-    if (charges.length > 0) return chain(this.store.consume(charges, this.options.charge), () => undefined)
+    return this.change(decision, charges, this.options.charge)
   }
 
   reset(subject: Subject<string>): MaybePromise<void> {
@@ -145,36 +146,32 @@ export class LimiterEngine implements Limiter {
 
   health(): StoreHealth {
     const health = this.store.health?.() ?? { tier: this.store.name, breaker: 'closed' }
-    return { ...health, tier: tiersOf(this.policy.failMode)(health.tier) }
+    const named = { ...health, tier: tiersOf(this.policy.failMode)(health.tier) }
+    return this.fallback?.health(named) ?? named
   }
 
   close(): MaybePromise<void> {
     return this.onClose()
   }
 
-  /** The limits of a tier. Warns once if the tier is unknown and the first tier's limits apply. */
+  /** The limits of a tier; of an unknown one, those beside the tiers, else those of the first tier. Warns once of an unknown tier. */
   limitsOf(tier: string | undefined): LimitSet {
-    return limitsOf(this.policy, tier) ?? this.firstTier(tier)
+    const { base, tiers } = this.policy
+    return (tier === undefined ? base : tiers.get(tier)) ?? this.otherLimits(tier)
   }
 
-  private firstTier(tier: string | undefined): LimitSet {
-    const set = this.policy.tiers.values().next().value as LimitSet
-    this.observers.warn(
-      'WARN_TIER_DEFAULTED',
-      `no limits for tier ${tier === undefined ? 'undefined' : quoted(tier)}, so those of ${quoted(String(set.tier))}, the first tier listed, apply; list the tier, or give limits beside tiers`,
-    )
+  private otherLimits(tier: string | undefined): LimitSet {
+    const { base, tiers } = this.policy
+    const set = base ?? firstOf(tiers)
+    if (!this.hasUnknownTier) this.observers.warn('WARN_TIER_DEFAULTED', unknownTier(tier, set, [...tiers.keys()]))
+    this.hasUnknownTier = true
     return set
   }
 
   /** Makes one decision over a set of limits. */
-  decide(
-    set: LimitSet,
-    subject: Subject<string>,
-    cost: Cost<string> | undefined,
-    how: 'charge' | 'peek' | 'force',
-  ): MaybePromise<Decision> {
+  decide(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined, how: How): MaybePromise<Decision> {
     this.checkSubject(subject)
-    if (cost !== undefined) this.checkCost(cost)
+    if (cost !== undefined) checkCost(cost, this.policy)
     const context = this.contextOf(set.tier)
     if (context.mode === 'off' || !enabled) return this.report(decisionOf({ ...context, mode: 'off' }, [], []))
     if (set.limits.length === 0) return this.report(decisionOf(context, [], []))
@@ -184,9 +181,31 @@ export class LimiterEngine implements Limiter {
       limits.length === 1
         ? [this.chargeOf(limits[0] as ScopedLimit, subject, cost)]
         : limits.map((scoped) => this.chargeOf(scoped, subject, cost))
-    const outcomes = this.store.consume(charges, this.options[how])
-    if (isPromise(outcomes)) return outcomes.then((later) => this.report(decisionOf(context, charges, later)))
+    let outcomes: MaybePromise<Outcomes>
+    try {
+      outcomes = this.store.consume(charges, this.options[how])
+    } catch (error) {
+      return this.report(decisionOf(context, charges, this.fallBack(charges, how, error)))
+    }
+    if (isPromise(outcomes)) return this.reportLater(outcomes, context, charges, how)
+    if (this.fallback?.isAway === true) this.fallback.end()
     return this.report(decisionOf(context, charges, outcomes))
+  }
+
+  /** Apart from `decide`: a function that contains a closure allocates memory for it at every call. */
+  private reportLater(outcomes: Promise<Outcomes>, context: DecisionContext, charges: readonly Charge[], how: How): Promise<Decision> {
+    return outcomes.then(
+      (later) => {
+        if (this.fallback?.isAway === true) this.fallback.end()
+        return this.report(decisionOf(context, charges, later))
+      },
+      (error: unknown) => this.report(decisionOf(context, charges, this.fallBack(charges, how, error))),
+    )
+  }
+
+  private fallBack(charges: readonly Charge[], how: How, error: unknown): Outcomes {
+    if (this.fallback === undefined) throw error
+    return this.fallback.decide(charges, this.options[how], error)
   }
 
   /** Nearly all decisions have the same context, so its object is used again. */
@@ -197,11 +216,14 @@ export class LimiterEngine implements Limiter {
 
   private report(decision: Decision): Decision {
     this.observers.emitDecision(decision)
-    if (decision.retryAfter === Infinity) this.warnCostNever(decision.binding?.name)
+    if (decision.retryAfter === Infinity) this.warnCostNever(decision.binding as Limit)
     return decision
   }
 
-  private warnCostNever(name: string | undefined): void {
+  private warnCostNever(limit: Limit): void {
+    // A limit of 0 is meant to refuse.
+    if (algorithmOf(limit).quota(limit) === 0) return
+    const { name } = limit
     this.observers.warn(
       'WARN_COST_NEVER',
       `a request costs more than limit "${name}" ever admits, so it is always refused; raise the limit or its burst, or refuse such requests yourself`,
@@ -211,16 +233,9 @@ export class LimiterEngine implements Limiter {
 
   private chargeOf({ limit, scope, holds }: ScopedLimit, subject: Subject<string>, cost: Cost<string> | undefined): Charge {
     const named = subjectOf(limit.name, subject)
-    if (named === undefined) throw this.subjectMissing(limit.name, subject)
+    if (named === undefined) throw subjectMissing(this.name, limit.name, subject)
     const units = typeof cost === 'number' && holds ? 1 : costOf(limit.name, cost)
     return { limit, scope, subject: named, cost: units ?? 1 }
-  }
-
-  private subjectMissing(name: string, subject: Subject<string>): SluiceError {
-    return new SluiceError(
-      'ERR_SUBJECT_MISSING',
-      `limiter "${this.name}": expected a subject for limit "${name}", got ${Object.keys(subject).join(', ') || 'none'}`,
-    )
   }
 
   /** Gives back (below 0) or charges (above 0) the units that `change` returns for each charge of a decision. */
@@ -233,7 +248,13 @@ export class LimiterEngine implements Limiter {
       if (cost > 0) charges.push({ ...charge, cost })
       if (cost < 0 && outcome.receipt !== undefined) charges.push({ ...charge, cost, receipt: outcome.receipt })
     }
-    if (charges.length > 0) return chain(this.store.consume(charges, this.options.force), () => undefined)
+    return this.change(decision, charges, this.options.force)
+  }
+
+  private change(decision: Decision, charges: readonly Charge[], options: ConsumeOptions): MaybePromise<void> {
+    if (charges.length === 0) return
+    const ask = () => chain(this.store.consume(charges, options), () => undefined)
+    return this.fallback === undefined ? ask() : this.fallback.change(decision, charges, options, ask)
   }
 
   private holds(charge: Charge): boolean {
@@ -247,43 +268,25 @@ export class LimiterEngine implements Limiter {
 
   checkSubject(subject: Subject<string>): void {
     // The other cases are apart, so that V8 inlines this method into each decision. So are the errors and warnings above.
-    if (typeof subject !== 'string' || subject === '') this.checkSubjects(subject)
+    if (typeof subject !== 'string' || subject === '') checkSubjects(subject, this.policy)
   }
+}
 
-  private checkSubjects(subject: Subject<string>): void {
-    const expected = 'a string that is not empty, or a list of such strings'
-    if (isSubjectValue(subject)) return
-    if (typeof subject !== 'object' || subject === null || Array.isArray(subject))
-      throw invalid(`limiter "${this.name}": subject`, `${expected}, or an object of them by limit`, subject, 'ERR_SUBJECT_INVALID')
-    for (const [name, value] of Object.entries(subject)) {
-      this.checkLimitName(name, 'subject', 'ERR_SUBJECT_INVALID')
-      if (!isSubjectValue(value)) throw invalid(`limiter "${this.name}": subject.${name}`, expected, value, 'ERR_SUBJECT_INVALID')
-    }
-  }
-
-  private checkCost(cost: Cost<string>): void {
-    if (typeof cost === 'object' && cost !== null) {
-      for (const [name, value] of Object.entries(cost)) {
-        this.checkLimitName(name, 'cost', 'ERR_COST_INVALID')
-        if (value !== undefined) this.checkUnits(value, `cost.${name}`)
-      }
-    } else this.checkUnits(cost, 'cost')
-  }
-
-  private checkUnits(units: number, what: string): void {
-    if (!Number.isSafeInteger(units) || units < 0)
-      throw invalid(`limiter "${this.name}": ${what}`, 'a whole number, 0 or more', units, 'ERR_COST_INVALID')
-  }
-
-  private checkLimitName(name: string, what: string, code: 'ERR_SUBJECT_INVALID' | 'ERR_COST_INVALID'): void {
-    if (!this.policy.names.has(name))
-      throw invalid(`limiter "${this.name}": ${what}`, `the name of a limit (${[...this.policy.names].join(', ')})`, name, code)
-  }
+/** A policy without limits beside its tiers has at least one tier. */
+function firstOf(tiers: Policy['tiers']): LimitSet {
+  return tiers.values().next().value as LimitSet
 }
 
 /** A store always reports its fallback as `local`. A policy with another failure mode reports that mode. */
 function tiersOf(failMode: FailMode | undefined): (tier: Source) => Source {
   return (tier) => (tier === 'local' && failMode !== undefined ? failMode : tier)
+}
+
+/** The limits that a subject by limit names. All of them for a text, and for a subject that names none, which is refused later. */
+function namedLimits(set: LimitSet, subject: Subject<string>): LimitSet {
+  if (typeof subject !== 'object' || subject === null || Array.isArray(subject)) return set
+  const limits = set.limits.filter(({ limit }) => Object.hasOwn(subject, limit.name))
+  return limits.length === 0 ? set : { ...set, limits }
 }
 
 function costOf(name: string, cost: Cost<string> | undefined): number | undefined {

@@ -33,7 +33,7 @@ export interface Limiter<N extends string = string, T extends string = string> {
    * @throws ERR_SUBJECT_INVALID, ERR_SUBJECT_MISSING, ERR_COST_INVALID, and the error of a store that could not decide
    */
   consume(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
-  /** Decides as `consume` would, and takes nothing. */
+  /** Decides as `consume` would, and takes nothing. With a subject by limit, only those limits are asked. */
   peek(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
   /** Charges even past the limit, which may leave a debt. */
   penalize(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>

@@ -14,6 +14,8 @@ export interface SlidingWindowOptions<N extends string = string, C = any> extend
 
 /**
  * The default for APIs. Admits at most `limit · (1 + t / window)` units in any time t. Stores two counts per subject.
+ *
+ * Longest wait for one unit: window + window / limit, so two windows for a limit of 1.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_LIMIT_INEXACT
  * @example
  * ```ts
@@ -38,6 +40,8 @@ export interface SlidingLogOptions<N extends string = string, C = any> extends L
 /**
  * Exact: admits at most `limit` units in every window of this length. Stores one entry per admitted charge, so it is for small,
  * strict limits such as logins.
+ *
+ * Longest wait for one unit: the window.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_LIMIT_INEXACT for a `limit` above `maxLog`
  * @example
  * ```ts
@@ -63,6 +67,8 @@ export interface FixedWindowOptions<N extends string = string, C = any> extends 
 
 /**
  * For quotas: admits at most `limit` units per window, and up to twice as many across the edge of two windows.
+ *
+ * Longest wait for one unit: the window.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_INVALID
  * @example
  * ```ts
@@ -106,6 +112,8 @@ export interface TokenBucketOptions<N extends string = string, C = any> extends 
 
 /**
  * Adds `limit` tokens per `window`, evenly, up to `burst`. Admits at most burst + rate · t tokens in any time t.
+ *
+ * Longest wait for one token: window / limit, plus the time that pays back a debt.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_LIMIT_INEXACT
  * @example
  * ```ts
@@ -140,6 +148,8 @@ export interface LeakyBucketOptions<N extends string = string, C = any> extends 
 /**
  * Without `queue`, the same as a token bucket. With `queue: true` it smooths traffic: a request is admitted with a `delay`. It is
  * refused if the delay would be longer than `maxDelay`.
+ *
+ * Longest wait of a refused request for one unit: window / limit. Longest delay of an admitted one: `maxDelay`.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_INVALID, ERR_LIMIT_INEXACT
  * @example
  * ```ts
@@ -177,6 +187,8 @@ export interface ConcurrencyOptions<N extends string = string, C = any> extends 
 
 /**
  * Admits at most `limit` requests at once. Each admitted request is a holder until it is released or its `ttl` is over.
+ *
+ * Longest wait: until a holder is released, at most its `ttl`. `retryAfter` is `retryHint` or less, so a client may be refused again.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID
  * @example
  * ```ts

@@ -14,14 +14,16 @@ export interface Observers {
   /** Called for every decision, in a microtask after it: it never delays the request. */
   readonly decision?: ((decision: Decision) => void) | undefined
   /** Called when another tier begins to answer: from the store to the local fallback, and back. */
-  readonly tier?: ((event: StoreEvent) => void) | undefined
+  readonly tier?: ((event: EventOf<'tier'>) => void) | undefined
   /** Called when a circuit breaker of the store opens, half-opens or closes. */
-  readonly breaker?: ((event: StoreEvent) => void) | undefined
+  readonly breaker?: ((event: EventOf<'breaker'>) => void) | undefined
   /** Called when Sluice went on after an unexpected failure: `ANOMALY_…` codes. */
-  readonly anomaly?: ((event: StoreEvent) => void) | undefined
+  readonly anomaly?: ((event: EventOf<'anomaly'>) => void) | undefined
   /** Called once for each likely mistake in the set-up: `WARN_…` codes. Default: `console.warn`. */
-  readonly warning?: ((event: StoreEvent) => void) | undefined
+  readonly warning?: ((event: EventOf<'warning'>) => void) | undefined
 }
+
+type EventOf<T extends StoreEvent['type']> = Extract<StoreEvent, { readonly type: T }>
 
 const NAMES = ['decision', 'tier', 'breaker', 'anomaly', 'warning'] as const
 
@@ -89,7 +91,9 @@ export class ObserverHub {
   }
 
   private emit(event: StoreEvent): void {
-    if (this.on[event.type] !== undefined) this.guard(event.type, () => this.on[event.type]?.(event))
+    // Each observer gets the events of its own name.
+    const observer = this.on[event.type] as ((event: StoreEvent) => void) | undefined
+    if (observer !== undefined) this.guard(event.type, () => observer(event))
     else if (event.type === 'warning') printOnce(event)
   }
 
@@ -117,7 +121,7 @@ const printed = new WeakSet<StoreEvent>()
 let lastOfStore = ''
 
 /** All limiters of a store get the same event. Stores that lose one server at a time say the same of it. */
-function printOnce(event: Extract<StoreEvent, { type: 'warning' | 'anomaly' }>): void {
+function printOnce(event: EventOf<'warning'>): void {
   const { code, message } = event
   if (printed.has(event)) return
   printed.add(event)

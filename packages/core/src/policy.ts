@@ -59,6 +59,12 @@ const FAIL_MODES = ['local', 'open', 'closed'] as const
 /** A store may keep the states of one policy and subject in one value, which has room for so many. */
 const MAX_LIMITS = 32
 
+/** Refuses a definition that limits nothing. An extension may: `changePolicy` can remove all limits. @throws ERR_OPTION_INVALID */
+export function checkLimited({ limits, tiers }: PolicyOptions): void {
+  if (Array.isArray(limits) && limits.length === 0 && tiers === undefined)
+    throw invalid('limits', "at least one limit; to limit nothing, use mode: 'off', or beside tiers an empty list", limits)
+}
+
 /** @throws ERR_OPTION_INVALID, ERR_NAME_INVALID, ERR_NAME_DUPLICATE, ERR_NAME_COLLISION */
 export function definePolicy(options: PolicyOptions): Policy {
   const { name = 'default', limits, tiers, mode = 'enforce', failMode } = options
@@ -89,11 +95,6 @@ export function changePolicy({ name, mode, failMode, base, tiers }: Policy, chan
   const changed = (set: LimitSet) => change(set.limits.map(({ rule }) => rule))
   const sets = tiers.size === 0 ? undefined : Object.fromEntries([...tiers].map(([tier, set]) => [tier, changed(set)]))
   return definePolicy({ name, mode, failMode, limits: base && changed(base), tiers: sets })
-}
-
-/** The limits of a tier, else those beside the tiers; `undefined` if there are none, so that the first tier's apply. */
-export function limitsOf({ base, tiers }: Policy, tier: string | undefined): LimitSet | undefined {
-  return tier === undefined ? base : (tiers.get(tier) ?? base)
 }
 
 /** Every set of limits: the one beside the tiers, and one for each tier. */

@@ -43,6 +43,13 @@ export interface Outcome {
   readonly allowed: boolean
   /** Units left after the decision; never below 0. */
   readonly remaining: number
+  /**
+   * Units counted after the decision, which forced charges can take above the limit: `remaining` is the quota less `used`, at least 0.
+   * Fixed window: units of this window. Sliding window: those of this window, and the weighted ones of the window before. Sliding log: units
+   * of the entries in the window. Buckets: units missing until the bucket is full, rounded up, at most burst and debt. Concurrency: live holders. 0
+   * where nothing is counted: `open`, `closed`. Refusals are not counted.
+   */
+  readonly used: number
   /** ms until the cost would be admitted if nothing else is taken; 0 when it was admitted, `Infinity` if it never will be. */
   readonly retryAfter: number
   /** ms until `remaining` grows by one; 0 when the limit is full. */
@@ -72,7 +79,7 @@ export interface ConsumeOptions {
   readonly atLeast?: number | undefined
   /** Ask for a lease: `ttl` in ms, `ceiling` in units. A store without leases answers `leaseFor: 0`. */
   readonly lease?: { readonly ttl: number; readonly ceiling: number } | undefined
-  /** The policy's failure mode. Only the failover layer reads it. */
+  /** The policy's failure mode. Only the failover layer reads it; over another store the limiter applies it. */
   readonly failMode?: FailMode | undefined
 }
 
@@ -121,7 +128,8 @@ export type StoreEvent =
       /** Why the store does not decide, in its own words. Absent when it decides again. */
       readonly cause?: string | undefined
     }
-  | { readonly type: 'anomaly' | 'warning'; readonly code: string; readonly message: string }
+  | { readonly type: 'anomaly'; readonly code: string; readonly message: string }
+  | { readonly type: 'warning'; readonly code: string; readonly message: string }
 
 /**
  * Why a store that is reachable refused to decide, by what the failover layer must do. Each opens the breaker at once.

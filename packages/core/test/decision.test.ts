@@ -30,6 +30,7 @@ describe('a decision shows the same fields', () => {
   const slidingOutcome = {
     allowed: true,
     remaining: 1,
+    used: 2,
     retryAfter: 0,
     nextAfter: 80_000,
     resetAfter: 110_000,

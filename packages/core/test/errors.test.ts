@@ -15,7 +15,7 @@ describe('an error', () => {
     const copy: typeof import('@sluice/core') = await import('@sluice/core')
     const theirs = (() => {
       try {
-        return copy.slidingWindow({ name: 'a', limit: 0, window: '1m' })
+        return copy.slidingWindow({ name: 'a', limit: -1, window: '1m' })
       } catch (error) {
         return error
       }

@@ -101,6 +101,17 @@ describe('consume', () => {
     expect((limiter.peek({ minute: 'a', hour: 'x' }) as Decision).outcomes.map((outcome) => outcome?.remaining)).toEqual([1, 3])
   })
 
+  it('newcomer 6: peek takes the subject of one limit alone, as reset does', () => {
+    const limiter = createLimiter({
+      limits: [perMinute(2), fixedWindow({ name: 'hour', limit: 3, window: '1h' })],
+      store: memoryStore({ clock: at() }),
+    })
+    void limiter.consume({ minute: 'a', hour: 'x' })
+    expect(limiter.peek({ minute: 'a' })).toMatchObject({ remaining: 1, charges: [{ subject: 'a' }] })
+    expect(codeOf(() => limiter.peek({}))).toBe('ERR_SUBJECT_MISSING')
+    expect(codeOf(() => limiter.consume({ minute: 'a' }))).toBe('ERR_SUBJECT_MISSING')
+  })
+
   it('refuses a cost above the limit with an infinite retryAfter, and warns once', () => {
     const warning = vi.fn<(event: StoreEvent) => void>()
     const limiter = createLimiter({ limits: [perMinute(5)], store: memoryStore({ clock: at() }), on: { warning } })
@@ -113,6 +124,7 @@ describe('consume', () => {
     const outcome = (over: Partial<Outcome>): Outcome => ({
       allowed: true,
       remaining: 5,
+      used: 0,
       retryAfter: 0,
       nextAfter: 1,
       resetAfter: 10,
@@ -385,6 +397,7 @@ describe('asynchronous and failing stores', () => {
     const closed: Outcome = {
       allowed: false,
       remaining: 0,
+      used: 0,
       retryAfter: 1_000,
       nextAfter: 0,
       resetAfter: 0,

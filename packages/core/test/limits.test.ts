@@ -1,10 +1,9 @@
-import { createLimiter, fixedWindow, ip, memoryStore, slidingWindow, tokenBucket } from '@sluice/core'
+import { createLimiter, fixedWindow, ip, type LimitRule, memoryStore, slidingWindow, tokenBucket } from '@sluice/core'
 import { describe, expect, it } from 'vitest'
 import { good, loose, refusal } from './refusal.ts'
 
 describe('the definition of a limit is refused', () => {
   const numbers: readonly (readonly [string, unknown])[] = [
-    ['0', 0],
     ['negative', -1],
     ['NaN', Number.NaN],
     ['Infinity', Infinity],
@@ -19,9 +18,15 @@ describe('the definition of a limit is refused', () => {
     for (const factory of [loose.slidingWindow, loose.slidingLog, loose.fixedWindow, loose.tokenBucket, loose.leakyBucket]) {
       const { code, message } = refusal(() => factory({ ...good, limit }))
       expect(code).toBe('ERR_OPTION_INVALID')
-      expect(message).toMatch(/limit "a": limit: expected a whole number, at least 1, got /)
+      expect(message).toMatch(/limit "a": limit: expected a whole number, 0 or more, got /)
     }
     expect(refusal(() => loose.concurrency({ name: 'a', ttl: '1s', limit })).code).toBe('ERR_OPTION_INVALID')
+  })
+
+  it('Pb: a limit of 0 is valid in every factory', () => {
+    for (const factory of [loose.slidingWindow, loose.slidingLog, loose.fixedWindow, loose.tokenBucket, loose.leakyBucket])
+      expect((factory({ ...good, limit: 0 }) as LimitRule).limit.limit).toBe(0)
+    expect((loose.concurrency({ name: 'a', ttl: '1s', limit: 0 }) as LimitRule).limit.limit).toBe(0)
   })
 
   const windows: readonly unknown[] = [

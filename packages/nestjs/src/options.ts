@@ -26,7 +26,7 @@ export type ExceptionOf = (context: ExecutionContext, refusal: Refusal) => Maybe
 
 /** A sliding window of `limit` units per `window`. */
 export interface PolicyShorthand {
-  /** Units per window: a whole number, at least 1. Default 100. */
+  /** Units per window: a whole number, 0 or more; 0 refuses every request. Default 100. */
   readonly limit?: number | undefined
   /** `'15m'`, or ms. Default `'1m'`. */
   readonly window?: Duration | undefined

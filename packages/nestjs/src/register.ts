@@ -29,7 +29,7 @@ export interface RouteOptions
   extends Omit<Extension<ExecutionContext>, 'cost' | 'handler' | 'key' | 'refundWhen' | 'settle'>, ResultFunctions {
   /** Names the state, and the limit of `{ limit, window }`. Default `Class` or `Class.method`; unique in the application. */
   readonly name?: string | undefined
-  /** Units per window of one sliding window: a whole number, at least 1. Default 100 where `window` is given. */
+  /** Units per window of one sliding window: a whole number, 0 or more; 0 refuses every request. Default 100 where `window` is given. */
   readonly limit?: number | undefined
   /** The window of `limit`: `'15m'`, or ms. Default `'1m'` where `limit` is given. */
   readonly window?: Duration | undefined
@@ -43,7 +43,7 @@ export interface RouteOptions
 
 /** Other numbers for a limit of the module. */
 export interface LimitOverride {
-  /** Units per window: a whole number, at least 1. Default: the limit's own. */
+  /** Units per window: a whole number, 0 or more; 0 refuses every request. Default: the limit's own. */
   readonly limit?: number | undefined
   /** `'15m'`, or ms. Default: the limit's own. */
   readonly window?: Duration | undefined

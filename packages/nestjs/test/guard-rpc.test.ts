@@ -121,6 +121,7 @@ describe('TCP', () => {
     const closed = {
       allowed: false,
       remaining: 0,
+      used: 0,
       retryAfter: 2_500,
       nextAfter: 0,
       resetAfter: 0,

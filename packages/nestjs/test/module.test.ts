@@ -105,7 +105,7 @@ describe('an invalid option is refused when the application is created', () => {
     ["a peer's option", { throttlers: [] }, 'ERR_OPTION_UNKNOWN'],
     ["a peer's list", [{ limit: 1, ttl: 60_000 }], 'ERR_OPTION_INVALID'],
     ['policies', { policies: 'login' }, 'ERR_OPTION_INVALID'],
-    ['a policy', { policies: { login: { limit: 0 } } }, 'ERR_OPTION_INVALID'],
+    ['a policy', { policies: { login: { limit: -1 } } }, 'ERR_OPTION_INVALID'],
     ['the name of a policy', { policies: { 'log in': { limit: 1 } } }, 'ERR_NAME_INVALID'],
     ['exception', { exception: 'Slow down.' }, 'ERR_OPTION_INVALID'],
     ['handler', { handler: 'Slow down.' }, 'ERR_OPTION_INVALID'],

@@ -5,7 +5,7 @@ const short = fixedWindow({ name: 'short', limit: 20, window: '1m' })
 
 describe('a wrong argument is refused when the class is defined', () => {
   test.each<[string, () => unknown, string, string]>([
-    ['a quantity', () => RateLimit({ limit: 0, window: '1m' }), 'ERR_OPTION_INVALID', 'got 0'],
+    ['a quantity', () => RateLimit({ limit: -1, window: '1m' }), 'ERR_OPTION_INVALID', 'got -1'],
     ['a window', () => RateLimit({ limit: 1, window: '1 m' as '1m' }), 'ERR_OPTION_INVALID', '"1 m"'],
     ["a peer's option", () => RateLimit({ limit: 1, ttl: 60_000 } as object), 'ERR_OPTION_UNKNOWN', 'use window'],
     ['limits beside limit', () => RateLimit({ limit: 1, limits: [short] }), 'ERR_OPTION_CONFLICT', 'got both'],

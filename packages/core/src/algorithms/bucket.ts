@@ -51,10 +51,10 @@ class BucketReading implements RowReading<BucketState> {
     return { full: this.now + this.missing, rest: this.rest, rate: this.rate.N }
   }
 
-  available(): number {
-    const { N, P, capacity } = this.rate
-    if (this.missing > floorDiv(capacity, N)) return 0
-    return floorDiv(Math.max(0, capacity - this.missing * N - this.rest), P)
+  used(): number {
+    const { N, P, burst, debt, maxDeficit } = this.rate
+    if (this.missing > floorDiv(maxDeficit, N)) return burst + debt
+    return Math.min(burst + debt, ceilDiv(this.missing * N + this.rest, P))
   }
 
   waitFor(units: number): number {
@@ -166,7 +166,8 @@ function bucket<K extends 'tokenBucket' | 'leakyBucket'>(
     resetsAtOnce: false,
     windowSeconds: (limit) => {
       const { N, capacity } = rateOf(limit)
-      return capacity / N / 1e6
+      // A limit of 0 has no capacity, and its time to fill would be 0.
+      return capacity === 0 ? (limit.window as number) / 1000 : capacity / N / 1e6
     },
     scale: (limit, share) =>
       Object.freeze({ ...limit, limit: scaledQuantity(limit.limit, share), burst: scaledQuantity(rateOf(limit).burst, share) }),

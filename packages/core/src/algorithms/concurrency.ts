@@ -36,8 +36,8 @@ class ConcurrencyReading implements Reading<ConcurrencyState> {
     this.now = now
   }
 
-  available(): number {
-    return Math.max(0, this.quota - this.state.length)
+  used(): number {
+    return this.state.length
   }
 
   waitFor(units: number): number {

@@ -51,8 +51,8 @@ class FixedWindowReading implements RowReading<FixedWindowState> {
     return { start: this.start, count: this.count }
   }
 
-  available(): number {
-    return Math.max(0, this.quota - this.count)
+  used(): number {
+    return this.count
   }
 
   waitFor(units: number): number {

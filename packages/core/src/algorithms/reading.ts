@@ -17,8 +17,8 @@ export interface Reading<S> {
   isChanged: boolean
   /** The most units that an unused subject is admitted at once. */
   readonly quota: number
-  /** Units that are admitted now, never below 0. */
-  available(): number
+  /** Units counted now: 0 for an unused subject, and above the quota after forced charges. */
+  used(): number
   /** Time until `units` are admitted, if nothing else is taken: 0 if they are admitted now, `Infinity` if they never are. */
   waitFor(units: number): number
   /** Time until the state is that of an unused subject. */
@@ -104,7 +104,7 @@ function unitsToTake(
 ): number | undefined {
   if (how === 'force' || (wait === 0 && cost <= maxUnits)) return cost
   if (atLeast === undefined || atLeast < 1) return undefined
-  const available = Math.min(current.available(), maxUnits)
+  const available = Math.min(availableOf(current), maxUnits)
   return available >= atLeast ? Math.min(cost, available) : undefined
 }
 
@@ -137,6 +137,11 @@ export function refusal(current: Reading<unknown>, now: number, options: StepOpt
   return outcomeOf(current, now, options, false, retryAfter, 0, undefined, 0)
 }
 
+/** Units that are admitted now, never below 0. */
+function availableOf(reading: Reading<unknown>): number {
+  return Math.max(0, reading.quota - reading.used())
+}
+
 /** The outcome of a charge after which the state is read as `reading`. */
 export function outcomeOf(
   reading: Reading<unknown>,
@@ -148,10 +153,12 @@ export function outcomeOf(
   receipt: Receipt | undefined,
   delay: number,
 ): Outcome {
-  const remaining = reading.available()
+  const used = reading.used()
+  const remaining = Math.max(0, reading.quota - used)
   return {
     allowed,
     remaining,
+    used,
     retryAfter,
     nextAfter: remaining >= reading.quota ? 0 : reading.waitFor(remaining + 1),
     resetAfter: reading.resetAfter(),

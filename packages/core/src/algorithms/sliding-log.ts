@@ -35,7 +35,7 @@ class SlidingLogReading implements Reading<SlidingLogState> {
   quota = 0
   private window = 0
   private now = 0
-  private used = 0
+  private units = 0
 
   load(state: SlidingLogState | undefined, limit: Limit, now: number): void {
     const window = (limit.window as number) * 1000
@@ -46,17 +46,17 @@ class SlidingLogReading implements Reading<SlidingLogState> {
     this.quota = limit.limit
     this.window = window
     this.now = now
-    this.used = 0
-    for (const { units } of live) this.used += units
+    this.units = 0
+    for (const { units } of live) this.units += units
   }
 
-  available(): number {
-    return Math.max(0, this.quota - this.used)
+  used(): number {
+    return this.units
   }
 
   waitFor(units: number): number {
     if (units > this.quota) return Infinity
-    let missing = this.used + units - this.quota
+    let missing = this.units + units - this.quota
     if (missing <= 0) return 0
     for (const entry of this.state.entries) {
       missing -= entry.units
@@ -77,12 +77,12 @@ class SlidingLogReading implements Reading<SlidingLogState> {
   take(units: number): number | undefined {
     const { entries, next } = this.state
     // Forced charges stop at twice the limit, or the log could grow without a bound.
-    const taken = Math.min(units, Math.max(0, 2 * this.quota - this.used))
+    const taken = Math.min(units, Math.max(0, 2 * this.quota - this.units))
     if (taken === 0) return undefined
     // Times never decrease, also after the clock stepped back.
     const time = Math.max(this.now, entries.at(-1)?.time ?? 0)
     this.state = { entries: [...entries, { time, units: taken, id: next }], next: next + 1 }
-    this.used += taken
+    this.units += taken
     return taken
   }
 
@@ -100,7 +100,7 @@ class SlidingLogReading implements Reading<SlidingLogState> {
     const back = Math.min(units, entry.units)
     const kept = entry.units > back ? [{ ...entry, units: entry.units - back }] : []
     this.state = { entries: [...entries.slice(0, index), ...kept, ...entries.slice(index + 1)], next }
-    this.used -= back
+    this.units -= back
     return back
   }
 

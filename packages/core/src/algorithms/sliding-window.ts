@@ -49,8 +49,8 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
     return { start: this.start, count: this.count, previous: this.previous }
   }
 
-  available(): number {
-    return Math.max(0, this.quota - this.count - this.weight())
+  used(): number {
+    return this.count + this.weight()
   }
 
   waitFor(units: number): number {

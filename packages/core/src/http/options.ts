@@ -9,7 +9,7 @@ import { slidingWindow } from '../limits.ts'
 import type { Cost, Limiter } from '../limiter.ts'
 import type { Observers } from '../observers.ts'
 import { knownOptions } from '../known-options.ts'
-import type { PolicyOptions } from '../policy.ts'
+import { checkLimited, type PolicyOptions } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
 import type { FailMode, Store } from '../store.ts'
 import type { DialectOptions } from './headers/dialect.ts'
@@ -74,8 +74,8 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** An existing limiter, to mount it in another place. Excludes every option that defines a limiter, such as `limits` or `store`. */
   readonly limiter?: Limiter<any, any> | undefined
   /**
-   * Requests per `window`: shorthand for one sliding window. A whole number, at least 1, or a function of the request. The function may
-   * also return 0, which refuses the request, or `Infinity`, which does not limit it. Default: 100. Excludes `limits` and `tiers`.
+   * Requests per `window`: shorthand for one sliding window. A whole number, 0 or more, or a function of the request. 0 refuses every
+   * request. A function may also return `Infinity`, which does not limit it. Default: 100. Excludes `limits` and `tiers`.
    */
   readonly limit?: number | ((context: C) => MaybePromise<number>) | undefined
   /** The window of `limit`: ms, or a duration such as `'30s'`, `'15m'`, `'1h'`, `'1d'`; or a function of the request. Default: `'1m'`. */
@@ -212,11 +212,13 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
 /** The policy that the options define, and whether they define it by the shorthand `{ limit, window }`. */
 export function policyOptions<C>(options: RateLimitOptions<C, never>): { readonly policy: PolicyOptions<C>; readonly shorthand: boolean } {
   const { name, limits, tiers, mode, failMode, limit = 100, window = '1m' } = options
+  checkLimited({ limits, tiers })
   if (limits !== undefined || tiers !== undefined) return { policy: { name, limits, tiers, mode, failMode }, shorthand: false }
   // A function is called per request. Until it returns a valid value, the default holds.
   const quantity = typeof limit === 'function' ? 100 : limit
-  const length = typeof window === 'function' ? 60_000 : millisOf(window, 'window')
-  if (!Number.isSafeInteger(quantity) || quantity < 1) throw invalid('limit', 'a whole number, at least 1', quantity)
+  const length = typeof window === 'function' ? 60_000 : window
+  millisOf(length, 'window')
+  if (!Number.isSafeInteger(quantity) || quantity < 0) throw invalid('limit', 'a whole number, 0 or more', quantity)
   return {
     policy: { name, limits: [slidingWindow({ name: 'default', limit: quantity, window: length })], mode, failMode },
     shorthand: true,

@@ -70,7 +70,9 @@ function detailOf(decision: Decision, itemNames: readonly string[], retry: numbe
   const i = decision.charges.findIndex(({ limit }) => limit === decision.binding)
   const charge = decision.charges[i]
   if (charge === undefined) return retry === undefined ? 'Retrying does not help.' : retryText(retry)
-  const allows = `Limit "${itemNames[i] ?? charge.limit.name}" allows ${quotaText(charge.limit)}.`
+  const label = `Limit "${itemNames[i] ?? charge.limit.name}"`
+  if (algorithmOf(charge.limit).quota(charge.limit) === 0) return `${label} allows nothing: retrying does not help.`
+  const allows = `${label} allows ${quotaText(charge.limit)}.`
   if (retry !== undefined) return `${allows} ${retryText(retry)}`
   return `${allows} This request costs ${charge.cost}, more than the limit ever allows: retrying does not help.`
 }

@@ -1,6 +1,7 @@
 import { millisOf } from '../duration.ts'
-import { show } from '../errors.ts'
+import { quoted, show } from '../errors.ts'
 import { withNumbers } from '../amend-limit.ts'
+import { isShortNumber, shortWindow } from '../define-limit.ts'
 import type { Limit } from '../limit.ts'
 import type { Cost } from '../limiter.ts'
 import type { ObserverHub } from '../observers.ts'
@@ -34,6 +35,8 @@ export function numbersReader<C>(
     if (quantity === last.quantity && span === last.ms) return last.set
     try {
       const ms = millisOf(span as number, 'window')
+      if (span !== defined.ms && isShortNumber(span))
+        observers.warn('WARN_WINDOW_SHORT', `window of a request: ${shortWindow(span)}`, 'window')
       if (quantity === Infinity) return unlimited
       if (!Number.isSafeInteger(quantity) || (quantity as number) < 0)
         throw new Error(`limit: expected a whole number, 0 or more, or Infinity, got ${show(quantity)}`)
@@ -66,25 +69,36 @@ function withNumbersOf(base: LimitSet, scoped: ScopedLimit, quantity: number, ms
   return { tier: base.tier, limits: base.limits.map((each) => (each === scoped ? { ...scoped, limit } : each)) }
 }
 
-/** The cost if it is valid, else `undefined`: a charge then costs 1, and a settlement leaves the charge as it is. */
+/**
+ * The cost of a request. What is not valid is left out and reported with its name: a charge then costs 1 under that limit, and a
+ * settlement leaves the charge of that limit as it is. `undefined` if nothing is valid.
+ */
 export function validCost(
   cost: unknown,
   names: ReadonlySet<string>,
   what: 'cost' | 'settle',
   observers: ObserverHub,
 ): Cost<string> | undefined {
-  const isUnits = (units: unknown) => Number.isSafeInteger(units) && (units as number) >= 0
-  const isCost =
-    typeof cost === 'object' && cost !== null
-      ? Object.entries(cost).every(([name, units]) => (names.size === 0 || names.has(name)) && (units === undefined || isUnits(units)))
-      : isUnits(cost)
-  if (isCost) return cost as Cost<string>
-  observers.warn(
-    'WARN_VALUE_IGNORED',
-    `${what} of a request is ignored: expected a whole number of units, 0 or more, or an object of them by limit, got ${show(cost)}`,
-    what,
-  )
-  return undefined
+  if (isUnits(cost)) return cost
+  if (typeof cost !== 'object' || cost === null) {
+    const expected = 'a whole number of units, 0 or more, or an object of them by limit'
+    observers.warn('WARN_VALUE_IGNORED', `${what} of a request is ignored${INSTEAD[what]}: expected ${expected}, got ${show(cost)}`, what)
+    return undefined
+  }
+  const entries = Object.entries(cost)
+  const valid = entries.filter(([name, units]) => (names.size === 0 || names.has(name)) && (units === undefined || isUnits(units)))
+  if (valid.length === entries.length) return cost as Cost<string>
+  const [name, units] = entries.find((entry) => !valid.includes(entry)) as [string, unknown]
+  const isName = names.size === 0 || names.has(name)
+  const got = isName ? `expected a whole number, 0 or more, got ${show(units)}` : `expected the name of a limit (${[...names].join(', ')})`
+  observers.warn('WARN_VALUE_IGNORED', `${what} of a request: ${quoted(name)} is ignored${INSTEAD[what]}: ${got}`, what)
+  return Object.fromEntries(valid) as Cost<string>
+}
+
+const INSTEAD = { cost: ', and each limit without a valid cost takes 1', settle: ', and the charge stands' } as const
+
+function isUnits(units: unknown): units is number {
+  return Number.isSafeInteger(units) && (units as number) >= 0
 }
 
 /** Whether a function said yes: only `true` does. Another value that counts as true in JavaScript is reported. */

@@ -158,7 +158,7 @@ describe('amendLimit', () => {
     expect(amendLimit(day, { window: '1h' }).limit).toEqual({ algorithm: 'fixedWindow', name: 'day', limit: 5, window: 3_600_000 })
   })
   it.each([
-    [{ limit: 0 }, 'ERR_OPTION_INVALID'],
+    [{ limit: -1 }, 'ERR_OPTION_INVALID'],
     [{ window: '1 m' }, 'ERR_OPTION_INVALID'],
     [{ ttl: 60_000 }, 'ERR_OPTION_UNKNOWN'],
     [{ scope: 'a/b' }, 'ERR_NAME_INVALID'],

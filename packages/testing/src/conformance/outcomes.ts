@@ -12,6 +12,7 @@ export function outcomes({ test, testWithClock }: Suite): void {
       expect(outcome).toMatchObject({
         allowed: true,
         remaining: QUOTA,
+        used: 0,
         retryAfter: 0,
         nextAfter: 0,
         resetAfter: 0,
@@ -33,12 +34,12 @@ export function outcomes({ test, testWithClock }: Suite): void {
     test(`${kind}: admits exactly the quota, then refuses`, async (harness) => {
       for (let left = QUOTA - 1; left >= 0; left--) {
         const outcome = await harness.consumeOne(charge)
-        expect(outcome).toMatchObject({ allowed: true, remaining: left, retryAfter: 0, granted: 1 })
+        expect(outcome).toMatchObject({ allowed: true, remaining: left, used: QUOTA - left, retryAfter: 0, granted: 1 })
         expect(outcome.receipt).toBeDefined()
         expect(outcome.resetAfter).toBeGreaterThan(0)
       }
       const refused = await harness.consumeOne(charge)
-      expect(refused).toMatchObject({ allowed: false, remaining: 0, delay: 0, granted: 0 })
+      expect(refused).toMatchObject({ allowed: false, remaining: 0, used: QUOTA, delay: 0, granted: 0 })
       expect(refused.receipt).toBeUndefined()
       expect(refused.retryAfter).toBeGreaterThan(0)
       expect(refused.retryAfter).toBeLessThan(Infinity)
@@ -76,7 +77,14 @@ export function outcomes({ test, testWithClock }: Suite): void {
 
     test(`${kind}: a limit of 0 refuses every charge, with an infinite retryAfter`, async (harness) => {
       const none = chargeOf(limitWith(limit, { limit: 0 }))
-      expect(await harness.consumeOne(none)).toMatchObject({ allowed: false, remaining: 0, retryAfter: Infinity, nextAfter: 0, granted: 0 })
+      expect(await harness.consumeOne(none)).toMatchObject({
+        allowed: false,
+        remaining: 0,
+        used: 0,
+        retryAfter: Infinity,
+        nextAfter: 0,
+        granted: 0,
+      })
     })
 
     test(`${kind}: a limit of 1 admits one charge`, async (harness) => {
@@ -87,8 +95,19 @@ export function outcomes({ test, testWithClock }: Suite): void {
 
     test(`${kind}: a forced charge goes past the limit, and remaining is never below 0`, async (harness) => {
       await fill(harness, charge, QUOTA)
-      expect(await harness.consumeOne(charge, { how: 'force' })).toMatchObject({ allowed: true, retryAfter: 0, remaining: 0, granted: 1 })
+      const forced = await harness.consumeOne(charge, { how: 'force' })
+      expect(forced).toMatchObject({ allowed: true, retryAfter: 0, remaining: 0, granted: 1 })
       expect(await harness.consumeOne(charge)).toMatchObject({ allowed: false, remaining: 0 })
+    })
+
+    test(`Pe: ${kind}: used is what is counted, also past the limit and after a give-back`, async (harness) => {
+      await fill(harness, charge, QUOTA)
+      const forced = await harness.consumeOne(charge, { how: 'force' })
+      expect(forced.used).toBe(QUOTA + 1)
+      expect((await harness.consumeOne(charge)).used).toBe(QUOTA + 1)
+      // A queue takes back only its last charge, and only while it waits.
+      const back = await harness.consumeOne({ ...charge, cost: -1, receipt: forced.receipt })
+      expect(back.used).toBe(QUOTA + 1 + back.granted)
     })
 
     test(`${kind}: every outcome is a new object, also for equal charges of one decision`, async (harness) => {

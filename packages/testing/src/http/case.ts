@@ -46,14 +46,17 @@ export interface CaseClient {
   warnings(...expected: string[]): void
 }
 
-/** The header lines of an allowed request. `legacy` is `[limit, remaining, reset]`, the last in seconds after START. */
-export function allowedLines(policy: string, limit: string, legacy: readonly [number, number, number]): readonly string[] {
+/** `[limit, remaining, reset]`, the last in seconds after START. Without a reset for a request that is never admitted. */
+export type LegacyNumbers = readonly [limit: number, remaining: number, reset?: number]
+
+/** The header lines of an allowed request. */
+export function allowedLines(policy: string, limit: string, legacy: LegacyNumbers): readonly string[] {
   return [
     `ratelimit-policy: ${policy}`,
     `ratelimit: ${limit}`,
     `x-ratelimit-limit: ${legacy[0]}`,
     `x-ratelimit-remaining: ${legacy[1]}`,
-    `x-ratelimit-reset: ${1_800_000_000 + legacy[2]}`,
+    ...(legacy[2] === undefined ? [] : [`x-ratelimit-reset: ${1_800_000_000 + legacy[2]}`]),
   ]
 }
 
@@ -61,7 +64,7 @@ export function allowedLines(policy: string, limit: string, legacy: readonly [nu
 export function refusedLines(
   policy: string,
   limit: string,
-  legacy: readonly [number, number, number],
+  legacy: LegacyNumbers,
   retry: number | undefined,
   type = 'application/problem+json',
 ): readonly string[] {
@@ -80,6 +83,13 @@ export function bodyLines(type = 'application/problem+json'): readonly string[] 
 export function problemBody(name: string, allows: string, retry: number, status = 429): string {
   const wait = `Retry in ${retry} second${retry === 1 ? '' : 's'}.`
   return `{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":${status},"detail":"Limit \\"${name}\\" allows ${allows}. ${wait}","violated-policies":["${name}"],"retry_after":${retry}}`
+}
+
+/** The problem+json body of a refusal by a limit of 0. */
+export function neverBody(name: string): string {
+  return problemBody(name, '', 0)
+    .replace(/allows [^"]*\./, 'allows nothing: retrying does not help.')
+    .replace(',"retry_after":0', '')
 }
 
 export const OK_BODY = '{"ok":true}'

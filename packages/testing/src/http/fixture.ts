@@ -33,7 +33,7 @@ export class ServerFixture implements Fixture, ServerControl {
   limits(options: Mount): Mount {
     return {
       store: this.store,
-      on: { warning: (event) => this.recorded.warnings.push('code' in event ? event.code : event.type) },
+      on: { warning: ({ code }) => this.recorded.warnings.push(code) },
       ...options,
     }
   }

@@ -15,6 +15,7 @@ export interface ModelRequest {
 export interface ModelOutcome {
   readonly allowed: boolean
   readonly remaining: number
+  readonly used: number
   readonly retryAfter: number
   readonly nextAfter: number
   readonly resetAfter: number

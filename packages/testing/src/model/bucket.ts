@@ -24,6 +24,7 @@ export const bucket: ModelAlgorithm<Bucket> = metered<Bucket>({
 
   read: (state, limit) => state ?? { full: 0n, rest: 0n, rate: rateOf(limit).N },
   remaining: (state, limit, now) => max(0n, capacityOf(limit) - deficit(state, limit, now)) / rateOf(limit).P,
+  used: (state, limit, now) => min(burstOf(limit) + debtOf(limit), ceil(deficit(state, limit, now), rateOf(limit).P)),
   fits: (state, limit, units, time) => deficit(state, limit, time) + units * rateOf(limit).P <= capacityOf(limit),
   resetAfter(state, limit, now) {
     const { f, r } = missing(state, limit, now)

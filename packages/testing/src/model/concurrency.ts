@@ -72,6 +72,7 @@ function outcomeOf(
   const latest = holders.reduce((end, { expires }) => (expires > end ? expires : end), now)
   return {
     remaining,
+    used: holders.length,
     retryAfter: 0,
     nextAfter: remaining < limit.limit ? waitOf(holders, limit, now) : 0,
     resetAfter: Number(ceil(latest - now, 1000n)),

@@ -34,6 +34,7 @@ export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
   },
 
   remaining: ({ count }, { limit }) => max(0n, BigInt(limit) - count),
+  used: ({ count }) => count,
   fits({ start, count }, limit, units, time) {
     const over = start !== undefined && floor(time, 1000n) >= endOf(limit, start)
     return (over ? 0n : count) + units <= BigInt(limit.limit)

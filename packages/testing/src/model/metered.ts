@@ -16,6 +16,8 @@ export interface Metered<S> {
   /** The state at `now`. An absent state is unused. */
   read(state: S | undefined, limit: Limit, now: bigint): S
   remaining(state: S, limit: Limit, now: bigint): bigint
+  /** Units counted: more than the quota after forced charges. */
+  used(state: S, limit: Limit, now: bigint): bigint
   /** True if these units would be admitted at `time`, with nothing else charged in between. */
   fits(state: S, limit: Limit, units: bigint, time: bigint): boolean
   /** Whole ms until the limit is unused. */
@@ -109,6 +111,7 @@ function outcomeOf<S>(
   const remaining = algorithm.remaining(state, limit, now)
   return {
     remaining: Number(remaining),
+    used: Number(algorithm.used(state, limit, now)),
     retryAfter: 0,
     nextAfter: remaining >= algorithm.quota(limit) ? 0 : waitFor(algorithm, state, limit, remaining + 1n, now),
     resetAfter: Number(algorithm.resetAfter(state, limit, now)),

@@ -220,7 +220,7 @@ function attempt<T>(run: () => T): Result<T> {
   }
 }
 
-const FIELDS = ['allowed', 'remaining', 'retryAfter', 'nextAfter', 'resetAfter', 'delay', 'at', 'leaseFor', 'granted'] as const
+const FIELDS = ['allowed', 'remaining', 'used', 'retryAfter', 'nextAfter', 'resetAfter', 'delay', 'at', 'leaseFor', 'granted'] as const
 
 function difference(
   expected: Result<readonly ModelOutcome[]>,

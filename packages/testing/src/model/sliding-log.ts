@@ -20,6 +20,7 @@ export const slidingLog: ModelAlgorithm<Log> = metered<Log>({
 
   read: (state) => state ?? { entries: [] },
   remaining: (log, limit, now) => max(0n, BigInt(limit.limit) - used(log, limit, now)),
+  used,
   fits: (log, limit, units, time) => used(log, limit, time) + units <= BigInt(limit.limit),
   resetAfter(log, limit, now) {
     const newest = live(log, limit, now).at(-1)

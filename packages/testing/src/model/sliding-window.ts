@@ -21,6 +21,7 @@ export const slidingWindow: ModelAlgorithm<Counts> = metered<Counts>({
 
   read: (state, limit, now) => rolled(state, windowOf(limit), floor(now, 1000n)),
   remaining: (state, limit, now) => max(0n, BigInt(limit.limit) - estimate(state, limit, now)),
+  used: estimate,
   fits: (state, limit, units, time) => estimate(state, limit, time) + units <= BigInt(limit.limit),
   resetAfter({ start, count, previous }, limit, now) {
     const last = count > 0n ? 2n : previous > 0n ? 1n : undefined

@@ -118,6 +118,7 @@ test('the recorder collects admissions and refunds, and finds a store that admit
       charges.map(({ cost }) => ({
         allowed: true,
         remaining: 1,
+        used: 0,
         retryAfter: 0,
         nextAfter: 0,
         resetAfter: 0,

@@ -43,7 +43,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
   let item: Item | undefined
   let binding: Outcome | undefined
   let units = 0
-  let reset = 0
+  let reset: number | undefined = 0
   let refused = false
   let wait: number | undefined = 0
 
@@ -80,7 +80,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
   }
 
   // The usual responses are one literal, since a list that grows takes three times the memory.
-  if (item !== undefined && !refused && !dialect.expose && legacy !== false) {
+  if (item !== undefined && !refused && !dialect.expose && legacy !== false && reset !== undefined) {
     const limit = LEGACY.limit.of(item.quota)
     const remaining = LEGACY.remaining.of(units)
     const legacyReset = LEGACY.reset.of(resetOf(legacy, reset, now))
@@ -102,11 +102,24 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
 }
 
 /** Adds the fields that show one limit: the binding one. */
-function pushBinding(headers: HeaderLine[], item: Item, left: number, reset: number, { standard, legacy }: Dialect, now: number): void {
-  if (standard === 'draft-7') headers.push(['RateLimit', `limit=${item.quota}, remaining=${left}, reset=${reset}`])
-  else if (standard === 'draft-6') headers.push(DRAFT_6.limit.of(item.quota), DRAFT_6.remaining.of(left), DRAFT_6.reset.of(reset))
+function pushBinding(
+  headers: HeaderLine[],
+  item: Item,
+  left: number,
+  reset: number | undefined,
+  { standard, legacy }: Dialect,
+  now: number,
+): void {
+  if (standard === 'draft-7') {
+    const until = reset === undefined ? '' : `, reset=${reset}`
+    headers.push(['RateLimit', `limit=${item.quota}, remaining=${left}${until}`])
+  } else if (standard === 'draft-6') {
+    headers.push(DRAFT_6.limit.of(item.quota), DRAFT_6.remaining.of(left))
+    if (reset !== undefined) headers.push(DRAFT_6.reset.of(reset))
+  }
   if (legacy === false) return
-  headers.push(LEGACY.limit.of(item.quota), LEGACY.remaining.of(left), LEGACY.reset.of(resetOf(legacy, reset, now)))
+  headers.push(LEGACY.limit.of(item.quota), LEGACY.remaining.of(left))
+  if (reset !== undefined) headers.push(LEGACY.reset.of(resetOf(legacy, reset, now)))
 }
 
 function resetOf(legacy: 'epoch' | 'delta', reset: number, now: number): number {

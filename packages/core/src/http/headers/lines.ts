@@ -27,18 +27,19 @@ export class NumberLines {
 interface LimitLine {
   item: Item
   left: number
-  reset: number
+  reset: number | undefined
   line: HeaderLine
 }
 
 const limitLines: (LimitLine | undefined)[] = Array.from({ length: PLACES }, () => undefined)
 
-/** The line `RateLimit` of drafts 8 to 11 for one limit. `reset` is in seconds. */
-export function limitLine(item: Item, left: number, reset: number): HeaderLine {
+/** The line `RateLimit` of drafts 8 to 11 for one limit. `reset` is in seconds; `undefined` if no time brings units. */
+export function limitLine(item: Item, left: number, reset: number | undefined): HeaderLine {
   const place = left & (PLACES - 1)
   const known = limitLines[place]
   if (known !== undefined && known.left === left && known.reset === reset && known.item === item) return known.line
-  const line: HeaderLine = ['RateLimit', item.window === undefined ? item.opening + left : `${item.opening}${left};t=${reset}`]
+  const hasReset = item.window !== undefined && reset !== undefined
+  const line: HeaderLine = ['RateLimit', hasReset ? `${item.opening}${left};t=${reset}` : item.opening + left]
   if (known === undefined) limitLines[place] = { item, left, reset, line }
   else {
     known.item = item

@@ -35,6 +35,7 @@ export function outcomeAt({ limit, cost: refused, outcome, answered }: Refusal, 
   return {
     allowed: false,
     remaining: outcome.remaining,
+    used: outcome.used,
     retryAfter: rest(cost === refused ? outcome.retryAfter : longestWait(limit, cost, outcome)),
     nextAfter: rest(outcome.nextAfter),
     resetAfter: rest(outcome.resetAfter),

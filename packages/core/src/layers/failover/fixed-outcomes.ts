@@ -18,5 +18,5 @@ export function presumedDone({ cost, receipt }: Charge, at: number): Outcome {
 
 function passing(source: Source, at: number): Outcome {
   const waits = { retryAfter: 0, nextAfter: 0, resetAfter: 0, delay: 0 }
-  return { allowed: true, remaining: 0, ...waits, source, at, receipt: undefined, leaseFor: 0, granted: 0 }
+  return { allowed: true, remaining: 0, used: 0, ...waits, source, at, receipt: undefined, leaseFor: 0, granted: 0 }
 }

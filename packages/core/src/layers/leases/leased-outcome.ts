@@ -27,7 +27,10 @@ export function readLeaseReceipt({ receipt }: Charge): { readonly mark: string; 
   return { mark: text.slice(0, at), units: Number(text.slice(at + 1)) }
 }
 
-/** `remaining` is what the leases of this process have left: other processes may have taken the rest meanwhile. */
+/**
+ * `remaining` is what the leases of this process have left: other processes may have taken the rest meanwhile. `used` is what the store had
+ * counted with this lease, so it includes the units that the lease has not spent yet.
+ */
 export function leasedOutcome({ pool, grant, units }: Spending, now: Instant): Outcome {
   const { outcome, answered, mark } = grant
   const since = Math.max(0, now.monotonic - answered.monotonic)
@@ -35,6 +38,7 @@ export function leasedOutcome({ pool, grant, units }: Spending, now: Instant): O
   return {
     allowed: true,
     remaining: pool.left(now),
+    used: outcome.used,
     retryAfter: 0,
     nextAfter: rest(outcome.nextAfter),
     resetAfter: rest(outcome.resetAfter),
@@ -51,5 +55,5 @@ export function leasedOutcome({ pool, grant, units }: Spending, now: Instant): O
 export function lapsedOutcome(now: Instant): Outcome {
   const waits = { retryAfter: 0, nextAfter: 0, resetAfter: 0, delay: 0 }
   const at = Math.round(now.wall * 1_000)
-  return { allowed: true, remaining: 0, ...waits, source: 'lease', at, receipt: undefined, leaseFor: 0, granted: 0 }
+  return { allowed: true, remaining: 0, used: 0, ...waits, source: 'lease', at, receipt: undefined, leaseFor: 0, granted: 0 }
 }

@@ -19,6 +19,7 @@ function outcome(given: Partial<Outcome>): Outcome {
   return {
     allowed: admitted,
     remaining: 50,
+    used: 50,
     retryAfter: 0,
     nextAfter: 600,
     resetAfter: 60_000,

@@ -3,7 +3,7 @@ import type { Decision } from '../../../src/decision.ts'
 import { isSluiceError } from '../../../src/errors.ts'
 import { checkDialect, itemsOf } from '../../../src/http/headers/headers.ts'
 import { withNumbers } from '../../../src/amend-limit.ts'
-import { fixedWindow, slidingWindow } from '../../../src/limits.ts'
+import { fixedWindow, slidingWindow, tokenBucket } from '../../../src/limits.ts'
 import { bucket, day, decision, entry, lines, minute, NOW, plain, render, slots } from './fixtures.ts'
 
 const allowed = decision([
@@ -209,7 +209,7 @@ describe('rounding', () => {
     ['full: the whole window', { remaining: 100, nextAfter: 0 }, 'r=100;t=60'],
     ['a fraction left is not there', { remaining: 0.9, nextAfter: 5_000 }, 'r=0;t=5'],
     ['less than nothing left', { remaining: -3, nextAfter: 5_000 }, 'r=0;t=5'],
-    ['for ever: a week stands for it', { allowed: false, remaining: 0, retryAfter: Infinity }, 'r=0;t=604800'],
+    ['never admitted: no time', { allowed: false, remaining: 0, retryAfter: Infinity }, 'r=0'],
     ['a month is not cut', { remaining: 0, nextAfter: 2_678_400_000 }, 'r=0;t=2678400'],
   ])('%s', (_, given, expected) => {
     expect(lines([decision([[minute, given]])], { legacy: false })[1]).toBe(`RateLimit: "minute";${expected}`)
@@ -238,14 +238,28 @@ describe('rounding', () => {
     ])
   })
 
-  it('a limit of 0, from a function, has no window to spread', () => {
+  it('Pb: a limit of 0 has no time in any field', () => {
     const none = withNumbers(minute, 0, 60_000)
-    expect(lines([decision([[none, { allowed: false, remaining: 0, retryAfter: Infinity, nextAfter: Infinity }]])])).toEqual([
-      'RateLimit-Policy: "minute";q=0;w=60',
-      'RateLimit: "minute";r=0;t=604800',
+    const never = { allowed: false, remaining: 0, retryAfter: Infinity, nextAfter: 0 }
+    expect(lines([decision([[none, never]])], { standard: 'draft-7', legacy: false })[1]).toBe('RateLimit: limit=0, remaining=0')
+    expect(lines([decision([[none, never]])], { standard: 'draft-6', legacy: false }).slice(1, -1)).toEqual([
+      'RateLimit-Limit: 0',
+      'RateLimit-Remaining: 0',
+    ])
+    // A cost of 0 is admitted.
+    const asked = { ...never, allowed: true, retryAfter: 0 }
+    expect(lines([decision([[none, asked]])]).slice(1)).toEqual([
+      'RateLimit: "minute";r=0',
       'X-RateLimit-Limit: 0',
       'X-RateLimit-Remaining: 0',
-      `X-RateLimit-Reset: ${1_795_301_569 + 604_800}`,
+    ])
+    const bucketOfNone = tokenBucket({ name: 'minute', limit: 0, window: '1m' }).limit
+    expect(lines([decision([[bucketOfNone, never]])])[0]).toBe('RateLimit-Policy: "minute";q=0;w=60')
+    expect(lines([decision([[none, never]])])).toEqual([
+      'RateLimit-Policy: "minute";q=0;w=60',
+      'RateLimit: "minute";r=0',
+      'X-RateLimit-Limit: 0',
+      'X-RateLimit-Remaining: 0',
       'Cache-Control: no-store',
     ])
   })
@@ -310,7 +324,6 @@ describe('refused', () => {
       'RateLimit: "minute";r=8;t=5, "day";r=0;t=5',
       'X-RateLimit-Limit: 100',
       'X-RateLimit-Remaining: 0',
-      `X-RateLimit-Reset: ${1_795_301_569 + 604_800}`,
       'Cache-Control: no-store',
     ])
   })
@@ -436,7 +449,7 @@ describe('several limiters on one request', () => {
 
 describe('traps', () => {
   it('trap: Reset in seconds on one path and epoch on another', () => {
-    const paths = [allowed, refused, decision([[slots, { remaining: 0 }]]), decision([[minute, { allowed: false, retryAfter: Infinity }]])]
+    const paths = [allowed, refused, decision([[slots, { remaining: 0 }]])]
     for (const given of paths) {
       const epoch = Number(new Map(render([given])).get('X-RateLimit-Reset'))
       const delta = Number(new Map(render([given], { legacy: 'delta' })).get('X-RateLimit-Reset'))

@@ -135,7 +135,7 @@ export const headerCases: readonly HttpCase[] = [
       const policy = '"minute";q=2;w=60'
       const body =
         '{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":429,"detail":"Limit \\"minute\\" allows 2 units per 60 seconds. This request costs 3, more than the limit ever allows: retrying does not help.","violated-policies":["minute"]}'
-      const lines = refusedLines(policy, '"minute";r=2;t=60', [2, 0, 604_800], undefined)
+      const lines = refusedLines(policy, '"minute";r=2;t=60', [2, 0], undefined)
       t.answers(await t.get('/', ['X-Cost', '3']), 429, lines, body)
       t.answers(await t.get('/', ['X-Cost', '2']), 200, allowedLines(policy, '"minute";r=0;t=60', [2, 0, 60]))
       t.warnings('WARN_COST_NEVER')

@@ -1,10 +1,12 @@
-import { concurrency, fixedWindow } from '@sluice/core'
+import { concurrency, fixedWindow, tokenBucket } from '@sluice/core'
 import type { Mount, Fixture } from '../adapter.ts'
-import { allowedLines, type HttpCase, remainingOf, OK_BODY, problemBody, refusedLines, statuses } from '../case.ts'
+import { allowedLines, type HttpCase, neverBody, remainingOf, OK_BODY, refusedLines, statuses } from '../case.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 const hour = (limit: number) => fixedWindow({ name: 'hour', limit, window: '1h' })
 const lineOf = (limit: number, r: number) => allowedLines(`"minute";q=${limit};w=60`, `"minute";r=${r};t=60`, [limit, r, 60])
+
+const ok = () => ({ json: { ok: true } })
 
 const NONSENSE: readonly unknown[] = [Number.NaN, -1, 1.5, 'x', Number.POSITIVE_INFINITY, null, { nope: 1 }, { minute: -1 }]
 
@@ -54,6 +56,7 @@ export const optionCases: readonly HttpCase[] = [
       t.answers(await t.get('/tier', ['X-Plan', 'martian']), 200, lineOf(2, 1), '[null,"minute"]')
       t.answers(await t.get('/tier'), 200, lineOf(2, 1), '[null,"minute"]')
       for (const _ of [1, 2, 3]) t.answers(await t.get('/tier', ['X-Plan', 'gold']), 200, [], '["gold",null]')
+      t.warnings('WARN_TIER_DEFAULTED')
     },
   },
   {
@@ -114,6 +117,17 @@ export const optionCases: readonly HttpCase[] = [
     },
   },
   {
+    name: 'newcomer 7: cost: an entry with an unknown name is reported by its name, and the other entries are charged',
+    app: (fixture) => ({
+      use: [fixture.limits({ limits: [minute(20), hour(9)], cost: () => ({ minute: 5, huor: 3 }) })],
+      routes: [{ path: '/left', answer: ({ decision }) => ({ json: decision?.outcomes.map((outcome) => outcome?.remaining) }) }],
+    }),
+    async run(t) {
+      t.is((await t.get('/left')).body, '[15,8]')
+      t.warnings('WARN_VALUE_IGNORED')
+    },
+  },
+  {
     name: 'every option function may be async, and is called once per request',
     app(fixture) {
       const later = async <T>(name: string, value: T): Promise<T> => {
@@ -153,13 +167,43 @@ export const optionCases: readonly HttpCase[] = [
         t.is([status, lines.includes('ratelimit-policy: "default";q=100;w=60')], [200, true], nonsense)
       }
       t.answers(await get('Infinity'), 200, [], OK_BODY)
-      const lines = refusedLines('"default";q=0;w=60', '"default";r=0;t=604800', [0, 0, 604_800], undefined)
-      const body = problemBody('default', '0 units per 60 seconds', 0)
-        .replace('Retry in 0 seconds.', 'This request costs 1, more than the limit ever allows: retrying does not help.')
-        .replace(',"retry_after":0', '')
-      t.answers(await get('0'), 429, lines, body)
+      t.answers(await get('0'), 429, refusedLines('"default";q=0;w=60', '"default";r=0', [0, 0], undefined), neverBody('default'))
       t.is((await get('9')).status, 200, 'the refusal took nothing')
-      t.warnings('WARN_VALUE_IGNORED', 'WARN_COST_NEVER')
+      t.warnings('WARN_VALUE_IGNORED')
+    },
+  },
+  {
+    name: 'Pb: limit: 0 refuses every request, names no time, and is valid in the shorthand, in a factory and in a tier',
+    app: (fixture) => ({
+      routes: [
+        { path: '/short', use: [fixture.limits({ name: 'short', limit: 0 })], answer: ok },
+        {
+          path: '/slots',
+          use: [fixture.limits({ name: 'slots', limits: [concurrency({ name: 'all', limit: 0, ttl: '1m' })] })],
+          answer: ok,
+        },
+        {
+          path: '/tier',
+          use: [
+            fixture.limits({
+              name: 'plan',
+              tiers: { paid: [minute(9)], suspended: [tokenBucket({ name: 'none', limit: 0, window: '1m' })] },
+              tier: (c) => fixture.read.header(c, 'x-plan'),
+            }),
+          ],
+          answer: ok,
+        },
+      ],
+    }),
+    async run(t) {
+      for (const _ of [1, 2]) {
+        t.answers(await t.get('/short'), 429, refusedLines('"short";q=0;w=60', '"short";r=0', [0, 0], undefined), neverBody('short'))
+        const suspended = await t.get('/tier', ['X-Plan', 'suspended'])
+        t.answers(suspended, 429, refusedLines('"plan.none";q=0;w=60', '"plan.none";r=0', [0, 0], undefined), neverBody('plan.none'))
+        const slots = '"slots.all";q=0;qu="concurrent-requests"'
+        t.answers(await t.get('/slots'), 429, refusedLines(slots, '"slots.all";r=0', [0, 0], undefined), neverBody('slots.all'))
+      }
+      t.is((await t.get('/tier', ['X-Plan', 'paid'])).status, 200)
     },
   },
   {

@@ -20,6 +20,7 @@ function answering(given: Partial<Outcome>, isAsync: boolean): Store {
     const outcomes = charges.map(({ limit }) => ({
       allowed: true,
       remaining: limit.limit,
+      used: 0,
       retryAfter: 0,
       nextAfter: 0,
       resetAfter: 0,
@@ -78,6 +79,40 @@ function lateFailure(name: string, fail: () => never | Promise<never>): HttpCase
   }
 }
 
+/** A store without failover that fails: the limiter applies `failMode`. */
+function failModes(how: string, fail: Store['consume']): readonly HttpCase[] {
+  const limited = (failMode: Mount['failMode']) => (fixture: Fixture) => ({
+    use: [fixture.limits({ limits: [minute(1)], store: storeOf(fail), failMode })],
+  })
+  return [
+    {
+      name: `P5: failMode open over a store that ${how}: passes, with the policy header alone`,
+      app: limited('open'),
+      async run(t) {
+        for (const _ of [1, 2]) t.answers(await t.get(), 200, ['ratelimit-policy: "minute";q=1;w=60'], OK_BODY)
+        t.warnings('WARN_STORE_AWAY')
+      },
+    },
+    {
+      name: `P5: failMode closed over a store that ${how}: 503`,
+      app: limited('closed'),
+      async run(t) {
+        const lines = ['ratelimit-policy: "minute";q=1;w=60', ...retryAfterLines(5), ...bodyLines()]
+        for (const _ of [1, 2]) t.answers(await t.get(), 503, lines)
+        t.warnings('WARN_STORE_AWAY')
+      },
+    },
+    {
+      name: `P5: failMode local over a store that ${how}: this process admits the limit`,
+      app: limited('local'),
+      async run(t) {
+        t.is([(await t.get()).status, (await t.get()).status], [200, 429])
+        t.warnings('WARN_STORE_AWAY')
+      },
+    },
+  ]
+}
+
 /** What clients receive when the store fails, is slow, or is unreachable. */
 export const storeCases: readonly HttpCase[] = [
   failing("a store that throws: the framework's error handling sends status 500", () => ({ store: storeOf(throwing) })),
@@ -86,6 +121,8 @@ export const storeCases: readonly HttpCase[] = [
     failing(`${name} that throws: the framework's error handling sends status 500`, () => optionFails(name, throwing)),
     failing(`${name} that rejects: the framework's error handling sends status 500`, () => optionFails(name, rejecting)),
   ]),
+  ...failModes('throws', throwing),
+  ...failModes('rejects', rejecting),
   lateFailure('a store that throws after the response: one warning', throwing),
   lateFailure('a store that rejects after the response: one warning', rejecting),
   ...[false, true].flatMap((isAsync): readonly HttpCase[] => [
