@@ -1,5 +1,5 @@
 import type { Decision, Limiter, Store } from '@sluice/core'
-import { invalid } from '@sluice/core/adapter-kit'
+import { innerLimiter, invalid } from '@sluice/core/adapter-kit'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { addHooks } from './app-hooks.ts'
 import type { FastifyRateLimit } from './hook.ts'
@@ -87,7 +87,7 @@ async function register(app: FastifyInstance, given: FastifyOptions): Promise<vo
     decorator: name,
     configKey,
     onMade({ limiter }, { limiter: shared, store }) {
-      if (close || shared === undefined) limiters.add(limiter)
+      if (close || shared === undefined) limiters.add(innerLimiter(limiter))
       if (close && store !== undefined) stores.add(store)
     },
   })

@@ -1,6 +1,6 @@
 import type { ExecutionContext, Type } from '@nestjs/common'
 import { type Code, type MaybePromise, type RequestLimiter, SluiceError } from '@sluice/core'
-import { createPipeline, invalid, type Pipeline } from '@sluice/core/adapter-kit'
+import { createPipeline, innerLimiter, invalid, type Pipeline } from '@sluice/core/adapter-kit'
 import { contextHost } from './context-host.ts'
 import { type Rule, rulesOf } from './limit-rules.ts'
 import { isDecorated, metadataOf, type RouteMetadata } from './metadata.ts'
@@ -39,7 +39,7 @@ export class Routes {
     this.options = nest
     this.modulePipeline = createPipeline(contextHost, core)
     this.limiter = this.modulePipeline.limiter
-    this.given = [core.limiter ?? [], core.store ?? []].flat()
+    this.given = [core.limiter === undefined ? [] : innerLimiter(core.limiter), core.store ?? []].flat()
     this.policies = new Map(Object.entries(nest.policies ?? {}).map(([name, limits]) => [name, rulesOf(limits)]))
     this.names = new StateNames(this.policies)
     // Built once without a route, so that a bad policy is refused when the application is created.
@@ -54,7 +54,7 @@ export class Routes {
 
   /** Ends the limiter that was made here, and what the application was given, unless that stays open. */
   async close(): Promise<void> {
-    if (!this.given.includes(this.limiter)) await this.limiter.close()
+    if (!this.given.includes(innerLimiter(this.limiter))) await this.limiter.close()
     if (this.options.close !== false) for (const each of this.given) await each.close?.()
   }
 

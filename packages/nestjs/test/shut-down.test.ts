@@ -38,7 +38,7 @@ test('D03: app.close() ends the requests, then the store of the module', async (
   class Worker implements OnModuleDestroy {
     constructor(@Inject(RateLimiter) private readonly limiter: RateLimiter) {}
     async onModuleDestroy(): Promise<void> {
-      log.push(`destroyed, ${(await this.limiter.consume('job')).remaining} left`)
+      log.push(`destroyed, ${(await this.limiter.consume('192.0.2.1')).remaining} left`)
     }
   }
   const { app, get } = await appOf({ store: recording(log), limits: [minute] }, { controllers: [Slow], providers: [Worker] })

@@ -53,9 +53,10 @@ export interface RequestReading<C> extends SubjectOptions<C> {
 // Registered, so that a limiter of another copy of this package is recognised.
 const INNER: unique symbol = Symbol.for('sluice.limiter.inner') as never
 
-/** The limiter that decides: the one in a `PipelineLimiter`, else itself. */
+/** The limiter that decides: of a limiter of `rateLimit()` the one below it, else the limiter itself. Two mounts of one limiter share it. */
 export function innerLimiter(limiter: Limiter): Limiter {
-  return (limiter as { readonly [INNER]?: Limiter })[INNER] ?? limiter
+  // Own: an object over such a limiter has methods of its own, which must be called.
+  return Object.hasOwn(limiter, INNER) ? (limiter as never as { readonly [INNER]: Limiter })[INNER] : limiter
 }
 
 /** A limiter that reads requests, over the one that decides. Only calls by the application pass it, never a request of the pipeline. */

@@ -11,7 +11,7 @@ import {
   type RateLimitOptions,
   user,
 } from '@sluice/core'
-import { createPipeline, type Host } from '@sluice/core/adapter-kit'
+import { createPipeline, type Host, innerLimiter } from '@sluice/core/adapter-kit'
 import { describe, expect, it, vi } from 'vitest'
 
 /** As the request of a framework, it has a class. */
@@ -192,6 +192,11 @@ describe('F03: requests', () => {
     await second.limiter.reset('bob')
     expect((await second.limiter.peek(new Request({ headers: { 'x-a': 'bob' } }), { cost: 0 })).remaining).toBe(10)
     expect(() => first.limiter.reset('bob')).toThrow(/ERR_SUBJECT_INVALID/)
+
+    const close = vi.fn<() => void>()
+    const over = Object.assign(Object.create(first.limiter) as typeof first.limiter, { close })
+    expect(innerLimiter(made({ limiter: over }).limiter)).toBe(over)
+    expect(innerLimiter(second.limiter)).toBe(innerLimiter(first.limiter))
 
     const inner = createLimiter({ limits: [hour('h')] })
     const wrapped = {
