@@ -62,6 +62,20 @@ rateLimit({
   },
 })
 
+// F21: a handler may return anything, also nothing.
+export const handlers: readonly NonNullable<ExpressOptions['handler']>[] = [
+  (req) => req.res.render('slow'),
+  (req) => req.res.redirect('/slow'),
+  (req, { status }) => {
+    req.res.status(status).end()
+  },
+  async ({ res }) => {
+    await Promise.resolve()
+    res.json({ slow: true })
+  },
+  (_req, { response }) => response.send('slow'),
+]
+
 // What comes back is a handler, and its limiter.
 const middleware = rateLimit()
 expectTypeOf(middleware.limiter).toEqualTypeOf<RequestLimiter<IncomingMessage>>()

@@ -41,6 +41,19 @@ export const keyed: FastifyOptions = {
   limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((request: FastifyRequest) => request.account?.id) })],
 }
 
+// F21: a handler may return anything, also nothing.
+export const handlers: readonly NonNullable<FastifyOptions['handler']>[] = [
+  (_request, { response: reply }) => reply.redirect('/slow'),
+  (_request, { response: reply }) => {
+    reply.send('slow')
+  },
+  async (_request, { response: reply }) => {
+    await Promise.resolve()
+    reply.send('slow')
+  },
+  () => ({ slow: true }),
+]
+
 await app.register(rateLimit)
 await app.register(rateLimit, full)
 await app.register(rateLimit, { limit: 5, key: (request) => request.account?.id })

@@ -38,6 +38,16 @@ export const full: KoaOptions = {
   },
 }
 
+// F21: a handler may return anything, also nothing.
+export const handlers: readonly NonNullable<KoaOptions['handler']>[] = [
+  (ctx) => ctx.redirect('/slow'),
+  (ctx) => (ctx.body = 'slow'),
+  async (ctx) => {
+    await Promise.resolve()
+    ctx.body = 'slow'
+  },
+]
+
 // With an application's own state and context, those too.
 const typed = rateLimit<State, Extra>({
   tiers: { free: [minute], premium: [minute, day] },
