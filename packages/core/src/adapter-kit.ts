@@ -14,11 +14,13 @@ export { waitQueueDelay } from './http/queue-delay.ts'
 
 // After the response: settle, refund, release.
 export type { Done } from './http/settlement.ts'
-export { followResponse, withWaitUntil, whenAborted, whenBodyEnds, withHeaders } from './http/web.ts'
+export { type FollowedRequest, followRequest, followResponse, withWaitUntil, whenAborted, whenBodyEnds, withHeaders } from './http/web.ts'
 export type { WebResponse, WebSignal } from './runtime.ts'
 
 // Frameworks on Node's own request and response.
-export { continueAfter, followNodeResponse, type NodeResponse, type NodeSocket, proceed, whenClosed } from './http/node.ts'
+export { continueAfter, followNodeResponse, isGone, type NodeResponse, type NodeSocket, whenClosed } from './http/node.ts'
+export { exposeNames, setNodeHeaders } from './http/node-headers.ts'
+export { EXPOSE } from './http/headers/exposed-names.ts'
 export {
   expressHost,
   type ExpressLikeRequest,

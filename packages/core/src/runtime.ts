@@ -28,7 +28,8 @@ export const runtime: Runtime = globalThis as never
 export interface WebResponse {
   readonly status: number
   readonly body: WebBody | null
-  readonly headers: { set(name: string, value: string): void }
+  readonly bodyUsed: boolean
+  readonly headers: { get(name: string): string | null; set(name: string, value: string): void }
 }
 
 interface WebBody {

@@ -1,5 +1,16 @@
 import type { Decision, RateLimitOptions, RequestLimiter } from '@sluice/core'
-import { createPipeline, expressHost, clientHasLeft, type HttpOutcome, isPromise, proceed, type Refusal } from '@sluice/core/adapter-kit'
+import {
+  clientHasLeft,
+  continueAfter,
+  createPipeline,
+  expressHost,
+  followNodeResponse,
+  type HttpOutcome,
+  isGone,
+  isPromise,
+  type Refusal,
+  setNodeHeaders,
+} from '@sluice/core/adapter-kit'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import type { IncomingMessage } from 'node:http'
 
@@ -64,10 +75,11 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
   }
 
   const apply = (outcome: HttpOutcome<Response>, req: ExpressRequest, res: Response, next: NextFunction): void => {
+    followNodeResponse(res, outcome, res)
     // A limiter that skips a request must not hide the decision of the limiter before it.
     if (outcome.decision !== undefined) req.rateLimit = outcome.decision
-    if (!res.headersSent) for (const line of outcome.headers) res.setHeader(line[0], line[1])
-    if (outcome.pass) proceed(outcome, res, res, next)
+    if (!res.headersSent) setNodeHeaders(res, outcome.headers)
+    if (outcome.pass) continueAfter(outcome.delay, res, next)
     else refuse(outcome, req, res, next)
   }
 
@@ -92,6 +104,6 @@ export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
   return Object.assign(middleware, { limiter: decide.limiter as RequestLimiter<any> })
 }
 
-function failed(error: unknown, { socket }: Request, next: NextFunction): void {
-  if (!clientHasLeft(error, socket.destroyed)) next(error)
+function failed(error: unknown, req: Request, next: NextFunction): void {
+  if (!clientHasLeft(error, isGone(req))) next(error)
 }

@@ -46,6 +46,12 @@ function appOf(express: typeof expressModule, spec: AppSpec) {
   app.set('trust proxy', spec.trust === 'anyone' ? true : spec.trust && 1)
   if (spec.parse) app.use(express.json())
   if (spec.early !== undefined) app.use(early(spec.early))
+  const { before } = spec
+  if (before !== undefined)
+    app.use((_req, res, next) => {
+      res.set(before)
+      next()
+    })
   for (const mount of spec.use) app.use(limiterOf(mount))
   for (const route of spec.routes) {
     const method = (route.method ?? 'GET').toLowerCase() as 'get'

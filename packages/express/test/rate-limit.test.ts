@@ -1,12 +1,15 @@
 import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fakeClock, waitUntil } from '@sluice/testing'
 import express5, { type Request, type Response } from 'express'
 import express4 from 'express4'
+import expressWs from 'express-ws'
 import supertest from 'supertest'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
 import {
   body,
   concurrency,
@@ -24,6 +27,9 @@ import { isPromise } from '@sluice/core/adapter-kit'
 
 const START = 1_800_000_000_000
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
+const raise = (error: Error): never => {
+  throw error
+}
 const standing = () => memoryStore({ clock: fakeClock(START) })
 
 describe.each([
@@ -92,6 +98,88 @@ describe.each([
     })
     expect((await supertest(app).get('/')).body).toEqual({ added: 1 })
     await waitUntil('12 refunds', () => refunded === 12)
+  })
+
+  test.each(['at once', 'later'])('P6: on a simulated request without a socket, next gets the error (%s)', async (when) => {
+    const mine = new Error('mine')
+    const key = when === 'at once' ? () => raise(mine) : () => Promise.reject(mine)
+    const error = await new Promise((resolve) => {
+      rateLimit({ key, store: standing() })({ headers: {}, method: 'GET', url: '/' } as never, {} as never, resolve)
+    })
+    expect(error).toBe(mine)
+    const unknown = await new Promise((resolve) => {
+      rateLimit({ store: standing() })({ headers: {}, method: 'GET', url: '/' } as never, {} as never, resolve)
+    })
+    expect(unknown).toMatchObject({ code: 'ERR_ADDRESS_UNKNOWN' })
+  })
+
+  test('P6: a simulated request and response are decided', () => {
+    const set: Record<string, string> = {}
+    const next = vi.fn<() => void>()
+    const res = { setHeader: (name: string, value: string) => void (set[name] = value) }
+    rateLimit({ limit: 2, store: standing() })({ headers: {}, method: 'GET', url: '/', ip: '192.0.2.1' } as never, res as never, next)
+    expect(next.mock.calls).toEqual([[]])
+    expect(set['X-RateLimit-Remaining']).toBe('1')
+  })
+
+  test('F15: refundWhen refunds in a test by supertest', async () => {
+    const app = express()
+    app.use(rateLimit({ limits: [minute(1)], refundWhen: (_req, { status }) => status < 400, store: standing() }))
+    app.get('/', (_req, res) => res.end())
+    const statuses: number[] = []
+    for (const path of ['/', '/', '/nowhere', '/']) statuses.push((await supertest(app).get(path)).status)
+    expect(statuses).toEqual([200, 200, 404, 429])
+  })
+
+  test('F11: WebSockets by express-ws hold their place until they close', async () => {
+    const app = express()
+    const { app: withSockets } = expressWs(app as never)
+    const limiter = rateLimit({ limits: [concurrency({ name: 'sockets', limit: 2, ttl: '900ms' })], key: () => 'all' })
+    app.use('/chat', limiter)
+    withSockets.ws('/chat', (socket) => socket.on('message', () => socket.send('pong')))
+    const server = withSockets.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/chat`
+    /** Whether a connection stays open. */
+    const open = async () => {
+      const socket = new WebSocket(url)
+      const isOpen = await new Promise<boolean>((resolve) => {
+        socket.on('open', () => socket.send('ping'))
+        socket.on('message', () => resolve(true))
+        socket.on('close', () => resolve(false))
+      })
+      return { socket, isOpen }
+    }
+    const left = async () => (await limiter.limiter.peek('all')).remaining
+    for (const _ of [1, 2]) {
+      const sockets = [await open(), await open()]
+      expect(sockets.map(({ isOpen }) => isOpen)).toEqual([true, true])
+      // Longer than the ttl: their places are renewed.
+      await sleep(1_200)
+      expect((await open()).isOpen).toBe(false)
+      for (const { socket } of sockets) socket.terminate()
+      await waitUntil('both places to be free', async () => (await left()) === 2)
+    }
+    server.close()
+  })
+
+  test('F11: a response that is detached from its socket holds its place until the connection closes', async () => {
+    const app = express()
+    const limiter = rateLimit({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1h' })], key: () => 'all' })
+    app.get('/', limiter, (req, res) => {
+      res.detachSocket(req.socket)
+      req.socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: mine\r\n\r\n')
+    })
+    const server = app.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1', () => {
+      client.write('GET / HTTP/1.1\r\nHost: sluice.test\r\n\r\n')
+    })
+    await once(client, 'data')
+    expect((await limiter.limiter.peek('all')).remaining).toBe(0)
+    client.destroy()
+    await waitUntil('the place to be free', async () => (await limiter.limiter.peek('all')).remaining === 1)
+    server.close()
   })
 
   test('without options: the 101st is refused', async () => {

@@ -1,14 +1,19 @@
 import type { RequestLimiter } from '@sluice/core'
 import {
-  createPipeline,
-  fastifyHost,
   clientHasLeft,
+  continueAfter,
+  createPipeline,
+  EXPOSE,
+  exposeNames,
+  fastifyHost,
+  followNodeResponse,
   type HeaderLine,
   type HttpOutcome,
+  isGone,
   isPromise,
   lowerCase,
-  proceed,
   type Refusal,
+  setNodeHeaders,
 } from '@sluice/core/adapter-kit'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { FastifyHookOptions } from './options.ts'
@@ -73,10 +78,11 @@ export function hookOf(options: FastifyHookOptions, property: string): FastifyRa
   }
 
   const apply = (outcome: HttpOutcome<FastifyReply>, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    followNodeResponse(reply.raw, outcome, reply)
     // A limiter that skips a request must not hide the decision of the limiter before it.
     if (outcome.decision !== undefined) (request as unknown as Record<string, unknown>)[property] = outcome.decision
     if (outcome.headers.length > 0 && !reply.raw.headersSent) setHeaders(reply, outcome.headers)
-    if (outcome.pass) proceed(outcome, reply.raw, reply, done)
+    if (outcome.pass) continueAfter(outcome.delay, reply.raw, done)
     else refuse(outcome, request, reply, done)
   }
 
@@ -87,7 +93,8 @@ export function hookOf(options: FastifyHookOptions, property: string): FastifyRa
     done: HookHandlerDoneFunction,
   ): void => {
     if (reply.sent || reply.raw.headersSent) return
-    reply.code(status)
+    // Not by `reply.code()`, which marks the status as chosen: `reply.redirect()` of an error handler would not choose another.
+    reply.raw.statusCode = status
     if (handler === undefined || decision === undefined) {
       // As bytes, since Fastify adds a charset to text.
       reply.send(Buffer.from(body))
@@ -101,7 +108,7 @@ export function hookOf(options: FastifyHookOptions, property: string): FastifyRa
       })
       .catch((error: Error) => {
         // Fastify would answer the error with the status of the refusal.
-        reply.code(200)
+        reply.raw.statusCode = 200
         done(error)
       })
   }
@@ -111,17 +118,20 @@ export function hookOf(options: FastifyHookOptions, property: string): FastifyRa
 
 /** Sets the headers on the reply, which is faster than on Node's response. If the reply is hijacked, sets them on Node's response. */
 function setHeaders(reply: FastifyReply, headers: readonly HeaderLine[]): void {
-  for (const line of headers) reply.header(lowerCase(line[0]), line[1])
+  for (const line of headers) {
+    if (line[0] === EXPOSE) exposeNames(reply.raw, line[1])
+    else reply.header(lowerCase(line[0]), line[1])
+  }
   // oxlint-disable-next-line typescript/unbound-method -- called on the reply
   const { hijack } = reply
   // In a variable: V8 allocates a function literal that is assigned to a property in its old space, which keeps the request alive.
   const keeping = (): FastifyReply => {
-    if (!reply.raw.headersSent) for (const [name, value] of headers) reply.raw.setHeader(name, value)
+    if (!reply.raw.headersSent) setNodeHeaders(reply.raw, headers)
     return hijack.call(reply)
   }
   reply.hijack = keeping
 }
 
-function failed(error: unknown, { socket }: FastifyRequest, done: HookHandlerDoneFunction): void {
-  if (!clientHasLeft(error, socket.destroyed)) done(error as Error)
+function failed(error: unknown, request: FastifyRequest, done: HookHandlerDoneFunction): void {
+  if (!clientHasLeft(error, isGone(request))) done(error as Error)
 }

@@ -38,6 +38,8 @@ async function appOf(spec: AppSpec): Promise<FastifyInstance> {
     ? (fastify({ trustProxy, http2: true }) as never as FastifyInstance)
     : fastify({ trustProxy, forceCloseConnections: true })
   if (spec.early !== undefined) app.addHook('onRequest', early(spec.early))
+  const { before } = spec
+  if (before !== undefined) app.addHook('onRequest', async (_request, reply) => void reply.headers(before))
   // Last, so that it sees the errors of all hooks; it answers as Fastify does by default.
   app.setErrorHandler((error, _request, reply) => {
     spec.onError(error)

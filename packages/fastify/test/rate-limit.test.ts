@@ -2,9 +2,13 @@ import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Readable } from 'node:stream'
+import websocket from '@fastify/websocket'
 import { fakeClock, waitUntil } from '@sluice/testing'
 import fastify, { type FastifyInstance, type FastifyServerOptions, type InjectOptions } from 'fastify'
 import { describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { body, concurrency, type FastifyOptions, fixedWindow, header, memoryStore, rateLimit, route, type Store } from '../src/index.ts'
 import { isPromise } from '@sluice/core/adapter-kit'
 
@@ -17,6 +21,10 @@ async function appWith(options: FastifyOptions, server: FastifyServerOptions = {
   await app.register(rateLimit, { store: standing(), ...options })
   app.get('/', (request) => ({ left: request.rateLimit?.remaining ?? null }))
   return app
+}
+
+function fail(): never {
+  throw new Error('no answer')
 }
 
 /** The statuses of requests, one after the other. */
@@ -255,6 +263,47 @@ describe('who', () => {
   })
 })
 
+describe('WebSockets by @fastify/websocket', () => {
+  test('F11: they hold their place until they close, and one that is refused holds none', async () => {
+    const app = fastify()
+    await app.register(websocket)
+    await app.register(rateLimit, { limits: [concurrency({ name: 'sockets', limit: 2, ttl: '900ms' })], key: () => 'all' })
+    app.get('/chat', { websocket: true }, () => undefined)
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const url = `ws://127.0.0.1:${(app.server.address() as AddressInfo).port}/chat`
+    const open = async () => {
+      const socket = new WebSocket(url)
+      await once(socket, 'open')
+      return socket
+    }
+    for (const _ of [1, 2]) {
+      const sockets = [await open(), await open()]
+      // Longer than the ttl: their places are renewed.
+      await sleep(1_200)
+      await expect(open()).rejects.toThrow('429')
+      for (const socket of sockets) socket.terminate()
+      await waitUntil('both places to be free', async () => (await app.rateLimit().limiter.peek('all')).remaining === 2)
+    }
+    await app.close()
+  })
+
+  test('P6: a simulated handshake, whose request has no socket, fails with our error', async () => {
+    const app = fastify()
+    await app.register(websocket)
+    await app.register(rateLimit, { limits: [minute(1)], trustProxy: 1 })
+    const errors: unknown[] = []
+    app.setErrorHandler((error, _request, reply) => {
+      errors.push(error)
+      return reply.code(500).send()
+    })
+    app.get('/chat', { websocket: true }, () => undefined)
+    await app.ready()
+    await expect(app.injectWS('/chat')).rejects.toThrow('500')
+    expect(errors).toMatchObject([{ code: 'ERR_ADDRESS_UNKNOWN' }])
+    await app.close()
+  })
+})
+
 describe('what is answered', () => {
   test('handler answers by what it returns, or by the reply', async () => {
     const app = await appWith({ global: false })
@@ -274,6 +323,40 @@ describe('what is answered', () => {
     expect([returned.statusCode, returned.json(), returned.headers['retry-after']]).toEqual([429, { retryAfter: 60_000 }, '60'])
     const sent = await app.inject('/sent')
     expect([sent.statusCode, sent.body]).toEqual([420, 'calm'])
+  })
+
+  test.each<readonly [string, FastifyOptions['handler']]>([
+    ['throws', () => fail()],
+    ['rejects', async () => fail()],
+  ])('P1: after a handler that %s, the error handler chooses the status', async (_, handler) => {
+    const app = fastify()
+    app.setErrorHandler((error: Error, request, reply) => (request.url === '/?to=slow' ? reply.redirect('/slow') : reply.send(error)))
+    await app.register(rateLimit, { limits: [minute(1)], handler, store: standing() })
+    app.get('/', () => 'in')
+    await app.inject('/')
+    const redirected = await app.inject('/?to=slow')
+    expect([redirected.statusCode, redirected.headers['location'], redirected.headers['retry-after']]).toEqual([302, '/slow', '60'])
+    expect((await app.inject('/')).statusCode).toBe(500)
+  })
+
+  test('P1: a handler that redirects chooses the status', async () => {
+    const app = await appWith({ limits: [minute(1)], handler: (_request, { response: reply }) => reply.redirect('/slow') })
+    await app.inject('/')
+    const { statusCode, headers } = await app.inject('/')
+    expect([statusCode, headers['location']]).toEqual([302, '/slow'])
+  })
+
+  test('F15: with inject(), refundWhen refunds what was sent, and nothing after a request that was cut off', async () => {
+    const app = await appWith({ limits: [minute(2)], refundWhen: (_, { status }) => status < 400 })
+    app.get('/stream', (_request, reply) => reply.send(Readable.from(['one', 'two'])))
+    app.get('/fails', (_request, reply) => reply.code(401).send())
+    app.get('/never', () => new Promise(() => undefined))
+    expect(await statuses(app, '/', '/', '/stream', '/stream', '/')).toEqual([200, 200, 200, 200, 200])
+    const cut = new AbortController()
+    const asked = app.inject({ url: '/never', signal: cut.signal } as InjectOptions)
+    setTimeout(() => cut.abort(), 20)
+    await expect(asked).rejects.toThrow('aborted')
+    expect(await statuses(app, '/', '/fails', '/')).toEqual([200, 401, 429])
   })
 
   test('a hook before it that has answered ends the request there: it is not counted', async () => {

@@ -6,7 +6,7 @@ import {
   isPromise,
   type Refusal,
   clientHasLeft,
-  followResponse,
+  followRequest,
   withWaitUntil,
   whenAborted,
   withHeaders,
@@ -109,11 +109,20 @@ function followed(
   rest: readonly unknown[],
 ): MaybePromise<Admission> {
   const { decision, headers, delay, done: given } = outcome
-  const { signal, method } = request
+  const { signal } = request
   const done = given && withWaitUntil(given, [request, ...rest].find(hasWaitUntil))
+  let sent: Response | undefined
+  const follow = done && followRequest(request, rest[0], done, () => sent)
   const abandon = () => void done?.(undefined)
-  if (done !== undefined) whenAborted(signal, abandon)
-  const send = (response: Response) => withHeaders(done === undefined ? response : followResponse(response, done, method), linesOf(request))
+  const send = (response: Response) => {
+    try {
+      const lined = withHeaders(response, linesOf(request))
+      return (sent = follow === undefined ? lined : follow(lined))
+    } catch (error) {
+      abandon()
+      throw error
+    }
+  }
   const ready: Admission = { decision, headers, refuse: undefined, send, abandon }
   if (delay === 0) return ready
   return waitQueueDelay(delay, (gone) => whenAborted(signal, gone)).then((isPresent) =>

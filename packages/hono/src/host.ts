@@ -16,10 +16,14 @@ export const host: Host<Context> = {
 const HINT =
   "pass on what the server passed after the request, as in app.fetch(request, server); in a test, app.request(path, {}, { incoming: { socket: { remoteAddress: '127.0.0.1' } } }); on a platform that sends the address in a header, use ip(read); otherwise limit by another key"
 
-/** The servers of Node, Bun and Deno pass the connection to `app.fetch(request, …)`. Some adapters wrap it in `server`. */
 function addressOf(c: Context): string | undefined {
+  return connectionAddress(c.req.raw, connectionOf(c))
+}
+
+/** The servers of Node, Bun and Deno pass the connection to `app.fetch(request, …)`. Some adapters wrap it in `server`. */
+export function connectionOf(c: Context): unknown {
   const env = c.env as { readonly server?: unknown } | undefined
-  return connectionAddress(c.req.raw, env?.server ?? env)
+  return env?.server ?? env
 }
 
 /** The pattern of the next route; `*` if none matches. A wildcard for all methods is skipped: it is middleware, which also runs if no route matches. */

@@ -9,22 +9,30 @@ interface Rules extends RefusalRules {
   readonly decide: Pipeline<ReceivedMessage, MessageEnd>
 }
 
+/** The handlers of one connection that a limit needs. */
+interface LimitedEvents {
+  onMessage(event: MessageEventLike, ws: MessageSocket): void
+  /** Releases what messages hold whose handlers are still running. */
+  onClose(event: unknown, ws: MessageSocket): unknown
+}
+
 /**
- * Makes the `onMessage` of one connection, which applies the limit first. For each connection it keeps two numbers, and the messages
- * that the store has not decided yet.
+ * Makes the handlers of one connection. `onMessage` applies the limit first. For each connection, they keep two numbers, the messages that
+ * the store has not decided yet, and those whose handlers are running.
  */
-export function limitMessages(c: Context, events: SocketEvents, rules: Rules): (event: MessageEventLike, ws: MessageSocket) => void {
+export function limitMessages(c: Context, events: SocketEvents, rules: Rules): LimitedEvents {
   const handshake = handshakeOf(c)
   const refusals = new MessageRefusals(rules)
   let undecided = 0
   let last: Promise<void> = Promise.resolve()
+  const running = new Set<() => void>()
 
   const apply = (outcome: HttpOutcome<MessageEnd>, message: ReceivedMessage): unknown => {
     if (!outcome.pass) return refusals.refuse(outcome, message)
     refusals.reset()
     return outcome.delay > 0
-      ? waitQueueDelay(outcome.delay, () => undefined).then(() => deliver(outcome, message, events))
-      : deliver(outcome, message, events)
+      ? waitQueueDelay(outcome.delay, () => undefined).then(() => deliver(outcome, message, events, running))
+      : deliver(outcome, message, events, running)
   }
 
   const applyInOrder = async (
@@ -41,7 +49,7 @@ export function limitMessages(c: Context, events: SocketEvents, rules: Rules): (
     }
   }
 
-  return (event, ws) => {
+  const onMessage = (event: MessageEventLike, ws: MessageSocket): void => {
     // The runtime may still deliver what was in flight when the connection was closed.
     if (ws.readyState !== OPEN) return
     const message: ReceivedMessage = { c, event, ws, handshake }
@@ -63,10 +71,18 @@ export function limitMessages(c: Context, events: SocketEvents, rules: Rules): (
       .catch(() => undefined)
       .finally(() => (undecided -= 1))
   }
+  const onClose = (event: unknown, ws: MessageSocket): unknown => {
+    for (const release of running) release()
+    return events.onClose?.(event, ws)
+  }
+  return { onMessage, onClose }
 }
 
-/** Calls `onMessage`, and then refunds or settles the message and releases its concurrency. */
-function deliver({ done }: Admission<MessageEnd>, { event, ws }: ReceivedMessage, events: SocketEvents): unknown {
+/**
+ * Calls `onMessage`, and then refunds or settles the message and releases its concurrency. If the connection closes before that, the
+ * message is released, and its charge stands.
+ */
+function deliver({ done }: Admission<MessageEnd>, { event, ws }: ReceivedMessage, events: SocketEvents, running: Set<() => void>): unknown {
   // Nobody handles the message: its charge stands.
   if (ws.readyState !== OPEN) return void done?.(undefined)
   const end = (result: unknown, error: unknown): unknown => void done?.(HANDLED, { result, error })
@@ -81,12 +97,16 @@ function deliver({ done }: Admission<MessageEnd>, { event, ws }: ReceivedMessage
     end(result, undefined)
     return result
   }
+  const release = () => void done?.(undefined)
+  running.add(release)
   return result.then(
     (late) => {
+      running.delete(release)
       end(late, undefined)
       return late
     },
     (error: unknown) => {
+      running.delete(release)
       end(undefined, error)
       throw error
     },

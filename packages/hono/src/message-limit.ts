@@ -38,7 +38,7 @@ export function messageLimit(options: MessageLimitOptions = {}): MessageLimit {
   const rules = { decide, closeAfter, handler: options.handler }
 
   const limited = <T extends SocketEvents>(createEvents: (c: Context) => MaybePromise<T>) => {
-    const withLimit = (c: Context, events: T): T => ({ ...events, onMessage: limitMessages(c, events, rules) })
+    const withLimit = (c: Context, events: T): T => ({ ...events, ...limitMessages(c, events, rules) })
     return (c: Context) => {
       const events = createEvents(c)
       return isPromise(events) ? events.then((later) => withLimit(c, later)) : withLimit(c, events)

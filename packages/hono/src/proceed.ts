@@ -1,25 +1,41 @@
-import { type Admission, followResponse, withWaitUntil, waitQueueDelay, whenAborted } from '@sluice/core/adapter-kit'
+import { type Admission, followRequest, waitQueueDelay, whenAborted, withWaitUntil } from '@sluice/core/adapter-kit'
 import type { Context, Next } from 'hono'
+import { connectionOf } from './host.ts'
 
-/** Runs the handlers of an admitted request, after its delay. Calls `done` once, when the response has ended or the client is gone. */
-export function proceed(outcome: Admission<Response>, c: Context, next: Next): Promise<Response | void> {
-  return outcome.done === undefined && outcome.delay === 0 ? next() : proceedTracked(outcome, c, next)
+/**
+ * Runs the handlers of an admitted request, after its delay, and then sets the headers. Calls `done` once: when the response or the
+ * connection of a WebSocket has ended, when the client is gone, or when anything has failed.
+ */
+export async function proceed(
+  outcome: Admission<Response>,
+  c: Context,
+  next: Next,
+  setHeaders: (c: Context) => void,
+): Promise<Response | void> {
+  if (outcome.done !== undefined || outcome.delay > 0) return proceedTracked(outcome, c, next, setHeaders)
+  await next()
+  setHeaders(c)
 }
 
-async function proceedTracked({ delay, done: given }: Admission<Response>, c: Context, next: Next): Promise<Response | void> {
-  const { signal } = c.req.raw
+async function proceedTracked(
+  { delay, done: given }: Admission<Response>,
+  c: Context,
+  next: Next,
+  setHeaders: (c: Context) => void,
+): Promise<Response | void> {
+  const request = c.req.raw
   const done = given && withWaitUntil(given, executionContextOf(c))
-  const gone = () => void done?.(undefined)
-  whenAborted(signal, gone)
-  if (delay > 0 && !(await waitQueueDelay(delay, (left) => whenAborted(signal, left)))) return c.body(null)
+  const send = done && followRequest(request, connectionOf(c), done, () => (c.finalized ? c.res : undefined))
+  if (delay > 0 && !(await waitQueueDelay(delay, (left) => whenAborted(request.signal, left)))) return c.body(null)
   try {
     await next()
+    setHeaders(c)
+    if (send !== undefined) replaceResponse(c, send(c.res))
   } catch (error) {
     // Hono answers an `Error` itself. Any other thrown value leaves no response, so there is no status.
-    gone()
+    void done?.(undefined)
     throw error
   }
-  if (done !== undefined) replaceResponse(c, followResponse(c.res, done, c.req.method))
 }
 
 /** Sets the response. Clears it first: otherwise Hono would merge the headers of the old response into the new one. */

@@ -1,5 +1,5 @@
 import type { Decision, MaybePromise, RateLimitOptions, RefusalInfo, RequestLimiter } from '@sluice/core'
-import { createPipeline, type HeaderLine, type HttpOutcome, isPromise, clientHasLeft, withHeaders } from '@sluice/core/adapter-kit'
+import { clientHasLeft, createPipeline, EXPOSE, type HeaderLine, type HttpOutcome, isPromise, withHeaders } from '@sluice/core/adapter-kit'
 import type { Context, Env, MiddlewareHandler, Next } from 'hono'
 import { host } from './host.ts'
 import { proceed, replaceResponse } from './proceed.ts'
@@ -65,13 +65,7 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
     stored[LINES] = lines
     // Awaited here: workerd reports a rejection as unhandled if its handler is attached a moment later.
     if (!outcome.pass) return await refuse(outcome, c, lines)
-    const response = await proceed(outcome, c, next)
-    if (before !== undefined) return response
-    // Only the outermost limiter sets headers, and only on the final response. Hono loses headers that were set earlier if a handler
-    // returns a raw `Response` or throws.
-    const all = stored[LINES]
-    if (all.length > 0) replaceResponse(c, withHeaders(c.res, all))
-    return response
+    return await proceed(outcome, c, next, before === undefined ? setLines : leaveLines)
   }
 
   const refuse = async (
@@ -79,17 +73,35 @@ export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
     c: Context,
     lines: readonly HeaderLine[],
   ): Promise<Response> => {
-    if (handler === undefined || decision === undefined) return c.body(body, status as 429, Object.fromEntries(lines))
+    if (handler === undefined || decision === undefined) return answer(c.body(body, status as 429), c, lines)
     c.status(status as 429)
     try {
-      return withHeaders(await handler(c, { decision, status }), lines)
+      return answer(await handler(c, { decision, status }), c, lines)
     } catch (error) {
       // The error handler must not inherit the status of the refusal.
       c.status(200)
-      for (const [name, value] of lines) c.header(name, value)
+      for (const [name, value] of lines) c.header(name, value, { append: name === EXPOSE })
       throw error
     }
   }
 
   return Object.assign(middleware, { limiter: decide.limiter })
 }
+
+/** Answers a request. The limiter's headers are set last: Hono lets a header that middleware set before replace that of the response. */
+function answer(response: Response, c: Context, lines: readonly HeaderLine[]): Response {
+  c.res = response
+  replaceResponse(c, withHeaders(c.res, lines))
+  return c.res
+}
+
+/**
+ * Sets the headers of all limiters. Only the outermost limiter does, and only on the final response. Hono loses headers that were set
+ * earlier if a handler returns a raw `Response` or throws.
+ */
+function setLines(c: Context): void {
+  const lines = (c as { [LINES]?: readonly HeaderLine[] })[LINES] ?? []
+  if (lines.length > 0) replaceResponse(c, withHeaders(c.res, lines))
+}
+
+function leaveLines(): void {}

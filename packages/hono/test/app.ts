@@ -25,6 +25,13 @@ export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
     return handler
   }
   const app = new framework()
+  const { before } = spec
+  if (before !== undefined)
+    app.use(async (c, next) => {
+      // As hono/cors does it.
+      for (const [name, value] of Object.entries(before)) c.res.headers.set(name, value)
+      await next()
+    })
   for (const mount of spec.use) app.use(limiterOf(mount))
   for (const route of spec.routes) {
     const router = route.under === undefined ? app : new framework()

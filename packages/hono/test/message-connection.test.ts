@@ -59,6 +59,25 @@ test('concurrency is held until the promise of onMessage settles', async () => {
   expect(client.got).toEqual(['busy', '1', '3'])
 })
 
+test('F11: a connection that closes releases the messages whose handlers still run', async () => {
+  let running = 0
+  const { limiter, open } = await limitedSockets(
+    { limits: [concurrency({ name: 'slots', limit: 1, ttl: '1m' })], key: () => 'all', store: stoppedStore() },
+    () => ({
+      onMessage: () => {
+        running += 1
+        return new Promise(() => undefined) as never
+      },
+    }),
+  )
+  const client = await open()
+  client.send('1')
+  await waitUntil('the message', () => running === 1)
+  expect((await limiter.peek('all')).remaining).toBe(0)
+  client.leave()
+  await waitUntil('the release', async () => (await limiter.peek('all')).remaining === 1)
+})
+
 test('a queue delivers later, in order, and refuses a message that does not fit', async () => {
   const { open } = await limitedSockets({
     limits: [leakyBucket({ name: 'pace', limit: 20, window: '1s', queue: true, maxDelay: '100ms' })],

@@ -1,8 +1,13 @@
 import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { upgradeWebSocket } from '@hono/node-server'
 import { Hono } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { timeout } from 'hono/timeout'
 import { waitUntil } from '@sluice/testing'
 import { describe, expect, test } from 'vitest'
-import { concurrency, header, type HonoOptions, rateLimit, type Store } from '../src/index.ts'
+import { concurrency, header, type HonoOptions, memoryStore, rateLimit, type Store } from '../src/index.ts'
+import { connect } from './socket-client.ts'
 import { served, stoppedStore, storeOf, urlOf } from './support.ts'
 
 test('a thrown value that is not an Error, which Hono does not answer, releases concurrency', async () => {
@@ -15,6 +20,96 @@ test('a thrown value that is not an Error, which Hono does not answer, releases 
   const get = await served(app)
   expect((await get()).status).toBe(500)
   expect((await limiter.limiter.peek('127.0.0.1')).remaining).toBe(1)
+})
+
+test.each([
+  ['before the limiter', true],
+  ['after it', false],
+])('F13: timeout() %s: whatever the handler does later, nothing is held or renewed, and no error is reported', async (_, isBefore) => {
+  const changes: number[] = []
+  const memory = memoryStore()
+  const store = storeOf((charges, options) => {
+    changes.push(...charges.map(({ cost }) => cost))
+    return memory.consume(charges, options)
+  })
+  const limiter = rateLimit({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '90ms' })], key: () => 'all', store })
+  const app = new Hono()
+  const errors: string[] = []
+  app.use(...(isBefore ? [timeout(30), limiter] : [limiter, timeout(30)]))
+  let ended = 0
+  app.get('/:how', async (c) => {
+    await sleep(200)
+    ended += 1
+    if (c.req.param('how') === 'throws') throw new Error('late')
+    return c.text('late')
+  })
+  app.onError((error, c) => {
+    errors.push(error.message)
+    return error instanceof HTTPException ? error.getResponse() : c.text('failed', 500)
+  })
+  const get = await served(app)
+  for (const how of ['returns', 'throws']) {
+    expect((await get(`/${how}`)).status).toBe(504)
+    await waitUntil('the holder to be released', () => changes.at(-1) === -1)
+  }
+  await waitUntil('both handlers to end', () => ended === 2)
+  await sleep(100)
+  // Hono reports the error of the late handler where it was thrown.
+  expect(errors.filter((message) => !['Gateway Timeout', 'late'].includes(message))).toEqual([])
+  expect(changes.filter((cost) => cost < 0)).toEqual([-1, -1])
+  expect(changes.at(-1)).toBe(-1)
+})
+
+test('F13: an error in the limiter itself, after the handlers, releases at once', async () => {
+  const limiter = rateLimit({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1h' })], key: () => 'all', store: stoppedStore() })
+  const app = new Hono()
+  app.use(limiter)
+  app.get('/', async (c) => {
+    const response = c.text('ok')
+    Object.defineProperty(response, 'body', {
+      get: () => {
+        throw new Error('no body')
+      },
+    })
+    return response
+  })
+  app.onError((error, c) => c.text(error.message, 500))
+  expect((await app.request('/')).status).toBe(500)
+  expect((await limiter.limiter.peek('all')).remaining).toBe(1)
+})
+
+test('F11: WebSockets on Node hold their place until they close, one that is refused holds none', async () => {
+  const limiter = rateLimit({ limits: [concurrency({ name: 'sockets', limit: 2, ttl: '900ms' })], key: () => 'all' })
+  const app = new Hono()
+  app.get(
+    '/',
+    limiter,
+    upgradeWebSocket(() => ({ onMessage: (event, ws) => ws.send(event.data as string) })),
+  )
+  const left = async () => (await limiter.limiter.peek('all')).remaining
+  const url = await urlOf(app)
+  for (const _ of [1, 2]) {
+    const [one, two] = [await connect(url), await connect(url)]
+    // Longer than the ttl: their places are renewed.
+    await sleep(1_200)
+    expect(await left()).toBe(0)
+    await expect(connect(url)).rejects.toThrow('429')
+    one.leave()
+    await waitUntil('one place to be free', async () => (await left()) === 1)
+    two.leave()
+    await waitUntil('both places to be free', async () => (await left()) === 2)
+  }
+})
+
+test('D7: with app.request() the settlement runs when the test has read the body', async () => {
+  const limiter = rateLimit({ limit: 2, key: () => 'all', refundWhen: (_c, { status }) => status < 400, store: stoppedStore() })
+  const app = new Hono()
+  app.use(limiter)
+  app.get('/', (c) => c.text('ok'))
+  const response = await app.request('/')
+  expect((await limiter.limiter.peek('all')).remaining).toBe(1)
+  await response.text()
+  expect((await limiter.limiter.peek('all')).remaining).toBe(2)
 })
 
 test('trap: HEAD releases concurrency, although no one reads the body of its response', async () => {

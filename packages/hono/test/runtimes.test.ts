@@ -43,6 +43,13 @@ describe.each([
     await waitUntil('`settle` to run', async () => ((await (await fetch(`${url}/own/settled`)).json()) as string[]).length === 1)
   })
 
+  test('F13: a handler that ends after its timeout holds nothing any longer', async () => {
+    for (const _ of [1, 2]) {
+      expect((await fetch(`${url}/own/slow`)).status).toBe(504)
+      await waitUntil('the holder to be released', async () => (await fetch(`${url}/own/fast`)).status === 200)
+    }
+  })
+
   test('a WebSocket: two messages pass, the third is answered with the wait, the fourth closes it; handshakes are limited too', async () => {
     const client = await connect(`${url}/own/socket`)
     for (const text of ['one', 'two', 'three', 'four']) client.send(text)

@@ -1,4 +1,4 @@
-import { expressHost, type Host, nodeHeader } from '@sluice/core/adapter-kit'
+import { expressHost, type Host, nodeHeader, type NodeSocket } from '@sluice/core/adapter-kit'
 import type Koa from 'koa'
 
 /** Koa's context, as option functions get it, with the application's own types of state and context. */
@@ -11,7 +11,7 @@ export const host: Host<KoaContext> = {
   // Koa returns '' where there is no address.
   address: (ctx) => ctx.ip || undefined,
   addressHint: (ctx) => expressHost.addressHint(ctx.req),
-  socketAddress: (ctx) => ctx.req.socket.remoteAddress,
+  socketAddress: ({ req }) => (req as { readonly socket?: NodeSocket }).socket?.remoteAddress,
   trust({ app: { proxy, maxIpsCount, proxyIpHeader } }) {
     if (!proxy) return 'none'
     // Without a count, Koa takes the leftmost entry of X-Forwarded-For, which the client chooses, since proxies append.

@@ -1,11 +1,11 @@
 import type { Decision, RateLimitOptions, RequestLimiter } from '@sluice/core'
 import {
-  type Admission,
   waitQueueDelay,
   createPipeline,
   followNodeResponse,
   type Host,
   type HttpOutcome,
+  isGone,
   isPromise,
   clientHasLeft,
   type Refusal,
@@ -13,7 +13,7 @@ import {
 } from '@sluice/core/adapter-kit'
 import type Koa from 'koa'
 import { host, type KoaContext } from './host.ts'
-import { setHeaders } from './response.ts'
+import { setHeaders, unsetStatus } from './response.ts'
 
 declare module 'koa' {
   interface DefaultState {
@@ -72,25 +72,30 @@ export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext
     )
 
   const apply = (outcome: HttpOutcome<Koa.Response>, ctx: KoaContext<State, Context>, next: Koa.Next): Promise<unknown> => {
+    followNodeResponse(ctx.res, outcome, ctx.response)
     // A limiter that skips a request must not hide the decision of the limiter before it.
     if (outcome.decision !== undefined) (ctx.state as { rateLimit?: Decision }).rateLimit = outcome.decision
     setHeaders(ctx, outcome.headers)
-    return outcome.pass ? proceed(outcome, ctx.response, next) : refuse(outcome, ctx)
+    if (!outcome.pass) return refuse(outcome, ctx)
+    return outcome.delay > 0 ? afterDelay(outcome.delay, ctx.response, next) : next()
   }
 
   const refuse = async (outcome: Refusal, ctx: KoaContext<State, Context>): Promise<void> => {
     if (ctx.headerSent) return
     ctx.status = outcome.status
-    if (handler === undefined || outcome.decision === undefined) ctx.body = outcome.body
-    else await handler(ctx, { decision: outcome.decision, status: outcome.status, response: ctx.response })
+    if (handler === undefined || outcome.decision === undefined) {
+      ctx.body = outcome.body
+      return
+    }
+    try {
+      await handler(ctx, { decision: outcome.decision, status: outcome.status, response: ctx.response })
+    } catch (error) {
+      unsetStatus(ctx)
+      throw error
+    }
   }
 
   return Object.assign(middleware, { limiter: decide.limiter })
-}
-
-function proceed({ delay, done }: Admission<Koa.Response>, response: Koa.Response, next: Koa.Next): Promise<unknown> {
-  if (done !== undefined) followNodeResponse(response.res, done, response)
-  return delay > 0 ? afterDelay(delay, response, next) : next()
 }
 
 /** If the client leaves, `next` is not called, but the middleware before this one goes on. */
@@ -98,6 +103,6 @@ async function afterDelay(delay: number, response: Koa.Response, next: Koa.Next)
   return (await waitQueueDelay(delay, (gone) => whenClosed(response.res, gone))) ? next() : undefined
 }
 
-async function failed(error: unknown, { socket }: Koa.Request['req']): Promise<undefined> {
-  if (!clientHasLeft(error, socket.destroyed)) throw error
+async function failed(error: unknown, req: Koa.Request['req']): Promise<undefined> {
+  if (!clientHasLeft(error, isGone(req))) throw error
 }

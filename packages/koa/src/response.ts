@@ -1,4 +1,4 @@
-import type { HeaderLine } from '@sluice/core/adapter-kit'
+import { type HeaderLine, setNodeHeaders } from '@sluice/core/adapter-kit'
 import type { ParameterizedContext } from 'koa'
 
 type Context = ParameterizedContext<any, any>
@@ -8,7 +8,7 @@ export function setHeaders(ctx: Context, headers: readonly HeaderLine[]): void {
   const { res, onerror } = ctx
   if (headers.length === 0 || res.headersSent) return
   // By Node's own method, which is faster: Koa's would test for sent headers each time.
-  for (const line of headers) res.setHeader(line[0], line[1])
+  setNodeHeaders(res, headers)
   // Koa reads `ctx.onerror` when an error occurs. It also calls it after every response, without an error.
   const answer = (error: Error | null | undefined): void => {
     if (error === null || error === undefined) onerror.call(ctx, error)
@@ -17,6 +17,13 @@ export function setHeaders(ctx: Context, headers: readonly HeaderLine[]): void {
   // In a variable: V8 allocates a function literal that is assigned to a property in its old space, which keeps the request alive.
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a method of Koa, not an event handler
   ctx.onerror = answer
+}
+
+/** As if no status had been set: middleware that answers an error by a body alone would send it with the status of the refusal. */
+export function unsetStatus({ res, response }: Context): void {
+  res.statusCode = 404
+  // A field of Koa's, which says that the application has chosen the status.
+  ;(response as { _explicitStatus?: boolean })._explicitStatus = false
 }
 
 /** Lets Koa answer while these headers cannot be removed. Synchronous, so that no other code sees the changed response. */

@@ -56,6 +56,12 @@ function appOf(koa: typeof Koa, spec: AppSpec): Koa {
   })
   if (spec.parse) app.use(bodyParser())
   if (spec.early !== undefined) app.use(early(spec.early))
+  const { before } = spec
+  if (before !== undefined)
+    app.use(async (ctx, next) => {
+      ctx.set({ ...before })
+      await next()
+    })
   for (const mount of spec.use) app.use(limiterOf(mount))
   const router = new Router()
   for (const route of spec.routes) {

@@ -34,6 +34,10 @@ interface Settings {
   readonly proxyIpHeader?: string
 }
 
+function raise(error: Error): never {
+  throw error
+}
+
 async function served(app: koa3) {
   const server = app.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -209,6 +213,43 @@ describe.each([
     await agentOf(app).get('/')
     const response = await agentOf(app).get('/?name=ann')
     expect([response.status, response.text, response.headers['retry-after']]).toEqual([429, 'slow down, ann', '60'])
+  })
+
+  test('P1: after a handler that throws, middleware that answers the error by a body sends it with 200', async () => {
+    const app = silent()
+    app.use(async (ctx, next) => {
+      try {
+        await next()
+      } catch (error) {
+        ctx.body = (error as Error).message
+      }
+    })
+    const handler = () => {
+      throw new Error('no answer')
+    }
+    app.use(rateLimit({ limits: [minute(1)], handler, store: standing() }))
+    await agentOf(app).get('/')
+    const response = await agentOf(app).get('/')
+    expect([response.status, response.text, response.headers['retry-after']]).toEqual([200, 'no answer', '60'])
+  })
+
+  test.each(['at once', 'later'])('P6: an error on a simulated request without a socket is thrown as it is (%s)', async (when) => {
+    const mine = new Error('mine')
+    const key = when === 'at once' ? () => Promise.reject(mine) : () => raise(mine)
+    const limited = rateLimit({ key, store: standing() })
+    const ctx = silent().createContext({ headers: {}, method: 'GET', url: '/' } as never, { getHeaderNames: () => [] } as never)
+    await expect(limited(ctx as never, async () => undefined)).rejects.toBe(mine)
+  })
+
+  test('F15: refundWhen refunds in a test by the callback of the app', async () => {
+    const app = silent()
+    app.use(rateLimit({ limits: [minute(1)], refundWhen: (_ctx, { status }) => status < 400, store: standing() }))
+    app.use((ctx) => {
+      ctx.status = ctx.path === '/' ? 200 : 401
+    })
+    const statuses: number[] = []
+    for (const path of ['/', '/', '/fails', '/']) statuses.push((await agentOf(app).get(path)).status)
+    expect(statuses).toEqual([200, 200, 401, 429])
   })
 
   test('ctx.respond = false: the holder stays until the raw response has ended', async () => {

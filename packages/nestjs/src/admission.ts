@@ -4,18 +4,18 @@ import { type Admission, continueAfter, followNodeResponse, type NodeResponse } 
 import { addPending, type PendingCall } from './call-state.ts'
 import type { RateLimitResult } from './options.ts'
 
-/** The guard's answer to an admitted call: true, after its delay. Arranges that the call is settled when it has ended. */
-export function admit(
-  { delay, done, decision }: Admission<RateLimitResult>,
-  context: ExecutionContext,
-  response: NodeResponse | undefined,
-): boolean | Promise<boolean> {
-  if (done !== undefined) {
-    const result: PendingCall['result'] = { response }
-    if (response !== undefined) followNodeResponse(response, done, result)
-    addPending(context, { result, settle: response === undefined ? (status, ended) => void done(status, ended) : undefined })
-  }
-  return delay === 0 || decision === undefined ? true : admitAfter(delay, response)
+/** Arranges that an admitted call is settled when it has ended. */
+export function followCall(outcome: Admission<RateLimitResult>, context: ExecutionContext, response: NodeResponse | undefined): void {
+  const { done } = outcome
+  if (done === undefined) return
+  const result: PendingCall['result'] = { response }
+  if (response !== undefined) followNodeResponse(response, outcome, result)
+  addPending(context, { result, settle: response === undefined ? (status, ended) => void done(status, ended) : undefined })
+}
+
+/** The guard's answer to an admitted call: true, after its delay. */
+export function admit({ delay }: Admission<RateLimitResult>, response: NodeResponse | undefined): boolean | Promise<boolean> {
+  return delay === 0 ? true : admitAfter(delay, response)
 }
 
 /** If the client leaves during the delay, the promise is never settled, so that the handler does not run. */

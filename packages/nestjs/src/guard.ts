@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common'
 import { SluiceError } from '@sluice/core'
-import { clientHasLeft, type HttpOutcome, isPromise, type NodeResponse } from '@sluice/core/adapter-kit'
-import { admit } from './admission.ts'
+import { clientHasLeft, type HttpOutcome, isGone, isPromise, type NodeResponse, setNodeHeaders } from '@sluice/core/adapter-kit'
+import { admit, followCall } from './admission.ts'
 import { setDecision } from './call-state.ts'
 import { exceptionOf, type Refusal } from './exceptions.ts'
 import { httpRequestOf, responseOf, transportOf } from './execution-context.ts'
@@ -64,12 +64,13 @@ export class RateLimitGuard implements CanActivate {
 
   private apply(outcome: HttpOutcome<RateLimitResult>, context: ExecutionContext): boolean | Promise<boolean> {
     const response = responseOf(context)
+    if (outcome.pass) followCall(outcome, context, response)
     if (outcome.decision !== undefined) setDecision(context, outcome.decision)
     if (response !== undefined && !response.headersSent) {
       // Content-Type is left to the filter, or to the user's filter, which writes the body.
-      for (const line of outcome.headers) if (line[0] !== 'Content-Type') response.setHeader(line[0], line[1])
+      setNodeHeaders(response, outcome.pass ? outcome.headers : outcome.headers.filter(([name]) => name !== 'Content-Type'))
     }
-    if (outcome.pass) return admit(outcome, context, response)
+    if (outcome.pass) return admit(outcome, response)
     // Another middleware is writing the response: the handler must not run, and nothing more can be written.
     return transportOf(context) === 'http' && response?.headersSent === true ? never() : this.refuse(outcome, context, response)
   }
@@ -79,7 +80,13 @@ export class RateLimitGuard implements CanActivate {
     const { decision, status } = refusal
     if (handler !== undefined && response !== undefined && decision !== undefined && transportOf(context) === 'http') {
       response.statusCode = status
-      await handler(context, { decision, status, response })
+      try {
+        await handler(context, { decision, status, response })
+      } catch (error) {
+        // An exception filter would answer the error with the status of the refusal.
+        response.statusCode = 200
+        throw error
+      }
       return never()
     }
     throw (await exception?.(context, refusal)) ?? (await exceptionOf(refusal, context))
@@ -118,7 +125,7 @@ function refuseForeignMethods(guard: RateLimitGuard): void {
 }
 
 function fail(error: unknown, context: ExecutionContext): Promise<never> {
-  if (clientHasLeft(error, httpRequestOf(context)?.socket?.destroyed === true)) return never()
+  if (clientHasLeft(error, isGone(httpRequestOf(context) ?? {}))) return never()
   throw error
 }
 

@@ -86,7 +86,13 @@ async function appOf(platform: Platform, spec: AppSpec): Promise<INestApplicatio
       .getHttpAdapter()
       .getInstance()
       .set('trust proxy', spec.trust === 'anyone' ? true : spec.trust && 1)
-  const { early } = spec
+  const { early, before } = spec
+  if (before !== undefined) {
+    app.use((_req: unknown, res: import('node:http').ServerResponse, next: () => void) => {
+      for (const [name, value] of Object.entries(before)) res.setHeader(name, value)
+      next()
+    })
+  }
   if (early !== undefined) {
     app.use((_req: unknown, res: import('node:http').ServerResponse, next: () => void) => {
       res.write('early')

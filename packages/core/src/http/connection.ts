@@ -1,4 +1,5 @@
 import { isSluiceError } from '../errors.ts'
+import type { NodeResponse, NodeSocket } from './node.ts'
 
 interface WebRequest {
   readonly headers: { get(name: string): string | null }
@@ -7,7 +8,9 @@ interface WebRequest {
 
 /** What the servers of Node (@hono/node-server), Bun and Deno pass to a fetch handler after the request. */
 interface Connection {
-  readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } }
+  readonly incoming?: { readonly socket?: NodeSocket | null }
+  /** Present, but undefined, for a request that is upgraded to a WebSocket. */
+  readonly outgoing?: NodeResponse | undefined
   requestIP?(request: object): { readonly address: string } | null
   readonly remoteAddr?: { readonly hostname?: string }
 }
@@ -17,16 +20,31 @@ interface Connection {
  * the request itself. `undefined` if the runtime has no address. Headers that a client can set are not read.
  */
 export function connectionAddress(request: WebRequest, given: unknown): string | undefined {
-  // Only workerd's requests have this property. There, `given` has bindings, and reading one may call it.
-  if ('cf' in request) {
+  if (isOnWorkerd(request)) {
     // Cloudflare overwrites `cf-connecting-ip`. A self-hosted workerd passes on any such header, but has the address in `cf`.
     return request.cf === undefined ? undefined : (request.cf.clientIp ?? request.headers.get('cf-connecting-ip') ?? undefined)
   }
   if (typeof given !== 'object' || given === null) return undefined
   const connection = given as Connection
-  if (connection.incoming !== undefined) return connection.incoming.socket?.remoteAddress
+  if (connection.incoming !== undefined) return connection.incoming?.socket?.remoteAddress
   if (typeof connection.requestIP === 'function') return connection.requestIP(request)?.address
   return connection.remoteAddr?.hostname
+}
+
+/** Node's response to a web request, or the socket of a request that is upgraded to a WebSocket. Other runtimes show neither. */
+export function nodeConnection(
+  request: object,
+  given: unknown,
+): { readonly response?: NodeResponse | undefined; readonly upgraded?: NodeSocket | undefined } {
+  if (isOnWorkerd(request) || typeof given !== 'object' || given === null) return {}
+  if (!('outgoing' in given)) return {}
+  const { incoming, outgoing } = given as Connection
+  return outgoing === undefined ? { upgraded: incoming?.socket ?? undefined } : { response: outgoing }
+}
+
+/** Only workerd's requests have this property. There, `given` has bindings, and reading one may call it. */
+function isOnWorkerd(request: object): boolean {
+  return 'cf' in request
 }
 
 /** Whether a decision failed only because its client has left: a closed connection has no address. Such a request needs no answer. */

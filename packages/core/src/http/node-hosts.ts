@@ -24,7 +24,7 @@ export interface FastifyLikeRequest {
   readonly is404: boolean
   readonly routeOptions: { readonly url?: string | undefined }
   readonly raw: object
-  readonly socket: NodeSocket
+  readonly socket?: NodeSocket | null | undefined
   readonly body: unknown
 }
 
@@ -60,7 +60,7 @@ export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call
   method: (request) => request.method,
   address: (request) => request.ip,
   addressHint: () => NODE_HINT,
-  socketAddress: (request) => request.socket.remoteAddress,
+  socketAddress: (request) => request.socket?.remoteAddress,
   trust: fastifyTrust,
   header: (request, name) => nodeHeader(request.headers, name),
   route: (request) => (request.is404 ? '*' : request.routeOptions.url),

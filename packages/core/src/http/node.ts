@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.ts'
-import type { Admission } from './outcome.ts'
+import type { HttpOutcome } from './outcome.ts'
 import type { Done } from './settlement.ts'
 
 // The end of a response, for the adapters of frameworks on Node: Express, Koa, Fastify, Nest. Types are structural, since core is
@@ -19,79 +19,115 @@ export interface NodeResponse {
   /** HTTP/2 only. */
   readonly stream?: { readonly destroyed: boolean } | undefined
   setHeader(name: string, value: string): unknown
+  getHeader?(name: string): unknown
+  writeHead?(status: number, ...rest: any[]): unknown
   once(event: 'close', run: () => void): unknown
 }
 
 export interface NodeSocket {
   readonly remoteAddress?: string | undefined
   readonly destroyed?: boolean | undefined
-  once?(event: 'close', run: () => void): unknown
+  once?(event: 'close' | 'finish', run: () => void): unknown
 }
 
-/** Calls `run` once: after the last byte of the response, or when the client has left. Calls it at once if that has happened. */
+/**
+ * Calls `run` once: after the last byte of the response, or when its connection has closed. Calls it at once if that has happened.
+ */
 export function whenClosed(res: NodeResponse, run: () => void): void {
   if (isClosed(res)) {
     run()
     return
   }
-  const closing = res as { [CLOSING]?: (() => void)[] }
-  if (closing[CLOSING] === undefined) listen(res, (closing[CLOSING] = []))
-  closing[CLOSING].push(run)
-  // Node 20 and 22 do not close a pipelined response whose connection ends before its turn. Its concurrency would not be released.
-  if (res.socket === null && res.req?.socket) whenConnectionCloses(res.req.socket, res, run)
+  const followed = res as { [RUNS]?: (() => void)[] }
+  const runs = (followed[RUNS] ??= follow(res))
+  runs.push(run)
 }
 
 // One listener per response, however many limiters follow it: past ten, Node warns of a leak.
-const CLOSING: unique symbol = Symbol('sluice.closing')
+const RUNS: unique symbol = Symbol('sluice.closing')
 
 /** Apart, since V8 allocates the variables of a closure at every call of the function that contains it. */
-function listen(res: NodeResponse, runs: readonly (() => void)[]): void {
-  res.once('close', () => {
-    for (const each of runs) each()
+function follow(res: NodeResponse): (() => void)[] {
+  const runs: (() => void)[] = []
+  // Not every response emits `close` with its connection: not the one that express-ws makes for a WebSocket, not one that was detached, and
+  // on Node 20 and 22 not a pipelined one whose turn has not come. Over HTTP/2, the stream closes with its connection.
+  const open = res.stream === undefined && res.req?.socket ? openOn(res.req.socket) : undefined
+  const end = (): void => {
+    open?.delete(end)
+    for (const run of runs.splice(0)) run()
+  }
+  res.once('close', end)
+  open?.add(end)
+  return runs
+}
+
+const OPEN: unique symbol = Symbol('sluice.open')
+
+/** What ends with a connection. `undefined` for an object that is no socket. */
+function openOn(socket: NodeSocket & { [OPEN]?: Set<() => void> }): Set<() => void> | undefined {
+  if (socket.once === undefined) return undefined
+  const known = socket[OPEN]
+  if (known !== undefined) return known
+  // One listener per connection, however many requests it carries.
+  const open = new Set<() => void>()
+  socket[OPEN] = open
+  socket.once('close', () => {
+    for (const end of open) end()
   })
+  return open
 }
 
-/** The status of a response that was sent in full. On HTTP/2, a response that was cut off is `writableFinished` but not `writableEnded`. */
-function sentStatus(res: NodeResponse): number | undefined {
-  return res.writableEnded && res.writableFinished ? res.statusCode : undefined
+/**
+ * Calls `run` when the server has ended an upgraded connection, and when it has closed; at once if it has. A client that keeps its side
+ * open must not hold anything.
+ */
+export function whenUpgradeEnds(socket: NodeSocket, run: () => void): void {
+  if (socket.destroyed === true) {
+    run()
+    return
+  }
+  socket.once?.('finish', run)
+  openOn(socket)?.add(run)
 }
 
-/** Goes on with an admitted request: `next` at once, or after the delay of a queue. `response` is the framework's own. */
-export function proceed<R>({ delay, done }: Admission<R>, res: NodeResponse, response: R, next: () => void): void {
-  if (done !== undefined) followNodeResponse(res, done, response)
-  if (delay > 0) continueAfter(delay, res, next)
-  else next()
+/**
+ * The status of a response that was sent in full. On HTTP/2, a response that was cut off is `writableFinished` but not `writableEnded`. A
+ * simulated response, such as that of Fastify's `inject()`, is closed before it is `writableFinished`.
+ */
+export function sentStatus(res: NodeResponse): number | undefined {
+  return res.writableEnded && (res.writableFinished || isSimulated(res)) ? res.statusCode : undefined
 }
 
-/** Calls `done` when the response has ended or its client has left. `response` is the framework's own. */
-export function followNodeResponse<R>(res: NodeResponse, done: Done<R>, response: R): void {
+/** Whether no network is behind the response: tests, and adapters of serverless platforms, give it an object that is no socket. */
+function isSimulated({ socket }: NodeResponse): boolean {
+  return typeof socket === 'object' && socket !== null && !('remoteAddress' in socket)
+}
+
+/**
+ * Settles an admitted request when its response has ended or its connection has closed. Adapters call it before all else: whatever fails
+ * afterwards, the end of the response releases what the request holds. `response` is the framework's own.
+ */
+export function followNodeResponse<R>(res: NodeResponse, outcome: HttpOutcome<R>, response: R): void {
+  if (outcome.pass && outcome.done !== undefined) settleWhenClosed(res, outcome.done, response)
+}
+
+function settleWhenClosed<R>(res: NodeResponse, done: Done<R>, response: R): void {
   whenClosed(res, () => void done(sentStatus(res), response))
 }
 
-/** Calls `next` after the delay of a queued request. If the client leaves before that, `next` is not called. */
+/** Calls `next` at once, or after the delay of a queued request. If the client leaves during the delay, `next` is not called. */
 export function continueAfter(delay: number, res: NodeResponse, next: () => void): void {
-  whenClosed(res, systemClock.after(delay, next))
+  if (delay > 0) whenClosed(res, systemClock.after(delay, next))
+  else next()
 }
 
-function isClosed({ stream, destroyed, socket, req }: NodeResponse): boolean {
+/** Whether the connection of a request is closed. A simulated request has none. */
+export function isGone({ socket }: { readonly socket?: NodeSocket | null | undefined }): boolean {
+  return socket?.destroyed === true
+}
+
+function isClosed({ stream, destroyed, req }: NodeResponse): boolean {
   // Over HTTP/2, only the stream shows it.
   if (stream !== undefined) return stream.destroyed
-  return destroyed === true || (socket === null && req?.socket?.destroyed === true)
-}
-
-// One listener per connection, however many requests are pipelined on it: past ten, Node warns of a leak.
-const waiting = new WeakMap<NodeSocket, Set<() => void>>()
-
-function whenConnectionCloses(socket: NodeSocket, res: NodeResponse, run: () => void): void {
-  let runs = waiting.get(socket)
-  if (runs === undefined) {
-    const all = new Set<() => void>()
-    waiting.set(socket, (runs = all))
-    socket.once?.('close', () => {
-      for (const each of all) each()
-    })
-  }
-  runs.add(run)
-  const remove = () => void runs.delete(run)
-  res.once('close', remove)
+  return destroyed === true || (req !== undefined && isGone(req))
 }

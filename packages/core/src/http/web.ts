@@ -1,11 +1,17 @@
 import { systemClock } from '../clock.ts'
 import { chain, runtime, type WebReader, type WebResponse, type WebSignal } from '../runtime.ts'
+import { nodeConnection } from './connection.ts'
+import { sentStatus, whenClosed, whenUpgradeEnds } from './node.ts'
 import type { Done } from './settlement.ts'
+import { EXPOSE, joinNames } from './headers/exposed-names.ts'
 import { type HeaderLine, lowerCase } from './headers/headers.ts'
 
 // The end of a response, for adapters of frameworks on the web's `Request` and `Response`, which have no event for it.
 
-/** The response with these headers: the same one, or a copy where its headers are immutable, such as those of a fetched response. */
+/**
+ * The response with these headers: the same one, or a copy where its headers are immutable, such as those of a fetched response. Names to
+ * expose are added to those that the response exposes.
+ */
 export function withHeaders<R extends WebResponse>(response: R, lines: Iterable<HeaderLine>): R {
   try {
     return setHeaders(response, lines)
@@ -14,6 +20,45 @@ export function withHeaders<R extends WebResponse>(response: R, lines: Iterable<
     if (!(error instanceof TypeError) || response.status < 200) return response
     return setHeaders(new runtime.Response(response.body, response) as R, lines)
   }
+}
+
+/** As much of a web request as is needed to follow it. */
+export interface FollowedRequest {
+  readonly method: string
+  readonly signal?: WebSignal | undefined
+}
+
+/**
+ * Calls `done` when an admitted request has ended, whatever happens to its response from now on. On Node, that is the end of Node's own
+ * response or of a WebSocket's connection; elsewhere the end of the body, or the abort of the request. Returns a function that returns
+ * the response to send.
+ * @param given what the runtime passes after the request
+ * @param responseOf the response so far, where there is one
+ */
+export function followRequest<R extends WebResponse>(
+  request: FollowedRequest,
+  given: unknown,
+  done: Done<R>,
+  responseOf: () => R | undefined,
+): (response: R) => R {
+  const { response: outgoing, upgraded } = nodeConnection(request, given)
+  if (outgoing !== undefined) {
+    whenClosed(outgoing, () => void done(sentStatus(outgoing), responseOf()))
+    return unchanged
+  }
+  if (upgraded !== undefined) {
+    whenUpgradeEnds(upgraded, () => {
+      const response = responseOf()
+      void done(response?.status, response)
+    })
+    return unchanged
+  }
+  whenAborted(request.signal, () => void done(undefined))
+  return (response) => followResponse(response, done, request.method)
+}
+
+function unchanged<R>(response: R): R {
+  return response
 }
 
 /** Returns the response to send, which calls `done` when its body has ended. For HEAD at once, since no server reads that body. */
@@ -45,8 +90,8 @@ export function withWaitUntil<R>(done: Done<R>, context: { waitUntil(work: Promi
  */
 export function whenBodyEnds<R extends WebResponse>(response: R, ended: (whole: boolean) => void): R {
   const { body } = response
-  // A locked body cannot be sent. The runtime reports that.
-  if (body === null || body.locked) {
+  // The runtime reports a locked body, which cannot be sent. A used one was sent, or belongs to a response that another one replaced.
+  if (body === null || body.locked || response.bodyUsed) {
     ended(body === null)
     return response
   }
@@ -104,6 +149,6 @@ function once<T>(run: (value: T) => void): (value: T) => void {
 
 function setHeaders<R extends WebResponse>(response: R, lines: Iterable<HeaderLine>): R {
   const { headers } = response
-  for (const line of lines) headers.set(lowerCase(line[0]), line[1])
+  for (const [name, value] of lines) headers.set(lowerCase(name), name === EXPOSE ? joinNames(headers.get(EXPOSE), value) : value)
   return response
 }

@@ -13,9 +13,10 @@ export type Mount = RateLimitOptions<any, any>
  * - `framework proxy trust`: the framework has a setting that trusts X-Forwarded-For from the nearest proxy.
  * - `route pattern`: the pattern of the route is known when its limiters run.
  * - `early response head`: a handler can write the head of the response before the limiter runs.
+ * - `headers before`: middleware can set headers of the response before the limiter runs.
  * - `HTTP/2`: the framework can be served over HTTP/2.
  */
-export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'HTTP/2'
+export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'headers before' | 'HTTP/2'
 
 /** How a client aborts its connection: with FIN (`close`) or with RST (`reset`). */
 export type AbortBy = 'close' | 'reset'
@@ -31,6 +32,8 @@ export interface AppSpec {
   readonly parse: boolean
   /** Set the framework's own option so that it trusts one proxy (true), or every proxy (`'anyone'`). */
   readonly trust: boolean | 'anyone'
+  /** Where given, middleware before the limiters sets these headers, as the framework's middleware for CORS does. */
+  readonly before: Readonly<Record<string, string>> | undefined
   /** True: serve the app over HTTP/2 without TLS. */
   readonly http2: boolean
   /**

@@ -73,7 +73,19 @@ export class ServerFixture implements Fixture, ServerControl {
     const onLimiter = (mount: Mount, limiter: RequestLimiter<any>) => void this.limiters.set(mount, limiter)
     const home = { path: '/', answer: () => ({ json: { ok: true } }) }
     const routes = [...(parts.routes ?? []), home]
-    return { id, use: [], parse: false, trust: false, http2: false, early: undefined, ...parts, routes, onError, onLimiter }
+    return {
+      id,
+      use: [],
+      parse: false,
+      trust: false,
+      http2: false,
+      early: undefined,
+      before: undefined,
+      ...parts,
+      routes,
+      onError,
+      onLimiter,
+    }
   }
 
   /** Opens every gate, so that no handler waits any longer. */

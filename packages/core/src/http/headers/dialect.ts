@@ -12,7 +12,10 @@ export interface DialectOptions {
    * (`'delta'`); `false` writes none. Default: `'epoch'`.
    */
   readonly legacy?: 'epoch' | 'delta' | false | undefined
-  /** True: lists the fields in `Access-Control-Expose-Headers`, so that scripts of other origins can read them. Default: false. */
+  /**
+   * True: adds the fields to `Access-Control-Expose-Headers`, so that scripts of other origins can read them. Names that other middleware
+   * lists there stay. Default: false.
+   */
   readonly exposeHeaders?: boolean | undefined
 }
 

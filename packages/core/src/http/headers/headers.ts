@@ -1,6 +1,7 @@
 import { type Decision, isStricter } from '../../decision.ts'
 import type { Outcome } from '../../store.ts'
 import type { Dialect } from './dialect.ts'
+import { EXPOSE } from './exposed-names.ts'
 import { type HeaderLine, type Item, type ItemSet, itemsOf } from './items.ts'
 import { limitLine, NumberLines } from './lines.ts'
 import { quotaSeconds, resetSeconds, retrySeconds, unitsLeft } from './rounding.ts'
@@ -96,7 +97,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
     pushBinding(headers, item, units, reset, dialect, now)
   }
   if (refused && wait !== undefined) headers.push(RETRY_AFTER.of(wait))
-  if (dialect.expose && headers.length > 0) headers.push(['Access-Control-Expose-Headers', headers.map(([name]) => name).join(', ')])
+  if (dialect.expose && headers.length > 0) headers.push([EXPOSE, headers.map(([name]) => name).join(', ')])
   if (refused) headers.push(['Cache-Control', 'no-store'])
   return headers
 }

@@ -112,6 +112,20 @@ export const abortCases: readonly HttpCase[] = [
     },
   },
   {
+    name: 'F11: a request for an upgrade that gets an ordinary response frees its concurrency',
+    app: (fixture) => ({ use: [fixture.limits({ limits: [slots(1)] })] }),
+    async run(t) {
+      const upgrade =
+        'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2x1aWNlc2x1aWNlc2x1aQ=='
+      for (const i of [1, 2]) {
+        const end = t.bytesAbortable(`GET / HTTP/1.1\r\nHost: sluice.test\r\n${upgrade}\r\n\r\n`)
+        await t.settled('refund 1', i)
+        end()
+      }
+      t.is((await t.get()).status, 200)
+    },
+  },
+  {
     name: 'a client that leaves frees the concurrency of its pipelined requests too',
     app: (fixture) => ({
       use: [fixture.limits({ limits: [slots(1)], key: header('x-user') })],

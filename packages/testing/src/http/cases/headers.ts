@@ -1,6 +1,6 @@
 import { fixedWindow } from '@sluice/core'
 import { allowedLines, bodyLines, type HttpCase, OK_BODY, problemBody, refusedLines, retryAfterLines } from '../case.ts'
-import type { Mount } from '../adapter.ts'
+import type { Answer, AppParts, Fixture, Mount, Route } from '../adapter.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
 
@@ -22,8 +22,79 @@ const delta = ['x-ratelimit-limit: 1', 'x-ratelimit-remaining: 0', 'x-ratelimit-
 const draft7 = ['ratelimit-policy: 1;w=60', 'ratelimit: limit=1, remaining=0, reset=60']
 const draft6 = ['ratelimit-policy: 1;w=60', 'ratelimit-limit: 1', 'ratelimit-remaining: 0', 'ratelimit-reset: 60']
 
+const OURS = 'RateLimit-Policy, RateLimit, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset'
+
+/** Names that others expose stay beside those of the limiter. `read` are the statuses and values of two requests. */
+function exposing(
+  name: string,
+  requires: HttpCase['requires'],
+  { app, path }: { readonly app: (fixture: Fixture, use: Mount) => AppParts; readonly path?: string },
+  read: readonly (readonly [number, string])[],
+): HttpCase {
+  return {
+    name,
+    requires,
+    app: (fixture) => app(fixture, fixture.limits({ limits: [minute(1)], exposeHeaders: true })),
+    async run(t) {
+      const found: (readonly [number, string])[] = []
+      for (let i = 0; i < read.length; i++) {
+        const { status, lines } = await t.get(path)
+        found.push([status, lines.filter((line) => line.startsWith('access-control-expose-headers: ')).join(' | ')])
+      }
+      t.is(
+        found,
+        read.map(([status, value]) => [status, `access-control-expose-headers: ${value}`]),
+      )
+    },
+  }
+}
+
+const after = (answer: Answer): readonly Route[] => [
+  { path: '/after', answer: () => ({ headers: { 'Access-Control-Expose-Headers': 'X-Total, ratelimit' }, ...answer }) },
+]
+const AFTER = 'X-Total, ratelimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset'
+const before = { 'Access-Control-Expose-Headers': 'X-Total' }
+
 /** The header lines of every dialect. */
 export const headerCases: readonly HttpCase[] = [
+  exposing(
+    'F24: exposeHeaders adds to the names of middleware before the limiter',
+    ['headers before'],
+    { app: (_fixture, use) => ({ before, use: [use] }) },
+    [
+      [200, `X-Total, ${OURS}`],
+      [429, `X-Total, ${OURS}, Retry-After`],
+    ],
+  ),
+  exposing(
+    'F24: exposeHeaders adds to the names of middleware before the limiter, whose handler answers a refusal',
+    ['headers before'],
+    {
+      app: (fixture, use) => ({
+        before,
+        use: [{ ...use, handler: (c, { response }) => fixture.read.reply(c, 418, 'busy', response) }],
+      }),
+    },
+    [
+      [200, `X-Total, ${OURS}`],
+      [418, `X-Total, ${OURS}, Retry-After`],
+    ],
+  ),
+  exposing(
+    'F24: exposeHeaders adds to the names that are set after the limiter',
+    [],
+    { app: (_fixture, use) => ({ use: [use], routes: after({ json: { ok: true } }) }), path: '/after' },
+    [
+      [200, AFTER],
+      [429, `${OURS}, Retry-After`],
+    ],
+  ),
+  exposing(
+    'F24: exposeHeaders adds to the names of a response without the framework',
+    [],
+    { app: (_fixture, use) => ({ use: [use], routes: after({ raw: 'raw' }) }), path: '/after' },
+    [[200, AFTER]],
+  ),
   {
     name: 'an allowed response has every header line and its own body; a refused one has every header line and the problem body',
     app: (fixture) => ({ use: [fixture.limits({ limits: [minute(2)] })] }),
