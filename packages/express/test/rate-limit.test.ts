@@ -133,7 +133,7 @@ describe.each([
 
   test('F11: WebSockets by express-ws hold their place until they close', async () => {
     const app = express()
-    const { app: withSockets } = expressWs(app as never)
+    const { app: withSockets } = expressWs(app)
     const limiter = rateLimit({ limits: [concurrency({ name: 'sockets', limit: 2, ttl: '900ms' })], key: () => 'all' })
     app.use('/chat', limiter)
     withSockets.ws('/chat', (socket) => socket.on('message', () => socket.send('pong')))
