@@ -1,4 +1,4 @@
-import { EXPOSE, joinNames } from './headers/exposed-names.ts'
+import { EXPOSE, type HeaderValue, joinNames } from './headers/exposed-names.ts'
 import type { HeaderLine } from './headers/headers.ts'
 import type { NodeResponse } from './node.ts'
 
@@ -29,21 +29,21 @@ export function exposeNames(res: NodeResponse, names: string): void {
 }
 
 /** Adds names to the headers that `writeHead` gets, or else to those that were set before. */
-function addNames(res: NodeResponse, rest: unknown[], names: string): void {
+function addNames(res: NodeResponse, rest: any[], names: string): void {
   const last = rest.length - 1
-  const given = rest[last]
+  const given: unknown = rest[last]
   const isName = (name: unknown) => String(name).toLowerCase() === EXPOSE.toLowerCase()
   if (Array.isArray(given)) {
     // Names and values by turns.
     const at = given.findIndex((name, i) => i % 2 === 0 && isName(name))
     if (at >= 0) {
-      rest[last] = given.with(at + 1, joinNames(given[at + 1], names))
+      rest[last] = given.with(at + 1, joinNames(given[at + 1] as HeaderValue, names))
       return
     }
   } else if (typeof given === 'object' && given !== null) {
     const name = Object.keys(given).find(isName)
     if (name !== undefined) {
-      rest[last] = { ...given, [name]: joinNames((given as Record<string, unknown>)[name], names) }
+      rest[last] = { ...given, [name]: joinNames((given as Record<string, HeaderValue>)[name], names) }
       return
     }
   }

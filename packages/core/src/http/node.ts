@@ -19,7 +19,7 @@ export interface NodeResponse {
   /** HTTP/2 only. */
   readonly stream?: { readonly destroyed: boolean } | undefined
   setHeader(name: string, value: string): unknown
-  getHeader?(name: string): unknown
+  getHeader?(name: string): string | number | string[] | undefined
   writeHead?(status: number, ...rest: any[]): unknown
   once(event: 'close', run: () => void): unknown
 }
