@@ -26,7 +26,7 @@ process.send?.((server.address() as AddressInfo).port)
 // Ctrl-C reaches every process of the terminal. This one ignores it, and ends when its parent disconnects.
 process.on('SIGINT', () => undefined)
 process.once('disconnect', () => {
-  server.close()
+  // The server first, then the store, which ends the connection to Redis that it made.
+  server.close(() => void store.close?.())
   server.closeAllConnections()
-  void store.close?.()
 })

@@ -1,4 +1,4 @@
-import { type Duration, fixedWindow, header, rateLimit, slidingWindow } from '@sluice/express'
+import { type Duration, fixedWindow, header, type Limiter, rateLimit, slidingWindow } from '@sluice/express'
 import express, { type Express } from 'express'
 
 export interface Settings {
@@ -6,10 +6,17 @@ export interface Settings {
   readonly window: Duration
 }
 
+/** An app, and the limiters to close after its server. */
+export interface App {
+  readonly app: Express
+  readonly limiters: readonly Limiter[]
+}
+
 /** An API with one limit for each client address, and two stricter limits for its login. */
-export function createApp({ limit, window }: Settings): Express {
+export function createApp({ limit, window }: Settings): App {
   const app = express()
-  app.use(rateLimit({ limits: [fixedWindow({ name: 'requests', limit, window, anchor: 'first' })] }))
+  const requests = rateLimit({ limits: [fixedWindow({ name: 'requests', limit, window, anchor: 'first' })] })
+  app.use(requests)
   app.get('/', (req, res) => res.json({ hello: 'world', left: req.rateLimit?.remaining }))
 
   const login = rateLimit({
@@ -22,5 +29,5 @@ export function createApp({ limit, window }: Settings): Express {
     refundWhen: (_req, { status }) => status < 400,
   })
   app.post('/login', login, (req, res) => res.sendStatus(req.headers['x-account'] === 'alice' ? 204 : 401))
-  return app
+  return { app, limiters: [requests.limiter, login.limiter] }
 }

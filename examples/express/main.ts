@@ -9,10 +9,14 @@ const window = (process.env['WINDOW'] ?? '20s') as Duration
 const burst = Number(process.env['BURST'] ?? limit + 2)
 const fields = ['RateLimit-Policy', 'RateLimit', 'X-RateLimit-Remaining', 'Retry-After']
 
-const server = createApp({ limit, window }).listen(Number(process.env['PORT'] ?? 3000))
+const { app, limiters } = createApp({ limit, window })
+const server = app.listen(Number(process.env['PORT'] ?? 3000))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    server.close()
+    // The server first, then the limiters. A store on Redis and its client would follow.
+    server.close(() => {
+      for (const limiter of limiters) void limiter.close()
+    })
     server.closeAllConnections()
   })
 }

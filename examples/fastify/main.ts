@@ -24,6 +24,7 @@ await app.register(rateLimit, {
 app.get('/', (request) => ({ plan: request.rateLimit?.tier, left: request.rateLimit?.remaining }))
 app.get('/health', { config: { rateLimit: false } }, () => ({ ok: true }))
 
+// Ends the requests, then closes the limiter and its store.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void app.close())
 const url = await app.listen({ port: Number(process.env['PORT'] ?? 3000) })
 console.log(`Listening. Try:  curl -i -H 'x-api-key: key-of-ann' ${url}/`)

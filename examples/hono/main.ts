@@ -16,18 +16,18 @@ const plan = (minute: number, day: number): LimitRule[] => [
 ]
 
 const app = new Hono()
-app.use(
-  rateLimit({
-    key: header('x-api-key'),
-    tiers: { free: plan(5, 1_000), premium: plan(100, 50_000) },
-    tier: (c) => plans.get(c.req.header('x-api-key') ?? '') ?? 'free',
-    skip: (c) => c.req.path === '/health',
-  }),
-)
+const limited = rateLimit({
+  key: header('x-api-key'),
+  tiers: { free: plan(5, 1_000), premium: plan(100, 50_000) },
+  tier: (c) => plans.get(c.req.header('x-api-key') ?? '') ?? 'free',
+  skip: (c) => c.req.path === '/health',
+})
+app.use(limited)
 app.get('/health', (c) => c.json({ ok: true }))
 app.get('/', (c) => c.json({ plan: c.var.rateLimit?.tier, left: c.var.rateLimit?.remaining }))
 
 const server = serve({ fetch: app.fetch, port: Number(process.env['PORT'] ?? 3000) }, ({ port }) => {
   console.log(`Listening. Try:  curl -i -H 'x-api-key: key-of-ann' http://localhost:${port}/`)
 })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close())
+// The server first, then the limiter. A store on Redis and its client would follow.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close(() => void limited.limiter.close()))

@@ -15,14 +15,13 @@ const plan = (minute: number, day: number): LimitRule[] => [
 ]
 
 const app = new Koa()
-app.use(
-  rateLimit({
-    key: header('x-api-key'),
-    tiers: { free: plan(5, 1_000), premium: plan(100, 50_000) },
-    tier: (ctx) => plans.get(ctx.get('x-api-key')) ?? 'free',
-    skip: (ctx) => ctx.path === '/health',
-  }),
-)
+const limited = rateLimit({
+  key: header('x-api-key'),
+  tiers: { free: plan(5, 1_000), premium: plan(100, 50_000) },
+  tier: (ctx) => plans.get(ctx.get('x-api-key')) ?? 'free',
+  skip: (ctx) => ctx.path === '/health',
+})
+app.use(limited)
 app.use((ctx) => {
   if (ctx.path === '/health') ctx.body = { ok: true }
   else if (ctx.path === '/') ctx.body = { plan: ctx.state.rateLimit?.tier, left: ctx.state.rateLimit?.remaining }
@@ -34,7 +33,8 @@ const server = app.listen(Number(process.env['PORT'] ?? 3000), () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    server.close()
+    // The server first, then the limiter. A store on Redis and its client would follow.
+    server.close(() => void limited.limiter.close())
     server.closeAllConnections()
   })
 }

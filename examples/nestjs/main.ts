@@ -53,6 +53,7 @@ const limits = RateLimitModule.forRoot({
 class App {}
 
 const app = await NestFactory.create(App, { logger: ['warn', 'error'], forceCloseConnections: true })
+// Ends the requests, then closes the limiter and its store.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void app.close())
 await app.listen(Number(process.env['PORT'] ?? 3000))
 const { port } = app.getHttpServer().address() as { readonly port: number }
