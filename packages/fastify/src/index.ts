@@ -3,7 +3,7 @@ export * from '@sluice/core'
 
 // The plugin: limits the routes of a context.
 export { rateLimit } from './rate-limit.ts'
-export type { FastifyOptions, FastifyRateLimitConfig } from './rate-limit.ts'
+export type { FastifyOptions, FastifyRateLimitConfig, FastifyRateLimitDecorator } from './rate-limit.ts'
 export type { FastifyLimitOptions, Stage } from './options.ts'
 
 // A hook without the plugin.

@@ -6,6 +6,12 @@ import type { FastifyRateLimit } from './hook.ts'
 import type { FastifyLimitOptions } from './options.ts'
 import { RouteHooks, type RouteLimit } from './route-hooks.ts'
 
+/** What the plugin adds to the app. */
+export interface FastifyRateLimitDecorator {
+  /** A hook to add to routes: the plugin's own, or one with these options over those of the plugin. */
+  rateLimit(options?: FastifyLimitOptions): FastifyRateLimit
+}
+
 /** The key that the plugin reads in the `config` of a route. */
 export interface FastifyRateLimitConfig {
   /** `false`: the route is not limited. `true`: it is limited, even with `global: false`. An object: options over those of the plugin. */
@@ -17,12 +23,9 @@ declare module 'fastify' {
     /** The decision of the limiter that decided last; `undefined` if every limiter skipped the request. */
     rateLimit: Decision | undefined
   }
-  // Inherited, so that another plugin may declare a member of the same name: its declaration then wins.
+  // Inherited, so that another plugin may declare members of the same names: its declarations then win.
   interface FastifyContextConfig extends FastifyRateLimitConfig {}
-  interface FastifyInstance {
-    /** A hook to add to routes: the plugin's own, or one with these options over those of the plugin. */
-    rateLimit(options?: FastifyLimitOptions): FastifyRateLimit
-  }
+  interface FastifyInstance extends FastifyRateLimitDecorator {}
 }
 
 /** The options of the plugin. */
