@@ -4,8 +4,9 @@ import { guardsWith } from './guard.ts'
 import { metadataOf } from './metadata.ts'
 import type { Routes } from './routes.ts'
 
-// Nest does not export the key under which @UseGuards() stores its guards.
+// Nest does not export the keys under which @UseGuards() and @WebSocketGateway() store their options.
 const GUARDS = '__guards__'
+const GATEWAY = 'websockets:is_gateway'
 const SHOWN = 3
 
 /** Whether decorators of the method or its class add limits, change limits, or set a cost. */
@@ -16,8 +17,13 @@ export function hasLimits(method: Function, type: Type): boolean {
 /** Whether RateLimitGuard is bound to the method, its class or the whole application. */
 export function isGuarded(method: Function, type: Type, config: ApplicationConfig, routes: Routes): boolean {
   const local = [method, type].flatMap((target) => (Reflect.getMetadata(GUARDS, target) as readonly unknown[] | undefined) ?? [])
-  const ofRequests = config.getGlobalRequestGuards().map(({ metatype }) => metatype)
-  return [...local, ...config.getGlobalGuards(), ...ofRequests].some((guard) => guardsWith(guard, routes))
+  return [...local, ...globalGuardsOf(type, config)].some((guard) => guardsWith(guard, routes))
+}
+
+function globalGuardsOf(type: Type, config: ApplicationConfig): readonly unknown[] {
+  // Below Nest 12, which added this method, global guards do not reach gateways.
+  if (Reflect.hasMetadata(GATEWAY, type) && !('registerPreRequestHook' in config)) return []
+  return [...config.getGlobalGuards(), ...config.getGlobalRequestGuards().map(({ metatype }) => metatype)]
 }
 
 export function unguardedMessage(methods: readonly string[]): string {

@@ -1,0 +1,2 @@
+// The same tests on the Nest version of this folder.
+await import('../socket-errors.test.ts')
