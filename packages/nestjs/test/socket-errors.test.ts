@@ -16,7 +16,7 @@ async function answersTo(url: string, messages: readonly string[]): Promise<read
   onTestFinished(() => socket.terminate())
   await once(socket, 'open')
   const answers: string[] = []
-  socket.on('message', (message) => void answers.push(String(message)))
+  socket.on('message', (message) => void answers.push((message as Buffer).toString()))
   for (const data of messages) socket.send(JSON.stringify({ event: 'echo', data }))
   await expect.poll(() => answers.length).toBe(messages.length)
   return answers
