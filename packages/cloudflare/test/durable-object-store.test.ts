@@ -76,6 +76,31 @@ describe('a limiter that serves several requests', () => {
   })
 })
 
+describe('D11: failMode over objects that cannot decide', () => {
+  const decide = async (objects: string) => {
+    const response = await fetch(`${server.url}/guarded?objects=${objects}`)
+    const text = await response.text()
+    if (response.status !== 200) throw new Error(`${text}\n${server.logs()}`)
+    return JSON.parse(text) as readonly [source: string, allowed: boolean]
+  }
+  const all = (objects: string) => Promise.all(Array.from({ length: 8 }, async () => decide(objects)))
+  const eight = (source: string) => Array.from({ length: 8 }, () => [source, true])
+
+  test('decides while they fail, or are slower than the deadline of the recipe, and never longer', async () => {
+    expect(await decide('decide')).toEqual(['durable-object', true])
+    for (const fault of ['fail', 'hang']) {
+      expect(await decide(fault)).toEqual(['open', true])
+      expect(await all(fault)).toEqual(eight('open'))
+      expect(await decide('decide')).toEqual(['durable-object', true])
+      expect(await all('decide')).toEqual(eight('durable-object'))
+    }
+  })
+
+  test('the failover layer is refused: its timers would end with the request that set them', async () => {
+    expect(await (await fetch(`${server.url}/layer`)).json()).toBe('ERR_OPTION_CONFLICT')
+  })
+})
+
 test('after close() every call rejects, and no request is sent', async () => {
   const store = durableObjectStore(throwing('a request was sent'))
   void store.close?.()

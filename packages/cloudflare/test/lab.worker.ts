@@ -8,6 +8,7 @@ import {
   type ObjectState,
   RateLimitObject,
 } from '@sluice/cloudflare'
+import { stack } from '@sluice/core/store-kit'
 import { runHistories } from '@sluice/testing/model'
 import { scoped } from './scoped.ts'
 
@@ -65,6 +66,36 @@ const shared = createLimiter({
   limits: [fixedWindow({ name: 'hour', limit: 10, window: '1h', anchor: 'first' })],
 })
 
+/** What the objects of `guarded` do. */
+let behaviour = 'decide'
+// The recipe of docs/cloudflare.md.
+const guarded = createLimiter({
+  name: 'guarded',
+  store: withDeadline(
+    durableObjectStore({
+      idFromName: (name) => bound.idFromName(name),
+      get(id) {
+        if (behaviour === 'fail') return { fetch: () => Promise.reject(new Error('Durable Object is overloaded.')) }
+        if (behaviour === 'hang') return { fetch: () => new Promise(() => undefined) }
+        return bound.get(id)
+      },
+    }),
+    200,
+  ),
+  limits: [fixedWindow({ name: 'hour', limit: 1_000, window: '1h', anchor: 'first' })],
+  failMode: 'open',
+  on: { warning: () => undefined },
+})
+
+function withDeadline(store: Store, ms: number): Store {
+  const late = () => new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms))
+  return {
+    name: store.name,
+    consume: (charges, options) => Promise.race([store.consume(charges, options), late()]),
+    reset: (targets) => store.reset(targets),
+  }
+}
+
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const url = new URL(request.url)
@@ -74,6 +105,13 @@ export default {
       return (await object.fetch(request.url, { method: 'POST', body: '' })) as unknown as Response
     }
     if (url.pathname === '/shared') return consumeShared(env)
+    if (url.pathname === '/guarded') {
+      bound = env.LIMITS
+      behaviour = url.searchParams.get('objects') ?? 'decide'
+      const { source, allowed } = await guarded.consume('a')
+      return Response.json([source, allowed])
+    }
+    if (url.pathname === '/layer') return Response.json(codeOf(() => stack(durableObjectStore(env.LIMITS), {})))
     if (url.pathname === '/model') return model(env, url.searchParams)
     const { store: storeOptions, now, calls } = (await request.json()) as Ask
     const { binding = 'LIMITS', ...options } = storeOptions
@@ -95,6 +133,15 @@ async function model(env: Env, query: URLSearchParams): Promise<Response> {
     return new Response(`${steps} steps`)
   } catch (error) {
     return new Response((error as Error).message)
+  }
+}
+
+function codeOf(run: () => unknown): string {
+  try {
+    run()
+    return 'none'
+  } catch (error) {
+    return (error as { readonly code?: string }).code ?? String(error)
   }
 }
 

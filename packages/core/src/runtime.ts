@@ -9,6 +9,7 @@ interface Runtime {
       sign(algorithm: 'HMAC', key: object, data: Uint8Array): Promise<ArrayBuffer>
     }
   }
+  readonly navigator?: { readonly userAgent?: string }
   readonly performance?: { now(): number }
   readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> }
   readonly ReadableStream: new (source: object, strategy: { readonly highWaterMark: number }) => WebBody

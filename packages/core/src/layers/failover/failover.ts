@@ -1,6 +1,7 @@
 import { consumePartitions, groupByPartition } from '../../consume-across.ts'
+import { SluiceError } from '../../errors.ts'
 import { Events } from '../../events.ts'
-import { isPromise, type MaybePromise } from '../../runtime.ts'
+import { isPromise, type MaybePromise, runtime } from '../../runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../../store.ts'
 import type { StateId } from '../state-map.ts'
 import { Deadlines } from './deadlines.ts'
@@ -19,9 +20,16 @@ type Route = Shard | 'local'
  * A store that also decides while the wrapped store is unreachable, slow or refusing writes. It then admits this process's share of
  * each limit, or does what the policy's `failMode` says. A request waits for the wrapped store no longer than the deadline, and not
  * at all while the breaker is open. No decision rejects because the wrapped store failed.
- * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN; ERR_OPTION_CONFLICT on Cloudflare Workers
  */
 export function failover(inner: Store, options: FailoverOptions = {}, parts: FailoverParts = {}): Store {
+  if (runtime.navigator?.userAgent === 'Cloudflare-Workers') {
+    // A breaker that is open could never close again, and the limits would be off under failMode: 'open'.
+    throw new SluiceError(
+      'ERR_OPTION_CONFLICT',
+      'failover: expected timers that outlive a request, which Cloudflare Workers do not have; use { failover: false }, and failMode of the limiter',
+    )
+  }
   return new Failover(inner, failoverSettings(options, parts), parts)
 }
 
