@@ -1,4 +1,4 @@
-import { type Duration, fixedWindow, header, type Limiter, rateLimit, slidingWindow } from '@sluice/express'
+import { type Duration, fixedWindow, header, type Limiter, rateLimit, slidingLog } from '@sluice/express'
 import express, { type Express } from 'express'
 
 export interface Settings {
@@ -22,8 +22,8 @@ export function createApp({ limit, window }: Settings): App {
   const login = rateLimit({
     name: 'login',
     limits: [
-      slidingWindow({ name: 'address', limit: 5, window: '15m' }),
-      slidingWindow({ name: 'account', limit: 10, window: '30m', key: header('x-account') }),
+      slidingLog({ name: 'address', limit: 5, window: '15m' }),
+      slidingLog({ name: 'account', limit: 10, window: '30m', key: header('x-account') }),
     ],
     // Only failed attempts count.
     refundWhen: (_req, { status }) => status < 400,

@@ -7,7 +7,7 @@ export const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
   addHeadersOnExceeding: 'standard and legacy',
   allowList: 'skip',
   binding: 'store',
-  blockDuration: 'a longer window',
+  blockDuration: 'limits, with a tokenBucket in debt (docs/guides/recipes.md)',
   cache: 'store, as memoryStore({ maxSubjects })',
   continueExceeding: 'a longer window',
   db: 'store',

@@ -41,12 +41,12 @@ export type ExpressRateLimit = RequestHandler & {
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_*, ERR_LIMIT_INEXACT for invalid options
  * @example
  * ```ts
- * import { ip, rateLimit, slidingWindow } from '@sluice/express'
+ * import { ip, rateLimit, slidingLog } from '@sluice/express'
  * import express from 'express'
  *
  * const app = express()
  * app.use(rateLimit({ limit: 100, window: '1m' }))
- * app.use('/login', rateLimit({ name: 'login', limits: [slidingWindow({ name: 'address', limit: 5, window: '15m', key: ip() })] }))
+ * app.use('/login', rateLimit({ name: 'login', limits: [slidingLog({ name: 'address', limit: 5, window: '15m', key: ip() })] }))
  * app.listen(3000)
  * ```
  */

@@ -31,13 +31,13 @@ const LINES = Symbol.for('sluice.hono.lines')
  * @throws SluiceError for an option that is unknown, invalid or in conflict with another
  * @example
  * ```ts
- * import { ip, rateLimit, slidingWindow } from '@sluice/hono'
+ * import { ip, rateLimit, slidingLog } from '@sluice/hono'
  * import { Hono } from 'hono'
  *
  * const app = new Hono()
  * app.use(rateLimit({ limit: 100, window: '1m' }))
  *
- * const login = rateLimit({ name: 'login', limits: [slidingWindow({ name: 'address', limit: 5, window: '15m', key: ip() })] })
+ * const login = rateLimit({ name: 'login', limits: [slidingLog({ name: 'address', limit: 5, window: '15m', key: ip() })] })
  * app.post('/login', login, (c) => c.json({ left: c.get('rateLimit')?.remaining }))
  * ```
  */

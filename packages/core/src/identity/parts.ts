@@ -83,11 +83,11 @@ export interface BodyOptions {
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  * @example
  * ```ts
- * import { body, rateLimit, slidingWindow } from '@sluice/express'
+ * import { body, rateLimit, slidingLog } from '@sluice/express'
  * import express from 'express'
  *
  * const app = express()
- * const byAccount = slidingWindow({ name: 'account', limit: 5, window: '15m', key: body('email', { lower: true }) })
+ * const byAccount = slidingLog({ name: 'account', limit: 5, window: '15m', key: body('email', { lower: true }) })
  * app.post('/login', express.json(), rateLimit({ name: 'login', limits: [byAccount] }))
  * ```
  */
