@@ -89,24 +89,24 @@ export class RateLimitModule implements OnApplicationBootstrap, OnApplicationShu
    * Reports decorators that no guard reads.
    */
   onApplicationBootstrap(): void {
-    const scanner = new MetadataScanner()
     const unguarded: string[] = []
+    for (const [type, name, method] of this.methods()) {
+      if (isDecorated(metadataOf(method)) || isDecorated(metadataOf(type))) this.routes.pipelineOf(type, method)
+      if (hasLimits(method, type) && !isGuarded(method, type, this.config, this.routes)) unguarded.push(`${type.name}.${name}`)
+    }
+    if (unguarded.length > 0) this.routes.warn('WARN_GUARD_UNBOUND', unguardedMessage(unguarded))
+  }
+
+  private *methods(): Iterable<readonly [type: Type, name: string, method: Function]> {
+    const scanner = new MetadataScanner()
     for (const { metatype } of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {
       const prototype = metatype?.prototype as Readonly<Record<string, unknown>> | undefined
       if (typeof prototype !== 'object' || prototype === null) continue
       for (const name of scanner.getAllMethodNames(prototype)) {
         const method = prototype[name]
-        if (typeof method === 'function' && (isDecorated(metadataOf(method)) || isDecorated(metadataOf(metatype as Type))))
-          this.routes.pipelineOf(metatype as Type, method)
-        if (
-          typeof method === 'function' &&
-          hasLimits(method, metatype as Type) &&
-          !isGuarded(method, metatype as Type, this.config, this.routes)
-        )
-          unguarded.push(`${(metatype as Type).name}.${name}`)
+        if (typeof method === 'function') yield [metatype as Type, name, method]
       }
     }
-    if (unguarded.length > 0) this.routes.warn('WARN_GUARD_UNBOUND', unguardedMessage(unguarded))
   }
 
   /** Nest calls it when its servers have ended the last request, or with `app.close()` of an application context. */
