@@ -13,7 +13,7 @@ import type { ObserverHub } from './observers.ts'
 import { type LimitSet, type Policy, type ScopedLimit, setsOf } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
 import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
-import { subjectOf, targetsOf } from './subject-values.ts'
+import { subjectOf, type Target, targetsOf } from './subject-values.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 type How = 'charge' | 'peek' | 'force'
@@ -34,7 +34,7 @@ export class LimiterEngine implements Limiter {
   private readonly settled: WeakSet<Decision>
   private readonly peeked: WeakSet<Decision>
   /** The policies of the first limiter and of all limiters derived from it. `reset` deletes the state of each. */
-  private readonly policies: Policy[]
+  readonly policies: Policy[]
   private readonly onClose: () => MaybePromise<void>
 
   constructor(policy: Policy, store: Store | undefined, observers: ObserverHub, shorthand = false, parent?: LimiterEngine) {
@@ -89,7 +89,12 @@ export class LimiterEngine implements Limiter {
 
   peek(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
     if (options !== undefined) checkCallOptions(options, this.name, 'peek')
-    return chain(this.decide(namedLimits(this.limitsOf(options?.tier), subject), subject, options?.cost, 'peek'), (decision) => {
+    return this.peekAt(namedLimits(this.limitsOf(options?.tier), subject), subject, options?.cost)
+  }
+
+  /** Decides for a set of limits, and takes nothing. */
+  peekAt(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined): MaybePromise<Decision> {
+    return chain(this.decide(set, subject, cost, 'peek'), (decision) => {
       this.peeked.add(decision)
       return decision
     })
@@ -130,18 +135,11 @@ export class LimiterEngine implements Limiter {
 
   reset(subject: Subject<string>): MaybePromise<void> {
     this.checkSubject(subject)
-    return this.store.reset(targetsOf(this.policies, ({ limit }) => subjectOf(limit.name, subject)))
+    return this.resetAll(targetsOf(this.policies, ({ limit }) => subjectOf(limit.name, subject)))
   }
 
-  /** Calls `visit` with each limit of this limiter, and of those derived from it. */
-  eachLimit(visit: (scoped: ScopedLimit, policy: Policy) => undefined): void {
-    targetsOf(this.policies, visit)
-  }
-
-  /** Deletes the state of the subject that `subjectFor` returns for each limit. False: it returned none. */
-  resetEach(subjectFor: Parameters<typeof targetsOf>[1]): MaybePromise<boolean> {
-    const targets = targetsOf(this.policies, subjectFor)
-    return targets.length > 0 && chain(this.store.reset(targets), () => true)
+  resetAll(targets: readonly Target[]): MaybePromise<void> {
+    return this.store.reset(targets)
   }
 
   health(): StoreHealth {

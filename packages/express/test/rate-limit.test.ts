@@ -210,9 +210,34 @@ describe.each([
 
   test('F01: mounted under a path, the key route() has no text of it', async () => {
     const app = express()
-    app.use('/api', rateLimit({ limits: [minute(9)], key: route(), store: standing() }))
+    app.use('/api', rateLimit({ limits: [minute(9)], key: route(), store: standing(), on: { warning: () => undefined } }))
     app.get('/api/items', (req, res) => res.json(req.rateLimit?.charges[0]?.subject))
     expect((await supertest(app).get('/api/items?x=1')).body).toBe('GET *')
+  })
+
+  test('M2: the limiter takes a request of Node alone, as Socket.IO and `ws` have it', async () => {
+    const app = express()
+    const { limiter } = rateLimit({ limits: [minute(2)], trustProxy: 1, store: standing() })
+    app.get('/', rateLimit({ limiter, trustProxy: 1 }), (_req, res) => res.send('ok'))
+    const server = createServer(app).listen(0, '127.0.0.1')
+    const seen: unknown[] = []
+    server.on('upgrade', (req, socket) => {
+      void (async () => {
+        seen.push(limiter.clientAddress(req), await limiter.subjectOf(req), (await limiter.peek(req)).remaining)
+        await limiter.reset(req)
+        seen.push((await limiter.peek(req)).remaining)
+        socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+      })()
+    })
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const headers = { 'x-forwarded-for': '2001:db8:0:1ff::1' }
+    await supertest(`http://127.0.0.1:${port}`).get('/').set(headers).expect(200)
+    const upgrade = request({ port, host: '127.0.0.1', headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' } })
+    upgrade.end()
+    await once(upgrade, 'response')
+    expect(seen).toEqual(['2001:db8:0:1ff::1', '2001:db8:0:100::/56', 1, 2])
+    server.close()
   })
 
   const broken: readonly (readonly [string, ExpressOptions])[] = [

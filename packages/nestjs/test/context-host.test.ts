@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common'
 import { expect, test } from 'vitest'
-import { rateLimit } from '../src/index.ts'
+import { rateLimit, route } from '../src/index.ts'
 
 /** As much of a context as the guard reads, for transports that need a broker. */
 function contextOf(type: string, args: readonly unknown[]): ExecutionContext {
@@ -37,4 +37,12 @@ test.each<[string, string, readonly unknown[], string]>([
 test('newcomer 16: calls of other transports are exempt with the skip of the message', async () => {
   const guard = rateLimit({ skip: (context) => context.getType() !== 'http' })
   expect(await guard.canActivate(contextOf('rmq', [{}]))).toBe(true)
+})
+
+test.each<[string, readonly unknown[], string]>([
+  ['graphql', [{}, {}, { req: { method: 'POST', url: '/GraphQL', headers: {}, route: { path: '/graphql' } } }, {}], 'POST Orders.created'],
+  ['rpc', [{}, {}], '* Orders.created'],
+  ['ws', [{}, {}], '* Orders.created'],
+])('F01: route() of a %s call is its class and method', async (type, args, expected) => {
+  expect(await rateLimit({ key: route() }).limiter.subjectOf(contextOf(type, args))).toBe(expected)
 })

@@ -1,7 +1,15 @@
-import { All, Controller, type ControllerOptions, Get, NotFoundException, VersioningType } from '@nestjs/common'
+import { All, Controller, type ControllerOptions, Get, NotFoundException, Req, VersioningType } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import { describe, expect, test } from 'vitest'
-import { fixedWindow, OverrideRateLimit, RateLimit, RateLimitModule, type RateLimitModuleOptions, SkipRateLimit } from '../src/index.ts'
+import {
+  fixedWindow,
+  OverrideRateLimit,
+  RateLimit,
+  RateLimitModule,
+  type RateLimitModuleOptions,
+  route,
+  SkipRateLimit,
+} from '../src/index.ts'
 import { appOf, moduleOf } from './app.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
@@ -185,5 +193,35 @@ describe('unknown routes', () => {
     }
     const { get } = await appOf({ limits: [minute(2)] }, { controllers: [Plain, Unknown] })
     expect([(await get('/')).status, (await get('/nowhere')).status, (await get('/nowhere')).status]).toEqual([200, 404, 429])
+  })
+})
+
+describe('F01: route() has no text of the request', () => {
+  test.each([
+    [
+      'in the path',
+      { type: VersioningType.URI } as const,
+      '/api/v2/tenants/:tenant/cats/:id',
+      ['/api/v2/tenants/1/cats/a', '/API/V2/tenants/2/Cats/b/'],
+    ],
+    [
+      'in a header',
+      { type: VersioningType.HEADER, header: 'v' } as const,
+      '/api/tenants/:tenant/cats/:id',
+      ['/api/tenants/1/cats/a', '/api/Tenants/%31/cats/b'],
+    ],
+  ])('under a prefix, with a version %s', async (_where, versioning, expected, paths) => {
+    @Controller({ path: 'tenants/:tenant/cats', version: ['1', '2'] })
+    class Cats {
+      @Get(':id')
+      find(@Req() request: { rateLimit: { charges: readonly { subject: string }[] } }): string | undefined {
+        return request.rateLimit.charges[0]?.subject
+      }
+    }
+    const { get } = await appOf({ limits: [minute(9)], key: route() }, { controllers: [Cats] }, (app) => {
+      app.setGlobalPrefix('api')
+      app.enableVersioning(versioning)
+    })
+    for (const path of paths) expect((await get(path, { v: '2' })).text, path).toBe(`GET ${expected}`)
   })
 })

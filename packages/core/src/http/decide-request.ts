@@ -1,5 +1,5 @@
 import type { Decision } from '../decision.ts'
-import type { Cost, Subject } from '../limiter.ts'
+import type { Cost } from '../limiter.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { LimitSet } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
@@ -91,18 +91,22 @@ function readSubjects<C, R>(config: PipelineConfig<C, R>, context: C, set: Limit
   return isPromise(subjects) ? later(subjects, charge, config, context) : charge(config, context, subjects)
 }
 
-/** The subject of a request, as the pipeline reads it; `undefined` if no limit applies, or the key is missing. */
-export function subjectOfRequest<C, R>(config: PipelineConfig<C, R>, context: C): MaybePromise<Subject<string> | undefined> {
-  const { tier, engine, observers } = config
-  return chain(tier?.(context), (value) => {
+/**
+ * The limits and the subjects of a request, as the pipeline reads them; `undefined` if a key is missing. Decides nothing.
+ * @param asked the tier; default: that of the request
+ */
+export function subjectsOfRequest<C, R>(
+  config: PipelineConfig<C, R>,
+  context: C,
+  asked: string | undefined,
+): MaybePromise<FoundSubjects | undefined> {
+  const { tier, engine, readNumbers, observers } = config
+  return chain(asked ?? tier?.(context), (value) => {
     const named = value === undefined ? undefined : validTier(value, observers)
-    const set = engine === undefined ? NO_LIMITS : engine.limitsOf(named)
-    if (set.limits.length === 0 && engine !== undefined) return undefined
-    return chain(config.readSubjects(context, set), (subjects) => {
-      if ('action' in subjects) return undefined
-      const { subject } = subjects
-      const values = typeof subject === 'object' ? [...new Set(Object.values(subject))] : []
-      return values.length === 1 ? values[0] : subject
+    const set = engine === undefined ? { ...NO_LIMITS, tier: named } : (readNumbers?.(context) ?? engine.limitsOf(named))
+    return chain(set, (limits): MaybePromise<FoundSubjects | undefined> => {
+      if (limits.limits.length === 0 && engine !== undefined) return { set: limits, subject: 'unlimited' }
+      return chain(config.readSubjects(context, limits), (subjects) => ('action' in subjects ? undefined : subjects))
     })
   })
 }
@@ -118,7 +122,7 @@ function charge<C, R>(config: PipelineConfig<C, R>, context: C, subjects: Subjec
   return isPromise(value) ? decideLater(config, context, subjects, value) : decideFor(config, context, subjects, value)
 }
 
-type FoundSubjects = Exclude<Subjects, { action: string }>
+export type FoundSubjects = Exclude<Subjects, { action: string }>
 
 function decideLater<C, R>(config: PipelineConfig<C, R>, context: C, subjects: FoundSubjects, cost: Promise<Cost<string>>): Outcome<R> {
   return cost.then((value) => decideFor(config, context, subjects, value))

@@ -11,7 +11,7 @@ import type { Limiter } from '../limiter.ts'
 import { ObserverHub } from '../observers.ts'
 import { changePolicy, definePolicy, type Policy, setsOf } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
-import { decideRequest, type PipelineConfig, subjectOfRequest } from './decide-request.ts'
+import { decideRequest, type PipelineConfig, subjectsOfRequest } from './decide-request.ts'
 import { checkDialect } from './headers/headers.ts'
 import { partitionKeysBy } from './headers/partition-keys.ts'
 import type { Host } from './host.ts'
@@ -128,7 +128,7 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     facts: clientHost,
     missing,
     ipv6Prefix,
-    subjectOf: (context) => subjectOfRequest(config, context),
+    subjectsOf: (context, tier) => subjectsOfRequest(config, context, tier),
     clientAddress: wholeAddress,
     keyOf: (of) => (keys.has(of) ? keys.get(of) : key),
   })

@@ -1,6 +1,7 @@
 import type { Decision } from '../decision.ts'
 import { show, SluiceError } from '../errors.ts'
 import type { KeyOf } from '../identity/part.ts'
+import { checkCallOptions } from '../call-checks.ts'
 import { type Spelling, spellingOf } from '../identity/spelling.ts'
 import { isMissing, type Missing, type SubjectOptions, subjectReader } from '../identity/subject.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
@@ -8,7 +9,8 @@ import type { CallOptions, Cost, Limiter, Subject, SubjectValue } from '../limit
 import { type Policy, setsOf } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import type { StoreHealth } from '../store.ts'
-import { isSubjectValue, valueOf } from '../subject-values.ts'
+import { isSubjectValue, subjectOf, type Target, targetsOf, valueOf } from '../subject-values.ts'
+import type { FoundSubjects } from './decide-request.ts'
 
 /**
  * The limiter of `rateLimit()`. Its methods take a subject as any limiter does, and a request or context, whose subject they read. A
@@ -43,8 +45,8 @@ export interface RequestLimiter<C, N extends string = string, T extends string =
 
 /** What a `PipelineLimiter` reads requests with. */
 export interface RequestReading<C> extends SubjectOptions<C> {
-  /** The subject by the tier of the request. */
-  subjectOf(request: C): MaybePromise<Subject<string> | undefined>
+  /** The limits and subjects of a request, by its tier unless one is given; `undefined` if a key is missing. */
+  subjectsOf(request: C, tier: string | undefined): MaybePromise<FoundSubjects | undefined>
   clientAddress(request: C): string | undefined
   /** The key of the limits of a policy that have none of their own. */
   keyOf(policy: Policy | undefined): KeyOf<C> | undefined
@@ -93,25 +95,29 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
   reset(subject: Subject<string> | C): MaybePromise<void> {
     const { engine } = this
     if (engine === undefined) {
-      if (isRequest(subject)) return chain(this.knownSubject(subject), (known) => this.inner.reset(known))
+      if (isRequest(subject)) return chain(this.found(subject, undefined), (found) => this.inner.reset(found.subject))
       return this.inner.reset(this.spelled(subject, undefined))
     }
     if (isRequest(subject)) return this.resetRequest(engine, subject)
     engine.checkSubject(subject)
     const isByLimit = !isSubjectValue(subject)
-    const found = engine.resetEach(({ limit, key }, policy) => {
+    const targets = targetsOf(engine.policies, ({ limit, key }, policy) => {
       const value = valueOf(limit.name, subject)
       const spelled = value === undefined ? undefined : this.spellingOf(key, policy).subjectOf(value)
       if (isByLimit && value !== undefined && spelled === undefined) throw this.unspelled(value, [this.spellingOf(key, policy)], limit.name)
       return spelled
     })
-    return chain(found, (isFound) => {
-      if (!isFound && !isByLimit) throw this.unspelled(subject, this.allSpellings())
-    })
+    if (targets.length === 0 && !isByLimit) throw this.unspelled(subject, this.allSpellings())
+    return engine.resetAll(targets)
   }
 
   subjectOf(request: C): MaybePromise<Subject<string> | undefined> {
-    return this.reading.subjectOf(request)
+    return chain(this.reading.subjectsOf(request, undefined), (found) => {
+      if (found === undefined || (found.set.limits.length === 0 && this.engine !== undefined)) return undefined
+      const { subject } = found
+      const values = typeof subject === 'object' ? [...new Set(Object.values(subject))] : []
+      return values.length === 1 ? values[0] : subject
+    })
   }
 
   clientAddress(request: C): string | undefined {
@@ -148,18 +154,21 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     options: CallOptions<string, string> | undefined,
   ): MaybePromise<Decision> {
     if (!isRequest(subject)) return this.inner[method](this.spelled(subject, options?.tier), options)
-    return chain(this.knownSubject(subject), (known) => this.inner[method](known, options))
+    if (options !== undefined) checkCallOptions(options, this.name, method)
+    const { engine, inner } = this
+    return chain(this.found(subject, options?.tier), (found) => {
+      if (engine === undefined) return inner[method](found.subject, { ...options, tier: found.set.tier })
+      if (method === 'peek') return engine.peekAt(found.set, found.subject, options?.cost)
+      return engine.decide(found.set, found.subject, options?.cost, method === 'consume' ? 'charge' : 'force')
+    })
   }
 
-  private knownSubject(request: C): MaybePromise<Subject<string>> {
-    return chain(this.subjectOf(request), (subject) => subject ?? this.failMissing())
+  private found(request: C, tier: string | undefined): MaybePromise<FoundSubjects> {
+    return chain(this.reading.subjectsOf(request, tier), (found) => found ?? this.failMissing())
   }
 
   private failMissing(): never {
-    throw new SluiceError(
-      'ERR_SUBJECT_MISSING',
-      `limiter "${this.name}": expected a request with a subject, got one that is not limited, or whose key is missing`,
-    )
+    throw new SluiceError('ERR_SUBJECT_MISSING', `limiter "${this.name}": expected a request with a subject, got one whose key is missing`)
   }
 
   /** The subject as the keys of the limits that apply spell it. */
@@ -208,26 +217,34 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     )
   }
 
-  /** Reads each key once, and deletes the states of what they gave. */
+  /** Reads each key once, and deletes the states of what they gave, and of the numbers of this request. */
   private resetRequest(engine: LimiterEngine, request: C): MaybePromise<void> {
     const values = new Map<KeyOf<C> | undefined, MaybePromise<string | Missing>>()
-    const read = (own: KeyOf<C> | undefined, policy: Policy) => {
+    const read = (own: KeyOf<C> | undefined, policy: Policy): MaybePromise<string | Missing> => {
       const key = own ?? this.reading.keyOf(policy)
-      if (!values.has(key)) values.set(key, subjectReader(key, this.reading)(request))
-      return values.get(key) as MaybePromise<string | Missing>
+      const value = values.get(key) ?? subjectReader(key, this.reading)(request)
+      values.set(key, value)
+      return value
     }
-    engine.eachLimit(({ key }, policy) => void read(key, policy))
-    const resetAll = () =>
-      chain(
-        engine.resetEach(({ key }, policy) => {
-          const value = read(key, policy) as string | Missing
-          return isMissing(value) ? undefined : value
-        }),
-        (isFound) => (isFound ? undefined : this.failMissing()),
-      )
-    if (![...values.values()].some(isPromise)) return resetAll()
-    return Promise.all([...values].map(async ([key, value]) => values.set(key, await value))).then(resetAll)
+    for (const policy of engine.policies) for (const { limits } of setsOf(policy)) for (const { key } of limits) void read(key, policy)
+    const resetAll = (found: FoundSubjects | undefined) => {
+      const targets = targetsOf(engine.policies, ({ key }, policy) => {
+        const value = read(key, policy) as string | Missing
+        return isMissing(value) ? undefined : value
+      })
+      const own = found === undefined ? [] : found.set.limits.map(({ limit, scope }) => targetOf(limit, scope, found.subject))
+      if (targets.length + own.length === 0) return this.failMissing()
+      return engine.resetAll([...targets, ...own.filter(({ limit }) => !targets.some((target) => target.limit === limit))])
+    }
+    const found = this.reading.subjectsOf(request, undefined)
+    if ([...values.values(), found].some(isPromise))
+      return Promise.all([...values].map(async ([key, value]) => values.set(key, await value))).then(async () => resetAll(await found))
+    return resetAll(found as FoundSubjects | undefined)
   }
+}
+
+function targetOf(limit: Target['limit'], scope: string, subject: Subject<string>): Target {
+  return { limit, scope, subject: subjectOf(limit.name, subject) as string }
 }
 
 /** An object of subjects by limit is a plain one. A request or context of a framework has a class. */

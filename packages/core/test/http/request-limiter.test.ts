@@ -12,7 +12,10 @@ import {
   user,
 } from '@sluice/core'
 import { createPipeline, type Host, innerLimiter } from '@sluice/core/adapter-kit'
+import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { spellingOf } from '../../src/identity/spelling.ts'
+import { subjectReader } from '../../src/identity/subject.ts'
 
 /** As the request of a framework, it has a class. */
 class Request {
@@ -171,10 +174,37 @@ describe('F03: requests', () => {
     const asked = (tier: string) => new Request({ headers: { 'x-a': 'ann', 'x-tier': tier } })
     for (const tier of ['free', 'pro']) await pipeline(asked(tier))
     const { limiter } = pipeline
-    expect((await limiter.peek(asked('free'), { cost: 0, tier: 'free' })).remaining).toBe(9)
+    expect((await limiter.peek(asked('free'), { cost: 0 })).remaining).toBe(9)
     await limiter.reset(asked('free'))
     expect((await limiter.peek('2001:db8:0:100::', { cost: 0, tier: 'free' })).remaining).toBe(10)
     expect((await limiter.peek('ann', { cost: 0, tier: 'pro' })).remaining).toBe(10)
+  })
+  it('decides by the tier and the numbers of the request, unless a tier is given', async () => {
+    const { limiter } = made({
+      tiers: { free: [hour('h')], pro: [fixedWindow({ name: 'p', limit: 50, window: '1h' })], none: [] },
+      tier: async ({ headers }) => headers['x-tier'],
+    })
+    const pro = new Request({ headers: { 'x-tier': 'pro' } })
+    expect(await limiter.consume(pro, { cost: 2 })).toMatchObject({ tier: 'pro', remaining: 48 })
+    expect(await limiter.peek(pro, { cost: 0, tier: 'free' })).toMatchObject({ tier: 'free', remaining: 10 })
+    expect(await limiter.penalize(pro, { cost: 60 })).toMatchObject({ tier: 'pro', remaining: 0 })
+    const unlimited = new Request({ headers: { 'x-tier': 'none' } })
+    expect(await limiter.peek(unlimited)).toMatchObject({ allowed: true, remaining: Infinity })
+    expect(await limiter.subjectOf(unlimited)).toBeUndefined()
+    const peeked = await limiter.peek(pro, { tier: 'free' })
+    await limiter.settle(peeked, 0)
+    expect((await limiter.peek(pro, { cost: 0, tier: 'free' })).remaining).toBe(10)
+
+    const numbers = made({ limit: ({ headers }) => Number(headers['x-limit']), window: async () => '2h' as const })
+    const seven = new Request({ headers: { 'x-limit': '7' } })
+    await numbers(seven)
+    expect((await numbers.limiter.peek(seven, { cost: 0 })).remaining).toBe(6)
+    await numbers.limiter.reset(seven)
+    expect((await numbers.limiter.peek(seven, { cost: 0 })).remaining).toBe(7)
+  })
+  it('refuses options that no method has', () => {
+    expect(() => made().limiter.peek(request, { costs: 1 } as never)).toThrow(/costs/)
+    expect(() => made().limiter.peek(request, 3 as never)).toThrow(/ERR_COST_INVALID/)
   })
   it('is an error where the request has no subject', async () => {
     const { limiter } = made({ key: header('x-other'), missing: 'skip' })
@@ -211,6 +241,41 @@ describe('F03: requests', () => {
     expect((await third.limiter.peek(['ann', '2001:db8:0:100::5'], { cost: 0 })).remaining).toBe(9)
     await third.limiter.reset(request)
     expect((await third.limiter.peek(['ann', '2001:db8:0:100::5'], { cost: 0 })).remaining).toBe(10)
+  })
+})
+
+describe('any subject', () => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.stringMatching(/^[~:\\ab]{0,6}$/),
+    fc.constantFrom('1.2.3.4', '::ffff:1.2.3.4', '2001:db8::1', '~ip:1.2.3.4'),
+  )
+  const part = fc.constantFrom(header('x-a'), body('email', { lower: true }), ip(), () => 'x')
+
+  it('is spelled as a request with these values is, and its spelling is its own', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(part, text), { minLength: 1, maxLength: 4 }), async (pairs) => {
+        const values = pairs.map(([, value]) => value)
+        const spelling = spellingOf(
+          pairs.map(([each]) => each),
+          undefined,
+        )
+        // The same parts, which read these values.
+        const key = pairs.map(([each, value]) => (typeof each === 'function' ? () => value : { ...each, read: () => value }))
+        const read = await subjectReader(key, { facts: host, missing: 'skip' })(new Request())
+        const spelled = spelling.subjectOf(values)
+        expect(spelled).toBe(typeof read === 'string' ? read : undefined)
+        expect(spelled === undefined ? spelled : spelling.subjectOf(spelled)).toBe(spelled)
+      }),
+    )
+  })
+  it('is refused or spelled, and never throws', () => {
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 3 }), text, (key, given) => {
+        const spelled = spellingOf(key, undefined).subjectOf(given)
+        expect(spelled === undefined ? spelled : spellingOf(key, undefined).subjectOf(spelled)).toBe(spelled)
+      }),
+    )
   })
 })
 
