@@ -5,6 +5,9 @@ export { stack } from './layers/stack.ts'
 export type { StackOptions, StackParts } from './layers/stack.ts'
 export type { FailoverParts, Presence } from './layers/failover/options.ts'
 
+// The receipt of leased units that were spent, for a store that grants leases.
+export { leaseOfSpent } from './layers/leases/leased-outcome.ts'
+
 // One decision over partitions, or stores, that share no atomic step.
 export { consumeAcross, consumePartitions, groupByPartition } from './consume-across.ts'
 export type { ChargeGroup, PartitionGroup } from './consume-across.ts'

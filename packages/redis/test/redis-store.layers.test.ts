@@ -121,6 +121,30 @@ describe('leases', () => {
     expect(await used(raw(), 'a', HOT)).toBe(before - (outcome as Outcome).remaining)
   })
 
+  test('D08: units that are given back when their lease is over go to Redis', async () => {
+    for (const scripting of [true, false]) {
+      await server.call('FLUSHALL')
+      const store = open({ leases: true, scripting })
+      await hot(store)
+      const taken: Outcome[] = []
+      for (let i = 0; i < 50 && taken.length < 5; i++) {
+        const outcome = spent(store)
+        if (outcome?.source === 'lease') taken.push(outcome)
+        await settled()
+      }
+      expect(taken).toHaveLength(5)
+      for (let i = 0; i < 4; i++) {
+        clock.advance(250)
+        await settled()
+      }
+      const before = await used(raw(), 'a', HOT)
+      const back = taken.map(({ receipt }) => took(store, { ...charge('a', HOT, -2), receipt }))
+      expect(await Promise.all(back)).toMatchObject(taken.map(() => ({ allowed: true, granted: -1, source: 'redis' })))
+      expect(await used(raw(), 'a', HOT)).toBe(before - 5)
+      await store.close?.()
+    }
+  })
+
   test('invalid options are refused, and no connection stays open', () => {
     const code = (options: object) => {
       try {

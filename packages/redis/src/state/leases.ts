@@ -1,6 +1,6 @@
 import type { Charge, ConsumeOptions, Outcome, Receipt } from '@sluice/core'
 import { algorithmOf, decide, type DecideResult, type StepOptions } from '@sluice/core/algorithms'
-import { invalid } from '@sluice/core/store-kit'
+import { invalid, leaseOfSpent } from '@sluice/core/store-kit'
 import type { Numbers } from './codec.ts'
 
 // A lease is a number of units that an instance takes in advance and spends without asking Redis. A ledger beside the state counts the
@@ -52,6 +52,9 @@ export function unwrap(charges: readonly Charge[], how: string, { lease }: Consu
   const requested = lease === undefined || how !== 'charge' ? undefined : { ttl: Math.floor(lease.ttl * 1000), ceiling: lease.ceiling }
   const unwrapped = charges.map((charge): readonly [Charge, LeaseTerms | undefined] => {
     if (!algorithmOf(charge.limit).leasable) return [charge, undefined]
+    const spent = readLeaseReceipt(leaseOfSpent(charge.receipt))
+    // Units that were spent come back as those of a charge without a lease, whatever the age of the lease.
+    if (spent !== undefined) return [{ ...charge, receipt: spent.inner }, undefined]
     const receipt = readLeaseReceipt(charge.receipt)
     const inner = receipt === undefined ? charge : { ...charge, receipt: receipt.inner }
     return [inner, charge.cost > 0 ? requested : charge.cost < 0 ? receipt?.terms : undefined]

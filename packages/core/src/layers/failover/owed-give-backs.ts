@@ -13,8 +13,9 @@ const BATCH = 128
 export class OwedGiveBacks {
   private readonly store: Store
   private readonly max: number
-  /** In the order of the calls, by what each gives back. */
-  private readonly owed = new Map<string, Charge>()
+  /** In the order of the calls. A release is under the name of its holder, any other give-back under a number. */
+  private readonly owed = new Map<string | number, Charge>()
+  private count = 0
 
   constructor(store: Store, max: number) {
     this.store = store
@@ -28,11 +29,12 @@ export class OwedGiveBacks {
   /** `inDoubt`: the store may have made this give-back. */
   add(charge: Charge, inDoubt: boolean): void {
     if (charge.cost >= 0 || charge.receipt === undefined || (inDoubt && !algorithmOf(charge.limit).holds)) return
-    // A holder is released once, whatever the number of calls.
-    this.owed.set(JSON.stringify([charge.scope, charge.subject, charge.receipt]), charge)
+    // A holder is released once, whatever the number of calls. All charges of one window can have equal receipts.
+    const isRelease = algorithmOf(charge.limit).holds
+    this.owed.set(isRelease ? JSON.stringify([charge.scope, charge.subject, charge.receipt]) : ++this.count, charge)
     if (this.owed.size <= this.max) return
     const [oldest] = this.owed.keys()
-    this.owed.delete(oldest as string)
+    this.owed.delete(oldest as string | number)
   }
 
   /** Makes as many give-backs as are owed now. Resolves to whether the store answered each of them. */

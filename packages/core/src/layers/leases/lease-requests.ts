@@ -61,7 +61,7 @@ export class LeaseRequests {
       pool.nextRequestAt = now.monotonic + Math.min(outcome.retryAfter, pool.terms.ttl)
       return
     }
-    const grant = { outcome, asked, answered: now, left: outcome.granted, mark: this.nextMark() }
+    const grant = { outcome, asked, answered: now, left: outcome.granted, mark: this.nextMark(outcome) }
     if (pool.isDropped) void this.giveUp(pool, grant, now)
     else pool.add(grant)
   }
@@ -73,10 +73,10 @@ export class LeaseRequests {
     } catch {}
   }
 
-  private nextMark(): string {
+  private nextMark({ receipt }: Outcome): string {
     // Not in the constructor: edge runtimes forbid random numbers before the first request.
     if (this.owner === '') this.owner = uniqueId()
     this.granted += 1
-    return leaseMark(this.owner, this.granted)
+    return leaseMark(this.owner, this.granted, receipt)
   }
 }

@@ -1,9 +1,13 @@
-import type { Charge, Outcome } from '../../store.ts'
+import { badReceipt } from '../../algorithms/receipts.ts'
+import type { Charge, Outcome, Receipt } from '../../store.ts'
 import type { Instant } from '../instant.ts'
 import type { Grant, LeasePool } from './lease-pool.ts'
 
-// A receipt of leased units is `held:<process>:<number of the lease>:<units>`. The part before the units is the mark of the lease.
+// A receipt of leased units is `held:<process>:<number of the lease>:<receipt of the lease>:<units>`. The part before the units is the mark
+// of the lease. The store's receipt of the lease is in it as JSON, since a receipt can outlive its lease, and its process.
 const PREFIX = 'held:'
+/** Begins the receipt of units that were spent. */
+const SPENT = 'spent:'
 
 /** Units taken from a lease for one charge. */
 export interface Spending {
@@ -12,8 +16,21 @@ export interface Spending {
   readonly units: number
 }
 
-export function leaseMark(owner: string, number: number): string {
-  return `${PREFIX}${owner}:${number}`
+export function leaseMark(owner: string, number: number, receipt: Receipt | undefined): string {
+  return `${PREFIX}${owner}:${number}:${JSON.stringify(receipt)}`
+}
+
+/**
+ * For a store that grants leases: the receipt of the lease whose units come back after they were spent, when the lease is over. The store
+ * takes them back as those of a charge without a lease: without a limit of time. `undefined` for any other receipt.
+ */
+export function leaseOfSpent(receipt: Receipt | undefined): Receipt | undefined {
+  if (typeof receipt !== 'string' || !receipt.startsWith(SPENT)) return undefined
+  try {
+    return JSON.parse(receipt.slice(SPENT.length)) as Receipt
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether the charge gives back, or renews, what was spent from a lease. */
@@ -51,9 +68,15 @@ export function leasedOutcome({ pool, grant, units }: Spending, now: Instant): O
   }
 }
 
-/** The outcome of a give-back whose lease is over: the units are lost. */
-export function lapsedOutcome(now: Instant): Outcome {
-  const waits = { retryAfter: 0, nextAfter: 0, resetAfter: 0, delay: 0 }
-  const at = Math.round(now.wall * 1_000)
-  return { allowed: true, remaining: 0, used: 0, ...waits, source: 'lease', at, receipt: undefined, leaseFor: 0, granted: 0 }
+const MARK = /^held:[^:]*:\d+:(.+)$/
+
+/**
+ * A give-back of leased units as one that the store makes, for at most what was spent.
+ * @throws ERR_RECEIPT_INVALID
+ */
+export function giveBackToStore(charge: Charge): Charge {
+  const { mark, units } = readLeaseReceipt(charge)
+  const [, lease] = MARK.exec(mark) ?? []
+  if (lease === undefined || !Number.isSafeInteger(units) || units < 1) throw badReceipt(charge)
+  return { ...charge, cost: -Math.min(-charge.cost, units), receipt: `${SPENT}${lease}` }
 }

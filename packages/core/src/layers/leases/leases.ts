@@ -7,7 +7,7 @@ import { wrapStore } from '../wrap-store.ts'
 import { HotSubjects } from './hot-subjects.ts'
 import { isLive } from './lease-pool.ts'
 import { LeaseRequests } from './lease-requests.ts'
-import { hasLeaseReceipt, lapsedOutcome, leasedOutcome, readLeaseReceipt, type Spending } from './leased-outcome.ts'
+import { giveBackToStore, hasLeaseReceipt, leasedOutcome, readLeaseReceipt, type Spending } from './leased-outcome.ts'
 import { type LeaseOptions, leaseSettings, type LeaseSettings } from './options.ts'
 
 /**
@@ -164,33 +164,49 @@ class Leases {
     }
   }
 
-  /** Gives units back to their leases, if these still live and the store did the rest of the decision. */
+  /** Gives units back to their leases while these live, else to the store. Nothing goes back unless the store did the rest of the decision. */
   private giveBack(charges: readonly Charge[], options: ConsumeOptions): MaybePromise<Outcomes> {
-    const others = charges.flatMap((charge) =>
-      !hasLeaseReceipt(charge) ? [charge] : charge.cost < 0 ? [] : [{ ...charge, receipt: undefined }],
-    )
+    const sent = this.now()
+    const held = charges.map((charge) => (hasLeaseReceipt(charge) && charge.cost < 0 ? this.grantOf(charge, sent) : undefined))
+    const others = charges.flatMap((charge, i) => (held[i] === undefined ? [forStore(charge)] : []))
     const join = (outcomes: Outcomes): Outcomes => {
       const isDone = options.how !== 'peek' && outcomes.every((outcome) => outcome?.allowed !== false)
       const now = this.now()
       let next = 0
-      return charges.map((charge) => (hasLeaseReceipt(charge) && charge.cost < 0 ? this.restore(charge, isDone, now) : outcomes[next++]))
+      return charges.map((charge, i) => {
+        const live = held[i]
+        return live === undefined ? outcomes[next++] : restore(live, charge, isDone, now)
+      })
     }
     return others.length === 0 ? join([]) : chain(this.inner.consume(others, options), join)
   }
 
-  private restore(charge: Charge, isDone: boolean, now: Instant): Outcome {
-    const { mark, units: taken } = readLeaseReceipt(charge)
+  /** The lease of a receipt, while it lives in this process. */
+  private grantOf(charge: Charge, now: Instant): Held | undefined {
+    const { mark } = readLeaseReceipt(charge)
     const pool = this.subjects.find(charge)
     const grant = pool?.grants.find((one) => one.mark === mark)
-    if (pool === undefined || grant === undefined || !isLive(grant, now)) return lapsedOutcome(now)
-    const units = isDone ? Math.max(0, Math.min(-charge.cost, taken, grant.outcome.granted - grant.left)) : 0
-    grant.left += units
-    return { ...leasedOutcome({ pool, grant, units: 0 }, now), receipt: undefined, granted: units === 0 ? 0 : -units }
+    return pool === undefined || grant === undefined || !isLive(grant, now) ? undefined : { pool, grant }
   }
 
   private now(): Instant {
     return instantOf(this.settings.clock)
   }
+}
+
+type Held = Pick<Spending, 'pool' | 'grant'>
+
+/** A charge with a receipt of leased units, as the store can decide it. A positive cost cannot renew a lease: it is a charge of its own. */
+function forStore(charge: Charge): Charge {
+  if (!hasLeaseReceipt(charge)) return charge
+  return charge.cost < 0 ? giveBackToStore(charge) : { ...charge, receipt: undefined }
+}
+
+function restore({ pool, grant }: Held, charge: Charge, isDone: boolean, now: Instant): Outcome {
+  const { units: taken } = readLeaseReceipt(charge)
+  const units = isDone ? Math.max(0, Math.min(-charge.cost, taken, grant.outcome.granted - grant.left)) : 0
+  grant.left += units
+  return { ...leasedOutcome({ pool, grant, units: 0 }, now), receipt: undefined, granted: units === 0 ? 0 : -units }
 }
 
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})

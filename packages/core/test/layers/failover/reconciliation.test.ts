@@ -224,6 +224,17 @@ describe('D02: a give-back that the store did not get', () => {
     expect([at.inner.used('a', HUNDRED), at.inner.used('b', HUNDRED)]).toEqual([10, 30])
   })
 
+  test('each of several give-backs of one window is made', async () => {
+    const at = setUp()
+    const first = await consumeOne(at.store, charge('a', HUNDRED, 1))
+    const second = await consumeOne(at.store, charge('a', HUNDRED, 1))
+    expect(first.receipt).toEqual(second.receipt)
+    await openBreaker(at)
+    for (const { receipt } of [first, second]) consumeNow(at.store, { ...charge('a', HUNDRED, -1), receipt }, { how: 'force' })
+    await healAndWait(at)
+    expect(at.inner.used('a', HUNDRED)).toBe(0)
+  })
+
   test('no more are remembered than maxSubjects, and the latest count', async () => {
     const at = setUp({ instances: 1, maxSubjects: 2 })
     const held = await three(at)

@@ -10,7 +10,7 @@ import {
   type Store,
   tokenBucket,
 } from '@sluice/core'
-import { isPromise } from '@sluice/core/store-kit'
+import { isPromise, leaseOfSpent } from '@sluice/core/store-kit'
 import { fakeClock } from '@sluice/testing'
 import { beforeEach, expect } from 'vitest'
 
@@ -45,7 +45,8 @@ export function leasingStore(): Store {
     name: 'memory',
     async consume(charges, options = {}) {
       lab.calls.push({ charges, options })
-      const outcomes = lab.memory.consume(charges, options) as readonly Outcome[]
+      const plain = charges.map((one) => ({ ...one, receipt: leaseOfSpent(one.receipt) ?? one.receipt }))
+      const outcomes = lab.memory.consume(plain, options) as readonly Outcome[]
       const { lease } = options
       if (lab.answerAfter !== undefined) await lab.answerAfter
       if (lab.fails) throw new Error('away')

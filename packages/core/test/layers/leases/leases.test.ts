@@ -1,5 +1,5 @@
 // The layer alone, over a store that grants what is requested; over Redis: packages/redis/test/layers.test.ts.
-import { createLimiter, leases, type Outcome, slidingLog, tokenBucket } from '@sluice/core'
+import { type Charge, createLimiter, leases, type Outcome, slidingLog, tokenBucket } from '@sluice/core'
 import { describe, expect, test } from 'vitest'
 import {
   charge,
@@ -170,20 +170,50 @@ describe('a give-back of leased units', () => {
     expect(lab.calls.filter((one) => !isLeaseRequest(one))).toEqual([])
   })
 
-  test('is lost when the lease is over, or another process holds it', async () => {
+  test('D08: goes to the store when the lease is over, or another process holds it', async () => {
     const store = await leasedStore()
-    const { receipt } = spendNow(store) as Outcome
-    expect(await consumeOne(leases(lab.memory, { clock: lab.clock }), charge(WIDE, -1, { receipt }))).toMatchObject({
-      allowed: true,
-      granted: 0,
-    })
-    expect(await consumeOne(store, charge(WIDE, -1, { receipt, subject: 'b' }))).toMatchObject({ granted: 0 })
-    expect(await consumeOne(store, charge(WIDE, -1, { receipt }), { how: 'peek' })).toMatchObject({ granted: 0 })
+    // Not a bucket, which is full again by the time that a lease is over.
+    const window = await hotStore(WINDOW)
+    while (spendNow(window, charge(WINDOW, 3)) === undefined) await flushPromises()
+    const taken = spendNow(window, charge(WINDOW, 3)) as Outcome
+    const other = leases(leasingStore(), { clock: lab.clock })
+    const back = (units: number, subject = 'a'): Charge => charge(WINDOW, -units, { receipt: taken.receipt, subject })
+    const before = used(WINDOW)
+    expect(await consumeOne(window, back(1, 'b'))).toMatchObject({ allowed: true, granted: 0 })
+    expect(await consumeOne(window, back(1), { how: 'peek' })).toMatchObject({ granted: 0 })
+    expect(await consumeOne(other, back(1))).toMatchObject({ allowed: true, granted: -1, source: 'memory' })
+    expect(used(WINDOW)).toBe(before - 1)
     lab.clock.advance(TTL)
-    const before = used()
-    expect(await consumeOne(store, charge(WIDE, -1, { receipt }))).toMatchObject({ allowed: true, granted: 0, remaining: 0 })
-    expect(used()).toBe(before)
+    // The layer's own timer has given back what was not spent.
+    await flushPromises()
+    const later = used(WINDOW)
+    expect(await consumeOne(window, back(99), { how: 'force' })).toMatchObject({ allowed: true, granted: -3, source: 'memory' })
+    expect(used(WINDOW)).toBe(later - 3)
+    expect(spendNow(store)).toBeUndefined()
   })
+
+  test('D08: goes with the rest of its decision, in one call', async () => {
+    const store = await hotStore(WINDOW)
+    while (spendNow(store, charge(WINDOW)) === undefined) await flushPromises()
+    const mine = spendNow(store, charge(WINDOW)) as Outcome
+    const plain = await consumeOne(store, charge(WIDE, 5, { subject: 'b' }), { how: 'force' })
+    lab.clock.advance(TTL)
+    await flushPromises()
+    lab.calls.length = 0
+    const charges = [charge(WINDOW, -1, { receipt: mine.receipt }), charge(WIDE, -5, { receipt: plain.receipt, subject: 'b' })]
+    expect(await store.consume(charges, { how: 'force' })).toMatchObject([{ granted: -1 }, { allowed: true }])
+    expect(lab.calls).toHaveLength(1)
+  })
+
+  test.each(['held:', 'held:a', 'held:a:1:1', 'held:a:1:"x":', 'held:a:1:"x":0', 'held:a:1:"x":1.5', 'held:a:b:"x":1', 'held:a:1:x:1'])(
+    'a receipt %j that this layer did not make is refused',
+    async (receipt) => {
+      const store = leases(leasingStore(), { clock: lab.clock })
+      await expect(async () => await store.consume([charge(WINDOW, -1, { receipt })])).rejects.toMatchObject({
+        code: 'ERR_RECEIPT_INVALID',
+      })
+    },
+  )
 
   test('goes to the lease, and that of the store to the store', async () => {
     const store = await leasedStore()
