@@ -100,6 +100,11 @@ export interface Store {
   shardOf?(charge: Charge): string
   /** Like `consume` with `how: 'peek'`, but answered by a replica, whose state may be older. Seeds the local fallback. */
   peekReplica?(charges: readonly Charge[]): MaybePromise<readonly (Outcome | undefined)[]>
+  /**
+   * Resolves when the store can decide. Rejects with a `StoreError` that says why it cannot when `ms` have passed; default 10,000. For the
+   * start of a server, before it listens. A store in memory is always ready.
+   */
+  ready?(ms?: number): MaybePromise<void>
   /** Releases connections and timers. Later calls reject, or with failover are decided as while the store is unavailable, without I/O. */
   close?(): MaybePromise<void>
   health?(): StoreHealth

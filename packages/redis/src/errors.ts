@@ -9,6 +9,7 @@ export const REDIS_CODES = [
   // Emitted once, to `on.warning` or the console.
   'WARN_CLIENT_RETRIES',
   'WARN_EVICTION',
+  'WARN_EVICTION_UNKNOWN',
   'WARN_PACKED_ENTRIES',
   // Emitted to `on.anomaly`.
   'ANOMALY_STATE_UNREADABLE',

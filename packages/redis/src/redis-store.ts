@@ -1,6 +1,15 @@
 import { type Charge, type ConsumeOptions, type Outcome, SluiceError, type Store, type StoreEvent, type StoreHealth } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { afterTurn, consumePartitions, Events, groupByPartition, type PartitionGroup, type Presence, stack } from '@sluice/core/store-kit'
+import {
+  afterTurn,
+  consumePartitions,
+  Events,
+  groupByPartition,
+  invalid,
+  type PartitionGroup,
+  type Presence,
+  stack,
+} from '@sluice/core/store-kit'
 import { checkSlots } from './client/client-options.ts'
 import { connect, type Connection, type RedisSource, within } from './client/connect.ts'
 import { lastErrorOf } from './client/last-error.ts'
@@ -53,6 +62,8 @@ export function redisStore(source: RedisSource, options: RedisStoreOptions = {})
 const SERVER = 'redis'
 /** ms after which a store that does not answer at the start is reported. */
 const REACH_WITHIN = 1_200
+/** ms that `ready()` waits by default. */
+const READY_WITHIN = 10_000
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})
 type Outcomes = readonly (Outcome | undefined)[]
 
@@ -92,7 +103,7 @@ class RedisStore implements Store {
       checkLease(options)
       for (const charge of charges) checkReceipt(charge)
       if (charges.length === 0) return Promise.resolve([])
-      const preparing = this.ready(charges[0])
+      const preparing = this.prepared(charges[0])
       if (preparing !== undefined) return preparing.then(() => this.decide(charges, options.how ?? 'charge', options))
       return this.decide(charges, options.how ?? 'charge', options)
     } catch (error) {
@@ -102,7 +113,7 @@ class RedisStore implements Store {
 
   async reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void> {
     if (targets.length === 0) return
-    const preparing = this.ready()
+    const preparing = this.prepared()
     if (preparing !== undefined) await preparing
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
     const resets: Promise<unknown>[] = []
@@ -126,14 +137,20 @@ class RedisStore implements Store {
   }
 
   presence(): Presence | undefined {
-    return presenceOf(this.connection, this.keys, () => this.ready())
+    return presenceOf(this.connection, this.keys, () => this.prepared())
+  }
+
+  async ready(ms: number = READY_WITHIN): Promise<void> {
+    if (!(ms >= 0)) throw invalid('ready', 'ms, 0 or more', ms)
+    if (this.isClosed) throw this.closed()
+    await this.preparation.ready(ms)
   }
 
   /** Resolves when the store can decide. Rejects with the reason if that takes too long. */
   async reach(): Promise<void> {
     const { client } = this.connection
     try {
-      await within(Promise.resolve(this.ready()), REACH_WITHIN)
+      await within(Promise.resolve(this.prepared()), REACH_WITHIN)
     } catch (error) {
       if (error instanceof SluiceError) throw error
       throw client.status === 'ready' ? new RedisStoreError(error, SERVER, nextCommand(), false) : this.notReady()
@@ -156,12 +173,16 @@ class RedisStore implements Store {
   }
 
   // No promise once the store is prepared: awaiting one would move decisions of this turn to a later batch.
-  private ready(first?: Charge): Promise<void> | undefined {
-    if (this.isClosed) throw new RedisStoreError('the store is closed', SERVER, nextCommand(), false)
+  private prepared(first?: Charge): Promise<void> | undefined {
+    if (this.isClosed) throw this.closed()
     if (!this.preparation.isDone) return this.preparation.run()
     // Transactions have connections of their own.
     if (this.connection.client.status !== 'ready' && this.settings.scripting) throw this.notReady(first)
     return undefined
+  }
+
+  private closed(): RedisStoreError {
+    return new RedisStoreError('the store is closed', SERVER, nextCommand(), false)
   }
 
   /** All decisions of one turn have one number, as if they were one command. */

@@ -245,14 +245,26 @@ describe('batches', () => {
   })
 
   test('trap: an error in the middle of a decision leaves half of it charged', async () => {
-    await server.call('ACL', 'SETUSER', 'writer', 'reset', 'on', '>pass', '~*', '+@all', '-del')
-    const store = kept(rawStore({ url: server.url.replace('redis://', 'redis://writer:pass@') }))
     const holders = SIX.find(({ algorithm }) => algorithm === 'concurrency')
-    const held = await took(store, charge('a', holders))
-    // Releasing the last holder deletes its key. The ACL denies that, so the charge beside it must not stand.
-    const both = [charge('a'), { ...charge('a', holders, -1), receipt: held.receipt }]
-    expect(await failure(take(store, both))).toMatchObject({ answer: 'noperm', unknown: false })
-    expect([await used(store, 'a'), await used(store, 'a', holders)]).toEqual([0, 1])
+    const url = server.url.replace('redis://', 'redis://writer:pass@')
+    // Each command that the release or the acquisition of a holder needs, and the one that the charge beside it needs.
+    for (const [denied, isRelease] of [
+      ['zrem', true],
+      ['set', true],
+      ['zadd', false],
+      ['pexpireat', false],
+      ['set', false],
+    ] as const) {
+      await server.call('FLUSHALL')
+      await server.call('ACL', 'SETUSER', 'writer', 'reset', 'on', '>pass', '~*', '+@all')
+      const store = kept(rawStore({ url }))
+      const held = await took(store, charge('a', holders))
+      await server.call('ACL', 'SETUSER', 'writer', `-${denied}`)
+      const other = isRelease ? { ...charge('a', holders, -1), receipt: held.receipt } : charge('a', holders)
+      const failed = await failure(take(store, [charge('a'), other]))
+      expect([denied, failed.answer, failed.unknown]).toEqual([denied, 'noperm', false])
+      expect([denied, await used(store, 'a'), await used(store, 'a', holders)]).toEqual([denied, 0, 1])
+    }
   })
 
   test('trap: a bad decision does not spoil its neighbours', async () => {
@@ -281,8 +293,9 @@ describe('state', () => {
       const one = charge(limit.name, limit)
       const key = keyOf(one)
       await server.call('LPUSH', key, 'x')
+      expect((await take(store, one, { how: 'peek' }))[0]).toMatchObject({ allowed: true, remaining: 10 })
       expect(await took(store, one)).toMatchObject({ allowed: true, remaining: 9 })
-      expect(await server.call('TYPE', key)).toBe('string')
+      expect(await server.call('TYPE', key)).toBe(limit.algorithm === 'concurrency' ? 'zset' : 'string')
     }
     await expectExpiries()
   })
@@ -335,28 +348,48 @@ describe('state', () => {
     }
   })
 
-  test('a server that denies CONFIG is used without a warning', async () => {
-    await server.call(
-      'ACL',
-      'SETUSER',
-      'plain',
-      'reset',
-      'on',
-      '>pass',
-      '~sluice:*',
-      '+evalsha',
-      '+eval',
-      '+get',
-      '+mget',
-      '+set',
-      '+del',
-      '+time',
-    )
+  /** The warnings of a store whose Redis user lacks CONFIG. */
+  async function warningsWithout(...more: readonly string[]): Promise<readonly unknown[]> {
+    const rules = ['reset', 'on', '>pass', '~sluice:*', '+evalsha', '+eval', '+get', '+mget', '+set', '+del', '+time', ...more]
+    await server.call('ACL', 'SETUSER', 'plain', ...rules)
     const store = kept(rawStore({ url: server.url.replace('redis://', 'redis://plain:pass@') }))
     const events = eventsOf(store)
     expect(await took(store, charge('a'))).toMatchObject({ allowed: true })
     await store.reset([charge('a')])
-    expect([events, await used(store, 'a')]).toEqual([[], 0])
+    expect(await used(store, 'a')).toBe(0)
+    return events.map((event) => 'code' in event && event.code)
+  }
+
+  test('a server that denies CONFIG is used without a warning', async () => {
+    expect(await warningsWithout('+info')).toEqual([])
+  })
+
+  test('D10: where CONFIG is denied, INFO shows a policy that evicts', async () => {
+    try {
+      await server.call('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru')
+      expect(await warningsWithout('+info')).toEqual(['WARN_EVICTION'])
+    } finally {
+      await server.call('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    }
+  })
+
+  test('D10: a policy that neither CONFIG nor INFO shows is a warning', async () => {
+    expect(await warningsWithout()).toEqual(['WARN_EVICTION_UNKNOWN'])
+  })
+
+  test('D10: a managed server without CONFIG shows its policy in INFO', async () => {
+    const managed = await startRedis({
+      args: ['--maxmemory', '3mb', '--maxmemory-policy', 'volatile-lru', '--rename-command', 'CONFIG', ''],
+    })
+    try {
+      const store = rawStore({ url: managed.url })
+      const events = eventsOf(store)
+      await took(store, charge('a'))
+      await expect.poll(() => events).toMatchObject([{ code: 'WARN_EVICTION', message: expect.stringContaining('volatile-lru') }])
+      await store.close?.()
+    } finally {
+      await managed.stop()
+    }
   })
 })
 

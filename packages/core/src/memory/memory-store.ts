@@ -90,6 +90,8 @@ export class MemoryStore implements Store {
     }
   }
 
+  ready(): void {}
+
   close(): void {
     this.states.clear()
   }

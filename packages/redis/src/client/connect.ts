@@ -3,6 +3,7 @@ import { invalid, knownOptions } from '@sluice/core/store-kit'
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { handleAskingFailures } from './asking.ts'
 import { checkClient, hasCommandTimeout, risksOf } from './client-options.ts'
+import { describeClient, isForeignClient } from './foreign-client.ts'
 import { shareErrors, watchErrors } from './last-error.ts'
 import type { RedisClient } from './redis-client.ts'
 import { withoutAutoPipelining } from './without-auto-pipelining.ts'
@@ -93,6 +94,11 @@ const ONCE_CLUSTER = {
 export function connect(source: RedisSource, writes = true): Connection {
   if (isClient(source)) return connectionOf(source, false, writes)
   if (typeof source === 'object' && source !== null) {
+    if (isForeignClient(source))
+      throw new SluiceError(
+        'ERR_OPTION_INVALID',
+        `redisStore: expected an ioredis client, which has callBuffer(), got ${describeClient(source)}`,
+      )
     if ('url' in source) return connectionOf(single(source), true, writes)
     if ('sentinels' in source) return connectionOf(bySentinels(source), true, writes)
     if ('cluster' in source) return connectionOf(cluster(source), true, writes)
@@ -104,6 +110,14 @@ function single(source: Extract<RedisSource, { url: string }>): RedisClient {
   knownOptions('redisStore: { url }', source, ['url', 'options'])
   if (typeof source.url !== 'string' || source.url === '')
     throw wrongSource('{ url } with a text such as redis://localhost:6379', source.url)
+  // ioredis would take any other text for a host.
+  const isSocket = /^\/./.test(source.url)
+  // Not the text itself, since the URL of a server may have its password.
+  if (!isSocket && !(/^rediss?:\/\/./i.test(source.url) && URL.canParse(source.url)))
+    throw new SluiceError(
+      'ERR_OPTION_INVALID',
+      'redisStore: expected { url } with a text such as redis://localhost:6379, rediss://localhost:6379 for TLS, or the path of a socket, got another text',
+    )
   return new Redis(source.url, { ...RECOVERY, ...source.options, ...ONCE_SINGLE })
 }
 
@@ -164,7 +178,8 @@ const waits = new WeakMap<RedisClient, Promise<void>>()
 
 /** Resolves when the client is ready or has ended, at the latest after `ms`. Stores that share a client share the wait. */
 export function readyWithin(client: RedisClient, ms: number): Promise<void> {
-  if (client.status === 'ready') return Promise.resolve()
+  // A client that has ended emits neither event again.
+  if (client.status === 'ready' || client.status === 'end') return Promise.resolve()
   let wait = waits.get(client)
   if (wait === undefined) {
     wait = new Promise<void>((resolve) => {

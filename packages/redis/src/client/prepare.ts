@@ -1,4 +1,4 @@
-import { SluiceError } from '@sluice/core'
+import { SluiceError, systemClock } from '@sluice/core'
 import type { Events } from '@sluice/core/store-kit'
 import { messageOf, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
@@ -7,6 +7,8 @@ import { lastErrorOf } from './last-error.ts'
 
 /** ms that the first decisions wait for a connection. Later ones do not wait. */
 const READY_WITHIN = 2_000
+/** ms between two attempts of a caller that waits until the store is ready. */
+const RETRY_AFTER = 50
 const SHARD = 'redis'
 /** The least hash-max-listpack-entries with which Redis keeps every bucket of packed state packed. */
 const MIN_LISTPACK_ENTRIES = 256
@@ -26,6 +28,29 @@ export class Preparation {
     this.keys = keys
     this.migrate = migrate
     this.events = events
+  }
+
+  /**
+   * Tries until the store is prepared. Rejects after `ms`, or when the client has ended, with the reason.
+   * @throws RedisStoreError, ERR_PARTITIONS_CHANGED
+   */
+  async ready(ms: number): Promise<void> {
+    const { client } = this.connection
+    const due = systemClock.monotonic() + ms
+    for (;;) {
+      const left = Math.max(0, due - systemClock.monotonic())
+      await readyWithin(client, left)
+      try {
+        if (client.status !== 'ready') throw notReady(client.status, SHARD, nextCommand(), lastErrorOf(client))
+        if (!this.isDone) await within(this.run(), Math.max(1, due - systemClock.monotonic()))
+        return
+      } catch (error) {
+        if (error instanceof SluiceError && !(error instanceof RedisStoreError)) throw error
+        const hasEnded = client.status === 'end'
+        if (hasEnded || due - systemClock.monotonic() <= RETRY_AFTER) throw hasEnded ? error : late(error, ms)
+      }
+      await new Promise<void>((resolve) => void systemClock.after(RETRY_AFTER, resolve))
+    }
   }
 
   /** Waits for a bounded time. After a failure the next call tries again: a rejected promise is never kept. */
@@ -89,12 +114,7 @@ export class Preparation {
   }
 
   private async checkServerSettings(): Promise<void> {
-    const policy = await this.serverSetting('maxmemory-policy')
-    if (policy !== undefined && policy !== 'noeviction')
-      this.events.warning(
-        'WARN_EVICTION',
-        `Redis may evict state, which gives clients their quota back (maxmemory-policy ${policy}); set noeviction`,
-      )
+    await this.checkEviction()
     if (this.keys.packing === undefined) return
     // Redis 6.2 knows only this name. Later versions know it as another name of hash-max-listpack-entries.
     const entries = await this.serverSetting('hash-max-ziplist-entries')
@@ -103,6 +123,31 @@ export class Preparation {
         'WARN_PACKED_ENTRIES',
         `Redis packs hashes of up to ${entries} fields, and packed state has more, so it takes several times the memory; set hash-max-listpack-entries ${MIN_LISTPACK_ENTRIES} or more`,
       )
+  }
+
+  /** Managed servers often lack CONFIG, or deny it. Then INFO says the same. */
+  private async checkEviction(): Promise<void> {
+    const policy = (await this.serverSetting('maxmemory-policy')) ?? (await this.policyOfInfo())
+    if (policy === undefined)
+      this.events.warning(
+        'WARN_EVICTION_UNKNOWN',
+        'Redis does not say whether it evicts state, which would give clients their quota back: neither CONFIG GET maxmemory-policy nor INFO memory names the policy; set noeviction at the server, and allow the Redis user +info',
+      )
+    else if (policy !== 'noeviction')
+      this.events.warning(
+        'WARN_EVICTION',
+        `Redis may evict state, which gives clients their quota back (maxmemory-policy ${policy}); set noeviction`,
+      )
+  }
+
+  /** `undefined` if INFO is denied, or does not name the policy. */
+  private async policyOfInfo(): Promise<string | undefined> {
+    try {
+      const text = await this.connection.client.info?.('memory')
+      return /^maxmemory_policy:(\S+)/m.exec(String(text))?.[1]
+    } catch {
+      return undefined
+    }
   }
 
   /** `undefined` if the Redis user may not read settings. CONFIG is often denied, so that is no warning. */
@@ -115,6 +160,13 @@ export class Preparation {
       return undefined
     }
   }
+}
+
+/** The error of a store that was not ready in time, with the error of the last attempt. */
+function late(error: unknown, ms: number): RedisStoreError {
+  const cause = error instanceof RedisStoreError ? error.cause : error
+  const reason = error instanceof RedisStoreError ? error.reason : messageOf(error)
+  return new RedisStoreError(cause, SHARD, nextCommand(), false, `not ready within ${Math.round(ms)} ms: ${reason}`)
 }
 
 /** The number of partitions. For packed data also the number of subjects and a fingerprint of the secret. */

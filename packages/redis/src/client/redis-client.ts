@@ -11,6 +11,7 @@ export interface RedisClient {
   set(key: string, value: string, nx: 'NX'): Promise<unknown>
   pipeline?(): ReturnType<Redis['pipeline']>
   config?(get: 'GET', name: string): Promise<unknown>
+  info?(section: 'memory'): Promise<string>
   connect?(): Promise<void>
   on(event: string, listener: () => void): unknown
   once(event: string, listener: () => void): unknown

@@ -49,6 +49,11 @@ export class CircuitBreaker {
     this.onChange = onChange
   }
 
+  /** Whether no request may go to the store. */
+  get isBlocking(): boolean {
+    return this.state !== 'closed' && this.trial !== 'awaited'
+  }
+
   /** Whether a request may go to the store: always while closed, else only as a trial. */
   admits(charges: readonly Charge[], { how }: ConsumeOptions): boolean {
     if (this.state === 'closed') return true
@@ -88,6 +93,13 @@ export class CircuitBreaker {
       this.isSettling = false
       if (this.state === 'closed') void this.reconciliation.settle().then(() => this.settleSoon())
     })
+  }
+
+  /** An open breaker probes now, for a caller that waits until the store is ready. */
+  async probeNow(): Promise<void> {
+    if (this.state !== 'open' || this.isStopped) return
+    this.cancel()
+    await this.probe()
   }
 
   stop(): void {

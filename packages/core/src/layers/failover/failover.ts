@@ -190,6 +190,18 @@ class Failover implements Store {
     return this.inner.reset(targets)
   }
 
+  /** Resolves when the store can decide, and no breaker keeps requests from it. */
+  async ready(ms: number = READY_WITHIN): Promise<void> {
+    const { clock } = this.settings
+    const due = clock.monotonic() + ms
+    for (;;) {
+      await this.inner.ready?.(Math.max(0, due - clock.monotonic()))
+      await this.shards.probe()
+      if (!this.shards.areBlocked || clock.monotonic() >= due) return
+      await new Promise<void>((resolve) => void clock.after(PROBE_AGAIN, resolve))
+    }
+  }
+
   shardOf(charge: Charge): string {
     return this.shards.nameOf(charge)
   }
@@ -222,4 +234,8 @@ class Failover implements Store {
   }
 }
 
+/** ms that `ready()` waits by default. */
+const READY_WITHIN = 10_000
+/** ms between two probes of a caller that waits until the store is ready. */
+const PROBE_AGAIN = 50
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})

@@ -59,6 +59,16 @@ export class Shards {
     return { tier: 'local', breaker: isOpen ? 'open' : 'half-open', cause }
   }
 
+  /** Whether a breaker keeps requests from the store. */
+  get areBlocked(): boolean {
+    return this.unavailable > 0 && [...this.shards.values()].some(({ breaker }) => breaker.isBlocking)
+  }
+
+  /** Probes each shard whose breaker is open, without waiting for its timer. */
+  async probe(): Promise<void> {
+    await Promise.all(Array.from(this.shards.values(), ({ breaker }) => breaker.probeNow()))
+  }
+
   /** Charges the deficits of the shards that are reachable. */
   async close(): Promise<void> {
     const shards = [...this.shards.values()]
