@@ -119,13 +119,14 @@ async function measure({ name, rules, further = 0, packed, windows = 1 }: State,
   await store.close?.()
   const key = await anyKey(server)
   if ((await server.call('PTTL', key)) === -1) throw new Error(`${key} has no expiry`)
-  const value =
-    packed === undefined ? describe(String(await server.call('GET', key))) : `a hash of ${Number(await server.call('HLEN', key))}`
-  return { name, bytes, key, value }
+  return { name, bytes, key, value: await describe(server, key) }
 }
 
-function describe(value: string): string {
-  return /[^ -~\n]/.test(value) ? `${Buffer.byteLength(value, 'latin1')} bytes` : `\`${value.replaceAll('\n', '↵')}\``
+async function describe(server: Server, key: string): Promise<string> {
+  const type = await server.call('TYPE', key)
+  if (type === 'hash') return `a hash of ${Number(await server.call('HLEN', key))}`
+  if (type === 'zset') return `a sorted set of ${Number(await server.call('ZCARD', key))}`
+  return `${Number(await server.call('STRLEN', key))} bytes`
 }
 
 function uuid(id: number): string {

@@ -2,16 +2,21 @@
 -- KEYS, ARGV, reply: see full.lua.
 -- redis.calls: none.
 --
--- Windows and buckets are entries of a value (isentry): their state is a list of three numbers, empty for an absent one. The other
--- algorithms have a key for each state, and nil for an absent one. Each table has these functions:
+-- Windows and buckets are entries of a value (isentry): their state is a list of three numbers, empty for an absent one. Holders are a sorted
+-- set (isset), of which a part is read, as concurrency.lua describes. A log is a text, and nil for an absent one. Each table has these functions:
 --   available(limit, state): the units that may still be taken
 --   charge(limit, state, cost, facts, isforced): whether the cost is admitted, and the state after it; nil if it stays as it is
 --   giveback(limit, state, units, receipt): the state after units were given back, and how many; nil if it stays as it is
 --   isready(limit), optional: whether the limit can be decided at this time
 --   renews, optional: a receipt renews a holder
--- And where isentry is absent:
+-- A log also has:
 --   decode(text), encode(state, limit): a value of Redis to a state and back, with the time in ms at which it expires
 --   toreply(limit, state, facts, isshared): the state as the client needs it
+-- A set also has:
+--   read(name, most): the set under a key, with up to most members from each end
+--   toreply(set, decision, key): the set as the client needs it
+--   add(state), remove(state), undo(state): write the changes; the error, nil if it was done
+--   written(state): the set after that; nil if it must be read again
 
 local algorithms = {}
 

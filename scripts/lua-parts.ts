@@ -13,6 +13,7 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     'concurrency',
     'leases',
     'packed',
+    'batch',
     'full',
   ],
 }

@@ -1,3 +1,4 @@
+import { MAX_LOG } from './algorithms/sliding-log.ts'
 import { checkWhole, defineLimit, labelOf, type LimitFields, windowOf } from './define-limit.ts'
 import { type Duration, millisOf } from './duration.ts'
 import { invalid, SluiceError } from './errors.ts'
@@ -33,7 +34,7 @@ export function slidingWindow<const N extends string, C>(options: SlidingWindowO
 export interface SlidingLogOptions<N extends string = string, C = any> extends LimitFields<N, C> {
   /** Length of the window: 1 ms to 366 days. */
   readonly window: Duration
-  /** The largest `limit` that is accepted: 1 to 10,000; default 1,000. Raises the memory that one subject may take. */
+  /** The largest `limit` that is accepted: 1 to 2,000; default 1,000. Raises the memory and the time of the store that one subject may take. */
   readonly maxLog?: number | undefined
 }
 
@@ -52,7 +53,7 @@ export interface SlidingLogOptions<N extends string = string, C = any> extends L
  */
 export function slidingLog<const N extends string, C>(options: SlidingLogOptions<N, C>): LimitRule<N, C> {
   knownOptions('slidingLog', options, [...FIELDS, 'maxLog'])
-  return defineLimit(options, { algorithm: 'slidingLog', window: windowOf(options), maxLog: checkWhole(options, 'maxLog', 1, 10_000) })
+  return defineLimit(options, { algorithm: 'slidingLog', window: windowOf(options), maxLog: checkWhole(options, 'maxLog', 1, MAX_LOG) })
 }
 
 /** Options of `fixedWindow`. */

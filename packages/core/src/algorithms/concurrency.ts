@@ -6,56 +6,47 @@ import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm, Step, StepOptions } from './algorithm.ts'
 import { createStep, outcomeOf, type Reading, refusal, unchanged } from './reading.ts'
 import { badReceipt, requireReceipt } from './receipts.ts'
+import { findHolder, type Holder, type Holders, liveHolders, NO_HOLDERS, withHolder, withoutHolder } from './holders.ts'
 import { scaledLimit } from './scale.ts'
 
-/** The live holders, in the order in which they were acquired or renewed. */
-export type ConcurrencyState = readonly Holder[]
-
-/** One request that is under way. */
-export interface Holder {
-  readonly id: string
-  /** Microseconds since the epoch. */
-  readonly expires: number
-}
+export type ConcurrencyState = Holders
 
 /** Milliseconds; the default of `retryHint`. */
 const DEFAULT_RETRY_HINT = 1_000
 
 class ConcurrencyReading implements Reading<ConcurrencyState> {
   /** Live holders only. */
-  state: ConcurrencyState = []
+  state: ConcurrencyState = NO_HOLDERS
   isChanged = false
   quota = 0
   private limit!: Limit
   private now = 0
+  /** The id of the holder that was taken last. */
+  private taken = ''
 
   load(state: ConcurrencyState | undefined, limit: Limit, now: number): void {
-    this.state = (state ?? []).filter(({ expires }) => expires > now)
+    this.state = liveHolders(state ?? NO_HOLDERS, now)
     this.quota = limit.limit
     this.limit = limit
     this.now = now
   }
 
   used(): number {
-    return this.state.length
+    return this.state.count
   }
 
   waitFor(units: number): number {
     if (units > this.quota) return Infinity
-    return this.state.length + units <= this.quota ? 0 : this.retryHint()
+    return this.state.count + units <= this.quota ? 0 : this.retryHint()
   }
 
   /** Time until the first holder expires, at most `retryHint`. A hint, since a holder can be released at any time. */
   retryHint(): number {
-    let earliest = Infinity
-    for (const { expires } of this.state) earliest = Math.min(earliest, expires)
-    return Math.min(this.limit.retryHint ?? DEFAULT_RETRY_HINT, ceilMillis(earliest - this.now))
+    return Math.min(this.limit.retryHint ?? DEFAULT_RETRY_HINT, ceilMillis(this.state.earliest - this.now))
   }
 
   resetAfter(): number {
-    let latest = this.now
-    for (const { expires } of this.state) latest = Math.max(latest, expires)
-    return ceilMillis(latest - this.now)
+    return ceilMillis(Math.max(this.state.latest, this.now) - this.now)
   }
 
   delay(): number {
@@ -64,29 +55,30 @@ class ConcurrencyReading implements Reading<ConcurrencyState> {
 
   take(_units: number, options: StepOptions): number | undefined {
     // Forced charges stop at twice the limit, or a caller that never releases could fill the memory.
-    if (this.state.length >= 2 * this.quota) return undefined
-    this.state = [...this.state, this.newHolder(options.holder ?? uniqueId())]
+    if (this.state.count >= 2 * this.quota) return undefined
+    this.taken = options.holder ?? uniqueId()
+    this.state = withHolder(this.state, this.newHolder(this.taken))
     return 1
   }
 
   receipt(): Receipt {
-    return (this.state.at(-1) as Holder).id
+    return this.taken
   }
 
   giveBack(_units: number, charge: Charge): number | undefined {
     requireReceipt(charge)
-    const left = this.state.filter(({ id }) => id !== charge.receipt)
-    if (left.length === this.state.length) return undefined
-    this.state = left
+    const holder = this.find(String(charge.receipt))
+    if (holder === undefined) return undefined
+    this.state = withoutHolder(this.state, holder)
     return 1
   }
 
-  isLive(id: string): boolean {
-    return this.state.some((holder) => holder.id === id)
+  find(id: string): Holder | undefined {
+    return findHolder(this.state, id)
   }
 
-  renew(id: string): void {
-    this.state = [...this.state.filter((holder) => holder.id !== id), this.newHolder(id)]
+  renew(holder: Holder): void {
+    this.state = withHolder(withoutHolder(this.state, holder), this.newHolder(holder.id))
   }
 
   private newHolder(id: string): Holder {
@@ -106,7 +98,7 @@ function step(state: ConcurrencyState | undefined, charge: Charge, now: number, 
   if (options.holder !== undefined && options.how !== 'peek') {
     current.load(state, charge.limit, now)
     // A retry of an acquisition whose reply was lost must not take a second holder.
-    if (current.isLive(options.holder))
+    if (current.find(options.holder) !== undefined)
       return { state: undefined, outcome: outcomeOf(current, now, options, true, 0, 1, options.holder, 0) }
   }
   return acquireOrRelease(state, charge, now, options)
@@ -117,10 +109,10 @@ function renew(state: ConcurrencyState | undefined, charge: Charge, now: number,
   if (typeof charge.receipt !== 'string') throw badReceipt(charge)
   current.load(state, charge.limit, now)
   // This holder is gone, even if a new one would be admitted. A wait of 0 would mean that the charge was admitted.
-  if (!current.isLive(charge.receipt))
-    return { state: undefined, outcome: refusal(current, now, options, current.waitFor(1) || current.retryHint()) }
+  const holder = current.find(charge.receipt)
+  if (holder === undefined) return { state: undefined, outcome: refusal(current, now, options, current.waitFor(1) || current.retryHint()) }
   if (options.how === 'peek') return { state: undefined, outcome: unchanged(current, now, options, 1, 0) }
-  current.renew(charge.receipt)
+  current.renew(holder)
   return { state: current.state, outcome: outcomeOf(current, now, options, true, 0, 1, charge.receipt, 0) }
 }
 
@@ -129,7 +121,7 @@ function renew(state: ConcurrencyState | undefined, charge: Charge, now: number,
  * released or its ttl has passed.
  *
  * Promise: live holders ≤ L. Bounds: one (id, expiry) per holder and at most 2L holders per subject, the rest by forced
- * charges; time in proportion to the holders. Each charge costs 1.
+ * charges; time in proportion to the square root of the holders. Each charge costs 1.
  */
 export const concurrency: Algorithm<ConcurrencyState> & { readonly name: 'concurrency' } = {
   name: 'concurrency',

@@ -10,9 +10,10 @@ export { algorithmOf, algorithms } from './registry.ts'
 // States and numbers of the algorithms, for a store that writes them in a format of its own.
 export type { BucketState } from './bucket.ts'
 export { type Rate, rateOf } from './bucket-rate.ts'
-export type { ConcurrencyState, Holder } from './concurrency.ts'
+export type { ConcurrencyState } from './concurrency.ts'
+export { type Holder, type Holders, holdersOf, listHolders } from './holders.ts'
 export type { FixedWindowState } from './fixed-window.ts'
-export type { LogEntry, SlidingLogState } from './sliding-log.ts'
+export { type LogEntry, listEntries, logOf, type SlidingLogState } from './log-entries.ts'
 export type { SlidingWindowState } from './sliding-window.ts'
 
 // Calendar windows, for a store that sends their edges to another process.

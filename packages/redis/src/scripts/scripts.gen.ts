@@ -885,53 +885,72 @@ return { micros + missingafter, restafter, restafter > 0 and tokens or 0 }, back
 end`
 
 const slidingLog = String.raw`algorithms.l = {}
+local HEAD, RECORD, MODULUS = 4, 16, 4294967296
+local BULK = 64
+local function timeat(text, i)
+return (unpacked('>d', text, HEAD + RECORD * i - 15))
+end
+local function totalat(text, i)
+return (unpacked('>I4', text, i == 0 and 1 or HEAD + RECORD * i - 7))
+end
+local function idat(text, i)
+return (unpacked('>I4', text, HEAD + RECORD * i - 3))
+end
+local function records(text, first, last)
+return string.sub(text, HEAD + RECORD * first - 15, HEAD + RECORD * last)
+end
+local function unitsof(text, first, last)
+return (totalat(text, last) - totalat(text, first - 1)) % MODULUS
+end
+local function search(low, high, is)
+while low <= high do
+local middle = floor((low + high) / 2)
+if is(middle) then
+high = middle - 1
+else
+low = middle + 1
+end
+end
+return low
+end
 function algorithms.l.decode(text)
-local size = #text
-if size == 0 or size % 16 ~= 0 then
+local size = #text - HEAD
+if size < RECORD or size % RECORD ~= 0 then
 return nil
 end
-local log, last = {}, 0
-for offset = 1, size, 16 do
-local time, units, id = unpacked('>dI4I4', text, offset)
-if not (time >= last and time <= MAX) then
-return nil
+local oldest, newest = timeat(text, 1), timeat(text, size / RECORD)
+return oldest >= 0 and newest >= oldest and newest <= MAX and text or nil
 end
-last = time
-log[#log + 1] = { time, units, id }
-end
-return log
-end
-function algorithms.l.encode(state, limit)
+function algorithms.l.encode(text, limit)
 local window = limit[4]
-local records = {}
-for i, entry in ipairs(state) do
-local time, units, id = entry[1], entry[2], entry[3]
-records[i] = pack('>dI4I4', time, units, id)
+return text, cdiv(timeat(text, (#text - HEAD) / RECORD) + window, 1000)
 end
-local newest = state[#state][1]
-return table.concat(records), cdiv(newest + window, 1000)
-end
-local function readlog(state, limit)
+local function readlog(text, limit)
 local window = limit[4]
-local live, used, nextid = {}, 0, 0
-for _, entry in ipairs(state or {}) do
-local time, units, id = entry[1], entry[2], entry[3]
-nextid = max(nextid, id + 1)
-if units > 0 and time > micros - window then
-live[#live + 1] = entry
-used = used + units
+if not text then
+return '', 1, 0, 0, 0
 end
+local count = (#text - HEAD) / RECORD
+local nextid, last = idat(text, count) + 1, count
+if totalat(text, count) == totalat(text, count - 1) then
+last = count - 1
 end
-return live, used, nextid
+local first = 1
+if last >= 1 and timeat(text, 1) <= micros - window then
+first = search(2, last, function(i)
+return timeat(text, i) > micros - window
+end)
+end
+return text, first, last, first > last and 0 or unitsof(text, first, last), nextid
 end
 function algorithms.l.available(limit, state)
 local quantity = limit[3]
-local _, used = readlog(state, limit)
+local _, _, _, used = readlog(state, limit)
 return max(0, quantity - used)
 end
 function algorithms.l.charge(limit, state, cost, _, isforced)
 local quantity = limit[3]
-local live, used, nextid = readlog(state, limit)
+local text, first, last, used, nextid = readlog(state, limit)
 if used + cost > quantity and not isforced then
 return false
 end
@@ -939,42 +958,61 @@ local taken = min(cost, max(0, 2 * quantity - used))
 if taken == 0 then
 return true
 end
-local after = {}
-for i, entry in ipairs(live) do
-after[i] = entry
+if first > last then
+return true, pack('>I4dI4I4', 0, micros, taken, nextid)
 end
-local newest = after[#after]
-local newesttime = newest and newest[1] or 0
-after[#after + 1] = { max(micros, newesttime), taken, nextid }
-return true, after
+local record = pack('>dI4I4', max(micros, timeat(text, last)), (totalat(text, last) + taken) % MODULUS, nextid)
+return true, table.concat({ pack('>I4', totalat(text, first - 1)), records(text, first, last), record })
 end
-function algorithms.l.giveback(limit, state, units, receipt)
-local live, _, nextid = readlog(state, limit)
+local function findentry(text, first, last, receipt)
 local takenat, takenid = receipt[1], receipt[2]
-local after, foundat = {}, nil
-for _, entry in ipairs(live) do
-local time, taken, id = entry[1], entry[2], entry[3]
-if time == takenat and id == takenid then
-foundat = time
-if taken > units then
-after[#after + 1] = { time, taken - units, id }
-end
-else
-after[#after + 1] = entry
-end
-end
-if not foundat then
+if type(takenid) ~= 'number' then
 return nil
 end
-local newest = after[#after]
-local newesttime, newestid = 0, -1
-if newest then
-newesttime, newestid = newest[1], newest[3]
+local i = search(first, last, function(j)
+return idat(text, j) >= takenid
+end)
+return i <= last and idat(text, i) == takenid and timeat(text, i) == takenat and i or nil
 end
-if not newest or newestid < nextid - 1 then
-after[#after + 1] = { max(foundat, newesttime), 0, nextid - 1 }
+local function shifted(text, first, last, more)
+local pieces = {}
+for from = first, last, BULK do
+local count = min(BULK, last - from + 1)
+local layout = format('>%s', rep('dI4I4', count))
+local numbers = { unpacked(layout, text, HEAD + RECORD * from - 15) }
+for i = 2, 3 * count, 3 do
+numbers[i] = (numbers[i] + more) % MODULUS
 end
-return after
+pieces[#pieces + 1] = pack(layout, unpack(numbers, 1, 3 * count))
+end
+return table.concat(pieces)
+end
+function algorithms.l.giveback(limit, state, units, receipt)
+local text, first, last, _, nextid = readlog(state, limit)
+local found = findentry(text, first, last, receipt)
+if not found then
+return nil
+end
+local taken, foundat = unitsof(text, found, found), timeat(text, found)
+local back = min(units, taken)
+local base, before, after = totalat(text, first - 1), records(text, first, found - 1), records(text, found + 1, last)
+local total = totalat(text, found)
+local own = ''
+if found - first < last - found then
+base, before = (base + back) % MODULUS, shifted(text, first, found - 1, back)
+else
+total, after = (total - back) % MODULUS, shifted(text, found + 1, last, -back)
+end
+if taken > back then
+own = pack('>dI4I4', foundat, total, idat(text, found))
+end
+local rest = table.concat({ pack('>I4', base), before, own, after })
+local count = (#rest - HEAD) / RECORD
+if count > 0 and idat(rest, count) == nextid - 1 then
+return rest
+end
+local newesttime = count > 0 and timeat(rest, count) or 0
+return table.concat({ rest, pack('>dI4I4', max(foundat, newesttime), totalat(rest, count), nextid - 1) })
 end
 local function thresholdsof(used, quantity, cost, atleast, back)
 local afterwards = used + min(max(cost, 0), max(0, 2 * quantity - used))
@@ -985,127 +1023,287 @@ thresholds[#thresholds + 1] = afterwards + units - quantity
 end
 return thresholds
 end
-local function unitsback(live, facts)
-local takenat, takenid = facts.receipt[1], facts.receipt[2]
-for _, entry in ipairs(facts.cost < 0 and live or {}) do
-local time, units, id = entry[1], entry[2], entry[3]
-if time == takenat and id == takenid then
-return min(units, -facts.cost)
+local function boundsof(text, first, last, used, quantity, facts)
+local found = findentry(text, first, last, facts.receipt)
+local bounds = { first, last }
+local back = 0
+if found then
+back = facts.cost < 0 and min(unitsof(text, found, found), -facts.cost) or 0
+bounds[3], bounds[4], bounds[5] = max(first, found - 1), found, min(last, found + 1)
+end
+for _, threshold in ipairs(thresholdsof(used, quantity, facts.cost, facts.atleast, back)) do
+if threshold > 0 and threshold <= used then
+bounds[#bounds + 1] = search(first, last, function(i)
+return unitsof(text, first, i) >= threshold
+end)
 end
 end
-return 0
+table.sort(bounds)
+return bounds
 end
 function algorithms.l.toreply(limit, state, facts, isshared)
-local live, used, nextid = readlog(state, limit)
 local quantity = limit[3]
-local takenat, takenid = facts.receipt[1], facts.receipt[2]
-local thresholds = thresholdsof(used, quantity, facts.cost, facts.atleast, unitsback(live, facts))
+local text, first, last, used, nextid = readlog(state, limit)
 local reply = { nextid }
-local before, sum, merged = 0, 0, 0
-for i, entry in ipairs(live) do
-local time, units, id = entry[1], entry[2], entry[3]
-sum = sum + units
-merged = merged + units
-local following = live[i + 1]
-local isbound = isshared or i == 1 or not following
-for _, near in ipairs({ entry, following or entry, live[i - 1] or entry }) do
-isbound = isbound or (near[1] == takenat and near[3] == takenid)
+if first > last then
+return reply
 end
-for _, threshold in ipairs(thresholds) do
-isbound = isbound or (before < threshold and sum >= threshold)
+local bounds = {}
+if isshared then
+for i = first, last do
+bounds[#bounds + 1] = i
 end
-if isbound then
-reply[#reply + 1] = time
-reply[#reply + 1] = merged
-reply[#reply + 1] = id
-merged = 0
+else
+bounds = boundsof(text, first, last, used, quantity, facts)
 end
-before = sum
+local from = first
+for _, i in ipairs(bounds) do
+if i >= from then
+reply[#reply + 1] = timeat(text, i)
+reply[#reply + 1] = unitsof(text, from, i)
+reply[#reply + 1] = idat(text, i)
+from = i + 1
+end
 end
 return reply
 end`
 
-const concurrency = String.raw`algorithms.c = { renews = true }
-function algorithms.c.decode(text)
-local holders = {}
-for line in string.gmatch(text, '[^\n]+') do
-local expiry, id = match(line, '^(%d+) (%S+)$')
-expiry = integer(expiry)
+const concurrency = String.raw`algorithms.c = { renews = true, isset = true }
+local MAXEXPIRED = 128
+local function readset(...)
+local reply = redis.pcall(...)
+if errorof(reply) then
+error(reply, 0)
+end
+return reply
+end
+local function readscores(reply)
+for i = 2, #reply, 2 do
+local expiry = integer(reply[i])
 if not expiry then
-return nil
+return false
 end
-holders[#holders + 1] = { expiry, id }
+reply[i] = expiry
 end
-return holders
+return true
 end
-function algorithms.c.encode(state)
-local lines, latest = {}, 0
-for i, holder in ipairs(state) do
-local expiry, id = holder[1], holder[2]
-lines[i] = format('%.0f %s', expiry, id)
-latest = max(latest, expiry)
+local function newset(name, most, isforeign)
+return { name = name, most = most, isforeign = isforeign, count = 0, head = {}, tail = {}, latest = 0, scores = {} }
 end
-return table.concat(lines, '\n'), cdiv(latest, 1000)
+function algorithms.c.read(name, most)
+local head = redis.pcall('ZRANGE', name, '0', most - 1, 'WITHSCORES')
+if errorof(head) then
+if not match(errorof(head), 'WRONGTYPE') then
+error(head, 0)
 end
-local function liveholders(state)
-local live = {}
-for _, holder in ipairs(state or {}) do
-local expiry = holder[1]
-if expiry > micros then
-live[#live + 1] = holder
+return newset(name, most, true)
 end
+local set = newset(name, most, false)
+set.count = #head / 2
+local earliest = integer(head[2])
+if earliest and earliest <= micros then
+local after = format('(%.0f', micros)
+set.hasexpired = true
+set.count = readset('ZCOUNT', name, after, '+inf')
+head = readset('ZRANGE', name, after, '+inf', 'BYSCORE', 'LIMIT', '0', most, 'WITHSCORES')
+elseif set.count == most then
+set.count = readset('ZCARD', name)
 end
-return live
+set.head = head
+if set.count > most then
+set.tail = readset('ZRANGE', name, -most, '-1', 'WITHSCORES')
+end
+if not readscores(head) or not readscores(set.tail) then
+return newset(name, most, true)
+end
+set.latest = set.tail[#set.tail] or head[#head] or 0
+return set
+end
+local function setof(state)
+return state.set or state
+end
+local function expiryofholder(state, id)
+while state.set do
+if state.id == id then
+return state.expiry or nil
+end
+state = state.before
+end
+local expiry = state.scores[id]
+if expiry == nil then
+expiry = state.count > 0 and integer(readset('ZSCORE', state.name, id)) or false
+state.scores[id] = expiry
+end
+return expiry and expiry > micros and expiry or nil
 end
 function algorithms.c.available(limit, state)
 local quantity = limit[3]
-return max(0, quantity - #liveholders(state))
-end
-local function holds(live, id)
-for _, holder in ipairs(live) do
-if holder[2] == id then
-return true
-end
-end
-return false
-end
-local function without(live, id)
-local others = {}
-for _, holder in ipairs(live) do
-if holder[2] ~= id then
-others[#others + 1] = holder
-end
-end
-return others
+return max(0, quantity - state.count)
 end
 function algorithms.c.charge(limit, state, cost, facts, isforced)
 local quantity, ttl = limit[3], limit[4]
-local renewed = facts.receipt[1]
-local live, id = liveholders(state), renewed or facts.holder
-local isheld = cost > 0 and holds(live, id)
-if not isforced and not isheld and (cost > 0 and renewed or #live + cost > quantity) then
+local renewed, count = facts.receipt[1], state.count
+local id = renewed or facts.holder
+local isheld = cost > 0 and expiryofholder(state, id) ~= nil
+if not isforced and not isheld and (cost > 0 and renewed or count + cost > quantity) then
 return false
 end
-if cost == 0 or not renewed and (isheld or #live >= 2 * quantity) then
+if cost == 0 or not renewed and (isheld or count >= 2 * quantity) then
 return true
 end
-local after = without(live, id)
-after[#after + 1] = { micros + ttl, id }
-return true, after
+return true, { set = setof(state), count = isheld and count or count + 1, id = id, expiry = micros + ttl, before = state }
 end
 function algorithms.c.giveback(_, state, _, receipt)
-local live = liveholders(state)
-local after = without(live, receipt[1])
-return #after < #live and after or nil
+local id = receipt[1]
+if not expiryofholder(state, id) then
+return nil
 end
-function algorithms.c.toreply(_, state)
-local reply = {}
-for _, holder in ipairs(liveholders(state)) do
-local expiry, id = holder[1], holder[2]
-reply[#reply + 1] = expiry
-reply[#reply + 1] = id
+return { set = setof(state), count = state.count - 1, id = id, expiry = false, before = state }
 end
+local function ismember(list, id)
+for i = 1, #list, 2 do
+if list[i] == id then
+return true
+end
+end
+return false
+end
+function algorithms.c.toreply(set, decision, key)
+local head, tail, count = set.head, set.tail, set.count
+if count == 0 then
+return {}
+end
+local reply, length = { 0 }, 1
+for i = 1, #head, 2 do
+reply[i + 1], reply[i + 2] = head[i + 1], head[i]
+length = i + 2
+end
+for i = max(1, #head + #tail - 2 * count + 1), #tail, 2 do
+reply[length + 1], reply[length + 2] = tail[i + 1], tail[i]
+length = length + 2
+end
+for i = 3, count > #head / 2 and #decision or 0 do
+local charge = decision[i]
+local id = charge[4][1] or charge[5]
+local expiry = charge[2] == key and not ismember(head, id) and not ismember(tail, id) and expiryofholder(set, id)
+if expiry then
+reply[length + 1], reply[length + 2] = expiry, id
+length = length + 2
+end
+end
+reply[1] = count - (length - 1) / 2
 return reply
+end
+local function changesof(state)
+local changes = {}
+while state.set do
+if changes[state.id] == nil then
+changes[state.id] = state.expiry
+end
+state = state.before
+end
+return changes
+end
+local function additionsof(state)
+local set, arguments, added = state.set, {}, {}
+local latest = set.latest
+for id, expiry in pairs(changesof(state)) do
+if expiry then
+arguments[#arguments + 1] = format('%.0f', expiry)
+arguments[#arguments + 1] = id
+latest = max(latest, expiry)
+if not set.scores[id] then
+added[#added + 1] = id
+end
+end
+end
+return arguments, added, latest
+end
+local scoretexts = {}
+function algorithms.c.add(state)
+local set, id, expiry, err = state.set, state.id, state.expiry, nil
+local latest = set.latest
+if set.isforeign then
+err = errorof(redis.pcall('DEL', set.name))
+end
+if state.before == set then
+if not expiry then
+state.added = {}
+return err
+end
+local text = scoretexts[expiry] or format('%.0f', expiry)
+scoretexts[expiry] = text
+latest = max(latest, expiry)
+state.added = set.scores[id] and {} or { id }
+err = err or errorof(redis.pcall('ZADD', set.name, text, id))
+else
+local arguments = nil
+arguments, state.added, latest = additionsof(state)
+if #arguments == 0 then
+return err
+end
+err = err or errorof(redis.pcall('ZADD', set.name, unpack(arguments, 1, #arguments)))
+end
+local ends = cdiv(latest, 1000)
+if not err and set.ends ~= ends then
+err = errorof(expirehash(set.name, max(MINLIFETIME, ends - ms), ms, 0))
+set.ends = ends
+if err then
+algorithms.c.undo(state)
+end
+end
+return err
+end
+function algorithms.c.undo(state)
+local set, added, removed = state.set, state.added or {}, state.removed or {}
+if #added > 0 then
+redis.pcall('ZREM', set.name, unpack(added, 1, #added))
+end
+for _, id in ipairs(removed) do
+redis.pcall('ZADD', set.name, format('%.0f', set.scores[id]), id)
+end
+state.added, state.removed = nil, nil
+end
+function algorithms.c.remove(state)
+local set, ids, removed = state.set, {}, {}
+if state.before ~= set or not state.expiry or set.hasexpired then
+local changes = changesof(state)
+for id, expiry in pairs(changes) do
+if not expiry then
+ids[#ids + 1] = id
+removed[#removed + 1] = set.scores[id] and id or nil
+end
+end
+local expired = set.hasexpired
+and redis.pcall('ZRANGE', set.name, '-inf', format('%.0f', micros), 'BYSCORE', 'LIMIT', '0', MAXEXPIRED)
+or {}
+for i = 1, errorof(expired) and 0 or #expired do
+if changes[expired[i]] == nil then
+ids[#ids + 1] = expired[i]
+end
+end
+end
+local err = #ids > 0 and errorof(redis.pcall('ZREM', set.name, unpack(ids, 1, #ids))) or nil
+state.removed = not err and removed or nil
+return err
+end
+function algorithms.c.written(state)
+local set, id, expiry = state.set, state.id, state.expiry
+local head, tail = set.head, set.tail
+local isknown = state.before == set and not set.hasexpired and not set.isforeign and state.count > set.most and #tail > 0
+if not isknown or ismember(head, id) or ismember(tail, id) or expiry and expiry < set.latest then
+return nil
+end
+if expiry then
+local length = #tail
+for i = 1, length - 2 do
+tail[i] = tail[i + 2]
+end
+tail[length - 1], tail[length] = id, expiry
+set.latest = expiry
+end
+set.scores[id], set.count = expiry, state.count
+return set
 end`
 
 const leases = String.raw`local leases = {}
@@ -1146,15 +1344,8 @@ end
 return ledger
 end`
 
-const full = String.raw`local FORCE, PEEK, RESET = 1, 2, 3
-local batch = cjson.decode(ARGV[1])
+const batch = String.raw`local batch = cjson.decode(ARGV[1])
 local limits, decisions, buckets = batch[1], batch[2], batch[3] or { 0 }
-for _, limit in ipairs(limits) do
-local letter = limit[1]
-if prepare[letter] then
-prepare[letter](limit)
-end
-end
 local values, entries = packed.open(buckets)
 local lists, states, isdecoded = {}, {}, {}
 local function listof(key)
@@ -1179,37 +1370,23 @@ end
 end
 return states[key]
 end
+local function openset(key, algorithm, charges)
+local known = states[key]
+if known and known.most > charges then
+return known
+end
+local set = algorithm.read(KEYS[key], charges + 1)
+if set.isforeign and not known then
+unreadable = unreadable + 1
+end
+states[key] = set
+return set
+end
 local function delete(key)
 if entries[key] then
 return packed.remove(entries[key])
 end
 return errorof(redis.pcall('DEL', KEYS[key]))
-end
-local function step(charge, state, operation, atleast, most)
-local limit, cost, receipt, holder = limits[charge[1]], charge[3], charge[4], charge[5]
-local algorithm = algorithms[limit[1]]
-if cost < 0 then
-if operation == PEEK then
-return nil, true
-end
-local after, units = algorithm.giveback(limit, state, min(-cost, most or MAX), receipt)
-return after, true, -(units or 0)
-end
-local facts = { receipt = receipt, holder = holder }
-local isrenewal = algorithm.renews and cost > 0 and receipt[1] ~= nil
-local isadmitted, after = false, nil
-if cost <= (most or MAX) then
-isadmitted, after = algorithm.charge(limit, state, cost, facts, operation == FORCE and not isrenewal)
-end
-if not isadmitted then
-local available = min(algorithm.available(limit, state), most or MAX)
-if isrenewal or atleast < 1 or cost < 1 or available < atleast then
-return nil, false
-end
-cost = min(cost, available)
-isadmitted, after = algorithm.charge(limit, state, cost, facts, true)
-end
-return cost > 0 and after or nil, isadmitted, cost
 end
 local function newchanges()
 return { keys = {}, lists = {}, states = {} }
@@ -1262,37 +1439,53 @@ end
 end
 return nil
 end
-local function commit(writes)
-local issetting, ispacking = false, false
+local function changesets(writes)
 for _, write in ipairs(writes) do
-local key, value = write[1], write[2]
-local err = not value and delete(key) or nil
+local set, algorithm = write[4], write[5]
+local err = set and (algorithm.add(set) or algorithm.remove(set)) or nil
 if err then
 return err
 end
-issetting = issetting or value and not entries[key]
+end
+return nil
+end
+local function setvalues(writes)
+for _, write in ipairs(writes) do
+local key, value, expiry = write[1], write[2], write[3]
+local err = value and not entries[key] and setwithexpiry(KEYS[key], value, expiry) or nil
+if err then
+return err
+end
+end
+return nil
+end
+local function endsets(writes, err)
+for _, write in ipairs(writes) do
+local key, set, algorithm = write[1], write[4], write[5]
+if set and err then
+algorithm.undo(set)
+elseif set then
+states[key] = algorithm.written(set)
+end
+end
+return err
+end
+local function commit(writes)
+local issetting, ispacking = false, false
+for _, write in ipairs(writes) do
+local key, value, set = write[1], write[2], write[4]
+local err = not value and not set and delete(key) or nil
+if err then
+return err
+end
+issetting = issetting or set or value and not entries[key]
 ispacking = ispacking or value and entries[key]
 end
 local err = ispacking and prepareentries(writes, issetting) or nil
 if err then
 return err
 end
-for _, write in ipairs(writes) do
-local key, value, expiry = write[1], write[2], write[3]
-err = value and not entries[key] and setwithexpiry(KEYS[key], value, expiry) or nil
-if err then
-return err
-end
-end
-return ispacking and writeentries(writes) or nil
-end
-local function countkeys(decision)
-local counts = {}
-for i = 3, #decision do
-local key = decision[i][2]
-counts[key] = (counts[key] or 0) + 1
-end
-return counts
+return endsets(writes, changesets(writes) or setvalues(writes) or ispacking and writeentries(writes) or nil)
 end
 local function isneeded(decision, id)
 for i = 3, #decision do
@@ -1311,8 +1504,12 @@ return { key, value, expiryof(latestof(list)) }
 end
 local function writeofstate(key, changed)
 local state, limit = changed[1], changed[2]
+local algorithm = algorithms[limit[1]]
+if algorithm.isset then
+return { key, false, 0, state, algorithm }
+end
 states[key] = state
-local value, expiry = algorithms[limit[1]].encode(state, limit)
+local value, expiry = algorithm.encode(state, limit)
 local islive = MINLIFETIME > 0 or expiry * 1000 > micros
 return { key, islive and value, expiry }
 end
@@ -1323,6 +1520,48 @@ local list = changes.lists[key]
 writes[i] = list and writeoflist(key, list, decision) or writeofstate(key, changes.states[key])
 end
 return writes
+end`
+
+const full = String.raw`local FORCE, PEEK, RESET = 1, 2, 3
+for _, limit in ipairs(limits) do
+local letter = limit[1]
+if prepare[letter] then
+prepare[letter](limit)
+end
+end
+local function step(charge, state, operation, atleast, most)
+local limit, cost, receipt, holder = limits[charge[1]], charge[3], charge[4], charge[5]
+local algorithm = algorithms[limit[1]]
+if cost < 0 then
+if operation == PEEK then
+return nil, true
+end
+local after, units = algorithm.giveback(limit, state, min(-cost, most or MAX), receipt)
+return after, true, -(units or 0)
+end
+local facts = { receipt = receipt, holder = holder }
+local isrenewal = algorithm.renews and cost > 0 and receipt[1] ~= nil
+local isadmitted, after = false, nil
+if cost <= (most or MAX) then
+isadmitted, after = algorithm.charge(limit, state, cost, facts, operation == FORCE and not isrenewal)
+end
+if not isadmitted then
+local available = min(algorithm.available(limit, state), most or MAX)
+if isrenewal or atleast < 1 or cost < 1 or available < atleast then
+return nil, false
+end
+cost = min(cost, available)
+isadmitted, after = algorithm.charge(limit, state, cost, facts, true)
+end
+return cost > 0 and after or nil, isadmitted, cost
+end
+local function countkeys(decision)
+local counts = {}
+for i = 3, #decision do
+local key = decision[i][2]
+counts[key] = (counts[key] or 0) + 1
+end
+return counts
 end
 local function valueinreply(key, isreplied)
 listof(key)
@@ -1346,6 +1585,10 @@ local state
 if algorithm.isentry then
 state = entryof(changes, key, id, place)
 reply[#reply + 1] = valueinreply(key, isreplied)
+elseif algorithm.isset then
+local stored = openset(key, algorithm, counts[key])
+state = changes.states[key] and changes.states[key][1] or stored
+reply[#reply + 1] = algorithm.toreply(stored, decision, key)
 else
 local stored = stateof(key, algorithm)
 local facts = { cost = cost, atleast = atleast, receipt = receipt }
@@ -1380,6 +1623,20 @@ reply[#reply + 1] = ledger
 end
 return reply, isallowed and commit(writesof(changes, decision)) or nil
 end
+local function decideset(decision)
+local operation, atleast, charge = decision[1], decision[2], decision[3]
+local limit, key = limits[charge[1]], charge[2]
+local algorithm = algorithms[limit[1]]
+local set = openset(key, algorithm, 1)
+local reply = algorithm.toreply(set, decision, key)
+local after, isadmitted = step(charge, set, operation, atleast, nil)
+local err = nil
+if after and operation ~= PEEK then
+err = algorithm.add(after) or algorithm.remove(after)
+states[key] = algorithm.written(after)
+end
+return { isadmitted and 1 or 0, reply }, err
+end
 local function reset(decision)
 local changes, writes = newchanges(), {}
 for i = 3, #decision do
@@ -1400,10 +1657,15 @@ writes[#writes + 1] = writeoflist(key, changes.lists[key], decision)
 end
 return { 1 }, commit(writes)
 end
+local function functionof(decision)
+if decision[1] == RESET then
+return reset
+end
+return #decision == 3 and algorithms[limits[decision[3][1]][1]].isset and decideset or decide
+end
 local replies = { micros, 0, 0, '' }
 for _, decision in ipairs(decisions) do
-local operation = decision[1]
-local isdone, reply, err = pcall(operation == RESET and reset or decide, decision)
+local isdone, reply, err = pcall(functionof(decision), decision)
 if not isdone then
 reply, err = { -2, type(reply) == 'table' and reply.err or reply }, nil
 end
@@ -1431,5 +1693,6 @@ export const FULL: string = [
   concurrency,
   leases,
   packed,
+  batch,
   full,
 ].join('\n')

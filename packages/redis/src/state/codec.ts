@@ -2,13 +2,14 @@ import type { Limit } from '@sluice/core'
 import {
   type BucketState,
   calendarSpan,
-  type ConcurrencyState,
   type FixedWindowState,
-  type Holder,
+  listEntries,
   type LogEntry,
+  logOf,
   type SlidingLogState,
   type SlidingWindowState,
 } from '@sluice/core/algorithms'
+import { holdersFromReply } from './holder-sets.ts'
 
 // How states are stored in Redis, and how scripts return them. The Lua of lua/ reads and writes the same, so stores with and without scripts
 // share their data.
@@ -73,37 +74,42 @@ const bucket = entryCodec<BucketState>({
   toNumbers: ({ full, rest, rate }) => [full, rest, rest > 0 ? rate : 0],
 })
 
+const HEAD = 4
 const RECORD = 16
 
 /**
- * Records of 16 bytes, oldest first: time (µs, a double), units and id (4 bytes each). The last record may have 0 units: it keeps its id
- * from being used again.
+ * 4 bytes, then records of 16 bytes, oldest first: time (µs, a double), total and id (4 bytes each). A total is the units of all records up to
+ * this one, modulo 2^32; the first 4 bytes are the total before the first record. The last record may have 0 units: it keeps its id from being
+ * used again.
  */
 const slidingLog = codec<SlidingLogState>({
   decode(value) {
-    if (value.length === 0 || value.length % RECORD !== 0) return undefined
+    const size = value.length - HEAD
+    if (size < RECORD || size % RECORD !== 0) return undefined
+    const [oldest, newest] = [value.readDoubleBE(HEAD), value.readDoubleBE(size + HEAD - RECORD)]
+    if (!(oldest >= 0 && newest >= oldest && newest <= Number.MAX_SAFE_INTEGER)) return undefined
     const entries: LogEntry[] = []
-    let last = 0
-    let next = 0
-    for (let offset = 0; offset < value.length; offset += RECORD) {
-      const time = value.readDoubleBE(offset)
-      if (!(time >= last && time <= Number.MAX_SAFE_INTEGER)) return undefined
-      last = time
-      const entry = { time, units: value.readUInt32BE(offset + 8), id: value.readUInt32BE(offset + 12) }
-      next = Math.max(next, entry.id + 1)
-      if (entry.units > 0) entries.push(entry)
+    let before = value.readUInt32BE(0)
+    for (let at = HEAD; at < value.length; at += RECORD) {
+      const total = value.readUInt32BE(at + 8)
+      const units = (total - before) >>> 0
+      before = total
+      if (units > 0) entries.push({ time: value.readDoubleBE(at), units, id: value.readUInt32BE(at + 12) })
     }
-    return { entries, next }
+    return logOf(entries, value.readUInt32BE(value.length - 4) + 1)
   },
-  encode({ entries, next }, { window }, now) {
+  encode(log, { window }, now) {
+    const entries = listEntries(log)
     const newest = entries.at(-1)
-    const hasLastId = newest !== undefined && newest.id === next - 1
-    const records = hasLastId ? entries : [...entries, { time: Math.max(newest?.time ?? 0, now), units: 0, id: next - 1 }]
-    const value = Buffer.alloc(records.length * RECORD)
+    const hasLastId = newest !== undefined && newest.id === log.next - 1
+    const records = hasLastId ? entries : [...entries, { time: Math.max(newest?.time ?? 0, now), units: 0, id: log.next - 1 }]
+    const value = Buffer.alloc(HEAD + records.length * RECORD)
+    let total = 0
     for (const [i, { time, units, id }] of records.entries()) {
-      value.writeDoubleBE(time, i * RECORD)
-      value.writeUInt32BE(units, i * RECORD + 8)
-      value.writeUInt32BE(id, i * RECORD + 12)
+      total = (total + units) >>> 0
+      value.writeDoubleBE(time, HEAD + i * RECORD)
+      value.writeUInt32BE(total, HEAD + i * RECORD + 8)
+      value.writeUInt32BE(id, HEAD + i * RECORD + 12)
     }
     return { value, expires: Math.ceil(((records.at(-1)?.time ?? now) + (window as number) * 1000) / 1000) }
   },
@@ -111,30 +117,7 @@ const slidingLog = codec<SlidingLogState>({
     const entries: LogEntry[] = []
     for (let i = 0; i < fields.length; i += 3)
       entries.push({ time: Number(fields[i]), units: Number(fields[i + 1]), id: Number(fields[i + 2]) })
-    return { entries, next: Number(next) }
-  },
-})
-
-/** A line for each holder, in the order of acquisition: when it expires (µs), and its id. */
-const concurrency = codec<ConcurrencyState>({
-  decode(value) {
-    const holders: Holder[] = []
-    for (const line of value.toString().split('\n')) {
-      if (line === '') continue
-      const [, digits, id] = /^(\d+) (\S+)$/.exec(line) ?? []
-      if (id === undefined || !Number.isSafeInteger(Number(digits))) return undefined
-      holders.push({ expires: Number(digits), id })
-    }
-    return holders
-  },
-  encode(holders) {
-    const latest = holders.reduce((most, { expires }) => Math.max(most, expires), 0)
-    return { value: holders.map(({ expires, id }) => `${expires} ${id}`).join('\n'), expires: Math.ceil(latest / 1000) }
-  },
-  fromReply(fields) {
-    const holders: Holder[] = []
-    for (let i = 0; i < fields.length; i += 2) holders.push({ expires: Number(fields[i]), id: String(fields[i + 1]) })
-    return holders
+    return logOf(entries, Number(next))
   },
 })
 
@@ -144,11 +127,20 @@ const entryCodecs: { readonly [K in Limit['algorithm']]?: EntryCodec<unknown> } 
   tokenBucket: bucket,
   leakyBucket: bucket,
 }
-const keyCodecs: { readonly [K in Limit['algorithm']]?: KeyCodec<unknown> } = { slidingLog, concurrency }
+const keyCodecs: { readonly [K in Limit['algorithm']]?: KeyCodec<unknown> } = { slidingLog }
+/** Those whose state is a sorted set of holders. */
+const setCodecs: { readonly [K in Limit['algorithm']]?: Pick<KeyCodec<unknown>, 'fromReply'> } = {
+  concurrency: { fromReply: holdersFromReply },
+}
 
 /** Whether the state is three numbers: an entry of a value, or packed. Sliding logs and holders grow, so each has a key of its own. */
 export function isEntry({ algorithm }: Limit): boolean {
   return entryCodecs[algorithm] !== undefined
+}
+
+/** Whether the state is a sorted set, of which a decision reads a part. */
+export function isSet({ algorithm }: Limit): boolean {
+  return setCodecs[algorithm] !== undefined
 }
 
 export function stateOf(limit: Limit, first: number, second: number, third: number): unknown {
@@ -174,5 +166,5 @@ export function encodeState(state: unknown, limit: Limit, nowMicros: number): St
 
 /** A state in the reply of the full script; `undefined` for an absent state, which the reply has as an empty list. */
 export function stateFromReply({ algorithm }: Limit, fields: ReplyState): unknown {
-  return fields.length === 0 ? undefined : keyCodecs[algorithm]?.fromReply(fields)
+  return fields.length === 0 ? undefined : (keyCodecs[algorithm] ?? setCodecs[algorithm])?.fromReply(fields)
 }

@@ -15,6 +15,8 @@ import {
   reportLost,
   type Settleable,
 } from '../executor.ts'
+import { isSet } from '../state/codec.ts'
+import { setQueriesOf } from '../state/holder-sets.ts'
 import { unwrap } from '../state/leases.ts'
 import { type Address, openSession, refreshSlots, type Session } from './session.ts'
 import { StagedWrites, type TransactionAnswer } from './staged-writes.ts'
@@ -142,8 +144,12 @@ export class TransactionExecutor implements Executor {
       const session = await this.open(askAddress)
       const keys = [...keysOf(batch).keys()]
       const { now, values } = await session.watch(keys)
-      const isTestClock = this.clock !== undefined
-      const staged = new StagedWrites(keys, values, this.clock === undefined ? now : Math.round(this.clock.now() * 1000), isTestClock)
+      const time = this.clock === undefined ? now : Math.round(this.clock.now() * 1000)
+      const sets = await session.readSets(
+        setQueriesOf(batch, ({ limit }) => isSet(limit)),
+        time,
+      )
+      const staged = new StagedWrites(keys, values, sets, time, this.clock !== undefined)
       const answers = batch.map((decision) => staged.decide(decision))
       const writes = staged.writes()
       if (writes.length > 0) {

@@ -1,16 +1,25 @@
 import { systemClock } from '@sluice/core'
-import type { Cluster, Redis } from 'ioredis'
+import type { ChainableCommander, Cluster, Redis } from 'ioredis'
 import type { RedisClient } from '../client/connect.ts'
 import { slotOf } from '../slots.ts'
+import { FOREIGN_SET, MAX_EXPIRED, type SetChange, type SetQuery, type SetView, viewOf } from '../state/holder-sets.ts'
 
 /** ms that connecting, and a command, may take. */
 const CONNECT_TIMEOUT = 2_000
 const COMMAND_TIMEOUT = 1_000
 
-/** A SET with an expiry (`PX`: ms from now, `PXAT`: ms since the epoch), or a DEL for a value that is `undefined`. */
-export type Write =
-  | { readonly key: string; readonly value: string | Buffer; readonly expiry: 'PX' | 'PXAT'; readonly ms: number }
-  | { readonly key: string; readonly value: undefined }
+/** When a key expires (`PX`: ms from now, `PXAT`: ms since the epoch). */
+interface Expiry {
+  readonly expiry: 'PX' | 'PXAT'
+  readonly ms: number
+}
+
+/** A SET with an expiry, a change of a sorted set, or a DEL. */
+export type Write = { readonly key: string } & (
+  | ({ readonly value: string | Buffer } & Expiry)
+  | ({ readonly value?: undefined; readonly change: SetChange } & Expiry)
+  | { readonly value?: undefined; readonly change?: undefined }
+)
 
 /** The server's time, and the value of each watched key. */
 export interface WatchedValues {
@@ -56,11 +65,36 @@ export class Session {
     return { now: Number(time[0]) * 1_000_000 + Number(time[1]), values }
   }
 
+  /** Reads parts of sorted sets that are watched, in one round trip. `now`: µs since the epoch. */
+  async readSets(queries: ReadonlyMap<string, SetQuery>, now: number): Promise<ReadonlyMap<string, SetView>> {
+    if (queries.size === 0) return new Map()
+    const pipeline = this.redis.pipeline()
+    const step = this.isAsking ? 2 : 1
+    const call = (command: string, ...args: (string | number)[]): void => {
+      if (this.isAsking) pipeline.asking()
+      pipeline.call(command, ...args)
+    }
+    for (const [key, { most, ids }] of queries) {
+      call('zcount', key, `(${now}`, '+inf')
+      call('zrange', key, `(${now}`, '+inf', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
+      call('zrange', key, -most, -1, 'WITHSCORES')
+      call('zmscore', key, ...ids)
+      call('zrange', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_EXPIRED)
+    }
+    const replies = ((await pipeline.exec()) ?? []).filter((_, i) => i % step === step - 1)
+    const views = new Map<string, SetView>()
+    for (const [i, [key, query]] of [...queries].entries()) views.set(key, viewIn(replies.slice(5 * i, 5 * i + 5), query, now))
+    return views
+  }
+
   /** Writes in one transaction. Returns `false`, and writes nothing, if a watched key has changed. */
   async commit(writes: readonly Write[]): Promise<boolean> {
     const transaction = this.redis.multi()
     for (const write of writes) {
-      if (write.value === undefined) transaction.del(write.key)
+      if (write.value === undefined) {
+        if (write.change === undefined) transaction.del(write.key)
+        else changeSet(transaction, write)
+      }
       // ioredis types the two forms as separate signatures.
       else if (write.expiry === 'PX') transaction.set(write.key, write.value, 'PX', write.ms)
       else transaction.set(write.key, write.value, 'PXAT', write.ms)
@@ -76,6 +110,31 @@ export class Session {
   close(): void {
     this.redis.disconnect()
   }
+}
+
+type Replies = readonly (readonly [error: Error | null, reply: unknown])[]
+
+/** @throws the error of a reply, unless the key has another type */
+function viewIn(replies: Replies, query: SetQuery, now: number): SetView {
+  const error = replies.find(([failed]) => failed !== null)?.[0]
+  if (error?.message.startsWith('WRONGTYPE') === true) return FOREIGN_SET
+  if (error) throw error
+  const [count, first, last, scores, expired] = replies.map(([, reply]) => reply)
+  // With RESP3 a score is in a list with its id.
+  const [head, tail] = [first, last].map((list) => (list as unknown[]).flat())
+  const ends = Number(count) > query.most ? [...(head ?? []), ...(tail ?? [])] : (head ?? [])
+  return viewOf(query, now, Number(count), ends, scores as unknown[], expired as string[])
+}
+
+function changeSet(transaction: ChainableCommander, write: Extract<Write, { change: SetChange }>): void {
+  const { key, change, expiry, ms } = write
+  if (change.isForeign) transaction.del(key)
+  if (change.added.length > 0) {
+    transaction.zadd(key, ...change.added)
+    if (expiry === 'PX') transaction.pexpire(key, ms)
+    else transaction.pexpireat(key, ms)
+  }
+  if (change.removed.length > 0) transaction.zrem(key, ...change.removed)
 }
 
 /** Connects like the client, to the server that has the slot of the tag, or to `askAddress` while the slot is being moved there. */

@@ -1,8 +1,10 @@
 import type { Charge, Outcome } from '@sluice/core'
 import { type PendingDecision, stateIdsOf } from '../executor.ts'
 import type { Placement } from '../keys.ts'
-import { decodeState, encodeState, type Numbers, numbersOf, stateFromNumbers } from '../state/codec.ts'
+import type { Holders } from '@sluice/core/algorithms'
+import { decodeState, encodeState, isSet, type Numbers, numbersOf, stateFromNumbers } from '../state/codec.ts'
 import { EntryList } from '../state/entries.ts'
+import { changeOf, FOREIGN_SET, type SetView } from '../state/holder-sets.ts'
 import { decideWithLeases, leasesKey } from '../state/leases.ts'
 import type { Write } from './session.ts'
 
@@ -27,13 +29,24 @@ export class StagedWrites {
   private readonly lists = new Map<string, EntryList>()
   private readonly states = new Map<string, OwnState>()
   private readonly changed = new Set<string>()
+  private readonly wasReset = new Set<string>()
   /** The ids of all entries that the batch needs. */
   private readonly needed = new Set<number>()
   private readonly now: number
   private readonly isTestClock: boolean
+  /** By key, the sorted sets as they were read. */
+  private readonly sets: ReadonlyMap<string, SetView>
 
-  /** The values are those under the keys, and `now` is in µs. */
-  constructor(keys: readonly string[], values: readonly (Buffer | null)[], now: number, isTestClock: boolean) {
+  /** The values and sets are those under the keys, and `now` is in µs. */
+  constructor(
+    keys: readonly string[],
+    values: readonly (Buffer | null)[],
+    sets: ReadonlyMap<string, SetView>,
+    now: number,
+    isTestClock: boolean,
+  ) {
+    this.sets = sets
+    for (const { isForeign } of sets.values()) if (isForeign) this.unreadable += 1
     for (const [i, key] of keys.entries()) this.values.set(key, values[i] ?? null)
     this.now = now
     this.isTestClock = isTestClock
@@ -68,23 +81,37 @@ export class StagedWrites {
 
   writes(): readonly Write[] {
     return Array.from(this.changed, (key): Write => {
+      const set = this.sets.get(key)
+      if (set !== undefined) return this.writeOfSet(key, set)
       const list = this.lists.get(key)
       if (list !== undefined) this.dropped += list.prune(this.isTestClock ? 0 : this.now, (id) => this.needed.has(id))
       const own = this.states.get(key)
       const encoded = list?.encode() ?? (own && encodeState(own.state, own.limit, this.now))
-      if (encoded === undefined) return { key, value: undefined }
+      if (encoded === undefined) return { key }
       const { value, expires } = encoded
-      const millis = Math.floor(this.now / 1000)
-      if (this.isTestClock) return { key, value, expiry: 'PX', ms: Math.max(MIN_TEST_LIFETIME, expires - millis) }
-      if (expires * 1000 <= this.now) return { key, value: undefined }
-      return { key, value, expiry: 'PXAT', ms: expires }
+      if (!this.isTestClock && expires * 1000 <= this.now) return { key }
+      return { key, value, ...this.expiryAt(expires) }
     })
+  }
+
+  /** After a reset in the same batch, nothing is left of what was read. */
+  private writeOfSet(key: string, view: SetView): Write {
+    const own = this.states.get(key)
+    if (own === undefined) return { key }
+    const change = changeOf(this.wasReset.has(key) ? FOREIGN_SET : view, own.state as Holders)
+    return { key, change, ...this.expiryAt(change.expires) }
+  }
+
+  private expiryAt(expires: number): { readonly expiry: 'PX' | 'PXAT'; readonly ms: number } {
+    if (!this.isTestClock) return { expiry: 'PXAT', ms: expires }
+    return { expiry: 'PX', ms: Math.max(MIN_TEST_LIFETIME, expires - Math.floor(this.now / 1000)) }
   }
 
   private load(key: string, { limit, id, isEntry }: Placement): unknown {
     if (isEntry) return stateFromNumbers(limit, this.listOf(key).get(id))
     const known = this.states.get(key)
     if (known !== undefined || this.changed.has(key)) return known?.state
+    if (isSet(limit)) return this.sets.get(key)?.holders
     const value = this.values.get(key) ?? null
     if (value === null) return undefined
     const state = decodeState(limit, value)
@@ -112,7 +139,10 @@ export class StagedWrites {
   /** Removes one state. Other limits share the key of an entry, and keep theirs. */
   private reset(key: string, { id, isEntry }: Placement): void {
     if (isEntry) this.listOf(key).delete(id)
-    else this.states.delete(key)
+    else {
+      this.states.delete(key)
+      this.wasReset.add(key)
+    }
     this.changed.add(key)
   }
 
