@@ -3,6 +3,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
+/** ms. An install that waits for another one, or for the network, must not stop the tests for good. */
+const TIMEOUT = 300_000
+
 export async function ensureRedis(): Promise<void> {
   const missing = await problem()
   if (missing === undefined) return
@@ -51,7 +54,7 @@ function install(): string {
 
 function run(command: string, ...args: readonly string[]): { readonly status: number | null; readonly output: string } {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
-  const { status, stdout, stderr, error } = spawnSync(command, args, { env, encoding: 'utf8', maxBuffer: 2 ** 26 })
+  const { status, stdout, stderr, error } = spawnSync(command, args, { env, encoding: 'utf8', maxBuffer: 2 ** 26, timeout: TIMEOUT })
   return { status, output: `${stdout ?? ''}${stderr ?? ''}${error ?? ''}`.trim() }
 }
 

@@ -69,7 +69,11 @@ function write(name: string, files: Readonly<Record<string, string>>): void {
 }
 
 function lint(...folders: readonly string[]): readonly string[] {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/lint-lua.ts', ...folders], { cwd: ROOT, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/lint-lua.ts', ...folders], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: 50_000,
+  })
   const lines = `${stdout}${stderr}`.split('\n').filter((line) => line !== '')
   expect(status, lines.join('\n')).toBe(lines.length > 0 ? 1 : 0)
   return lines

@@ -104,7 +104,11 @@ beforeAll(() => {
     mkdirSync(dirname(join(tree, file)), { recursive: true })
     writeFileSync(join(tree, file), `${code}\n`)
   }
-  const { stdout, stderr } = spawnSync(process.execPath, [binary('oxlint'), '-f', 'json', '.'], { cwd: tree, encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(process.execPath, [binary('oxlint'), '-f', 'json', '.'], {
+    cwd: tree,
+    encoding: 'utf8',
+    timeout: 50_000,
+  })
   if (stderr !== '') throw new Error(stderr)
   found = (JSON.parse(stdout) as { diagnostics: Diagnostic[] }).diagnostics
 })

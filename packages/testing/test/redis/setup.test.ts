@@ -19,7 +19,11 @@ function program(name: string, ...lines: string[]): void {
   chmodSync(join(bin, name), 0o755)
 }
 function setUp(env: Record<string, string> = {}): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT], { env: { PATH: bin, ...env }, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT], {
+    env: { PATH: bin, ...env },
+    encoding: 'utf8',
+    timeout: 50_000,
+  })
   expect(stderr).toBe('')
   expect(status).toBe(0)
   return stdout
