@@ -23,7 +23,7 @@ const TASKS = {
   generate: ['scripts/generate.ts'],
   size: ['scripts/size.ts'],
   format: ['node_modules/oxfmt/bin/oxfmt', '.'],
-  build: ['node_modules/typescript/bin/tsc', '-b'],
+  build: ['scripts/build.ts'],
   vitest: ['node_modules/vitest/vitest.mjs'],
   changeset: ['node_modules/@changesets/cli/bin.js'],
 }

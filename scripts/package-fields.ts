@@ -14,9 +14,14 @@ const REPOSITORY: string = ''
 const ROOT = join(import.meta.dirname, '..')
 const COMMAND = 'npm run generate'
 /** The order of the fields in a package.json. Fields that are not in this list keep their order and follow. */
-const ORDER = 'name version private description keywords license homepage repository bugs type engines scripts'.split(' ')
+const ORDER =
+  'name version private description keywords license homepage repository bugs type engines scripts sideEffects main types typesVersions exports files'.split(
+    ' ',
+  )
 
 type Manifest = Readonly<Record<string, unknown>>
+/** The public entries of a package. The file that `source` names says where their build is. */
+type Entries = Readonly<Record<string, string | { readonly source: string }>>
 
 const isChecking = process.argv.includes('--check') || process.argv.includes('--release')
 const problems: string[] = []
@@ -40,24 +45,25 @@ if (problems.length > 0) {
 
 function completed(manifest: Manifest, folder: string): Manifest {
   const { homepage: _homepage, repository: _repository, bugs: _bugs, ...own } = manifest
-  const fields: Manifest = { ...own, ...common(folder), ...(own['private'] === true ? {} : published(folder)) }
+  const isPrivate = own['private'] === true
+  const fields: Manifest = { ...own, ...common(folder, isPrivate), ...(isPrivate ? {} : published(folder, own['exports'] as Entries)) }
   const names = [...ORDER, ...Object.keys(fields)].filter((name) => name in fields)
   return Object.fromEntries(names.map((name) => [name, fields[name]]))
 }
 
-function common(folder: string): Manifest {
+function common(folder: string, isPrivate: boolean): Manifest {
   return {
     license: 'MIT',
     type: 'module',
     scripts: {
-      build: `node ../../scripts/bootstrap.mjs build packages/${folder}`,
+      ...(isPrivate ? {} : { build: `node ../../scripts/bootstrap.mjs build ${folder}` }),
       test: `node ../../scripts/bootstrap.mjs test --package ${folder}`,
     },
   }
 }
 
-function published(folder: string): Manifest {
-  const fields = { engines: { node: '>=20.19' }, publishConfig: { access: 'public' } }
+function published(folder: string, entries: Entries): Manifest {
+  const fields = { engines: { node: '>=20.19' }, ...loading(entries), publishConfig: { access: 'public' } }
   if (REPOSITORY === '') return fields
   return {
     ...fields,
@@ -75,6 +81,35 @@ function errorsPage(): string {
     `export const ERRORS_PAGE = '${REPOSITORY === '' ? path : `${REPOSITORY}/blob/main/${path}`}'`,
     '',
   ].join('\n')
+}
+
+/** Which build a program loads: docs/decisions/0034-commonjs.md. */
+function loading(entries: Entries): Manifest {
+  const paths = Object.entries(entries).flatMap(([name, target]) =>
+    typeof target === 'string' ? [] : [[name, target.source.slice('./src/'.length, -'.ts'.length)] as const],
+  )
+  // Only TypeScript's `moduleResolution: node10` reads them. It does not know `exports`.
+  const besides = paths.filter(([name]) => name !== '.').map(([name, path]) => [name.slice('./'.length), [`./dist/cjs/${path}.d.ts`]])
+  return {
+    main: './dist/cjs/index.js',
+    types: './dist/cjs/index.d.ts',
+    ...(besides.length > 0 ? { typesVersions: { '*': Object.fromEntries(besides) } } : {}),
+    exports: { ...Object.fromEntries(paths.map(([name, path]) => [name, conditions(path)])), './package.json': './package.json' },
+  }
+}
+
+/** The first condition that a program knows decides, so their order matters. */
+function conditions(path: string): Manifest {
+  const [esm, commonjs] = [`./dist/${path}`, `./dist/cjs/${path}`]
+  return {
+    source: `./src/${path}.ts`,
+    types: { require: `${commonjs}.d.ts`, default: `${esm}.d.ts` },
+    'module-sync': `${esm}.js`,
+    module: `${esm}.js`,
+    require: `${commonjs}.js`,
+    node: `${commonjs}.mjs`,
+    default: `${esm}.js`,
+  }
 }
 
 function keep(file: string, text: string): void {

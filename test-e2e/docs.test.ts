@@ -18,6 +18,7 @@ const OPTIONS = {
   compilerOptions: {
     composite: false,
     declaration: false,
+    emitDeclarationOnly: false,
     declarationMap: false,
     sourceMap: false,
     isolatedDeclarations: false,
@@ -87,7 +88,11 @@ describe('programs', () => {
       const above = '\n'.repeat(Math.max(1, fence.line - 1))
       writeFileSync(join(FOLDER, fileOf(fence)), `${fence.prelude}${above}\n${fence.code}\n`)
     }
-    const { stdout } = spawnSync(process.execPath, [binary('typescript', 'tsc'), '-p', '.'], { cwd: FOLDER, encoding: 'utf8' })
+    const { stdout } = spawnSync(process.execPath, [binary('typescript', 'tsc'), '-p', '.'], {
+      cwd: FOLDER,
+      encoding: 'utf8',
+      timeout: 110_000,
+    })
     errors = stdout.trim().split(/\n(?=\S)/)
     // Compiles the types of every framework, which takes long.
   }, 120_000)

@@ -72,3 +72,20 @@ app.use(rateLimit({ name: 'shared', store: redisStore({ url: 'redis://localhost'
 app.use(rateLimit({ limit: 5, window: '15m', key: (req) => req.get('x-api-key') }))
 app.get('/', (req, res) => { res.json(req.rateLimit?.remaining) })
 `
+
+/** CommonJS. What ESM imports and what CommonJS imports are the same types, so values pass between the two. */
+export const IDENTITY = `
+import { createLimiter, slidingWindow, SluiceError, memoryStore } from '@sluice/core'
+import { rateLimit } from '@sluice/express'
+import { redisStore } from '@sluice/redis'
+import type * as core from '@sluice/core' with { 'resolution-mode': 'import' }
+import type * as express from '@sluice/express' with { 'resolution-mode': 'import' }
+import type * as redis from '@sluice/redis' with { 'resolution-mode': 'import' }
+
+export const limiter: core.Limiter<'minute'> = createLimiter({ limits: [slidingWindow({ name: 'minute', limit: 1, window: '1m' })] })
+export const store: core.Store = memoryStore()
+export const error: core.SluiceError = new SluiceError('ERR_OPTION_INVALID', 'wrong')
+export const classes: typeof core.SluiceError = SluiceError
+export const middleware: typeof express.rateLimit = rateLimit
+export const other: typeof redis.redisStore = redisStore
+`
