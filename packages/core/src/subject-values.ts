@@ -23,8 +23,9 @@ export function valueOf(name: string, subject: Subject<string>): SubjectValue | 
 
 /** Whether it is a text that is not empty, or a list of one or more such texts. */
 export function isSubjectValue(value: unknown): value is SubjectValue {
-  const values: readonly unknown[] = Array.isArray(value) ? value : [value]
-  return values.length > 0 && values.every((each) => typeof each === 'string' && each !== '')
+  // No list is made for a text, since each decision over several keys comes here.
+  if (typeof value === 'string') return value !== ''
+  return isList(value) && value.length > 0 && value.every((each) => typeof each === 'string' && each !== '')
 }
 
 /** Each state of a subject under these policies, once: a limit may be in several sets. `subjectFor` returns `undefined` for none. */

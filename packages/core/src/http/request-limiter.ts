@@ -34,6 +34,7 @@ export interface RequestLimiter<C, N extends string = string, T extends string =
   /**
    * The subject of a request: a text if all its limits have the same, else one for each limit. `undefined` if the request is not limited,
    * or its key is missing. Decides nothing.
+   * @throws ERR_ADDRESS_UNKNOWN if it is limited by an address that it does not have
    */
   subjectOf(request: C): MaybePromise<Subject<N> | undefined>
   /**
