@@ -18,8 +18,7 @@ type Outcomes = readonly (Outcome | undefined)[]
  * this is for all other stores. It has no breaker, no deadline and no reconciliation: each request asks the store again.
  */
 export class Fallback {
-  /** Whether the last decision was made here. */
-  isAway = false
+  private isAway = false
   private readonly store: Store
   private readonly failMode: FailMode
   private readonly observers: ObserverHub
@@ -50,6 +49,7 @@ export class Fallback {
 
   /** The store has decided again. */
   end(): void {
+    if (!this.isAway) return
     this.isAway = false
     this.outage.end()
     this.events.emit({ type: 'tier', from: this.failMode, to: this.store.name })

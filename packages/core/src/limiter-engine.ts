@@ -10,10 +10,10 @@ import type { CallOptions, Cost, Limiter, Subject } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import type { ObserverHub } from './observers.ts'
-import { type LimitSet, type Policy, type ScopedLimit, setsOf } from './policy.ts'
+import { firstTierOf, type LimitSet, type Policy, type ScopedLimit, setsOf } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
 import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
-import { subjectOf, type Target, targetsOf } from './subject-values.ts'
+import { namedLimits, subjectOf, type Target, targetsOf } from './subject-values.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 type How = 'charge' | 'peek' | 'force'
@@ -28,6 +28,8 @@ export class LimiterEngine implements Limiter {
   private readonly store: Store
   private context: DecisionContext
   private hasUnknownTier = false
+  /** Whether the last decision was made by the fallback. */
+  private isAway = false
   private readonly options: Readonly<Record<How, ConsumeOptions>>
   /** Decides when the store throws or rejects. `undefined` without a `failMode`: such a decision rejects. */
   private readonly fallback: Fallback | undefined
@@ -160,7 +162,7 @@ export class LimiterEngine implements Limiter {
 
   private otherLimits(tier: string | undefined): LimitSet {
     const { base, tiers } = this.policy
-    const set = base ?? firstOf(tiers)
+    const set = base ?? firstTierOf(tiers)
     if (!this.hasUnknownTier) this.observers.warn('WARN_TIER_DEFAULTED', unknownTier(tier, set, [...tiers.keys()]))
     this.hasUnknownTier = true
     return set
@@ -186,7 +188,7 @@ export class LimiterEngine implements Limiter {
       return this.report(decisionOf(context, charges, this.fallBack(charges, how, error)))
     }
     if (isPromise(outcomes)) return this.reportLater(outcomes, context, charges, how)
-    if (this.fallback?.isAway === true) this.fallback.end()
+    if (this.isAway) this.endOutage()
     return this.report(decisionOf(context, charges, outcomes))
   }
 
@@ -194,7 +196,7 @@ export class LimiterEngine implements Limiter {
   private reportLater(outcomes: Promise<Outcomes>, context: DecisionContext, charges: readonly Charge[], how: How): Promise<Decision> {
     return outcomes.then(
       (later) => {
-        if (this.fallback?.isAway === true) this.fallback.end()
+        if (this.isAway) this.endOutage()
         return this.report(decisionOf(context, charges, later))
       },
       (error: unknown) => this.report(decisionOf(context, charges, this.fallBack(charges, how, error))),
@@ -203,7 +205,14 @@ export class LimiterEngine implements Limiter {
 
   private fallBack(charges: readonly Charge[], how: How, error: unknown): Outcomes {
     if (this.fallback === undefined) throw error
-    return this.fallback.decide(charges, this.options[how], error)
+    const outcomes = this.fallback.decide(charges, this.options[how], error)
+    this.isAway = true
+    return outcomes
+  }
+
+  private endOutage(): void {
+    this.isAway = false
+    this.fallback?.end()
   }
 
   /** Nearly all decisions have the same context, so its object is used again. */
@@ -270,21 +279,9 @@ export class LimiterEngine implements Limiter {
   }
 }
 
-/** A policy without limits beside its tiers has at least one tier. */
-function firstOf(tiers: Policy['tiers']): LimitSet {
-  return tiers.values().next().value as LimitSet
-}
-
 /** A store always reports its fallback as `local`. A policy with another failure mode reports that mode. */
 function tiersOf(failMode: FailMode | undefined): (tier: Source) => Source {
   return (tier) => (tier === 'local' && failMode !== undefined ? failMode : tier)
-}
-
-/** The limits that a subject by limit names. All of them for a text, and for a subject that names none, which is refused later. */
-function namedLimits(set: LimitSet, subject: Subject<string>): LimitSet {
-  if (typeof subject !== 'object' || subject === null || Array.isArray(subject)) return set
-  const limits = set.limits.filter(({ limit }) => Object.hasOwn(subject, limit.name))
-  return limits.length === 0 ? set : { ...set, limits }
 }
 
 function costOf(name: string, cost: Cost<string> | undefined): number | undefined {

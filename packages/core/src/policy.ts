@@ -97,6 +97,11 @@ export function changePolicy({ name, mode, failMode, base, tiers }: Policy, chan
   return definePolicy({ name, mode, failMode, limits: base && changed(base), tiers: sets })
 }
 
+/** A policy without limits beside its tiers has at least one tier. */
+export function firstTierOf(tiers: Policy['tiers']): LimitSet {
+  return tiers.values().next().value as LimitSet
+}
+
 /** Every set of limits: the one beside the tiers, and one for each tier. */
 export function setsOf({ base, tiers }: Pick<Policy, 'base' | 'tiers'>): readonly LimitSet[] {
   return [...(base === undefined ? [] : [base]), ...tiers.values()]

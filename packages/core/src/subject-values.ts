@@ -1,6 +1,6 @@
 import { joinSubject } from './identity/subject.ts'
 import type { Subject, SubjectValue } from './limiter.ts'
-import { type Policy, type ScopedLimit, setsOf } from './policy.ts'
+import { type LimitSet, type Policy, type ScopedLimit, setsOf } from './policy.ts'
 import type { Charge } from './store.ts'
 
 /** The state of one limit and subject. */
@@ -19,6 +19,13 @@ export function valueOf(name: string, subject: Subject<string>): SubjectValue | 
   if (typeof subject === 'string' || isList(subject)) return subject
   // Own properties only: a limit may be named `constructor`.
   return Object.hasOwn(subject, name) ? subject[name] : undefined
+}
+
+/** The limits that a subject by limit names. All of them for a text, and for a subject that names none, which is refused later. */
+export function namedLimits(set: LimitSet, subject: Subject<string>): LimitSet {
+  if (typeof subject !== 'object' || subject === null || isList(subject)) return set
+  const limits = set.limits.filter(({ limit }) => Object.hasOwn(subject, limit.name))
+  return limits.length === 0 ? set : { ...set, limits }
 }
 
 /** Whether it is a text that is not empty, or a list of one or more such texts. */
