@@ -26,7 +26,7 @@ declare global {
 /** Express's request, as option functions get it: Express sets `res` on it. */
 export type ExpressRequest = Request & { readonly res: Response }
 /** The options of `rateLimit`. Option functions get Express's request. */
-export type ExpressOptions = RateLimitOptions<ExpressRequest, Response>
+export type ExpressOptions<N extends string = string> = RateLimitOptions<ExpressRequest, Response, N>
 /** Express middleware, and the limiter that it uses. */
 export type ExpressRateLimit = RequestHandler & {
   /** Its methods also take requests, and those of Node, such as `socket.request` of Socket.IO. */
@@ -50,8 +50,8 @@ export type ExpressRateLimit = RequestHandler & {
  * app.listen(3000)
  * ```
  */
-export function rateLimit(options: ExpressOptions = {}): ExpressRateLimit {
-  const decide = createPipeline<ExpressRequest, Response>(expressHost, options)
+export function rateLimit<const N extends string = string>(options: ExpressOptions<N> = {}): ExpressRateLimit {
+  const decide = createPipeline<ExpressRequest, Response, N>(expressHost, options)
   const { handler } = options
 
   const middleware = (req: Request, res: Response, next: NextFunction): void => {

@@ -29,6 +29,15 @@ declare global {
 const minute = slidingWindow({ name: 'minute', limit: 100, window: '1m' })
 const day = fixedWindow({ name: 'day', limit: 1_000, window: 'day' })
 
+// newcomer 7: the names of a cost are those of the limits.
+rateLimit({ limits: [minute, day], cost: () => ({ minute: 4 }), settle: async () => ({ day: 0 }) })
+rateLimit({ tiers: { free: [minute], premium: [day] }, cost: (req) => ({ minute: Number(req.query['n']), day: 2 }) })
+rateLimit({ limit: 5, cost: () => 3 })
+// @ts-expect-error: no limit has this name
+rateLimit({ limits: [minute, day], cost: () => ({ minut: 4 }) })
+// @ts-expect-error: nor this one
+rateLimit({ limits: [minute], settle: async () => ({ tokens: 4 }) })
+
 // Every function option sees Express's request, with what the application has hung on it.
 export const full: ExpressOptions = {
   tiers: { free: [minute], premium: [minute, day] },

@@ -41,7 +41,7 @@ export interface FastifyRateLimit {
  * app.post('/login', { preHandler: createHook({ name: 'login', limit: 5, window: '15m' }) }, () => ({ ok: true }))
  * ```
  */
-export function createHook(options: FastifyHookOptions = {}): FastifyRateLimit {
+export function createHook<const N extends string = string>(options: FastifyHookOptions<N> = {}): FastifyRateLimit {
   return hookOf(options, 'rateLimit')
 }
 

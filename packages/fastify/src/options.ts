@@ -8,7 +8,7 @@ export const STAGES = ['onRequest', 'preParsing', 'preValidation', 'preHandler']
 export type Stage = (typeof STAGES)[number]
 
 /** The options of `createHook`: those of core. Option functions get Fastify's request. */
-export interface FastifyHookOptions extends RateLimitOptions<FastifyRequest, FastifyReply> {}
+export interface FastifyHookOptions<N extends string = string> extends RateLimitOptions<FastifyRequest, FastifyReply, N> {}
 
 /** The options of one limiter of the plugin: those of core, and `hook`. */
 export interface FastifyLimitOptions extends FastifyHookOptions {

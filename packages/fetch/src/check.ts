@@ -34,10 +34,12 @@ export type FetchCheck<Req extends Request = Request, Rest extends readonly unkn
  * }
  * ```
  */
-export function createCheck<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]>(
-  options: CheckOptions<Req, Rest> = {},
-): FetchCheck<Req, Rest> {
-  const admit = admissions(options)
+export function createCheck<
+  Req extends Request = Request,
+  Rest extends readonly unknown[] = readonly any[],
+  const N extends string = string,
+>(options: CheckOptions<Req, Rest, N> = {}): FetchCheck<Req, Rest> {
+  const admit = admissions(options as CheckOptions<Req, Rest>)
   const check = async (request: Req, ...rest: Rest): Promise<Checked> => {
     const admission = await admit(request, rest)
     const { decision, headers, refuse } = admission

@@ -3,10 +3,11 @@ import { connectionAddress, createPipeline, type Host, invalid, type Pipeline } 
 import { parsedBody } from './body.ts'
 
 /** The options of `createCheck`, and of `rateLimit`. Option functions get the `Request`. */
-export interface CheckOptions<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> extends RateLimitOptions<
-  Req,
-  Response
-> {
+export interface CheckOptions<
+  Req extends Request = Request,
+  Rest extends readonly unknown[] = readonly any[],
+  N extends string = string,
+> extends RateLimitOptions<Req, Response, N> {
   /** Returns the address of the connection, which a `Request` does not have. Default: the address that Node, Bun, Deno or Cloudflare gives. */
   readonly address?: ((request: Req, ...rest: Rest) => string | undefined) | undefined
   /** Makes the response to a refused request, with its status. The limiter's headers are added to it. */

@@ -10,10 +10,11 @@ export type FetchHandler<Req extends Request = Request, Rest extends readonly un
 ) => MaybePromise<Response>
 
 /** The options of `rateLimit`. Option functions get the `Request`. */
-export interface FetchOptions<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]> extends CheckOptions<
-  Req,
-  Rest
-> {
+export interface FetchOptions<
+  Req extends Request = Request,
+  Rest extends readonly unknown[] = readonly any[],
+  N extends string = string,
+> extends CheckOptions<Req, Rest, N> {
   /**
    * Makes the response when the handler or the limiter has thrown; the headers are added to it. Default: the runtime gets the
    * error, and its response has no headers of the limiter.
@@ -46,15 +47,15 @@ export type FetchRateLimit<Req extends Request = Request, Rest extends readonly 
  * })
  * ```
  */
-export function rateLimit<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[]>(
+export function rateLimit<Req extends Request = Request, Rest extends readonly unknown[] = readonly any[], const N extends string = string>(
   handler: FetchHandler<Req, Rest>,
-  options: FetchOptions<Req, Rest> = {},
+  options: FetchOptions<Req, Rest, N> = {},
 ): FetchRateLimit<Req, Rest> {
   if (typeof handler !== 'function') throw invalid('rateLimit', 'a handler of requests, and then options', handler)
   // Untyped code may pass null, which core refuses.
   const { error, ...shared } = options ?? {}
   if (error !== undefined && typeof error !== 'function') throw invalid('error', 'a function of the request and the error', error)
-  const admit = admissions(options && shared)
+  const admit = admissions(options && (shared as CheckOptions<Req, Rest>))
 
   const limited = async (request: Req, ...rest: Rest): Promise<Response> => {
     let admission: Admission | undefined

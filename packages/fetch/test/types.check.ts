@@ -62,3 +62,9 @@ rateLimit(ok, { key: (request) => request.ip })
 rateLimit(() => 'ok')
 // @ts-expect-error Nothing can be caught there.
 createCheck({ error: ok })
+
+// newcomer 7: the names of a cost are those of the limits.
+const named = [slidingWindow({ name: 'minute', limit: 1, window: '1m' })] as const
+rateLimit(() => new Response('ok'), { limits: named, cost: () => ({ minute: 4 }) })
+// @ts-expect-error: no limit has this name
+rateLimit(() => new Response('ok'), { limits: named, cost: () => ({ minut: 4 }) })

@@ -12,7 +12,7 @@ declare module 'hono' {
 }
 
 /** The options of `rateLimit`. Functions get Hono's context. `E` is the `Env` of your app, so that they can read its bindings and variables. */
-export interface HonoOptions<E extends Env = any> extends RateLimitOptions<Context<E>, Response> {
+export interface HonoOptions<E extends Env = any, N extends string = string> extends RateLimitOptions<Context<E>, Response, N> {
   /** Makes the response to a refused request. The status is set on the context; the limiter's headers are added to the response. Default: a problem document. */
   readonly handler?: ((c: Context<E>, info: RefusalInfo) => MaybePromise<Response>) | undefined
 }
@@ -41,9 +41,9 @@ const LINES = Symbol.for('sluice.hono.lines')
  * app.post('/login', login, (c) => c.json({ left: c.get('rateLimit')?.remaining }))
  * ```
  */
-export function rateLimit(options?: HonoOptions): HonoRateLimit
+export function rateLimit<const N extends string = string>(options?: HonoOptions<any, N>): HonoRateLimit
 // Two signatures, because `E` would be inferred as `never` within `limits`.
-export function rateLimit<E extends Env>(options: HonoOptions<E>): HonoRateLimit<E>
+export function rateLimit<E extends Env, const N extends string = string>(options: HonoOptions<E, N>): HonoRateLimit<E>
 export function rateLimit(options: HonoOptions = {}): HonoRateLimit {
   const decide = createPipeline<Context, Response>(host, options)
   const { handler } = options

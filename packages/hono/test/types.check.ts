@@ -41,6 +41,12 @@ export const keyed: HonoOptions = {
   limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((c: Context<AppEnv>) => c.get('account')?.id) })],
 }
 
+// newcomer 7: the names of a cost are those of the limits.
+rateLimit({ limits: [minute, day], cost: () => ({ minute: 4 }) })
+rateLimit<AppEnv>({ limits: [minute, day], cost: (c) => ({ minute: Number(c.req.query('n')) }) })
+// @ts-expect-error: no limit has this name
+rateLimit({ limits: [minute, day], cost: () => ({ minut: 4 }) })
+
 // Mounted in an app with any `Env`, with limits, and beside a handler.
 const app = new Hono<AppEnv>()
 app.use(rateLimit())

@@ -23,7 +23,11 @@ declare module 'koa' {
 }
 
 /** The options of `rateLimit`. Option functions get Koa's context. */
-export type KoaOptions<State = Koa.DefaultState, Context = Koa.DefaultContext> = RateLimitOptions<KoaContext<State, Context>, Koa.Response>
+export type KoaOptions<State = Koa.DefaultState, Context = Koa.DefaultContext, N extends string = string> = RateLimitOptions<
+  KoaContext<State, Context>,
+  Koa.Response,
+  N
+>
 /** Koa middleware, and the limiter that it uses. */
 export type KoaRateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext> = Koa.Middleware<State, Context> & {
   /** Its methods also take Koa's contexts. */
@@ -48,8 +52,8 @@ export type KoaRateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext>
  * app.listen(3000)
  * ```
  */
-export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext>(
-  options: KoaOptions<State, Context> = {},
+export function rateLimit<State = Koa.DefaultState, Context = Koa.DefaultContext, const N extends string = string>(
+  options: KoaOptions<State, Context, N> = {},
 ): KoaRateLimit<State, Context> {
   const decide = createPipeline(host as Host<KoaContext<State, Context>>, options)
   const { handler } = options

@@ -65,7 +65,7 @@ export interface SettleInfo<R> extends Omit<ResponseInfo<R>, 'status'> {
  * }
  * ```
  */
-export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
+export interface RateLimitOptions<C, R = unknown, N extends string = string> extends DialectOptions {
   /**
    * The name of the policy: part of its state, its headers and its events. A letter, then up to 63 letters, digits, `_`, `.` or `-`;
    * unique per store. Default: `'default'`.
@@ -84,9 +84,9 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
    * Limits that make one decision: a request is charged to all of them, or to none. Beside `tiers`: the limits of requests
    * without a tier, or with an unknown one.
    */
-  readonly limits?: readonly LimitRule<string, C>[] | undefined
+  readonly limits?: readonly LimitRule<N, C>[] | undefined
   /** The limits of each plan, by its name; `[]` is unlimited. Without `limits`, the first plan also holds for requests without a tier. */
-  readonly tiers?: Readonly<Record<string, readonly LimitRule<string, C>[]>> | undefined
+  readonly tiers?: Readonly<Record<string, readonly LimitRule<N, C>[]>> | undefined
   /** The plan of a request: a name in `tiers`, or `undefined` for none. Default: none. */
   readonly tier?: ((context: C) => MaybePromise<string | undefined>) | undefined
   /**
@@ -95,7 +95,7 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
    */
   readonly key?: KeyOf<C> | undefined
   /** Units that a request takes: a whole number from 0, or an object of numbers by limit. Default: 1. */
-  readonly cost?: ((context: C) => MaybePromise<Cost<string>>) | undefined
+  readonly cost?: ((context: C) => MaybePromise<Cost<NamesOf<N>>>) | undefined
   /**
    * Return true for a request that is not limited and gets no headers. `matchesAddress([…])` skips the clients with these addresses.
    * Default: no request is skipped.
@@ -110,7 +110,7 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
    * Called when a response has ended. Return the units that its request really took, as for `cost`: the difference is given back
    * or charged. Not called after a refund by `refundWhen`. Default: the charge stands.
    */
-  readonly settle?: ((context: C, info: SettleInfo<R>) => MaybePromise<Cost<string>>) | undefined
+  readonly settle?: ((context: C, info: SettleInfo<R>) => MaybePromise<Cost<NamesOf<N>>>) | undefined
   /** Where the state lives, such as `redisStore(client)`. Default: the memory of this process, `memoryStore()`. */
   readonly store?: Store | undefined
   /**
@@ -159,6 +159,9 @@ export interface RateLimitOptions<C, R = unknown> extends DialectOptions {
   /** Answers a refused request. Replaces `message`. Status and headers are already set, except `Content-Type`. Default: `message`. */
   readonly handler?: ((context: C, info: ResponseInfo<R>) => unknown) | undefined
 }
+
+/** The names `N`, of which none are inferred from here: a misspelt name in a cost would otherwise become the name of a limit. */
+type NamesOf<N extends string> = [N][N extends unknown ? 0 : never]
 
 const DEFINING = ['name', 'limit', 'window', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'] as const
 const FUNCTIONS = ['tier', 'cost', 'skip', 'refundWhen', 'settle', 'handler'] as const

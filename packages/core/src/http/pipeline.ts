@@ -61,7 +61,12 @@ const EXTENDING = ['key', 'missing', 'skip', 'cost', 'refundWhen', 'settle', 'me
  * }
  * ```
  */
-export function createPipeline<C, R = unknown>(host: Host<C>, given: RateLimitOptions<C, R> = {}): Pipeline<C, R> {
+export function createPipeline<C, R = unknown, N extends string = string>(
+  host: Host<C>,
+  named: RateLimitOptions<C, R, N> = {},
+): Pipeline<C, R> {
+  // The names of limits matter only to the types of a caller.
+  const given = named as RateLimitOptions<C, R>
   checkOptions(given)
   // A copy: the application may change its object while requests are in flight.
   const options = { ...given }
