@@ -13,8 +13,8 @@ import { isSubjectValue, subjectOf, type Target, targetsOf, valueOf } from '../s
 import type { FoundSubjects } from './decide-request.ts'
 
 /**
- * The limiter of `rateLimit()`. Its methods take a subject as any limiter does, and a request or context, whose subject they read. A
- * subject is spelled as the keys of the limits spell it: an address may be in any notation, and a list has one value for each part.
+ * The limiter of `rateLimit()`. Its methods take a subject as any limiter does, and a request or context, whose subject they read. They
+ * convert a subject to the form that the key of each limit gives: an address may be in any notation, and a list has one value for each part.
  */
 export interface RequestLimiter<C, N extends string = string, T extends string = string> extends Limiter<N, T> {
   /**
@@ -214,7 +214,7 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     const expected = spellings.map((spelling) => spelling.expected).join(', or ')
     return new SluiceError(
       'ERR_SUBJECT_INVALID',
-      `limiter "${this.name}": ${where}: expected what its key gives, which is ${expected}, got ${show(value)}; pass the request, or the values of the key`,
+      `limiter "${this.name}": ${where}: expected ${expected}, got ${show(value)}; pass the request, or what its key can give`,
     )
   }
 

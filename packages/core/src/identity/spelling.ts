@@ -24,7 +24,7 @@ export function spellingOf(key: KeyOf<any> | undefined, ipv6Prefix: number | und
   const canonical = canonicalizer(ipv6Prefix)
   const [only] = parts
   return {
-    expected: parts.length === 1 ? nameOf(only) : `a list of ${parts.length} values: [${parts.map(nameOf).join(', ')}]`,
+    expected: parts.length === 1 ? nameOf(only) : `a list of ${parts.length} values (${parts.map(nameOf).join(', ')})`,
     subjectOf(given) {
       const isText = typeof given === 'string'
       const values = isText ? (parts.length === 1 ? [given] : separated(given)) : given
@@ -47,5 +47,5 @@ function spelledValue(part: Part<any>, value: string, isMarked: boolean, canonic
 }
 
 function nameOf(part: Part<any> | undefined): string {
-  return part?.address === true ? 'an address' : part?.name === 'key' ? 'a text' : (part?.name ?? '')
+  return part?.address === true ? 'an address' : part?.name.startsWith('key') === true ? 'a text' : `a value of ${part?.name}`
 }

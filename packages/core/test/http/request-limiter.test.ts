@@ -80,7 +80,8 @@ describe('F03: subjects as the key spells them', () => {
     ['white space alone', body('email', { lower: true }), ' '],
   ] as const)('refuses %s', async (_, key, given) => {
     const { limiter } = made({ name: 'api', limits: [hour('h')], key: key as never })
-    const message = /^limiter "api": subject( of limit "h")?: expected what its key gives, which is .*, got .*ERR_SUBJECT_INVALID/
+    const message =
+      /^limiter "api": subject( of limit "h")?: expected .*, got .*; pass the request, or what its key can give.*ERR_SUBJECT_INVALID/
     for (const subject of [given, { h: given }]) {
       for (const method of ['reset', 'peek', 'consume', 'penalize'] as const)
         await expect((async () => limiter[method](subject as never))()).rejects.toThrow(message)
@@ -89,7 +90,7 @@ describe('F03: subjects as the key spells them', () => {
   it('says what the keys take', () => {
     const { limiter } = made({ limits: [hour('pair', [body('email'), ip()]), hour('address', ip())] })
     expect(() => limiter.reset('ann')).toThrow(
-      'limiter "default": subject: expected what its key gives, which is a list of 2 values: [body:email, an address], or an address, got the string "ann"',
+      'limiter "default": subject: expected a list of 2 values (a value of body:email, an address), or an address, got the string "ann"; pass the request, or what its key can give',
     )
     expect(() => limiter.peek('1.2.3.4')).toThrow(/subject of limit "pair": expected .*a list of 2 values/)
   })
