@@ -38,7 +38,7 @@ export interface FastifyRateLimit {
  *
  * const app = fastify()
  * app.addHook('onRequest', createHook({ limit: 100, window: '1m' }))
- * app.post('/login', { preHandler: createHook({ name: 'login', limit: 5, window: '15m' }) }, () => ({ ok: true }))
+ * app.post('/exports', { preHandler: createHook({ name: 'exports', limit: 5, window: '15m' }) }, () => ({ ok: true }))
  * ```
  */
 export function createHook<const N extends string = string>(options: FastifyHookOptions<N> = {}): FastifyRateLimit {

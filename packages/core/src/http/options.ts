@@ -94,7 +94,7 @@ export interface RateLimitOptions<C, R = unknown, N extends string = string> ext
    * do not use it. Default: the client's address.
    */
   readonly key?: KeyOf<C> | undefined
-  /** Units that a request takes: a whole number from 0, or an object of numbers by limit. Default: 1. */
+  /** Units that a request takes: a whole number from 0, or an object of numbers by limit. What is not valid or not named takes 1. Default: 1. */
   readonly cost?: ((context: C) => MaybePromise<Cost<NamesOf<N>>>) | undefined
   /**
    * Return true for a request that is not limited and gets no headers. `matchesAddress([…])` skips the clients with these addresses.
@@ -120,7 +120,8 @@ export interface RateLimitOptions<C, R = unknown, N extends string = string> ext
   readonly mode?: Mode | undefined
   /**
    * What happens while the store is unavailable. `'local'` admits this process's share of each limit, `'open'` admits every request,
-   * and `'closed'` answers every request with 503. Default: `'local'`.
+   * and `'closed'` answers every request with 503. Default: `'local'` over a store with failover. Over any other store the request fails
+   * unless `failMode` is given, and `'local'` admits the whole limit in each process.
    */
   readonly failMode?: FailMode | undefined
   /** Functions that are called with decisions, warnings and changes of the store's health, for logs and metrics. */

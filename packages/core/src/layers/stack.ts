@@ -12,7 +12,7 @@ export interface StackOptions {
   readonly denyCache?: DenyCacheOptions | boolean | undefined
   /** Spends the units of hot subjects in this process, without asking the store; default `false`. */
   readonly leases?: LeaseOptions | boolean | undefined
-  /** Decides while the store is unreachable, slow or refusing writes; default on. With `false` such decisions reject. */
+  /** Decides while the store is unreachable, slow or refusing writes; default on. With `false` they reject, unless a limiter has a `failMode`. */
   readonly failover?: FailoverOptions | false | undefined
 }
 
