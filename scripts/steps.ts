@@ -26,7 +26,7 @@ export const LINT: readonly Command[] = [
   ['size budget', 'node', 'scripts/size.ts'],
   ['package fields', 'node', 'scripts/package-fields.ts', '--check'],
 ]
-export const TYPES: Command = ['build and types', 'tsc', '-b']
+export const TYPES: Command = ['types', 'tsc', '-b']
 
 export class Steps {
   private passed = 0

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 
 test('a million subjects in a store of 100,000: memory stays flat, and a blocked subject stays blocked', async () => {
   const script = join(import.meta.dirname, 'support', 'flood-process.ts')
-  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--conditions=source', script])
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--conditions=source', script], { timeout: 110_000 })
   const { blocked, empty, samples } = JSON.parse(stdout) as { blocked: boolean[]; empty: number; samples: number[] }
   expect(blocked).toEqual([true, true])
   expect(samples).toHaveLength(10)

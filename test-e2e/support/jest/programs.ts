@@ -39,6 +39,20 @@ test('an error is recognised by each package', () => {
 })
 `
 
+/** CommonJS that also imports, which Jest can do with `--experimental-vm-modules` only. */
+export const BOTH = `
+const one = process.execArgv.includes('--experimental-vm-modules') ? test : test.skip
+
+one('both forms have one state', async () => {
+  for (const name of ['@sluice/core', '@sluice/express', '@sluice/nestjs', '@sluice/redis']) {
+    const required = require(name)
+    const imported = await import(name)
+    for (const key of Object.keys(required)) expect([name, key, imported[key] === required[key]]).toEqual([name, key, true])
+    expect(Object.keys(required).length).toBeGreaterThan(0)
+  }
+})
+`
+
 /** TypeScript, for ts-jest. Only `app.close()` ends the store and its connection. */
 export const NEST = `
 import { Controller, Get, Module } from '@nestjs/common'
