@@ -72,7 +72,7 @@ export function cookie(name: string): Part<any> {
 export interface BodyOptions {
   /**
    * True: `' Bob@Example.com'` and `'bob@example.com'` are one value. White space around it is removed, and it is in lower case and in
-   * the Unicode form NFKC. Use it for e-mail addresses and names of accounts. Default: false.
+   * the Unicode form NFKC. Use it for e-mail addresses and names of accounts; a value above 1,000 characters stays as it is. Default: false.
    */
   readonly lower?: boolean | undefined
 }

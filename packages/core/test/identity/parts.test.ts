@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Host } from '../../src/http/host.ts'
 import type { Part } from '../../src/identity/part.ts'
 import { body, cookie, header, ip, route, user } from '../../src/identity/parts.ts'
+import { subjectReader } from '../../src/identity/subject.ts'
 
 interface Request {
   readonly address?: string | undefined
@@ -160,6 +161,27 @@ describe('body', () => {
   })
   it.each(['', '.', 'a.', '.a', 'a..b', undefined, 7])('refuses body(%j)', (field) =>
     expect(() => body(field as never)).toThrow(/body: expected the path of a field.*ERR_OPTION_INVALID/),
+  )
+})
+
+describe('newcomer 22: body with lower', () => {
+  const subjectOf = (email: unknown) =>
+    subjectReader(body('email', { lower: true }), { facts: host, missing: 'skip' })({ address: '1.2.3.4', body: { email } })
+  it.each([
+    ['bob@x.de', 'bob@x.de'],
+    [' \tBob@X.DE\r\n', 'bob@x.de'],
+    ['\uff22ob@x.de', 'bob@x.de'],
+    ['e\u0301@x.de', '\u00e9@x.de'],
+    ['\u00a0BOB@x.de\u3000', 'bob@x.de'],
+    [42, '42'],
+    ['B'.repeat(1_000), 'b'.repeat(1_000)],
+    ['B'.repeat(1_001), 'B'.repeat(1_001)],
+  ])('%j', (given, expected) => expect(subjectOf(given)).toBe(expected))
+  it.each(['', '   ', '\u00a0', undefined, null, {}])('%j is missing', (given) =>
+    expect(subjectOf(given)).toMatchObject({ action: 'skip' }),
+  )
+  it.each([{ lower: 'yes' }, { lowercase: true }, null, 7])('refuses the options %j', (options) =>
+    expect(() => body('email', options as never)).toThrow(/ERR_OPTION_(INVALID|UNKNOWN)/),
   )
 })
 
