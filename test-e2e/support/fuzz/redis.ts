@@ -13,7 +13,7 @@ import { accepted } from './targets.ts'
 /** How a state in Redis is corrupted: changed bytes, or another type. */
 type Corruption =
   | { readonly do: 'set' | 'cut' | 'flip' | 'grow'; readonly value: string | Buffer; readonly at: number }
-  | { readonly do: 'list' | 'hash' | 'zset' | 'stream' }
+  | { readonly do: keyof typeof OTHER_TYPES }
 
 export function redis(): void {
   describe('Redis', () => {
@@ -78,7 +78,7 @@ export function redis(): void {
         weight: 6,
         arbitrary: fc.record({ do: fc.constantFrom('set', 'cut', 'flip', 'grow'), value: values, at: fc.nat() }),
       },
-      { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('list', 'hash', 'zset', 'stream') }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constantFrom(...(Object.keys(OTHER_TYPES) as (keyof typeof OTHER_TYPES)[])) }) },
     )
 
     test('trap: garbage in the place of a state', { timeout: 120_000 }, async () => {
@@ -124,6 +124,20 @@ const OTHER_TYPES = {
   list: (key: Buffer): [string, ...(string | Buffer)[]] => ['RPUSH', key, 'a'],
   hash: (key: Buffer): [string, ...(string | Buffer)[]] => ['HSET', key, 'a', '1'],
   zset: (key: Buffer): [string, ...(string | Buffer)[]] => ['ZADD', key, '1', 'a'],
+  // Holders that no charge made.
+  endless: (key: Buffer): [string, ...(string | Buffer)[]] => ['ZADD', key, '+inf', 'a', '1', 'b'],
+  fraction: (key: Buffer): [string, ...(string | Buffer)[]] => [
+    'ZADD',
+    key,
+    '1.5e15',
+    'a',
+    '8e15',
+    '',
+    '1796000000000000.5',
+    'b',
+    '-inf',
+    '\0',
+  ],
   stream: (key: Buffer): [string, ...(string | Buffer)[]] => ['XADD', key, '*', 'a', '1'],
 } as const
 
