@@ -1,14 +1,12 @@
 /** Whether the object is a client of some kind, and not a description of where to connect. */
 export function isForeignClient(source: object): boolean {
-  return ['get', 'sendCommand', 'customCommand'].some((name) => hasMethod(source, name))
+  return ['get', 'sendCommand', 'invokeScript', 'defineRedisObject'].some((name) => hasMethod(source, name))
 }
 
 /** What a client is that is not one of ioredis, and what to do: the end of an error message. */
 export function describeClient(client: object): string {
-  // Each mock has the commands, but no scripts of Lua 5.1 with the libraries of Redis.
-  if (hasMethod(client, 'createConnectedClient') || client.constructor?.name === 'RedisMock')
-    return 'a client of ioredis-mock, which is no Redis; use memoryStore() in tests'
-  if (hasMethod(client, 'customCommand')) return `a client of valkey-glide; ${INSTALL}`
+  if (hasMethod(client, 'defineRedisObject')) return 'a client of ioredis-mock, which is no Redis; use memoryStore() in tests'
+  if (hasMethod(client, 'invokeScript')) return `a client of valkey-glide; ${INSTALL}`
   if ('isOpen' in client && hasMethod(client, 'sendCommand')) return `a client of node-redis (the package redis); ${INSTALL}`
   if (hasMethod(client, 'createScript'))
     return `a client of @upstash/redis, which speaks HTTP; connect to the same database over TCP: ${INSTALL}`

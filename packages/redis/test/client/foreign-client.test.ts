@@ -7,7 +7,8 @@ class RedisMock {
   readonly _events = {}
   readonly get = nothing
   readonly cluster = nothing
-  readonly createConnectedClient = nothing
+  readonly customCommand = nothing
+  readonly defineRedisObject = nothing
 }
 const CLIENTS: Readonly<Record<string, [object, RegExp]>> = {
   'D18: ioredis-mock': [new RedisMock(), /got a client of ioredis-mock, which is no Redis; use memoryStore\(\) in tests \(/],
@@ -15,7 +16,10 @@ const CLIENTS: Readonly<Record<string, [object, RegExp]>> = {
     { isOpen: true, get: nothing, sendCommand: nothing },
     /got a client of node-redis \(the package redis\); install ioredis beside it, and pass \{ url \}/,
   ],
-  'M3: valkey-glide': [{ get: nothing, customCommand: nothing }, /got a client of valkey-glide; install ioredis beside it/],
+  'M3: valkey-glide': [
+    { get: nothing, customCommand: nothing, invokeScript: nothing },
+    /got a client of valkey-glide; install ioredis beside it/,
+  ],
   'M3: @upstash/redis': [
     { get: nothing, createScript: nothing },
     /which speaks HTTP; connect to the same database over TCP: install ioredis/,
