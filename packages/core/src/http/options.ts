@@ -75,7 +75,8 @@ export interface RateLimitOptions<C, R = unknown, N extends string = string> ext
   readonly limiter?: Limiter<any, any> | undefined
   /**
    * Requests per `window`: shorthand for one sliding window. A whole number, 0 or more, or a function of the request. 0 refuses every
-   * request. A function may also return `Infinity`, which does not limit it. Default: 100. Excludes `limits` and `tiers`.
+   * request. A function may also return `Infinity`, which does not limit it. Longest wait: window + window / limit; where the window must
+   * be the longest wait, as for logins, use `limits: [slidingLog(…)]`. Default: 100. Excludes `limits` and `tiers`.
    */
   readonly limit?: number | ((context: C) => MaybePromise<number>) | undefined
   /** The window of `limit`: ms, or a duration such as `'30s'`, `'15m'`, `'1h'`, `'1d'`; or a function of the request. Default: `'1m'`. */
