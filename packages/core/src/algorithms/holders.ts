@@ -7,7 +7,7 @@ export interface Holder {
   readonly expires: number
 }
 
-/** Some holders, and when the first and the last of them expire: `Infinity` and 0 without any. */
+/** Some holders, and when the first and the last of them expire: `NEVER` and 0 without any. */
 interface Bucket {
   readonly holders: readonly Holder[]
   readonly earliest: number
@@ -30,8 +30,11 @@ export interface Holders {
 /** So many holders are in one bucket. */
 const FEW = 16
 
-const EMPTY: Bucket = Object.freeze({ holders: [], earliest: Infinity, latest: 0 })
-export const NO_HOLDERS: Holders = Object.freeze({ buckets: [EMPTY], count: 0, earliest: Infinity, latest: 0 })
+/** Later than any expiry. Not `Infinity`, which JSON does not have: some stores keep states as JSON. */
+const NEVER = Number.MAX_SAFE_INTEGER
+
+const EMPTY: Bucket = Object.freeze({ holders: [], earliest: NEVER, latest: 0 })
+export const NO_HOLDERS: Holders = Object.freeze({ buckets: [EMPTY], count: 0, earliest: NEVER, latest: 0 })
 
 /** `others`: how many there are that are not listed. They expire neither first nor last, also after what one decision can change. */
 export function holdersOf(list: readonly Holder[], others = 0): Holders {
@@ -89,7 +92,7 @@ function replaced(buckets: readonly Bucket[], index: number, bucket: Bucket): re
 }
 
 function bucketOf(holders: readonly Holder[]): Bucket {
-  let earliest = Infinity
+  let earliest = NEVER
   let latest = 0
   for (const { expires } of holders) {
     if (expires < earliest) earliest = expires
@@ -99,7 +102,7 @@ function bucketOf(holders: readonly Holder[]): Bucket {
 }
 
 function summarized(buckets: readonly Bucket[], count: number): Holders {
-  let earliest = Infinity
+  let earliest = NEVER
   let latest = 0
   for (const bucket of buckets) {
     if (bucket.earliest < earliest) earliest = bucket.earliest

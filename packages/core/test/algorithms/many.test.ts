@@ -39,7 +39,11 @@ test('D06: holders in buckets are those of a plain list', () => {
       plain = plain.filter(({ expires }) => expires > now)
     }
     const ends = plain.map(({ expires }) => expires)
-    expect([holders.count, holders.earliest, holders.latest]).toEqual([plain.length, Math.min(...ends), Math.max(0, ...ends)])
+    expect([holders.count, holders.earliest, holders.latest]).toEqual([
+      plain.length,
+      Math.min(Number.MAX_SAFE_INTEGER, ...ends),
+      Math.max(0, ...ends),
+    ])
   }
   expect(listHolders(holders).toSorted(byId)).toEqual(plain.toSorted(byId))
   expect(findHolder(holders, 'nobody')).toBeUndefined()
@@ -85,6 +89,17 @@ test('D06: a log in chunks is that of a plain list', () => {
     [10 ** 15, 1],
   ] as const)
     expect(findEntry(log, time, id)).toBeUndefined()
+})
+
+test('D06: states are JSON, in which some stores keep them', () => {
+  const list = Array.from({ length: 100 }, (_, i) => ({ id: `p.${i}`, expires: 1_000 + i }))
+  for (const holders of [holdersOf([]), holdersOf(list.slice(0, 3), 2), holdersOf(list)])
+    expect(JSON.parse(JSON.stringify(holders))).toEqual(holders)
+  const log = logOf(
+    list.map((_, i) => ({ time: i, units: 1, id: i })),
+    100,
+  )
+  expect(JSON.parse(JSON.stringify(log))).toEqual(log)
 })
 
 /** The least ns of a decision, over some rounds. */
