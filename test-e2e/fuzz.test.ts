@@ -5,6 +5,7 @@ import { calls } from './support/fuzz/calls.ts'
 import { definitions } from './support/fuzz/definitions.ts'
 import { redis } from './support/fuzz/redis.ts'
 import { requests } from './support/fuzz/requests.ts'
+import { sockets } from './support/fuzz/sockets.ts'
 import { seed, tally } from './support/fuzz/runner.ts'
 
 const unhandled: unknown[] = []
@@ -26,6 +27,7 @@ definitions()
 requests()
 calls()
 redis()
+sockets()
 
 test('100,000 inputs in all, and no unhandled rejection', () => {
   expect(unhandled).toEqual([])

@@ -7,13 +7,18 @@ export function parsedBody(request: Request): Promise<unknown> | undefined {
   const type = request.headers.get('content-type')?.toLowerCase() ?? ''
   const parse = type.includes('json') ? JSON.parse : type.includes('urlencoded') ? fieldsOf : undefined
   if (parse === undefined || request.bodyUsed) return undefined
-  const body = request
-    .clone()
-    .text()
-    .then(parse)
-    .catch(() => undefined)
+  const body = read(request, parse)
   bodies.set(request, body)
   return body
+}
+
+async function read(request: Request, parse: (text: string) => unknown): Promise<unknown> {
+  try {
+    return parse(await request.clone().text())
+  } catch {
+    // `clone` throws where Node's server cannot make a `Request` of the URL that a client has sent.
+    return undefined
+  }
 }
 
 function fieldsOf(text: string): unknown {

@@ -255,3 +255,17 @@ describe('rateLimit', () => {
     expect([response.status, await response.json(), response.headers.get('retry-after')]).toEqual([420, { retryAfter: 60_000 }, '60'])
   })
 })
+
+test('F18: a target of which no Request can be made is counted, by its address', async () => {
+  const limited = rateLimit(ok, { limits: [minute(1)], key: body('email'), address: here, store: standing() })
+  const statuses: number[] = []
+  for (let i = 0; i < 2; i++) {
+    const request = ask({ method: 'POST', body: '{"email":"ann"}', headers: { 'content-type': 'application/json' } })
+    // As on Node's server for http://user:secret@sluice.test/.
+    request.clone = () => {
+      throw new TypeError('Request cannot be constructed from a URL that includes credentials')
+    }
+    statuses.push((await limited(request)).status)
+  }
+  expect(statuses).toEqual([200, 429])
+})

@@ -36,6 +36,14 @@ function routeOf(c: Context): string {
 /** Hono keeps the body that it has read, so the handler can read it again. A body that cannot be parsed has no fields. */
 function bodyOf(c: Context): Promise<unknown> | undefined {
   const type = c.req.header('content-type')?.toLowerCase() ?? ''
-  const body = type.includes('json') ? c.req.json<unknown>() : type.includes('form') ? c.req.parseBody() : undefined
-  return body?.catch(() => undefined)
+  return type.includes('json') ? parsed(() => c.req.json()) : type.includes('form') ? parsed(() => c.req.parseBody()) : undefined
+}
+
+/** `read` may throw at once: Node's server makes the `Request` here, and some URLs that a client can send make none. */
+async function parsed(read: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await read()
+  } catch {
+    return undefined
+  }
 }

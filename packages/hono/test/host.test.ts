@@ -1,8 +1,9 @@
+import { request } from 'node:http'
 import { createRequire } from 'node:module'
 import { type Context, Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
 import { body, ip, rateLimit, route } from '../src/index.ts'
-import { served, stoppedStore } from './support.ts'
+import { served, stoppedStore, urlOf } from './support.ts'
 
 describe('the address of the client', () => {
   const app = new Hono()
@@ -128,4 +129,21 @@ test('body() reads JSON and forms, and the handler can read them again; a body t
   expect(await sent('application/x-www-form-urlencoded', 'email=b%40x')).toEqual(['b@x', expect.any(String)])
   expect(await sent('application/json', '{"email":')).toEqual(['~ip:127.0.0.1', '{"email":'])
   expect(await sent('text/plain', 'email=c')).toEqual(['~ip:127.0.0.1', 'email=c'])
+})
+
+test('F18: a target of which no Request can be made is counted, by its address', async () => {
+  const app = new Hono()
+  app.use(rateLimit({ limit: 1, key: body('email'), store: stoppedStore() }))
+  app.all('*', (c) => c.text('ok'))
+  const url = await urlOf(app)
+  const statusOf = (type: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const headers = { 'content-type': type }
+      const asked = request(url, { path: 'http://user:secret@sluice.test/', headers, agent: false }, (response) => {
+        response.resume()
+        resolve(response.statusCode)
+      })
+      asked.on('error', reject).end()
+    })
+  expect([await statusOf('application/json'), await statusOf('multipart/form-data; boundary=x')]).toEqual([200, 429])
 })
