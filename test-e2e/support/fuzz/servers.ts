@@ -185,7 +185,7 @@ const onNest =
     })
     if (platform === 'express') (app.getHttpAdapter().getInstance() as unknown as express.Express).set('trust proxy', 2)
     app.useGlobalFilters(new RateLimitFilter())
-    const server = app.getHttpServer() as Server
+    const server: Server = app.getHttpServer()
     server.prependListener('request', (request) => void ledger?.arrived.add(idOf(request)))
     await app.listen(0, '127.0.0.1')
     const close = async () => {
