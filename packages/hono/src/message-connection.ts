@@ -1,5 +1,5 @@
 import type { MaybePromise } from '@sluice/core'
-import { type Admission, type HttpOutcome, isPromise, type Pipeline, waitQueueDelay } from '@sluice/core/adapter-kit'
+import { type Admission, type HttpOutcome, isPromise, type Pipeline, type Refusal, waitQueueDelay } from '@sluice/core/adapter-kit'
 import type { Context } from 'hono'
 import { handshakeOf, type MessageEventLike, type MessageSocket, type ReceivedMessage, type SocketEvents } from './message.ts'
 import type { MessageEnd } from './message-options.ts'
@@ -27,8 +27,17 @@ export function limitMessages(c: Context, events: SocketEvents, rules: Rules): L
   let last: Promise<void> = Promise.resolve()
   const running = new Set<() => void>()
 
+  const refuse = async (refusal: Refusal, message: ReceivedMessage): Promise<void> => {
+    try {
+      await refusals.refuse(refusal, message)
+    } catch (error) {
+      // The option `handler` has failed. A rejection that nobody handles would end the process.
+      fail(error, message.ws, events)
+    }
+  }
+
   const apply = (outcome: HttpOutcome<MessageEnd>, message: ReceivedMessage): unknown => {
-    if (!outcome.pass) return refusals.refuse(outcome, message)
+    if (!outcome.pass) return refuse(outcome, message)
     refusals.reset()
     return outcome.delay > 0
       ? waitQueueDelay(outcome.delay, () => undefined).then(() => deliver(outcome, message, events, running))

@@ -59,6 +59,22 @@ test('concurrency is held until the promise of onMessage settles', async () => {
   expect(client.got).toEqual(['busy', '1', '3'])
 })
 
+test.each([
+  ['throws', () => fail()],
+  ['rejects', () => Promise.reject(new Error('away'))],
+])('a handler of refusals that %s: onError gets the error, the connection is closed, and no rejection is unhandled', async (_, handler) => {
+  const errors: unknown[] = []
+  const { open } = await limitedSockets({ limits: [minute(1)], handler, store: stoppedStore() }, () => ({
+    onMessage: (_event, ws) => ws.send('reached'),
+    onError: (event) => void errors.push((event as ErrorEvent).error),
+  }))
+  const client = await open()
+  client.send('1')
+  client.send('2')
+  expect(await client.closed).toEqual([1011, ''])
+  expect([client.got, errors]).toEqual([['reached'], [new Error('away')]])
+})
+
 test('F11: a connection that closes releases the messages whose handlers still run', async () => {
   let running = 0
   const { limiter, open } = await limitedSockets(
