@@ -295,7 +295,7 @@ local function errorof(reply)
 return type(reply) == 'table' and reply.err or nil
 end`
 
-const fast = String.raw`local batch = cjson.decode(ARGV[1])
+const request = String.raw`local batch = cjson.decode(ARGV[1])
 local limits, sets, request = batch[1], batch[2], batch[3]
 for i = 1, #limits do
 local limit = limits[i]
@@ -318,17 +318,7 @@ else
 values = redis.call('MGET', unpack(KEYS))
 end
 local names = KEYS
-local answers, answered, err = {}, 0, nil
-local admitted, refused = { [0] = '1\0', '1\1', '1\2', '1\3', '1\4' }, { [0] = '0\0', '0\1', '0\2', '0\3', '0\4' }
-local byte, sub, concat = string.char, string.sub, table.concat
-local function headof(heads, verdict, count)
-local head = heads[count]
-if not head then
-head = format('%s%s', verdict, byte(count))
-heads[count] = head
-end
-return head
-end
+local err = nil
 local hasaskedttl = false
 local function keepsexpiry(key)
 hasaskedttl = true
@@ -343,7 +333,9 @@ local reply = redis.pcall('SETRANGE', names[key], '0', text)
 return type(reply) == 'table' and reply.err or nil
 end
 return setwithexpiry(names[key], text, expiryof(latest))
-end
+end`
+
+const limitSet = String.raw`local sub, concat = string.sub, table.concat
 local positions, after = {}, {}
 local pieces = {}
 local function hasid(set, id)
@@ -452,6 +444,18 @@ end
 end
 pieces[1], pieces[2], pieces[3] = sub(text, 1, before), value, sub(text, before + SIZE * size + 1)
 return text, true, concat(pieces), latest, true
+end`
+
+const fast = String.raw`local answers, answered = {}, 0
+local admitted, refused = { [0] = '1\0', '1\1', '1\2', '1\3', '1\4' }, { [0] = '0\0', '0\1', '0\2', '0\3', '0\4' }
+local byte = string.char
+local function headof(heads, verdict, count)
+local head = heads[count]
+if not head then
+head = format('%s%s', verdict, byte(count))
+heads[count] = head
+end
+return head
 end
 local function writepacked(entry, key, first, second, third)
 err = packed.prepare(entry, first, false)
@@ -1678,9 +1682,9 @@ end
 replies[2], replies[3] = unreadable, dropped
 return replies`
 
-export const FAST: string = [arithmetic, state, fast].join('\n')
+export const FAST: string = [arithmetic, state, request, limitSet, fast].join('\n')
 
-export const PACKED: string = [arithmetic, state, packed, fast].join('\n')
+export const PACKED: string = [arithmetic, state, packed, request, limitSet, fast].join('\n')
 
 export const FULL: string = [
   arithmetic,
