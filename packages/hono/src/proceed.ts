@@ -3,21 +3,10 @@ import type { Context, Next } from 'hono'
 import { connectionOf } from './host.ts'
 
 /**
- * Runs the handlers of an admitted request, after its delay, and then sets the headers. Calls `done` once: when the response or the
+ * Runs the handlers of a request that is delayed or followed, and then sets the headers. Calls `done` once: when the response or the
  * connection of a WebSocket has ended, when the client is gone, or when anything has failed.
  */
 export async function proceed(
-  outcome: Admission<Response>,
-  c: Context,
-  next: Next,
-  setHeaders: (c: Context) => void,
-): Promise<Response | void> {
-  if (outcome.done !== undefined || outcome.delay > 0) return proceedTracked(outcome, c, next, setHeaders)
-  await next()
-  setHeaders(c)
-}
-
-async function proceedTracked(
   { delay, done: given }: Admission<Response>,
   c: Context,
   next: Next,

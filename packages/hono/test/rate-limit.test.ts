@@ -102,6 +102,22 @@ test('`handler` answers with the status of the refusal; an error from it gets th
   expect([failed.status, await failed.text(), failed.headers.get('retry-after')]).toEqual([200, 'no answer', '60'])
 })
 
+test("a header that earlier middleware set on the response does not replace the limiter's on a refusal", async () => {
+  const app = new Hono()
+  app.use(async (c, next) => {
+    c.res.headers.set('Cache-Control', 'public, max-age=60')
+    c.res.headers.set('Retry-After', '1')
+    c.res.headers.set('X-Kept', '1')
+    await next()
+  })
+  app.use(rateLimit({ limits: [minute(1)], store: stoppedStore() }))
+  app.get('/', (c) => c.text('ok'))
+  const get = await served(app)
+  expect((await get()).headers.get('cache-control')).toBe('public, max-age=60')
+  const { status, headers } = await get()
+  expect([status, headers.get('cache-control'), headers.get('retry-after'), headers.get('x-kept')]).toEqual([429, 'no-store', '60', '1'])
+})
+
 test('a refusal keeps the headers of earlier middleware: CORS', async () => {
   const app = new Hono()
   app.use(async (c, next) => {
