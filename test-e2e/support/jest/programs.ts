@@ -39,11 +39,9 @@ test('an error is recognised by each package', () => {
 })
 `
 
-/** CommonJS that also imports, which Jest can do with `--experimental-vm-modules` only. */
+/** CommonJS that also imports. Jest can do that with `--experimental-vm-modules` only. */
 export const BOTH = `
-const one = process.execArgv.includes('--experimental-vm-modules') ? test : test.skip
-
-one('both forms have one state', async () => {
+test('both forms have one state', async () => {
   for (const name of ['@sluice/core', '@sluice/express', '@sluice/nestjs', '@sluice/redis']) {
     const required = require(name)
     const imported = await import(name)
