@@ -1,5 +1,7 @@
 import { algorithmOf } from './algorithms/registry.ts'
 import { checkCallOptions, checkCost, checkSubjects, subjectMissing, unknownTier } from './call-checks.ts'
+import { type ClosedDecisions, Corrections } from './corrections.ts'
+import { costOf } from './cost.ts'
 import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
 import { shortWindowOf } from './define-limit.ts'
 import { enabled } from './enabled.ts'
@@ -33,8 +35,8 @@ export class LimiterEngine implements Limiter {
   private readonly options: Readonly<Record<How, ConsumeOptions>>
   /** Decides when the store throws or rejects. `undefined` without a `failMode`: such a decision rejects. */
   private readonly fallback: Fallback | undefined
-  private readonly settled: WeakSet<Decision>
-  private readonly peeked: WeakSet<Decision>
+  private readonly closed: ClosedDecisions
+  private readonly corrections: Corrections
   /** The policies of the first limiter and of all limiters derived from it. `reset` deletes the state of each. */
   readonly policies: Policy[]
   private readonly onClose: () => MaybePromise<void>
@@ -47,13 +49,13 @@ export class LimiterEngine implements Limiter {
     this.shorthand = shorthand
     this.observers = observers
     this.store = store ?? parent?.store ?? memoryStore()
-    this.settled = parent?.settled ?? new WeakSet()
-    this.peeked = parent?.peeked ?? new WeakSet()
+    this.closed = parent?.closed ?? { settled: new WeakSet(), peeked: new WeakSet() }
     this.policies = parent?.policies ?? []
     this.policies.push(policy)
     const { failMode, mode } = policy
     this.context = { policy: policy.name, tier: undefined, mode }
     this.fallback = parent?.fallback ?? (failMode && new Fallback(this.store, failMode, observers))
+    this.corrections = new Corrections(policy, this.store, this.fallback, this.closed)
     this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
     for (const { limit } of setsOf(policy).flatMap(({ limits }) => limits)) {
       const short = shortWindowOf(limit)
@@ -97,7 +99,7 @@ export class LimiterEngine implements Limiter {
   /** Decides for a set of limits, and takes nothing. */
   peekAt(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined): MaybePromise<Decision> {
     return chain(this.decide(set, subject, cost, 'peek'), (decision) => {
-      this.peeked.add(decision)
+      this.closed.peeked.add(decision)
       return decision
     })
   }
@@ -108,31 +110,19 @@ export class LimiterEngine implements Limiter {
   }
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
-    this.checkOwn(decision)
-    checkCost(actual, this.policy)
-    if (this.settled.has(decision) || this.peeked.has(decision) || decision.verdict !== 'allowed') return
-    this.settled.add(decision)
-    return this.correct(decision, (charge, outcome, holds) =>
-      holds ? -outcome.granted : (costOf(charge.limit.name, actual) ?? outcome.granted) - outcome.granted,
-    )
+    return this.corrections.settle(decision, actual)
   }
 
   refund(decision: Decision): MaybePromise<void> {
-    return this.settle(decision, 0)
+    return this.corrections.settle(decision, 0)
   }
 
   release(decision: Decision): MaybePromise<void> {
-    this.checkOwn(decision)
-    return this.correct(decision, (_, outcome, holds) => (holds ? -outcome.granted : 0))
+    return this.corrections.release(decision)
   }
 
   renew(decision: Decision): MaybePromise<void> {
-    this.checkOwn(decision)
-    const charges = decision.charges.flatMap((charge, i) => {
-      const receipt = decision.outcomes[i]?.receipt
-      return this.holds(charge) && receipt !== undefined ? [{ ...charge, cost: 1, receipt }] : []
-    })
-    return this.change(decision, charges, this.options.charge)
+    return this.corrections.renew(decision)
   }
 
   reset(subject: Subject<string>): MaybePromise<void> {
@@ -245,34 +235,6 @@ export class LimiterEngine implements Limiter {
     return { limit, scope, subject: named, cost: units ?? 1 }
   }
 
-  /** Gives back (below 0) or charges (above 0) the units that `change` returns for each charge of a decision. */
-  private correct(decision: Decision, change: (charge: Charge, outcome: Outcome, holds: boolean) => number): MaybePromise<void> {
-    const charges: Charge[] = []
-    for (const [i, charge] of decision.charges.entries()) {
-      const outcome = decision.outcomes[i]
-      if (outcome === undefined) continue
-      const cost = change(charge, outcome, this.holds(charge))
-      if (cost > 0) charges.push({ ...charge, cost })
-      if (cost < 0 && outcome.receipt !== undefined) charges.push({ ...charge, cost, receipt: outcome.receipt })
-    }
-    return this.change(decision, charges, this.options.force)
-  }
-
-  private change(decision: Decision, charges: readonly Charge[], options: ConsumeOptions): MaybePromise<void> {
-    if (charges.length === 0) return
-    const ask = () => chain(this.store.consume(charges, options), () => undefined)
-    return this.fallback === undefined ? ask() : this.fallback.change(decision, charges, options, ask)
-  }
-
-  private holds(charge: Charge): boolean {
-    return algorithmOf(charge.limit).holds
-  }
-
-  private checkOwn(decision: Decision): void {
-    if (decision?.policy !== this.name)
-      throw invalid(`limiter "${this.name}"`, 'a decision that this limiter made', decision?.policy ?? decision, 'ERR_DECISION_FOREIGN')
-  }
-
   checkSubject(subject: Subject<string>): void {
     // The other cases are apart, so that V8 inlines this method into each decision. So are the errors and warnings above.
     if (typeof subject !== 'string' || subject === '') checkSubjects(subject, this.policy)
@@ -282,13 +244,4 @@ export class LimiterEngine implements Limiter {
 /** A store always reports its fallback as `local`. A policy with another failure mode reports that mode. */
 function tiersOf(failMode: FailMode | undefined): (tier: Source) => Source {
   return (tier) => (tier === 'local' && failMode !== undefined ? failMode : tier)
-}
-
-function costOf(name: string, cost: Cost<string> | undefined): number | undefined {
-  return typeof cost === 'object' ? ownValue(cost, name) : cost
-}
-
-// Reads own properties only: a limit may be named `constructor`.
-function ownValue<T>(values: Readonly<Partial<Record<string, T>>>, name: string): T | undefined {
-  return Object.hasOwn(values, name) ? values[name] : undefined
 }
