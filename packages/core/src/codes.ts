@@ -38,6 +38,7 @@ export const CODES = [
   'WARN_TIER_DEFAULTED',
   'WARN_OBSERVER_FAILED',
   'WARN_SETTLE_FAILED',
+  'WARN_HOLDER_LOST',
   'WARN_INSTANCES_UNKNOWN',
   // Emitted once for each outage and cause, and once at its end.
   'WARN_STORE_AWAY',

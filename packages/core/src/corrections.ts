@@ -9,6 +9,8 @@ import type { Policy } from './policy.ts'
 import { chain, type MaybePromise } from './runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from './store.ts'
 
+type Outcomes = readonly (Outcome | undefined)[]
+
 /** The decisions that no correction may change: those that were settled, and those that took nothing. */
 export interface ClosedDecisions {
   readonly settled: WeakSet<Decision>
@@ -45,13 +47,15 @@ export class Corrections {
     return this.correct(decision, (charge, outcome) => (holds(charge) ? -outcome.granted : 0))
   }
 
-  renew(decision: Decision): MaybePromise<void> {
+  renew(decision: Decision): MaybePromise<boolean> {
     this.checkOwn(decision)
     const charges = decision.charges.flatMap((charge, i) => {
       const receipt = decision.outcomes[i]?.receipt
       return holds(charge) && receipt !== undefined ? [{ ...charge, cost: 1, receipt }] : []
     })
-    return this.change(decision, charges, 'charge')
+    // What `open` admits, and what a shadow policy would have refused, has no holder, and goes on.
+    if (charges.length === 0) return decision.allowed && !this.closed.peeked.has(decision)
+    return chain(this.change(decision, charges, 'charge'), (outcomes) => decision.mode !== 'enforce' || outcomes.every(isAdmitted))
   }
 
   /** Gives back (below 0) or charges (above 0) the units that `change` returns for each charge of a decision. */
@@ -64,13 +68,13 @@ export class Corrections {
       if (cost > 0) charges.push({ ...charge, cost })
       if (cost < 0 && outcome.receipt !== undefined) charges.push({ ...charge, cost, receipt: outcome.receipt })
     }
-    return this.change(decision, charges, 'force')
+    return chain(this.change(decision, charges, 'force'), () => undefined)
   }
 
-  private change(decision: Decision, charges: readonly Charge[], how: 'charge' | 'force'): MaybePromise<void> {
-    if (charges.length === 0) return
+  private change(decision: Decision, charges: readonly Charge[], how: 'charge' | 'force'): MaybePromise<Outcomes> {
+    if (charges.length === 0) return []
     const options: ConsumeOptions = { how, failMode: this.policy.failMode }
-    const ask = () => chain(this.store.consume(charges, options), () => undefined)
+    const ask = () => this.store.consume(charges, options)
     return this.fallback === undefined ? ask() : this.fallback.change(decision, charges, options, ask)
   }
 
@@ -79,6 +83,11 @@ export class Corrections {
     if (decision?.policy !== name)
       throw invalid(`limiter "${name}"`, 'a decision that this limiter made', decision?.policy ?? decision, 'ERR_DECISION_FOREIGN')
   }
+}
+
+/** Of an outcome that is missing, another charge was refused. */
+function isAdmitted(outcome: Outcome | undefined): boolean {
+  return outcome?.allowed !== false
 }
 
 function holds(charge: Charge): boolean {

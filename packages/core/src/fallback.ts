@@ -55,16 +55,21 @@ export class Fallback {
     this.events.emit({ type: 'tier', from: this.failMode, to: this.store.name })
   }
 
-  /** Settles, releases or renews what a decision took: here if it was made here. Otherwise by `ask`; what the store then fails is lost. */
-  change(decision: Decision, charges: readonly Charge[], options: ConsumeOptions, ask: () => MaybePromise<void>): MaybePromise<void> {
-    if (this.own.has(decision.outcomes)) {
-      // What `open` admits is counted nowhere.
-      if (this.failMode === 'local') this.localShare().consume(charges, options, false)
-      return undefined
-    }
+  /**
+   * Settles, releases or renews what a decision took: here if it was made here. Otherwise by `ask`; what the store then fails is lost.
+   * Returns no outcomes where nothing decided.
+   */
+  change(
+    decision: Decision,
+    charges: readonly Charge[],
+    options: ConsumeOptions,
+    ask: () => MaybePromise<Outcomes>,
+  ): MaybePromise<Outcomes> {
+    // What `open` admits is counted nowhere.
+    if (this.own.has(decision.outcomes)) return this.failMode === 'local' ? this.localShare().consume(charges, options, false) : []
     try {
       const done = ask()
-      return isPromise(done) ? done.catch((error: unknown) => this.lose(error)) : undefined
+      return isPromise(done) ? done.catch((error: unknown) => this.lose(error)) : done
     } catch (error) {
       return this.lose(error)
     }
@@ -83,12 +88,13 @@ export class Fallback {
     this.events.emit({ type: 'tier', from: this.store.name, to: this.failMode, cause })
   }
 
-  private lose(error: unknown): void {
+  private lose(error: unknown): Outcomes {
     this.begin(error)
     this.observers.warn(
       'WARN_SETTLE_FAILED',
       `units or concurrency could not be given back, since the store failed: ${causeOf(error)}; a window forgets them at its end, a holder ends with its ttl`,
     )
+    return []
   }
 
   private localShare(): LocalShare {

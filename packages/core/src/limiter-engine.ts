@@ -121,7 +121,7 @@ export class LimiterEngine implements Limiter {
     return this.corrections.release(decision)
   }
 
-  renew(decision: Decision): MaybePromise<void> {
+  renew(decision: Decision): MaybePromise<boolean> {
     return this.corrections.renew(decision)
   }
 

@@ -47,8 +47,12 @@ export interface Limiter<N extends string = string, T extends string = string> {
   refund(decision: Decision<N>): MaybePromise<void>
   /** Releases the concurrency that the decision took, and nothing else. */
   release(decision: Decision<N>): MaybePromise<void>
-  /** Gives the concurrency that the decision took another `ttl` from now, unless it has expired. */
-  renew(decision: Decision<N>): MaybePromise<void>
+  /**
+   * Gives the concurrency that the decision took another `ttl` from now. `false` if a holder is gone, so that another request may have its
+   * slot: it has expired, or was released or reset. Stop the work then. `true` as well if the decision needs no holder: without a
+   * `concurrency` limit, in the modes `shadow` and `off`, or while the store could not say.
+   */
+  renew(decision: Decision<N>): MaybePromise<boolean>
   /** Deletes all state of the subject under this limiter, in every tier. */
   reset(subject: Subject<N>): MaybePromise<void>
   /** What decides now: the store or a failure mode, and the state of the circuit breaker. */

@@ -80,8 +80,10 @@ describe.each([
     const before = await limiter.consume('u')
     store.cause = 'away'
     const during = await limiter.consume('u')
-    await limiter.renew(during)
+    expect(await limiter.renew(during)).toBe(true)
+    expect(await limiter.renew(before)).toBe(true)
     await limiter.refund(during)
+    expect(await limiter.renew(during)).toBe(false)
     expect((await limiter.peek('u')).outcomes.map((outcome) => outcome?.used)).toEqual([0, 0])
     store.cause = undefined
     await limiter.refund(before)

@@ -278,6 +278,42 @@ describe('settle, refund, release, renew', () => {
     expect(left(limiter)).toEqual([100, 9, 2])
   })
 
+  it('M1: renew says whether the holder lives', () => {
+    const clock = at()
+    const limits = [concurrency({ name: 'slots', limit: 1, ttl: '300ms' }), concurrency({ name: 'all', limit: 5, ttl: '1h' })]
+    const store = memoryStore({ clock })
+    const limiter = createLimiter({ limits, store })
+    const a = limiter.consume('u') as Decision<'slots' | 'all'>
+    clock.ms += 299
+    expect(limiter.renew(a)).toBe(true)
+    clock.ms += 500
+    const b = limiter.consume('u') as Decision<'slots' | 'all'>
+    expect(b.allowed).toBe(true)
+    // The holder of the other limit lives, and is not renewed.
+    expect(limiter.renew(a)).toBe(false)
+    expect(limiter.renew(b)).toBe(true)
+    const refused = limiter.consume('u') as Decision<'slots' | 'all'>
+    expect(limiter.renew(refused)).toBe(false)
+    void limiter.settle(b, 0)
+    expect(limiter.renew(b)).toBe(false)
+    expect(limiter.renew(limiter.peek('u') as Decision<'slots' | 'all'>)).toBe(false)
+    const reset = limiter.consume('u') as Decision<'slots' | 'all'>
+    void limiter.reset('u')
+    expect(limiter.renew(reset)).toBe(false)
+  })
+
+  it('M1: renew is true where no holder is needed: without such a limit, and in shadow mode', () => {
+    const plain = createLimiter({ limits: [perMinute(1)], store: memoryStore({ clock: at() }) })
+    expect(plain.renew(plain.consume('u') as Decision<'minute'>)).toBe(true)
+    const clock = at()
+    const limits = [concurrency({ name: 'slots', limit: 1, ttl: '1s' })]
+    const shadow = createLimiter({ limits, mode: 'shadow', store: memoryStore({ clock }) })
+    const first = shadow.consume('u') as Decision<'slots'>
+    expect(shadow.renew(shadow.consume('u') as Decision<'slots'>)).toBe(true)
+    clock.ms += 2_000
+    expect(shadow.renew(first)).toBe(true)
+  })
+
   it('ignores a refused decision, and throws for a decision of another limiter', () => {
     const limiter = limiterOf()
     void limiter.consume('u', { cost: { minute: 10 } })

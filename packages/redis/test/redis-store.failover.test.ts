@@ -207,6 +207,25 @@ describe('one server', () => {
     expect(await took(store, charge('a', slots))).toMatchObject({ allowed: true, source: 'redis' })
   })
 
+  test('M1: renew says that a slot was lost, and true while Redis cannot say', async () => {
+    const store = own(PATIENT)
+    const [first, second] = ['one', 'two'].map((name) =>
+      createLimiter({ name, limits: [concurrency({ name: 'slots', limit: 1, ttl: name === 'one' ? '300ms' : '20s' })], store }),
+    )
+    const [short, long] = [await first!.consume('a'), await second!.consume('a')]
+    expect(await second!.renew(long)).toBe(true)
+    await waitUntil('another to have the slot', async () => (await first!.consume('a')).allowed)
+    expect(await first!.renew(short)).toBe(false)
+    await proxy.refuse(true)
+    proxy.cut()
+    await opened(store)
+    expect(await second!.renew(long)).toBe(true)
+    await second!.release(long)
+    await proxy.refuse(false)
+    await answeredBy('redis', store)
+    expect(await second!.renew(long)).toBe(false)
+  })
+
   test('D07: a process with a store for each limiter counts once', async () => {
     const stores = Array.from({ length: 10 }, () => direct({ failover: { deadline: 10_000 } }))
     const other = asAnotherProcess(() => direct())

@@ -137,7 +137,7 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     return this.inner.release(decision)
   }
 
-  renew(decision: Decision): MaybePromise<void> {
+  renew(decision: Decision): MaybePromise<boolean> {
     return this.inner.renew(decision)
   }
 

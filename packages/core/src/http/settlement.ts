@@ -67,23 +67,37 @@ export function settlementOf<C, R>(settling: Settling<C, R>, decision: Decision,
   }
 }
 
-/** Renews the concurrency of a request every third of its ttl, until the returned function is called. */
+/** Renews the concurrency of a request every third of its ttl, until it is lost or the returned function is called. */
 function renewWhileHeld(limiter: Limiter, decision: Decision, observers: ObserverHub): () => void {
   const ttls = decision.charges.filter(({ limit }) => algorithmOf(limit).holds).map(({ limit }) => limit.window as number)
   const period = Math.max(1, Math.min(...ttls) / 3)
   const failed = (error: unknown) =>
     observers.warn('WARN_SETTLE_FAILED', `the concurrency of a request could not be renewed: ${String(error)}`)
+  const stopIfLost = (isHeld: boolean | undefined) => {
+    // A limiter of the application may return nothing.
+    if (isHeld !== false || isStopped) return
+    isStopped = true
+    cancel()
+    observers.warn(
+      'WARN_HOLDER_LOST',
+      'a request runs on without its concurrency, which expired or was reset, so more requests run than the limit allows; raise ttl above the pauses of the process',
+    )
+  }
+  let isStopped = false
   const renew = () => {
     cancel = systemClock.after(period, renew)
     try {
-      const renewed = limiter.renew(decision)
+      const renewed = chain(limiter.renew(decision), stopIfLost)
       if (isPromise(renewed)) renewed.catch(failed)
     } catch (error) {
       failed(error)
     }
   }
   let cancel = systemClock.after(period, renew)
-  return () => cancel()
+  return () => {
+    isStopped = true
+    cancel()
+  }
 }
 
 function quietly(run: () => MaybePromise<void>): MaybePromise<void> {

@@ -190,4 +190,24 @@ describe('a host that may never report the end', () => {
       vi.useRealTimers()
     }
   })
+
+  it('M1: a request that has lost its holder is renewed no longer, and reported once', () => {
+    vi.useFakeTimers({ now: 0 })
+    try {
+      const store = memoryStore()
+      const warnings: (string | undefined)[] = []
+      const on = { warning: ({ code }: { code: string }) => void warnings.push(code) }
+      const slots = { limits: [concurrency({ name: 'slots', limit: 2, ttl: '90ms', key: () => 'all' })], store, on }
+      const decide = createPipeline({ ...host, ends: () => true }, slots)
+      ask(decide)
+      ask(decide)
+      void decide.limiter.reset('all')
+      const consume = vi.spyOn(store, 'consume')
+      vi.advanceTimersByTime(1_000)
+      expect(consume.mock.calls.length).toBe(2)
+      expect(warnings).toEqual(['WARN_HOLDER_LOST'])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
 })
