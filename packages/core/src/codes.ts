@@ -17,6 +17,7 @@ export const CODES = [
   'ERR_RECEIPT_REQUIRED',
   'ERR_RECEIPT_INVALID',
   'ERR_DECISION_FOREIGN',
+  'ERR_BLOCK_UNSUPPORTED',
   'ERR_ADDRESS_UNKNOWN',
   'ERR_CLOCK_INVALID',
   // Thrown by a store that could not decide.

@@ -9,8 +9,11 @@ import type { Charge, Outcome, Source } from './store.ts'
 export interface Decision<N extends string = string> {
   /** Whether the request may go on. Always true in the modes `shadow` and `off`. */
   readonly allowed: boolean
-  /** What the limits said. `unavailable`: the store could not decide, and the failure mode is `closed`. */
-  readonly verdict: 'allowed' | 'refused' | 'unavailable'
+  /**
+   * What the limits said. `blocked`: `limiter.block()` refuses the subject, until `retryAfter` has passed. `unavailable`: the store could
+   * not decide, and the failure mode is `closed`.
+   */
+  readonly verdict: 'allowed' | 'refused' | 'blocked' | 'unavailable'
   /** The limit to report to the client; `undefined` when none applies: an unlimited tier, or mode `off`. */
   readonly binding: Limit<N> | undefined
   /** Units left of the binding limit, 0 or more; `Infinity` without one. */
@@ -40,11 +43,12 @@ export interface Decision<N extends string = string> {
 export type Mode = 'enforce' | 'shadow' | 'off'
 
 /**
- * Whether `a` is stricter than `b`. Compares, in this order: refused before allowed, longer wait, less left, later reset. Of equal
+ * Whether `a` is stricter than `b`. Compares, in this order: refused before allowed, blocked before refused, longer wait, less left, later reset. Of equal
  * outcomes, neither is stricter, so the limit that was configured first binds.
  */
 export function isStricter(a: Outcome, b: Outcome): boolean {
   if (a.allowed !== b.allowed) return !a.allowed
+  if (!a.allowed && a.blocked !== b.blocked) return a.blocked === true
   if (a.retryAfter !== b.retryAfter) return a.retryAfter > b.retryAfter
   if (a.remaining !== b.remaining) return a.remaining < b.remaining
   return a.resetAfter > b.resetAfter
@@ -74,7 +78,7 @@ export function decisionOf(context: DecisionContext, charges: readonly Charge[],
       limit = (charges[i] as Charge).limit
     }
     if (outcome.delay > delay) delay = outcome.delay
-    if (!outcome.allowed && verdict !== 'unavailable') verdict = outcome.source === 'closed' ? 'unavailable' : 'refused'
+    if (!outcome.allowed && verdict !== 'blocked') verdict = refusalOf(outcome, verdict)
   }
   const { remaining, retryAfter, resetAfter, at, source } = binding ?? UNLIMITED
   return {
@@ -93,4 +97,10 @@ export function decisionOf(context: DecisionContext, charges: readonly Charge[],
     charges,
     outcomes,
   }
+}
+
+/** A block is certain, so it comes before a store that could not decide; that comes before a limit that refused. */
+function refusalOf({ blocked, source }: Outcome, before: Decision['verdict']): Decision['verdict'] {
+  if (blocked === true) return 'blocked'
+  return source === 'closed' || before === 'unavailable' ? 'unavailable' : 'refused'
 }

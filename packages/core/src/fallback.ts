@@ -10,6 +10,7 @@ import { isStoreError } from './layers/failover/store-error.ts'
 import type { ObserverHub } from './observers.ts'
 import { isPromise, type MaybePromise } from './runtime.ts'
 import type { Charge, ConsumeOptions, FailMode, Outcome, Store, StoreHealth } from './store.ts'
+import type { Target } from './subject-values.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 
@@ -73,6 +74,11 @@ export class Fallback {
     } catch (error) {
       return this.lose(error)
     }
+  }
+
+  /** Blocks subjects here too, so that they stay blocked while the store is away. `ms` 0 ends that. */
+  block(targets: readonly Target[], ms: number): void {
+    if (this.failMode === 'local') this.localShare().block(targets, ms)
   }
 
   health(health: StoreHealth): StoreHealth {

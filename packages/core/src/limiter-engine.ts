@@ -4,6 +4,7 @@ import { type ClosedDecisions, Corrections } from './corrections.ts'
 import { costOf } from './cost.ts'
 import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
 import { shortWindowOf } from './define-limit.ts'
+import type { Duration } from './duration.ts'
 import { enabled } from './enabled.ts'
 import { invalid } from './errors.ts'
 import { Fallback } from './fallback.ts'
@@ -15,7 +16,8 @@ import type { ObserverHub } from './observers.ts'
 import { firstTierOf, type LimitSet, type Policy, type ScopedLimit, setsOf } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
 import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
-import { namedLimits, subjectOf, type Target, targetsOf } from './subject-values.ts'
+import { SubjectBlocks } from './subject-blocks.ts'
+import { namedLimits, subjectOf, type Target, targetsOf, textsOf } from './subject-values.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 type How = 'charge' | 'peek' | 'force'
@@ -37,6 +39,7 @@ export class LimiterEngine implements Limiter {
   private readonly fallback: Fallback | undefined
   private readonly closed: ClosedDecisions
   private readonly corrections: Corrections
+  readonly blocks: SubjectBlocks
   /** The policies of the first limiter and of all limiters derived from it. `reset` deletes the state of each. */
   readonly policies: Policy[]
   private readonly onClose: () => MaybePromise<void>
@@ -55,6 +58,7 @@ export class LimiterEngine implements Limiter {
     const { failMode, mode } = policy
     this.context = { policy: policy.name, tier: undefined, mode }
     this.fallback = parent?.fallback ?? (failMode && new Fallback(this.store, failMode, observers))
+    this.blocks = new SubjectBlocks(this.name, this.policies, this.store, this.fallback)
     this.corrections = new Corrections(policy, this.store, this.fallback, this.closed)
     this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
     for (const { limit } of setsOf(policy).flatMap(({ limits }) => limits)) {
@@ -132,6 +136,16 @@ export class LimiterEngine implements Limiter {
 
   resetAll(targets: readonly Target[]): MaybePromise<void> {
     return this.store.reset(targets)
+  }
+
+  block(subject: Subject<string>, duration: Duration): MaybePromise<number> {
+    this.checkSubject(subject)
+    return this.blocks.block(textsOf(subject), duration)
+  }
+
+  unblock(subject: Subject<string>): MaybePromise<boolean> {
+    this.checkSubject(subject)
+    return this.blocks.unblock(textsOf(subject))
   }
 
   health(): StoreHealth {

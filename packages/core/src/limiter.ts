@@ -1,4 +1,5 @@
 import type { Decision } from './decision.ts'
+import type { Duration } from './duration.ts'
 import type { MaybePromise } from './runtime.ts'
 import type { StoreHealth } from './store.ts'
 
@@ -53,8 +54,28 @@ export interface Limiter<N extends string = string, T extends string = string> {
    * `concurrency` limit, in the modes `shadow` and `off`, or while the store could not say.
    */
   renew(decision: Decision<N>): MaybePromise<boolean>
-  /** Deletes all state of the subject under this limiter, in every tier. */
+  /** Deletes all state of the subject under this limiter, in every tier. A blocked subject stays blocked. */
   reset(subject: Subject<N>): MaybePromise<void>
+  /**
+   * Refuses every request of the subject from now on, before anything is charged, until the duration has passed: 1 ms to 366 days. Returns
+   * when the block ends, in ms since the Unix epoch. A later call sets the end anew, be it earlier or later. A block is of the limiter and
+   * the subject: with a subject by limit, each of its texts is blocked under all limits. It refuses no forced charge, and what was admitted
+   * before can be settled, released and renewed. A tier without limits asks no store, so it admits a blocked subject.
+   * @throws ERR_OPTION_INVALID, ERR_SUBJECT_INVALID, ERR_BLOCK_UNSUPPORTED for a store that cannot block, and the error of a store that is
+   * away
+   * @example
+   * ```ts
+   * import { createLimiter, slidingWindow } from '@sluice/core'
+   *
+   * const limiter = createLimiter({ limits: [slidingWindow({ name: 'minute', limit: 100, window: '1m' })] })
+   * const until = await limiter.block('user:42', '1h')
+   * const { verdict, retryAfter } = await limiter.consume('user:42')
+   * console.log(verdict, retryAfter, new Date(until).toISOString())
+   * ```
+   */
+  block(subject: Subject<N>, duration: Duration): MaybePromise<number>
+  /** Ends a block. Returns whether the subject was blocked. `reset` does not end a block. @throws as `block` */
+  unblock(subject: Subject<N>): MaybePromise<boolean>
   /** What decides now: the store or a failure mode, and the state of the circuit breaker. */
   health(): StoreHealth
   /** Stops observing and gives up the name. Closes the store if the limiter made it. */

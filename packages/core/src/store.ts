@@ -67,6 +67,8 @@ export interface Outcome {
   readonly leaseFor: number
   /** `true` when another decision holds the units for a moment only. `retryAfter` is short, and the outcome must not be cached. */
   readonly held?: boolean | undefined
+  /** `true` when the subject is blocked under the policy of the charge. The waits are until the block ends; nothing was counted. */
+  readonly blocked?: boolean | undefined
   /** Units taken; below 0 for units given back; 0 when the decision was refused. A peek returns what would be taken. */
   readonly granted: number
 }
@@ -83,6 +85,14 @@ export interface ConsumeOptions {
   readonly failMode?: FailMode | undefined
 }
 
+/** What `Store.block` did. */
+export interface BlockChange {
+  /** When the block ends: ms since the Unix epoch, by the store's clock; 0 if it was ended. */
+  readonly until: number
+  /** Whether the subject was blocked before. */
+  readonly wasBlocked: boolean
+}
+
 /** Where the state of limits lives, and where charges are made atomically. Every layer is a store as well. */
 export interface Store {
   /** Names the store in outcomes, health and events. */
@@ -96,6 +106,13 @@ export interface Store {
   consume(charges: readonly Charge[], options?: ConsumeOptions): MaybePromise<readonly (Outcome | undefined)[]>
   /** Deletes the state of exactly these subjects. */
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): MaybePromise<void>
+  /**
+   * Refuses every new charge of these subjects under the policy of their scope, from now on for `ms`; 0 ends that. Replaces an earlier block.
+   * A later `consume` checks it in the step that decides, before it charges, and answers `blocked: true`. It does not refuse forced
+   * charges, give-backs and renewals. `targets` has one entry for each limit of the policy: a store may keep a block beside each state.
+   * Optional: without it, `limiter.block()` throws ERR_BLOCK_UNSUPPORTED.
+   */
+  block?(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], ms: number): MaybePromise<BlockChange>
   /** Names the shard of a charge: the part of the store that fails together, with one circuit breaker. Default: the whole store. */
   shardOf?(charge: Charge): string
   /** Like `consume` with `how: 'peek'`, but answered by a replica, whose state may be older. Seeds the local fallback. */

@@ -14,6 +14,12 @@ export function subjectOf(name: string, subject: Subject<string>): string | unde
   return isList(value) ? joinSubject(value) : value
 }
 
+/** The texts of a subject: one for all limits, or those of each limit that it names. */
+export function textsOf(subject: Subject<string>): readonly string[] {
+  const values = typeof subject === 'string' || isList(subject) ? [subject] : Object.values(subject)
+  return values.flatMap((value) => (value === undefined ? [] : [isList(value) ? joinSubject(value) : value]))
+}
+
 /** The value for one limit, before a list is joined. */
 export function valueOf(name: string, subject: Subject<string>): SubjectValue | undefined {
   if (typeof subject === 'string' || isList(subject)) return subject

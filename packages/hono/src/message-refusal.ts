@@ -54,7 +54,8 @@ export class MessageRefusals {
 
 function close({ ws }: ReceivedMessage, decision: Decision | undefined): void {
   const isUnavailable = decision?.verdict === 'unavailable'
-  const text = isUnavailable ? 'Messages cannot be counted' : 'Too many messages'
+  const refused = decision?.verdict === 'blocked' ? 'Messages are blocked for a time' : 'Too many messages'
+  const text = isUnavailable ? 'Messages cannot be counted' : refused
   ws.close(isUnavailable ? CLOSE.tryAgainLater : CLOSE.policyViolation, text + retryText(decision))
 }
 

@@ -47,9 +47,10 @@ async function webSocketException(refusal: Refusal): Promise<unknown> {
 }
 
 /** The numbers of google.rpc.Code. */
-const RPC_CODES = { RATE_LIMITED: 8, UNAVAILABLE: 14, UNAUTHENTICATED: 16, BAD_REQUEST: 3 } as const
+const RPC_CODES = { RATE_LIMITED: 8, FORBIDDEN: 7, UNAVAILABLE: 14, UNAUTHENTICATED: 16, BAD_REQUEST: 3 } as const
 const RPC_NAMES = {
   RATE_LIMITED: 'RESOURCE_EXHAUSTED',
+  FORBIDDEN: 'PERMISSION_DENIED',
   UNAVAILABLE: 'UNAVAILABLE',
   UNAUTHENTICATED: 'UNAUTHENTICATED',
   BAD_REQUEST: 'INVALID_ARGUMENT',
@@ -85,5 +86,6 @@ function describe({ status, headers, body, decision }: Refusal): Description {
   const problem = type.includes('json') ? (JSON.parse(body) as { readonly detail?: unknown }) : undefined
   const text = typeof problem?.detail === 'string' ? problem.detail : problem === undefined && body !== '' ? body : 'Too Many Requests'
   if (decision === undefined) return { code: status === 401 ? 'UNAUTHENTICATED' : 'BAD_REQUEST', text, problem }
+  if (decision.verdict === 'blocked' && status === 403) return { code: 'FORBIDDEN', text, problem }
   return { code: decision.verdict === 'unavailable' ? 'UNAVAILABLE' : 'RATE_LIMITED', text, problem }
 }

@@ -19,7 +19,21 @@ export interface RouteLimits {
   readonly options: Extension<ExecutionContext, RateLimitResult>
 }
 
-const OPTIONS = ['name', 'limit', 'window', 'limits', 'key', 'missing', 'skip', 'cost', 'refundWhen', 'settle', 'message', 'statusCode']
+const OPTIONS = [
+  'name',
+  'limit',
+  'window',
+  'limits',
+  'key',
+  'missing',
+  'skip',
+  'cost',
+  'refundWhen',
+  'settle',
+  'message',
+  'statusCode',
+  'blockedStatus',
+]
 
 /** @throws what the factories of limits throw; ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT */
 export function addedLimits(given: string | RouteOptions): RouteLimits {

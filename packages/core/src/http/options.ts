@@ -29,7 +29,7 @@ export type ForwardedHeader =
 export interface RefusalInfo {
   /** The decision, with the refusing limit as `binding` and the wait in ms as `retryAfter`. */
   readonly decision: Decision
-  /** The status of the refusal: 429, or `statusCode`; 503 while the store is unavailable and `failMode` is `'closed'`. */
+  /** The status of the refusal: 429, or `statusCode`; for a blocked subject `blockedStatus`; 503 while the store is unavailable and `failMode` is `'closed'`. */
   readonly status: number
 }
 
@@ -158,6 +158,8 @@ export interface RateLimitOptions<C, R = unknown, N extends string = string> ext
   readonly message?: string | object | ((context: C, info: RefusalInfo) => MaybePromise<string | object>) | undefined
   /** The status of a refusal: 400 to 599. Default: 429. A request refused because the store is unavailable always gets 503. */
   readonly statusCode?: number | undefined
+  /** The status of a refusal because `limiter.block()` blocked the subject: 429 or 403. Default: `statusCode`, else 429. */
+  readonly blockedStatus?: 429 | 403 | undefined
   /** Answers a refused request. Replaces `message`. Status and headers are already set, except `Content-Type`. Default: `message`. */
   readonly handler?: ((context: C, info: ResponseInfo<R>) => unknown) | undefined
 }
@@ -183,6 +185,7 @@ const KNOWN = [
   'strict',
   'message',
   'statusCode',
+  'blockedStatus',
 ] as const
 
 /** Checks the options that no other part of the pipeline checks. @throws ERR_OPTION_UNKNOWN, ERR_OPTION_INVALID, ERR_OPTION_CONFLICT */
@@ -195,7 +198,7 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
   const { skip } = options
   if (skip !== undefined && typeof skip !== 'function' && typeof skip?.matches !== 'function')
     throw invalid('skip', 'a function, or what matchesAddress() returns', skip)
-  const { limiter, limits, tiers, statusCode, message, strict, partitionKey } = options
+  const { limiter, limits, tiers, statusCode, blockedStatus, message, strict, partitionKey } = options
   if (limiter !== undefined) {
     if (typeof limiter?.consume !== 'function') throw invalid('limiter', 'a limiter made by createLimiter() or rateLimit()', limiter)
     conflict(options, 'limiter', DEFINING)
@@ -205,6 +208,8 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
     throw new SluiceError('ERR_OPTION_CONFLICT', 'rateLimit: tier: expected tiers to select from, got none; give tiers, or leave tier out')
   if (statusCode !== undefined && !(Number.isInteger(statusCode) && statusCode >= 400 && statusCode <= 599))
     throw invalid('statusCode', 'a whole number from 400 to 599', statusCode)
+  if (blockedStatus !== undefined && blockedStatus !== 429 && blockedStatus !== 403)
+    throw invalid('blockedStatus', '429 or 403', blockedStatus)
   if (message !== undefined && !['string', 'object', 'function'].includes(message === null ? 'null' : typeof message))
     throw invalid('message', 'a text, an object or a function', message)
   if (strict !== undefined && typeof strict !== 'boolean') throw invalid('strict', 'true or false', strict)

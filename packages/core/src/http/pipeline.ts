@@ -40,7 +40,7 @@ export type Pipeline<C, R> = ((context: C) => MaybePromise<HttpOutcome<R>>) & {
 
 /** The options that an extension can change. */
 export type Extension<C, R = unknown> = Pick<RateLimitOptions<C, R>, (typeof EXTENDING)[number]>
-const EXTENDING = ['key', 'missing', 'skip', 'cost', 'refundWhen', 'settle', 'message', 'statusCode', 'handler'] as const
+const EXTENDING = ['key', 'missing', 'skip', 'cost', 'refundWhen', 'settle', 'message', 'statusCode', 'blockedStatus', 'handler'] as const
 
 /**
  * Makes the function that decides a framework's requests. It reads a request through `host`, and returns headers, status and body. It

@@ -11,7 +11,7 @@ export interface Problem {
 }
 
 /**
- * The body for a decision that is not allowed: 429 when a limit refused, 503 when the store is unavailable.
+ * The body for a decision that is not allowed: 429 when a limit refused or the subject is blocked, 503 when the store is unavailable.
  * @param itemNames the names of the limits in the headers, in the order of `decision.charges`
  * @param status of the response, if it is not the usual one; the body repeats it
  */
@@ -24,6 +24,16 @@ export function problemBody(decision: Decision, itemNames: readonly string[], st
       title: 'Temporary Reduced Capacity',
       status: status ?? 503,
       detail: `Requests cannot be counted at the moment. ${retryText(retry ?? 1)}`,
+      ...wait,
+    })
+  }
+  if (decision.verdict === 'blocked') {
+    // No registered type fits: no quota is exceeded. RFC 9457 asks for the phrase of the status as title then.
+    return problem({
+      type: 'about:blank',
+      title: status === 403 ? 'Forbidden' : 'Too Many Requests',
+      status: status ?? 429,
+      detail: `Requests are blocked for a time. ${retryText(retry ?? 1)}`,
       ...wait,
     })
   }

@@ -12,7 +12,7 @@ export interface RefusalResponse {
   readonly body: string
 }
 
-/** The refusal of a limit: 429, or the configured status and message. While the store is unavailable, always 503. */
+/** The refusal of a limit or a block: 429, or the configured status and message. While the store is unavailable, always 503. */
 export function refusal<C>(
   decision: Decision,
   context: C,
@@ -20,8 +20,9 @@ export function refusal<C>(
   names: readonly string[],
   options: RateLimitOptions<C, never>,
 ): MaybePromise<RefusalResponse> {
-  const { handler, message, statusCode } = options
-  const { status, contentType, body } = problemBody(decision, names, decision.verdict === 'refused' ? statusCode : undefined)
+  const { handler, message, statusCode, blockedStatus = statusCode } = options
+  const own = { refused: statusCode, blocked: blockedStatus, allowed: undefined, unavailable: undefined }
+  const { status, contentType, body } = problemBody(decision, names, own[decision.verdict])
   // The handler sets the content type of its own body.
   if (handler !== undefined) return { status, headers, body: '' }
   if (decision.verdict === 'unavailable' || message === undefined) return { status, headers: typed(headers, contentType), body }

@@ -1,4 +1,5 @@
 import type { Decision } from '../decision.ts'
+import type { Duration } from '../duration.ts'
 import { show, SluiceError } from '../errors.ts'
 import type { KeyOf } from '../identity/part.ts'
 import { checkCallOptions } from '../call-checks.ts'
@@ -31,6 +32,14 @@ export interface RequestLimiter<C, N extends string = string, T extends string =
    * @throws ERR_SUBJECT_INVALID if no key can give it
    */
   reset(subject: Subject<N> | C): MaybePromise<void>
+  /**
+   * Refuses every request of the subject until the duration has passed, as `Limiter.block`. Of a request, all of its subjects are blocked:
+   * an address and an account, where both are limited.
+   * @throws as `Limiter`, and ERR_SUBJECT_INVALID if no key can give it
+   */
+  block(subject: Subject<N> | C, duration: Duration): MaybePromise<number>
+  /** Ends a block. Returns whether the subject was blocked. */
+  unblock(subject: Subject<N> | C): MaybePromise<boolean>
   /**
    * The subject of a request: a text if all its limits have the same, else one for each limit. `undefined` if the request is not limited,
    * or its key is missing. Decides nothing.
@@ -95,11 +104,30 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
 
   reset(subject: Subject<string> | C): MaybePromise<void> {
     const { engine } = this
-    if (engine === undefined) {
-      if (isRequest(subject)) return chain(this.found(subject, undefined), (found) => this.inner.reset(found.subject))
-      return this.inner.reset(this.spelled(subject, undefined))
-    }
-    if (isRequest(subject)) return this.resetRequest(engine, subject)
+    if (engine === undefined) return chain(this.wrapped(subject), (spelled) => this.inner.reset(spelled))
+    return chain(this.targetsOf(engine, subject), (targets) => engine.resetAll(targets))
+  }
+
+  block(subject: Subject<string> | C, duration: Duration): MaybePromise<number> {
+    const { engine } = this
+    if (engine === undefined) return chain(this.wrapped(subject), (spelled) => this.inner.block(spelled, duration))
+    return chain(this.targetsOf(engine, subject), (targets) => engine.blocks.block(targets.map(textOf), duration))
+  }
+
+  unblock(subject: Subject<string> | C): MaybePromise<boolean> {
+    const { engine } = this
+    if (engine === undefined) return chain(this.wrapped(subject), (spelled) => this.inner.unblock(spelled))
+    return chain(this.targetsOf(engine, subject), (targets) => engine.blocks.unblock(targets.map(textOf)))
+  }
+
+  /** The subject for a limiter that an application wrapped. */
+  private wrapped(subject: Subject<string> | C): MaybePromise<Subject<string>> {
+    return isRequest(subject) ? chain(this.found(subject, undefined), (found) => found.subject) : this.spelled(subject, undefined)
+  }
+
+  /** Every state of a subject, or of the subjects of a request. */
+  private targetsOf(engine: LimiterEngine, subject: Subject<string> | C): MaybePromise<readonly Target[]> {
+    if (isRequest(subject)) return this.targetsOfRequest(engine, subject)
     engine.checkSubject(subject)
     const isByLimit = !isSubjectValue(subject)
     const targets = targetsOf(engine.policies, ({ limit, key }, policy) => {
@@ -109,7 +137,7 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
       return spelled
     })
     if (targets.length === 0 && !isByLimit) throw this.unspelled(subject, this.allSpellings())
-    return engine.resetAll(targets)
+    return targets
   }
 
   subjectOf(request: C): MaybePromise<Subject<string> | undefined> {
@@ -218,8 +246,8 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     )
   }
 
-  /** Reads each key once, and deletes the states of what they gave, and of the numbers of this request. */
-  private resetRequest(engine: LimiterEngine, request: C): MaybePromise<void> {
+  /** Reads each key once. The states of what they gave, and of the numbers of this request. */
+  private targetsOfRequest(engine: LimiterEngine, request: C): MaybePromise<readonly Target[]> {
     const values = new Map<KeyOf<C> | undefined, MaybePromise<string | Missing>>()
     const read = (own: KeyOf<C> | undefined, policy: Policy): MaybePromise<string | Missing> => {
       const key = own ?? this.reading.keyOf(policy)
@@ -228,20 +256,24 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
       return value
     }
     for (const policy of engine.policies) for (const { limits } of setsOf(policy)) for (const { key } of limits) void read(key, policy)
-    const resetAll = (found: FoundSubjects | undefined) => {
+    const join = (found: FoundSubjects | undefined) => {
       const targets = targetsOf(engine.policies, ({ key }, policy) => {
         const value = read(key, policy) as string | Missing
         return isMissing(value) ? undefined : value
       })
       const own = found === undefined ? [] : found.set.limits.map(({ limit, scope }) => targetOf(limit, scope, found.subject))
       if (targets.length + own.length === 0) return this.failMissing()
-      return engine.resetAll([...targets, ...own.filter(({ limit }) => !targets.some((target) => target.limit === limit))])
+      return [...targets, ...own.filter(({ limit }) => !targets.some((target) => target.limit === limit))]
     }
     const found = this.reading.subjectsOf(request, undefined)
     if ([...values.values(), found].some(isPromise))
-      return Promise.all([...values].map(async ([key, value]) => values.set(key, await value))).then(async () => resetAll(await found))
-    return resetAll(found as FoundSubjects | undefined)
+      return Promise.all([...values].map(async ([key, value]) => values.set(key, await value))).then(async () => join(await found))
+    return join(found as FoundSubjects | undefined)
   }
+}
+
+function textOf({ subject }: Target): string {
+  return subject
 }
 
 function targetOf(limit: Target['limit'], scope: string, subject: Subject<string>): Target {

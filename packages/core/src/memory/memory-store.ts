@@ -1,8 +1,12 @@
+import { blockChange, refuseBlocked } from '../blocked.ts'
 import { type Clock, microsOf, systemClock } from '../clock.ts'
 import { invalid } from '../errors.ts'
 import { Events } from '../events.ts'
 import { knownOptions } from '../known-options.ts'
-import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../store.ts'
+import { boundedKey } from '../hashing/bounded-key.ts'
+import type { BlockChange, Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../store.ts'
+import { Blocks } from './blocks.ts'
+import type { Chains } from './chains.ts'
 import { FastPath } from './fast-path.ts'
 import { FullPath } from './full-path.ts'
 import { Overflow, type OverflowMode } from './overflow.ts'
@@ -54,6 +58,7 @@ export class MemoryStore implements Store {
   readonly name = 'memory'
   private readonly clock: Clock
   private readonly states: States
+  private readonly blocks: Blocks
   private readonly sweep: Sweep
   private readonly fastPath: FastPath
   private readonly fullPath: FullPath
@@ -70,14 +75,17 @@ export class MemoryStore implements Store {
     if (typeof clock?.now !== 'function') throw invalid('memoryStore: clock', 'an object with a function now()', clock)
     this.clock = clock
     this.states = new States(maxSubjects)
+    this.blocks = new Blocks(maxSubjects)
     this.sweep = new Sweep(this.states)
     this.fastPath = new FastPath(this.states)
     this.fullPath = new FullPath(this.states, new Overflow(overflow, maxSubjects, this.events))
   }
 
-  consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): readonly Outcome[] {
+  consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): readonly (Outcome | undefined)[] {
     const now = microsOf(this.clock)
     this.sweep.run(charges.length, now)
+    const blocked = this.blocks.size > 0 ? this.refuseBlocked(charges, options, now) : undefined
+    if (blocked !== undefined) return blocked
     return this.fastPath.decide(charges, now, options) ?? this.fullPath.decide(charges, now, options)
   }
 
@@ -90,10 +98,24 @@ export class MemoryStore implements Store {
     }
   }
 
+  block(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], ms: number): BlockChange {
+    const { blocks } = this
+    const now = microsOf(this.clock)
+    const until = ms > 0 ? now + ms * 1000 : 0
+    const named = targets.map((target) => this.policyAndSubject(target))
+    const before = Math.max(0, ...named.map(([policy, subject]) => blocks.untilOf(policy, subject)))
+    for (const [policy, subject] of named) {
+      if (until > 0) blocks.set(policy, subject, until, now)
+      else blocks.delete(policy, subject)
+    }
+    return blockChange(before, until, now)
+  }
+
   ready(): void {}
 
   close(): void {
     this.states.clear()
+    this.blocks.clear()
   }
 
   health(): StoreHealth {
@@ -102,6 +124,14 @@ export class MemoryStore implements Store {
 
   subscribe(listener: (event: StoreEvent) => void): () => void {
     return this.events.subscribe(listener)
+  }
+
+  private refuseBlocked(charges: readonly Charge[], options: ConsumeOptions, now: number): readonly (Outcome | undefined)[] | undefined {
+    return refuseBlocked(charges, options, (charge) => this.blocks.untilOf(...this.policyAndSubject(charge)), now, this.name)
+  }
+
+  private policyAndSubject(target: Pick<Charge, 'limit' | 'scope' | 'subject'>): readonly [policy: Chains, subject: string] {
+    return [this.states.scopes.resolve(target, 0).table.chains, boundedKey(target.subject)]
   }
 }
 

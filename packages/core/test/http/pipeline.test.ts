@@ -135,6 +135,8 @@ describe('the pipeline', () => {
       release: (decision) => inner.release(decision),
       renew: (decision) => inner.renew(decision),
       reset: (subject) => inner.reset(subject),
+      block: (subject, duration) => inner.block(subject, duration),
+      unblock: (subject) => inner.unblock(subject),
       health: () => inner.health(),
       close: () => inner.close(),
     }

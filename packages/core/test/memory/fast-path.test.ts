@@ -139,7 +139,7 @@ class Subject {
 
   private consume(given: readonly { target: Parameters<typeof stateOf>[0]; cost: number }[], options: ConsumeOptions): unknown {
     const charges = given.map((charge) => ({ ...stateOf(charge.target), cost: charge.cost }))
-    return this.record(charges, this.store.consume(charges, options))
+    return this.record(charges, this.store.consume(charges, options) as readonly Outcome[])
   }
 
   private giveBack(choices: readonly number[]): unknown {
@@ -148,7 +148,7 @@ class Subject {
       const { charge, receipt, units } = this.taken[choice % this.taken.length] as (typeof this.taken)[number]
       return { ...charge, receipt, cost: -units }
     })
-    return this.record(charges, this.store.consume(charges))
+    return this.record(charges, this.store.consume(charges) as readonly Outcome[])
   }
 
   private record(charges: readonly Charge[], outcomes: readonly Outcome[]): unknown {

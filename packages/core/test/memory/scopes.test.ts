@@ -27,8 +27,8 @@ test('a table that a decision is about to fill is not dropped by the next charge
   const store = new MemoryStore({ clock: { now: () => 1_700_000_000_000 } })
   const both = [charge(1_000_000, 1), charge(2_000_000, 2)]
   for (let window = 1_000; window < 1_063; window++) store.consume([charge(window, 0)], { how: 'peek' })
-  expect(store.consume(both).map(({ remaining }) => remaining)).toEqual([9, 8])
-  expect(store.consume(both).map(({ remaining }) => remaining)).toEqual([8, 6])
+  expect(store.consume(both).map((outcome) => outcome?.remaining)).toEqual([9, 8])
+  expect(store.consume(both).map((outcome) => outcome?.remaining)).toEqual([8, 6])
 })
 
 test('close forgets the tables too', () => {

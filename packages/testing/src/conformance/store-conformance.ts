@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { allOrNothing } from './all-or-nothing.ts'
+import { blocks } from './blocks.ts'
 import { concurrencyHolders } from './concurrency.ts'
 import { limitChanges } from './limit-changes.ts'
 import { outcomes } from './outcomes.ts'
@@ -34,6 +35,7 @@ export function storeConformance(name: string, under: StoreUnderTest): void {
     describe('concurrency holders', () => concurrencyHolders(suite))
     describe('subjects and scopes', () => subjects(suite))
     describe('changed limits, forced charges and debt', () => limitChanges(suite))
+    describe.runIf(under.blocks === true)('blocks', () => blocks(suite))
     describe('time', () => time(suite))
     describe('traps', () => traps(suite))
   })

@@ -11,6 +11,8 @@ export interface StoreUnderTest {
   close?: ((store: Store) => MaybePromise<void>) | undefined
   /** False for a store that uses its own clock: tests that move the clock are then not registered. Default true. */
   acceptsClock?: boolean | undefined
+  /** True for a store with `block`: its tests are then registered. Default false. */
+  blocks?: boolean | undefined
 }
 
 /** One store with its clock, and shorthands for one test. */

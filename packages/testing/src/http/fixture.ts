@@ -1,4 +1,4 @@
-import type { Charge, ConsumeOptions, MaybePromise, Outcome, RequestLimiter, Store } from '@sluice/core'
+import type { Charge, BlockChange, ConsumeOptions, MaybePromise, Outcome, RequestLimiter, Store } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
 import type { FakeClock } from '../fake-clock.ts'
 import type { AppSpec, ServerControl, ServerLog, Mount, ContextReader, AppParts, Fixture } from './adapter.ts'
@@ -137,6 +137,7 @@ function observedStore(store: Store, report: (change: string) => void): Store {
     name: store.name,
     consume,
     reset: (targets) => store.reset(targets),
+    ...(store.block && { block: (targets, ms) => store.block?.(targets, ms) as MaybePromise<BlockChange> }),
     close: () => store.close?.(),
     health: () => store.health?.() ?? { tier: store.name, breaker: 'closed' },
     subscribe: (listener) => store.subscribe?.(listener) ?? (() => undefined),

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../../clock.ts'
 import { invalid } from '../../errors.ts'
 import { knownOptions } from '../../known-options.ts'
 import { isPromise, type MaybePromise } from '../../runtime.ts'
-import type { Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
+import type { BlockChange, Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
 import { type Instant, instantOf } from '../instant.ts'
 import { isSameLimit } from '../same-limit.ts'
 import { stateHash, type StateId, StateMap } from '../state-map.ts'
@@ -32,7 +32,7 @@ export interface DenyCacheOptions {
 
 /**
  * A store that repeats recent refusals without asking the wrapped store. A refusal holds for its cost and every larger one until its
- * `retryAfter` has passed, for at most 1 s. Refunds, resets and charges through this layer end it at once. Those of other processes
+ * `retryAfter` has passed, for at most 1 s. Refunds, resets, charges and `unblock` through this layer end it at once. Those of other processes
  * do not, so the layer may refuse for up to 1 s what the store would admit. It never admits a request itself.
  *
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
@@ -50,6 +50,7 @@ export function denyCache(inner: Store, options: DenyCacheOptions = {}): Store {
   return wrapStore(inner, {
     consume: (charges, how) => cache.consume(charges, how),
     reset: (targets) => cache.reset(targets),
+    ...(inner.block && { block: (targets, ms) => cache.block(targets, ms) }),
   })
 }
 
@@ -99,6 +100,10 @@ class DenyCache {
 
   reset(targets: readonly StateId[]): MaybePromise<void> {
     return this.change(targets, () => this.inner.reset(targets))
+  }
+
+  block(targets: readonly StateId[], ms: number): MaybePromise<BlockChange> {
+    return this.change(targets, () => this.inner.block?.(targets, ms) as MaybePromise<BlockChange>)
   }
 
   /** Forgets twice. Before: the store may apply the change at any moment. After: a refusal may have arrived in the meantime. */

@@ -32,11 +32,13 @@ export function minUnitsOf({ cost }: Charge, { atLeast = 0 }: ConsumeOptions): n
 export function outcomeAt({ limit, cost: refused, outcome, answered }: Refusal, cost: number, now: Instant): Outcome {
   const since = Math.max(0, now.monotonic - answered.monotonic)
   const rest = (ms: number): number => (ms === 0 ? 0 : Math.max(1, Math.ceil(ms - since)))
+  const { blocked } = outcome
   return {
     allowed: false,
+    ...(blocked === true && { blocked }),
     remaining: outcome.remaining,
     used: outcome.used,
-    retryAfter: rest(cost === refused ? outcome.retryAfter : longestWait(limit, cost, outcome)),
+    retryAfter: rest(cost === refused || blocked === true ? outcome.retryAfter : longestWait(limit, cost, outcome)),
     nextAfter: rest(outcome.nextAfter),
     resetAfter: rest(outcome.resetAfter),
     delay: 0,

@@ -2,7 +2,7 @@ import { consumePartitions, groupByPartition } from '../../consume-across.ts'
 import { SluiceError } from '../../errors.ts'
 import { Events } from '../../events.ts'
 import { isPromise, type MaybePromise, runtime } from '../../runtime.ts'
-import type { Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../../store.ts'
+import type { BlockChange, Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../../store.ts'
 import type { StateId } from '../state-map.ts'
 import { Deadlines } from './deadlines.ts'
 import { LocalFallback } from './local-fallback.ts'
@@ -35,6 +35,7 @@ export function failover(inner: Store, options: FailoverOptions = {}, parts: Fai
 
 class Failover implements Store {
   readonly name: string
+  readonly block?: NonNullable<Store['block']>
   private readonly inner: Store
   private readonly settings: FailoverSettings
   private readonly events = new Events()
@@ -51,6 +52,7 @@ class Failover implements Store {
     this.fallback = new LocalFallback(context, presence)
     this.shards = new Shards(context, this.fallback.localShare)
     this.deadlines = new Deadlines(settings.deadline, settings.clock)
+    if (inner.block !== undefined) this.block = (targets, ms) => this.blockAll(targets, ms)
     if (reach !== undefined) void this.shards.watchStart(reach)
   }
 
@@ -88,7 +90,7 @@ class Failover implements Store {
     if (isLate || this.isClosed || !route.breaker.admits(charges, options)) return this.decideLocally(route, charges, options, false)
     try {
       const answer = this.inner.consume(charges, options)
-      return isPromise(answer) ? this.awaitAnswer(route, charges, options, due, answer) : this.accept(route, charges, answer)
+      return isPromise(answer) ? this.awaitAnswer(route, charges, options, due, answer) : this.accept(route, charges, options, answer)
     } catch (error) {
       if (!isStoreError(error)) {
         route.breaker.recordTrial([])
@@ -135,7 +137,7 @@ class Failover implements Store {
           isDecided = true
           batch.answer()
           resolve(outcomes)
-          this.accept(shard, charges, outcomes)
+          this.accept(shard, charges, options, outcomes)
         },
         (error: unknown) => {
           if (isDecided) return
@@ -154,8 +156,8 @@ class Failover implements Store {
     })
   }
 
-  private accept({ breaker }: Shard, charges: readonly Charge[], outcomes: Outcomes): Outcomes {
-    this.fallback.observe(charges, outcomes)
+  private accept({ breaker }: Shard, charges: readonly Charge[], options: ConsumeOptions, outcomes: Outcomes): Outcomes {
+    this.fallback.observe(charges, outcomes, options)
     if (breaker.state !== 'closed') breaker.recordTrial(outcomes)
     return outcomes
   }
@@ -188,6 +190,12 @@ class Failover implements Store {
     this.fallback.reset(targets)
     for (const target of targets) this.shards.of({ ...target, cost: 0 }).reconciliation.forget(target)
     return this.inner.reset(targets)
+  }
+
+  /** Always blocks, or ends the block, in this process. Rejects if the store cannot do it. */
+  private blockAll(targets: readonly StateId[], ms: number): MaybePromise<BlockChange> {
+    this.fallback.localShare.block(targets, ms)
+    return this.inner.block?.(targets, ms) as MaybePromise<BlockChange>
   }
 
   /** Resolves when the store can decide, and no breaker keeps requests from it. */

@@ -28,11 +28,18 @@ export class LocalFallback {
   }
 
   /** Remembers the store's answers, so that the local share can start from them. */
-  observe(charges: readonly Charge[], outcomes: Outcomes): void {
+  observe(charges: readonly Charge[], outcomes: Outcomes, { how }: ConsumeOptions): void {
     const { monotonic } = this.settings.clock
+    const { localShare } = this
     for (let i = 0; i < outcomes.length; i++) {
       const outcome = outcomes[i]
-      if (outcome !== undefined) this.lastSeen.observe(charges[i] as Charge, outcome, monotonic)
+      if (outcome === undefined) continue
+      const charge = charges[i] as Charge
+      if (outcome.blocked === true) localShare.block([charge], outcome.retryAfter)
+      else this.lastSeen.observe(charge, outcome, monotonic)
+      // Another process has ended a block. Forced charges, give-backs and renewals say nothing of it.
+      if (localShare.hasBlocks && outcome.blocked !== true && how !== 'force' && charge.cost >= 0 && charge.receipt === undefined)
+        localShare.block([charge], 0)
     }
   }
 

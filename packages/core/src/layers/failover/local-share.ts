@@ -7,11 +7,13 @@ import { RETRY_AFTER } from './fixed-outcomes.ts'
 import { innerReceipt, localReceipt } from './local-receipt.ts'
 import type { FailoverSettings } from './options.ts'
 
-type Outcomes = readonly Outcome[]
+type Outcomes = readonly (Outcome | undefined)[]
 
 /** Decides at this process's share of each limit, in a bounded memory store. Always synchronous. */
 export class LocalShare {
   readonly memory: Store
+  /** Whether a subject was ever blocked here. */
+  hasBlocks = false
   /** The part of each limit that this process admits: above 0, up to 1. */
   private readonly share: () => number
   private readonly scaled = new WeakMap<Limit, { readonly share: number; readonly limit: Limit }>()
@@ -26,7 +28,13 @@ export class LocalShare {
     const share = this.share()
     const scaled = charges.map((charge) => ({ ...charge, limit: this.scale(charge.limit, share), receipt: innerReceipt(charge) }))
     const outcomes = this.memory.consume(scaled, { how, atLeast }) as Outcomes
-    return outcomes.map((outcome, i) => localOutcome(outcome, charges[i] as Charge, inDoubt))
+    return outcomes.map((outcome, i) => outcome && localOutcome(outcome, charges[i] as Charge, inDoubt))
+  }
+
+  /** Blocks subjects here too, so that they stay blocked while the store is away. `ms` 0 ends that. */
+  block(ids: readonly StateId[], ms: number): void {
+    this.hasBlocks ||= ms > 0
+    void this.memory.block?.(ids, ms)
   }
 
   /** Lowers the units left here to this process's share of the units that the store had left. */

@@ -49,9 +49,10 @@ export class HotSubjects {
     return terms === undefined ? undefined : (this.pools.get(charge) ?? this.promote(charge, terms, now))
   }
 
-  drop(id: StateId): void {
+  drop(id: StateId): LeasePool | undefined {
     const pool = this.pools.take(id)
     if (pool !== undefined) pool.isDropped = true
+    return pool
   }
 
   /** Gives all leases back. */

@@ -48,6 +48,11 @@ export class LeaseRequests {
     return units > 0 && isLive(grant, now) ? this.giveBack(pool, grant.outcome, units) : undefined
   }
 
+  /** Drops all leases of a subject, as `giveUp` does. */
+  giveUpAll(pool: LeasePool, now: Instant): void {
+    for (const grant of pool.grants.slice()) void this.giveUp(pool, grant, now)
+  }
+
   private accept(pool: LeasePool, outcome: Outcome | undefined, asked: Instant): void {
     const now = instantOf(this.clock)
     pool.isRequesting = false
@@ -58,6 +63,7 @@ export class LeaseRequests {
     }
     pool.leftInStore = outcome.remaining
     if (!outcome.allowed) {
+      if (outcome.blocked === true) this.giveUpAll(pool, now)
       pool.nextRequestAt = now.monotonic + Math.min(outcome.retryAfter, pool.terms.ttl)
       return
     }

@@ -1,5 +1,5 @@
 import { chain, isPromise, type MaybePromise } from '../../runtime.ts'
-import type { Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
+import type { BlockChange, Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
 import { type Instant, instantOf } from '../instant.ts'
 import { isSameLimit } from '../same-limit.ts'
 import type { StateId } from '../state-map.ts'
@@ -31,6 +31,7 @@ export function leases(inner: Store, options: LeaseOptions = {}): Store {
   return wrapStore(inner, {
     consume: (charges, how) => layer.consume(charges, how),
     reset: (targets) => layer.reset(targets),
+    ...(inner.block && { block: (targets, ms) => layer.block(targets, ms) }),
     close: () => layer.close(),
   })
 }
@@ -68,6 +69,16 @@ class Leases {
   reset(targets: readonly StateId[]): MaybePromise<void> {
     for (const target of targets) this.subjects.drop(target)
     return this.inner.reset(targets)
+  }
+
+  /** This process stops at once. Others have leases for at most their ttl, and get no new ones. */
+  block(targets: readonly StateId[], ms: number): MaybePromise<BlockChange> {
+    const now = this.now()
+    for (const target of targets) {
+      const pool = this.subjects.drop(target)
+      if (pool !== undefined) this.requests.giveUpAll(pool, now)
+    }
+    return this.inner.block?.(targets, ms) as MaybePromise<BlockChange>
   }
 
   /** Gives back all leases, then closes the wrapped store. */
@@ -149,7 +160,9 @@ class Leases {
   private observe(charge: Charge, outcome: Outcome | undefined): void {
     if (outcome?.source !== this.inner.name) return
     const pool = this.subjects.find(charge)
-    if (pool !== undefined && isSameLimit(pool.charge.limit, charge.limit)) pool.leftInStore = outcome.remaining
+    if (pool === undefined) return
+    if (outcome.blocked === true) this.requests.giveUpAll(pool, this.now())
+    else if (isSameLimit(pool.charge.limit, charge.limit)) pool.leftInStore = outcome.remaining
   }
 
   /** Records the demand for each leasable subject, and requests units where they run low. */

@@ -1,5 +1,14 @@
 // What the tests of the failover layer share: a store that tests can cut off, stop or make refuse, and the layer over it.
-import { type Charge, type ConsumeOptions, fixedWindow, type Limit, memoryStore, type Outcome, type Store } from '@sluice/core'
+import {
+  type BlockChange,
+  type Charge,
+  type ConsumeOptions,
+  fixedWindow,
+  type Limit,
+  memoryStore,
+  type Outcome,
+  type Store,
+} from '@sluice/core'
 import type { FailoverOptions, StoreError, StoreEvent, StoreRefusal } from '@sluice/core'
 import { type FailoverParts, isPromise, stack } from '@sluice/core/store-kit'
 import { type Admission, type FakeClock, fakeClock, type Refund } from '@sluice/testing'
@@ -88,6 +97,10 @@ export function remoteStore(clock: FakeClock, shardOf: (charge: Charge) => strin
       return run(charges, options)
     },
     reset: (targets) => memory.reset(targets),
+    async block(targets, ms) {
+      if (mode !== 'healthy') throw mode instanceof Error ? mode : storeError(mode as Failure)
+      return memory.block?.(targets, ms) as BlockChange
+    },
     shardOf,
     fail: (how) => (mode = how),
     holdAnswers: () => (mode = 'answers held'),

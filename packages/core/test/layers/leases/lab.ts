@@ -1,5 +1,6 @@
 // What the tests of the lease layer share: a store that grants what is requested, and a subject that is hot on it.
 import {
+  type BlockChange,
   type Charge,
   type ConsumeOptions,
   fixedWindow,
@@ -58,6 +59,7 @@ export function leasingStore(): Store {
       })
     },
     reset: (targets) => lab.memory.reset(targets),
+    block: (targets, ms) => lab.memory.block?.(targets, ms) as BlockChange,
     health: () => ({ tier: 'memory', breaker: 'closed' }),
   }
 }

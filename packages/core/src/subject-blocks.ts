@@ -1,0 +1,48 @@
+import { type Duration, millisOf } from './duration.ts'
+import { SluiceError } from './errors.ts'
+import type { Fallback } from './fallback.ts'
+import type { Policy } from './policy.ts'
+import { chain, type MaybePromise } from './runtime.ts'
+import type { BlockChange, Store } from './store.ts'
+import { targetsOf } from './subject-values.ts'
+
+/** Blocks the subjects of a limiter by hand. A block is of a policy and a subject, whichever limits that policy has. */
+export class SubjectBlocks {
+  private readonly name: string
+  private readonly policies: readonly Policy[]
+  private readonly store: Store
+  private readonly fallback: Fallback | undefined
+
+  /** `policies`: of the first limiter and of all that are derived from it. */
+  constructor(name: string, policies: readonly Policy[], store: Store, fallback: Fallback | undefined) {
+    this.name = name
+    this.policies = policies
+    this.store = store
+    this.fallback = fallback
+  }
+
+  /** Resolves to the end of the block, in ms since the epoch. @throws ERR_OPTION_INVALID, ERR_BLOCK_UNSUPPORTED */
+  block(subjects: readonly string[], duration: Duration): MaybePromise<number> {
+    return chain(this.change(subjects, millisOf(duration, `limiter "${this.name}": block: duration`)), ({ until }) => until)
+  }
+
+  /** Resolves to whether a subject was blocked. @throws ERR_BLOCK_UNSUPPORTED */
+  unblock(subjects: readonly string[]): MaybePromise<boolean> {
+    return chain(this.change(subjects, 0), ({ wasBlocked }) => wasBlocked)
+  }
+
+  private change(subjects: readonly string[], ms: number): MaybePromise<BlockChange> {
+    const { policies, store } = this
+    // Each subject under each limit: a subject that is given for one limit is blocked under all limits of the policy.
+    const targets = [...new Set(subjects)].flatMap((subject) => targetsOf(policies, () => subject))
+    if (store.block === undefined || targets.length === 0) {
+      const got = store.block === undefined ? `the store "${store.name}", which cannot block` : 'a limiter without limits'
+      throw new SluiceError(
+        'ERR_BLOCK_UNSUPPORTED',
+        `limiter "${this.name}": expected a store that blocks, such as memoryStore() or redisStore(), and at least one limit, got ${got}`,
+      )
+    }
+    this.fallback?.block(targets, ms)
+    return store.block(targets, ms)
+  }
+}
