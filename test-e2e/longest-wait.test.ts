@@ -75,6 +75,22 @@ describe('newcomer 4: the longest wait of docs/algorithms.md is the longest that
     expect(rows.length).toBeGreaterThanOrEqual(5)
   })
 
+  it('of a calendar window it is the length of the window: M4, M6', () => {
+    const days = { day: 1, week: 7, month: 31, quarter: 92, year: 366 } as const
+    const start = Date.UTC(2028, 0, 1)
+    for (const [window, most] of Object.entries(days) as [keyof typeof days, number][]) {
+      const rule = fixedWindow({ name: 'limit', limit: 1, window })
+      let longest = 0
+      // Each day of four years, at midnight: the windows begin then.
+      for (let now = start; now < start + 4 * 366 * UNITS.d; now += UNITS.d) {
+        const limiter = createLimiter({ limits: [rule], store: memoryStore({ clock: { now: () => now } }) })
+        void limiter.consume('u')
+        longest = Math.max(longest, (limiter.consume('u') as Decision).retryAfter)
+      }
+      expect(longest).toBe(most * UNITS.d)
+    }
+  })
+
   for (const [what = '', ...waits] of rows) {
     const [, limit, window] = /^(\d+) per `(\w+)`$/.exec(what) ?? []
     for (const [i, names] of columns.entries()) {

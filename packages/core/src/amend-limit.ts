@@ -29,16 +29,20 @@ export interface LimitChanges<N extends string = string> {
  * ```
  */
 export function amendLimit<N extends string, C>(rule: LimitRule<string, C>, changes: LimitChanges<N>): LimitRule<N, C> {
-  const { name, limit, window, timeZone, ...data } = rule.limit
+  const { name, limit, window, timeZone, anchor, ...data } = rule.limit
   knownOptions(labelOf({ name }), changes, ['name', 'limit', 'window', 'scope'])
   const scope = changes.scope ?? rule.scope
   if (scope !== undefined) checkName(scope, `${labelOf({ name })}: scope`)
-  // A time zone belongs to a calendar window, which this one replaces.
-  const length = changes.window === undefined ? { window, timeZone } : { window: windowOf({ name, window: changes.window }) }
+  const length = changes.window === undefined ? { window, timeZone, anchor } : replacedWindow(rule.limit, changes.window)
   const fields = { name: (changes.name ?? name) as N, limit: changes.limit ?? limit, key: rule.key }
   const given = changes.window ?? (shortWindowOf(rule.limit) === undefined ? undefined : window)
   const amended = defineLimit({ ...fields, window: given } as LimitFields<N, C>, { ...data, ...length })
   return scope === undefined ? amended : Object.freeze({ ...amended, scope })
+}
+
+/** A time zone, and an anchor with a date or a time, belong to the calendar window that is replaced. */
+function replacedWindow({ name, anchor }: Limit, window: Duration): Pick<Limit, 'window' | 'anchor'> {
+  return { window: windowOf({ name, window }), anchor: typeof anchor === 'object' ? undefined : anchor }
 }
 
 /** The limit with other numbers, checked like a new limit. */

@@ -6,7 +6,7 @@ export { concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, token
 export type { ConcurrencyOptions, FixedWindowOptions, LeakyBucketOptions, SlidingLogOptions } from './limits.ts'
 export type { SlidingWindowOptions, TokenBucketOptions } from './limits.ts'
 export type { LimitFields } from './define-limit.ts'
-export type { CalendarWindow, Limit, LimitRule } from './limit.ts'
+export type { CalendarAnchor, CalendarWindow, Limit, LimitRule } from './limit.ts'
 export { amendLimit } from './amend-limit.ts'
 export type { LimitChanges } from './amend-limit.ts'
 export type { Duration } from './duration.ts'

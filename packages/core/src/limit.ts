@@ -13,8 +13,11 @@ export interface Limit<N extends string = string> {
   readonly window: number | CalendarWindow
   /** Buckets: the most units that can be taken at once. Default: `limit`. */
   readonly burst?: number | undefined
-  /** Fixed windows: whether they are aligned to the Unix epoch (default), or start with a subject's first admitted charge. */
-  readonly anchor?: 'epoch' | 'first' | undefined
+  /**
+   * Fixed windows: whether they are aligned to the Unix epoch (default), or start with a subject's first admitted charge. Calendar windows:
+   * the date and time at which they begin.
+   */
+  readonly anchor?: 'epoch' | 'first' | CalendarAnchor | undefined
   /** Calendar windows: an IANA time zone. Default: UTC. */
   readonly timeZone?: string | undefined
   /** Leaky bucket: admit with a delay instead of at once. Default: false. */
@@ -29,8 +32,36 @@ export interface Limit<N extends string = string> {
   readonly debt?: number | undefined
 }
 
-/** A window of the calendar: it starts at midnight, on Monday, or on the first of the month. */
-export type CalendarWindow = 'day' | 'week' | 'month'
+/** A window of the calendar. By default it begins at midnight, on Monday, on the first of the month, or with January. */
+export type CalendarWindow = 'day' | 'week' | 'month' | 'quarter' | 'year'
+
+/**
+ * Where the windows of a calendar begin, in their time zone. What is left out is the first: midnight, Monday, the 1st, January.
+ *
+ * A time that clocks skip is when they skip it; of a time that they show twice, the first.
+ * @example
+ * ```ts
+ * import { fixedWindow } from '@sluice/core'
+ *
+ * const zone = { timeZone: 'Europe/Berlin' }
+ * fixedWindow({ name: 'day', limit: 100, window: 'day', anchor: { hour: 6 }, ...zone })
+ * fixedWindow({ name: 'week', limit: 100, window: 'week', anchor: { weekday: 'sunday' }, ...zone })
+ * fixedWindow({ name: 'month', limit: 100, window: 'month', anchor: { day: 15, hour: 6 }, ...zone })
+ * fixedWindow({ name: 'year', limit: 100, window: 'year', anchor: { month: 4, day: 6 }, ...zone })
+ * ```
+ */
+export interface CalendarAnchor {
+  /** `'year'`: the month in which the year begins. `'quarter'`: a month in which a quarter begins. 1 to 12; default 1, which is January. */
+  readonly month?: number | undefined
+  /** `'month'`, `'quarter'` and `'year'`: the day of the month, 1 to 31; default 1. In a month with fewer days it is the last day. */
+  readonly day?: number | undefined
+  /** `'week'`: the day on which the week begins, in lower case; default `'monday'`. */
+  readonly weekday?: 'monday' | 'tuesday' | 'wednesday' | 'thursday' | 'friday' | 'saturday' | 'sunday' | undefined
+  /** The hour of the day, 0 to 23; default 0. */
+  readonly hour?: number | undefined
+  /** The minute of the hour, 0 to 59; default 0. */
+  readonly minute?: number | undefined
+}
 
 /** What a factory returns: the limit, and where its subject is read from. */
 export interface LimitRule<N extends string = string, in C = any> {

@@ -1,9 +1,10 @@
 import { MAX_LOG } from './algorithms/sliding-log.ts'
+import { checkWindowStart, isCalendarWindow } from './calendar-options.ts'
 import { checkWhole, defineLimit, labelOf, type LimitFields, windowOf } from './define-limit.ts'
 import { type Duration, millisOf } from './duration.ts'
 import { invalid, SluiceError } from './errors.ts'
 import { knownOptions } from './known-options.ts'
-import type { CalendarWindow, LimitRule } from './limit.ts'
+import type { CalendarAnchor, CalendarWindow, LimitRule } from './limit.ts'
 
 const FIELDS = ['name', 'limit', 'window', 'key'] as const
 
@@ -60,8 +61,11 @@ export function slidingLog<const N extends string, C>(options: SlidingLogOptions
 export interface FixedWindowOptions<N extends string = string, C = any> extends LimitFields<N, C> {
   /** Length of the window: 1 ms to 366 days, or a window of the calendar. `'1d'` is 24 hours from the epoch, `'day'` a calendar day. */
   readonly window: Duration | CalendarWindow
-  /** `'epoch'` (default) aligns windows to the Unix epoch. `'first'` starts a window with a subject's first admitted charge. */
-  readonly anchor?: 'epoch' | 'first' | undefined
+  /**
+   * `'epoch'` (default) aligns windows to the Unix epoch. `'first'` starts a window with a subject's first admitted charge. For a calendar
+   * window, the date and time at which it begins: `{ day: 15 }`, `{ weekday: 'sunday' }`, `{ month: 4, day: 6, hour: 6 }`.
+   */
+  readonly anchor?: 'epoch' | 'first' | CalendarAnchor | undefined
   /** IANA time zone of a calendar window, such as `'Europe/Berlin'`; default UTC. */
   readonly timeZone?: string | undefined
 }
@@ -70,6 +74,7 @@ export interface FixedWindowOptions<N extends string = string, C = any> extends 
  * For quotas: admits at most `limit` units per window, and up to twice as many across the edge of two windows.
  *
  * Longest wait for one unit: the window.
+ * A calendar window ends at the beginning of the next. `anchor: { day: 31 }` is the last day in a shorter month.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT, ERR_NAME_INVALID
  * @example
  * ```ts
@@ -77,27 +82,18 @@ export interface FixedWindowOptions<N extends string = string, C = any> extends 
  *
  * const quota = createLimiter({
  *   name: 'plan',
- *   limits: [fixedWindow({ name: 'month', limit: 1_000_000, window: 'month', timeZone: 'Europe/Berlin' })],
+ *   limits: [fixedWindow({ name: 'month', limit: 1_000_000, window: 'month', timeZone: 'Europe/Berlin', anchor: { day: 15 } })],
  * })
  * ```
  */
 export function fixedWindow<const N extends string, C>(options: FixedWindowOptions<N, C>): LimitRule<N, C> {
   knownOptions('fixedWindow', options, [...FIELDS, 'anchor', 'timeZone'])
-  const { anchor, timeZone } = options
-  const isCalendar = options.window === 'day' || options.window === 'week' || options.window === 'month'
-  const label = labelOf(options)
-  if (anchor !== undefined && anchor !== 'epoch' && anchor !== 'first') throw invalid(`${label}: anchor`, "'epoch' or 'first'", anchor)
-  if (isCalendar && anchor === 'first')
-    throw new SluiceError('ERR_OPTION_CONFLICT', `${label}: a calendar window is aligned to the calendar; remove anchor: 'first'`)
-  if (!isCalendar && timeZone !== undefined)
-    throw new SluiceError('ERR_OPTION_CONFLICT', `${label}: timeZone needs a calendar window: 'day', 'week' or 'month'`)
-  if (timeZone !== undefined && !isTimeZone(timeZone))
-    throw invalid(`${label}: timeZone`, "an IANA time zone such as 'Europe/Berlin'", timeZone)
+  const { window } = options
+  const start = checkWindowStart(labelOf(options), options)
   return defineLimit(options, {
     algorithm: 'fixedWindow',
-    window: isCalendar ? options.window : windowOf(options as { window: Duration }),
-    anchor,
-    timeZone,
+    window: isCalendarWindow(window) ? window : windowOf(options as { window: Duration }),
+    ...start,
   })
 }
 
@@ -213,14 +209,4 @@ export function concurrency<const N extends string, C>(options: ConcurrencyOptio
     window: millisOf(ttl, `${label}: ttl`),
     retryHint: retryHint === undefined ? undefined : millisOf(retryHint, `${label}: retryHint`),
   })
-}
-
-function isTimeZone(name: unknown): boolean {
-  if (typeof name !== 'string') return false
-  try {
-    Intl.DateTimeFormat('en', { timeZone: name })
-    return true
-  } catch {
-    return false
-  }
 }

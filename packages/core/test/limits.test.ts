@@ -91,7 +91,27 @@ describe('the definition of a limit is refused', () => {
     [() => loose.fixedWindow({ ...good, window: 'day', anchor: 'first' }), 'ERR_OPTION_CONFLICT'],
     [() => loose.fixedWindow({ ...good, timeZone: 'UTC' }), 'ERR_OPTION_CONFLICT'],
     [() => loose.fixedWindow({ ...good, window: 'day', timeZone: 'Mars/Olympus' }), 'ERR_OPTION_INVALID'],
-    [() => loose.fixedWindow({ ...good, window: 'year' }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'decade' }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'toString' }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, anchor: { day: 15 } }), 'ERR_OPTION_CONFLICT'],
+    [() => loose.fixedWindow({ ...good, window: 'month', anchor: 15 }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'month', anchor: [15] }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'month', anchor: null }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'month', anchor: { days: 15 } }), 'ERR_OPTION_UNKNOWN'],
+    [() => loose.fixedWindow({ ...good, window: 'month', anchor: { day: 0 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'month', anchor: { day: 32 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'month', anchor: { day: '15' } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'month', anchor: { month: 4 } }), 'ERR_OPTION_CONFLICT'],
+    [() => loose.fixedWindow({ ...good, window: 'month', anchor: { weekday: 'sunday' } }), 'ERR_OPTION_CONFLICT'],
+    [() => loose.fixedWindow({ ...good, window: 'week', anchor: { weekday: 'Sunday' } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'week', anchor: { weekday: 0 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'week', anchor: { day: 7 } }), 'ERR_OPTION_CONFLICT'],
+    [() => loose.fixedWindow({ ...good, window: 'day', anchor: { hour: 24 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'day', anchor: { hour: 6, minute: 60 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'day', anchor: { day: 1 } }), 'ERR_OPTION_CONFLICT'],
+    [() => loose.fixedWindow({ ...good, window: 'year', anchor: { month: 13 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'year', anchor: { month: 2, day: 30 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, window: 'year', anchor: { month: 4, day: 31 } }), 'ERR_OPTION_INVALID'],
     [() => loose.leakyBucket({ ...good, maxDelay: '1s' }), 'ERR_OPTION_CONFLICT'],
     [() => loose.leakyBucket({ ...good, queue: 'yes' }), 'ERR_OPTION_INVALID'],
     [() => loose.leakyBucket({ ...good, queue: true, maxDelay: 'soon' }), 'ERR_OPTION_INVALID'],
@@ -104,6 +124,18 @@ describe('the definition of a limit is refused', () => {
     [() => loose.concurrency({ name: 'a', limit: 1, ttl: '1s', retryHint: 0 }), 'ERR_OPTION_INVALID'],
   ])('%s', (define, code) => {
     expect(refusal(define).code).toBe(code)
+  })
+
+  it('M4, M6: an anchor that makes no sense, with what would', () => {
+    expect(refusal(() => loose.fixedWindow({ ...good, window: 'month', anchor: { weekday: 'sunday' } })).message).toContain(
+      'limit "a": anchor: a \'month\' cannot begin at a weekday; expected some of day, hour, minute (ERR_OPTION_CONFLICT',
+    )
+    expect(refusal(() => loose.fixedWindow({ ...good, anchor: { day: 15 } })).message).toContain(
+      `an anchor with a date or a time needs a calendar window: expected window: 'day', 'week', 'month', 'quarter' or 'year', got the string "1m"`,
+    )
+    expect(refusal(() => loose.fixedWindow({ ...good, window: 'year', anchor: { month: 2, day: 30 } })).message).toContain(
+      'limit "a": anchor.day: expected at most 29, the last day of month 2, got 30',
+    )
   })
 
   it('numbers that would not be exact, with a proposal', () => {

@@ -145,7 +145,7 @@ export const forwarded: fc.Arbitrary<string> = fc.oneof(
 
 const units = fc.oneof({ weight: 6, arbitrary: fc.integer({ min: 1, max: 100 }) }, fc.integer({ min: 1, max: 2 ** 31 }), garbage)
 export const duration: fc.Arbitrary<unknown> = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom('1s', '1m', '1h', '1d', '500ms', 1, 60_000, 'day', 'week', 'month') },
+  { weight: 6, arbitrary: fc.constantFrom('1s', '1m', '1h', '1d', '500ms', 1, 60_000, 'day', 'week', 'month', 'quarter', 'year') },
   { weight: 1, arbitrary: fc.constantFrom('1 m', '-1s', '1.5h', '999999999d', '1y', 0, -1, 1.5) },
   { weight: 1, arbitrary: fc.integer({ min: -10, max: 2 ** 40 }) },
   { weight: 1, arbitrary: garbage },
@@ -193,7 +193,19 @@ export const name: fc.Arbitrary<unknown> = fc.oneof(
 const FACTORY_OPTIONS = {
   fixedWindow: {
     window: duration,
-    anchor: fc.constantFrom('epoch', 'first'),
+    anchor: fc.oneof(
+      fc.constantFrom<unknown>(
+        'epoch',
+        'first',
+        {},
+        { day: 15 },
+        { day: 31, hour: 6 },
+        { weekday: 'sunday' },
+        { month: 4, day: 31 },
+        { hour: 24 },
+      ),
+      fc.record({ month: fc.nat(13), day: fc.nat(32), hour: fc.nat(24), minute: fc.nat(60) }, { requiredKeys: [] }),
+    ),
     timeZone: fc.oneof(fc.constantFrom('UTC', 'Europe/Berlin', 'Asia/Kathmandu', '+05:30', '../../etc/passwd'), text),
   },
   slidingWindow: { window: duration },

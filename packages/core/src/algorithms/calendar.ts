@@ -1,4 +1,5 @@
-import type { CalendarWindow, Limit } from '../limit.ts'
+import type { CalendarAnchor, CalendarWindow, Limit } from '../limit.ts'
+import { DAY, firstInstant, localTime } from './time-zone.ts'
 
 /** A calendar window in ms since the epoch. It includes `start` and excludes `end`. */
 export interface CalendarSpan {
@@ -6,95 +7,95 @@ export interface CalendarSpan {
   readonly end: number
 }
 
-/** Milliseconds. */
-const DAY = 86_400_000
+type CalendarLimit = Pick<Limit, 'window' | 'anchor' | 'timeZone'>
 
-// Making a formatter takes about 50 µs, so one is kept per zone. Finding a span takes about ten formats, so the last span is kept
-// per zone and kind. Only the definitions of limits name zones, so both maps are bounded.
-const formatters = new Map<string, Intl.DateTimeFormat>()
-const spans = new Map<string, CalendarSpan>()
+export const WEEKDAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const
+
+// Finding a span takes about ten formats of dates, so the last span of each limit is kept.
+const spans = new WeakMap<CalendarLimit, CalendarSpan>()
 
 /**
- * The calendar window that contains an instant (ms): the day, the week from Monday, or the month in the limit's time zone
- * (default UTC).
+ * The calendar window that contains an instant (ms). Windows begin at the limit's `anchor` in its time zone. By default that is midnight,
+ * Monday, the first of the month, or January, in UTC.
  *
- * A day starts at the first instant of its date. Where clocks go forward at midnight, that is later than midnight.
+ * A window starts at the first instant whose local time is that of its beginning, or later. Where clocks skip midnight, that is later than
+ * midnight.
  */
-export function calendarSpan(limit: Pick<Limit, 'window' | 'timeZone'>, instant: number): CalendarSpan {
+export function calendarSpan(limit: Pick<Limit, 'window' | 'anchor' | 'timeZone'>, instant: number): CalendarSpan {
   // With a fraction, the dates computed below would not be midnights.
   const ms = Math.floor(instant)
-  const zone = limit.timeZone ?? 'UTC'
-  const kind = limit.window as CalendarWindow
-  const key = `${kind} ${zone}`
-  const last = spans.get(key)
+  const last = spans.get(limit)
   if (last !== undefined && ms >= last.start && ms < last.end) return last
-  const local = localMillis(zone, ms)
-  const date = firstDate(kind, local - mod(local, DAY))
-  let span = { start: startOfDate(zone, date), end: startOfDate(zone, nextDate(kind, date)) }
-  // Clocks that go back over midnight show a date again after its window has ended. That time belongs to the next window.
-  if (ms >= span.end) span = { start: span.end, end: startOfDate(zone, nextDate(kind, nextDate(kind, date))) }
-  spans.set(key, span)
+  const zone = limit.timeZone ?? 'UTC'
+  const calendar = calendarOf(limit)
+  let number = calendar.numberAt(localTime(zone, ms))
+  let start = firstInstant(zone, calendar.beginningOf(number))
+  let end = firstInstant(zone, calendar.beginningOf(number + 1))
+  // Clocks that go back over the beginning of a window show a time of the window before. That time belongs to the window.
+  while (ms >= end) {
+    number += 1
+    start = end
+    end = firstInstant(zone, calendar.beginningOf(number + 1))
+  }
+  const span = { start, end }
+  spans.set(limit, span)
   return span
 }
 
-// Below, a date is a number: the ms of its midnight in UTC.
-
-/** The first date of the window that contains a date. */
-function firstDate(kind: CalendarWindow, date: number): number {
-  if (kind === 'day') return date
-  if (kind === 'week') return date - mod(date / DAY + 3, 7) * DAY
-  const d = new Date(date)
-  return Date.UTC(d.getUTCFullYear(), d.getUTCMonth(), 1)
+/** Names the calendar of a limit: its window, zone and anchor. */
+export function calendarName({ window, anchor, timeZone }: CalendarLimit): string {
+  const { month, day, weekday, hour = 0, minute = 0 } = anchorOf(anchor)
+  const date = [month, day, weekday].filter((part) => part !== undefined).join('-')
+  const time = hour + minute === 0 ? '' : `T${hour}:${minute}`
+  return `${window}@${timeZone ?? 'UTC'}${date + time === '' ? '' : `/${date}${time}`}`
 }
 
-/** The first date of the next window. */
-function nextDate(kind: CalendarWindow, date: number): number {
-  if (kind === 'day') return date + DAY
-  if (kind === 'week') return date + 7 * DAY
-  const d = new Date(date)
-  return Date.UTC(d.getUTCFullYear(), d.getUTCMonth() + 1, 1)
+function anchorOf(anchor: Limit['anchor']): CalendarAnchor {
+  return typeof anchor === 'object' ? anchor : {}
 }
 
-/** The first instant whose local date is `date`. */
-function startOfDate(zone: string, date: number): number {
-  const midnights = [date - DAY, date + DAY].map((around) => date - (localMillis(zone, around) - around))
-  const found = midnights.filter((instant) => localMillis(zone, instant) === date)
-  if (found.length > 0) return Math.min(...found)
-  // The clock jumped over midnight, somewhere between the two candidates. A binary search finds the jump to the ms.
-  let before = Math.min(...midnights) - DAY / 24
-  let after = Math.max(...midnights) + DAY / 24
-  while (after - before > 1) {
-    const middle = Math.floor((before + after) / 2)
-    if (localMillis(zone, middle) < date) before = middle
-    else after = middle
+/** Windows in local time, with a number each: the next window has the next number. */
+interface Calendar {
+  /** The number of the window that a local time is in. */
+  numberAt(local: number): number
+  /** The local time at which a window begins. */
+  beginningOf(number: number): number
+}
+
+const MONTHS: { readonly [W in CalendarWindow]?: number } = { month: 1, quarter: 3, year: 12 }
+
+function calendarOf({ window, anchor }: CalendarLimit): Calendar {
+  const { month = 1, day = 1, weekday = 'monday', hour = 0, minute = 0 } = anchorOf(anchor)
+  const time = (hour * 60 + minute) * 60_000
+  const months = MONTHS[window as CalendarWindow]
+  if (months !== undefined) return calendarOfMonths(months, month - 1, day, time)
+  // The epoch was a Thursday.
+  return window === 'week' ? calendarOfDays(7, WEEKDAYS.indexOf(weekday) - 3, time) : calendarOfDays(1, 0, time)
+}
+
+/** @param first days from the epoch to the beginning of window 0 */
+function calendarOfDays(days: number, first: number, time: number): Calendar {
+  const length = days * DAY
+  const origin = first * DAY + time
+  return { numberAt: (local) => Math.floor((local - origin) / length), beginningOf: (number) => origin + number * length }
+}
+
+/** @param first months from a January to the beginning of window 0 */
+function calendarOfMonths(months: number, first: number, day: number, time: number): Calendar {
+  const beginningOf = (number: number): number => dateIn(first + number * months, day) + time
+  return {
+    beginningOf,
+    numberAt(local) {
+      const date = new Date(local)
+      const number = Math.floor((date.getUTCFullYear() * 12 + date.getUTCMonth() - first) / months)
+      return beginningOf(number) > local ? number - 1 : number
+    },
   }
-  return after
 }
 
-/** The local time in a zone at an instant, as the ms at which a clock in UTC shows the same. */
-function localMillis(zone: string, ms: number): number {
-  if (zone === 'UTC') return ms
-  let formatter = formatters.get(zone)
-  if (formatter === undefined) {
-    formatter = new Intl.DateTimeFormat('en-US', {
-      timeZone: zone,
-      calendar: 'gregory',
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    })
-    formatters.set(zone, formatter)
-  }
-  const shown: Record<string, number> = {}
-  for (const { type, value } of formatter.formatToParts(ms)) shown[type] = Number(value)
-  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = shown
-  return Date.UTC(year, month - 1, day, hour, minute, second) + mod(ms, 1000)
-}
-
-function mod(a: number, b: number): number {
-  return ((a % b) + b) % b
+/** The midnight of a day in a month, which is counted from January of the year 0. In a shorter month it is the last day. */
+function dateIn(month: number, day: number): number {
+  const year = Math.floor(month / 12)
+  const lastDay = new Date(Date.UTC(year, month - year * 12 + 1, 0)).getUTCDate()
+  return Date.UTC(year, month - year * 12, Math.min(day, lastDay))
 }

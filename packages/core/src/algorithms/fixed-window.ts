@@ -1,7 +1,7 @@
 import type { Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
-import { calendarSpan } from './calendar.ts'
+import { calendarName, calendarSpan } from './calendar.ts'
 import { floorDiv } from './division.ts'
 import { createStep, ReadingReader, type RowReading } from './reading.ts'
 import { parseWindowReceipt, windowReceipt } from './receipts.ts'
@@ -20,8 +20,8 @@ export interface FixedWindowState {
  */
 export const MAX_STEP_BACK = 5_000
 
-/** Nominal lengths of calendar windows, for the headers. */
-const CALENDAR_SECONDS = { day: 86_400, week: 604_800, month: 2_678_400 } as const
+/** Nominal lengths of calendar windows, for the headers: those of the longest ones in UTC. */
+const CALENDAR_SECONDS = { day: 86_400, week: 604_800, month: 2_678_400, quarter: 7_948_800, year: 31_622_400 } as const
 
 class FixedWindowReading implements RowReading<FixedWindowState> {
   isChanged = false
@@ -151,10 +151,7 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
   windowSeconds: (limit) => (typeof limit.window === 'number' ? limit.window / 1000 : CALENDAR_SECONDS[limit.window]),
   resetsAtOnce: true,
   scale: scaledLimit,
-  variantOf: (limit) =>
-    typeof limit.window === 'number'
-      ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}`
-      : `${limit.window}@${limit.timeZone ?? 'UTC'}`,
+  variantOf: (limit) => (typeof limit.window === 'number' ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}` : calendarName(limit)),
   codec: {
     decode: (row, offset) => ({ start: row[offset] as number, count: row[offset + 1] as number }),
     encode,

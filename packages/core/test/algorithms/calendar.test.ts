@@ -41,6 +41,48 @@ describe('calendar windows', () => {
     expect(calendarSpan({ window, timeZone }, Date.parse(at))).toEqual({ start: Date.parse(start), end: Date.parse(end) })
   })
 
+  const local = (text: string, timeZone: string) => Temporal.ZonedDateTime.from(`${text}[${timeZone}]`).epochMilliseconds
+
+  it.each([
+    ['day', 'Europe/Berlin', { hour: 6 }, '2026-05-02T05:59:59.999', '2026-05-01T06:00', '2026-05-02T06:00'],
+    ['day', 'Asia/Kathmandu', { hour: 6, minute: 30 }, '2026-05-02T06:30', '2026-05-02T06:30', '2026-05-03T06:30'],
+    ['week', 'UTC', { weekday: 'sunday' }, '2026-11-30T00:00', '2026-11-29T00:00', '2026-12-06T00:00'],
+    ['week', 'UTC', { weekday: 'friday', hour: 18 }, '2027-01-01T17:59', '2026-12-25T18:00', '2027-01-01T18:00'],
+    ['quarter', 'UTC', {}, '2026-12-31T23:59', '2026-10-01T00:00', '2027-01-01T00:00'],
+    ['quarter', 'UTC', { month: 12, day: 31 }, '2027-03-30T00:00', '2026-12-31T00:00', '2027-03-31T00:00'],
+    ['quarter', 'UTC', { month: 5, day: 31 }, '2027-03-01T00:00', '2027-02-28T00:00', '2027-05-31T00:00'],
+    ['year', 'UTC', {}, '2028-12-31T23:59', '2028-01-01T00:00', '2029-01-01T00:00'],
+    ['year', 'America/New_York', { month: 10 }, '2026-09-30T23:59', '2025-10-01T00:00', '2026-10-01T00:00'],
+    ['year', 'UTC', { month: 2, day: 29 }, '2028-02-28T23:59', '2027-02-28T00:00', '2028-02-29T00:00'],
+  ] as const)('M6: a %s in %s from %j at %s', (window, timeZone, anchor, at, start, end) => {
+    const span = calendarSpan({ window, timeZone, anchor }, local(at, timeZone))
+    expect(span).toEqual({ start: local(start, timeZone), end: local(end, timeZone) })
+  })
+
+  it('M4: a month from the 31st begins on the last day of each month', () => {
+    const month = { window: 'month', timeZone: 'Europe/Berlin', anchor: { day: 31 } } as const
+    const starts = []
+    for (let at = local('2027-12-31T00:00', 'Europe/Berlin'); starts.length < 13; at = calendarSpan(month, at).end)
+      starts.push(
+        Temporal.Instant.fromEpochMilliseconds(calendarSpan(month, at).start).toZonedDateTimeISO('Europe/Berlin').toPlainDateTime(),
+      )
+    expect(starts.map(String)).toEqual(
+      ['2027-12-31', '2028-01-31', '2028-02-29', '2028-03-31', '2028-04-30', '2028-05-31', '2028-06-30', '2028-07-31']
+        .concat(['2028-08-31', '2028-09-30', '2028-10-31', '2028-11-30', '2028-12-31'])
+        .map((date) => `${date}T00:00:00`),
+    )
+  })
+
+  it('M6: a time that clocks skip is when they skip it; of a time that they show twice, the first', () => {
+    const day = (timeZone: string, hour: number, minute: number, at: string) =>
+      new Date(calendarSpan({ window: 'day', timeZone, anchor: { hour, minute } }, Date.parse(at)).start).toISOString()
+    expect(day('Europe/Berlin', 2, 30, '2026-03-29T12:00Z')).toBe('2026-03-29T01:00:00.000Z')
+    expect(day('Europe/Berlin', 2, 30, '2026-10-25T12:00Z')).toBe('2026-10-25T00:30:00.000Z')
+    expect(day('Australia/Lord_Howe', 2, 15, '2026-10-04T00:00Z')).toBe('2026-10-03T15:30:00.000Z')
+    expect(day('Australia/Lord_Howe', 1, 45, '2026-04-05T00:00Z')).toBe('2026-04-04T14:45:00.000Z')
+    expect(day('Pacific/Apia', 6, 0, '2011-12-30T12:00Z')).toBe('2011-12-30T10:00:00.000Z')
+  })
+
   it('are those of Temporal in zones with unusual changes, in any order of instants', () => {
     const instant = fc.integer({ min: Date.UTC(2012, 0, 1), max: Date.UTC(2037, 0, 1) })
     fc.assert(

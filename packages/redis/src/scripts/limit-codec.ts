@@ -26,8 +26,8 @@ const NO_WINDOW = -1
 /** The end of the fixed window that starts exactly then; that of no window if none does. */
 function endOfTaken(limit: Limit, start: number): number {
   if (typeof limit.window === 'number') return fixedWindowEnd(limit, start)
-  // A month, and a day of slack for time zones, before the last Date.
-  if (!(Math.abs(start) <= MAX_DATE - 33 * 86_400_000)) return NO_WINDOW
+  // A year, and a day of slack for time zones, before the last Date.
+  if (!(Math.abs(start) <= MAX_DATE - 367 * 86_400_000)) return NO_WINDOW
   const span = calendarSpan(limit, start)
   return span.start === start ? span.end : NO_WINDOW
 }

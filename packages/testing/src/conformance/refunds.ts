@@ -125,8 +125,8 @@ export function refunds({ test, testWithClock }: Suite): void {
   })
 
   testWithClock('fixedWindow: a refund works only while its window is current', async (harness) => {
-    for (const limit of [limits.fixedWindow, limits['fixedWindow, first']]) {
-      const charge = chargeOf(limit, 3, { scope: `p+${limit.anchor}` })
+    for (const kind of ['fixedWindow', 'fixedWindow, first'] as const) {
+      const charge = chargeOf(limits[kind], 3, { scope: `p+${kind}` })
       const taken = await harness.consumeOne(charge)
       harness.clock.advance(WINDOW)
       expect(await harness.consumeOne(refundOf(charge, taken))).toMatchObject({ allowed: true, granted: 0, remaining: QUOTA })

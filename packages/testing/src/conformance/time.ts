@@ -1,4 +1,4 @@
-import { type Charge, type Limit, fixedWindow } from '@sluice/core'
+import { type CalendarAnchor, type CalendarWindow, type Charge, type Limit, fixedWindow } from '@sluice/core'
 import { expect } from 'vitest'
 import { START } from '../fake-clock.ts'
 import { type Harness, chargeOf, fill, type Suite } from './suite.ts'
@@ -164,8 +164,8 @@ function calendars({ testWithClock }: Pick<Suite, 'testWithClock'>): void {
     harness.clock.advance(1)
     expect((await harness.consumeOne(charge)).allowed).toBe(true)
   }
-  const of = (window: 'day' | 'week' | 'month', timeZone?: string): Limit =>
-    fixedWindow({ name: 'calendar', limit: QUOTA, window, timeZone }).limit
+  const of = (window: CalendarWindow, timeZone?: string, anchor?: CalendarAnchor): Limit =>
+    fixedWindow({ name: 'calendar', limit: QUOTA, window, timeZone, anchor }).limit
 
   ends(of('day'), START, 24, 'a day is in UTC by default')
   ends(of('day', 'Europe/Berlin'), Date.UTC(2026, 2, 28, 23), 23, 'Berlin, a day of 23 hours')
@@ -179,6 +179,36 @@ function calendars({ testWithClock }: Pick<Suite, 'testWithClock'>): void {
   ends(of('month', 'Europe/Berlin'), Date.UTC(2026, 9, 31, 23), 30 * 24, 'a month of 30 days')
   ends(of('month', 'UTC'), Date.UTC(2028, 1, 1), 29 * 24, 'February of a leap year')
   ends(of('month', 'UTC'), Date.UTC(2025, 11, 1), 31 * 24, 'December ends with the year')
+  ends(of('quarter'), Date.UTC(2026, 9, 1), 92 * 24, 'the last quarter ends with the year')
+  ends(of('year', 'UTC'), Date.UTC(2028, 0, 1), 366 * 24, 'a leap year')
+
+  const berlin = 'Europe/Berlin'
+  ends(of('day', berlin, { hour: 6 }), Date.UTC(2026, 2, 28, 5), 23, 'M6: a day from 06:00 has 23 hours when clocks go forward in it')
+  ends(
+    of('day', berlin, { hour: 2, minute: 30 }),
+    Date.UTC(2026, 2, 29, 1),
+    23.5,
+    'M6: a day from 02:30 begins at 03:00 where 02:30 is skipped',
+  )
+  ends(of('day', berlin, { hour: 2, minute: 30 }), Date.UTC(2026, 9, 25, 0, 30), 25, 'M6: a day from 02:30 begins at the first of two')
+  ends(of('day', 'Australia/Lord_Howe', { hour: 2 }), Date.UTC(2026, 9, 3, 15, 30), 23.5, 'M6: a skipped half hour')
+  ends(of('day', 'America/St_Johns'), Date.UTC(2010, 10, 7, 2, 30), 25, 'M6: a day that lasts a minute, ends, and begins again')
+  ends(
+    of('day', 'America/St_Johns', { hour: 0, minute: 1 }),
+    Date.UTC(2010, 10, 7, 3, 31),
+    24,
+    'M6: a day from 00:01, which clocks skip the first time',
+  )
+  ends(of('day', 'Pacific/Apia', { hour: 6 }), Date.UTC(2011, 11, 30, 10), 6, 'M6: 06:00 of a skipped date is the end of that date')
+  ends(of('week', 'UTC', { weekday: 'sunday' }), Date.UTC(2026, 10, 29), 7 * 24, 'M6: a week from Sunday')
+  ends(of('week', 'UTC', { weekday: 'sunday', hour: 6 }), Date.UTC(2026, 10, 29, 6), 7 * 24, 'M6: a week from Sunday at 06:00')
+  ends(of('month', berlin, { day: 15, hour: 6 }), Date.UTC(2026, 2, 15, 5), 31 * 24 - 1, 'M4: a month from the 15th at 06:00')
+  ends(of('month', 'UTC', { day: 31 }), Date.UTC(2026, 1, 28), 31 * 24, 'M4: a month from the 31st begins on 28 February')
+  ends(of('month', 'UTC', { day: 30 }), Date.UTC(2028, 1, 29), 30 * 24, 'M4: a month from the 30th begins on 29 February of a leap year')
+  ends(of('month', 'UTC', { day: 31 }), Date.UTC(2026, 3, 30), 31 * 24, 'M4: a month from the 31st begins on 30 April')
+  ends(of('quarter', 'UTC', { month: 2, day: 15 }), Date.UTC(2026, 10, 15), 92 * 24, 'M6: a quarter from 15 November')
+  ends(of('year', 'Europe/London', { month: 4, day: 6 }), Date.UTC(2026, 3, 5, 23), 365 * 24, 'M6: a year from 6 April')
+  ends(of('year', 'UTC', { month: 2, day: 29 }), Date.UTC(2027, 1, 28), 366 * 24, 'M6: a year from 29 February begins on the 28th')
 
   testWithClock('fixedWindow, calendar: many windows later the quota is whole again', async (harness) => {
     const charge = chargeOf(of('day', 'Europe/Berlin'))

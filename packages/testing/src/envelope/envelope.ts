@@ -1,5 +1,5 @@
 import type { Limit } from '@sluice/core'
-import { calendarWindow } from '../model/calendar.ts'
+import { anchorOf, calendarWindow } from '../model/calendar.ts'
 import { burstOf, rateOf } from '../model/bucket.ts'
 
 /** One admitted charge, from the store's outcome, with its later refunds. Times are µs of the store's clock. */
@@ -147,10 +147,11 @@ function perAnchoredWindow(limit: Limit, events: readonly Admission[]): readonly
   return found
 }
 
-function windowAt({ window, anchor, timeZone }: Limit, at: number): readonly [number, number] {
+function windowAt(limit: Limit, at: number): readonly [number, number] {
+  const { window, anchor, timeZone } = limit
   const ms = Math.floor(at / 1000)
   if (typeof window !== 'number') {
-    const { start, end } = calendarWindow(BigInt(ms), window, timeZone ?? 'UTC')
+    const { start, end } = calendarWindow(BigInt(ms), window, timeZone ?? 'UTC', anchorOf(limit))
     return [Number(start) * 1000, Number(end) * 1000]
   }
   const start = anchor === 'first' ? ms : ms - (ms % window)

@@ -1,73 +1,90 @@
-import type { Limit } from '@sluice/core'
+import type { CalendarAnchor, Limit } from '@sluice/core'
 import { floor } from './algorithm.ts'
 
-// The reference calendar. Intl says which date a zone shows at an instant; a day starts at the first instant that shows its
-// date. No offset and no daylight saving rule is computed here.
+// The reference calendar. Intl says which date and time a zone shows at an instant, and which weekday a date is. A window begins at the
+// first instant that shows its date and time, or later ones. No offset and no daylight saving rule is computed here.
 
 type Calendar = Exclude<Limit['window'], number>
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-/** ms. Clocks have never been set back by more. */
-const LONGEST_STEP = 3 * HOUR
+/** ms. No clock was set back by more since 1970; Vostok's was by 7 hours. */
+const LONGEST_STEP = 9 * HOUR
 const DAY = 24 * HOUR
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 const starts = new Map<string, number>()
 
-/** The date that a zone shows at this instant (ms), in days since 1970-01-01. */
-function dateAt(ms: number, zone: string): number {
+/** The date and time that a zone shows at this instant (ms), as the ms at which UTC shows the same. */
+function shownAt(ms: number, zone: string): number {
   let format = formats.get(zone)
   if (format === undefined) {
     format = new Intl.DateTimeFormat('en-US', {
       timeZone: zone,
       calendar: 'iso8601',
       numberingSystem: 'latn',
+      hourCycle: 'h23',
       year: 'numeric',
       month: 'numeric',
       day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
     })
     formats.set(zone, format)
   }
   const parts: Record<string, number> = {}
   for (const { type, value } of format.formatToParts(ms)) parts[type] = Number(value)
-  return Date.UTC(parts['year'] as number, (parts['month'] as number) - 1, parts['day']) / DAY
+  const { year = NaN, month = NaN, day = NaN, hour = NaN, minute = NaN, second = NaN } = parts
+  return Date.UTC(year, month - 1, day, hour, minute, second) + (((ms % 1000) + 1000) % 1000)
 }
 
-/** The first ms at which the zone shows this date or a later one. A zone may skip a date, and even midnight. */
-function startOfDate(date: number, zone: string): number {
-  const key = `${zone} ${date}`
+/** The first ms at which the zone shows this date and time, or a later one. A zone may skip a time, and even a date. */
+function startOf(shown: number, zone: string): number {
+  const key = `${zone} ${shown}`
   const found = starts.get(key)
   if (found !== undefined) return found
-  let hour = date * DAY - 26 * HOUR
-  while (dateAt(hour, zone) < date) hour += HOUR
-  // The date may have started earlier, for one minute: clocks were set back over midnight at 00:01.
+  let hour = shown - 26 * HOUR
+  while (shownAt(hour, zone) < shown) hour += HOUR
+  // The time may have been shown before, for one minute: clocks were set back over midnight at 00:01.
   let after = hour - LONGEST_STEP
-  while (dateAt(after, zone) < date) after += MINUTE
+  while (shownAt(after, zone) < shown) after += MINUTE
   let before = after - MINUTE
   while (after - before > 1) {
     const middle = Math.floor((before + after) / 2)
-    if (dateAt(middle, zone) < date) before = middle
+    if (shownAt(middle, zone) < shown) before = middle
     else after = middle
   }
   starts.set(key, after)
   return after
 }
 
-/** The first date of the window that contains this date. */
-function firstDate(date: number, window: Calendar): number {
-  if (window === 'day') return date
-  // 1970-01-01 was a Thursday; weeks start on Monday.
-  if (window === 'week') return date - ((((date + 3) % 7) + 7) % 7)
-  const day = new Date(date * DAY)
-  return Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), 1) / DAY
+const weekdays = new Intl.DateTimeFormat('en-US', { timeZone: 'UTC', weekday: 'long' })
+
+/** The dates (midnights) on which a window begins, in order, from the last ones before a date to the first ones after it. */
+function datesAround(date: number, window: Calendar, { month = 1, day = 1, weekday = 'monday' }: CalendarAnchor): readonly number[] {
+  const dates: number[] = []
+  if (window === 'day' || window === 'week') {
+    for (let days = -22; days <= 22; days++) {
+      const each = date + days * DAY
+      if (window === 'day' || weekdays.format(each).toLowerCase() === weekday) dates.push(each)
+    }
+    return dates
+  }
+  const year = new Date(date).getUTCFullYear()
+  const months = { month: 1, quarter: 3, year: 12 }[window]
+  for (let y = year - 3; y <= year + 3; y++) {
+    for (let m = 1; m <= 12; m++) {
+      if ((m - month) % months === 0) dates.push(dayOrLast(y, m, day))
+    }
+  }
+  return dates
 }
 
-/** The first date of the window after the one that starts with `first`. */
-function nextDate(first: number, window: Calendar): number {
-  if (window === 'day') return first + 1
-  if (window === 'week') return first + 7
-  const day = new Date(first * DAY)
-  return Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 1) / DAY
+/** The midnight of a day of a month, or of its last day if it has fewer. */
+function dayOrLast(year: number, month: number, day: number): number {
+  let date = Date.UTC(year, month - 1, day)
+  while (new Date(date).getUTCMonth() !== month - 1) date -= DAY
+  return date
 }
 
 interface Span {
@@ -78,24 +95,28 @@ interface Span {
 const cache = new Map<string, Span[]>()
 
 /** Start and end (ms) of the window that is current at `ms`. */
-export function calendarWindow(ms: bigint, window: Calendar, zone: string): Span {
-  const key = `${window} ${zone}`
+export function calendarWindow(ms: bigint, window: Calendar, zone: string, anchor: CalendarAnchor = {}): Span {
+  const key = JSON.stringify([window, zone, anchor])
   const spans = cache.get(key) ?? []
   cache.set(key, spans)
   let span = spans.find(({ start, end }) => start <= ms && ms < end)
-  if (span === undefined) spans.push((span = find(Number(ms), window, zone)))
+  if (span === undefined) spans.push((span = find(Number(ms), window, zone, anchor)))
   return span
 }
 
-function find(now: number, window: Calendar, zone: string): Span {
-  let first = firstDate(dateAt(now, zone), window)
-  let end = startOfDate(nextDate(first, window), zone)
-  // A window that the zone skipped is empty, and the next window starts at the same instant.
-  while (end <= now) {
-    first = nextDate(first, window)
-    end = startOfDate(nextDate(first, window), zone)
-  }
-  return { start: BigInt(startOfDate(first, zone)), end: BigInt(end) }
+function find(now: number, window: Calendar, zone: string, anchor: CalendarAnchor): Span {
+  const shown = shownAt(now, zone)
+  const time = (anchor.hour ?? 0) * HOUR + (anchor.minute ?? 0) * MINUTE
+  const beginnings = datesAround(shown - (((shown % DAY) + DAY) % DAY), window, anchor).map((date) => date + time)
+  // By the date shown, the current window is the one before the first of these, or a later one if clocks were set back.
+  let next = beginnings.findIndex((each) => each > shown)
+  while (startOf(beginnings[next] as number, zone) <= now) next++
+  return { start: BigInt(startOf(beginnings[next - 1] as number, zone)), end: BigInt(startOf(beginnings[next] as number, zone)) }
+}
+
+/** The anchor of a limit with a calendar window. */
+export function anchorOf({ anchor }: Pick<Limit, 'anchor'>): CalendarAnchor {
+  return typeof anchor === 'object' ? anchor : {}
 }
 
 /** Start and end (ms) of the window of a fixed length, aligned to the epoch, that is current at `ms`. */

@@ -1,5 +1,5 @@
 import type { Limit } from '@sluice/core'
-import { calendarWindow, epochWindow } from './calendar.ts'
+import { anchorOf, calendarWindow, epochWindow } from './calendar.ts'
 import { type ModelAlgorithm, floor, min, MAX_COUNT, max } from './algorithm.ts'
 import { metered } from './metered.ts'
 
@@ -18,7 +18,8 @@ interface Receipt {
 export const AHEAD = 5_000n
 
 export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
-  variantOf: ({ window, anchor, timeZone }) => `${window} ${anchor ?? 'epoch'} ${typeof window === 'number' ? '' : (timeZone ?? 'UTC')}`,
+  variantOf: ({ window, anchor = 'epoch', timeZone = 'UTC' }) =>
+    JSON.stringify(typeof window === 'number' ? [window, anchor] : [window, anchorOf({ anchor }), timeZone]),
   quota: ({ limit }) => BigInt(limit),
 
   read(state, limit, now) {
@@ -61,12 +62,13 @@ export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
 })
 
 /** The window that is current at `ms`; none where the first charge starts it. */
-function windowAt({ window, anchor, timeZone }: Limit, ms: bigint): { readonly start: bigint; readonly end: bigint } | undefined {
-  if (typeof window !== 'number') return calendarWindow(ms, window, timeZone ?? 'UTC')
+function windowAt(limit: Limit, ms: bigint): { readonly start: bigint; readonly end: bigint } | undefined {
+  const { window, anchor, timeZone } = limit
+  if (typeof window !== 'number') return calendarWindow(ms, window, timeZone ?? 'UTC', anchorOf(limit))
   return anchor === 'first' ? undefined : epochWindow(ms, BigInt(window))
 }
 
 function endOf(limit: Limit, start: bigint): bigint {
-  if (typeof limit.window !== 'number') return calendarWindow(start, limit.window, limit.timeZone ?? 'UTC').end
+  if (typeof limit.window !== 'number') return calendarWindow(start, limit.window, limit.timeZone ?? 'UTC', anchorOf(limit)).end
   return start + BigInt(limit.window)
 }

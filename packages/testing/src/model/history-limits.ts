@@ -63,6 +63,45 @@ function isExact({ limit, window, burst, debt, maxDelay, queue }: Limit): boolea
 
 const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined })
 
+/** Hours and minutes of an anchor. Many are shortly before or in the hour that clocks skip or show twice. */
+const time = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ hour: fc.constantFrom(0, 1, 2, 3, 6, 23), minute: optional(fc.constantFrom(0, 1, 30, 59)) }),
+  },
+)
+/** Calendar windows and where they begin: by default in two of five. */
+const calendars: fc.Arbitrary<Pick<Limit, 'window' | 'anchor'>> = fc
+  .oneof(
+    { weight: 3, arbitrary: fc.record({ window: fc.constant('day' as const), part: fc.constant({}), time }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        window: fc.constant('week' as const),
+        part: fc.record({ weekday: optional(fc.constantFrom('monday' as const, 'sunday' as const, 'friday' as const)) }),
+        time,
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        window: fc.constant('month' as const),
+        part: fc.record({ day: optional(fc.constantFrom(1, 15, 28, 29, 30, 31)) }),
+        time,
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        window: fc.constantFrom('quarter' as const, 'year' as const),
+        part: fc.record({ month: optional(fc.constantFrom(1, 2, 4, 11)), day: optional(fc.constantFrom(1, 6, 28, 29)) }),
+        time,
+      }),
+    },
+  )
+  .map(({ window, part, time }) => ({ window, anchor: withoutUndefined({ ...part, ...time }) }))
+
 /** The kinds of limits that histories are made of. */
 export type Family =
   | 'fixedWindow, epoch'
@@ -81,14 +120,8 @@ export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
   'fixedWindow, first': sameWindow(window.map((window) => ({ algorithm: 'fixedWindow', window, anchor: 'first' }))),
   'fixedWindow, calendar': sameWindow(
     fc
-      .record({
-        window: fc.constantFrom('day' as const, 'day' as const, 'week' as const, 'month' as const),
-        timeZone: fc.constantFrom(...ZONES),
-      })
-      .map((given) => ({
-        algorithm: 'fixedWindow',
-        ...given,
-      })),
+      .record({ beginning: calendars, timeZone: fc.constantFrom(...ZONES) })
+      .map(({ beginning, timeZone }) => ({ algorithm: 'fixedWindow', ...beginning, timeZone })),
   ),
   slidingWindow: sameWindow(window.map((window) => ({ algorithm: 'slidingWindow', window }))),
   slidingLog: sameWindow(
@@ -119,7 +152,9 @@ export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
 
 /** Drops fields that are `undefined`, as the factories do, and adds a name. */
 function limitOf(data: Omit<Limit, 'name'>): Limit {
-  return Object.freeze(
-    Object.fromEntries(Object.entries({ ...data, name: 'limit' }).filter(([, value]) => value !== undefined)),
-  ) as unknown as Limit
+  return Object.freeze(withoutUndefined({ ...data, name: 'limit' }))
+}
+
+function withoutUndefined<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T
 }

@@ -182,10 +182,12 @@ function unitsOf(run: Run, scopeIndex: number, limit: Limit, units: Units): numb
   return units.of === 'quota' ? Math.max(0, quota + units.n) : Math.floor(quota * units.n)
 }
 
+const DAYS = { day: 1, week: 7, month: 30, quarter: 91, year: 365 } as const
+
 function timeAfter(run: Run, step: Step & { do: 'advance' | 'wait' | 'step-back' }, micros: number, steady: boolean): number {
   if (step.do === 'advance') {
     const { window } = scopeAt(run, step.scopeIndex).current
-    const length = typeof window === 'number' ? window : { day: 86_400_000, week: 604_800_000, month: 2_592_000_000 }[window]
+    const length = typeof window === 'number' ? window : DAYS[window] * 86_400_000
     return micros + Math.round(step.share * length * 1000) + step.micros
   }
   if (step.do === 'step-back') return steady ? micros : micros - step.micros
