@@ -4,7 +4,9 @@
 --   packed.lua.
 -- ARGV[1]: JSON { limits, decisions, buckets }
 --   limits: as the files of the algorithms describe them
---   decision: { operation, atleast, charge... }; operation 0 charge, 1 force, 2 peek, 3 reset
+--   decision: { operation, atleast, charge... }; operation 0 charge, 1 force, 2 peek, 3 reset. With atleast, 1 or more, all charges take the
+--     same number of units, up to their cost: the least that one of them has, but at least atleast. With atleast below 0, each charge takes what it
+--     has, but at least -atleast.
 --   charge: { limit, key, cost, receipt, holder, terms }. limit and key are indexes from 1; keys of packed states are numbered behind all
 --     KEYS. cost in units. receipt as the algorithm's file describes it. holder is the id of a new concurrency holder. terms are those of a
 --     lease, as leases.lua describes them, absent for other charges.
@@ -21,6 +23,7 @@
 -- redis.calls: TIME; those of batch.lua. A refusal and a peek write nothing.
 
 local FORCE, PEEK, RESET = 1, 2, 3
+local abs = math.abs
 
 for _, limit in ipairs(limits) do
   local letter = limit[1]
@@ -31,8 +34,8 @@ end
 
 -- The state after a charge (nil if it stays as it is), whether the charge is admitted, and the units that it took (below 0: gave back). most
 -- bounds the units of a lease; it is nil for other charges.
-local function step(charge, state, operation, atleast, most)
-  local limit, cost, receipt, holder = limits[charge[1]], charge[3], charge[4], charge[5]
+local function step(charge, cost, state, operation, atleast, most)
+  local limit, receipt, holder = limits[charge[1]], charge[4], charge[5]
   local algorithm = algorithms[limit[1]]
   if cost < 0 then
     if operation == PEEK then
@@ -77,14 +80,26 @@ local function valueinreply(key, isreplied)
   return text
 end
 
-local function decide(decision)
-  local operation, atleast = decision[1], decision[2]
+-- Whether a part of the cost can be granted.
+local function ispart(charge)
+  local cost, receipt = charge[3], charge[4]
+  return cost > 1 and receipt[1] == nil
+end
+
+-- The reply, the changes, whether each charge is admitted, and the least units that one took of which a part can be granted. No charge takes
+-- more than cap units.
+local function attempt(decision, cap)
+  local operation, atleast = decision[1], abs(decision[2])
   local reply, ledgers, changes, isreplied = { 1 }, {}, newchanges(), {}
   local counts = countkeys(decision)
-  local isallowed = true
+  local isallowed, least = true, MAX
   for i = 3, #decision do
     local charge = decision[i]
     local limit, key, cost, receipt, terms = limits[charge[1]], charge[2], charge[3], charge[4], charge[6]
+    local iscapped = ispart(charge)
+    if iscapped and cost > cap then
+      cost = cap
+    end
     local algorithm, id, place = algorithms[limit[1]], limit[2], i - 2
     if algorithm.isready and not algorithm.isready(limit) then
       return { -1 }
@@ -110,7 +125,10 @@ local function decide(decision)
       ledgers[#ledgers + 1] = valueinreply(ledgerkey, isreplied)
       most = leases.most(ledger, terms, cost)
     end
-    local after, isadmitted, units = step(charge, state, operation, atleast, most)
+    local after, isadmitted, units = step(charge, cost, state, operation, atleast, most)
+    if iscapped and isadmitted then
+      least = min(least, units)
+    end
     if not isadmitted then
       isallowed = false
     elseif after and operation ~= PEEK then
@@ -129,17 +147,27 @@ local function decide(decision)
   for _, ledger in ipairs(ledgers) do
     reply[#reply + 1] = ledger
   end
+  return reply, changes, isallowed, least
+end
+
+local function decide(decision)
+  local operation, atleast = decision[1], decision[2]
+  local reply, changes, isallowed, least = attempt(decision, MAX)
+  -- What one charge has less of, none takes more of. Each lease is granted by itself.
+  if atleast >= 1 and #decision > 3 and isallowed and operation ~= FORCE then
+    reply, changes, isallowed = attempt(decision, least)
+  end
   return reply, isallowed and commit(writesof(changes, decision)) or nil
 end
 
 -- Decides a decision of one charge on a set, as decide does, in two thirds of its time.
 local function decideset(decision)
-  local operation, atleast, charge = decision[1], decision[2], decision[3]
+  local operation, atleast, charge = decision[1], abs(decision[2]), decision[3]
   local limit, key = limits[charge[1]], charge[2]
   local algorithm = algorithms[limit[1]]
   local set = openset(key, algorithm, 1)
   local reply = algorithm.toreply(set, decision, key)
-  local after, isadmitted = step(charge, set, operation, atleast, nil)
+  local after, isadmitted = step(charge, charge[3], set, operation, atleast, nil)
   local err = nil
   if after and operation ~= PEEK then
     err = algorithm.add(after) or algorithm.remove(after)

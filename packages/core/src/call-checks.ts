@@ -7,6 +7,7 @@ import { isSubjectValue } from './subject-values.ts'
 // What a caller passes to a limiter. TypeScript checks most of it, but JavaScript does not: a misspelt name must not take units by guess.
 
 const OPTIONS = ['cost', 'tier'] as const
+const TAKE_OPTIONS = [...OPTIONS, 'atLeast'] as const
 
 /** What other libraries call the options of a call. */
 const FOREIGN: Readonly<Record<string, string>> = {
@@ -30,13 +31,23 @@ export function checkCallOptions(options: unknown, limiter: string, method: stri
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) {
     // Nearly all calls end here. A list of the names would be a new object for each.
     let isKnown = true
-    for (const name in options) if (name !== 'cost' && name !== 'tier') isKnown = false
+    for (const name in options) if (name !== 'cost' && name !== 'tier' && (name !== 'atLeast' || method === 'penalize')) isKnown = false
     if (isKnown) return
   }
   const what = `limiter "${limiter}": ${method}`
   if (typeof options === 'number')
     throw new SluiceError('ERR_COST_INVALID', `${what}: expected options such as { cost: ${options} }, got ${show(options)}`)
-  knownOptions(what, options, OPTIONS, FOREIGN)
+  knownOptions(what, options, method === 'penalize' ? OPTIONS : TAKE_OPTIONS, FOREIGN)
+}
+
+/** The option `atLeast` of a call, checked. @throws ERR_COST_INVALID */
+export function checkAtLeast(atLeast: number, cost: Cost<string> = 1, limiter: string): number {
+  const where = `limiter "${limiter}": `
+  if (typeof cost !== 'number')
+    throw invalid(`${where}cost`, 'a number beside atLeast, since all limits then take the same number of units', cost, 'ERR_COST_INVALID')
+  if (!Number.isSafeInteger(atLeast) || atLeast < 1 || atLeast > cost)
+    throw invalid(`${where}atLeast`, `a whole number from 1 to the cost, ${cost}`, atLeast, 'ERR_COST_INVALID')
+  return atLeast
 }
 
 /** Checks a subject that is not a text with characters. @throws ERR_SUBJECT_INVALID */

@@ -1,3 +1,4 @@
+import { cappedAt, unitsOfAll } from './algorithms/decide.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from './store.ts'
 import { chain, isPromise, type MaybePromise } from './runtime.ts'
 
@@ -62,15 +63,37 @@ export function consumeAcross(groups: readonly ChargeGroup[], options: ConsumeOp
   if (options.how !== undefined && options.how !== 'charge')
     return whenAll(
       each(groups, (group) => group.store.consume(group.charges, options)),
-      (all) => all.flat(),
+      (all) => (options.how === 'peek' && isInParts(options) ? withSameUnits(groups, all.flat()) : all.flat()),
     )
   return whenAll(
     each(groups, ({ store, charges }) => store.consume(charges, { ...options, how: 'peek' })),
     (peeks) => {
       if (peeks.flat().some(isRefused)) return peeks.flat().map(uncharged)
-      return chargeAll(groups, options, peeks)
+      return isInParts(options) ? chargeSame(groups, options, peeks) : chargeAll(groups, options, peeks)
     },
   )
+}
+
+function isInParts({ atLeast = 0 }: ConsumeOptions): boolean {
+  return atLeast >= 1
+}
+
+/** Charges all groups as many units as each of them has, or none. */
+function chargeSame(groups: readonly ChargeGroup[], options: ConsumeOptions, peeks: readonly Outcomes[]): MaybePromise<Outcomes> {
+  const units = unitsOfAll(
+    groups.flatMap(({ charges }) => charges),
+    peeks.flat(),
+  )
+  const capped = groups.map(({ store, charges }) => ({ store, charges: cappedAt(units, charges) }))
+  return chargeAll(capped, { ...options, atLeast: undefined }, peeks)
+}
+
+/** The outcomes of a peek, as if one store had decided all groups. */
+function withSameUnits(groups: readonly ChargeGroup[], outcomes: Outcomes): Outcomes {
+  const charges = groups.flatMap((group) => group.charges)
+  if (outcomes.some(isRefused)) return outcomes.map(uncharged)
+  const units = unitsOfAll(charges, outcomes)
+  return outcomes.map((outcome) => outcome && { ...outcome, granted: Math.min(outcome.granted, units) })
 }
 
 function chargeAll(groups: readonly ChargeGroup[], options: ConsumeOptions, peeks: readonly Outcomes[]): MaybePromise<Outcomes> {

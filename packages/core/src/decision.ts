@@ -16,6 +16,11 @@ export interface Decision<N extends string = string> {
   readonly verdict: 'allowed' | 'refused' | 'blocked' | 'unavailable'
   /** The limit to report to the client; `undefined` when none applies: an unlimited tier, or mode `off`. */
   readonly binding: Limit<N> | undefined
+  /**
+   * Units that the request may use: its cost, or with `atLeast` as many as there were; 0 when it is refused. With a cost by limit, the largest
+   * of them. Whole units.
+   */
+  readonly granted: number
   /** Units left of the binding limit, 0 or more; `Infinity` without one. */
   readonly remaining: number
   /** ms until the binding limit would admit the request: 0 when it is admitted, `Infinity` if it never will be. */
@@ -64,8 +69,16 @@ export interface DecisionContext {
 /** What a decision without a binding limit reports. */
 const UNLIMITED = { remaining: Infinity, retryAfter: 0, resetAfter: 0, at: 0, source: 'none' } as const
 
-/** Folds the outcomes of a decision's charges into one verdict. */
-export function decisionOf(context: DecisionContext, charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): Decision {
+/** A `Cost`, whose file imports this one. */
+type AskedCost = number | Readonly<Partial<Record<string, number>>>
+
+/** Folds the outcomes of a decision's charges into one verdict. `cost`: what the caller asked for. */
+export function decisionOf(
+  context: DecisionContext,
+  charges: readonly Charge[],
+  outcomes: readonly (Outcome | undefined)[],
+  cost?: AskedCost,
+): Decision {
   let binding: Outcome | undefined
   let limit: Limit | undefined
   let delay = 0
@@ -81,10 +94,12 @@ export function decisionOf(context: DecisionContext, charges: readonly Charge[],
     if (!outcome.allowed && verdict !== 'blocked') verdict = refusalOf(outcome, verdict)
   }
   const { remaining, retryAfter, resetAfter, at, source } = binding ?? UNLIMITED
+  const allowed = verdict === 'allowed' || context.mode !== 'enforce'
   return {
-    allowed: verdict === 'allowed' || context.mode !== 'enforce',
+    allowed,
     verdict,
     binding: limit,
+    granted: allowed ? (cost === undefined ? 1 : grantedOf(cost, charges, outcomes, verdict)) : 0,
     remaining,
     retryAfter,
     resetAfter,
@@ -103,4 +118,22 @@ export function decisionOf(context: DecisionContext, charges: readonly Charge[],
 function refusalOf({ blocked, source }: Outcome, before: Decision['verdict']): Decision['verdict'] {
   if (blocked === true) return 'blocked'
   return source === 'closed' || before === 'unavailable' ? 'unavailable' : 'refused'
+}
+
+/** What a request that is allowed may use. What no limit counts, such as in shadow mode past the limit, is its whole cost. */
+function grantedOf(
+  cost: AskedCost,
+  charges: readonly Charge[],
+  outcomes: readonly (Outcome | undefined)[],
+  verdict: Decision['verdict'],
+): number {
+  let granted = typeof cost === 'number' ? cost : 0
+  if (typeof cost === 'object') for (const name in cost) granted = Math.max(granted, cost[name] ?? 0)
+  if (typeof cost === 'object' || verdict !== 'allowed') return granted
+  for (let i = 0; i < outcomes.length; i++) {
+    const outcome = outcomes[i]
+    // A cost of 1 is never granted in part: that of a holder is always 1.
+    if (outcome !== undefined && (charges[i] as Charge).cost > 1 && outcome.granted < granted) granted = outcome.granted
+  }
+  return granted
 }

@@ -1,5 +1,5 @@
 import { algorithmOf } from './algorithms/registry.ts'
-import { checkCallOptions, checkCost, checkSubjects, subjectMissing, unknownTier } from './call-checks.ts'
+import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, subjectMissing, unknownTier } from './call-checks.ts'
 import { type ClosedDecisions, Corrections } from './corrections.ts'
 import { costOf } from './cost.ts'
 import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
@@ -9,7 +9,7 @@ import { enabled } from './enabled.ts'
 import { invalid } from './errors.ts'
 import { Fallback } from './fallback.ts'
 import type { Limit } from './limit.ts'
-import type { CallOptions, Cost, Limiter, Subject } from './limiter.ts'
+import type { CallOptions, Cost, Limiter, Subject, TakeOptions } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import type { ObserverHub } from './observers.ts'
@@ -90,19 +90,19 @@ export class LimiterEngine implements Limiter {
     return new LimiterEngine(policy, undefined, this.observers, this.shorthand, this)
   }
 
-  consume(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
+  consume(subject: Subject<string>, options?: TakeOptions<string, string>): MaybePromise<Decision> {
     if (options !== undefined) checkCallOptions(options, this.name, 'consume')
-    return this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'charge')
+    return this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'charge', options?.atLeast)
   }
 
-  peek(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
+  peek(subject: Subject<string>, options?: TakeOptions<string, string>): MaybePromise<Decision> {
     if (options !== undefined) checkCallOptions(options, this.name, 'peek')
-    return this.peekAt(namedLimits(this.limitsOf(options?.tier), subject), subject, options?.cost)
+    return this.peekAt(namedLimits(this.limitsOf(options?.tier), subject), subject, options?.cost, options?.atLeast)
   }
 
   /** Decides for a set of limits, and takes nothing. */
-  peekAt(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined): MaybePromise<Decision> {
-    return chain(this.decide(set, subject, cost, 'peek'), (decision) => {
+  peekAt(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined, atLeast?: number): MaybePromise<Decision> {
+    return chain(this.decide(set, subject, cost, 'peek', atLeast), (decision) => {
       this.closed.peeked.add(decision)
       return decision
     })
@@ -173,12 +173,13 @@ export class LimiterEngine implements Limiter {
   }
 
   /** Makes one decision over a set of limits. */
-  decide(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined, how: How): MaybePromise<Decision> {
+  decide(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined, how: How, atLeast?: number): MaybePromise<Decision> {
     this.checkSubject(subject)
     if (cost !== undefined) checkCost(cost, this.policy)
+    const options = atLeast === undefined ? this.options[how] : { ...this.options[how], atLeast: checkAtLeast(atLeast, cost, this.name) }
     const context = this.contextOf(set.tier)
-    if (context.mode === 'off' || !enabled) return this.report(decisionOf({ ...context, mode: 'off' }, [], []))
-    if (set.limits.length === 0) return this.report(decisionOf(context, [], []))
+    if (context.mode === 'off' || !enabled) return this.report(decisionOf({ ...context, mode: 'off' }, [], [], cost))
+    if (set.limits.length === 0) return this.report(decisionOf(context, [], [], cost))
     const { limits } = set
     // A literal for the usual single limit: map() costs a call and a longer allocation.
     const charges =
@@ -187,29 +188,35 @@ export class LimiterEngine implements Limiter {
         : limits.map((scoped) => this.chargeOf(scoped, subject, cost))
     let outcomes: MaybePromise<Outcomes>
     try {
-      outcomes = this.store.consume(charges, this.options[how])
+      outcomes = this.store.consume(charges, options)
     } catch (error) {
-      return this.report(decisionOf(context, charges, this.fallBack(charges, how, error)))
+      return this.report(decisionOf(context, charges, this.fallBack(charges, options, error), cost))
     }
-    if (isPromise(outcomes)) return this.reportLater(outcomes, context, charges, how)
+    if (isPromise(outcomes)) return this.reportLater(outcomes, context, charges, options, cost)
     if (this.isAway) this.endOutage()
-    return this.report(decisionOf(context, charges, outcomes))
+    return this.report(decisionOf(context, charges, outcomes, cost))
   }
 
   /** Apart from `decide`: a function that contains a closure allocates memory for it at every call. */
-  private reportLater(outcomes: Promise<Outcomes>, context: DecisionContext, charges: readonly Charge[], how: How): Promise<Decision> {
+  private reportLater(
+    outcomes: Promise<Outcomes>,
+    context: DecisionContext,
+    charges: readonly Charge[],
+    options: ConsumeOptions,
+    cost: Cost<string> | undefined,
+  ): Promise<Decision> {
     return outcomes.then(
       (later) => {
         if (this.isAway) this.endOutage()
-        return this.report(decisionOf(context, charges, later))
+        return this.report(decisionOf(context, charges, later, cost))
       },
-      (error: unknown) => this.report(decisionOf(context, charges, this.fallBack(charges, how, error))),
+      (error: unknown) => this.report(decisionOf(context, charges, this.fallBack(charges, options, error), cost)),
     )
   }
 
-  private fallBack(charges: readonly Charge[], how: How, error: unknown): Outcomes {
+  private fallBack(charges: readonly Charge[], options: ConsumeOptions, error: unknown): Outcomes {
     if (this.fallback === undefined) throw error
-    const outcomes = this.fallback.decide(charges, this.options[how], error)
+    const outcomes = this.fallback.decide(charges, options, error)
     this.isAway = true
     return outcomes
   }

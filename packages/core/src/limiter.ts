@@ -23,6 +23,15 @@ export interface CallOptions<N extends string, T extends string> {
   readonly tier?: T | undefined
 }
 
+/** The options of `consume` and `peek`. */
+export interface TakeOptions<N extends string, T extends string> extends CallOptions<N, T> {
+  /**
+   * Takes as many units as there are, from this number up to `cost`: the same number under every limit but `concurrency`, which takes 1.
+   * `decision.granted` says how many. A whole number from 1 to `cost`, which must be a number. Default: the whole cost or nothing.
+   */
+  readonly atLeast?: number | undefined
+}
+
 /**
  * Applies its limits to requests, and keeps their state in its store. A method returns its result at once if the store does, as
  * the memory store does. Otherwise it returns a promise. `await` works for both.
@@ -33,9 +42,9 @@ export interface Limiter<N extends string = string, T extends string = string> {
    * Charges every limit, or none of them if one refuses.
    * @throws ERR_SUBJECT_INVALID, ERR_SUBJECT_MISSING, ERR_COST_INVALID, and the error of a store that could not decide
    */
-  consume(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  consume(subject: Subject<N>, options?: TakeOptions<N, T>): MaybePromise<Decision<N>>
   /** Decides as `consume` would, and takes nothing. With a subject by limit, only those limits are asked. */
-  peek(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  peek(subject: Subject<N>, options?: TakeOptions<N, T>): MaybePromise<Decision<N>>
   /** Charges even past the limit, which may leave a debt. */
   penalize(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
   /**

@@ -77,7 +77,10 @@ export interface Outcome {
 export interface ConsumeOptions {
   /** `charge` (default) takes the cost if it is admitted, `peek` decides and writes nothing, `force` takes it even past the limit. */
   readonly how?: 'charge' | 'force' | 'peek' | undefined
-  /** Grant as many units as are available, from this number up to the cost. Default: the whole cost or nothing. */
+  /**
+   * Grant as many units as are available, from this number up to the cost. Default: the whole cost or nothing. All charges of the decision take
+   * the same number, up to their own cost: what each of them has available after those before it. Leases are granted each by itself.
+   */
   readonly atLeast?: number | undefined
   /** Ask for a lease: `ttl` in ms, `ceiling` in units. A store without leases answers `leaseFor: 0`. */
   readonly lease?: { readonly ttl: number; readonly ceiling: number } | undefined

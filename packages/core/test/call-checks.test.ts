@@ -35,6 +35,21 @@ describe('D17: what JavaScript passes is charged as it says, or refused', () => 
     expect(limiter['peek']?.('u').remaining).toBe(10)
   })
 
+  it('M2: atLeast', () => {
+    const { limiter } = limiterOf()
+    for (const method of ['consume', 'peek']) {
+      const call = (options: unknown) => refusal(() => limiter[method]?.('u', options))
+      for (const atLeast of [0, -1, 1.5, Number.NaN, '1', 6, null])
+        expect(call({ cost: 5, atLeast })).toContain(
+          'ERR_COST_INVALID limiter "api": atLeast: expected a whole number from 1 to the cost, 5',
+        )
+      expect(call({ atLeast: 2 })).toContain('from 1 to the cost, 1')
+      expect(call({ cost: { tokens: 5 }, atLeast: 1 })).toContain('ERR_COST_INVALID limiter "api": cost: expected a number beside atLeast')
+    }
+    expect(refusal(() => limiter['penalize']?.('u', { cost: 5, atLeast: 1 }))).toContain('ERR_OPTION_UNKNOWN')
+    expect(limiter['peek']?.('u').remaining).toBe(10)
+  })
+
   it('settle, refund, release, renew and reset', () => {
     const { limiter } = limiterOf()
     const decision = limiter['consume']?.('u')

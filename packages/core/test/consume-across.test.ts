@@ -36,6 +36,15 @@ describe.each([
     expect([left(stores[0], 'x'), left(stores[1], 'y'), left(stores[1], 'z')]).toEqual([2, 1, 1])
   })
 
+  it('M2: with atLeast, all groups give the same number, or none', async () => {
+    const { stores, groups } = two()
+    void stores[1].consume([charge('y', 1)])
+    expect(await consumeAcross(groups([9, 9]), { how: 'peek', atLeast: 1 })).toMatchObject([{ granted: 2 }, { granted: 2 }, { granted: 2 }])
+    expect((await consumeAcross(groups([9, 9]), { how: 'peek', atLeast: 3 })).map((outcome) => outcome?.granted)).toEqual([0, 0, 0])
+    expect(await consumeAcross(groups([9, 9]), { atLeast: 1 })).toMatchObject([{ granted: 2 }, { granted: 2 }, { granted: 2 }])
+    expect([left(stores[0], 'x'), left(stores[1], 'y'), left(stores[1], 'z')]).toEqual([1, 0, 1])
+  })
+
   it('charges no group when one refuses', async () => {
     const { stores, groups } = two()
     const outcomes = await consumeAcross(groups([1, 4]))

@@ -46,6 +46,7 @@ describe('a decision shows the same fields', () => {
     allowed: true,
     verdict: 'allowed',
     binding: sliding.limit,
+    granted: 2,
     remaining: 1,
     retryAfter: 0,
     resetAfter: 110_000,

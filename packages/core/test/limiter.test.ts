@@ -120,6 +120,41 @@ describe('consume', () => {
     expect(limiter.consume('u', { cost: 5 })).toMatchObject({ allowed: true })
   })
 
+  it('M2: atLeast takes what there is, the same number under every limit, and says how many', () => {
+    const limits = [
+      perMinute(100),
+      tokenBucket({ name: 'burst', limit: 30, window: '1m' }),
+      concurrency({ name: 'slots', limit: 4, ttl: '1m' }),
+    ]
+    const limiter = createLimiter({ limits, store: memoryStore({ clock: at() }) })
+    const used = () => (limiter.peek('u', { cost: 0 }) as Decision).outcomes.map((outcome) => outcome?.used)
+    expect(limiter.peek('u', { cost: 50, atLeast: 1 })).toMatchObject({ allowed: true, granted: 30 })
+    expect(used()).toEqual([0, 0, 0])
+    expect(limiter.consume('u', { cost: 20, atLeast: 1 })).toMatchObject({ granted: 20 })
+    const part = limiter.consume('u', { cost: 20, atLeast: 1 }) as Decision<'minute' | 'burst' | 'slots'>
+    expect(part).toMatchObject({ allowed: true, granted: 10, outcomes: [{ granted: 10 }, { granted: 10 }, { granted: 1 }] })
+    expect(used()).toEqual([30, 30, 2])
+    expect(limiter.consume('u', { cost: 20, atLeast: 1 })).toMatchObject({ allowed: false, granted: 0, retryAfter: 2_000 })
+    void limiter.settle(part, 4)
+    expect(used()).toEqual([24, 24, 1])
+  })
+
+  it('M2: granted is the whole cost where no limit counts, and the largest cost by limit', () => {
+    const store = memoryStore({ clock: at() })
+    const limits = [perMinute(5), fixedWindow({ name: 'tokens', limit: 1_000, window: '1m' })]
+    const tiers = { unlimited: [] }
+    const limiter = createLimiter({ name: 'a', limits, tiers, store })
+    expect(limiter.consume('u')).toMatchObject({ granted: 1 })
+    expect(limiter.consume('u', { cost: { tokens: 300 } })).toMatchObject({ granted: 300 })
+    expect(limiter.consume('u', { cost: 50, atLeast: 1, tier: 'unlimited' })).toMatchObject({ allowed: true, granted: 50 })
+    expect(limiter.consume('u', { cost: 50 })).toMatchObject({ allowed: false, granted: 0 })
+    const shadow = createLimiter({ name: 'b', limits: [perMinute(5)], mode: 'shadow', store })
+    expect(shadow.consume('u', { cost: 50, atLeast: 1 })).toMatchObject({ granted: 5 })
+    expect(shadow.consume('u', { cost: 50, atLeast: 1 })).toMatchObject({ allowed: true, verdict: 'refused', granted: 50 })
+    const off = createLimiter({ name: 'c', limits: [perMinute(5)], mode: 'off', store })
+    expect(off.consume('u', { cost: 50, atLeast: 1 })).toMatchObject({ granted: 50 })
+  })
+
   it('binds the limit that refuses, then the longest wait, the least left, the later reset, the first configured', () => {
     const outcome = (over: Partial<Outcome>): Outcome => ({
       allowed: true,

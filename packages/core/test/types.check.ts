@@ -29,6 +29,10 @@ const typed: Limiter<'requests' | 'tokens' | 'day' | 'slots', 'free' | 'premium'
 
 void typed.consume('u', { cost: { requests: 1, tokens: 1_200 }, tier: 'premium' })
 void limiter.consume({ requests: 'a', tokens: 'b' })
+void limiter.consume('u', { cost: 50, atLeast: 1 })
+void limiter.peek('u', { cost: 50, atLeast: 1 })
+// @ts-expect-error: what is taken by force is taken whole
+void limiter.penalize('u', { cost: 50, atLeast: 1 })
 // @ts-expect-error: a misspelt limit in a cost
 void limiter.consume('u', { cost: { request: 1 } })
 // @ts-expect-error: a misspelt limit in a subject

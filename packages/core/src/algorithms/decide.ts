@@ -19,11 +19,48 @@ export interface DecideResult {
 
 /**
  * Decides all charges or none. Each charge sees the states that the charges before it would leave. If one is refused, the store
- * must write nothing.
+ * must write nothing. With `atLeast`, all take the same number of units: as many as every charge can.
  *
  * `stateIds`: charges with equal ids share a state. `current`: the stored state of each charge; `undefined` for an unused subject.
  */
 export function decide(
+  charges: readonly Charge[],
+  stateIds: readonly unknown[],
+  current: readonly unknown[],
+  now: number,
+  options: DecideOptions,
+): DecideResult {
+  const result = decideOnce(charges, stateIds, current, now, options)
+  const { atLeast = 0, how, lease } = options
+  if (atLeast < 1 || charges.length === 1 || how === 'force' || lease !== undefined || result.outcomes.some(({ allowed }) => !allowed))
+    return result
+  const units = unitsOfAll(charges, result.outcomes)
+  if (charges.every((charge, i) => !isPart(charge) || (result.outcomes[i] as Outcome).granted <= units)) return result
+  return decideOnce(cappedAt(units, charges), stateIds, current, now, options)
+}
+
+/** The charges with at most so many units each. */
+export function cappedAt(units: number, charges: readonly Charge[]): readonly Charge[] {
+  return charges.map((charge) => (isPart(charge) && charge.cost > units ? { ...charge, cost: units } : charge))
+}
+
+/** The most units that each charge that takes units was granted, or would be. */
+export function unitsOfAll(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): number {
+  let units = Infinity
+  for (const [i, charge] of charges.entries()) {
+    const outcome = outcomes[i]
+    // A cost of 1 is granted whole or not at all: that of a holder is never more.
+    if (outcome !== undefined && isPart(charge)) units = Math.min(units, outcome.granted)
+  }
+  return units
+}
+
+/** Whether a part of the cost can be granted. */
+function isPart({ cost, receipt }: Charge): boolean {
+  return cost > 1 && receipt === undefined
+}
+
+function decideOnce(
   charges: readonly Charge[],
   stateIds: readonly unknown[],
   current: readonly unknown[],

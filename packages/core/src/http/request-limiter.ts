@@ -6,7 +6,7 @@ import { checkCallOptions } from '../call-checks.ts'
 import { type Spelling, spellingOf } from '../identity/spelling.ts'
 import { isMissing, type Missing, type SubjectOptions, subjectReader } from '../identity/subject.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
-import type { CallOptions, Cost, Limiter, Subject, SubjectValue } from '../limiter.ts'
+import type { CallOptions, Cost, Limiter, Subject, SubjectValue, TakeOptions } from '../limiter.ts'
 import { type Policy, setsOf } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import type { StoreHealth } from '../store.ts'
@@ -22,9 +22,9 @@ export interface RequestLimiter<C, N extends string = string, T extends string =
    * Charges every limit, or none of them if one refuses.
    * @throws as `Limiter`, and ERR_SUBJECT_INVALID for a subject that the key of a limit cannot give
    */
-  consume(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  consume(subject: Subject<N> | C, options?: TakeOptions<N, T>): MaybePromise<Decision<N>>
   /** Decides as `consume` would, and takes nothing. */
-  peek(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  peek(subject: Subject<N> | C, options?: TakeOptions<N, T>): MaybePromise<Decision<N>>
   /** Charges even past the limit, which may leave a debt. */
   penalize(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
   /**
@@ -90,11 +90,11 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     return this.inner.name
   }
 
-  consume(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
+  consume(subject: Subject<string> | C, options?: TakeOptions<string, string>): MaybePromise<Decision> {
     return this.call('consume', subject, options)
   }
 
-  peek(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
+  peek(subject: Subject<string> | C, options?: TakeOptions<string, string>): MaybePromise<Decision> {
     return this.call('peek', subject, options)
   }
 
@@ -180,15 +180,15 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
   private call(
     method: 'consume' | 'peek' | 'penalize',
     subject: Subject<string> | C,
-    options: CallOptions<string, string> | undefined,
+    options: TakeOptions<string, string> | undefined,
   ): MaybePromise<Decision> {
     if (!isRequest(subject)) return this.inner[method](this.spelled(subject, options?.tier), options)
     if (options !== undefined) checkCallOptions(options, this.name, method)
     const { engine, inner } = this
     return chain(this.found(subject, options?.tier), (found) => {
       if (engine === undefined) return inner[method](found.subject, { ...options, tier: found.set.tier })
-      if (method === 'peek') return engine.peekAt(found.set, found.subject, options?.cost)
-      return engine.decide(found.set, found.subject, options?.cost, method === 'consume' ? 'charge' : 'force')
+      if (method === 'peek') return engine.peekAt(found.set, found.subject, options?.cost, options?.atLeast)
+      return engine.decide(found.set, found.subject, options?.cost, method === 'consume' ? 'charge' : 'force', options?.atLeast)
     })
   }
 

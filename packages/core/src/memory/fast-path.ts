@@ -42,6 +42,8 @@ export class FastPath {
   private decideAny(charges: readonly Charge[], now: number, options: ConsumeOptions): readonly Outcome[] | undefined {
     const { states, limits, slots, nextStates } = this
     const count = charges.length
+    // All charges would have to take the same number.
+    if (count > 1 && options.atLeast !== undefined) return undefined
     // Of exactly this length: a list that grows by `push` reserves seventeen entries, and `Array.from` is slower.
     // oxlint-disable-next-line unicorn/no-new-array
     const outcomes = new Array<Outcome>(count)

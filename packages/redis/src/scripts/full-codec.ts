@@ -1,3 +1,4 @@
+import type { ConsumeOptions } from '@sluice/core'
 import { holderOf } from '@sluice/core/algorithms'
 import type { Operation, PendingDecision } from '../executor.ts'
 import type { Placement } from '../keys.ts'
@@ -29,9 +30,14 @@ export function encodeFull(decisions: readonly PendingDecision[], calendarMillis
       const terms = leases[i]
       return terms === undefined ? common : [...common, [numbers.get(leasesKey(key)), ...encodeTerms(terms)]]
     })
-    return [OPERATIONS[how], options.atLeast ?? 0, ...encodedCharges]
+    return [OPERATIONS[how], encodeAtLeast(options), ...encodedCharges]
   })
   return { keys: redisKeys, args: [JSON.stringify([limits.encoded, encoded, ...buckets])] }
+}
+
+/** Below 0 for leases, of which each is granted by itself. */
+function encodeAtLeast({ atLeast = 0, lease }: ConsumeOptions): number {
+  return lease === undefined || atLeast === 0 ? atLeast : -atLeast
 }
 
 function encodeTerms(terms: LeaseTerms): RequestList {

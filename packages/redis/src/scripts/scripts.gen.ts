@@ -1527,14 +1527,15 @@ return writes
 end`
 
 const full = String.raw`local FORCE, PEEK, RESET = 1, 2, 3
+local abs = math.abs
 for _, limit in ipairs(limits) do
 local letter = limit[1]
 if prepare[letter] then
 prepare[letter](limit)
 end
 end
-local function step(charge, state, operation, atleast, most)
-local limit, cost, receipt, holder = limits[charge[1]], charge[3], charge[4], charge[5]
+local function step(charge, cost, state, operation, atleast, most)
+local limit, receipt, holder = limits[charge[1]], charge[4], charge[5]
 local algorithm = algorithms[limit[1]]
 if cost < 0 then
 if operation == PEEK then
@@ -1573,14 +1574,22 @@ local text = not isreplied[key] and values[key] or ''
 isreplied[key] = true
 return text
 end
-local function decide(decision)
-local operation, atleast = decision[1], decision[2]
+local function ispart(charge)
+local cost, receipt = charge[3], charge[4]
+return cost > 1 and receipt[1] == nil
+end
+local function attempt(decision, cap)
+local operation, atleast = decision[1], abs(decision[2])
 local reply, ledgers, changes, isreplied = { 1 }, {}, newchanges(), {}
 local counts = countkeys(decision)
-local isallowed = true
+local isallowed, least = true, MAX
 for i = 3, #decision do
 local charge = decision[i]
 local limit, key, cost, receipt, terms = limits[charge[1]], charge[2], charge[3], charge[4], charge[6]
+local iscapped = ispart(charge)
+if iscapped and cost > cap then
+cost = cap
+end
 local algorithm, id, place = algorithms[limit[1]], limit[2], i - 2
 if algorithm.isready and not algorithm.isready(limit) then
 return { -1 }
@@ -1606,7 +1615,10 @@ ledger = leases.read(entryof(changes, ledgerkey, id, place), terms)
 ledgers[#ledgers + 1] = valueinreply(ledgerkey, isreplied)
 most = leases.most(ledger, terms, cost)
 end
-local after, isadmitted, units = step(charge, state, operation, atleast, most)
+local after, isadmitted, units = step(charge, cost, state, operation, atleast, most)
+if iscapped and isadmitted then
+least = min(least, units)
+end
 if not isadmitted then
 isallowed = false
 elseif after and operation ~= PEEK then
@@ -1625,15 +1637,23 @@ reply[1] = isallowed and 1 or 0
 for _, ledger in ipairs(ledgers) do
 reply[#reply + 1] = ledger
 end
+return reply, changes, isallowed, least
+end
+local function decide(decision)
+local operation, atleast = decision[1], decision[2]
+local reply, changes, isallowed, least = attempt(decision, MAX)
+if atleast >= 1 and #decision > 3 and isallowed and operation ~= FORCE then
+reply, changes, isallowed = attempt(decision, least)
+end
 return reply, isallowed and commit(writesof(changes, decision)) or nil
 end
 local function decideset(decision)
-local operation, atleast, charge = decision[1], decision[2], decision[3]
+local operation, atleast, charge = decision[1], abs(decision[2]), decision[3]
 local limit, key = limits[charge[1]], charge[2]
 local algorithm = algorithms[limit[1]]
 local set = openset(key, algorithm, 1)
 local reply = algorithm.toreply(set, decision, key)
-local after, isadmitted = step(charge, set, operation, atleast, nil)
+local after, isadmitted = step(charge, charge[3], set, operation, atleast, nil)
 local err = nil
 if after and operation ~= PEEK then
 err = algorithm.add(after) or algorithm.remove(after)

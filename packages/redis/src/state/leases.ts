@@ -83,7 +83,8 @@ export function decideWithLeases(
     changes[i] = [(epoch + 2) * terms.ttl, granted, previous]
   }
   const latest = (i: number): Numbers | undefined => {
-    const last = changes.findLastIndex((change, j) => change !== undefined && stateIds[j] === stateIds[i])
+    // Only of charges before this one: with `atLeast`, the charges may be decided twice.
+    const last = changes.findLastIndex((change, j) => j < i && change !== undefined && stateIds[j] === stateIds[i])
     return last < 0 ? current[i] : changes[last]
   }
   const maxUnitsOf = (i: number, earlier: readonly Outcome[]): number | undefined => {

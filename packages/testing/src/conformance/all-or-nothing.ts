@@ -1,3 +1,4 @@
+import type { Outcome } from '@sluice/core'
 import { expect } from 'vitest'
 import { chargeOf, refundOf, fill, type Suite } from './suite.ts'
 import { limitWith, allLimits, limits, meteredLimits, QUOTA } from './limits.ts'
@@ -77,6 +78,47 @@ export function allOrNothing({ test }: Suite): void {
     expect(refused.at(-1)).toMatchObject({ allowed: false, retryAfter: Infinity })
     for (const charge of charges) expect(await harness.peek(charge)).toMatchObject({ remaining: QUOTA - 1 })
   })
+
+  for (const [kind, limit] of meteredLimits) {
+    const small = chargeOf(limit, 8)
+    const large = chargeOf(limitWith(limits.slidingWindow, { name: 'large', limit: 100 }), 8)
+
+    test(`${kind}: M2: with atLeast, all limits give the same number, the most that each has`, async (harness) => {
+      await fill(harness, { ...small, cost: 1 }, QUOTA - 3)
+      for (const charges of [
+        [small, large],
+        [large, small],
+      ]) {
+        const before = await harness.state(small, large)
+        const peeked = await harness.consume(charges, { how: 'peek', atLeast: 2 })
+        expect(peeked).toMatchObject([
+          { allowed: true, granted: 3 },
+          { allowed: true, granted: 3 },
+        ])
+        expect(await harness.state(small, large)).toEqual(before)
+        const taken = await harness.consume(charges, { atLeast: 2 })
+        expect(taken).toMatchObject([
+          { allowed: true, granted: 3 },
+          { allowed: true, granted: 3 },
+        ])
+        expect(await harness.peek({ ...small, cost: 1 })).toMatchObject({ allowed: false, used: QUOTA })
+        expect(await harness.peek({ ...large, cost: 1 })).toMatchObject({ used: 3 })
+        await harness.consume(charges.map((charge, i) => refundOf(charge, taken[i] as Outcome)))
+        expect(await harness.peek({ ...small, cost: 1 })).toMatchObject({ used: QUOTA - 3 })
+        expect(await harness.peek({ ...large, cost: 1 })).toMatchObject({ used: 0 })
+      }
+    })
+
+    test(`${kind}: M2: with atLeast, a limit that has fewer refuses for all, and concurrency takes 1`, async (harness) => {
+      const slot = chargeOf(limits.concurrency)
+      expect(await harness.consume([slot, small, large], { atLeast: 8 })).toMatchObject([{ granted: 1 }, { granted: 8 }, { granted: 8 }])
+      const before = await harness.state(slot, small, large)
+      const refused = await harness.consume([slot, large, small], { atLeast: 3 })
+      expect(refused[2]).toMatchObject({ allowed: false, granted: 0, remaining: 2 })
+      expect(await harness.state(slot, small, large)).toEqual(before)
+      expect(await harness.consume([large, small, slot], { atLeast: 1 })).toMatchObject([{ granted: 2 }, { granted: 2 }, { granted: 1 }])
+    })
+  }
 
   test('a forced decision charges every limit, even a full one', async (harness) => {
     const charges = meteredLimits.map(([kind, limit]) => chargeOf(limit, QUOTA, { scope: `p+${kind}` }))

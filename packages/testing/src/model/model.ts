@@ -47,13 +47,22 @@ export function createModel(): Model {
     consume(charges, options, nowMicros) {
       const now = BigInt(nowMicros)
       const how = options.how ?? 'charge'
-      const pending = new Map<string, unknown>()
-      const outcomes = charges.map((charge) => {
-        const key = keyOf(charge)
-        const { state, outcome } = step(charge, pending.get(key) ?? states.get(key), how, options, now)
-        if (state !== undefined) pending.set(key, state)
-        return outcome
-      })
+      let pending = new Map<string, unknown>()
+      const attempt = (most: number): ModelOutcome[] => {
+        pending = new Map()
+        return charges.map((charge) => {
+          const key = keyOf(charge)
+          const capped = takesUnits(charge) ? { ...charge, cost: Math.min(charge.cost, most) } : charge
+          const { state, outcome } = step(capped, pending.get(key) ?? states.get(key), how, options, now)
+          if (state !== undefined) pending.set(key, state)
+          return outcome
+        })
+      }
+      let outcomes = attempt(Infinity)
+      if ((options.atLeast ?? 0) >= 1 && how !== 'force' && outcomes.every(({ allowed }) => allowed)) {
+        // What one charge has less of, none takes more of.
+        outcomes = attempt(Math.min(...outcomes.filter((_, i) => (charges[i] as ModelCharge).cost > 1).map(({ granted }) => granted)))
+      }
       if (outcomes.every(({ allowed }) => allowed)) {
         for (const [key, state] of pending) states.set(key, state)
         return outcomes
@@ -68,6 +77,11 @@ export function createModel(): Model {
       for (const target of targets) states.delete(keyOf(target))
     },
   }
+}
+
+/** Costs above 1 can be granted in part. */
+function takesUnits({ cost, receipt }: ModelCharge): boolean {
+  return cost > 0 && receipt === undefined
 }
 
 function step(

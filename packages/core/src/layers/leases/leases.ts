@@ -1,6 +1,7 @@
 import { chain, isPromise, type MaybePromise } from '../../runtime.ts'
 import type { BlockChange, Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
 import { type Instant, instantOf } from '../instant.ts'
+import { minUnitsOf } from '../deny-cache/refusal.ts'
 import { isSameLimit } from '../same-limit.ts'
 import type { StateId } from '../state-map.ts'
 import { wrapStore } from '../wrap-store.ts'
@@ -57,6 +58,11 @@ class Leases {
     if ((options.how ?? 'charge') !== 'charge' || options.lease !== undefined || this.isClosed) return this.inner.consume(charges, options)
     const now = this.now()
     const spent = charges.map((charge) => this.spend(charge, now))
+    if (options.atLeast !== undefined && charges.length > 1 && spent.includes(undefined)) {
+      // All charges take the same number of units, which only the store can tell.
+      this.unspend(spent, now)
+      spent.fill(undefined)
+    }
     if (!spent.includes(undefined)) {
       const outcomes = spent.map((spending) => leasedOutcome(spending as Spending, now))
       this.renew(charges, spent, now)
@@ -88,16 +94,17 @@ class Leases {
     await this.inner.close?.()
   }
 
-  /** Takes the units from a lease that has them. */
-  private spend(charge: Charge, now: Instant): Spending | undefined {
+  /** Takes the units from a lease that has them, or as many as it has, but not less than `least`. */
+  private spend(charge: Charge, now: Instant, least: number = charge.cost): Spending | undefined {
     const { cost, limit, receipt } = charge
     if (!(cost > 0) || receipt !== undefined) return undefined
     const pool = this.subjects.find(charge)
     if (pool === undefined || !isSameLimit(pool.charge.limit, limit)) return undefined
-    const grant = pool.find(cost, now)
+    const grant = pool.find(least, now)
     if (grant === undefined) return undefined
-    pool.spend(grant, cost)
-    return { pool, grant, units: cost }
+    const units = Math.min(cost, grant.left)
+    pool.spend(grant, units)
+    return { pool, grant, units }
   }
 
   private unspend(spent: readonly (Spending | undefined)[], now: Instant): void {
@@ -123,7 +130,7 @@ class Leases {
     }
     // After the call: a lease that is requested before it could take the unit that the call needs.
     this.renew(charges, spent, now)
-    const join = (outcomes: Outcomes): Outcomes => this.join(charges, spent, rest, outcomes)
+    const join = (outcomes: Outcomes): Outcomes => this.join(charges, spent, rest, outcomes, options)
     if (!isPromise(answer)) return join(answer)
     return answer.then(join, (error: unknown) => {
       this.unspend(spent, this.now())
@@ -137,13 +144,15 @@ class Leases {
     spent: readonly (Spending | undefined)[],
     rest: readonly Charge[],
     outcomes: Outcomes,
+    options: ConsumeOptions,
   ): Outcomes {
     const now = this.now()
     for (const [i, charge] of rest.entries()) this.observe(charge, outcomes[i])
     const isRefused = outcomes.some((outcome) => outcome?.allowed === false)
     if (isRefused && charges.length === 1) {
       // A lease may have arrived meanwhile, perhaps with the unit that the store no longer had.
-      const late = this.spend(charges[0] as Charge, now)
+      const [charge] = charges as readonly [Charge]
+      const late = this.spend(charge, now, minUnitsOf(charge, options))
       if (late !== undefined) return [leasedOutcome(late, now)]
     }
     if (rest.length === charges.length) return outcomes

@@ -48,6 +48,7 @@ export function decision(parts: readonly (readonly [Limit, Partial<Outcome> | un
     allowed: verdict === 'allowed',
     verdict,
     binding: bound === undefined ? undefined : parts[bound]?.[0],
+    granted: verdict === 'allowed' ? 1 : 0,
     remaining: binding?.remaining ?? Infinity,
     retryAfter: binding?.retryAfter ?? 0,
     resetAfter: binding?.resetAfter ?? 0,

@@ -57,6 +57,16 @@ describe('a hot subject', () => {
     expect(spendNow(store)?.source).toBe('lease')
   })
 
+  test('M2: takes a part of a lease where the store has less than the caller needs at least', async () => {
+    const store = await leasedStore()
+    const left = (spendNow(store) as Outcome).remaining
+    // All that the store has.
+    await store.consume([charge(WIDE, 10_000)], { how: 'force' })
+    const [outcome] = (await store.consume([charge(WIDE, left + 5)], { atLeast: 1 })) as Outcome[]
+    expect(outcome).toMatchObject({ allowed: true, source: 'lease', granted: left, remaining: 0 })
+    expect((await store.consume([charge()], { atLeast: 1 }))[0]).toMatchObject({ allowed: false })
+  })
+
   test('costs fewer calls with a longer ttl', async () => {
     const { limit } = tokenBucket({ name: 'long', limit: 100_000, window: '100s' })
     const calls = async (ttl: number): Promise<number> => {
