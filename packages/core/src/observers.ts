@@ -93,7 +93,7 @@ export class ObserverHub {
   private emit(event: StoreEvent): void {
     // Each observer gets the events of its own name.
     const observer = this.on[event.type] as ((event: StoreEvent) => void) | undefined
-    if (observer !== undefined) this.guard(event.type, () => observer(event))
+    if (observer !== undefined) this.guard(event.type, () => observer(withPage(event)))
     else if (event.type === 'warning') printOnce(event)
   }
 
@@ -115,6 +115,11 @@ let ended: { register(target: object, end: () => void): void } | undefined
 /** Apart from the hub, since a closure made in a method of it would keep it. */
 function weakly(hub: { deref(): ObserverHub | undefined }, tierOf: (tier: Source) => Source): (event: StoreEvent) => void {
   return (event) => hub.deref()?.pass(event, tierOf)
+}
+
+/** The event as an observer gets it. A store emits one object to all of its limiters, so the message is completed in a copy. */
+function withPage(event: StoreEvent): StoreEvent {
+  return 'code' in event ? { ...event, message: withCode(event.message, event.code) } : event
 }
 
 const printed = new WeakSet<StoreEvent>()

@@ -1,3 +1,4 @@
+import { ERRORS_PAGE } from '../src/errors-page.ts'
 import { createLimiter, type Decision, fixedWindow, isSluiceError, memoryStore, type StoreEvent, tokenBucket } from '@sluice/core'
 import { describe, expect, it, vi } from 'vitest'
 
@@ -67,7 +68,10 @@ describe('D17: what JavaScript passes is charged as it says, or refused', () => 
     expect(warning).toHaveBeenCalledOnce()
     expect(warning.mock.calls[0]?.[0]).toMatchObject({
       code: 'WARN_TIER_DEFAULTED',
-      message: 'limiter "api": no limits for tier "premum", so the limits beside the tiers apply; did you mean "premium"?',
+      message:
+        'limiter "api": no limits for tier "premum", so the limits beside the tiers apply; did you mean "premium"? (WARN_TIER_DEFAULTED, see ' +
+        ERRORS_PAGE +
+        ')',
     })
     const others = limiterOf({ tiers: { free: [minute] } })
     others.limiter['peek']?.('u', { tier: 'gold' })

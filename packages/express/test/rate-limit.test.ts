@@ -18,6 +18,7 @@ import {
   header,
   memoryStore,
   rateLimit,
+  SluiceError,
   route,
   slidingWindow,
   type Store,
@@ -53,8 +54,10 @@ describe.each([
       {
         type: 'warning',
         code: 'WARN_BODY_UNPARSED',
-        message:
+        message: new SluiceError(
+          'WARN_BODY_UNPARSED',
           'limiter "default": body() was read before a parser had run, so the key of a request with a body is missing; add the parser before the limiter, such as app.use(express.json())',
+        ).message,
       },
     ])
     const after = express().use(express.json({ type: 'application/vnd.api+json' }), rateLimit({ ...options, strict: true }))

@@ -74,7 +74,9 @@ describe.each([
     expect(warnings).toMatchObject([
       {
         code: 'WARN_BODY_UNPARSED',
-        message: expect.stringMatching(/; add the parser before the limiter, .* of @koa\/bodyparser$/) as string,
+        message: expect.stringMatching(
+          /; add the parser before the limiter, .* of @koa\/bodyparser \(WARN_BODY_UNPARSED, see \S+\)$/,
+        ) as string,
       },
     ])
   })

@@ -1,7 +1,16 @@
 import { Controller, type ExecutionContext, Get, Injectable, Scope, UseGuards } from '@nestjs/common'
 import { APP_GUARD, NestFactory } from '@nestjs/core'
 import { describe, expect, test } from 'vitest'
-import { OverrideRateLimit, rateLimit, RateLimit, RateLimitGuard, RateLimitModule, SkipRateLimit, type StoreEvent } from '../src/index.ts'
+import {
+  OverrideRateLimit,
+  rateLimit,
+  RateLimit,
+  RateLimitGuard,
+  RateLimitModule,
+  SkipRateLimit,
+  SluiceError,
+  type StoreEvent,
+} from '../src/index.ts'
 import { appOf, GUARD, moduleOf } from './app.ts'
 
 @Injectable()
@@ -38,8 +47,10 @@ function decorated(...decorators: ClassDecorator[]): Function {
 
 describe('newcomer 18: decorators that no guard reads', () => {
   test('are reported when the application starts', async () => {
+    const message =
+      'limiter "default": decorators of Cats.a, Cats.b have no effect, since RateLimitGuard is not bound there; bind it with { provide: APP_GUARD, useClass: RateLimitGuard }, or with @UseGuards(RateLimitGuard)'
     expect(await warningsOf({ controllers: [decorated()] })).toEqual([
-      'WARN_GUARD_UNBOUND: limiter "default": decorators of Cats.a, Cats.b have no effect, since RateLimitGuard is not bound there; bind it with { provide: APP_GUARD, useClass: RateLimitGuard }, or with @UseGuards(RateLimitGuard)',
+      `WARN_GUARD_UNBOUND: ${new SluiceError('WARN_GUARD_UNBOUND', message).message}`,
     ])
   })
   test('fail the start with strict', async () => {

@@ -1,4 +1,5 @@
 import type { Decision } from '../../decision.ts'
+import { invalid } from '../../errors.ts'
 import { runtime } from '../../runtime.ts'
 
 /** The partition key of each charge of a decision, in the order of `decision.charges`. */
@@ -14,7 +15,7 @@ export function partitionKeysBy(secret: string): PartitionKeys {
   // Imported with the first request: edge runtimes allow no asynchronous work before a request.
   let imported: Promise<object> | undefined
   return async ({ charges }) => {
-    if (crypto === undefined) throw new Error('partitionKey: expected a runtime with Web Crypto, got one without')
+    if (crypto === undefined) throw invalid('partitionKey', 'a runtime with Web Crypto', crypto)
     imported ??= crypto.subtle.importKey('raw', encoder.encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
     const key = await imported
     return Promise.all(

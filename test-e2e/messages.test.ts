@@ -1,0 +1,105 @@
+// Every message ends in one address: errors by the constructor of SluiceError, warnings and anomalies by the gate to observers and console.
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DurableObjectStoreError } from '@sluice/cloudflare'
+import { createLimiter, isSluiceError, type Observers, slidingWindow, SluiceError, type Store, type StoreEvent } from '@sluice/core'
+import { RedisStoreError } from '@sluice/redis'
+import { describe, expect, test, vi } from 'vitest'
+import { ALL_CODES } from './support/codes.ts'
+import { ROOT } from './support/workspace.ts'
+
+const SOURCES = globSync('packages/*/src/**/*.ts', { cwd: ROOT }).filter((file) => !file.startsWith('packages/testing/'))
+const textOf = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
+/** The text without its comments, which may name pages of the docs. */
+const codeOf = (file: string): string => textOf(file).replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
+const PAGE_FILE = 'packages/core/src/errors-page.ts'
+const PAGE = /ERRORS_PAGE = '([^']+)'/.exec(textOf(PAGE_FILE))?.[1] ?? ''
+const ending = (code: string): string => ` (${code}, see ${PAGE})`
+
+/**
+ * Plain errors that never reach a caller as they are: a store makes them the cause of its own error, whose message has the address, or a
+ * warning quotes them.
+ */
+const WRAPPED = [
+  'packages/cloudflare/src/batcher.ts',
+  'packages/core/src/http/request-values.ts',
+  'packages/redis/src/client/connect.ts',
+  'packages/redis/src/client/last-error.ts',
+  'packages/redis/src/client/prepare.ts',
+  'packages/redis/src/transactions/executor.ts',
+  'packages/redis/src/transactions/session.ts',
+]
+
+test('the address is a page of the docs', () => {
+  expect(PAGE).toMatch(/^(?:https:\/\/\S+\/)?docs\/errors\.md$/)
+})
+
+test('the sources name the address in one place, and no other page in a message', () => {
+  expect(SOURCES.filter((file) => file !== PAGE_FILE && /docs\//.test(codeOf(file)))).toEqual([])
+})
+
+describe('errors', () => {
+  test.each(ALL_CODES)('%s', (code) => {
+    expect(new SluiceError(code, 'text').message).toBe(`text${ending(code)}`)
+  })
+
+  test.each([
+    ['RedisStoreError', new RedisStoreError(new Error('text'), 'redis', 1)],
+    ['DurableObjectStoreError', new DurableObjectStoreError(new Error('text'), 'object', 1)],
+  ])('%s', (_name, error) => {
+    expect(isSluiceError(error)).toBe(true)
+    expect(error.message.endsWith(ending('ERR_STORE_UNAVAILABLE'))).toBe(true)
+  })
+
+  test('every other class of the packages extends SluiceError', () => {
+    const classes = SOURCES.flatMap((file) =>
+      [...codeOf(file).matchAll(/class (\w+) extends (\w*Error)\b/g)].map(([, name, base]) => `${name} extends ${base}`),
+    )
+    expect(classes.toSorted()).toEqual([
+      'DurableObjectStoreError extends SluiceError',
+      'RedisStoreError extends SluiceError',
+      'SluiceError extends Error',
+    ])
+  })
+
+  test('a plain error is only the cause of another', () => {
+    const plain = SOURCES.filter((file) => /\bnew (?:Aggregate|Type|Range|Syntax)?Error\(/.test(codeOf(file)))
+    expect(plain.toSorted()).toEqual(WRAPPED)
+  })
+})
+
+describe('warnings and anomalies', () => {
+  const limits = [slidingWindow({ name: 'minute', limit: 1, window: '1m' })]
+  /** The first message that an observer gets from a store that emits `event`. */
+  const messageOf = (event: StoreEvent & { readonly code: string }): string | undefined => {
+    const subscribe: Store['subscribe'] = (listener) => (listener(event), () => undefined)
+    const store: Store = { name: 'x', consume: () => [], reset: () => undefined, subscribe }
+    let message: string | undefined
+    const hear = (heard: StoreEvent): void => void (message ??= 'message' in heard ? heard.message : undefined)
+    const on: Observers = { warning: hear, anomaly: hear }
+    createLimiter({ limits, store, on })
+    return message
+  }
+
+  test.each(ALL_CODES.filter((code) => !code.startsWith('ERR_')))('%s', (code) => {
+    const type = code.startsWith('WARN_') ? 'warning' : 'anomaly'
+    expect(messageOf({ type, code, message: 'text' })).toBe(`text${ending(code)}`)
+  })
+
+  test('on the console', () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    try {
+      const limiter = createLimiter({ tiers: { free: limits } })
+      void limiter.consume('a', { tier: 'gold' as never })
+      expect(warn.mock.calls).toEqual([[expect.stringMatching(/^sluice: /)]])
+      expect(String(warn.mock.calls[0]?.[0]).endsWith(ending('WARN_TIER_DEFAULTED'))).toBe(true)
+    } finally {
+      warn.mockRestore()
+    }
+  })
+
+  test('nothing but the gate writes to the console', () => {
+    const writers = SOURCES.filter((file) => /\bconsole\b\??\.|emitWarning/.test(codeOf(file)))
+    expect(writers).toEqual(['packages/core/src/observers.ts'])
+  })
+})
