@@ -1,4 +1,4 @@
--- Purpose: counts the units of a state that are out on lease. packages/redis/src/state/leases.ts does the same without scripts.
+-- Purpose: counts the units of a state that are out on lease. packages/core/src/layers/leases/ledger.ts does the same without scripts.
 -- State: a ledger, an entry like that of the state: the end (µs) of the epoch after the current one, the units granted in the current epoch
 --   and in the one before. Epochs are numbered now / ttl, rounded down. A ledger ends when every lease in it has ended.
 -- Limit: the terms of the lease. { key, ttl, ceiling } of a charge that asks for one, { key, ttl, since } of a charge that returns one. ttl

@@ -1,9 +1,9 @@
 import type { Charge, ConsumeOptions, Outcome } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { uniqueId } from '@sluice/core/store-kit'
+import { type LeasedCharges, uniqueId } from '@sluice/core/store-kit'
 import type { RedisStoreError } from './errors.ts'
 import type { Placement } from './keys.ts'
-import { leasesKey, type Unwrapped } from './state/leases.ts'
+import { leasesKey } from './state/leases-key.ts'
 
 /** The most decisions, and the most charges, of one command: a larger command would hold up the server for other clients. */
 export const MAX_DECISIONS = 64
@@ -34,7 +34,7 @@ export interface Places {
 }
 
 /** One call of `Executor.decide`, in the form that is sent to Redis. */
-export interface PendingDecision extends Unwrapped, Places {
+export interface PendingDecision extends LeasedCharges, Places {
   readonly how: Operation
   readonly options: ConsumeOptions
   /** The id of a new concurrency holder; '' for a decision without one. */

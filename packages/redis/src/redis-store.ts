@@ -2,12 +2,14 @@ import { type Charge, type ConsumeOptions, type Outcome, SluiceError, type Store
 import { algorithmOf } from '@sluice/core/algorithms'
 import {
   afterTurn,
+  checkLease,
   consumePartitions,
   Events,
   groupByPartition,
   invalid,
   type PartitionGroup,
   type Presence,
+  readLeases,
   stack,
 } from '@sluice/core/store-kit'
 import { checkSlots } from './client/client-options.ts'
@@ -21,7 +23,6 @@ import { type Executor, MAX_CHARGES, type Operation } from './executor.ts'
 import { checkPacked, Keys } from './keys.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
 import { Batcher } from './scripts/batcher.ts'
-import { checkLease, unwrap } from './state/leases.ts'
 import { Packing } from './state/packed.ts'
 import { requireDuplicate, TransactionExecutor } from './transactions/executor.ts'
 
@@ -260,5 +261,5 @@ class RedisStore implements Store {
 function checkReceipt(charge: Charge): void {
   if (charge.cost >= 0 && !algorithmOf(charge.limit).holds) return
   // Core's own step checks the receipt. Its result is not used.
-  for (const bare of unwrap([charge], 'peek', NO_OPTIONS).charges) algorithmOf(bare.limit).step(undefined, bare, 0, { holder: '-' })
+  for (const bare of readLeases([charge], 'peek', NO_OPTIONS).charges) algorithmOf(bare.limit).step(undefined, bare, 0, { holder: '-' })
 }

@@ -1,6 +1,6 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
-import { afterTurn } from '@sluice/core/store-kit'
+import { afterTurn, decideWithLeases, readLeases } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import {
@@ -13,7 +13,6 @@ import {
   reportLost,
   stateIdsOf,
 } from '../executor.ts'
-import { decideWithLeases, unwrap } from '../state/leases.ts'
 import { inBatches, splitByPath, type Waiting } from './batches.ts'
 import { encodeFast, type FastAnswer, FastReader, isFast } from './fast-codec.ts'
 import { decodeFull, encodeFull, type FullAnswer, type FullReply } from './full-codec.ts'
@@ -71,7 +70,7 @@ export class Batcher implements Executor {
   }
 
   decide(charges: readonly Charge[], places: Places, how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]> {
-    const { charges: bare, leases } = unwrap(charges, how, options)
+    const { charges: bare, leases } = readLeases(charges, how, options)
     const holder = newHolder(charges)
     const { keys, placements } = places
     const fast = isFast(bare, places, leases, how, options)

@@ -1,5 +1,5 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, SluiceError, systemClock } from '@sluice/core'
-import { afterTurn } from '@sluice/core/store-kit'
+import { afterTurn, readLeases } from '@sluice/core/store-kit'
 import type { RedisClient } from '../client/connect.ts'
 import { answerOf, isSlotMoving, nextCommand, RedisStoreError } from '../errors.ts'
 import {
@@ -17,7 +17,6 @@ import {
 } from '../executor.ts'
 import { isSet } from '../state/codec.ts'
 import { setQueriesOf } from '../state/holder-sets.ts'
-import { unwrap } from '../state/leases.ts'
 import { type Address, openSession, refreshSlots, type Session } from './session.ts'
 import { StagedWrites, type TransactionAnswer } from './staged-writes.ts'
 
@@ -73,7 +72,7 @@ export class TransactionExecutor implements Executor {
       // At the end of the turn, so that requests which arrived together share a transaction.
       if (this.waiting.length === 0) afterTurn(() => void this.start())
       this.waiting.push({
-        ...unwrap(charges, how, options),
+        ...readLeases(charges, how, options),
         keys,
         placements,
         how,

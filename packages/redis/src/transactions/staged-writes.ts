@@ -2,10 +2,11 @@ import type { Charge, Outcome } from '@sluice/core'
 import { type PendingDecision, stateIdsOf } from '../executor.ts'
 import type { Placement } from '../keys.ts'
 import type { Holders } from '@sluice/core/algorithms'
+import { decideWithLeases } from '@sluice/core/store-kit'
 import { decodeState, encodeState, isSet, type Numbers, numbersOf, stateFromNumbers } from '../state/codec.ts'
 import { EntryList } from '../state/entries.ts'
 import { changeOf, FOREIGN_SET, type SetView } from '../state/holder-sets.ts'
-import { decideWithLeases, leasesKey } from '../state/leases.ts'
+import { leasesKey } from '../state/leases-key.ts'
 import type { Write } from './session.ts'
 
 /** ms that a key lives at least under a clock for tests: Redis must not expire it by that clock. */

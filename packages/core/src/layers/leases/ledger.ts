@@ -1,15 +1,20 @@
-import type { Charge, ConsumeOptions, Outcome, Receipt } from '@sluice/core'
-import { algorithmOf, decide, type DecideResult, type StepOptions } from '@sluice/core/algorithms'
-import { invalid, leaseOfSpent } from '@sluice/core/store-kit'
-import type { Numbers } from './codec.ts'
+import type { StepOptions } from '../../algorithms/algorithm.ts'
+import { decide, type DecideResult } from '../../algorithms/decide.ts'
+import { algorithmOf } from '../../algorithms/registry.ts'
+import { invalid } from '../../errors.ts'
+import type { Charge, ConsumeOptions, Outcome, Receipt } from '../../store.ts'
+import { leaseOfSpent } from './leased-outcome.ts'
 
-// A lease is a number of units that an instance takes in advance and spends without asking Redis. A ledger beside the state counts the
-// units that are out on lease, so that they stay below a ceiling. lua/leases.lua does the same where scripts decide.
+// The part of a store that grants leases. A ledger beside each state counts the units that are out on lease, so that they stay below a
+// ceiling. lua/leases.lua does the same where scripts of Redis decide.
 
 /** ms. Bounded so that leases stay short, and their arithmetic stays below 2^53. */
 const MAX_TTL = 86_400_000
 
-/** The units granted in the current epoch and in the one before. Epochs are numbered ⌊now / ttl⌋. Redis has it as in lua/leases.lua. */
+/** A ledger as a store keeps it: the time (µs) until which it counts, the units granted in its epoch, and those in the epoch before. */
+export type LeaseLedger = readonly [until: number, granted: number, previous: number]
+
+/** The units granted in the current epoch and in the one before. Epochs are numbered ⌊now / ttl⌋. */
 interface Ledger {
   readonly epoch: number
   readonly granted: number
@@ -20,24 +25,22 @@ interface Ledger {
 export type LeaseTerms = { readonly ttl: number; readonly ceiling: number } | { readonly ttl: number; readonly since: number }
 
 /** Charges with the receipts that the algorithms know, and the lease terms of each charge; `undefined` for a charge without. */
-export interface Unwrapped {
+export interface LeasedCharges {
   readonly charges: readonly Charge[]
   readonly leases: readonly (LeaseTerms | undefined)[]
-}
-
-/** The key of the lease ledgers beside a value, in the same slot. No subject ends so. */
-export function leasesKey(stateKey: string): string {
-  return `${stateKey}!l`
 }
 
 const NO_LEASES: readonly undefined[] = []
 
 /** A decision of core, and the ledger to write for each charge; a missing entry writes none. A refused decision writes none. */
-interface LeasingResult extends DecideResult {
-  readonly ledgers: readonly (Numbers | undefined)[]
+export interface LeasingResult extends DecideResult {
+  readonly ledgers: readonly (LeaseLedger | undefined)[]
 }
 
-/** @throws ERR_OPTION_INVALID */
+/**
+ * Checks the terms of a lease, before anything is sent.
+ * @throws ERR_OPTION_INVALID
+ */
 export function checkLease({ lease }: ConsumeOptions): void {
   if (lease === undefined) return
   const { ttl, ceiling } = lease
@@ -46,7 +49,7 @@ export function checkLease({ lease }: ConsumeOptions): void {
 }
 
 /** Separates lease terms from the charges: a lease's receipt contains the algorithm's own receipt. */
-export function unwrap(charges: readonly Charge[], how: string, { lease }: ConsumeOptions): Unwrapped {
+export function readLeases(charges: readonly Charge[], how: string, { lease }: ConsumeOptions): LeasedCharges {
   // The common case allocates nothing.
   if (lease === undefined && charges.every(({ receipt }) => receipt === undefined)) return { charges, leases: NO_LEASES }
   const requested = lease === undefined || how !== 'charge' ? undefined : { ttl: Math.floor(lease.ttl * 1000), ceiling: lease.ceiling }
@@ -67,14 +70,14 @@ export function unwrap(charges: readonly Charge[], how: string, { lease }: Consu
  * of each charge before the decision.
  */
 export function decideWithLeases(
-  { charges, leases }: Unwrapped,
+  { charges, leases }: LeasedCharges,
   stateIds: readonly string[],
   states: readonly unknown[],
-  current: readonly (Numbers | undefined)[],
+  current: readonly (LeaseLedger | undefined)[],
   now: number,
   options: StepOptions,
 ): LeasingResult {
-  const changes: (Numbers | undefined)[] = []
+  const changes: (LeaseLedger | undefined)[] = []
   const before: Ledger[] = []
   const record = (i: number, outcome: Outcome | undefined): void => {
     const terms = leases[i]
@@ -82,7 +85,7 @@ export function decideWithLeases(
     const { epoch, granted, previous } = withUnits(before[i] as Ledger, terms, outcome.granted)
     changes[i] = [(epoch + 2) * terms.ttl, granted, previous]
   }
-  const latest = (i: number): Numbers | undefined => {
+  const latest = (i: number): LeaseLedger | undefined => {
     // Only of charges before this one: with `atLeast`, the charges may be decided twice.
     const last = changes.findLastIndex((change, j) => j < i && change !== undefined && stateIds[j] === stateIds[i])
     return last < 0 ? current[i] : changes[last]
@@ -128,7 +131,7 @@ function isLive({ since, ttl }: { readonly since: number; readonly ttl: number }
 }
 
 /** The ledger in the epoch of now. A ledger of a later epoch is kept, so that a clock that steps back frees no units. */
-function atEpochOf(now: number, numbers: Numbers | undefined, ttl: number): Ledger {
+function atEpochOf(now: number, numbers: LeaseLedger | undefined, ttl: number): Ledger {
   const epoch = epochOf(now, ttl)
   const [end, granted, previous] = numbers ?? [0, 0, 0]
   // Rounded up for a ledger that was written with another ttl, so that it frees no units early.

@@ -1,0 +1,4 @@
+/** The key of the lease ledgers beside a value, in the same slot. No subject ends so. */
+export function leasesKey(stateKey: string): string {
+  return `${stateKey}!l`
+}
