@@ -4,9 +4,15 @@
 export { stack } from './layers/stack.ts'
 export type { StackOptions, StackParts } from './layers/stack.ts'
 export type { FailoverParts, Presence } from './layers/failover/options.ts'
+export type { LeaseParts } from './layers/leases/options.ts'
+export type { WaitUntil } from './layers/background.ts'
 
 // The receipt of leased units that were spent, for a store that grants leases.
 export { leaseOfSpent } from './layers/leases/leased-outcome.ts'
+
+// The decisions of a store that grants leases: the terms of the charges, and the ledger beside each state.
+export { checkLease, decideWithLeases, readLeases } from './layers/leases/ledger.ts'
+export type { LeasedCharges, LeaseLedger, LeaseTerms, LeasingResult } from './layers/leases/ledger.ts'
 
 // One decision over partitions, or stores, that share no atomic step.
 export { consumeAcross, consumePartitions, groupByPartition } from './consume-across.ts'

@@ -41,7 +41,7 @@ export function stack(store: Store, options: StackOptions, parts: StackParts = {
   const leaseOptions = optionsOf('leases', options.leases, false)
   let layered = store
   if (options.failover !== false) layered = failover(layered, options.failover, parts)
-  if (leaseOptions !== undefined) layered = leases(layered, { clock, ...leaseOptions })
+  if (leaseOptions !== undefined) layered = leases(layered, { clock, ...leaseOptions }, parts)
   if (denyCacheOptions !== undefined) layered = denyCache(layered, { clock, ...denyCacheOptions })
   return layered
 }

@@ -1,4 +1,5 @@
 import type { Charge, ConsumeOptions, Outcome, StoreError, StoreHealth } from '../../store.ts'
+import { Background } from '../background.ts'
 import { FailureCount } from './failure-count.ts'
 import type { FailoverContext } from './options.ts'
 import type { Reconciliation } from './reconciliation.ts'
@@ -14,6 +15,8 @@ const MAX_DELAY = 500
 const SETTLE_AFTER = 250
 /** ms: a breaker that opens again within this time continues with the delay that it had. */
 const STABLE_AFTER = 10_000
+/** ms after its deadline until an answer is lost, where I/O ends with the request that sent it. */
+const LOST_AFTER = 1_000
 
 /**
  * The circuit breaker of one shard. Closed, requests go to the store. Open, they do not. A timer makes it half-open: one probe reads
@@ -41,12 +44,14 @@ export class CircuitBreaker {
   private isStopped = false
   /** Whether the timer is that of `settleSoon`. */
   private isSettling = false
-  private cancel: () => void = () => undefined
+  /** Its timer is that of the next probe, or of `settleSoon`. */
+  private readonly background: Background
 
   constructor(context: FailoverContext, reconciliation: Reconciliation, onChange: (from: BreakerState, to: BreakerState) => void) {
     this.context = context
     this.reconciliation = reconciliation
     this.onChange = onChange
+    this.background = new Background(context.settings.clock, context.settings.waitUntil)
   }
 
   /** Whether no request may go to the store. */
@@ -59,6 +64,7 @@ export class CircuitBreaker {
     if (this.state === 'closed') return true
     if (this.trial !== 'awaited' || how === 'peek' || !charges.every(isNewCharge)) return false
     this.trial = 'running'
+    this.expectAnswer()
     return true
   }
 
@@ -66,7 +72,7 @@ export class CircuitBreaker {
     if (this.state !== 'closed') return
     this.failures.succeed()
     // A few failed batches leave a deficit without opening the breaker.
-    if (this.reconciliation.hasDeficit) void this.reconciliation.settle()
+    if (this.reconciliation.hasDeficit) this.background.keep(this.reconciliation.settle())
   }
 
   /** One batch failed: with the store's error, or without one when its deadline passed. */
@@ -81,30 +87,39 @@ export class CircuitBreaker {
   recordTrial(outcomes: readonly (Outcome | undefined)[]): void {
     if (this.trial !== 'running') return
     const hasWritten = outcomes.some((outcome) => outcome !== undefined && outcome.granted > 0)
-    this.trial = hasWritten ? 'none' : 'awaited'
-    if (hasWritten) void this.recover(true)
+    this.trial = 'none'
+    if (hasWritten) this.background.keep(this.recover(true))
+    else this.awaitTrial()
   }
 
   /** A few late or failed batches leave the breaker closed, so that no probe makes the give-backs that they owe. */
   settleSoon(): void {
     if (this.isSettling || this.isStopped || this.state !== 'closed' || !this.reconciliation.owes) return
     this.isSettling = true
-    this.cancel = this.context.settings.clock.after(SETTLE_AFTER, () => {
+    const settle = async (): Promise<void> => {
       this.isSettling = false
-      if (this.state === 'closed') void this.reconciliation.settle().then(() => this.settleSoon())
-    })
+      if (this.state !== 'closed') return
+      await this.reconciliation.settle()
+      this.settleSoon()
+    }
+    this.background.set(SETTLE_AFTER, settle, true)
   }
 
   /** An open breaker probes now, for a caller that waits until the store is ready. */
   async probeNow(): Promise<void> {
     if (this.state !== 'open' || this.isStopped) return
-    this.cancel()
+    this.background.cancel()
     await this.probe()
+  }
+
+  /** Each request calls this where timers end with their request: it probes if it is time to. */
+  poll(): void {
+    this.background.poll()
   }
 
   stop(): void {
     this.isStopped = true
-    this.cancel()
+    this.background.cancel()
   }
 
   private countFailure(error: StoreError | undefined): void {
@@ -126,8 +141,7 @@ export class CircuitBreaker {
     this.trial = 'none'
     this.isSettling = false
     this.move('open')
-    this.cancel()
-    this.cancel = clock.after(this.probeDelay(), () => void this.probe())
+    this.background.set(this.probeDelay(), () => this.probe())
   }
 
   /** Random over half of the delay, so that many instances do not probe together. */
@@ -141,7 +155,9 @@ export class CircuitBreaker {
   private async probe(): Promise<void> {
     const { store } = this.context
     const { clock, deadline } = this.context.settings
+    const { probes } = this
     this.move('half-open')
+    this.expectAnswer()
     const sent = clock.monotonic()
     let error: unknown
     try {
@@ -149,12 +165,18 @@ export class CircuitBreaker {
     } catch (thrown) {
       error = thrown
     }
-    if (this.isStopped) return
+    if (this.isStopped || this.probes !== probes) return
     // Any error but a StoreError is an answer of the store.
     if (isStoreError(error) || clock.monotonic() - sent > deadline) {
       this.cause = isStoreError(error) ? reasonOf(error) : this.lateness()
       this.open()
     } else await this.recover(false)
+  }
+
+  /** A request can end before the answer to what it sent. Then the breaker opens again. */
+  private expectAnswer(): void {
+    const { deadline, waitUntil } = this.context.settings
+    if (waitUntil !== undefined) this.background.set(deadline + LOST_AFTER, () => this.open())
   }
 
   private async recover(hasWritten: boolean): Promise<void> {
@@ -163,12 +185,18 @@ export class CircuitBreaker {
     const isSettled = await reconciliation.settle()
     if (this.isStopped || this.state !== 'half-open') return
     if (!isSettled) this.open()
-    else if (this.needsWrite && !hasWritten && reconciliation.written === before) this.trial = 'awaited'
+    else if (this.needsWrite && !hasWritten && reconciliation.written === before) this.awaitTrial()
     else this.close()
+  }
+
+  private awaitTrial(): void {
+    this.background.cancel()
+    this.trial = 'awaited'
   }
 
   /** Failures before the outage are forgotten: they say nothing about a store that is back. */
   private close(): void {
+    this.background.cancel()
     this.needsWrite = false
     this.cause = undefined
     this.openSince = undefined

@@ -1,11 +1,15 @@
-import type { Clock } from '../../clock.ts'
+import { type Clock, inMicrotask } from '../../clock.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import { PendingBatch } from './pending-batch.ts'
 
-/** The deadlines of all batches, on one timer: no timer is set for a single request. */
+/**
+ * The deadlines of all batches, on one timer: no timer is set for a single request. Where timers end with their request, each batch has a
+ * timer of its own, in its own request.
+ */
 export class Deadlines {
   private readonly deadline: number
   private readonly clock: Required<Clock>
+  private readonly isPerRequest: boolean
   /** The batches of this turn of the event loop. */
   private turn: PendingBatch[] = []
   /** Those of them that further requests of the turn join. */
@@ -15,9 +19,10 @@ export class Deadlines {
   private timerAt = Infinity
   private cancel: () => void = () => undefined
 
-  constructor(deadline: number, clock: Required<Clock>) {
+  constructor(deadline: number, clock: Required<Clock>, isPerRequest: boolean) {
     this.deadline = deadline
     this.clock = clock
+    this.isPerRequest = isPerRequest
   }
 
   /** Returns the batch of a request made in this turn. Requests share it, except one whose decision has its own deadline, `due`. */
@@ -26,7 +31,10 @@ export class Deadlines {
     if (known !== undefined) return known
     const batch = new PendingBatch(breaker, due ?? Infinity)
     if (due === undefined) this.joinable.set(breaker, batch)
-    if (this.turn.push(batch) === 1) this.clock.after(0, () => this.endTurn())
+    if (this.turn.push(batch) > 1) return batch
+    // A microtask still belongs to the request. A timer would let the requests of others join.
+    if (this.isPerRequest) inMicrotask(() => this.endTurn())
+    else this.clock.after(0, () => this.endTurn())
     return batch
   }
 
@@ -38,9 +46,16 @@ export class Deadlines {
     this.joinable.clear()
     for (const batch of turn) {
       batch.send(due)
-      if (!batch.isDone) this.insert(batch)
+      if (batch.isDone) continue
+      if (this.isPerRequest) this.setOwnTimer(batch)
+      else this.insert(batch)
     }
     this.setTimer()
+  }
+
+  private setOwnTimer(batch: PendingBatch): void {
+    const wait = Math.max(0, batch.due - this.clock.monotonic())
+    batch.cancel = this.clock.after(wait, () => (batch.cancel = this.clock.after(0, () => batch.expire())))
   }
 
   private insert(batch: PendingBatch): void {

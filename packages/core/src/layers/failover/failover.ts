@@ -1,8 +1,8 @@
 import { consumePartitions, groupByPartition } from '../../consume-across.ts'
-import { SluiceError } from '../../errors.ts'
 import { Events } from '../../events.ts'
-import { isPromise, type MaybePromise, runtime } from '../../runtime.ts'
+import { isPromise, type MaybePromise } from '../../runtime.ts'
 import type { BlockChange, Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../../store.ts'
+import { requireWaitUntil } from '../background.ts'
 import type { StateId } from '../state-map.ts'
 import { Deadlines } from './deadlines.ts'
 import { LocalFallback } from './local-fallback.ts'
@@ -20,16 +20,10 @@ type Route = Shard | 'local'
  * A store that also decides while the wrapped store is unreachable, slow or refusing writes. It then admits this process's share of
  * each limit, or does what the policy's `failMode` says. A request waits for the wrapped store no longer than the deadline, and not
  * at all while the breaker is open. No decision rejects because the wrapped store failed.
- * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN; ERR_OPTION_CONFLICT on Cloudflare Workers
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN; ERR_OPTION_CONFLICT on Cloudflare Workers without `waitUntil`
  */
 export function failover(inner: Store, options: FailoverOptions = {}, parts: FailoverParts = {}): Store {
-  if (runtime.navigator?.userAgent === 'Cloudflare-Workers') {
-    // A breaker that is open could never close again, and the limits would be off under failMode: 'open'.
-    throw new SluiceError(
-      'ERR_OPTION_CONFLICT',
-      'failover: expected timers that outlive a request, which Cloudflare Workers do not have; use { failover: false }, and failMode of the limiter',
-    )
-  }
+  requireWaitUntil('failover', parts.waitUntil)
   return new Failover(inner, failoverSettings(options, parts), parts)
 }
 
@@ -49,11 +43,12 @@ class Failover implements Store {
     this.inner = inner
     this.settings = settings
     const context = { store: inner, settings, events: this.events }
-    this.fallback = new LocalFallback(context, presence)
+    const { waitUntil } = settings
+    this.fallback = new LocalFallback(context, waitUntil === undefined ? presence : undefined)
     this.shards = new Shards(context, this.fallback.localShare)
-    this.deadlines = new Deadlines(settings.deadline, settings.clock)
+    this.deadlines = new Deadlines(settings.deadline, settings.clock, waitUntil !== undefined)
     if (inner.block !== undefined) this.block = (targets, ms) => this.blockAll(targets, ms)
-    if (reach !== undefined) void this.shards.watchStart(reach)
+    if (reach !== undefined && waitUntil === undefined) void this.shards.watchStart(reach)
   }
 
   // A request goes through the methods from here to `decideLocally`, in their order.
@@ -86,6 +81,7 @@ class Failover implements Store {
   /** `due`: the decision's own deadline, if it has one, in ms of the monotonic clock. */
   private consumeAt(route: Route, charges: readonly Charge[], options: ConsumeOptions, due: number | undefined): MaybePromise<Outcomes> {
     if (route === 'local') return this.consumeLocalReceipts(charges, options)
+    if (this.settings.waitUntil !== undefined) route.breaker.poll()
     const isLate = due !== undefined && this.settings.clock.monotonic() >= due
     if (isLate || this.isClosed || !route.breaker.admits(charges, options)) return this.decideLocally(route, charges, options, false)
     try {
@@ -126,31 +122,32 @@ class Failover implements Store {
       }
       batch.add(() => {
         // The rest of the batch is late. A request with an answer must not be charged to the local share as well.
-        if (!isDecided) fallBack(true)
+        if (isDecided) return
+        fallBack(true)
+        this.settings.waitUntil?.(settled)
       })
-      answer.then(
-        (outcomes) => {
-          if (isDecided) {
-            void reconciliation.settleLate(charges, outcomes, options, localOutcomes)
-            return
-          }
+      const settled = answer.then(
+        (outcomes): Promise<void> | undefined => {
+          if (isDecided) return reconciliation.settleLate(charges, outcomes, options, localOutcomes)
           isDecided = true
           batch.answer()
           resolve(outcomes)
           this.accept(shard, charges, options, outcomes)
+          return undefined
         },
         (error: unknown) => {
-          if (isDecided) return
+          if (isDecided) return undefined
           if (isStoreError(error)) {
             batch.fail(error)
             fallBack(error.unknown)
-            return
+            return undefined
           }
           // The caller made a mistake, so the store works.
           isDecided = true
           batch.answer()
           breaker.recordTrial([])
           reject(error)
+          return undefined
         },
       )
     })

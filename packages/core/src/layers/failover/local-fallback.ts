@@ -24,7 +24,8 @@ export class LocalFallback {
     this.settings = settings
     this.instanceCount = new InstanceCount(context, presence)
     this.localShare = new LocalShare(settings, () => (settings.share === 'equal' ? 1 / this.instanceCount.assume() : settings.share))
-    if (store.peekReplica !== undefined) this.seeder = new ReplicaSeeder(store, settings.clock, this.localShare)
+    if (store.peekReplica !== undefined && settings.waitUntil === undefined)
+      this.seeder = new ReplicaSeeder(store, settings.clock, this.localShare)
   }
 
   /** Remembers the store's answers, so that the local share can start from them. */

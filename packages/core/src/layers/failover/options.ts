@@ -3,6 +3,7 @@ import { invalid } from '../../errors.ts'
 import type { Events } from '../../events.ts'
 import { knownOptions } from '../../known-options.ts'
 import type { Store } from '../../store.ts'
+import type { WaitUntil } from '../background.ts'
 
 /**
  * Options of the failover layer, which decides while the store is unreachable, slow or refusing writes.
@@ -56,6 +57,11 @@ export interface FailoverParts {
   readonly presence?: Presence | undefined
   /** Resolves when the store can decide. Rejects with a `StoreError`, within 1.5 s, that says why it cannot. Called at the start. */
   readonly reach?: (() => Promise<void>) | undefined
+  /**
+   * For a runtime that ends timers and I/O with the request that began them, such as Cloudflare Workers: keeps work after the response.
+   * Probes, give-backs and the deficit are then sent by later requests. `presence`, `reach` and replicas are not used.
+   */
+  readonly waitUntil?: WaitUntil | undefined
 }
 
 /** The options, checked, with their defaults. */
@@ -66,6 +72,7 @@ export interface FailoverSettings {
   readonly reconcile: 'charge' | 'forget'
   readonly maxSubjects: number
   readonly clock: Required<Clock>
+  readonly waitUntil: WaitUntil | undefined
 }
 
 /** What every part of the layer works with. */
@@ -80,7 +87,7 @@ const MAX_INSTANCES = 1_000_000
 const MAX_SUBJECTS = 16_000_000
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
-export function failoverSettings(options: FailoverOptions, { clock = systemClock }: FailoverParts): FailoverSettings {
+export function failoverSettings(options: FailoverOptions, { clock = systemClock, waitUntil }: FailoverParts): FailoverSettings {
   knownOptions('failover', options, ['deadline', 'share', 'instances', 'reconcile', 'maxSubjects'])
   const { deadline = 50, share = 'equal', instances, reconcile = 'charge', maxSubjects = 100_000 } = options
   if (typeof deadline !== 'number' || !(deadline >= 1 && deadline <= MAX_DEADLINE))
@@ -92,5 +99,5 @@ export function failoverSettings(options: FailoverOptions, { clock = systemClock
   if (reconcile !== 'charge' && reconcile !== 'forget') throw invalid('failover: reconcile', "'charge' or 'forget'", reconcile)
   if (!Number.isInteger(maxSubjects) || maxSubjects < 1 || maxSubjects > MAX_SUBJECTS)
     throw invalid('failover: maxSubjects', `a whole number from 1 to ${MAX_SUBJECTS}`, maxSubjects)
-  return { deadline, share, instances, reconcile, maxSubjects, clock: completeClock(clock) }
+  return { deadline, share, instances, reconcile, maxSubjects, clock: completeClock(clock), waitUntil }
 }

@@ -8,6 +8,8 @@ import type { CircuitBreaker } from './circuit-breaker.ts'
 export class PendingBatch {
   /** The deadline, in ms of the monotonic clock. `Infinity` until the batch is sent, unless the decision has its own deadline. */
   due: number
+  /** Cancels the timer that only this batch has, if it has one. */
+  cancel: (() => void) | undefined
   private readonly breaker: CircuitBreaker
   private expireRequests: (() => void)[] = []
   /** Requests that have neither been answered nor failed. */
@@ -64,6 +66,7 @@ export class PendingBatch {
   private finish(): void {
     if (!this.isDone) return
     this.expireRequests = []
+    this.cancel?.()
     if (this.isSent && !this.hasFailed) this.breaker.recordSuccess()
   }
 }

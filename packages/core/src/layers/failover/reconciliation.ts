@@ -72,8 +72,12 @@ export class Reconciliation {
     this.admitted.take(id)
   }
 
-  /** Makes the give-backs that are owed, then charges the deficit by force. Resolves to whether the store answered every charge. Concurrent calls share one run. */
+  /**
+   * Makes the give-backs that are owed, then charges the deficit by force. Resolves to whether the store answered every charge. Concurrent
+   * calls share one run, except where I/O ends with its request: there, a call must not wait for that of another request.
+   */
   settle(): Promise<boolean> {
+    if (this.context.settings.waitUntil !== undefined) return this.settleAll()
     this.settling ??= this.settleAll().finally(() => (this.settling = undefined))
     return this.settling
   }

@@ -1,9 +1,9 @@
-import { type Clock, completeClock } from '../../clock.ts'
 import { detach } from '../../detach.ts'
 import type { Limit } from '../../limit.ts'
 import { randomWords } from '../../runtime.ts'
 import type { Charge } from '../../store.ts'
 import { elapsed, type Instant, instantOf } from '../instant.ts'
+import { Background } from '../background.ts'
 import { type StateId, StateMap } from '../state-map.ts'
 import { HotSketch } from './hot-sketch.ts'
 import { isLive, LeasePool } from './lease-pool.ts'
@@ -25,17 +25,17 @@ const COLD_AFTER = 1_000
 export class HotSubjects {
   private readonly settings: LeaseSettings
   private readonly requests: LeaseRequests
-  private readonly after: Required<Clock>['after']
+  /** The layer's only timer, which runs while any subject is hot. */
+  private readonly background: Background
   private readonly pools: StateMap<LeasePool>
   private readonly sketch = new HotSketch()
   private readonly terms = new WeakMap<Limit, LeaseTerms | 'none'>()
   private isClosed = false
-  private cancel: () => void = () => undefined
 
   constructor(settings: LeaseSettings, requests: LeaseRequests) {
     this.settings = settings
     this.requests = requests
-    this.after = completeClock(settings.clock).after
+    this.background = new Background(settings.clock, settings.waitUntil)
     this.pools = new StateMap(settings.maxSubjects)
   }
 
@@ -55,10 +55,15 @@ export class HotSubjects {
     return pool
   }
 
+  /** Each request calls this where timers end with their request: it checks the leases if it is time to. */
+  poll(): void {
+    this.background.poll()
+  }
+
   /** Gives all leases back. */
   async close(now: Instant): Promise<void> {
     this.isClosed = true
-    this.cancel()
+    this.background.cancel()
     const pools = [...this.pools.values()]
     this.pools.clear()
     for (const pool of pools) pool.isDropped = true
@@ -75,10 +80,9 @@ export class HotSubjects {
     return pool
   }
 
-  /** The layer's only timer, which runs while any subject is hot. */
   private scheduleCheck(): void {
-    this.cancel()
-    if (this.pools.size > 0 && !this.isClosed) this.cancel = this.after(CHECK_EVERY * this.settings.ttl, () => this.check())
+    this.background.cancel()
+    if (this.pools.size > 0 && !this.isClosed) this.background.set(CHECK_EVERY * this.settings.ttl, () => this.check(), true)
   }
 
   private check(): void {
@@ -89,10 +93,12 @@ export class HotSubjects {
 
   private checkOne(pool: LeasePool, now: Instant): void {
     const idle = now.monotonic - pool.lastDemandAt
+    // The request that asked may have ended before the answer.
+    if (this.settings.waitUntil !== undefined && now.monotonic - pool.requestedAt > this.settings.ttl) pool.isRequesting = false
     for (const grant of pool.grants.slice()) {
       const isUnused = idle >= IDLE_AFTER * this.settings.ttl || elapsed(grant.asked, now) >= RETURN_AT * grant.outcome.leaseFor
       if (!isLive(grant, now)) pool.remove(grant)
-      else if (grant.left > 0 && isUnused) void this.requests.giveUp(pool, grant, now)
+      else if (grant.left > 0 && isUnused) this.background.keep(this.requests.giveUp(pool, grant, now))
     }
     // A pool that still has units is kept until they are given back.
     if (idle >= COLD_AFTER && !pool.isRequesting && pool.left(now) === 0) this.drop(pool.charge)

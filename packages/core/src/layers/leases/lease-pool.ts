@@ -29,6 +29,8 @@ export class LeasePool {
   readonly grants: Grant[] = []
   /** At most one request is in flight. */
   isRequesting = false
+  /** ms, monotonic: when that request was sent. */
+  requestedAt: number = -Infinity
   /** ms, monotonic: the earliest time of the next request. */
   nextRequestAt: number = -Infinity
   /** ms, monotonic: the last decision. */

@@ -2,8 +2,10 @@ import type { Clock } from '../../clock.ts'
 import { chain, isPromise, type MaybePromise, uniqueId } from '../../runtime.ts'
 import type { Outcome, Store } from '../../store.ts'
 import { type Instant, instantOf } from '../instant.ts'
+import type { WaitUntil } from '../background.ts'
 import { type Grant, isLive, type LeasePool } from './lease-pool.ts'
 import { leaseMark } from './leased-outcome.ts'
+import type { LeaseSettings } from './options.ts'
 
 /** ms before a store that granted no lease is asked again. */
 const PAUSE = 1_000
@@ -12,13 +14,15 @@ const PAUSE = 1_000
 export class LeaseRequests {
   private readonly store: Store
   private readonly clock: Clock
+  private readonly waitUntil: WaitUntil | undefined
   /** Makes the receipts of this process unique. */
   private owner = ''
   private granted = 0
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store, { clock, waitUntil }: Pick<LeaseSettings, 'clock' | 'waitUntil'>) {
     this.store = store
     this.clock = clock
+    this.waitUntil = waitUntil
   }
 
   /** Not repeated on a failure: the lease may have been granted, and only its answer was lost. */
@@ -26,6 +30,7 @@ export class LeaseRequests {
     pool.isRequesting = true
     const { ttl, ceiling } = pool.terms
     const asked = instantOf(this.clock)
+    pool.requestedAt = asked.monotonic
     const fail = (): void => {
       pool.isRequesting = false
       pool.nextRequestAt = instantOf(this.clock).monotonic + ttl
@@ -34,7 +39,9 @@ export class LeaseRequests {
       // `closed`: while the store is unavailable, nothing else may charge or grant a lease.
       const answer = this.store.consume([{ ...pool.charge, cost: units }], { lease: { ttl, ceiling }, atLeast: 1, failMode: 'closed' })
       const done = chain(answer, ([outcome]) => this.accept(pool, outcome, asked))
-      if (isPromise(done)) done.catch(fail)
+      if (!isPromise(done)) return
+      const settled = done.catch(fail)
+      this.waitUntil?.(settled)
     } catch {
       fail()
     }
@@ -53,23 +60,23 @@ export class LeaseRequests {
     for (const grant of pool.grants.slice()) void this.giveUp(pool, grant, now)
   }
 
-  private accept(pool: LeasePool, outcome: Outcome | undefined, asked: Instant): void {
+  private accept(pool: LeasePool, outcome: Outcome | undefined, asked: Instant): MaybePromise<void> {
     const now = instantOf(this.clock)
     pool.isRequesting = false
     if (outcome === undefined || outcome.source !== this.store.name || (outcome.granted > 0 && outcome.leaseFor <= 0)) {
       pool.nextRequestAt = now.monotonic + PAUSE
-      if (outcome !== undefined && outcome.granted > 0) void this.giveBack(pool, outcome, outcome.granted)
-      return
+      return outcome !== undefined && outcome.granted > 0 ? this.giveBack(pool, outcome, outcome.granted) : undefined
     }
     pool.leftInStore = outcome.remaining
     if (!outcome.allowed) {
       if (outcome.blocked === true) this.giveUpAll(pool, now)
       pool.nextRequestAt = now.monotonic + Math.min(outcome.retryAfter, pool.terms.ttl)
-      return
+      return undefined
     }
     const grant = { outcome, asked, answered: now, left: outcome.granted, mark: this.nextMark(outcome) }
-    if (pool.isDropped) void this.giveUp(pool, grant, now)
-    else pool.add(grant)
+    if (pool.isDropped) return this.giveUp(pool, grant, now)
+    pool.add(grant)
+    return undefined
   }
 
   /** Not repeated on a failure: too much stays taken, never too little. */

@@ -3,13 +3,14 @@ import type { BlockChange, Charge, ConsumeOptions, Outcome, Store } from '../../
 import { type Instant, instantOf } from '../instant.ts'
 import { minUnitsOf } from '../deny-cache/refusal.ts'
 import { isSameLimit } from '../same-limit.ts'
+import { requireWaitUntil } from '../background.ts'
 import type { StateId } from '../state-map.ts'
 import { wrapStore } from '../wrap-store.ts'
 import { HotSubjects } from './hot-subjects.ts'
 import { isLive } from './lease-pool.ts'
 import { LeaseRequests } from './lease-requests.ts'
 import { giveBackToStore, hasLeaseReceipt, leasedOutcome, readLeaseReceipt, type Spending } from './leased-outcome.ts'
-import { type LeaseOptions, leaseSettings, type LeaseSettings } from './options.ts'
+import { type LeaseOptions, type LeaseParts, leaseSettings, type LeaseSettings } from './options.ts'
 
 /**
  * A store that spends the units of hot subjects in this process, without a call. It requests units ahead: the wrapped store debits
@@ -18,7 +19,7 @@ import { type LeaseOptions, leaseSettings, type LeaseSettings } from './options.
  * At most M units of a limit are on lease: `maxPart` of its quota, or fewer. In any time t, buckets admit at most
  * burst + rate·t + min(rate·ttl, M). Windows admit what they do without leases. A process that dies loses up to M units.
  *
- * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN; ERR_OPTION_CONFLICT on Cloudflare Workers without `waitUntil`
  * @example
  * ```ts
  * import { leases, type Store } from '@sluice/core'
@@ -27,8 +28,9 @@ import { type LeaseOptions, leaseSettings, type LeaseSettings } from './options.
  * export const withLeases = (store: Store): Store => leases(store, { ttl: 500, hot: 100 })
  * ```
  */
-export function leases(inner: Store, options: LeaseOptions = {}): Store {
-  const layer = new Leases(inner, leaseSettings(options))
+export function leases(inner: Store, options: LeaseOptions = {}, parts: LeaseParts = {}): Store {
+  requireWaitUntil('leases', parts.waitUntil)
+  const layer = new Leases(inner, leaseSettings(options, parts))
   return wrapStore(inner, {
     consume: (charges, how) => layer.consume(charges, how),
     reset: (targets) => layer.reset(targets),
@@ -49,7 +51,7 @@ class Leases {
   constructor(inner: Store, settings: LeaseSettings) {
     this.inner = inner
     this.settings = settings
-    this.requests = new LeaseRequests(inner, settings.clock)
+    this.requests = new LeaseRequests(inner, settings)
     this.subjects = new HotSubjects(settings, this.requests)
   }
 
@@ -57,6 +59,7 @@ class Leases {
     if (charges.some(hasLeaseReceipt)) return this.giveBack(charges, options)
     if ((options.how ?? 'charge') !== 'charge' || options.lease !== undefined || this.isClosed) return this.inner.consume(charges, options)
     const now = this.now()
+    if (this.settings.waitUntil !== undefined) this.subjects.poll()
     const spent = charges.map((charge) => this.spend(charge, now))
     if (options.atLeast !== undefined && charges.length > 1 && spent.includes(undefined)) {
       // All charges take the same number of units, which only the store can tell.

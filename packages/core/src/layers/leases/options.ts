@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../clock.ts'
 import { invalid } from '../../errors.ts'
 import { knownOptions } from '../../known-options.ts'
+import type { WaitUntil } from '../background.ts'
 
 /**
  * Options of leases: units of hot subjects that a process takes ahead, and spends without asking the store.
@@ -36,10 +37,17 @@ export interface LeaseSettings {
   readonly hot: number
   readonly maxSubjects: number
   readonly clock: Clock
+  readonly waitUntil: WaitUntil | undefined
+}
+
+/** What the package of a store passes to the layer, besides the options of its users. */
+export interface LeaseParts {
+  /** As in `FailoverParts`: leases are then given back by later requests. */
+  readonly waitUntil?: WaitUntil | undefined
 }
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
-export function leaseSettings(options: LeaseOptions): LeaseSettings {
+export function leaseSettings(options: LeaseOptions, { waitUntil }: LeaseParts = {}): LeaseSettings {
   knownOptions('leases', options, ['ttl', 'maxPart', 'hot', 'maxSubjects', 'clock'])
   const { ttl = 250, maxPart = 0.1, hot = 50, maxSubjects = 1_000, clock = systemClock } = options
   if (!Number.isInteger(ttl) || ttl < 50 || ttl > 5_000) throw invalid('leases: ttl', 'whole ms from 50 to 5000', ttl)
@@ -49,5 +57,5 @@ export function leaseSettings(options: LeaseOptions): LeaseSettings {
   if (!Number.isInteger(maxSubjects) || maxSubjects < 1 || maxSubjects > 100_000)
     throw invalid('leases: maxSubjects', 'a whole number from 1 to 100000', maxSubjects)
   if (typeof clock?.now !== 'function') throw invalid('leases: clock', 'an object with a function now()', clock)
-  return { ttl, maxPart, hot, maxSubjects, clock }
+  return { ttl, maxPart, hot, maxSubjects, clock, waitUntil }
 }

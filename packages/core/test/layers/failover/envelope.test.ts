@@ -1,6 +1,6 @@
 // The bound: whatever fails and when, the store admits at most its limit, and each process at most its share of it.
 import { concurrency, fixedWindow, leakyBucket, type Limit, type Outcome, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
-import { stack } from '@sluice/core/store-kit'
+import { type FailoverParts, stack } from '@sluice/core/store-kit'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { type Admission, checkEnvelope, fakeClock } from '@sluice/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -29,14 +29,22 @@ function seeded(seed: number): (below: number) => number {
 }
 
 describe.each(limits.map((limit) => [limit.name, limit] as const))('%s', (_name, limit) => {
-  test.each([1, 2, 3])('through cuts, stops, refusals and recoveries (%i)', async (seed) => {
+  test.each([1, 2, 3])('through cuts, stops, refusals and recoveries (%i)', (seed) => keepsTheBound(seed, {}))
+
+  test('D11: the same where timers end with their request', async () => {
+    let kept = 0
+    await keepsTheBound(4, { waitUntil: () => (kept += 1) })
+    expect(kept).toBeGreaterThan(10)
+  })
+
+  async function keepsTheBound(seed: number, parts: FailoverParts): Promise<void> {
     const random = seeded(seed)
     const jitter = seeded(seed + 100)
     vi.spyOn(Math, 'random').mockImplementation(() => jitter(1_000) / 1_000)
     const clock = fakeClock()
     const inner = remoteStore(clock)
     const stores = Array.from({ length: PROCESSES }, () =>
-      stack(inner, { failover: { instances: PROCESSES }, denyCache: false }, { clock }),
+      stack(inner, { failover: { instances: PROCESSES }, denyCache: false }, { clock, ...parts }),
     )
     const here: Admission[][] = stores.map(() => [])
     const until = (at: number) => (limit.algorithm === 'concurrency' ? at + (limit.window as number) * 1000 : undefined)
@@ -77,5 +85,5 @@ describe.each(limits.map((limit) => [limit.name, limit] as const))('%s', (_name,
     const bound = limit.anchor === 'first' ? { ...share, limit: 2 * share.limit } : share
     for (const own of here) expect(checkEnvelope(bound, own)).toEqual([])
     for (const store of stores) await store.close?.()
-  })
+  }
 })
