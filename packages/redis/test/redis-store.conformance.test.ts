@@ -1,4 +1,4 @@
-import { modelProperty, publishedTables, storeConformance } from '@sluice/testing'
+import { leaseConformance, modelProperty, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import type { Clock, Store } from '@sluice/core'
 import { afterAll, beforeAll } from 'vitest'
@@ -20,5 +20,6 @@ let stores = 0
 const make = (clock: Clock): Store => rawStore({ url: server.url }, { prefix: `t${++stores}`, clock })
 
 storeConformance('redisStore, one server', { make })
+leaseConformance('redisStore, one server', { make })
 modelProperty('redisStore, one server', make)
 publishedTables('redisStore, one server', make)

@@ -2,6 +2,7 @@
 
 // The contract of a store, as tests: case by case, against the model by random histories, and with published tables.
 export { storeConformance } from './conformance/store-conformance.ts'
+export { leaseConformance } from './conformance/leases.ts'
 export type { StoreUnderTest } from './conformance/suite.ts'
 export { modelProperty } from './model/property.ts'
 export type { ModelPropertyOptions } from './model/property.ts'

@@ -6,6 +6,8 @@ export interface WorkerOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Durable Objects with SQLite on disk: from the name in `env` to the class that the entry exports. Default: none. */
   readonly objects?: Readonly<Record<string, string>>
+  /** How many isolates run the worker. All share its objects, which run in the first. Default 1. */
+  readonly isolates?: number
   /** Default: a fixed date, so that the tests do not change with time. */
   readonly compatibilityDate?: string
   /** Such as `nodejs_compat`. Default: none, so that no Node API exists. */
@@ -16,39 +18,46 @@ const COMPATIBILITY_DATE = '2026-01-01'
 /** Names in the folder of the process. */
 export const BUNDLE = 'worker.js'
 export const OBJECTS = 'objects'
-/** The name of the socket in workerd's control messages. */
-export const SOCKET = 'http'
+/** The name of an isolate's socket in workerd's control messages. */
+export const socketOf = (isolate: number): string => `http${isolate}`
 
 /** The configuration in the text format of Cap'n Proto. Its strings are written as JSON strings. */
 export function configOf(options: WorkerOptions): string {
-  const { env = {}, objects = {}, compatibilityDate = COMPATIBILITY_DATE, compatibilityFlags = [] } = options
-  const bindings = [
-    ...Object.entries(env).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
-    ...Object.entries(objects).map(([name, className]) => `(name = ${text(name)}, durableObjectNamespace = ${text(className)})`),
-  ]
+  const { env = {}, objects = {}, isolates = 1, compatibilityDate = COMPATIBILITY_DATE, compatibilityFlags = [] } = options
+  const texts = Object.entries(env).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`)
   const classes = [...new Set(Object.values(objects))]
+  const all = Array.from({ length: isolates }, (_, isolate) => isolate)
+  // Each service is an isolate. Only the first has the classes. The others name it in their bindings.
+  const workerOf = (isolate: number): string => {
+    const bindings = Object.entries(objects).map(([name, className]) => {
+      const namespace = isolate === 0 ? text(className) : `(className = ${text(className)}, serviceName = "worker0")`
+      return `(name = ${text(name)}, durableObjectNamespace = ${namespace})`
+    })
+    const namespaces = classes.map((name) => `(className = ${text(name)}, uniqueKey = ${text(name)}, enableSql = true)`)
+    // Objects in memory have no SQLite.
+    const storage = `durableObjectNamespaces = ${list(namespaces)},\n  durableObjectStorage = (localDisk = "disk"),`
+    return `const worker${isolate} :Workerd.Worker = (
+  modules = [(name = ${text(BUNDLE)}, esModule = embed ${text(BUNDLE)})],
+  compatibilityDate = ${text(compatibilityDate)},
+  compatibilityFlags = ${list(compatibilityFlags.map(text))},
+  bindings = ${list([...texts, ...bindings])},
+  ${isolate === 0 ? storage : ''}
+);
+`
+  }
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
-    (name = "worker", worker = .worker),
+    ${all.map((isolate) => `(name = "worker${isolate}", worker = .worker${isolate}),`).join('\n    ')}
     # Tests reach this machine only.
     (name = "internet", network = (allow = ["local"])),
     (name = "disk", disk = (path = ${text(OBJECTS)}, writable = true)),
   ],
-  sockets = [(name = ${text(SOCKET)}, address = "127.0.0.1:0", http = (), service = "worker")],
+  sockets = ${list(all.map((isolate) => `(name = ${text(socketOf(isolate))}, address = "127.0.0.1:0", http = (), service = "worker${isolate}")`))},
 );
 
-const worker :Workerd.Worker = (
-  modules = [(name = ${text(BUNDLE)}, esModule = embed ${text(BUNDLE)})],
-  compatibilityDate = ${text(compatibilityDate)},
-  compatibilityFlags = ${list(compatibilityFlags.map(text))},
-  bindings = ${list(bindings)},
-  durableObjectNamespaces = ${list(classes.map((name) => `(className = ${text(name)}, uniqueKey = ${text(name)}, enableSql = true)`))},
-  # Objects in memory have no SQLite.
-  durableObjectStorage = (localDisk = "disk"),
-);
-`
+${all.map(workerOf).join('\n')}`
 }
 
 function list(items: readonly string[]): string {

@@ -7,12 +7,14 @@ import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
 import { waitUntil } from '../processes/wait-until.ts'
 import { workerdBinary } from './binary.ts'
-import { BUNDLE, configOf, OBJECTS, SOCKET, type WorkerOptions } from './config.ts'
+import { BUNDLE, configOf, OBJECTS, socketOf, type WorkerOptions } from './config.ts'
 
 /** One workerd in a temporary folder. Both are removed when this process ends, even by SIGKILL. */
 export interface Workerd {
   /** Where the worker answers, such as `http://127.0.0.1:1234`, without a slash at the end. Changes at a restart. */
   readonly url: string
+  /** Where each isolate answers; the first is `url`. */
+  readonly urls: readonly string[]
   /** False from `kill()` to `restart()`. */
   readonly alive: boolean
   /** Restarts workerd by SIGKILL, also after `kill()`. Default: without the data of its objects. */
@@ -53,7 +55,7 @@ export async function startWorkerd(options: WorkerOptions): Promise<Workerd> {
     mkdirSync(join(folder, OBJECTS))
     writeFileSync(join(folder, BUNDLE), await bundleOf(options.entry))
     writeFileSync(join(folder, CONFIG), configOf(options))
-    const server = new Server(binary, folder)
+    const server = new Server(binary, folder, options.isolates ?? 1)
     await server.start()
     return server
   } catch (error) {
@@ -81,33 +83,44 @@ async function bundleOf(entry: string | URL): Promise<string> {
 
 class Server extends SupervisedServer implements Workerd {
   private readonly binary: string
-  private port = 0
+  private readonly isolates: number
+  private ports: readonly number[] = []
 
-  constructor(binary: string, folder: string) {
+  constructor(binary: string, folder: string, isolates: number) {
     super(folder, LOG)
     this.binary = binary
+    this.isolates = isolates
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return this.urls[0] as string
+  }
+
+  get urls(): readonly string[] {
+    return this.ports.map((port) => `http://127.0.0.1:${port}`)
   }
 
   async start(): Promise<void> {
     const before = this.logs().length
-    // Control messages go to stdout. One of them has the port, as soon as the worker is loaded.
+    // Control messages go to stdout. They have the ports, as soon as the worker is loaded.
     const started = await this.run(this.binary, ['serve', '--experimental', '--control-fd=1', CONFIG])
-    const port = (): string | undefined =>
-      new RegExp(`\\{"event":"listen","socket":"${SOCKET}","port":(\\d+)\\}`).exec(this.logs().slice(before))?.[1]
-    await waitUntil('workerd to listen', () => started.ended() !== undefined || port() !== undefined).catch(async (error: unknown) => {
-      await this.kill()
-      throw error
-    })
+    const ports = (): readonly number[] =>
+      Array.from({ length: this.isolates }, (_, isolate) => {
+        const message = new RegExp(`\\{"event":"listen","socket":"${socketOf(isolate)}","port":(\\d+)\\}`)
+        return Number(message.exec(this.logs().slice(before))?.[1])
+      })
+    await waitUntil('workerd to listen', () => started.ended() !== undefined || ports().every((port) => port > 0)).catch(
+      async (error: unknown) => {
+        await this.kill()
+        throw error
+      },
+    )
     if (!this.alive) throw new Error(`workerd ended (${started.ended()}):\n${this.logs()}`)
     if (NO_CLASS.test(this.logs())) {
       await this.kill()
       throw new Error(this.logs())
     }
-    this.port = Number(port())
+    this.ports = ports()
   }
 
   async restart({ keepData = false }: { readonly keepData?: boolean } = {}): Promise<void> {
