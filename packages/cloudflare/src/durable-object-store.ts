@@ -1,6 +1,6 @@
 import type { Charge, ConsumeOptions, Outcome, Store } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { consumePartitions, groupByPartition, invalid, uniqueId } from '@sluice/core/store-kit'
+import { checkLease, consumePartitions, groupByPartition, invalid, readLeases, uniqueId } from '@sluice/core/store-kit'
 import { Batcher, MAX_CHARGES } from './batcher.ts'
 import { type DurableObjectStoreOptions, type Settings, settingsOf } from './options.ts'
 import type { ObjectNamespace } from './runtime.ts'
@@ -55,6 +55,7 @@ class DurableObjectStore implements Store {
   }
 
   async consume(charges: readonly Charge[], options: ConsumeOptions = {}): Promise<Outcomes> {
+    checkLease(options)
     for (const charge of charges) checkCharge(charge)
     if (charges.length === 0) return []
     this.requireOpen()
@@ -79,7 +80,7 @@ class DurableObjectStore implements Store {
   }
 
   shardOf(charge: Charge): string {
-    return this.objectOf(charge)
+    return this.settings.shardOf(charge.subject)
   }
 
   /** Later calls reject. Calls in flight are answered, because they belong to requests that wait for them. */
@@ -94,10 +95,9 @@ class DurableObjectStore implements Store {
   }
 }
 
-/** Passes no lease on: it would outlive the request that could spend it. */
-function decisionOf(charges: readonly Charge[], { how = 'charge', atLeast }: ConsumeOptions): WireDecision {
+function decisionOf(charges: readonly Charge[], { how = 'charge', atLeast, lease }: ConsumeOptions): WireDecision {
   const holds = charges.some(({ limit }) => algorithmOf(limit).holds)
-  return { how, atLeast, holder: holds ? uniqueId() : undefined, charges }
+  return { how, atLeast, holder: holds ? uniqueId() : undefined, lease, charges }
 }
 
 /** Runs the algorithm without a state, so that an unknown algorithm or a wrong receipt is refused before a request is sent. */
@@ -105,5 +105,5 @@ function checkCharge(charge: Charge): void {
   // JSON turns NaN and Infinity into null.
   if (!Number.isSafeInteger(charge.cost))
     throw invalid(`limit "${charge.limit.name}": cost`, 'a whole number', charge.cost, 'ERR_COST_INVALID')
-  algorithmOf(charge.limit).step(undefined, charge, 0, { holder: '-' })
+  for (const one of readLeases([charge], 'peek', {}).charges) algorithmOf(one.limit).step(undefined, one, 0, { holder: '-' })
 }

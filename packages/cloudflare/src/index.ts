@@ -3,6 +3,9 @@
 // The store, for the Worker.
 export { durableObjectStore } from './durable-object-store.ts'
 export type { DurableObjectStoreOptions } from './options.ts'
+
+// The layers over the store: failover, deny cache, leases.
+export { type LayerOptions, withLayers } from './with-layers.ts'
 export { DurableObjectStoreError } from './store-error.ts'
 
 // The Durable Object: the Worker exports this class.

@@ -23,6 +23,8 @@ export interface DurableObjectStoreOptions {
 export interface Settings {
   /** The name of the object that keeps a subject's state. */
   objectOf(subject: string): string
+  /** The name of what fails together with a subject's object: the object, or a group of objects if a function names them. */
+  shardOf(subject: string): string
   readonly locationHint: string | undefined
   readonly clock: Clock | undefined
 }
@@ -30,6 +32,8 @@ export interface Settings {
 const NAME = /^[\w.:-]{1,64}$/
 const HINT = /^[a-z-]{2,16}$/
 const MAX_OBJECTS = 4_096
+/** Groups of the objects that a function names. A power of two. */
+const SHARDS = 64
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
 export function settingsOf(options: DurableObjectStoreOptions): Settings {
@@ -42,12 +46,14 @@ export function settingsOf(options: DurableObjectStoreOptions): Settings {
     throw invalid('durableObjectStore: locationHint', "one of Cloudflare's location hints, such as 'weur'", locationHint)
   if (clock !== undefined && typeof (clock as Clock | null)?.now !== 'function')
     throw invalid('durableObjectStore: clock', 'an object with a function now()', clock)
-  const objectOf =
-    typeof objects === 'function'
-      ? (subject: string): string => `${name}/${objects(subject)}`
-      : // The number is part of the name, so that stores with different numbers never share an object.
-        (subject: string): string => `${name}.${objects}/${fnv1a(subject) & (objects - 1)}`
-  return { objectOf, locationHint, clock }
+  if (typeof objects === 'function') {
+    const objectOf = (subject: string): string => `${name}/${objects(subject)}`
+    // A function can name any number of objects, and a circuit breaker for each would fill the memory.
+    return { objectOf, shardOf: (subject) => `${name}#${fnv1a(objectOf(subject)) & (SHARDS - 1)}`, locationHint, clock }
+  }
+  // The number is part of the name, so that stores with different numbers never share an object.
+  const objectOf = (subject: string): string => `${name}.${objects}/${fnv1a(subject) & (objects - 1)}`
+  return { objectOf, shardOf: objectOf, locationHint, clock }
 }
 
 function isPowerOfTwo(objects: unknown): boolean {

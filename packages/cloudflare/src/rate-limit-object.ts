@@ -1,7 +1,7 @@
 import { type Outcome, systemClock } from '@sluice/core'
-import { decide } from '@sluice/core/algorithms'
+import { decideWithLeases, type LeaseLedger, readLeases } from '@sluice/core/store-kit'
 import { type ObjectAnswer, type ObjectRequest, type ObjectState, type ObjectStorage, runtime } from './runtime.ts'
-import { rowKeyOf, StateTable } from './state-table.ts'
+import { ledgerKeyOf, rowKeyOf, StateTable } from './state-table.ts'
 import { encodeAnswers, type WireAnswer, type WireBatch, type WireDecision } from './wire.ts'
 
 /** Steps of the sweep in one alarm, because requests wait while an alarm runs. */
@@ -87,13 +87,17 @@ export class RateLimitObject {
    * @param clockNow ms since the epoch by the object's clock, for expiry and alarms. A test's clock changes `at` only.
    */
   private decide(decision: WireDecision, keys: readonly string[], at: number, clockNow: number): readonly Outcome[] {
-    const { how, atLeast, holder, charges } = decision
+    const { how, atLeast, holder, lease, charges } = decision
     if (how === 'reset') {
+      // The ledger stays: its units are still on lease, and could be granted twice.
       for (const key of keys) this.states.remove(key)
       return []
     }
     const current = keys.map((key) => this.states.read(key))
-    const { outcomes, states } = decide(charges, keys, current, at, { how, atLeast, holder, source: 'durable-object' })
+    const leased = readLeases(charges, how, { lease })
+    const known = leased.leases.map((terms, i) => terms && (this.states.read(ledgerKeyOf(keys[i] as string)) as LeaseLedger | undefined))
+    const options = { how, atLeast, holder, lease, source: 'durable-object' }
+    const { outcomes, states, ledgers } = decideWithLeases(leased, keys, current, known, at, options)
     if (states?.some((state) => state !== undefined) !== true) return outcomes
     let earliest = Infinity
     this.storage.transactionSync(() => {
@@ -102,6 +106,9 @@ export class RateLimitObject {
         const expires = clockNow + (outcomes[i]?.resetAfter ?? 0)
         this.states.write(keys[i] as string, state, expires)
         earliest = Math.min(earliest, expires)
+        const ledger = ledgers[i]
+        // The sweep of the state deletes the ledger as well, so it needs no alarm.
+        if (ledger !== undefined) this.states.write(ledgerKeyOf(keys[i] as string), ledger, clockNow + Math.max(0, ledger[0] - at) / 1000)
       }
     })
     this.scheduleSweep(earliest)

@@ -62,6 +62,11 @@ export function rowKeyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scop
   return sha256(JSON.stringify(subject)).then((hash) => JSON.stringify([scope, variant, null, hash]))
 }
 
+/** The key of the lease ledger beside a state. The key of a state is a JSON array, so none ends like this. */
+export function ledgerKeyOf(stateKey: string): string {
+  return `${stateKey}!l`
+}
+
 async function sha256(text: string): Promise<string> {
   const hash = await runtime.crypto.subtle.digest('SHA-256', new runtime.TextEncoder().encode(text))
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')

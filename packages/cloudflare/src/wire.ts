@@ -1,4 +1,4 @@
-import type { Charge, Outcome } from '@sluice/core'
+import type { Charge, ConsumeOptions, Outcome } from '@sluice/core'
 
 // The messages to an object and back, as JSON. JSON has no Infinity, so an infinite duration is sent as null.
 
@@ -8,6 +8,7 @@ export interface WireDecision {
   readonly atLeast?: number | undefined
   /** The id of concurrency holders. It is made before the request, so that a holder can be released even if the answer is lost. */
   readonly holder?: string | undefined
+  readonly lease?: ConsumeOptions['lease']
   readonly charges: readonly Charge[]
 }
 

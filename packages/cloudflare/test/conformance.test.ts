@@ -1,6 +1,6 @@
 // The contract of every store, on the real object in a real workerd.
 import type { Clock, Store } from '@sluice/core'
-import { publishedTables, storeConformance } from '@sluice/testing'
+import { leaseConformance, publishedTables, storeConformance } from '@sluice/testing'
 import { modelFamilies } from '@sluice/testing/model'
 import type { Workerd } from '@sluice/testing/workerd'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -14,6 +14,7 @@ afterAll(() => server.stop())
 
 const make = (clock: Clock): Store => remoteStore(server, {}, clock)
 storeConformance('durableObjectStore', { make })
+leaseConformance('durableObjectStore', { make })
 publishedTables('durableObjectStore', make)
 
 // One object, because a decision over several objects peeks at each of them apart, which the model does not.
