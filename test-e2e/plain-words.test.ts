@@ -34,7 +34,7 @@ const FILES = [
 const LEFT_OUT = [
   '**/{node_modules,dist,results}/**',
   '.{git,tools,tsbuild,ci}/**',
-  'test-e2e/.docs/**',
+  'test-e2e/.{docs,frameworks}/**',
   '**/CHANGELOG.md',
   '**/pnpm-lock.yaml',
   'test-e2e/plain-words.test.ts',

@@ -12,7 +12,7 @@ import {
   setNodeHeaders,
 } from '@sluice/core/adapter-kit'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 declare global {
   namespace Express {
@@ -27,11 +27,16 @@ declare global {
 export type ExpressRequest = Request & { readonly res: Response }
 /** The options of `rateLimit`. Option functions get Express's request. */
 export type ExpressOptions<N extends string = string> = RateLimitOptions<ExpressRequest, Response, N>
-/** Express middleware, and the limiter that it uses. */
-export type ExpressRateLimit = RequestHandler & {
-  /** Its methods also take requests, and those of Node, such as `socket.request` of Socket.IO. */
-  readonly limiter: RequestLimiter<IncomingMessage>
-}
+/**
+ * Express middleware, and the limiter that it uses. It also takes the request and the response of Node's own server. So it works in every
+ * framework that mounts such middleware: h3 1, tRPC's standalone server, Connect, Vite. Option functions then get Node's request.
+ */
+export type ExpressRateLimit = ((req: IncomingMessage, res: ServerResponse, next: (error?: any) => void) => void) &
+  // Last, since TypeScript infers the types of a route's other handlers from the last signature.
+  RequestHandler & {
+    /** Its methods also take requests, and those of Node, such as `socket.request` of Socket.IO. */
+    readonly limiter: RequestLimiter<IncomingMessage>
+  }
 
 /**
  * Makes Express middleware. Without options it admits 100 requests per minute and client address, counted in memory.
@@ -101,7 +106,8 @@ export function rateLimit<const N extends string = string>(options: ExpressOptio
       })
   }
 
-  return Object.assign(middleware, { limiter: decide.limiter as RequestLimiter<any> })
+  // Node's request is missing what only option functions read.
+  return Object.assign(middleware as ExpressRateLimit, { limiter: decide.limiter as RequestLimiter<any> })
 }
 
 function failed(error: unknown, req: Request, next: NextFunction): void {

@@ -1,6 +1,8 @@
 // Compiled, never run: what the types promise to users of the package.
-import type { Request, Response } from 'express'
-import type { IncomingMessage } from 'node:http'
+import type { Request, RequestHandler, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import express from 'express'
 import { expectTypeOf } from 'vitest'
 import {
   createLimiter,
@@ -168,3 +170,13 @@ if ('verdict' in settled) {
   // @ts-expect-error A misspelt limit.
   void limiter.settle(settled, { mintue: 3 })
 }
+
+// M6: middleware of Node's own server, as h3 1, tRPC and Connect mount it.
+type NodeMiddleware = (req: IncomingMessage, res: ServerResponse, next: (error?: Error) => void) => unknown
+export const onNode: NodeMiddleware = rateLimit()
+createServer((req, res) => rateLimit()(req, res, () => res.end('ok')))
+// It stays middleware of Express: a route's other handlers keep the types that they have beside a plain handler.
+declare const plain: RequestHandler
+express().get('/:id', plain, ({ params, body }) => expectTypeOf({ params, body }).toEqualTypeOf<{ params: Params; body: any }>())
+express().get('/:id', rateLimit(), ({ params, body }) => expectTypeOf({ params, body }).toEqualTypeOf<{ params: Params; body: any }>())
+type Params = Request['params']

@@ -16,9 +16,13 @@ export interface Fence {
 
 const PAGES = ['*.md', 'docs/**/*.md', 'packages/*/README.md', 'examples/*/README.md']
 
+export function fencesOfPage(page: string): Fence[] {
+  return fencesOf(page, readFileSync(join(ROOT, page), 'utf8'))
+}
+
 export function allFences(): Fence[] {
   const pages = globSync(PAGES, { cwd: ROOT }).toSorted()
-  return pages.flatMap((page) => fencesOf(page.replaceAll('\\', '/'), readFileSync(join(ROOT, page), 'utf8')))
+  return pages.flatMap((page) => fencesOfPage(page.replaceAll('\\', '/')))
 }
 
 export function fencesOf(page: string, text: string): Fence[] {
@@ -32,8 +36,18 @@ export function fencesOf(page: string, text: string): Fence[] {
     while (at < lines.length && lines[at]!.trim() !== ticks)
     if (at === lines.length) throw new Error(`${page}:${start}: expected closing backticks for this fence`)
     const code = lines.slice(start, at).map((line) => line.slice(Math.min(indent.length, line.search(/\S|$/))))
-    const prelude = /^\s*<!-- with: (.*) -->$/.exec(lines[start - 2] ?? '')?.[1] ?? ''
-    fences.push({ where: `${page}:${start}`, line: start, info: info.trim(), code: code.join('\n'), prelude })
+    const above = lines[start - 2] ?? ''
+    const prelude = /^\s*<!-- with: (.*) -->$/.exec(above)?.[1] ?? ''
+    fences.push({ where: `${page}:${start}`, line: start, info: info.trim(), code: installed(code.join('\n'), above), prelude })
   }
   return fences
+}
+
+/**
+ * Another release of a module has another name here, as `<!-- module: h3 = h3-1 -->` above the fence says. The page shows the name that a
+ * reader imports.
+ */
+function installed(code: string, above: string): string {
+  const [, shown, here] = /^\s*<!-- module: (\S+) = (\S+) -->$/.exec(above) ?? []
+  return shown === undefined ? code : code.replaceAll(`from '${shown}'`, `from '${here}'`)
 }
