@@ -1,17 +1,17 @@
-import { algorithmOf } from './algorithms/registry.ts'
-import { checkName, defineLimit, labelOf, type LimitFields, shortWindowOf, windowOf } from './define-limit.ts'
+import { checkName, labelOf } from './define-limit.ts'
 import type { Duration } from './duration.ts'
 import { knownOptions } from './known-options.ts'
-import type { Limit, LimitRule } from './limit.ts'
+import type { LimitRule, PerRequest } from './limit.ts'
+import { type FactoryOptions, optionsOf, ruleOf, withChanges } from './numbers/amended.ts'
 
 /** What `amendLimit` changes. Algorithm, burst and key stay. */
-export interface LimitChanges<N extends string = string> {
+export interface LimitChanges<N extends string = string, C = any> {
   /** Default: the name stays. */
   readonly name?: N | undefined
-  /** Units per window: a whole number, 0 or more; 0 refuses every request. Default: stays. */
-  readonly limit?: number | undefined
-  /** Length of the window: 1 ms to 366 days. Default: stays. */
-  readonly window?: Duration | undefined
+  /** Units per window: a whole number, 0 or more, or a function of the request; 0 refuses every request. Default: stays. */
+  readonly limit?: PerRequest<C, number> | undefined
+  /** Length of the window: 1 ms to 366 days, or a function of the request. For `concurrency`, the ttl. Default: stays. */
+  readonly window?: PerRequest<C, Duration> | undefined
   /** Gives the limit its own state under this name, spelled like the name of a limit. Default: it shares the state of the original. */
   readonly scope?: string | undefined
 }
@@ -28,26 +28,23 @@ export interface LimitChanges<N extends string = string> {
  * const uploads = amendLimit(minute, { limit: 10, scope: 'uploads' })
  * ```
  */
-export function amendLimit<N extends string, C>(rule: LimitRule<string, C>, changes: LimitChanges<N>): LimitRule<N, C> {
-  const { name, limit, window, timeZone, anchor, ...data } = rule.limit
-  knownOptions(labelOf({ name }), changes, ['name', 'limit', 'window', 'scope'])
+export function amendLimit<N extends string, C>(rule: LimitRule<string, C>, changes: LimitChanges<N, C>): LimitRule<N, C> {
+  const { limit, key, numbers } = rule
+  const label = labelOf(limit)
+  knownOptions(label, changes, ['name', 'limit', 'window', 'scope'])
   const scope = changes.scope ?? rule.scope
-  if (scope !== undefined) checkName(scope, `${labelOf({ name })}: scope`)
-  const length = changes.window === undefined ? { window, timeZone, anchor } : replacedWindow(rule.limit, changes.window)
-  const fields = { name: (changes.name ?? name) as N, limit: changes.limit ?? limit, key: rule.key }
-  const given = changes.window ?? (shortWindowOf(rule.limit) === undefined ? undefined : window)
-  const amended = defineLimit({ ...fields, window: given } as LimitFields<N, C>, { ...data, ...length })
-  return scope === undefined ? amended : Object.freeze({ ...amended, scope })
+  if (scope !== undefined) checkName(scope, `${label}: scope`)
+  const options: FactoryOptions = { ...optionsOf(limit), key, ...numbers?.functions }
+  const length = 'ttl' in options ? 'ttl' : 'window'
+  const amended = withChanges(options, { name: changes.name, limit: changes.limit, [length]: changes.window })
+  const made = ruleOf(limit.algorithm, { ...amended, defaults: defaultsOf(rule, amended) })
+  return (scope === undefined ? made : Object.freeze({ ...made, scope })) as LimitRule<N, C>
 }
 
-/** A time zone, and an anchor with a date or a time, belong to the calendar window that is replaced. */
-function replacedWindow({ name, anchor }: Limit, window: Duration): Pick<Limit, 'window' | 'anchor'> {
-  return { window: windowOf({ name, window }), anchor: typeof anchor === 'object' ? undefined : anchor }
-}
-
-/** The limit with other numbers, checked like a new limit. */
-export function withNumbers(limit: Limit, quantity: number, ms: number): Limit {
-  const changed = Object.freeze({ ...limit, limit: quantity, window: ms })
-  algorithmOf(changed).check(changed)
-  return changed
+/** The numbers that the functions of an amended limit stand for: those of the limit before, as far as it had numbers. */
+function defaultsOf({ limit, numbers }: LimitRule, amended: FactoryOptions): FactoryOptions | undefined {
+  const options: FactoryOptions = { ...optionsOf(limit), ...numbers?.functions, ...numbers?.defaults }
+  const isFunction = (name: string) => typeof amended[name] === 'function'
+  const names = Object.keys(options).filter((name) => name !== 'key' && isFunction(name) && typeof options[name] !== 'function')
+  return names.length === 0 ? undefined : Object.fromEntries(names.map((name) => [name, options[name]]))
 }

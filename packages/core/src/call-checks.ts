@@ -6,7 +6,7 @@ import { isSubjectValue } from './subject-values.ts'
 
 // What a caller passes to a limiter. TypeScript checks most of it, but JavaScript does not: a misspelt name must not take units by guess.
 
-const OPTIONS = ['cost', 'tier'] as const
+const OPTIONS = ['cost', 'tier', 'numbers'] as const
 const TAKE_OPTIONS = [...OPTIONS, 'atLeast'] as const
 
 /** What other libraries call the options of a call. */
@@ -14,7 +14,7 @@ const FOREIGN: Readonly<Record<string, string>> = {
   amount: 'cost',
   consumePoints: 'cost',
   count: 'cost',
-  customDuration: 'a limit with that window, selected by tier',
+  customDuration: 'numbers, as { limit: { window } }',
   plan: 'tier',
   points: 'cost',
   rate: 'cost',
@@ -31,7 +31,8 @@ export function checkCallOptions(options: unknown, limiter: string, method: stri
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) {
     // Nearly all calls end here. A list of the names would be a new object for each.
     let isKnown = true
-    for (const name in options) if (name !== 'cost' && name !== 'tier' && (name !== 'atLeast' || method === 'penalize')) isKnown = false
+    for (const name in options)
+      if (name !== 'cost' && name !== 'tier' && name !== 'numbers' && (name !== 'atLeast' || method === 'penalize')) isKnown = false
     if (isKnown) return
   }
   const what = `limiter "${limiter}": ${method}`

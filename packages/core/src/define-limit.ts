@@ -3,17 +3,23 @@ import { type Duration, millisOf } from './duration.ts'
 import { invalid, quoted, show } from './errors.ts'
 import { hash32 } from './hashing/hash32.ts'
 import type { KeyOf } from './identity/part.ts'
-import type { Limit, LimitRule } from './limit.ts'
+import type { Limit, LimitRule, PerRequest, RequestNumbers } from './limit.ts'
 
 /** The options that every limit has. */
 export interface LimitFields<N extends string = string, C = any> {
   /** A letter, then up to 63 letters, digits, `_`, `.` or `-`. Unique among the limits of a limiter, ignoring case. */
   readonly name: N
-  /** Units per window, or requests at once for `concurrency`: a whole number, 0 or more. A limit of 0 refuses every request. */
-  readonly limit: number
+  /**
+   * Units per window, or requests at once for `concurrency`: a whole number, 0 or more; or a function of the request that returns it, which
+   * may be async. 0 refuses every request. A function may also return `Infinity`, which does not limit the request.
+   */
+  readonly limit: PerRequest<C, number>
   /** Who is limited by this limit. Only for `rateLimit`. Default: the `key` of `rateLimit`, else the client's address. */
   readonly key?: KeyOf<C> | undefined
 }
+
+/** The fields of a limit whose `limit` is a number. */
+type FixedFields<N extends string, C> = Omit<LimitFields<N, C>, 'limit'> & { readonly limit: number }
 
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
 
@@ -38,8 +44,15 @@ export function checkName(name: unknown, what: string): void {
   }
 }
 
-/** Checks the fields, asks the algorithm whether its arithmetic is exact, and freezes the limit. */
-export function defineLimit<N extends string, C>(fields: LimitFields<N, C>, data: Omit<Limit, 'name' | 'limit'>): LimitRule<N, C> {
+/**
+ * Checks the fields, asks the algorithm whether its arithmetic is exact, and freezes the limit.
+ * @param numbers the functions that give each request other numbers
+ */
+export function defineLimit<N extends string, C>(
+  fields: FixedFields<N, C>,
+  data: Omit<Limit, 'name' | 'limit'>,
+  numbers?: RequestNumbers<C>,
+): LimitRule<N, C> {
   const { name, limit: quantity, key } = fields
   checkName(name, `${data.algorithm}: name`)
   if (!Number.isSafeInteger(quantity) || quantity < 0) throw invalid(`${labelOf(fields)}: limit`, 'a whole number, 0 or more', quantity)
@@ -49,7 +62,7 @@ export function defineLimit<N extends string, C>(fields: LimitFields<N, C>, data
   algorithmOf(limit).check(limit)
   const { window, ttl } = fields as { readonly window?: unknown; readonly ttl?: unknown }
   if (isShortNumber(window) || isShortNumber(ttl)) shortNumbers.add(limit)
-  return Object.freeze(key === undefined ? { limit } : { limit, key })
+  return Object.freeze({ limit, ...(key !== undefined && { key }), ...(numbers && { numbers }) })
 }
 
 // Reported by the limiter, not by the factory: only a limiter has observers.
@@ -66,7 +79,7 @@ export function shortWindowOf(limit: Limit): string | undefined {
   return `limit "${limit.name}": ${shortWindow(limit.window)}`
 }
 
-export function shortWindow(ms: unknown): string {
+function shortWindow(ms: unknown): string {
   return `a duration of ${String(ms)} is ${String(ms)} ms, since a number counts milliseconds; write '${String(ms)}s' for seconds, or '${String(ms)}ms' if it is meant`
 }
 

@@ -6,9 +6,11 @@ export { concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, token
 export type { ConcurrencyOptions, FixedWindowOptions, LeakyBucketOptions, SlidingLogOptions } from './limits.ts'
 export type { SlidingWindowOptions, TokenBucketOptions } from './limits.ts'
 export type { LimitFields } from './define-limit.ts'
-export type { CalendarAnchor, CalendarWindow, Limit, LimitRule } from './limit.ts'
+export type { CalendarAnchor, CalendarWindow, Limit, LimitRule, NumberFunction, PerRequest, RequestNumbers } from './limit.ts'
 export { amendLimit } from './amend-limit.ts'
 export type { LimitChanges } from './amend-limit.ts'
+export type { LimitNumbers } from './numbers/amended.ts'
+export type { NumbersByLimit } from './numbers/sets.ts'
 export type { Duration } from './duration.ts'
 
 // A limiter: limits, tiers and a store under one name.

@@ -1,4 +1,5 @@
 import type { KeyOf } from './identity/part.ts'
+import type { MaybePromise } from './runtime.ts'
 
 /**
  * One limit as plain, frozen data. It contains no function, so that it can be sent to another process.
@@ -68,6 +69,25 @@ export interface LimitRule<N extends string = string, in C = any> {
   readonly limit: Limit<N>
   /** Reads the subject from a request. Only `rateLimit` calls it; `createLimiter` refuses a rule that has one. */
   readonly key?: KeyOf<C> | undefined
+  /** Gives each request other numbers than those of `limit`. Absent unless an option of the factory was a function. */
+  readonly numbers?: RequestNumbers<C> | undefined
   /** Keeps the state apart from that of other limits of the same name, under this name. */
   readonly scope?: string | undefined
+}
+
+/**
+ * A value, or a function of the request that returns it and may be async. `undefined` and `null` stand for the value in `defaults`. If the
+ * function throws or rejects, the request fails: return `undefined` where a look-up that fails must not fail the request.
+ */
+export type PerRequest<C, V> = V | NumberFunction<C, V>
+
+/** Returns a number of a limit for one request. */
+export type NumberFunction<C, V = unknown> = (context: C) => MaybePromise<V | null | undefined>
+
+/** What `numbers` of a rule is: the functions that give each request other numbers than those of the limit. */
+export interface RequestNumbers<in C = any> {
+  /** By the option of the factory, such as `limit` or `burst`. */
+  readonly functions: Readonly<Record<string, NumberFunction<C>>>
+  /** The option `defaults` of the factory. Without a request, these hold. */
+  readonly defaults: Readonly<Record<string, unknown>>
 }

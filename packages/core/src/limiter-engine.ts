@@ -12,6 +12,7 @@ import type { Limit } from './limit.ts'
 import type { CallOptions, Cost, Limiter, Subject, TakeOptions } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
+import { givenNumbers } from './numbers/sets.ts'
 import type { ObserverHub } from './observers.ts'
 import { firstTierOf, type LimitSet, type Policy, type ScopedLimit, setsOf } from './policy.ts'
 import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
@@ -92,12 +93,17 @@ export class LimiterEngine implements Limiter {
 
   consume(subject: Subject<string>, options?: TakeOptions<string, string>): MaybePromise<Decision> {
     if (options !== undefined) checkCallOptions(options, this.name, 'consume')
-    return this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'charge', options?.atLeast)
+    return this.decide(this.limitsFor(this.limitsOf(options?.tier), options), subject, options?.cost, 'charge', options?.atLeast)
   }
 
   peek(subject: Subject<string>, options?: TakeOptions<string, string>): MaybePromise<Decision> {
     if (options !== undefined) checkCallOptions(options, this.name, 'peek')
-    return this.peekAt(namedLimits(this.limitsOf(options?.tier), subject), subject, options?.cost, options?.atLeast)
+    return this.peekAt(
+      this.limitsFor(namedLimits(this.limitsOf(options?.tier), subject), options),
+      subject,
+      options?.cost,
+      options?.atLeast,
+    )
   }
 
   /** Decides for a set of limits, and takes nothing. */
@@ -110,7 +116,7 @@ export class LimiterEngine implements Limiter {
 
   penalize(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
     if (options !== undefined) checkCallOptions(options, this.name, 'penalize')
-    return this.decide(this.limitsOf(options?.tier), subject, options?.cost, 'force')
+    return this.decide(this.limitsFor(this.limitsOf(options?.tier), options), subject, options?.cost, 'force')
   }
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
@@ -162,6 +168,11 @@ export class LimiterEngine implements Limiter {
   limitsOf(tier: string | undefined): LimitSet {
     const { base, tiers } = this.policy
     return (tier === undefined ? base : tiers.get(tier)) ?? this.otherLimits(tier)
+  }
+
+  /** These limits with the numbers of a call that has no request. */
+  private limitsFor(set: LimitSet, options: CallOptions<string, string> | undefined): LimitSet {
+    return this.policy.readsNumbers || options?.numbers !== undefined ? givenNumbers(this.policy, set, options?.numbers) : set
   }
 
   private otherLimits(tier: string | undefined): LimitSet {

@@ -1,5 +1,6 @@
 import type { Decision } from './decision.ts'
 import type { Duration } from './duration.ts'
+import type { NumbersByLimit } from './numbers/sets.ts'
 import type { MaybePromise } from './runtime.ts'
 import type { StoreHealth } from './store.ts'
 
@@ -21,6 +22,11 @@ export interface CallOptions<N extends string, T extends string> {
   readonly cost?: Cost<N> | undefined
   /** The tier whose limits apply. Default: `limits`, or the first tier listed if the limiter has only tiers. */
   readonly tier?: T | undefined
+  /**
+   * Other numbers for limits, by their names: `{ minute: { limit: 500 } }`. Those of a call hold for this call alone. Default: what the
+   * functions of a limit return for the request; without a request, the `defaults` of the limit.
+   */
+  readonly numbers?: NumbersByLimit<N> | undefined
 }
 
 /** The options of `consume` and `peek`. */
@@ -40,7 +46,7 @@ export interface Limiter<N extends string = string, T extends string = string> {
   readonly name: string
   /**
    * Charges every limit, or none of them if one refuses.
-   * @throws ERR_SUBJECT_INVALID, ERR_SUBJECT_MISSING, ERR_COST_INVALID, and the error of a store that could not decide
+   * @throws ERR_SUBJECT_INVALID, ERR_SUBJECT_MISSING, ERR_COST_INVALID, ERR_LIMIT_NUMBERS, and the error of a store that could not decide
    */
   consume(subject: Subject<N>, options?: TakeOptions<N, T>): MaybePromise<Decision<N>>
   /** Decides as `consume` would, and takes nothing. With a subject by limit, only those limits are asked. */

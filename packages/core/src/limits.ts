@@ -4,14 +4,17 @@ import { checkWhole, defineLimit, labelOf, type LimitFields, windowOf } from './
 import { type Duration, millisOf } from './duration.ts'
 import { invalid, SluiceError } from './errors.ts'
 import { knownOptions } from './known-options.ts'
-import type { CalendarAnchor, CalendarWindow, LimitRule } from './limit.ts'
+import type { CalendarAnchor, CalendarWindow, LimitRule, PerRequest } from './limit.ts'
+import { NUMBER_OPTIONS, splitNumbers } from './numbers/split.ts'
 
-const FIELDS = ['name', 'limit', 'window', 'key'] as const
+const FIELDS = ['name', 'limit', 'window', 'key', 'defaults'] as const
 
 /** Options of `slidingWindow`. */
 export interface SlidingWindowOptions<N extends string = string, C = any> extends LimitFields<N, C> {
-  /** Length of the window: 1 ms to 366 days. `limit × window` in ms must not exceed 2^53 − 1. */
-  readonly window: Duration
+  /** Length of the window: 1 ms to 366 days, or a function of the request. `limit × window` in ms must not exceed 2^53 − 1. */
+  readonly window: PerRequest<C, Duration>
+  /** The numbers where a function returns `undefined` or an invalid value. Default: limit 100, window `'1m'`. */
+  readonly defaults?: { readonly limit?: number | undefined; readonly window?: Duration | undefined } | undefined
 }
 
 /**
@@ -28,13 +31,16 @@ export interface SlidingWindowOptions<N extends string = string, C = any> extend
  */
 export function slidingWindow<const N extends string, C>(options: SlidingWindowOptions<N, C>): LimitRule<N, C> {
   knownOptions('slidingWindow', options, FIELDS)
-  return defineLimit(options, { algorithm: 'slidingWindow', window: windowOf(options) })
+  const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.slidingWindow)
+  return defineLimit(fixed, { algorithm: 'slidingWindow', window: windowOf(fixed) }, numbers)
 }
 
 /** Options of `slidingLog`. */
 export interface SlidingLogOptions<N extends string = string, C = any> extends LimitFields<N, C> {
-  /** Length of the window: 1 ms to 366 days. */
-  readonly window: Duration
+  /** Length of the window: 1 ms to 366 days, or a function of the request. */
+  readonly window: PerRequest<C, Duration>
+  /** The numbers where a function returns `undefined` or an invalid value. Default: limit 100, window `'1m'`. */
+  readonly defaults?: { readonly limit?: number | undefined; readonly window?: Duration | undefined } | undefined
   /** The largest `limit` that is accepted: 1 to 2,000; default 1,000. Raises the memory and the time of the store that one subject may take. */
   readonly maxLog?: number | undefined
 }
@@ -54,13 +60,20 @@ export interface SlidingLogOptions<N extends string = string, C = any> extends L
  */
 export function slidingLog<const N extends string, C>(options: SlidingLogOptions<N, C>): LimitRule<N, C> {
   knownOptions('slidingLog', options, [...FIELDS, 'maxLog'])
-  return defineLimit(options, { algorithm: 'slidingLog', window: windowOf(options), maxLog: checkWhole(options, 'maxLog', 1, MAX_LOG) })
+  const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.slidingLog)
+  const maxLog = checkWhole(options, 'maxLog', 1, MAX_LOG)
+  return defineLimit(fixed, { algorithm: 'slidingLog', window: windowOf(fixed), maxLog }, numbers)
 }
 
 /** Options of `fixedWindow`. */
 export interface FixedWindowOptions<N extends string = string, C = any> extends LimitFields<N, C> {
-  /** Length of the window: 1 ms to 366 days, or a window of the calendar. `'1d'` is 24 hours from the epoch, `'day'` a calendar day. */
-  readonly window: Duration | CalendarWindow
+  /**
+   * Length of the window: 1 ms to 366 days, or a window of the calendar; or a function of the request. `'1d'` is 24 hours from the epoch,
+   * `'day'` a calendar day.
+   */
+  readonly window: PerRequest<C, Duration | CalendarWindow>
+  /** The numbers where a function returns `undefined` or an invalid value. Default: limit 100, window `'1m'`. */
+  readonly defaults?: { readonly limit?: number | undefined; readonly window?: Duration | CalendarWindow | undefined } | undefined
   /**
    * `'epoch'` (default) aligns windows to the Unix epoch. `'first'` starts a window with a subject's first admitted charge. For a calendar
    * window, the date and time at which it begins: `{ day: 15 }`, `{ weekday: 'sunday' }`, `{ month: 4, day: 6, hour: 6 }`.
@@ -88,23 +101,29 @@ export interface FixedWindowOptions<N extends string = string, C = any> extends 
  */
 export function fixedWindow<const N extends string, C>(options: FixedWindowOptions<N, C>): LimitRule<N, C> {
   knownOptions('fixedWindow', options, [...FIELDS, 'anchor', 'timeZone'])
-  const { window } = options
-  const start = checkWindowStart(labelOf(options), options)
-  return defineLimit(options, {
-    algorithm: 'fixedWindow',
-    window: isCalendarWindow(window) ? window : windowOf(options as { window: Duration }),
-    ...start,
-  })
+  const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.fixedWindow)
+  const start = checkWindowStart(labelOf(options), fixed)
+  const window = isCalendarWindow(fixed.window) ? fixed.window : windowOf(fixed as { window: Duration })
+  return defineLimit(fixed, { algorithm: 'fixedWindow', window, ...start }, numbers)
 }
 
 /** Options of `tokenBucket`. */
 export interface TokenBucketOptions<N extends string = string, C = any> extends LimitFields<N, C> {
-  /** The time in which `limit` tokens are added: 1 ms to 366 days. */
-  readonly window: Duration
-  /** The most tokens that can be taken at once: a whole number, at least 1; default `limit`. */
-  readonly burst?: number | undefined
-  /** The largest debt, in tokens, that a forced charge may leave: a whole number, at least 0; default the burst. */
-  readonly debt?: number | undefined
+  /** The time in which `limit` tokens are added: 1 ms to 366 days, or a function of the request. */
+  readonly window: PerRequest<C, Duration>
+  /** The most tokens that can be taken at once: a whole number, at least 1, or a function of the request; default `limit`. */
+  readonly burst?: PerRequest<C, number> | undefined
+  /** The largest debt, in tokens, that a forced charge may leave: a whole number, at least 0, or a function; default the burst. */
+  readonly debt?: PerRequest<C, number> | undefined
+  /** The numbers where a function returns `undefined` or an invalid value. Default: limit 100, window `'1m'`, the others as without one. */
+  readonly defaults?:
+    | {
+        readonly limit?: number | undefined
+        readonly window?: Duration | undefined
+        readonly burst?: number | undefined
+        readonly debt?: number | undefined
+      }
+    | undefined
 }
 
 /**
@@ -122,24 +141,33 @@ export interface TokenBucketOptions<N extends string = string, C = any> extends 
  */
 export function tokenBucket<const N extends string, C>(options: TokenBucketOptions<N, C>): LimitRule<N, C> {
   knownOptions('tokenBucket', options, [...FIELDS, 'burst', 'debt'])
-  return defineLimit(options, {
-    algorithm: 'tokenBucket',
-    window: windowOf(options),
-    burst: checkWhole(options, 'burst', 1),
-    debt: checkWhole(options, 'debt', 0),
-  })
+  const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.tokenBucket)
+  const data = { window: windowOf(fixed), burst: checkWhole(fixed, 'burst', 1), debt: checkWhole(fixed, 'debt', 0) }
+  return defineLimit(fixed, { algorithm: 'tokenBucket', ...data }, numbers)
 }
 
 /** Options of `leakyBucket`. */
 export interface LeakyBucketOptions<N extends string = string, C = any> extends LimitFields<N, C> {
-  /** The time in which `limit` units leak: 1 ms to 366 days. */
-  readonly window: Duration
-  /** The most units in the bucket: a whole number, at least 1. Default `limit`; for a queue, the units that leak in `maxDelay`, plus one. */
-  readonly burst?: number | undefined
+  /** The time in which `limit` units leak: 1 ms to 366 days, or a function of the request. */
+  readonly window: PerRequest<C, Duration>
+  /**
+   * The most units in the bucket: a whole number, at least 1, or a function of the request. Default `limit`; for a queue, the units that
+   * leak in `maxDelay`, plus one.
+   */
+  readonly burst?: PerRequest<C, number> | undefined
   /** `true` admits with a delay, so that requests go on at the rate of the limit; default false. */
   readonly queue?: boolean | undefined
-  /** With `queue: true`: the longest delay, 1 ms to 366 days. Default `'1s'`, or none if `burst` is given. */
-  readonly maxDelay?: Duration | undefined
+  /** With `queue: true`: the longest delay, 1 ms to 366 days, or a function. Default `'1s'`, or none if `burst` is given. */
+  readonly maxDelay?: PerRequest<C, Duration> | undefined
+  /** The numbers where a function returns `undefined` or an invalid value. Default: limit 100, window `'1m'`, the others as without one. */
+  readonly defaults?:
+    | {
+        readonly limit?: number | undefined
+        readonly window?: Duration | undefined
+        readonly burst?: number | undefined
+        readonly maxDelay?: Duration | undefined
+      }
+    | undefined
 }
 
 /**
@@ -161,23 +189,29 @@ export interface LeakyBucketOptions<N extends string = string, C = any> extends 
  */
 export function leakyBucket<const N extends string, C>(options: LeakyBucketOptions<N, C>): LimitRule<N, C> {
   knownOptions('leakyBucket', options, [...FIELDS, 'burst', 'queue', 'maxDelay'])
-  const { queue, maxDelay } = options
+  const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.leakyBucket)
+  const { queue, maxDelay } = fixed
   const label = labelOf(options)
   if (queue !== undefined && typeof queue !== 'boolean') throw invalid(`${label}: queue`, 'true or false', queue)
-  if (maxDelay !== undefined && queue !== true) throw new SluiceError('ERR_OPTION_CONFLICT', `${label}: maxDelay needs queue: true`)
-  return defineLimit(options, {
-    algorithm: 'leakyBucket',
-    window: windowOf(options),
-    burst: checkWhole(options, 'burst', 1),
+  if (options.maxDelay !== undefined && queue !== true) throw new SluiceError('ERR_OPTION_CONFLICT', `${label}: maxDelay needs queue: true`)
+  const data = {
+    window: windowOf(fixed),
+    burst: checkWhole(fixed, 'burst', 1),
     queue,
     maxDelay: maxDelay === undefined ? undefined : millisOf(maxDelay, `${label}: maxDelay`),
-  })
+  }
+  return defineLimit(fixed, { algorithm: 'leakyBucket', ...data }, numbers)
 }
 
 /** Options of `concurrency`. */
 export interface ConcurrencyOptions<N extends string = string, C = any> extends LimitFields<N, C> {
-  /** How long a holder lives if it is neither released nor renewed: 1 ms to 366 days. Choose it longer than a request takes. */
-  readonly ttl: Duration
+  /**
+   * How long a holder lives if it is neither released nor renewed: 1 ms to 366 days, or a function of the request. Choose it longer than
+   * a request takes.
+   */
+  readonly ttl: PerRequest<C, Duration>
+  /** The numbers where a function returns `undefined` or an invalid value. Default: limit 100, ttl `'1m'`. */
+  readonly defaults?: { readonly limit?: number | undefined; readonly ttl?: Duration | undefined } | undefined
   /** The longest wait that a refused client is given: 1 ms to 366 days; default `'1s'`. It is shorter if a holder expires sooner. */
   readonly retryHint?: Duration | undefined
 }
@@ -201,12 +235,13 @@ export interface ConcurrencyOptions<N extends string = string, C = any> extends 
  * ```
  */
 export function concurrency<const N extends string, C>(options: ConcurrencyOptions<N, C>): LimitRule<N, C> {
-  knownOptions('concurrency', options, ['name', 'limit', 'key', 'ttl', 'retryHint'])
-  const { ttl, retryHint } = options
+  knownOptions('concurrency', options, ['name', 'limit', 'key', 'ttl', 'retryHint', 'defaults'])
+  const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.concurrency)
+  const { ttl, retryHint } = fixed
   const label = labelOf(options)
-  return defineLimit(options, {
-    algorithm: 'concurrency',
+  const data = {
     window: millisOf(ttl, `${label}: ttl`),
     retryHint: retryHint === undefined ? undefined : millisOf(retryHint, `${label}: retryHint`),
-  })
+  }
+  return defineLimit(fixed, { algorithm: 'concurrency', ...data }, numbers)
 }

@@ -2,10 +2,13 @@ import { algorithmOf } from './algorithms/registry.ts'
 import type { Mode } from './decision.ts'
 import { checkName } from './define-limit.ts'
 import { invalid, quoted, SluiceError } from './errors.ts'
-import type { KeyOf } from './identity/part.ts'
-import type { Limit, LimitRule } from './limit.ts'
+import type { LimitRule } from './limit.ts'
+import type { LimitSet, ScopedLimit } from './limit-set.ts'
+import { NumberReader } from './numbers/reader.ts'
 import { scopeOf, splitScope, stateCollision, stateIdOf, stateNameOf } from './scope.ts'
 import type { FailMode } from './store.ts'
+
+export type { LimitSet, ScopedLimit } from './limit-set.ts'
 
 export type Rules<C = any> = readonly LimitRule<string, C>[]
 
@@ -23,22 +26,6 @@ export interface PolicyOptions<C = any> {
   readonly failMode?: FailMode | undefined
 }
 
-/** A limit with the scope of its state in one policy. */
-export interface ScopedLimit {
-  readonly rule: LimitRule
-  readonly limit: Limit
-  readonly scope: string
-  readonly key: KeyOf<any> | undefined
-  /** Whether the limit counts holders, so that its cost is 1 whatever the request costs. */
-  readonly holds: boolean
-}
-
-/** The limits of one tier, or of requests without a tier. */
-export interface LimitSet {
-  readonly tier: string | undefined
-  readonly limits: readonly ScopedLimit[]
-}
-
 /** Limits, tiers, mode and failure mode under one name: checked once, then frozen. */
 export interface Policy {
   readonly name: string
@@ -49,6 +36,8 @@ export interface Policy {
   readonly tiers: ReadonlyMap<string, LimitSet>
   /** The names of all limits, of every tier. */
   readonly names: ReadonlySet<string>
+  /** Whether a limit has functions for its numbers. */
+  readonly readsNumbers: boolean
   /** The policy as text. Two policies with the same text are the same definition. */
   readonly definition: string
 }
@@ -78,7 +67,8 @@ export function definePolicy(options: PolicyOptions): Policy {
   const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, scope, tierPath(tier))]))
   const all = setsOf({ base, tiers: sets })
   checkStateIds(all)
-  const data = { mode, failMode, sets: all.map((set) => [set.tier ?? null, set.limits.map(({ limit, scope }) => [limit, scope])]) }
+  const dataOf = ({ limit, scope, rule }: ScopedLimit) => [limit, scope, ...Object.keys(rule.numbers?.functions ?? {})]
+  const data = { mode, failMode, sets: all.map((set) => [set.tier ?? null, set.limits.map(dataOf)]) }
   return Object.freeze({
     name,
     mode,
@@ -86,6 +76,7 @@ export function definePolicy(options: PolicyOptions): Policy {
     base,
     tiers: sets,
     names: new Set(all.flatMap((set) => set.limits.map(({ limit }) => limit.name))),
+    readsNumbers: all.some((set) => set.limits.some(({ reader }) => reader !== undefined)),
     definition: JSON.stringify(data),
   })
 }
@@ -138,7 +129,8 @@ function limitSet(rules: Rules, tier: string | undefined, policyScope: string, w
       )
     seen.add(name)
     const scope = scopeOf(policyScope, rule.scope, limit)
-    return Object.freeze({ rule, limit, scope, key: rule.key, holds: algorithmOf(limit).holds })
+    const fixed: ScopedLimit = { rule, limit, scope, key: rule.key, holds: algorithmOf(limit).holds, reader: undefined }
+    return Object.freeze({ ...fixed, reader: rule.numbers && new NumberReader(fixed, rule.numbers) })
   })
   // The list is not frozen: V8 does not inline methods of frozen arrays, and every request calls some.
   return Object.freeze({ tier, limits })

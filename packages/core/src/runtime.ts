@@ -62,6 +62,19 @@ export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePro
   return isPromise(value) ? value.then(next) : next(value)
 }
 
+/** Calls `call` with every item, then waits for all results that are promises. Throws or rejects with the first error. */
+export function mapAll<T, U>(items: readonly T[], call: (item: T) => MaybePromise<U>): MaybePromise<readonly U[]> {
+  const results: MaybePromise<U>[] = []
+  try {
+    for (const item of items) results.push(call(item))
+  } catch (error) {
+    // Nobody waits for the results before it, and a rejection that nobody handles ends a Node process.
+    for (const result of results) if (isPromise(result)) result.then(undefined, () => undefined)
+    throw error
+  }
+  return results.some(isPromise) ? Promise.all(results) : (results as readonly U[])
+}
+
 let counter = 0
 let random: string | undefined
 

@@ -51,7 +51,7 @@ describe('an error', () => {
 
 describe('a value in a message', () => {
   it('is short, and shows its type', () => {
-    const messageOf = (limit: unknown) => refusal(() => loose.slidingWindow({ ...good, limit })).message
+    const messageOf = (maxLog: unknown) => refusal(() => loose.slidingLog({ ...good, maxLog })).message
     expect(messageOf('x'.repeat(500))).toContain(`got the string "${'x'.repeat(64)}…"`)
     expect(messageOf(() => 1)).toContain('got a function')
     expect(messageOf([1, 2])).toContain('got an array of 2')

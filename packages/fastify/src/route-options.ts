@@ -1,4 +1,4 @@
-import { type Limiter, SluiceError } from '@sluice/core'
+import type { Limiter } from '@sluice/core'
 import { derivedName, hashedName } from '@sluice/core/adapter-kit'
 import type { FastifyLimitOptions } from './options.ts'
 
@@ -11,7 +11,6 @@ const DEFINING = [...QUANTITIES, ...LISTS, 'name', 'store', 'mode', 'failMode', 
 /**
  * The options of a route over those of the plugin. An option that defines a limiter gives the route its own limiter, called `name`.
  * With other options (`cost`, `hook`, `message`…) the route shares the quota of the plugin.
- * @throws ERR_OPTION_CONFLICT
  */
 export function inheritOptions(
   base: FastifyLimitOptions,
@@ -20,15 +19,7 @@ export function inheritOptions(
   name: string | undefined,
 ): FastifyLimitOptions {
   const hasAny = (names: readonly Name[]): boolean => names.some((each) => own[each] !== undefined)
-  if (!hasAny(DEFINING)) {
-    // The functions are options of the plugin, not of its limiter: without them, this route would have another limit.
-    if (own.limiter === undefined && [base.limit, base.window].some((value) => typeof value === 'function'))
-      throw new SluiceError(
-        'ERR_OPTION_CONFLICT',
-        'config.rateLimit: expected limit or window beside these options, since those of the plugin are functions',
-      )
-    return { ...without(base, DEFINING), limiter, ...own }
-  }
+  if (!hasAny(DEFINING)) return { ...without(base, DEFINING), limiter, ...own }
   const replaced: Name[] = []
   if (hasAny([...QUANTITIES, ...LISTS])) replaced.push('limiter', ...LISTS)
   if (hasAny(LISTS)) replaced.push(...QUANTITIES)

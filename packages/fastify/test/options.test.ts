@@ -1,4 +1,4 @@
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { describe, expect, test } from 'vitest'
 import { type Code, fixedWindow, isSluiceError, memoryStore, rateLimit } from '../src/index.ts'
 
@@ -61,12 +61,12 @@ describe('trap: invalid options are refused at the start', () => {
     expect([code, message.includes('app.register(rateLimit, options)')]).toEqual(['ERR_OPTION_INVALID', true])
   })
 
-  test('options of a route that would leave out a function of the plugin', async () => {
-    const app = await registered({ limit: () => 5 })
-    const [code, message] = await refusalOf(() => app.get('/', { config: { rateLimit: { cost: () => 2 } } }, () => 'no'))
-    expect([code, message.includes('functions')]).toEqual(['ERR_OPTION_CONFLICT', true])
-    app.get('/own', { config: { rateLimit: { limit: 5, cost: () => 2 } } }, () => 'yes')
-    expect((await app.inject('/own')).headers['x-ratelimit-remaining']).toBe('3')
+  test('M1: a route with other options keeps the functions of the plugin, and its quota', async () => {
+    const app = await registered({ limit: ({ headers }: FastifyRequest) => Number(headers['x-limit']) })
+    app.get('/plain', () => 'yes')
+    app.get('/double', { config: { rateLimit: { cost: () => 2 } } }, () => 'yes')
+    const left = async (url: string) => (await app.inject({ url, headers: { 'x-limit': '7' } })).headers['x-ratelimit-remaining']
+    expect([await left('/double'), await left('/plain')]).toEqual(['5', '4'])
   })
 
   test('two routes with one given name in one store', async () => {

@@ -1,6 +1,7 @@
 import type { Decision } from '../decision.ts'
-import type { Cost } from '../limiter.ts'
+import type { CallOptions, Cost } from '../limiter.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
+import { readNumbers } from '../numbers/sets.ts'
 import type { LimitSet } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { type Dialect, type HeaderEntry, type HeaderLine, itemsOf, renderHeaders } from './headers/headers.ts'
@@ -23,8 +24,8 @@ export interface PipelineConfig<C, R> extends Settling<C, R> {
   readonly cost: RateLimitOptions<C, R>['cost']
   /** `undefined` for a limiter that an application wrapped: it has one subject, and selects its limits itself. */
   readonly engine: LimiterEngine | undefined
-  /** The limits with the numbers of this request; `undefined` when `limit` and `window` are fixed. */
-  readonly readNumbers: ((context: C) => MaybePromise<LimitSet>) | undefined
+  /** Whether functions give each request its own numbers. */
+  readonly readsNumbers: boolean
   readonly readSubjects: (context: C, set: LimitSet) => MaybePromise<Subjects>
   readonly dialect: Dialect
   /** The policy is `{ limit, window }`: headers give its only limit the name of the policy. */
@@ -75,11 +76,11 @@ function selectLimits<C, R>(config: PipelineConfig<C, R>, context: C): Outcome<R
 }
 
 function limitsOfTier<C, R>(config: PipelineConfig<C, R>, context: C, value: string | undefined): Outcome<R> {
-  const { engine, readNumbers, observers } = config
+  const { engine, readsNumbers, observers } = config
   const tier = value === undefined ? undefined : validTier(value, observers)
   if (engine === undefined) return readSubjects(config, context, tier === undefined ? NO_LIMITS : { ...NO_LIMITS, tier })
-  if (readNumbers === undefined) return readSubjects(config, context, engine.limitsOf(tier))
-  const set = readNumbers(context)
+  if (!readsNumbers) return readSubjects(config, context, engine.limitsOf(tier))
+  const set = readNumbers(engine.limitsOf(tier), context, observers)
   return isPromise(set) ? later(set, readSubjects, config, context) : readSubjects(config, context, set)
 }
 
@@ -93,17 +94,18 @@ function readSubjects<C, R>(config: PipelineConfig<C, R>, context: C, set: Limit
 
 /**
  * The limits and the subjects of a request, as the pipeline reads them; `undefined` if a key is missing. Decides nothing.
- * @param asked the tier; default: that of the request
+ * @param asked another tier than that of the request, and other numbers than its functions return
  */
 export function subjectsOfRequest<C, R>(
   config: PipelineConfig<C, R>,
   context: C,
-  asked: string | undefined,
+  asked: Pick<CallOptions<string, string>, 'tier' | 'numbers'> | undefined,
 ): MaybePromise<FoundSubjects | undefined> {
-  const { tier, engine, readNumbers, observers } = config
-  return chain(asked ?? tier?.(context), (value) => {
+  const { tier, engine, observers } = config
+  return chain(asked?.tier ?? tier?.(context), (value) => {
     const named = value === undefined ? undefined : validTier(value, observers)
-    const set = engine === undefined ? { ...NO_LIMITS, tier: named } : (readNumbers?.(context) ?? engine.limitsOf(named))
+    const set =
+      engine === undefined ? { ...NO_LIMITS, tier: named } : readNumbers(engine.limitsOf(named), context, observers, asked?.numbers)
     return chain(set, (limits): MaybePromise<FoundSubjects | undefined> => {
       if (limits.limits.length === 0 && engine !== undefined) return { set: limits, subject: 'unlimited' }
       return chain(config.readSubjects(context, limits), (subjects) => ('action' in subjects ? undefined : subjects))

@@ -224,13 +224,10 @@ export function policyOptions<C>(options: RateLimitOptions<C, never>): { readonl
   const { name, limits, tiers, mode, failMode, limit = 100, window = '1m' } = options
   checkLimited({ limits, tiers })
   if (limits !== undefined || tiers !== undefined) return { policy: { name, limits, tiers, mode, failMode }, shorthand: false }
-  // A function is called per request. Until it returns a valid value, the default holds.
-  const quantity = typeof limit === 'function' ? 100 : limit
-  const length = typeof window === 'function' ? 60_000 : window
-  millisOf(length, 'window')
-  if (!Number.isSafeInteger(quantity) || quantity < 0) throw invalid('limit', 'a whole number, 0 or more', quantity)
+  if (typeof window !== 'function') millisOf(window, 'window')
+  if (typeof limit !== 'function' && (!Number.isSafeInteger(limit) || limit < 0)) throw invalid('limit', 'a whole number, 0 or more', limit)
   return {
-    policy: { name, limits: [slidingWindow({ name: 'default', limit: quantity, window: length })], mode, failMode },
+    policy: { name, limits: [slidingWindow({ name: 'default', limit, window })], mode, failMode },
     shorthand: true,
   }
 }

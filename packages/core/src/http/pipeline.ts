@@ -5,7 +5,7 @@ import { clientAddress, wholeAddress } from '../identity/client.ts'
 import type { KeyOf } from '../identity/part.ts'
 import type { ReportWarning } from '../identity/trust.ts'
 import { knownOptions } from '../known-options.ts'
-import type { Limit, LimitRule } from '../limit.ts'
+import type { LimitRule } from '../limit.ts'
 import { LimiterEngine } from '../limiter-engine.ts'
 import type { Limiter } from '../limiter.ts'
 import { ObserverHub } from '../observers.ts'
@@ -19,7 +19,6 @@ import { Age } from './made-per-request.ts'
 import { checkOptions, policyOptions, type RateLimitOptions } from './options.ts'
 import type { HttpOutcome } from './outcome.ts'
 import { innerLimiter, PipelineLimiter, type RequestLimiter } from './request-limiter.ts'
-import { numbersReader } from './request-values.ts'
 import { subjectsReader } from './subjects.ts'
 import { readingBody } from './unparsed-body.ts'
 
@@ -73,13 +72,12 @@ export function createPipeline<C, R = unknown, N extends string = string>(
   const { policy, shorthand } = policyOptions(options as RateLimitOptions<C, never>)
   const limiter = options.limiter === undefined ? engineOf(policy, shorthand, options) : innerLimiter(options.limiter)
   const engine = limiter instanceof LimiterEngine ? limiter : undefined
-  // A limiter that was given has its own observers, and its limits have fixed numbers.
+  // A limiter that was given has its own observers.
   const own = options.limiter === undefined ? engine : undefined
   const observers = own?.observers ?? new ObserverHub(limiter.name, undefined, options.strict)
-  const shorthandLimit = own?.shorthand === true ? own.policy.base?.limits[0]?.limit : undefined
   const age = own && new Age(own.policy.definition, observers)
   const client = clientOf(host, options, observers)
-  return pipelineOf({ host, ...client, limiter, engine, observers, shorthandLimit, age, keys: new Map() }, options)
+  return pipelineOf({ host, ...client, limiter, engine, observers, age, keys: new Map() }, options)
 }
 
 /** What a pipeline and its extensions share. */
@@ -93,13 +91,11 @@ interface PipelineFamily<C> {
   readonly limiter: Limiter
   readonly engine: LimiterEngine | undefined
   readonly observers: ObserverHub
-  /** The limit whose numbers may come from functions. */
-  readonly shorthandLimit: Limit | undefined
   readonly age: Age | undefined
 }
 
 function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C, R>): Pipeline<C, R> {
-  const { host, clientHost, wholeAddress, keys, limiter, engine, observers, shorthandLimit, age } = family
+  const { host, clientHost, wholeAddress, keys, limiter, engine, observers, age } = family
   const { skip, tier, cost, key, missing, ipv6Prefix, partitionKey } = options
   keys.set(engine?.policy, key)
   const config: PipelineConfig<C, R> = {
@@ -113,7 +109,7 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     observers,
     names: engine?.policy.names ?? new Set(),
     shorthand: engine?.shorthand ?? false,
-    readNumbers: numbersReader(options as RateLimitOptions<C, never>, engine?.policy.base, shorthandLimit, observers),
+    readsNumbers: engine?.policy.readsNumbers ?? false,
     readSubjects: subjectsReader(engine?.policy, key, { facts: clientHost, missing, ipv6Prefix }),
     dialect: checkDialect(options),
     partitionKeys: partitionKey && partitionKeysBy(partitionKey.secret),
@@ -133,7 +129,7 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     facts: clientHost,
     missing,
     ipv6Prefix,
-    subjectsOf: (context, tier) => subjectsOfRequest(config, context, tier),
+    subjectsOf: (context, asked) => subjectsOfRequest(config, context, asked),
     clientAddress: wholeAddress,
     keyOf: (of) => (keys.has(of) ? keys.get(of) : key),
   })

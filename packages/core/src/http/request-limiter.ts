@@ -7,6 +7,7 @@ import { type Spelling, spellingOf } from '../identity/spelling.ts'
 import { isMissing, type Missing, type SubjectOptions, subjectReader } from '../identity/subject.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { CallOptions, Cost, Limiter, Subject, SubjectValue, TakeOptions } from '../limiter.ts'
+import { checkNumbers } from '../numbers/sets.ts'
 import { type Policy, setsOf } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import type { StoreHealth } from '../store.ts'
@@ -55,8 +56,8 @@ export interface RequestLimiter<C, N extends string = string, T extends string =
 
 /** What a `PipelineLimiter` reads requests with. */
 export interface RequestReading<C> extends SubjectOptions<C> {
-  /** The limits and subjects of a request, by its tier unless one is given; `undefined` if a key is missing. */
-  subjectsOf(request: C, tier: string | undefined): MaybePromise<FoundSubjects | undefined>
+  /** The limits and subjects of a request, by its tier and numbers unless others are asked for; `undefined` if a key is missing. */
+  subjectsOf(request: C, asked: CallOptions<string, string> | undefined): MaybePromise<FoundSubjects | undefined>
   clientAddress(request: C): string | undefined
   /** The key of the limits of a policy that have none of their own. */
   keyOf(policy: Policy | undefined): KeyOf<C> | undefined
@@ -185,15 +186,16 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     if (!isRequest(subject)) return this.inner[method](this.spelled(subject, options?.tier), options)
     if (options !== undefined) checkCallOptions(options, this.name, method)
     const { engine, inner } = this
-    return chain(this.found(subject, options?.tier), (found) => {
+    if (engine !== undefined && options?.numbers !== undefined) checkNumbers(options.numbers, engine.policy)
+    return chain(this.found(subject, options), (found) => {
       if (engine === undefined) return inner[method](found.subject, { ...options, tier: found.set.tier })
       if (method === 'peek') return engine.peekAt(found.set, found.subject, options?.cost, options?.atLeast)
       return engine.decide(found.set, found.subject, options?.cost, method === 'consume' ? 'charge' : 'force', options?.atLeast)
     })
   }
 
-  private found(request: C, tier: string | undefined): MaybePromise<FoundSubjects> {
-    return chain(this.reading.subjectsOf(request, tier), (found) => found ?? this.failMissing())
+  private found(request: C, asked: CallOptions<string, string> | undefined): MaybePromise<FoundSubjects> {
+    return chain(this.reading.subjectsOf(request, asked), (found) => found ?? this.failMissing())
   }
 
   private failMissing(): never {

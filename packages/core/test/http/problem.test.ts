@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Decision } from '../../src/decision.ts'
 import { itemsOf } from '../../src/http/headers/headers.ts'
 import { missingBody, problemBody } from '../../src/http/problem.ts'
-import { withNumbers } from '../../src/amend-limit.ts'
+import { amendLimit } from '../../src/amend-limit.ts'
 import type { Limit } from '../../src/limit.ts'
 import { fixedWindow, slidingWindow } from '../../src/limits.ts'
 import type { Outcome } from '../../src/store.ts'
@@ -66,7 +66,7 @@ describe('429', () => {
   })
 
   it('a limit of 0 refuses for ever', () => {
-    expect(detail(refusing(withNumbers(minute, 0, 60_000), { retryAfter: Infinity }))).toBe(
+    expect(detail(refusing(amendLimit({ limit: minute }, { limit: 0 }).limit, { retryAfter: Infinity }))).toBe(
       'Limit "minute" allows nothing: retrying does not help.',
     )
   })

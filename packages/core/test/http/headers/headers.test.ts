@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Decision } from '../../../src/decision.ts'
 import { isSluiceError } from '../../../src/errors.ts'
 import { checkDialect, itemsOf } from '../../../src/http/headers/headers.ts'
-import { withNumbers } from '../../../src/amend-limit.ts'
+import { amendLimit } from '../../../src/amend-limit.ts'
 import { fixedWindow, slidingWindow, tokenBucket } from '../../../src/limits.ts'
 import { bucket, day, decision, entry, lines, minute, NOW, plain, render, slots } from './fixtures.ts'
 
@@ -173,7 +173,7 @@ describe('names', () => {
     for (let limit = 1; limit <= 20; limit++) {
       const given = decision([
         [minute, {}],
-        [withNumbers(plain, limit, 10_000), {}],
+        [amendLimit({ limit: plain }, { limit, window: 10_000 }).limit, {}],
       ])
       expect(itemsOf(given, false).policies).toEqual(['RateLimit-Policy', `"minute";q=100;w=60, "default";q=${limit};w=10`])
     }
@@ -239,7 +239,7 @@ describe('rounding', () => {
   })
 
   it('Pb: a limit of 0 has no time in any field', () => {
-    const none = withNumbers(minute, 0, 60_000)
+    const none = amendLimit({ limit: minute }, { limit: 0 }).limit
     const never = { allowed: false, remaining: 0, retryAfter: Infinity, nextAfter: 0 }
     expect(lines([decision([[none, never]])], { standard: 'draft-7', legacy: false })[1]).toBe('RateLimit: limit=0, remaining=0')
     expect(lines([decision([[none, never]])], { standard: 'draft-6', legacy: false }).slice(1, -1)).toEqual([

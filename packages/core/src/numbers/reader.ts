@@ -1,0 +1,82 @@
+import { labelOf, shortWindowOf } from '../define-limit.ts'
+import { invalid } from '../errors.ts'
+import type { NumberFunction, RequestNumbers } from '../limit.ts'
+import type { ObserverHub } from '../observers.ts'
+import type { LimitReader, ScopedLimit } from '../limit-set.ts'
+import { chain, mapAll, type MaybePromise } from '../runtime.ts'
+import { AmendedLimits } from './amended.ts'
+
+/**
+ * Reads the numbers of one limit from requests. An invalid value never reaches the client: the numbers of the definition replace it, and
+ * a warning is emitted once. A value of another request would be another client's.
+ */
+export class NumberReader implements LimitReader {
+  private readonly amended: AmendedLimits
+  private readonly scoped: ScopedLimit
+  private readonly names: readonly string[]
+  private readonly functions: readonly NumberFunction<unknown>[]
+  private readonly defaults: Readonly<Record<string, unknown>>
+  // Most requests have the number of the request before.
+  private last: unknown
+  private lastLimit: ScopedLimit | undefined
+
+  constructor(scoped: ScopedLimit, { functions, defaults }: RequestNumbers) {
+    this.scoped = scoped
+    this.names = Object.keys(functions)
+    this.functions = Object.values(functions)
+    this.defaults = defaults
+    this.amended = new AmendedLimits(scoped)
+  }
+
+  read(context: unknown, observers: ObserverHub): MaybePromise<ScopedLimit | undefined> {
+    const { functions } = this
+    if (functions.length > 1)
+      return chain(
+        mapAll(functions, (read) => read(context)),
+        (values) => this.limitOf(values, observers),
+      )
+    return chain((functions[0] as NumberFunction<unknown>)(context), (value) => this.limitOfOne(value, observers))
+  }
+
+  missing(given: object | undefined): readonly string[] {
+    return this.names.filter((name) => (given as Record<string, unknown> | undefined)?.[name] === undefined && !this.hasDefault(name))
+  }
+
+  private limitOfOne(value: unknown, observers: ObserverHub): ScopedLimit | undefined {
+    if (this.lastLimit !== undefined && Object.is(value, this.last)) return this.lastLimit
+    const limit = this.limitOf([value], observers)
+    this.last = value
+    return (this.lastLimit = limit)
+  }
+
+  private limitOf(values: readonly unknown[], observers: ObserverHub): ScopedLimit | undefined {
+    const { names, scoped } = this
+    const { name } = scoped.limit
+    try {
+      const numbers: Record<string, unknown> = {}
+      for (let i = 0; i < names.length; i++) {
+        const option = names[i] as string
+        const value = values[i] ?? undefined
+        if (value === undefined && !this.hasDefault(option)) throw invalid(`${labelOf({ name })}: ${option}`, 'a value', values[i])
+        numbers[option] = value
+      }
+      const read = this.amended.with(numbers)
+      const short = read && shortWindowOf(read.limit)
+      if (short !== undefined) observers.warn('WARN_WINDOW_SHORT', short, name)
+      return read
+    } catch (error) {
+      const ignored = `${names.join(' and ')} of a request ${names.length === 1 ? 'is' : 'are'} ignored`
+      observers.warn('WARN_VALUE_IGNORED', `${ignored}, and ${describe(scoped)} are used: ${(error as Error).message}`, `numbers ${name}`)
+      return scoped
+    }
+  }
+
+  private hasDefault(option: string): boolean {
+    return Object.hasOwn(this.defaults, option)
+  }
+}
+
+function describe({ limit: { limit, window }, holds }: ScopedLimit): string {
+  const span = typeof window === 'number' ? `${window} ms` : window
+  return holds ? `${limit} at once with a ttl of ${span}` : `${limit} per ${span}`
+}
