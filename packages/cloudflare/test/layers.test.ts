@@ -41,7 +41,7 @@ async function closed(ask: () => Promise<LayersReply>): Promise<void> {
   await waitUntil('the breaker to close', async () => breakerOf(await ask()) === 'closed')
 }
 
-describe('failover', () => {
+describe('D11: failover', () => {
   test.each<Fault>(['overloaded', 'code updated', 'lost answer', 'hang', 'reset'])(
     '%s: the isolate decides within the deadline, then without a call; later requests find the objects back',
     async (fault) => {
@@ -136,7 +136,7 @@ describe('failover', () => {
   })
 })
 
-describe('the deny cache', () => {
+describe('D11: the deny cache', () => {
   test('repeats a refusal without a call, for at most a second after another isolate has given the units back', async () => {
     const ask = asker({ failover: false })
     const first = await ask(0, [take('a', TEN_UNITS, 10), take('a', TEN_UNITS)])
@@ -151,7 +151,7 @@ describe('the deny cache', () => {
   })
 })
 
-describe('leases', () => {
+describe('D11: leases', () => {
   const LEASES: StackOptions = { failover: { deadline: DEADLINE, instances: 2 }, denyCache: false, leases: { ttl: 500, hot: 10 } }
   const WINDOW = slidingWindow({ name: 'window', limit: 10_000, window: '1m' }).limit
 

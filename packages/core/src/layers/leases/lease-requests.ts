@@ -57,7 +57,10 @@ export class LeaseRequests {
 
   /** Drops all leases of a subject, as `giveUp` does. */
   giveUpAll(pool: LeasePool, now: Instant): void {
-    for (const grant of pool.grants.slice()) void this.giveUp(pool, grant, now)
+    for (const grant of pool.grants.slice()) {
+      const done = this.giveUp(pool, grant, now)
+      if (isPromise(done)) this.waitUntil?.(done)
+    }
   }
 
   private accept(pool: LeasePool, outcome: Outcome | undefined, asked: Instant): MaybePromise<void> {
