@@ -13,6 +13,8 @@ import ts from 'typescript5'
 
 // Beside this file, so that examples can import the dependencies of test-e2e: the packages and the frameworks.
 const FOLDER = join(import.meta.dirname, '.docs')
+// What examples import of 'cloudflare:workers'.
+const WORKERS_TYPES = '../../packages/cloudflare/test/cloudflare-workers.d.ts'
 const OPTIONS = {
   extends: '../../tsconfig.base.json',
   compilerOptions: {
@@ -82,7 +84,10 @@ describe('programs', () => {
     redis = await startRedis()
     rmSync(FOLDER, { recursive: true, force: true })
     mkdirSync(FOLDER)
-    writeFileSync(join(FOLDER, 'tsconfig.json'), JSON.stringify({ ...OPTIONS, files: compiled.map(([, fence]) => fileOf(fence)) }))
+    writeFileSync(
+      join(FOLDER, 'tsconfig.json'),
+      JSON.stringify({ ...OPTIONS, files: [WORKERS_TYPES, ...compiled.map(([, fence]) => fileOf(fence))] }),
+    )
     for (const [, fence] of compiled) {
       // The code keeps its line number, so that a compiler error names the line of the page or docstring.
       const above = '\n'.repeat(Math.max(1, fence.line - 1))
