@@ -176,8 +176,13 @@ local function decideset(decision)
   return { isadmitted and 1 or 0, reply }, err
 end
 
--- Removes the states of the limits. A key is deleted only if nothing that counts is left in it: other limits share it.
+-- Removes the states of the limits. A key is deleted only if nothing that counts is left in it: other limits share it. The reply is that of a
+-- peek before.
 local function reset(decision)
+  local reply = decide(decision)
+  if reply[1] < 0 then
+    return reply
+  end
   local changes, writes = newchanges(), {}
   for i = 3, #decision do
     local limit, key = limits[decision[i][1]], decision[i][2]
@@ -195,7 +200,7 @@ local function reset(decision)
   for _, key in ipairs(changes.keys) do
     writes[#writes + 1] = writeoflist(key, changes.lists[key], decision)
   end
-  return { 1 }, commit(writes)
+  return reply, commit(writes)
 end
 
 -- The function for a decision.

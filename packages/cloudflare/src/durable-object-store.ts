@@ -66,17 +66,17 @@ class DurableObjectStore implements Store {
     )
   }
 
-  async reset(targets: readonly Target[]): Promise<void> {
+  async reset(targets: readonly Target[]): Promise<boolean> {
     this.requireOpen()
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
-    const resets: Promise<unknown>[] = []
+    const resets: Promise<readonly Outcome[]>[] = []
     for (const { partition, charges: all } of groupByPartition(charges, this.objectOf)) {
       // A reset need not be atomic, so it is cut to the size of a batch.
       for (let i = 0; i < all.length; i += MAX_CHARGES) {
         resets.push(this.batcher.add(partition, { how: 'reset', charges: all.slice(i, i + MAX_CHARGES) }))
       }
     }
-    await Promise.all(resets)
+    return (await Promise.all(resets)).flat().some(({ used }) => used > 0)
   }
 
   shardOf(charge: Charge): string {

@@ -1,4 +1,5 @@
 import { type Outcome, systemClock } from '@sluice/core'
+import { decide } from '@sluice/core/algorithms'
 import { decideWithLeases, type LeaseLedger, readLeases } from '@sluice/core/store-kit'
 import { type ObjectAnswer, type ObjectRequest, type ObjectState, type ObjectStorage, runtime } from './runtime.ts'
 import { ledgerKeyOf, rowKeyOf, StateTable } from './state-table.ts'
@@ -88,12 +89,13 @@ export class RateLimitObject {
    */
   private decide(decision: WireDecision, keys: readonly string[], at: number, clockNow: number): readonly Outcome[] {
     const { how, atLeast, holder, lease, charges } = decision
+    const current = keys.map((key) => this.states.read(key))
     if (how === 'reset') {
       // The ledger stays: its units are still on lease, and could be granted twice.
       for (const key of keys) this.states.remove(key)
-      return []
+      // A peek of what was there shows the store whether anything was counted.
+      return decide(charges, keys, current, at, { how: 'peek', source: 'durable-object' }).outcomes
     }
-    const current = keys.map((key) => this.states.read(key))
     const leased = readLeases(charges, how, { lease })
     const known = leased.leases.map((terms, i) => terms && (this.states.read(ledgerKeyOf(keys[i] as string)) as LeaseLedger | undefined))
     const options = { how, atLeast, holder, lease, source: 'durable-object' }

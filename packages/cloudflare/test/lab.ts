@@ -57,15 +57,15 @@ export async function inspect(
 
 /** The store that runs in the Worker, as a store of this process: arguments and outcomes cross as JSON. */
 export function remoteStore(server: Workerd, store: Ask['store'], clock: Clock): Store {
-  const call = async (one: Call): Promise<readonly (Outcome | undefined)[]> => {
+  const call = async (one: Call): Promise<Exclude<Reply, { error: unknown }>> => {
     const [reply] = await ask(server, [one], store, clock.now())
     if (reply === undefined || 'error' in reply) throw Object.assign(new Error(reply?.error.message), reply?.error)
     // JSON leaves out an undefined receipt, and writes an undefined outcome as null.
-    return reply.outcomes.map((outcome) => (outcome ? { ...outcome, receipt: outcome.receipt } : undefined))
+    return { ...reply, outcomes: reply.outcomes.map((outcome) => (outcome ? { ...outcome, receipt: outcome.receipt } : undefined)) }
   }
   return scoped({
     name: 'durable-object',
-    consume: (charges, options) => call({ do: 'consume', charges, options }),
-    reset: async (targets) => void (await call({ do: 'reset', targets })),
+    consume: async (charges, options) => (await call({ do: 'consume', charges, options })).outcomes,
+    reset: async (targets) => (await call({ do: 'reset', targets })).found,
   })
 }

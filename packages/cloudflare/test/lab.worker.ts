@@ -28,7 +28,7 @@ export interface Ask {
 }
 /** What one call returned or threw. */
 export type Reply =
-  | { readonly outcomes: readonly (Outcome | undefined)[] }
+  | { readonly outcomes: readonly (Outcome | undefined)[]; readonly found?: boolean }
   | { readonly error: { readonly message: string; readonly code?: string; readonly unknown?: boolean; readonly batch?: number } }
 
 interface Env {
@@ -155,8 +155,7 @@ async function consumeShared(env: Env): Promise<Response> {
 async function run(store: Store, call: Call): Promise<Reply> {
   try {
     if (call.do === 'consume') return { outcomes: await store.consume(call.charges, call.options) }
-    await store.reset(call.targets)
-    return { outcomes: [] }
+    return { outcomes: [], found: (await store.reset(call.targets)) as boolean }
   } catch (error) {
     const { message, code, unknown, batch } = error as Extract<Reply, { error: unknown }>['error']
     return { error: { message, code, unknown, batch } as Extract<Reply, { error: unknown }>['error'] }

@@ -21,16 +21,16 @@ export const nextName = (): string => `layers${++stores}`
 /** A store with layers that runs in an isolate, as a store of this process. */
 export function layeredStore(server: Workerd, layers: StackOptions, clock: Clock): Store {
   const name = nextName()
-  const call = async (one: LayersCall): Promise<readonly (Outcome | undefined)[]> => {
-    const { replies } = await request(server, 0, { name, layers, now: clock.now(), calls: [one] })
+  const call = async (one: LayersCall): Promise<{ outcomes: readonly (Outcome | undefined)[]; found: boolean | undefined }> => {
+    const { replies, found } = await request(server, 0, { name, layers, now: clock.now(), calls: [one] })
     const [reply] = replies
     if (reply === undefined || 'error' in reply) throw Object.assign(new Error(reply?.error), reply)
     // JSON leaves out an undefined receipt, and writes an undefined outcome as null.
-    return reply.map((outcome) => (outcome ? { ...outcome, receipt: outcome.receipt } : undefined))
+    return { outcomes: reply.map((outcome) => (outcome ? { ...outcome, receipt: outcome.receipt } : undefined)), found }
   }
   return {
     name: 'durable-object',
-    consume: (charges, options) => call({ charges, options }),
-    reset: async (targets) => void (await call({ reset: targets.map((target) => ({ ...target, cost: 0 })) })),
+    consume: async (charges, options) => (await call({ charges, options })).outcomes,
+    reset: async (targets) => (await call({ reset: targets.map((target) => ({ ...target, cost: 0 })) })).found,
   }
 }

@@ -34,6 +34,8 @@ export interface LayersReply {
   /** Requests to objects since the store was made. */
   readonly sent: number
   readonly health: unknown
+  /** What the last reset answered. */
+  readonly found?: boolean | undefined
   /** ms that the calls took, by the clock of the isolate. */
   readonly took: number
 }
@@ -63,6 +65,7 @@ interface Kept {
   sent: number
   fault: Fault
   now: number | undefined
+  found?: boolean | undefined
 }
 const kept = new Map<string, Kept>()
 
@@ -110,17 +113,17 @@ export default {
     one.now = ask.now
     const began = Date.now()
     const replies: LayersReply['replies'][number][] = []
-    for (const call of ask.calls) for (let i = 0; i < (call.times ?? 1); i++) replies.push(await run(one.store, call))
+    for (const call of ask.calls) for (let i = 0; i < (call.times ?? 1); i++) replies.push(await run(one, call))
     const took = Date.now() - began
-    const reply: LayersReply = { replies, events: one.events, sent: one.sent, health: one.store.health?.(), took }
+    const reply: LayersReply = { replies, events: one.events, sent: one.sent, health: one.store.health?.(), found: one.found, took }
     return new Response(JSON.stringify(reply, (_, value: unknown) => (value === Infinity ? 'Infinity' : value)))
   },
 }
 
-async function run(store: Store, { charges, reset, options }: LayersCall): Promise<LayersReply['replies'][number]> {
+async function run(one: Kept, { charges, reset, options }: LayersCall): Promise<LayersReply['replies'][number]> {
   try {
-    if (reset !== undefined) await store.reset(reset)
-    return await store.consume(charges ?? [], options)
+    if (reset !== undefined) one.found = (await one.store.reset(reset)) as boolean
+    return await one.store.consume(charges ?? [], options)
   } catch (error) {
     const { message, code } = error as { message: string; code?: string }
     return { error: message, ...(code === undefined ? {} : { code }) }

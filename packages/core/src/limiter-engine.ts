@@ -135,13 +135,14 @@ export class LimiterEngine implements Limiter {
     return this.corrections.renew(decision)
   }
 
-  reset(subject: Subject<string>): MaybePromise<void> {
+  reset(subject: Subject<string>): MaybePromise<boolean> {
     this.checkSubject(subject)
-    return this.resetAll(targetsOf(this.policies, ({ limit }) => subjectOf(limit.name, subject)))
+    return this.forget(targetsOf(this.policies, ({ limit }) => subjectOf(limit.name, subject)))
   }
 
-  resetAll(targets: readonly Target[]): MaybePromise<void> {
-    return this.store.reset(targets)
+  /** Deletes states. A store that returns nothing may have deleted some. */
+  forget(targets: readonly Target[]): MaybePromise<boolean> {
+    return chain(this.store.reset(targets), (found) => found !== false)
   }
 
   block(subject: Subject<string>, duration: Duration): MaybePromise<number> {

@@ -69,8 +69,12 @@ export interface Limiter<N extends string = string, T extends string = string> {
    * `concurrency` limit, in the modes `shadow` and `off`, or while the store could not say.
    */
   renew(decision: Decision<N>): MaybePromise<boolean>
-  /** Deletes all state of the subject under this limiter, in every tier. A blocked subject stays blocked. */
-  reset(subject: Subject<N>): MaybePromise<void>
+  /**
+   * Deletes all state of the subject under this limiter, in every tier. A blocked subject stays blocked. Returns whether there
+   * was any: `false` if nothing was counted, as for a subject that is misspelt. `true` from a store of your own that does not tell.
+   * @throws ERR_SUBJECT_INVALID, and the error of a store that could not delete
+   */
+  reset(subject: Subject<N>): MaybePromise<boolean>
   /**
    * Refuses every request of the subject from now on, before anything is charged, until the duration has passed: 1 ms to 366 days. Returns
    * when the block ends, in ms since the Unix epoch. A later call sets the end anew, be it earlier or later. A block is of the limiter and

@@ -107,8 +107,11 @@ export interface Store {
    * @throws only if the store could not decide: a `StoreError`
    */
   consume(charges: readonly Charge[], options?: ConsumeOptions): MaybePromise<readonly (Outcome | undefined)[]>
-  /** Deletes the state of exactly these subjects. */
-  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): MaybePromise<void>
+  /**
+   * Deletes the state of exactly these subjects. Returns whether any of them had a state that counted something: `used` above 0. A limiter takes
+   * a store that returns nothing for one that found something.
+   */
+  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): MaybePromise<boolean | void>
   /**
    * Refuses every new charge of these subjects under the policy of their scope, from now on for `ms`; 0 ends that. Replaces an earlier block.
    * A later `consume` checks it in the step that decides, before it charges, and answers `blocked: true`. It does not refuse forced

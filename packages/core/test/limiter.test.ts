@@ -112,6 +112,25 @@ describe('consume', () => {
     expect(codeOf(() => limiter.consume({ minute: 'a' }))).toBe('ERR_SUBJECT_MISSING')
   })
 
+  it('Pf: a reset answers whether anything was counted', async () => {
+    const limiter = createLimiter({
+      limits: [perMinute(2), fixedWindow({ name: 'hour', limit: 3, window: '1h' })],
+      store: memoryStore({ clock: at() }),
+    })
+    void limiter.consume({ minute: 'a', hour: 'x' })
+    expect([
+      limiter.reset('b'),
+      limiter.reset({ hour: 'x' }),
+      limiter.reset({ hour: 'x' }),
+      limiter.reset('a'),
+      limiter.reset('a'),
+    ]).toEqual([false, true, false, true, false])
+    const answering = (reset: Store['reset']) =>
+      createLimiter({ limits: [perMinute(2)], store: { name: 'own', consume: () => [], reset } }).reset('a')
+    expect([answering(() => true), answering(() => false), answering(() => undefined)]).toEqual([true, false, true])
+    expect([await answering(async () => {}), await answering(async () => false)]).toEqual([true, false])
+  })
+
   it('refuses a cost above the limit with an infinite retryAfter, and warns once', () => {
     const warning = vi.fn<(event: StoreEvent) => void>()
     const limiter = createLimiter({ limits: [perMinute(5)], store: memoryStore({ clock: at() }), on: { warning } })

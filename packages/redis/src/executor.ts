@@ -18,7 +18,7 @@ export type Operation = NonNullable<ConsumeOptions['how']> | 'reset'
  */
 export interface Executor {
   /**
-   * Decides charges in the order of the calls. Returns an empty list for a reset.
+   * Decides charges in the order of the calls. A reset, whose options are those of a peek, returns the outcomes of a peek before it.
    * @throws RedisStoreError if the decision could not be made
    */
   decide(charges: readonly Charge[], places: Places, how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]>

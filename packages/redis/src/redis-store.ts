@@ -66,6 +66,8 @@ const REACH_WITHIN = 1_200
 /** ms that `ready()` waits by default. */
 const READY_WITHIN = 10_000
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})
+/** A reset answers what a peek before it would. */
+const PEEK: ConsumeOptions = Object.freeze({ how: 'peek' })
 type Outcomes = readonly (Outcome | undefined)[]
 
 class RedisStore implements Store {
@@ -112,19 +114,18 @@ class RedisStore implements Store {
     }
   }
 
-  async reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void> {
-    if (targets.length === 0) return
+  async reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<boolean> {
+    if (targets.length === 0) return false
     const preparing = this.prepared()
     if (preparing !== undefined) await preparing
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
-    const resets: Promise<unknown>[] = []
+    const resets: Promise<Outcomes>[] = []
     // Resets go through the executors like charges, so that they keep their order. A list of any length is split at the bound of a command.
     for (let i = 0; i < charges.length; i += MAX_CHARGES) {
       const part = charges.slice(i, i + MAX_CHARGES)
-      for (const group of groupByPartition(part, this.partitionOf))
-        resets.push(this.execute(group.partition, group.charges, 'reset', NO_OPTIONS))
+      for (const group of groupByPartition(part, this.partitionOf)) resets.push(this.execute(group.partition, group.charges, 'reset', PEEK))
     }
-    await Promise.all(resets)
+    return (await Promise.all(resets)).flat().some((outcome) => outcome !== undefined && outcome.used > 0)
   }
 
   shardOf(charge: Charge): string {
@@ -236,8 +237,7 @@ class RedisStore implements Store {
     if (hasOneKey || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
     const groups = groupByPartition(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, partition }))
     if (how !== 'reset') return this.decideAcross(groups, options)
-    await Promise.all(groups.map((group) => this.execute(partition, group.charges, how, options)))
-    return []
+    return (await Promise.all(groups.map((group) => this.execute(partition, group.charges, how, options)))).flat()
   }
 
   private executorOf(partition: string): Executor {

@@ -29,10 +29,11 @@ export interface RequestLimiter<C, N extends string = string, T extends string =
   /** Charges even past the limit, which may leave a debt. */
   penalize(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
   /**
-   * Deletes all state of the subject under this limiter, in every tier. Limits whose key cannot give the subject keep theirs.
+   * Deletes all state of the subject under this limiter, in every tier. Limits whose key cannot give the subject keep theirs. Returns whether
+   * there was any.
    * @throws ERR_SUBJECT_INVALID if no key can give it
    */
-  reset(subject: Subject<N> | C): MaybePromise<void>
+  reset(subject: Subject<N> | C): MaybePromise<boolean>
   /**
    * Refuses every request of the subject until the duration has passed, as `Limiter.block`. Of a request, all of its subjects are blocked:
    * an address and an account, where both are limited.
@@ -103,10 +104,10 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     return this.call('penalize', subject, options)
   }
 
-  reset(subject: Subject<string> | C): MaybePromise<void> {
+  reset(subject: Subject<string> | C): MaybePromise<boolean> {
     const { engine } = this
     if (engine === undefined) return chain(this.wrapped(subject), (spelled) => this.inner.reset(spelled))
-    return chain(this.targetsOf(engine, subject), (targets) => engine.resetAll(targets))
+    return chain(this.targetsOf(engine, subject), (targets) => engine.forget(targets))
   }
 
   block(subject: Subject<string> | C, duration: Duration): MaybePromise<number> {

@@ -89,13 +89,20 @@ export class MemoryStore implements Store {
     return this.fastPath.decide(charges, now, options) ?? this.fullPath.decide(charges, now, options)
   }
 
-  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): void {
+  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): boolean {
     const { scopes, slots } = this.states
     scopes.prune()
+    let wasUsed = false
     for (const target of targets) {
-      const slot = this.states.slotOf(scopes.resolve(target, 0).table, target.subject)
-      if (slot !== NO_SLOT) slots.remove(slot)
+      const { table, algorithm } = scopes.resolve(target, 0)
+      const slot = this.states.slotOf(table, target.subject)
+      if (slot === NO_SLOT) continue
+      // A state that has expired is kept for a while, and counts nothing.
+      const { outcome } = algorithm.step(slots.state(slot, table), { ...target, cost: 0 }, microsOf(this.clock), PEEK)
+      wasUsed ||= outcome.used > 0
+      slots.remove(slot)
     }
+    return wasUsed
   }
 
   block(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], ms: number): BlockChange {
@@ -136,3 +143,4 @@ export class MemoryStore implements Store {
 }
 
 const NO_OPTIONS: ConsumeOptions = Object.freeze({})
+const PEEK: ConsumeOptions = Object.freeze({ how: 'peek' })

@@ -63,10 +63,11 @@ describe('F03: subjects as the key spells them', () => {
     expect(await spelledTo(limiter, given)).toEqual([expected])
     expect(await spelledTo(limiter, { h: given })).toEqual([expected])
     await limiter.consume(given)
-    await limiter.reset(expected)
+    expect(await limiter.reset(expected)).toBe(true)
     expect((await limiter.peek(given)).remaining).toBe(10)
+    expect(await limiter.reset(expected)).toBe(false)
     await limiter.consume(expected)
-    await limiter.reset({ h: given })
+    expect(await limiter.reset({ h: given })).toBe(true)
     expect((await limiter.peek(expected)).remaining).toBe(10)
   })
   it.each([

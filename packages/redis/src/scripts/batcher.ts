@@ -207,10 +207,6 @@ export class Batcher implements Executor {
       return
     }
     if ('failure' in answer) throw new RedisStoreError(answer.failure, this.shard, command, false)
-    if (decision.how === 'reset') {
-      decision.resolve([])
-      return
-    }
     this.resolve(decision, answer.isAllowed, outcomesOf(decision, answer, now), command)
   }
 

@@ -66,8 +66,7 @@ export function decodeFull(decision: PendingDecision, [verdict, ...fields]: Full
 }
 
 /** Ledgers stand behind the states, one for each charge with lease terms. A value stands where its key is first. */
-function statesOf({ charges, keys, placements, leases, how }: PendingDecision, fields: readonly (ReplyState | Buffer)[]) {
-  if (how === 'reset') return { states: [], ledgers: [] }
+function statesOf({ charges, keys, placements, leases }: PendingDecision, fields: readonly (ReplyState | Buffer)[]) {
   const lists = new Map<string, EntryList>()
   const listOf = (key: string, field: ReplyState | Buffer | undefined): EntryList => {
     const list = lists.get(key) ?? new EntryList(field as Buffer)

@@ -1662,6 +1662,10 @@ end
 return { isadmitted and 1 or 0, reply }, err
 end
 local function reset(decision)
+local reply = decide(decision)
+if reply[1] < 0 then
+return reply
+end
 local changes, writes = newchanges(), {}
 for i = 3, #decision do
 local limit, key = limits[decision[i][1]], decision[i][2]
@@ -1679,7 +1683,7 @@ end
 for _, key in ipairs(changes.keys) do
 writes[#writes + 1] = writeoflist(key, changes.lists[key], decision)
 end
-return { 1 }, commit(writes)
+return reply, commit(writes)
 end
 local function functionof(decision)
 if decision[1] == RESET then

@@ -56,10 +56,6 @@ export class StagedWrites {
   decide(decision: PendingDecision): TransactionAnswer {
     const { charges, keys, placements, leases, how, options, holder } = decision
     for (const { id } of placements) this.needed.add(id)
-    if (how === 'reset') {
-      for (const [i, placement] of placements.entries()) this.reset(keys[i] as string, placement)
-      return { outcomes: [] }
-    }
     const current = charges.map((_, i) => this.load(keys[i] as string, placements[i] as Placement))
     const ledgers = charges.map((_, i) =>
       leases[i] === undefined ? undefined : this.listOf(leasesKey(keys[i] as string)).get((placements[i] as Placement).id),
@@ -67,6 +63,7 @@ export class StagedWrites {
     try {
       const stepOptions = { ...options, source: 'redis', holder: holder === '' ? undefined : holder }
       const result = decideWithLeases(decision, stateIdsOf(decision), current, ledgers, this.now, stepOptions)
+      if (how === 'reset') for (const [i, placement] of placements.entries()) this.reset(keys[i] as string, placement)
       for (const [i, state] of (result.states ?? []).entries()) {
         if (state !== undefined) this.change(keys[i] as string, placements[i] as Placement, state)
       }

@@ -5,6 +5,7 @@ import { concurrencyHolders } from './concurrency.ts'
 import { limitChanges } from './limit-changes.ts'
 import { outcomes } from './outcomes.ts'
 import { refunds } from './refunds.ts'
+import { resets } from './resets.ts'
 import { subjects } from './subjects.ts'
 import { type StoreUnderTest, suiteOf } from './suite.ts'
 import { time } from './time.ts'
@@ -34,6 +35,7 @@ export function storeConformance(name: string, under: StoreUnderTest): void {
     describe('refunds', () => refunds(suite))
     describe('concurrency holders', () => concurrencyHolders(suite))
     describe('subjects and scopes', () => subjects(suite))
+    describe('resets', () => resets(suite))
     describe('changed limits, forced charges and debt', () => limitChanges(suite))
     describe.runIf(under.blocks === true)('blocks', () => blocks(suite))
     describe('time', () => time(suite))

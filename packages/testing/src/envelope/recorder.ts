@@ -82,8 +82,9 @@ export function recordStore(inner: Store): Recorded {
       })
     },
     reset(targets) {
-      return mapResult(inner.reset(targets), () => {
+      return mapResult(inner.reset(targets), (found) => {
         for (const { limit, scope, subject } of targets) current.delete(keyOf(limit, scope, subject))
+        return found
       })
     },
   }

@@ -13,7 +13,8 @@ export type ModelCharge = Omit<Charge, 'receipt'> & { readonly receipt?: unknown
 export interface Model {
   /** Decides the charges at a time in µs. Throws `ModelError` where a store must throw. */
   consume(charges: readonly ModelCharge[], options: ConsumeOptions, nowMicros: number): readonly ModelOutcome[]
-  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): void
+  /** Returns whether anything was counted at a time in µs. */
+  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], nowMicros: number): boolean
 }
 
 const algorithms: Readonly<Record<Limit['algorithm'], ModelAlgorithm<any>>> = {
@@ -73,8 +74,12 @@ export function createModel(): Model {
         return outcome.allowed ? { ...step(charge, states.get(keyOf(charge)), 'peek', options, now).outcome, granted: 0 } : outcome
       })
     },
-    reset(targets) {
+    reset(targets, nowMicros) {
+      const used = targets.map(
+        (target) => step({ ...target, cost: 0 }, states.get(keyOf(target)), 'peek', {}, BigInt(nowMicros)).outcome.used,
+      )
       for (const target of targets) states.delete(keyOf(target))
+      return used.some((units) => units > 0)
     },
   }
 }

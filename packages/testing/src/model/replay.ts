@@ -51,9 +51,10 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
       } else if (step.do === 'reset') {
         const { scope, current: limit } = scopeAt(run, step.scopeIndex)
         const target = { scope, limit, subject: SUBJECTS[step.subject] as string }
-        model.reset([target])
+        const expected = model.reset([target], Math.round(clock.now() * 1000))
         const done = store.reset([target])
-        if (isPromise(done)) await done
+        const found = isPromise(done) ? await done : done
+        if (found !== expected) return { step: i, message: `reset: expected ${expected}, got ${String(found)}` }
         // A receipt from before the reset may equal one of the new state at the same instant, so it must not be used again.
         if (history.steady || limit.algorithm === 'slidingLog') {
           const index = step.scopeIndex % run.scopes.length

@@ -98,7 +98,7 @@ class DenyCache {
     return isPromise(outcomes) ? outcomes.then(learn, (error: unknown) => this.fail(charges, error)) : learn(outcomes)
   }
 
-  reset(targets: readonly StateId[]): MaybePromise<void> {
+  reset(targets: readonly StateId[]): MaybePromise<boolean | void> {
     return this.change(targets, () => this.inner.reset(targets))
   }
 

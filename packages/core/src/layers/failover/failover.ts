@@ -1,6 +1,6 @@
 import { consumePartitions, groupByPartition } from '../../consume-across.ts'
 import { Events } from '../../events.ts'
-import { isPromise, type MaybePromise } from '../../runtime.ts'
+import { chain, isPromise, type MaybePromise } from '../../runtime.ts'
 import type { BlockChange, Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../../store.ts'
 import { requireWaitUntil } from '../background.ts'
 import type { StateId } from '../state-map.ts'
@@ -183,10 +183,10 @@ class Failover implements Store {
   }
 
   /** Always deletes the local state. Rejects if the store cannot delete its state. */
-  reset(targets: readonly StateId[]): MaybePromise<void> {
-    this.fallback.reset(targets)
+  reset(targets: readonly StateId[]): MaybePromise<boolean | void> {
+    const wasLocal = this.fallback.reset(targets)
     for (const target of targets) this.shards.of({ ...target, cost: 0 }).reconciliation.forget(target)
-    return this.inner.reset(targets)
+    return chain(this.inner.reset(targets), (found) => (found === false ? wasLocal : found))
   }
 
   /** Always blocks, or ends the block, in this process. Rejects if the store cannot do it. */

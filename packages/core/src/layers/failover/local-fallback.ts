@@ -54,9 +54,10 @@ export class LocalFallback {
     return charges.map((charge) => (charge.receipt === undefined ? decided[next++] : presumedDone(charge, at)))
   }
 
-  reset(ids: readonly StateId[]): void {
-    void this.localShare.memory.reset(ids)
+  /** Returns whether the local share had counted anything. */
+  reset(ids: readonly StateId[]): boolean {
     for (const id of ids) this.lastSeen.forget(id)
+    return this.localShare.memory.reset(ids) as boolean
   }
 
   /** Afterwards nothing is read from the replica. */

@@ -75,9 +75,15 @@ class Leases {
   }
 
   /** A subject that is reset has its whole limit again, so its leases must not be added to it. */
-  reset(targets: readonly StateId[]): MaybePromise<void> {
-    for (const target of targets) this.subjects.drop(target)
-    return this.inner.reset(targets)
+  reset(targets: readonly StateId[]): MaybePromise<boolean | void> {
+    const now = this.now()
+    let hadUnits = false
+    for (const target of targets) {
+      const pool = this.subjects.find(target)
+      if (pool !== undefined && pool.left(now) > 0) hadUnits = true
+      this.subjects.drop(target)
+    }
+    return chain(this.inner.reset(targets), (found) => (found === false ? hadUnits : found))
   }
 
   /** This process stops at once. Others have leases for at most their ttl, and get no new ones. */

@@ -125,6 +125,13 @@ describe('plain calls are made', () => {
     await store.reset([charge()])
     expect(spendNow(store)).toBeUndefined()
   })
+
+  test('Pf: a reset that finds only the units on lease has found something', async () => {
+    const store = await leasedStore()
+    void lab.memory.reset([charge()])
+    expect(await store.reset([charge()])).toBe(true)
+    expect(await store.reset([charge()])).toBe(false)
+  })
 })
 
 describe('several limits in one decision', () => {

@@ -1,0 +1,54 @@
+import { expect } from 'vitest'
+import { allLimits, limits, QUOTA, receiptOnlyLimits, WINDOW } from './limits.ts'
+import { chargeOf, fill, refundOf, type Suite } from './suite.ts'
+
+/** A reset forgets exactly the states that it names, and answers whether one of them counted anything. */
+export function resets({ test, testWithClock }: Suite): void {
+  for (const [kind, limit] of allLimits) {
+    const charge = chargeOf(limit)
+
+    test(`${kind}: a reset answers whether anything was counted`, async (harness) => {
+      expect(await harness.store.reset([charge])).toBe(false)
+      await fill(harness, charge, QUOTA)
+      expect(await harness.store.reset([{ ...charge, subject: 'bob' }])).toBe(false)
+      expect(await harness.store.reset([charge])).toBe(true)
+      expect(await harness.store.reset([charge])).toBe(false)
+      expect(await harness.peek(charge)).toMatchObject({ allowed: true, used: 0, remaining: QUOTA })
+    })
+
+    test(`${kind}: a refusal and a peek leave nothing to reset`, async (harness) => {
+      await harness.peek(charge)
+      await harness.consume([{ ...charge, cost: 0 }])
+      expect(await harness.store.reset([charge])).toBe(false)
+    })
+  }
+
+  for (const [kind, limit] of receiptOnlyLimits) {
+    // A queue does not give back the turn of a request that may already have run.
+    if (kind === 'leakyBucket, queue') continue
+    test(`${kind}: what was given back is nothing to reset`, async (harness) => {
+      const charge = chargeOf(limit)
+      const taken = await harness.consumeOne(charge)
+      await harness.consumeOne(refundOf(charge, taken))
+      expect(await harness.store.reset([charge])).toBe(false)
+    })
+  }
+
+  test('a reset of several subjects answers whether one of them had a state', async (harness) => {
+    await harness.consumeOne(chargeOf(limits.slidingLog))
+    const targets = [limits.slidingWindow, limits.slidingLog, limits.concurrency].map((limit) => chargeOf(limit))
+    expect(await harness.store.reset(targets)).toBe(true)
+    expect(await harness.store.reset(targets)).toBe(false)
+    expect(await harness.store.reset([])).toBe(false)
+  })
+
+  for (const [kind, limit] of allLimits) {
+    if (typeof limit.window !== 'number') continue
+    testWithClock(`${kind}: a state that has expired is nothing to reset`, async (harness) => {
+      const charge = chargeOf(limit)
+      await harness.consumeOne(charge)
+      harness.clock.advance(2 * WINDOW + 1)
+      expect(await harness.store.reset([charge])).toBe(false)
+    })
+  }
+}
