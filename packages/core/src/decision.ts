@@ -29,7 +29,7 @@ export interface Decision<N extends string = string> {
   readonly resetAfter: number
   /** When the binding limit is full again: ms since the Unix epoch, by the store's clock; 0 without a binding limit. */
   readonly resetAt: number
-  /** ms that the request must wait before it goes on: the longest delay of its limits, 0 unless one is a queue. */
+  /** ms that the request must wait before it goes on: the longest delay of its limits, 0 unless one is a queue or has a `delay`. */
   readonly delay: number
   /** The name of the limiter. */
   readonly policy: string

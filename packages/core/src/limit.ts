@@ -29,8 +29,20 @@ export interface Limit<N extends string = string> {
   readonly maxLog?: number | undefined
   /** Concurrency: the longest `retryAfter` of a refusal, in ms. Default: 1,000. */
   readonly retryHint?: number | undefined
+  /** Windows and logs: how long admitted charges wait, the longer the more is used. Default: not at all. */
+  readonly delay?: GrowingDelay | undefined
   /** Token bucket: the largest debt, in units, that a forced charge may leave. Default: the burst. */
   readonly debt?: number | undefined
+}
+
+/** A delay that grows with the units that are used: `step` for each unit above `after`, at most `max`. */
+export interface GrowingDelay {
+  /** Units that are not delayed: a whole number, 0 or more. */
+  readonly after: number
+  /** ms */
+  readonly step: number
+  /** ms */
+  readonly max: number
 }
 
 /** A window of the calendar. By default it begins at midnight, on Monday, on the first of the month, or with January. */

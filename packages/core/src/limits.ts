@@ -1,5 +1,6 @@
 import { MAX_LOG } from './algorithms/sliding-log.ts'
 import { checkWindowStart, isCalendarWindow } from './calendar-options.ts'
+import { checkDelay, type DelayOptions } from './delay-options.ts'
 import { checkWhole, defineLimit, labelOf, type LimitFields, windowOf } from './define-limit.ts'
 import { type Duration, millisOf } from './duration.ts'
 import { invalid, SluiceError } from './errors.ts'
@@ -9,8 +10,17 @@ import { NUMBER_OPTIONS, splitNumbers } from './numbers/split.ts'
 
 const FIELDS = ['name', 'limit', 'window', 'key', 'defaults'] as const
 
+/** Options of limits that can slow a subject down before they refuse it. */
+interface DelayField {
+  /**
+   * Delays requests above a number of units, each one longer than the one before: `{ after: 5, step: '500ms', max: '10s' }`. Above
+   * `limit` they are refused. Default: no delay.
+   */
+  readonly delay?: DelayOptions | undefined
+}
+
 /** Options of `slidingWindow`. */
-export interface SlidingWindowOptions<N extends string = string, C = any> extends LimitFields<N, C> {
+export interface SlidingWindowOptions<N extends string = string, C = any> extends LimitFields<N, C>, DelayField {
   /** Length of the window: 1 ms to 366 days, or a function of the request. `limit × window` in ms must not exceed 2^53 − 1. */
   readonly window: PerRequest<C, Duration>
   /** The numbers where a function returns `undefined` or an invalid value. Default: limit 100, window `'1m'`. */
@@ -30,13 +40,13 @@ export interface SlidingWindowOptions<N extends string = string, C = any> extend
  * ```
  */
 export function slidingWindow<const N extends string, C>(options: SlidingWindowOptions<N, C>): LimitRule<N, C> {
-  knownOptions('slidingWindow', options, FIELDS)
+  knownOptions('slidingWindow', options, [...FIELDS, 'delay'])
   const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.slidingWindow)
-  return defineLimit(fixed, { algorithm: 'slidingWindow', window: windowOf(fixed) }, numbers)
+  return defineLimit(fixed, { algorithm: 'slidingWindow', window: windowOf(fixed), delay: checkDelay(fixed) }, numbers)
 }
 
 /** Options of `slidingLog`. */
-export interface SlidingLogOptions<N extends string = string, C = any> extends LimitFields<N, C> {
+export interface SlidingLogOptions<N extends string = string, C = any> extends LimitFields<N, C>, DelayField {
   /** Length of the window: 1 ms to 366 days, or a function of the request. */
   readonly window: PerRequest<C, Duration>
   /** The numbers where a function returns `undefined` or an invalid value. Default: limit 100, window `'1m'`. */
@@ -59,14 +69,14 @@ export interface SlidingLogOptions<N extends string = string, C = any> extends L
  * ```
  */
 export function slidingLog<const N extends string, C>(options: SlidingLogOptions<N, C>): LimitRule<N, C> {
-  knownOptions('slidingLog', options, [...FIELDS, 'maxLog'])
+  knownOptions('slidingLog', options, [...FIELDS, 'maxLog', 'delay'])
   const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.slidingLog)
   const maxLog = checkWhole(options, 'maxLog', 1, MAX_LOG)
-  return defineLimit(fixed, { algorithm: 'slidingLog', window: windowOf(fixed), maxLog }, numbers)
+  return defineLimit(fixed, { algorithm: 'slidingLog', window: windowOf(fixed), maxLog, delay: checkDelay(fixed) }, numbers)
 }
 
 /** Options of `fixedWindow`. */
-export interface FixedWindowOptions<N extends string = string, C = any> extends LimitFields<N, C> {
+export interface FixedWindowOptions<N extends string = string, C = any> extends LimitFields<N, C>, DelayField {
   /**
    * Length of the window: 1 ms to 366 days, or a window of the calendar; or a function of the request. `'1d'` is 24 hours from the epoch,
    * `'day'` a calendar day.
@@ -100,11 +110,11 @@ export interface FixedWindowOptions<N extends string = string, C = any> extends 
  * ```
  */
 export function fixedWindow<const N extends string, C>(options: FixedWindowOptions<N, C>): LimitRule<N, C> {
-  knownOptions('fixedWindow', options, [...FIELDS, 'anchor', 'timeZone'])
+  knownOptions('fixedWindow', options, [...FIELDS, 'anchor', 'timeZone', 'delay'])
   const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.fixedWindow)
   const start = checkWindowStart(labelOf(options), fixed)
   const window = isCalendarWindow(fixed.window) ? fixed.window : windowOf(fixed as { window: Duration })
-  return defineLimit(fixed, { algorithm: 'fixedWindow', window, ...start }, numbers)
+  return defineLimit(fixed, { algorithm: 'fixedWindow', window, ...start, delay: checkDelay(fixed) }, numbers)
 }
 
 /** Options of `tokenBucket`. */

@@ -56,7 +56,7 @@ export interface Outcome {
   readonly nextAfter: number
   /** ms until the limit is full again; 0 when it is full. */
   readonly resetAfter: number
-  /** ms that the caller must wait before it goes on: above 0 only for a leaky bucket with `queue: true`. */
+  /** ms that the caller must wait before it goes on: above 0 only for a leaky bucket with `queue: true`, or a window with a `delay`. */
   readonly delay: number
   readonly source: Source
   /** µs since the Unix epoch, by the clock of the store that decided. */

@@ -112,6 +112,14 @@ describe('the definition of a limit is refused', () => {
     [() => loose.fixedWindow({ ...good, window: 'year', anchor: { month: 13 } }), 'ERR_OPTION_INVALID'],
     [() => loose.fixedWindow({ ...good, window: 'year', anchor: { month: 2, day: 30 } }), 'ERR_OPTION_INVALID'],
     [() => loose.fixedWindow({ ...good, window: 'year', anchor: { month: 4, day: 31 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, delay: 500 }), 'ERR_OPTION_INVALID'],
+    [() => loose.slidingWindow({ ...good, delay: { after: 5 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.slidingLog({ ...good, delay: { after: -1, step: '1s' } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, delay: { after: 1.5, step: '1s' } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, delay: { after: 5, step: 0 } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, delay: { after: 5, step: '1s', max: 'long' } }), 'ERR_OPTION_INVALID'],
+    [() => loose.fixedWindow({ ...good, delay: { after: 5, step: '1s', maximum: 1 } }), 'ERR_OPTION_UNKNOWN'],
+    [() => loose.tokenBucket({ ...good, delay: { after: 5, step: '1s' } }), 'ERR_OPTION_UNKNOWN'],
     [() => loose.leakyBucket({ ...good, maxDelay: '1s' }), 'ERR_OPTION_CONFLICT'],
     [() => loose.leakyBucket({ ...good, queue: 'yes' }), 'ERR_OPTION_INVALID'],
     [() => loose.leakyBucket({ ...good, queue: true, maxDelay: 'soon' }), 'ERR_OPTION_INVALID'],
@@ -136,6 +144,12 @@ describe('the definition of a limit is refused', () => {
     expect(refusal(() => loose.fixedWindow({ ...good, window: 'year', anchor: { month: 2, day: 30 } })).message).toContain(
       'limit "a": anchor.day: expected at most 29, the last day of month 2, got 30',
     )
+  })
+
+  it('M3: the options of express-slow-down, with what to use', () => {
+    for (const name of ['delayAfter', 'delayMs', 'maxDelayMs']) {
+      expect(refusal(() => loose.fixedWindow({ ...good, [name]: 1 })).message).toContain('use limits, with slidingWindow({ delay: {')
+    }
   })
 
   it('numbers that would not be exact, with a proposal', () => {

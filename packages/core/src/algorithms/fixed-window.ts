@@ -3,6 +3,7 @@ import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
 import { calendarName, calendarSpan } from './calendar.ts'
 import { floorDiv } from './division.ts'
+import { growingDelay } from './growing-delay.ts'
 import { createStep, ReadingReader, type RowReading } from './reading.ts'
 import { parseWindowReceipt, windowReceipt } from './receipts.ts'
 import { scaledLimit } from './scale.ts'
@@ -64,8 +65,8 @@ class FixedWindowReading implements RowReading<FixedWindowState> {
     return this.count > 0 ? this.untilEnd() : 0
   }
 
-  delay(): number {
-    return 0
+  delay(units: number): number {
+    return growingDelay(this.limit.delay, this.count + units)
   }
 
   take(units: number): number | undefined {

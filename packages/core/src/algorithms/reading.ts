@@ -23,8 +23,8 @@ export interface Reading<S> {
   waitFor(units: number): number
   /** Time until the state is that of an unused subject. */
   resetAfter(): number
-  /** How long a charge that is admitted now must wait for its turn in a queue; else 0. */
-  delay(): number
+  /** How long a charge of `units` that is admitted now must wait before it goes on. */
+  delay(units: number): number
   /**
    * Takes `units`, which are available unless the charge is forced. A forced charge takes at most what the limit's debt allows.
    * Returns the whole units taken; `undefined` if nothing changed.
@@ -86,7 +86,7 @@ function decideCharge(current: Reading<unknown>, charge: Charge, now: number, op
   const wait = current.waitFor(cost)
   const units = wait === 0 && options.maxUnits === undefined ? cost : unitsToTake(current, wait, cost, options)
   if (units === undefined) return refusal(current, now, options, waitForLeast(current, wait, cost, options))
-  const delay = current.delay()
+  const delay = current.delay(units)
   if (options.how === 'peek' || units === 0) return unchanged(current, now, options, units, delay)
   const taken = current.take(units, options)
   if (taken === undefined) return unchanged(current, now, options, 0, delay)

@@ -1,4 +1,5 @@
 import type { Limit } from '../limit.ts'
+import { scaledDelay } from './growing-delay.ts'
 
 /** `quantity × share` in whole units, at least 1. Of 0 it is 0: a limit that refuses everything still does. */
 export function scaledQuantity(quantity: number, share: number): number {
@@ -7,5 +8,7 @@ export function scaledQuantity(quantity: number, share: number): number {
 
 /** The limit with this share of its quantity. */
 export function scaledLimit(limit: Limit, share: number): Limit {
-  return Object.freeze({ ...limit, limit: scaledQuantity(limit.limit, share) })
+  const { limit: quantity, delay } = limit
+  const scaled = { ...limit, limit: scaledQuantity(quantity, share) }
+  return Object.freeze(delay === undefined ? scaled : { ...scaled, delay: scaledDelay(delay, share) })
 }

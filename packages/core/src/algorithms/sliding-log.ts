@@ -1,8 +1,9 @@
 import { ceilMillis } from '../clock.ts'
 import { invalid } from '../errors.ts'
-import type { Limit } from '../limit.ts'
+import type { GrowingDelay, Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
+import { growingDelay } from './growing-delay.ts'
 import {
   EMPTY_LOG,
   entriesAfter,
@@ -30,12 +31,14 @@ class SlidingLogReading implements Reading<SlidingLogState> {
   isChanged = false
   quota = 0
   private window = 0
+  private growing: GrowingDelay | undefined
   private now = 0
 
   load(state: SlidingLogState | undefined, limit: Limit, now: number): void {
     this.window = (limit.window as number) * 1000
     this.state = entriesAfter(state ?? EMPTY_LOG, now - this.window)
     this.quota = limit.limit
+    this.growing = limit.delay
     this.now = now
   }
 
@@ -56,8 +59,8 @@ class SlidingLogReading implements Reading<SlidingLogState> {
     return newest === undefined ? 0 : this.untilExpiry(newest)
   }
 
-  delay(): number {
-    return 0
+  delay(units: number): number {
+    return growingDelay(this.growing, this.state.units + units)
   }
 
   take(units: number): number | undefined {

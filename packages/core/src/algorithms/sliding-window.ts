@@ -1,9 +1,10 @@
 import { invalid } from '../errors.ts'
-import type { Limit } from '../limit.ts'
+import type { GrowingDelay, Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
 import { ceilDiv, floorDiv } from './division.ts'
 import { MAX_STEP_BACK } from './fixed-window.ts'
+import { growingDelay } from './growing-delay.ts'
 import { createStep, ReadingReader, type RowReading } from './reading.ts'
 import { parseWindowReceipt, windowReceipt } from './receipts.ts'
 import { scaledLimit } from './scale.ts'
@@ -25,6 +26,7 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
   count = 0
   previous = 0
   private window = 0
+  private growing: GrowingDelay | undefined
   private now = 0
 
   load(state: SlidingWindowState | undefined, limit: Limit, nowMicros: number): void {
@@ -72,8 +74,8 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
     return previous > 0 ? this.window - this.elapsed() : 0
   }
 
-  delay(): number {
-    return 0
+  delay(units: number): number {
+    return this.growing === undefined ? 0 : growingDelay(this.growing, this.used() + units)
   }
 
   take(units: number): number | undefined {
@@ -116,6 +118,7 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
     const window = limit.window as number
     this.quota = limit.limit
     this.window = window
+    this.growing = limit.delay
     this.now = now
     if (now < this.start || now >= this.start + window) this.rollOver()
   }

@@ -12,7 +12,7 @@ export interface Admission<R = unknown> {
   readonly headers: readonly HeaderLine[]
   /** `undefined` for a skipped request. */
   readonly decision: Decision | undefined
-  /** ms to wait before the request goes on: the delay of a queue, else 0. */
+  /** ms to wait before the request goes on: the delay of its decision, else 0. */
   readonly delay: number
   /** Call it once, when the body of the response has ended or the client has left. `undefined`: there is nothing to do then. */
   readonly done: Done<R> | undefined

@@ -1,4 +1,5 @@
 import { algorithmOf } from '../algorithms/registry.ts'
+import { isCalendarWindow } from '../calendar-options.ts'
 import { isShortNumber, labelOf, shortWindowOf } from '../define-limit.ts'
 import type { Duration } from '../duration.ts'
 import { invalid } from '../errors.ts'
@@ -42,12 +43,13 @@ export function optionsOf(limit: Limit): FactoryOptions {
 }
 
 /** Options of a factory with changes, of which `undefined` changes nothing. */
-export function withChanges({ timeZone, ...options }: FactoryOptions, changes: FactoryOptions): FactoryOptions {
-  const { window } = changes
+export function withChanges({ timeZone, anchor, ...options }: FactoryOptions, changes: FactoryOptions): FactoryOptions {
+  const { window = options['window'] } = changes
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
-  // A time zone belongs to a window of the calendar, which a duration replaces.
-  const keepsZone = timeZone !== undefined && (window === undefined || window === 'day' || window === 'week' || window === 'month')
-  return { ...options, ...(keepsZone && { timeZone }), ...given }
+  // A time zone belongs to a window of the calendar, and an anchor to a window of one kind. Another window replaces them.
+  const keepsZone = timeZone !== undefined && isCalendarWindow(window)
+  const keepsAnchor = anchor !== undefined && (window === options['window'] || (typeof anchor === 'string' && !isCalendarWindow(window)))
+  return { ...options, ...(keepsZone && { timeZone }), ...(keepsAnchor && { anchor }), ...given }
 }
 
 /** Bounds memory where the numbers depend on something that clients choose. */

@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import { allOrNothing } from './all-or-nothing.ts'
 import { blocks } from './blocks.ts'
 import { concurrencyHolders } from './concurrency.ts'
+import { delays } from './delays.ts'
 import { limitChanges } from './limit-changes.ts'
 import { outcomes } from './outcomes.ts'
 import { refunds } from './refunds.ts'
@@ -38,6 +39,7 @@ export function storeConformance(name: string, under: StoreUnderTest): void {
     describe('resets', () => resets(suite))
     describe('changed limits, forced charges and debt', () => limitChanges(suite))
     describe.runIf(under.blocks === true)('blocks', () => blocks(suite))
+    describe('growing delays', () => delays(suite))
     describe('time', () => time(suite))
     describe('traps', () => traps(suite))
   })

@@ -1,7 +1,7 @@
 import type { Limit } from '@sluice/core'
 import { anchorOf, calendarWindow, epochWindow } from './calendar.ts'
 import { type ModelAlgorithm, floor, min, MAX_COUNT, max } from './algorithm.ts'
-import { metered } from './metered.ts'
+import { growingDelay, metered } from './metered.ts'
 
 /** `start` is absent until the first charge starts a window. */
 interface Counted {
@@ -58,7 +58,7 @@ export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
     return units === 0n ? undefined : { state: { start: state.start, count: state.count - units }, units }
   },
   refundsWithoutReceipt: () => false,
-  delay: () => 0n,
+  delay: ({ count }, limit, _now, units) => growingDelay(limit, count + units),
 })
 
 /** The window that is current at `ms`; none where the first charge starts it. */

@@ -34,13 +34,22 @@ const ZONES = [
   undefined,
 ]
 
-/** One to three limits of different quotas over the same window. */
+const delays = fc.option(
+  fc.record({
+    after: fc.constantFrom(0, 1, 2, 5, 1000),
+    step: fc.constantFrom(1, 500, 7 * DAY),
+    max: fc.constantFrom(1, 20_000, 366 * DAY),
+  }),
+  { nil: undefined, freq: 2 },
+)
+
+/** One to three limits of different quotas and delays over the same window. */
 function sameWindow(data: fc.Arbitrary<Omit<Limit, 'name' | 'limit'>>, quantities: fc.Arbitrary<number> = quantity): fc.Arbitrary<Limit[]> {
   return fc
-    .record({ data, quantities: fc.array(quantities, { minLength: 1, maxLength: 3 }) })
-    .map(({ data, quantities }) =>
-      quantities.map((limit) =>
-        limitOf({ ...data, limit: typeof data.window === 'number' ? Math.min(limit, Math.floor(MAX / data.window)) : limit }),
+    .record({ data, numbers: fc.array(fc.record({ limit: quantities, delay: delays }), { minLength: 1, maxLength: 3 }) })
+    .map(({ data, numbers }) =>
+      numbers.map(({ limit, delay }) =>
+        limitOf({ ...data, delay, limit: typeof data.window === 'number' ? Math.min(limit, Math.floor(MAX / data.window)) : limit }),
       ),
     )
 }

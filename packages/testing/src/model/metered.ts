@@ -1,5 +1,5 @@
 import type { Limit } from '@sluice/core'
-import { type ModelRequest, type ModelAlgorithm, ModelError, type ModelOutcome, type ModelStep } from './algorithm.ts'
+import { min, type ModelRequest, type ModelAlgorithm, ModelError, type ModelOutcome, type ModelStep } from './algorithm.ts'
 
 /** The units taken, and the state after them. */
 export interface Taken<S> {
@@ -30,8 +30,14 @@ export interface Metered<S> {
   refund(state: S, request: ModelRequest, units: bigint, now: bigint): { readonly state: S; readonly units: bigint } | undefined
   /** True if a refund needs no receipt. */
   refundsWithoutReceipt(limit: Limit): boolean
-  /** Whole ms that a charge admitted now must wait. */
-  delay(state: S, limit: Limit, now: bigint): bigint
+  /** Whole ms that a charge of these units must wait that is admitted now. */
+  delay(state: S, limit: Limit, now: bigint, units: bigint): bigint
+}
+
+/** Whole ms that a charge must wait after which `used` units are counted. Each unit above `after` adds a step. */
+export function growingDelay({ delay }: Limit, used: bigint): bigint {
+  if (delay === undefined || used <= BigInt(delay.after)) return 0n
+  return min(BigInt(delay.max), (used - BigInt(delay.after)) * BigInt(delay.step))
 }
 
 export function metered<S>(algorithm: Metered<S>): ModelAlgorithm<S> {
@@ -47,7 +53,7 @@ function step<S>(algorithm: Metered<S>, raw: S | undefined, request: ModelReques
     const forced = cost === 0n ? undefined : algorithm.force(current, limit, cost, now)
     const outcome = outcomeOf(algorithm, forced?.state ?? current, limit, now, {
       allowed: true,
-      delay: Number(algorithm.delay(current, limit, now)),
+      delay: Number(algorithm.delay(current, limit, now, cost)),
       granted: Number(forced?.units ?? 0n),
       receipt: forced?.units ? forced.receipt : undefined,
     })
@@ -67,7 +73,7 @@ function step<S>(algorithm: Metered<S>, raw: S | undefined, request: ModelReques
       outcome: outcomeOf(algorithm, current, limit, now, { allowed: false, retryAfter: waitFor(algorithm, current, limit, need, now) }),
     }
   }
-  const delay = Number(algorithm.delay(current, limit, now))
+  const delay = Number(algorithm.delay(current, limit, now, granted))
   if (how === 'peek' || granted === 0n) {
     return { state: undefined, outcome: outcomeOf(algorithm, current, limit, now, { allowed: true, delay, granted: Number(granted) }) }
   }

@@ -1,6 +1,6 @@
 import type { Limit } from '@sluice/core'
 import { ceil, type ModelAlgorithm, min, max } from './algorithm.ts'
-import { metered } from './metered.ts'
+import { growingDelay, metered } from './metered.ts'
 
 interface Entry {
   readonly id: number
@@ -41,7 +41,7 @@ export const slidingLog: ModelAlgorithm<Log> = metered<Log>({
     return { state: { entries: entries.filter((other) => other.units > 0n) }, units }
   },
   refundsWithoutReceipt: () => false,
-  delay: () => 0n,
+  delay: (log, limit, now, units) => growingDelay(limit, used(log, limit, now) + units),
 })
 
 function windowOf(limit: Limit): bigint {

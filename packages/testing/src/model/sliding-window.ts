@@ -2,7 +2,7 @@ import type { Limit } from '@sluice/core'
 import { epochWindow } from './calendar.ts'
 import { ceil, type ModelAlgorithm, floor, min, MAX_COUNT, max } from './algorithm.ts'
 import { AHEAD } from './fixed-window.ts'
-import { metered } from './metered.ts'
+import { growingDelay, metered } from './metered.ts'
 
 interface Counts {
   readonly start: bigint
@@ -52,7 +52,7 @@ export const slidingWindow: ModelAlgorithm<Counts> = metered<Counts>({
     return undefined
   },
   refundsWithoutReceipt: () => false,
-  delay: () => 0n,
+  delay: (state, limit, now, units) => growingDelay(limit, estimate(state, limit, now) + units),
 })
 
 function windowOf(limit: Limit): bigint {

@@ -6,6 +6,7 @@ import { charge, consumeOne, lab, leasingStore, requests } from './lab.ts'
 test.each([
   ['a log', slidingLog({ name: 'log', limit: 900, window: '1s' }).limit],
   ['a leaky bucket', leakyBucket({ name: 'leaky', limit: 900, window: '1s' }).limit],
+  ['a growing delay', fixedWindow({ name: 'slow', limit: 900, window: '1s', delay: { after: 1, step: 1 } }).limit],
   ['holders', concurrency({ name: 'holders', limit: 900, ttl: '1s' }).limit],
   ['a small limit', tokenBucket({ name: 'small', limit: 19, window: '1s' }).limit],
   ['a slow limit', fixedWindow({ name: 'slow', limit: 100_000, window: '1d' }).limit],

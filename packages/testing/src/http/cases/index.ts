@@ -1,5 +1,6 @@
 import type { HttpCase } from '../case.ts'
 import { abortCases } from './aborts.ts'
+import { delayCases } from './delays.ts'
 import { headerCases } from './headers.ts'
 import { optionCases } from './options.ts'
 import { proxyCases } from './proxies.ts'
@@ -19,6 +20,7 @@ export const httpCases: readonly HttpCase[] = [
   ...requestCases,
   ...streamCases,
   ...abortCases,
+  ...delayCases,
   ...stackCases,
   ...optionCases,
   ...settlingCases,
