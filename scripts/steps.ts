@@ -51,7 +51,7 @@ export class Steps {
   }
 
   /** Runs vitest, and counts its tests instead of the step. */
-  tests(args: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): void {
+  tests(args: readonly string[] = [], environment: NodeJS.ProcessEnv = {}, name = 'tests'): void {
     const start = performance.now()
     const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
     const file = join(folder, 'report.json')
@@ -68,7 +68,7 @@ export class Steps {
     this.skipped += report?.numPendingTests ?? 0
     const mark = failures === 0 && !isUnexplained ? '✓' : '✗'
     const note = isUnexplained ? ': an error outside the tests, or no test ran' : ''
-    console.log(`${mark} tests (${((performance.now() - start) / 1000).toFixed(1)} s)${note}`)
+    console.log(`${mark} ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)${note}`)
   }
 
   /** Prints the count, and sets the exit code. CI reads this line. */

@@ -1,14 +1,19 @@
 // `npm test`: every check and every test.
 // `npm test -- --package express`: the types and the tests of one package.
-// `npm run test:all`: as `npm test`, with ten times as much fuzzing, faults that last longer, and a quick run of every benchmark.
+// `npm run test:all`: as `npm test`, with ten times as much fuzzing, faults that last longer, the tests of @sluice/redis on Redis 6.2 and on
+// Valkey 8 and 9, and a quick run of every benchmark.
 import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'
 import { ensureRedis } from './redis.ts'
+import { ensureServers } from './servers.ts'
 import { LINT, Steps, TYPES } from './steps.ts'
 
 /** Steps for each algorithm; by default the tests walk 10,000. */
 const LONG_FUZZ = '100000'
+
+/** The smallest download. Every `npm test` runs the conformance suite on it. */
+const DAILY_SERVER = 'valkey-9'
 
 const { isSlow, name } = options()
 const steps = new Steps()
@@ -16,14 +21,22 @@ if (name === undefined) {
   for (const command of [...LINT, TYPES]) steps.command(command)
   auditDependencies()
   await ensureRedis()
+  const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])
   steps.tests([], isSlow ? { SLUICE_FUZZ: LONG_FUZZ, SLUICE_FAULTS: 'full' } : {})
+  if (isSlow) for (const server of servers) onServer(...server)
   if (isSlow) steps.command(['benchmarks run', 'node', '--conditions=source', 'bench/main.ts', '--quick'])
 } else {
   steps.command(['types', 'tsc', '-b', ...typesOf(name)])
   await ensureRedis()
+  if (name === 'redis') await ensureServers([DAILY_SERVER])
   steps.tests(projectsOf(name).flatMap((project) => ['--project', project]))
 }
 steps.finish()
+
+/** The servers from wheels have no TLS, so the machine's own server runs the tests of it. */
+function onServer(server: string, path: string): void {
+  steps.tests(['--project', 'redis'], { SLUICE_REDIS_SERVER: path, SLUICE_REDIS_TLS_SERVER: 'redis-server' }, `tests on ${server}`)
+}
 
 function options(): { readonly isSlow: boolean; readonly name: string | undefined } {
   try {

@@ -46,13 +46,22 @@ const ANSWERS: readonly (readonly [prefix: string, answer: RedisAnswer])[] = [
   ['MISCONF', 'oom'],
   ['NOREPLICAS', 'oom'],
   ['NOPERM', 'noperm'],
-  // The wording of a permission that is missing inside a script.
-  ["ERR The user executing the script can't", 'noperm'],
 ]
+/** What Redis and Valkey say inside a script. Redis 6.2 puts its own words before it. */
+const DENIED_IN_SCRIPT = /The user executing the script can't|ACL failure in script/
 // Errors after which nothing has run: the server refused the command, or the client never sent it. "Connection is closed" is not in the
 // list, because ioredis reports it for commands that were sent, too.
 const NOT_RUN =
   /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT|NOAUTH|WRONGPASS|NOSCRIPT|MASTERDOWN|MISCONF|NOREPLICAS|BUSY|ERR max number of clients)\b|^Stream isn't writeable|^Cluster isn't ready/
+
+/** The error of a command that the client never wrote to a connection. */
+export class NotSentError extends Error {
+  override readonly name = 'NotSentError'
+
+  constructor(cause: unknown) {
+    super(messageOf(cause), { cause })
+  }
+}
 
 /**
  * The error of a decision that Redis could not make.
@@ -92,7 +101,7 @@ export class RedisStoreError extends SluiceError implements StoreError {
     this.reason = words
     this.answer = answerOf(message)
     this.refusal = this.answer && REFUSALS[this.answer]
-    this.unknown = unknown ?? (this.answer === undefined && !NOT_RUN.test(message))
+    this.unknown = unknown ?? (!(cause instanceof NotSentError) && this.answer === undefined && !NOT_RUN.test(message))
     this.shard = shard
     this.batch = batch
   }
@@ -104,11 +113,15 @@ export function nextCommand(): number {
   return ++commands
 }
 
+const HINTS: Readonly<Record<string, string>> = {
+  end: '; the client has ended, and does not connect again',
+  closed: '; call connect() of the client',
+}
+
 /** The error of a command that was not sent because the client has no usable connection. */
 export function notReady(status: string, shard: string, command: number, lastError?: Error): RedisStoreError {
   const after = lastError === undefined ? '' : `: ${messageOf(lastError)}`
-  const ended = status === 'end' ? '; the client has ended, and does not connect again' : ''
-  const reason = `the connection is not ready (${status})${after}${ended}`
+  const reason = `the connection is not ready (${status})${after}${HINTS[status] ?? ''}`
   return new RedisStoreError(lastError ?? reason, shard, command, false, reason)
 }
 
@@ -136,5 +149,6 @@ function firstMessageOf(cause: Error & { readonly errors?: readonly unknown[]; r
 
 export function answerOf(message: string): RedisAnswer | undefined {
   // Redis 6.2 puts the error of a command inside a script into the middle of the script's own error.
-  return ANSWERS.find(([prefix]) => message.startsWith(prefix) || message.includes(`-${prefix}`))?.[1]
+  const answer = ANSWERS.find(([prefix]) => message.startsWith(prefix) || message.includes(`-${prefix}`))?.[1]
+  return answer ?? (DENIED_IN_SCRIPT.test(message) ? 'noperm' : undefined)
 }

@@ -7,6 +7,11 @@ test.each([
   ["OOM command not allowed when used memory > 'maxmemory'.", 'oom', 'unwritable'],
   ['MISCONF Redis is configured to save RDB snapshots', 'oom', 'unwritable'],
   ["NOPERM User app has no permissions to run the 'evalsha' command", 'noperm', 'forbidden'],
+  ["ERR The user executing the script can't run this command or subcommand", 'noperm', 'forbidden'],
+  // Redis 6.2.
+  ["@user_script: 1: The user executing the script can't access at least one of the keys", 'noperm', 'forbidden'],
+  // Valkey 8 and 9.
+  ["ERR ACL failure in script: User app has no permissions to run the 'del' command", 'noperm', 'forbidden'],
   ['CLUSTERDOWN The cluster is down', undefined, undefined],
   ['No answer within 50 ms', undefined, undefined],
 ])('%s', (message, answer, refusal) => {

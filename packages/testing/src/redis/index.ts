@@ -3,6 +3,7 @@
 
 /** Servers. */
 export { redisServerBinary } from './server-binary.ts'
+export { otherServer, type OtherServerName } from './other-servers.ts'
 export { type ClientOptions, type RedisServer, type StartRedis, startRedis } from './server.ts'
 export { type ClusterNode, type RedisCluster, type StartCluster, startCluster } from './cluster.ts'
 export { type MoveHooks } from './slots.ts'

@@ -10,8 +10,13 @@ const INSTRUCTIONS = [
 
 let found: Promise<string> | undefined
 
-/** The path of `redis-server`: SLUICE_REDIS_SERVER, else the one on PATH. Rejects with how to install it; no test is skipped. */
-export function redisServerBinary(): Promise<string> {
+/**
+ * The path of `redis-server`: SLUICE_REDIS_SERVER, else the one on PATH. Rejects with how to install it; no test is skipped. For TLS,
+ * SLUICE_REDIS_TLS_SERVER comes first, since some builds have no TLS.
+ */
+export function redisServerBinary(tls = false): Promise<string> {
+  const forTls = tls ? process.env['SLUICE_REDIS_TLS_SERVER'] : undefined
+  if (forTls) return Promise.resolve(forTls)
   // Only a success is cached, since scripts/redis.ts checks, installs, and checks again.
   found ??= find().catch((error: unknown) => {
     found = undefined

@@ -14,6 +14,8 @@ export type ClientOptions = RedisOptions & { replyMapping?: 'legacy' }
 
 /** Options of `startRedis()`. */
 export interface StartRedis {
+  /** The path of the server. Default: `SLUICE_REDIS_SERVER`, else `redis-server` on PATH. `otherServer()` gives those of other versions. */
+  readonly binary?: string
   /** More arguments of redis-server, or a function from its port to them. The last of two equal options wins. */
   readonly args?: readonly string[] | ((port: number) => readonly string[] | Promise<readonly string[]>)
   /** Default: none. */
@@ -61,8 +63,7 @@ const FAST_SYNC = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-perio
 const DATA_FILES = ['dump.rdb', 'appendonlydir', 'appendonly.aof']
 
 /**
- * Starts a redis-server without persistence on a free port of 127.0.0.1, and waits until it answers. The binary is
- * `SLUICE_REDIS_SERVER`, else `redis-server` on PATH.
+ * Starts a redis-server without persistence on a free port of 127.0.0.1, and waits until it answers.
  *
  * @example
  * ```ts
@@ -74,7 +75,7 @@ const DATA_FILES = ['dump.rdb', 'appendonlydir', 'appendonly.aof']
  * ```
  */
 export async function startRedis(options: StartRedis = {}): Promise<RedisServer> {
-  const binary = await redisServerBinary()
+  const binary = options.binary ?? (await redisServerBinary(options.tls))
   const folder = await makeFolder()
   try {
     const certificates = options.tls === true ? await makeCertificates(folder) : undefined
