@@ -1,20 +1,21 @@
 import { SluiceError, systemClock } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/store-kit'
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
+import { AdaptedClient } from './adapted-client.ts'
 import { handleAskingFailures } from './asking.ts'
 import { checkClient, hasCommandTimeout, risksOf } from './client-options.ts'
-import { describeClient, isForeignClient } from './foreign-client.ts'
+import { adapted, describeClient, isForeignClient } from './foreign-client.ts'
 import { shareErrors, watchErrors } from './last-error.ts'
-import type { RedisClient } from './redis-client.ts'
+import type { NodeRedisClient, RedisClient } from './redis-client.ts'
 import { withoutAutoPipelining } from './without-auto-pipelining.ts'
 
-export type { RedisClient } from './redis-client.ts'
+export type { NodeRedisClient, RedisClient } from './redis-client.ts'
 
 /** Options of ioredis. The store reads replies only in the form that ioredis has by default. */
 type SingleOptions = RedisOptions & { readonly replyMapping?: 'legacy' }
 
 /**
- * Where the data is: your own ioredis client, or what the store connects to. `url` names one server, `sentinels` and `name` the primary of
+ * Where the data is: your own client, or what the store connects to. A client is one of ioredis, of iovalkey, or of node-redis 5 or newer. `url` names one server, `sentinels` and `name` the primary of
  * a Sentinel deployment, `cluster` some nodes of a cluster. `options` are those of ioredis, except for settings by which a charge could run
  * twice.
  * @example
@@ -28,6 +29,7 @@ type SingleOptions = RedisOptions & { readonly replyMapping?: 'legacy' }
  */
 export type RedisSource =
   | RedisClient
+  | NodeRedisClient
   | { readonly url: string; readonly options?: SingleOptions | undefined }
   | {
       readonly sentinels: readonly { readonly host: string; readonly port: number }[]
@@ -94,16 +96,18 @@ const ONCE_CLUSTER = {
 export function connect(source: RedisSource, writes = true): Connection {
   if (isClient(source)) return connectionOf(source, false, writes)
   if (typeof source === 'object' && source !== null) {
+    const client = adapted(source)
+    if (client !== undefined) return adaptedConnection(client, writes)
     if (isForeignClient(source))
       throw new SluiceError(
         'ERR_OPTION_INVALID',
-        `redisStore: expected an ioredis client, which has callBuffer(), got ${describeClient(source)}`,
+        `redisStore: expected a client of ioredis, iovalkey or node-redis, got ${describeClient(source)}`,
       )
     if ('url' in source) return connectionOf(single(source), true, writes)
     if ('sentinels' in source) return connectionOf(bySentinels(source), true, writes)
     if ('cluster' in source) return connectionOf(cluster(source), true, writes)
   }
-  throw wrongSource('an ioredis client, { url }, { sentinels, name } or { cluster }', source)
+  throw wrongSource('a client of ioredis, iovalkey or node-redis, { url }, { sentinels, name } or { cluster }', source)
 }
 
 function single(source: Extract<RedisSource, { url: string }>): RedisClient {
@@ -152,8 +156,8 @@ function wrongSource(expected: string, got: unknown): SluiceError {
     : new SluiceError('ERR_OPTION_INVALID', `redisStore: expected ${expected}, got a string`)
 }
 
-function isClient(source: RedisSource): source is RedisClient {
-  return typeof (source as RedisClient | null)?.callBuffer === 'function'
+function isClient(source: object): source is RedisClient {
+  return typeof (source as Partial<RedisClient> | null)?.callBuffer === 'function'
 }
 
 /** @throws ERR_OPTION_INVALID for a client that cannot serve as this connection */
@@ -174,12 +178,19 @@ function connectionOf(client: RedisClient, isOwn: boolean, writes: boolean): Con
   return { client: view, isOwn, risks, timeout: hasCommandTimeout(client) ? undefined : COMMAND_TIMEOUT }
 }
 
+/** An adapter sends no command twice, and bounds each command itself. */
+function adaptedConnection(client: RedisClient, writes: boolean): Connection {
+  if (writes) watchErrors(client)
+  return { client, isOwn: false, risks: [], timeout: undefined }
+}
+
 const waits = new WeakMap<RedisClient, Promise<void>>()
 
 /** Resolves when the client is ready or has ended, at the latest after `ms`. Stores that share a client share the wait. */
 export function readyWithin(client: RedisClient, ms: number): Promise<void> {
   // A client that has ended emits neither event again.
   if (client.status === 'ready' || client.status === 'end') return Promise.resolve()
+  if (client instanceof AdaptedClient) return client.readyWithin(ms)
   let wait = waits.get(client)
   if (wait === undefined) {
     wait = new Promise<void>((resolve) => {

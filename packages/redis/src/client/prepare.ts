@@ -1,5 +1,6 @@
 import { SluiceError, systemClock } from '@sluice/core'
 import type { Events } from '@sluice/core/store-kit'
+import type { Redis } from 'ioredis'
 import { messageOf, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
 import { type Connection, readyWithin, within } from './connect.ts'
@@ -104,7 +105,7 @@ export class Preparation {
       if ((await within(client.set(meta, own, 'NX'), timeout)) !== null) return own
       return (await within(client.get(meta), timeout).catch(emptyOnWrongType)) ?? ''
     }
-    const replies = (await within(client.pipeline().set(meta, own, 'NX').get(meta).exec(), timeout)) ?? []
+    const replies = (await within((client as Redis).pipeline().set(meta, own, 'NX').get(meta).exec(), timeout)) ?? []
     const [written, read] = replies
     if (written?.[0]) throw written[0]
     if (read?.[0]) return emptyOnWrongType(read[0])

@@ -10,7 +10,7 @@ const EXPIRES_AFTER = 15_000
 const SHARD = 'redis'
 
 /** The commands that counting needs. A client that is recognised by its shape may lack some. */
-type CountingClient = RedisClient & Pick<Redis, 'time' | 'pipeline' | 'zrem' | 'del'>
+type CountingClient = Omit<RedisClient, 'pipeline'> & Pick<Redis, 'time' | 'pipeline' | 'zrem' | 'del'>
 
 /**
  * Counts the processes that share a prefix, in one sorted set. Each heartbeat adds this process under the server's time and reads the
@@ -95,6 +95,6 @@ class RedisPresence implements Presence {
   }
 }
 
-function canCount(client: RedisClient): client is CountingClient {
+function canCount(client: object): client is CountingClient {
   return (['time', 'pipeline', 'zrem', 'del'] as const).every((name) => typeof (client as Partial<CountingClient>)[name] === 'function')
 }

@@ -1,15 +1,13 @@
-import type { Redis } from 'ioredis'
-
 /**
  * The part of an ioredis `Redis` or `Cluster` that the store uses. Clients are recognised by this shape, because two copies of ioredis in
- * `node_modules` have two classes.
+ * `node_modules` have two classes. Clients of iovalkey have the same shape.
  */
 export interface RedisClient {
   callBuffer(command: string, args: (string | number)[]): Promise<unknown>
   get(key: string): Promise<string | null>
   set(key: string, value: string): Promise<unknown>
   set(key: string, value: string, nx: 'NX'): Promise<unknown>
-  pipeline?(): ReturnType<Redis['pipeline']>
+  pipeline?(): object
   config?(get: 'GET', name: string): Promise<unknown>
   info?(section: 'memory'): Promise<string>
   connect?(): Promise<void>
@@ -21,4 +19,14 @@ export interface RedisClient {
   readonly status: string
   readonly isCluster?: boolean
   readonly options: object
+}
+
+/**
+ * The part of a client of node-redis 5 or newer by which the store recognises it: `createClient()`, `createCluster()`, `createSentinel()` or
+ * `createClientPool()` of the package `redis`. The parameters of its methods differ among the four.
+ */
+export interface NodeRedisClient {
+  readonly isOpen: boolean
+  sendCommand(...args: never[]): Promise<unknown>
+  withTypeMapping(mapping: never): unknown
 }

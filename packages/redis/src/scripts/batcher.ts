@@ -2,6 +2,7 @@ import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock
 import { decide } from '@sluice/core/algorithms'
 import { afterTurn, decideWithLeases, readLeases } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
+import { refreshSlots } from '../client/refresh-slots.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import {
   type Executor,
@@ -226,6 +227,7 @@ export class Batcher implements Executor {
     const { client } = this.connection
     // A demoted primary keeps its connections: only a new connection finds the new primary.
     if (error.answer === 'readonly' && client.status === 'ready') client.disconnect(true)
+    if (error.answer === undefined && client.isCluster === true) void refreshSlots(client)
     rejectAll(batch, error)
   }
 }

@@ -1,6 +1,7 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, SluiceError, systemClock } from '@sluice/core'
 import { afterTurn, readLeases } from '@sluice/core/store-kit'
 import type { RedisClient } from '../client/connect.ts'
+import { refreshSlots } from '../client/refresh-slots.ts'
 import { answerOf, isSlotMoving, nextCommand, RedisStoreError } from '../errors.ts'
 import {
   type Executor,
@@ -17,7 +18,7 @@ import {
 } from '../executor.ts'
 import { isSet } from '../state/codec.ts'
 import { setQueriesOf } from '../state/holder-sets.ts'
-import { type Address, openSession, refreshSlots, type Session } from './session.ts'
+import { type Address, openSession, type Session } from './session.ts'
 import { StagedWrites, type TransactionAnswer } from './staged-writes.ts'
 
 /** How many lost races end a batch. Nothing was charged then. */
@@ -218,13 +219,13 @@ export class TransactionExecutor implements Executor {
   }
 }
 
-/** @throws ERR_OPTION_INVALID for a client that cannot open a second connection */
+/** @throws ERR_OPTION_INVALID for a client that cannot open a second connection in the way of ioredis */
 export function requireDuplicate(client: RedisClient): void {
   const { duplicate, nodes } = client as { readonly duplicate?: unknown; readonly nodes?: unknown }
   if (typeof (client.isCluster === true ? nodes : duplicate) === 'function') return
   throw new SluiceError(
     'ERR_OPTION_INVALID',
-    'redisStore: scripting: false: expected an ioredis client, which can be duplicated, got a client without duplicate() or nodes()',
+    'redisStore: scripting: false: expected { url }, { cluster }, { sentinels, name } or a client of ioredis or iovalkey, which opens a connection for WATCH, got another client; pass one of them, or remove scripting: false',
   )
 }
 

@@ -169,18 +169,6 @@ export async function openSession(client: RedisClient, tag: string, askAddress?:
   return new Session(redis, askAddress !== undefined)
 }
 
-/** Reads again which server has which slot. */
-export async function refreshSlots(client: RedisClient): Promise<void> {
-  if (client.isCluster !== true) return
-  await new Promise<void>((resolve) => {
-    const cancel = systemClock.after(COMMAND_TIMEOUT, resolve)
-    ;(client as unknown as Cluster).refreshSlotsCache(() => {
-      cancel()
-      resolve()
-    })
-  })
-}
-
 function nodeOf(cluster: Cluster, tag: string): Redis {
   const [name] = cluster.slots[slotOf(tag)] ?? []
   const node = cluster.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === name)

@@ -12,9 +12,9 @@ class RedisMock {
 }
 const CLIENTS: Readonly<Record<string, [object, RegExp]>> = {
   'D18: ioredis-mock': [new RedisMock(), /got a client of ioredis-mock, which is no Redis; use memoryStore\(\) in tests \(/],
-  'M3: node-redis': [
+  'M3: node-redis 4': [
     { isOpen: true, get: nothing, sendCommand: nothing },
-    /got a client of node-redis \(the package redis\); install ioredis beside it, and pass \{ url \}/,
+    /got a client of node-redis \(the package redis\) before version 5; update it to version 5 or newer/,
   ],
   'M3: valkey-glide': [
     { get: nothing, customCommand: nothing, invokeScript: nothing },
@@ -30,7 +30,7 @@ const CLIENTS: Readonly<Record<string, [object, RegExp]>> = {
 test.each(Object.entries(CLIENTS))('%s is refused', (_, [client, words]) => {
   const message = expect.stringMatching(words)
   expect(() => redisStore(client as RedisSource)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', message }))
-  expect(() => redisStore(client as RedisSource)).toThrow(/^redisStore: expected an ioredis client, which has callBuffer\(\), got /)
+  expect(() => redisStore(client as RedisSource)).toThrow(/^redisStore: expected a client of ioredis, iovalkey or node-redis, got /)
 })
 
 test.each([

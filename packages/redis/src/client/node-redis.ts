@@ -1,0 +1,110 @@
+import { NotSentError } from '../errors.ts'
+import { AdaptedClient, type Argument } from './adapted-client.ts'
+import { Attempt } from './attempt.ts'
+import type { NodeRedisClient } from './redis-client.ts'
+
+/** What every client of node-redis has. */
+interface AnyClient {
+  readonly isOpen: boolean
+  /** A pool has none, and neither has a Cluster client before node-redis 6. */
+  readonly isReady?: boolean
+  on(event: string, listener: () => void): unknown
+  once(event: string, listener: () => void): unknown
+  off(event: string, listener: () => void): unknown
+}
+interface SingleClient {
+  sendCommand(args: readonly Argument[], options: object): Promise<unknown>
+}
+interface SentinelClient {
+  sendCommand(isReadonly: boolean, args: readonly Argument[], options: object): Promise<unknown>
+}
+interface ClusterClient {
+  sendCommand(key: string | undefined, isReadonly: boolean, args: readonly Argument[], options: object): Promise<unknown>
+}
+
+/** Texts as bytes: the type `$` of the protocol, as `RESP_TYPES.BLOB_STRING` has it. */
+const BYTES = Object.freeze({ 36: Buffer })
+/** The names of the events in which node-redis reports errors of nodes. A single client reports them as `error`. */
+const NODE_ERROR = 'node-error'
+
+/** `createClient()` and `createClientPool()` have no connections to other nodes, `createCluster()` and `createSentinel()` do. */
+type Kind = 'single' | 'sentinel' | 'cluster'
+
+export class NodeRedisAdapter extends AdaptedClient {
+  readonly isCluster: boolean
+  private readonly client: AnyClient
+  private readonly kind: Kind
+  private isFinding = false
+
+  constructor(client: NodeRedisClient) {
+    super()
+    this.client = client as unknown as AnyClient
+    this.kind = kindOf(client)
+    this.isCluster = this.kind === 'cluster'
+  }
+
+  get status(): string {
+    const { isOpen, isReady = isOpen } = this.client
+    return isReady ? 'ready' : isOpen ? 'reconnecting' : 'closed'
+  }
+
+  protected send(key: string | undefined, isReadonly: boolean, args: Argument[]): Promise<unknown> {
+    const { client, kind } = this
+    // A Sentinel client sends a command again whose connection was lost, and the first one may have run.
+    const attempt = new Attempt(kind === 'sentinel')
+    const options = { typeMapping: BYTES, abortSignal: attempt }
+    // Before version 6, removing commands from the queue can break it, so that the client hangs. It reads the arguments when it writes them.
+    const takeBack = (): unknown => args.splice(0, args.length, 'PING')
+    if (kind === 'sentinel') return attempt.settle((client as unknown as SentinelClient).sendCommand(isReadonly, args, options), takeBack)
+    if (kind === 'single') return attempt.settle((client as unknown as SingleClient).sendCommand(args, options), takeBack)
+    const reply = (client as unknown as ClusterClient).sendCommand(key, isReadonly, args, options)
+    // From version 6 on, a Cluster client queues a copy of the arguments, and has isReady.
+    const settled = attempt.settle(reply, client.isReady === undefined ? takeBack : () => attempt.abort())
+    return key === undefined ? settled : settled.catch((error: unknown) => this.findNode(error, key))
+  }
+
+  /**
+   * Before version 6, node-redis learns that a replica has been promoted only from the redirection of a node that lives, and asks none while
+   * the commands for the slot wait for the node that died. Without a key, a command goes to any node.
+   * @throws the error
+   */
+  private findNode(error: unknown, key: string): never {
+    if (error instanceof NotSentError && !this.isFinding) {
+      this.isFinding = true
+      const found = this.send(undefined, false, ['GET', key])
+      found.catch(() => undefined).finally(() => (this.isFinding = false))
+    }
+    throw error
+  }
+
+  on(event: string, listener: () => void): this {
+    this.client.on(event === 'node error' ? NODE_ERROR : event, listener)
+    return this
+  }
+
+  once(event: string, listener: () => void): this {
+    this.client.once(event, listener)
+    return this
+  }
+
+  off(event: string, listener: () => void): this {
+    this.client.off(event, listener)
+    return this
+  }
+
+  /** The server closes a connection that asks for it, and the client connects again. Cluster and Sentinel find the new primary themselves. */
+  disconnect(reconnect = false): void {
+    if (reconnect && this.kind === 'single') this.send(undefined, false, ['QUIT']).catch(() => undefined)
+  }
+}
+
+export function isNodeRedis(source: object): source is NodeRedisClient {
+  const { isOpen, sendCommand, withTypeMapping } = source as Partial<NodeRedisClient>
+  return typeof isOpen === 'boolean' && typeof sendCommand === 'function' && typeof withTypeMapping === 'function'
+}
+
+/** The last parameter of `sendCommand` is optional, and does not count. */
+function kindOf(client: NodeRedisClient): Kind {
+  if ('nodeByAddress' in client) return 'cluster'
+  return 'getMasterNode' in client ? 'sentinel' : 'single'
+}

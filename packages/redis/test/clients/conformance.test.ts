@@ -1,0 +1,32 @@
+// M3: the store contract on clients of other libraries.
+import type { Clock, Store } from '@sluice/core'
+import type { RedisSource } from '@sluice/redis'
+import { storeConformance } from '@sluice/testing'
+import { type RedisServer, startRedis } from '@sluice/testing/redis'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { rawStore, scanAfterEach } from '../support.ts'
+import { closeClients, LIBRARIES } from './clients.ts'
+
+const libraries = Object.entries(LIBRARIES).filter(([name]) => name !== 'valkey-glide')
+
+describe.each(libraries)('M3: %s', (name, library) => {
+  let server: RedisServer
+  let client: RedisSource
+  beforeAll(async () => {
+    server = await startRedis()
+    client = await library.one(server)
+  })
+  afterAll(async () => {
+    await closeClients()
+    await server.stop()
+  })
+  scanAfterEach(
+    () => server.client(),
+    () => server.call('FLUSHALL'),
+    { hasTestClock: true },
+  )
+  // Each store has its own prefix, so that all share one client.
+  let stores = 0
+  const make = (clock: Clock): Store => rawStore(client, { prefix: `t${++stores}`, clock })
+  storeConformance(name, { make })
+})
