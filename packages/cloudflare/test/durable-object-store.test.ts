@@ -55,10 +55,10 @@ describe('a store over several objects', () => {
   })
 })
 
-describe('a limiter that serves several requests', () => {
+describe.each(['shared', 'layered'])('a limiter that serves several requests: %s', (limiter) => {
   test('trap: a limiter that is kept over requests: no request waits for I/O of another', async () => {
     const responses = await Promise.all(
-      Array.from({ length: 20 }, async () => (await fetch(`${server.url}/shared`)).json() as Promise<readonly boolean[]>),
+      Array.from({ length: 20 }, async () => (await fetch(`${server.url}/${limiter}`)).json() as Promise<readonly boolean[]>),
     )
     expect(responses.flat().filter(Boolean)).toHaveLength(10)
   })
@@ -66,11 +66,11 @@ describe('a limiter that serves several requests', () => {
   test('a client that leaves does not fail the requests of others', async () => {
     const gone = Array.from({ length: 10 }, async () => {
       const leave = new AbortController()
-      const response = fetch(`${server.url}/shared`, { signal: leave.signal }).catch(() => undefined)
+      const response = fetch(`${server.url}/${limiter}`, { signal: leave.signal }).catch(() => undefined)
       leave.abort()
       await response
     })
-    const stay = Array.from({ length: 10 }, async () => (await fetch(`${server.url}/shared`)).status)
+    const stay = Array.from({ length: 10 }, async () => (await fetch(`${server.url}/${limiter}`)).status)
     await Promise.all(gone)
     expect(await Promise.all(stay)).toEqual(Array.from({ length: 10 }, () => 200))
   })
@@ -86,7 +86,7 @@ describe('D11: failMode over objects that cannot decide', () => {
   const all = (objects: string) => Promise.all(Array.from({ length: 8 }, async () => decide(objects)))
   const eight = (source: string) => Array.from({ length: 8 }, () => [source, true])
 
-  test('decides while they fail, or are slower than the deadline of the recipe, and never longer', async () => {
+  test('decides while they fail, or are slower than a deadline of the application, and never longer', async () => {
     expect(await decide('decide')).toEqual(['durable-object', true])
     for (const fault of ['fail', 'hang']) {
       expect(await decide(fault)).toEqual(['open', true])
@@ -96,7 +96,7 @@ describe('D11: failMode over objects that cannot decide', () => {
     }
   })
 
-  test('the failover layer is refused: its timers would end with the request that set them', async () => {
+  test('without waitUntil the failover layer is refused: its timers would end with the request that set them', async () => {
     expect(await (await fetch(`${server.url}/layer`)).json()).toBe('ERR_OPTION_CONFLICT')
   })
 })

@@ -1,15 +1,17 @@
 // What the tests run in workerd: a Worker with a store that HTTP requests control, and an object that can be inspected.
 import type { Charge, Clock, ConsumeOptions, Outcome, Store } from '@sluice/core'
-import { createLimiter, fixedWindow } from '@sluice/core'
+import { createLimiter, fixedWindow, type Limiter } from '@sluice/core'
 import {
   durableObjectStore,
   type DurableObjectStoreOptions,
   type ObjectNamespace,
   type ObjectState,
   RateLimitObject,
+  withLayers,
 } from '@sluice/cloudflare'
 import { stack } from '@sluice/core/store-kit'
 import { runHistories } from '@sluice/testing/model'
+import { waitUntil } from 'cloudflare:workers'
 import { scoped } from './scoped.ts'
 
 /** One call of a store. */
@@ -60,15 +62,20 @@ export class Short extends Limits {
 
 // Trap: timers, random numbers or pending promises at module scope. With one of them the Worker would not start.
 let bound: ObjectNamespace
-const shared = createLimiter({
-  name: 'shared',
-  store: durableObjectStore({ idFromName: (name) => bound.idFromName(name), get: (id) => bound.get(id) }, { name: 'shared' }),
-  limits: [fixedWindow({ name: 'hour', limit: 10, window: '1h', anchor: 'first' })],
-})
+const sharedObjects = durableObjectStore({ idFromName: (name) => bound.idFromName(name), get: (id) => bound.get(id) }, { name: 'shared' })
+const hour = fixedWindow({ name: 'hour', limit: 10, window: '1h', anchor: 'first' })
+const limiters = {
+  shared: createLimiter({ name: 'shared', store: sharedObjects, limits: [hour] }),
+  layered: createLimiter({
+    name: 'layered',
+    store: withLayers(sharedObjects, { waitUntil, failover: { deadline: 10_000, instances: 1 }, leases: { hot: 10 } }),
+    limits: [hour],
+  }),
+}
 
 /** What the objects of `guarded` do. */
 let behaviour = 'decide'
-// The recipe of docs/cloudflare.md.
+// With a deadline that the application sets.
 const guarded = createLimiter({
   name: 'guarded',
   store: withDeadline(
@@ -104,7 +111,7 @@ export default {
       const object = namespace.get(namespace.idFromName(url.searchParams.get('object') ?? ''))
       return (await object.fetch(request.url, { method: 'POST', body: '' })) as unknown as Response
     }
-    if (url.pathname === '/shared') return consumeShared(env)
+    if (url.pathname === '/shared' || url.pathname === '/layered') return consumeShared(env, limiters[url.pathname.slice(1) as 'shared'])
     if (url.pathname === '/guarded') {
       bound = env.LIMITS
       behaviour = url.searchParams.get('objects') ?? 'decide'
@@ -145,8 +152,8 @@ function codeOf(run: () => unknown): string {
   }
 }
 
-/** Uses the one limiter that all requests share. */
-async function consumeShared(env: Env): Promise<Response> {
+/** Uses a limiter that all requests share. */
+async function consumeShared(env: Env, shared: Limiter): Promise<Response> {
   bound = env.LIMITS
   const decisions = await Promise.all([shared.consume('a'), shared.consume('a')])
   return Response.json(decisions.map(({ allowed }) => allowed))

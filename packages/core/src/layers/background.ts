@@ -53,12 +53,18 @@ export class Background {
     this.due = Infinity
   }
 
-  /** Each request calls this where timers end with their request. It runs what is due. */
-  poll(): void {
-    if (this.run === undefined) return
-    const now = this.clock.monotonic()
+  /**
+   * Each request calls this where timers end with their request. It runs what is due. Returns the work, for a caller that waits for it, if it
+   * has been due for more than `overdue` ms.
+   */
+  poll(overdue: number = Infinity): Promise<unknown> | undefined {
+    if (this.run === undefined) return undefined
+    const late = this.clock.monotonic() - this.due
     // The clock of such a runtime can be set back. Then the time that is left is unknown.
-    if (now >= this.due || now < this.setAt) this.keep(this.fire())
+    if (late < 0 && this.clock.monotonic() >= this.setAt) return undefined
+    const work = this.fire()
+    this.keep(work)
+    return late > overdue && isPromise(work) ? work : undefined
   }
 
   private fire(): unknown {

@@ -17,7 +17,7 @@ function requestRuntime(clock: FakeClock) {
     own.kept += 1
     void work.finally(() => (own.kept -= 1))
   }
-  const request = (run: () => void) => {
+  const request = (run: () => unknown) => {
     current = { ended: false, kept: 0 }
     run()
     current.ended = true
@@ -37,7 +37,7 @@ describe('in a process', () => {
     background.set(10, () => ran.push('third'))
     background.cancel()
     clock.advance(100)
-    background.poll()
+    void background.poll()
     expect(ran).toEqual(['second'])
   })
 })
@@ -107,7 +107,7 @@ describe('in a runtime that ends timers with their request', () => {
     const late = new Background(wall, () => undefined)
     request(() => late.set(10, () => (ran += 1)))
     fake.advance(-5_000)
-    late.poll()
+    void late.poll()
     expect(ran).toBe(1)
   })
 })

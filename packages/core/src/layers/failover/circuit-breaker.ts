@@ -15,6 +15,8 @@ const MAX_DELAY = 500
 const SETTLE_AFTER = 250
 /** ms: a breaker that opens again within this time continues with the delay that it had. */
 const STABLE_AFTER = 10_000
+/** ms after which a probe has been due for so long that the outage may be over: without requests, nothing has probed. */
+const OVERDUE = 5_000
 /** ms after its deadline until an answer is lost, where I/O ends with the request that sent it. */
 const LOST_AFTER = 1_000
 
@@ -112,9 +114,11 @@ export class CircuitBreaker {
     await this.probe()
   }
 
-  /** Each request calls this where timers end with their request: it probes if it is time to. */
-  poll(): void {
-    this.background.poll()
+  /** Each request calls this where timers end with their request: it probes if it is time to. Returns a probe to wait for. */
+  poll(): Promise<unknown> | undefined {
+    const isOpen = this.state === 'open'
+    const work = this.background.poll(OVERDUE)
+    return isOpen ? work : undefined
   }
 
   stop(): void {

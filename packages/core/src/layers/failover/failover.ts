@@ -32,6 +32,8 @@ class Failover implements Store {
   readonly block?: NonNullable<Store['block']>
   private readonly inner: Store
   private readonly settings: FailoverSettings
+  /** Whether timers and I/O end with the request that began them. */
+  private readonly isPerRequest: boolean
   private readonly events = new Events()
   private readonly fallback: LocalFallback
   private readonly shards: Shards
@@ -43,12 +45,12 @@ class Failover implements Store {
     this.inner = inner
     this.settings = settings
     const context = { store: inner, settings, events: this.events }
-    const { waitUntil } = settings
-    this.fallback = new LocalFallback(context, waitUntil === undefined ? presence : undefined)
+    this.isPerRequest = settings.waitUntil !== undefined
+    this.fallback = new LocalFallback(context, this.isPerRequest ? undefined : presence)
     this.shards = new Shards(context, this.fallback.localShare)
-    this.deadlines = new Deadlines(settings.deadline, settings.clock, waitUntil !== undefined)
+    this.deadlines = new Deadlines(settings.deadline, settings.clock, this.isPerRequest)
     if (inner.block !== undefined) this.block = (targets, ms) => this.blockAll(targets, ms)
-    if (reach !== undefined && waitUntil === undefined) void this.shards.watchStart(reach)
+    if (reach !== undefined && !this.isPerRequest) void this.shards.watchStart(reach)
   }
 
   // A request goes through the methods from here to `decideLocally`, in their order.
@@ -81,7 +83,10 @@ class Failover implements Store {
   /** `due`: the decision's own deadline, if it has one, in ms of the monotonic clock. */
   private consumeAt(route: Route, charges: readonly Charge[], options: ConsumeOptions, due: number | undefined): MaybePromise<Outcomes> {
     if (route === 'local') return this.consumeLocalReceipts(charges, options)
-    if (this.settings.waitUntil !== undefined) route.breaker.poll()
+    if (this.isPerRequest) {
+      const probe = route.breaker.poll()
+      if (probe !== undefined) return this.consumeAfter(probe, route, charges, options, due)
+    }
     const isLate = due !== undefined && this.settings.clock.monotonic() >= due
     if (isLate || this.isClosed || !route.breaker.admits(charges, options)) return this.decideLocally(route, charges, options, false)
     try {
@@ -96,6 +101,21 @@ class Failover implements Store {
       route.breaker.recordFailure(error)
       return this.decideLocally(route, charges, options, error.unknown)
     }
+  }
+
+  /** Waits for an overdue probe, for at most the deadline of the decision: the store may have been back for long. */
+  private async consumeAfter(
+    probe: Promise<unknown>,
+    shard: Shard,
+    charges: readonly Charge[],
+    options: ConsumeOptions,
+    due: number | undefined,
+  ): Promise<Outcomes> {
+    const { clock, deadline } = this.settings
+    const wait = due === undefined ? deadline : Math.max(0, due - clock.monotonic())
+    const end = clock.monotonic() + wait
+    await Promise.race([probe, new Promise<void>((resolve) => void clock.after(wait, resolve))])
+    return this.consumeAt(shard, charges, options, end)
   }
 
   /** Resolves to the store's answer if it arrives before the deadline. Otherwise the fallback's decision is final. */

@@ -57,7 +57,7 @@ export class HotSubjects {
 
   /** Each request calls this where timers end with their request: it checks the leases if it is time to. */
   poll(): void {
-    this.background.poll()
+    void this.background.poll()
   }
 
   /** Gives all leases back. */

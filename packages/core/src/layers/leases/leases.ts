@@ -46,11 +46,14 @@ class Leases {
   private readonly settings: LeaseSettings
   private readonly requests: LeaseRequests
   private readonly subjects: HotSubjects
+  /** Whether timers and I/O end with the request that began them. */
+  private readonly isPerRequest: boolean
   private isClosed = false
 
   constructor(inner: Store, settings: LeaseSettings) {
     this.inner = inner
     this.settings = settings
+    this.isPerRequest = settings.waitUntil !== undefined
     this.requests = new LeaseRequests(inner, settings)
     this.subjects = new HotSubjects(settings, this.requests)
   }
@@ -59,7 +62,7 @@ class Leases {
     if (charges.some(hasLeaseReceipt)) return this.giveBack(charges, options)
     if ((options.how ?? 'charge') !== 'charge' || options.lease !== undefined || this.isClosed) return this.inner.consume(charges, options)
     const now = this.now()
-    if (this.settings.waitUntil !== undefined) this.subjects.poll()
+    if (this.isPerRequest) this.subjects.poll()
     const spent = charges.map((charge) => this.spend(charge, now))
     if (options.atLeast !== undefined && charges.length > 1 && spent.includes(undefined)) {
       // All charges take the same number of units, which only the store can tell.

@@ -160,3 +160,72 @@ describe('a store that refuses writes', () => {
     expect(at.store.health?.().breaker).toBe('closed')
   })
 })
+
+describe('D11: where timers end with their request', () => {
+  const perRequest = () => {
+    const kept: Promise<unknown>[] = []
+    return { ...setUp({ instances: 2 }, { waitUntil: (work) => kept.push(work) }), kept }
+  }
+
+  test('no timer probes; the first request after the time does, and is decided at once', async () => {
+    const at = perRequest()
+    await openBreaker(at)
+    at.inner.heal()
+    const before = at.inner.calls.length
+    at.clock.advance(4_000)
+    await flushPromises()
+    expect(at.inner.calls.length).toBe(before)
+    expect(consumeNow(at.store, charge('a'))).toMatchObject({ source: 'local' })
+    expect(at.inner.calls.length).toBe(before + 1)
+    await flushPromises()
+    expect(at.store.health?.().breaker).toBe('closed')
+    expect(await consumeOne(at.store, charge('a'))).toMatchObject({ source: 'redis' })
+  })
+
+  test('the first request for more than 5 s waits for the probe: the store decides if it is back', async () => {
+    const at = perRequest()
+    await openBreaker(at)
+    at.inner.heal()
+    at.clock.advance(6_000)
+    const answer = consumeOne(at.store, charge('a'), { failMode: 'closed' })
+    await flushPromises()
+    expect(await answer).toMatchObject({ source: 'redis', allowed: true })
+  })
+
+  test('it waits for no longer than the deadline', async () => {
+    const at = perRequest()
+    await openBreaker(at)
+    at.inner.holdCalls()
+    at.clock.advance(6_000)
+    const answer = consumeOne(at.store, charge('a'))
+    await flushPromises()
+    at.clock.advance(50)
+    expect(await answer).toMatchObject({ source: 'local' })
+    // The probe hangs, and its request may have ended: after a while another one is sent.
+    at.inner.heal()
+    at.clock.advance(1_100)
+    expect(consumeNow(at.store, charge('a'))).toMatchObject({ source: 'local' })
+    at.clock.advance(500)
+    expect(consumeNow(at.store, charge('a'))).toMatchObject({ source: 'local' })
+    await flushPromises()
+    expect(await consumeOne(at.store, charge('a'))).toMatchObject({ source: 'redis' })
+    // The answer to the first probe arrives at last, and changes nothing.
+    at.inner.deliver()
+    await flushPromises()
+    expect(at.store.health?.().breaker).toBe('closed')
+  })
+
+  test('the deficit is charged, and give-backs that are owed are made, by requests', async () => {
+    const at = perRequest()
+    const taken = await consumeOne(at.store, charge('a', TEN, 2))
+    await openBreaker(at)
+    await at.store.consume([charge('b', TEN, 3)])
+    await at.store.consume([{ ...charge('a', TEN, -2), receipt: taken.receipt }], { how: 'force' })
+    at.inner.heal()
+    at.clock.advance(1_000)
+    consumeNow(at.store, charge('c'))
+    await flushPromises()
+    expect([at.inner.used('a'), at.inner.used('b'), at.inner.used('c')]).toEqual([0, 3, 1])
+    expect(at.kept.length).toBeGreaterThan(0)
+  })
+})
