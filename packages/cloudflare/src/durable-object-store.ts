@@ -1,4 +1,4 @@
-import type { Charge, ConsumeOptions, Outcome, Store } from '@sluice/core'
+import type { Charge, Clock, ConsumeOptions, Outcome, Store } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { checkLease, consumePartitions, groupByPartition, invalid, readLeases, uniqueId } from '@sluice/core/store-kit'
 import { Batcher, MAX_CHARGES } from './batcher.ts'
@@ -45,12 +45,14 @@ type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
 
 class DurableObjectStore implements Store {
   readonly name = 'durable-object'
+  readonly clock: Clock | undefined
   private readonly settings: Settings
   private readonly batcher: Batcher
   private isClosed = false
 
   constructor(namespace: ObjectNamespace, settings: Settings) {
     this.settings = settings
+    this.clock = settings.clock
     this.batcher = new Batcher(namespace, settings.locationHint, settings.clock)
   }
 

@@ -1,6 +1,6 @@
 import { invalid, quoted, show, SluiceError } from './errors.ts'
 import { knownOptions, similar } from './known-options.ts'
-import type { Cost, Subject } from './limiter.ts'
+import type { Cost, Subject, WaitSignal } from './limiter.ts'
 import type { LimitSet, Policy } from './policy.ts'
 import { isSubjectValue } from './subject-values.ts'
 
@@ -8,23 +8,27 @@ import { isSubjectValue } from './subject-values.ts'
 
 const OPTIONS = ['cost', 'tier', 'numbers'] as const
 const TAKE_OPTIONS = [...OPTIONS, 'atLeast'] as const
+const WAIT_OPTIONS = [...TAKE_OPTIONS, 'signal', 'maxWait'] as const
 
 /** What other libraries call the options of a call. */
 const FOREIGN: Readonly<Record<string, string>> = {
   amount: 'cost',
   consumePoints: 'cost',
+  abortSignal: 'signal',
   count: 'cost',
   customDuration: 'numbers, as { limit: { window } }',
+  maxDelay: 'maxWait',
   plan: 'tier',
   points: 'cost',
   rate: 'cost',
+  timeout: 'maxWait',
   tokens: 'cost',
   units: 'cost',
   weight: 'cost',
 }
 
 /**
- * Checks the options of `consume`, `peek` or `penalize`.
+ * Checks the options of `consume`, `peek`, `penalize` or `wait`.
  * @throws ERR_COST_INVALID, ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  */
 export function checkCallOptions(options: unknown, limiter: string, method: string): void {
@@ -38,7 +42,10 @@ export function checkCallOptions(options: unknown, limiter: string, method: stri
   const what = `limiter "${limiter}": ${method}`
   if (typeof options === 'number')
     throw new SluiceError('ERR_COST_INVALID', `${what}: expected options such as { cost: ${options} }, got ${show(options)}`)
-  knownOptions(what, options, method === 'penalize' ? OPTIONS : TAKE_OPTIONS, FOREIGN)
+  knownOptions(what, options, method === 'wait' ? WAIT_OPTIONS : method === 'penalize' ? OPTIONS : TAKE_OPTIONS, FOREIGN)
+  const { signal } = options as { readonly signal?: Partial<WaitSignal> | null }
+  if (signal !== undefined && (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function'))
+    throw invalid(`${what}: signal`, 'an AbortSignal', signal)
 }
 
 /** The option `atLeast` of a call, checked. @throws ERR_COST_INVALID */

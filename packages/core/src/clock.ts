@@ -29,6 +29,15 @@ export const systemClock: Required<Clock> = {
   },
 }
 
+/** The system's clock for what somebody waits for: its timers keep a process running. */
+export const waitingClock: Required<Clock> = {
+  ...systemClock,
+  after(ms, run) {
+    const timer = runtime.setTimeout(run, Math.min(ms, LONGEST_TIMER))
+    return () => runtime.clearTimeout(timer)
+  },
+}
+
 /** Adds the system's functions that `clock` does not have. The functions of the result need no `this`. */
 export function completeClock(clock: Clock): Required<Clock> {
   return {

@@ -21,6 +21,8 @@ export const CODES = [
   'ERR_BLOCK_UNSUPPORTED',
   'ERR_ADDRESS_UNKNOWN',
   'ERR_CLOCK_INVALID',
+  'ERR_WAITERS_FULL',
+  'ERR_LIMITER_CLOSED',
   // Thrown by a store that could not decide.
   'ERR_STORE_UNAVAILABLE',
   // Emitted once, to `on.warning` or the console. With `strict: true` the first five are thrown.

@@ -19,7 +19,7 @@ export type { Duration } from './duration.ts'
 export { createLimiter } from './create-limiter.ts'
 export { setEnabled } from './enabled.ts'
 export type { LimiterOptions, LimitNames } from './create-limiter.ts'
-export type { CallOptions, Cost, Limiter, Subject, SubjectValue, TakeOptions } from './limiter.ts'
+export type { CallOptions, Cost, Limiter, Subject, SubjectValue, TakeOptions, WaitOptions, WaitSignal } from './limiter.ts'
 export type { Decision, Mode } from './decision.ts'
 export type { Observers } from './observers.ts'
 

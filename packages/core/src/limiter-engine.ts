@@ -9,7 +9,7 @@ import { enabled } from './enabled.ts'
 import { invalid } from './errors.ts'
 import { Fallback } from './fallback.ts'
 import type { Limit } from './limit.ts'
-import type { CallOptions, Cost, Limiter, Subject, TakeOptions } from './limiter.ts'
+import type { CallOptions, Cost, Limiter, Subject, TakeOptions, WaitOptions } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import { givenNumbers } from './numbers/sets.ts'
@@ -19,6 +19,7 @@ import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
 import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
 import { SubjectBlocks } from './subject-blocks.ts'
 import { namedLimits, subjectOf, type Target, targetsOf, textsOf } from './subject-values.ts'
+import { Waiters } from './waiting.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 type How = 'charge' | 'peek' | 'force'
@@ -40,6 +41,7 @@ export class LimiterEngine implements Limiter {
   private readonly fallback: Fallback | undefined
   private readonly closed: ClosedDecisions
   private readonly corrections: Corrections
+  private readonly waiters: Waiters
   readonly blocks: SubjectBlocks
   /** The policies of the first limiter and of all limiters derived from it. `reset` deletes the state of each. */
   readonly policies: Policy[]
@@ -60,6 +62,7 @@ export class LimiterEngine implements Limiter {
     this.context = { policy: policy.name, tier: undefined, mode }
     this.fallback = parent?.fallback ?? (failMode && new Fallback(this.store, failMode, observers))
     this.blocks = new SubjectBlocks(this.name, this.policies, this.store, this.fallback)
+    this.waiters = parent?.waiters ?? new Waiters(policy.name, this.store.clock)
     this.corrections = new Corrections(policy, this.store, this.fallback, this.closed)
     this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
     for (const { limit } of setsOf(policy).flatMap(({ limits }) => limits)) {
@@ -114,21 +117,31 @@ export class LimiterEngine implements Limiter {
     })
   }
 
+  async wait(subject: Subject<string>, options?: WaitOptions<string, string>): Promise<Decision> {
+    if (options !== undefined) checkCallOptions(options, this.name, 'wait')
+    return this.waitAt(this.limitsFor(this.limitsOf(options?.tier), options), subject, options)
+  }
+
+  /** Waits until a set of limits admits the request. */
+  waitAt(set: LimitSet, subject: Subject<string>, options: WaitOptions<string, string> | undefined): Promise<Decision> {
+    return this.waiters.wait(this, set, subject, options)
+  }
+
   penalize(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
     if (options !== undefined) checkCallOptions(options, this.name, 'penalize')
     return this.decide(this.limitsFor(this.limitsOf(options?.tier), options), subject, options?.cost, 'force')
   }
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
-    return this.corrections.settle(decision, actual)
+    return this.waiters.after(this.corrections.settle(decision, actual), decision.charges)
   }
 
   refund(decision: Decision): MaybePromise<void> {
-    return this.corrections.settle(decision, 0)
+    return this.waiters.after(this.corrections.settle(decision, 0), decision.charges)
   }
 
   release(decision: Decision): MaybePromise<void> {
-    return this.corrections.release(decision)
+    return this.waiters.after(this.corrections.release(decision), decision.charges)
   }
 
   renew(decision: Decision): MaybePromise<boolean> {
@@ -142,7 +155,10 @@ export class LimiterEngine implements Limiter {
 
   /** Deletes states. A store that returns nothing may have deleted some. */
   forget(targets: readonly Target[]): MaybePromise<boolean> {
-    return chain(this.store.reset(targets), (found) => found !== false)
+    return this.waiters.after(
+      chain(this.store.reset(targets), (found) => found !== false),
+      targets,
+    )
   }
 
   block(subject: Subject<string>, duration: Duration): MaybePromise<number> {
@@ -162,6 +178,7 @@ export class LimiterEngine implements Limiter {
   }
 
   close(): MaybePromise<void> {
+    this.waiters.close()
     return this.onClose()
   }
 

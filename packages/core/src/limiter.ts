@@ -38,6 +38,22 @@ export interface TakeOptions<N extends string, T extends string> extends CallOpt
   readonly atLeast?: number | undefined
 }
 
+/** The part of the web's `AbortSignal` that a wait uses. */
+export interface WaitSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(type: 'abort', run: () => void): void
+  removeEventListener(type: 'abort', run: () => void): void
+}
+
+/** The options of `wait`. */
+export interface WaitOptions<N extends string, T extends string> extends TakeOptions<N, T> {
+  /** Ends the wait when it is aborted: the call rejects with the signal's reason, and takes nothing. Default: nothing ends it. */
+  readonly signal?: WaitSignal | undefined
+  /** The longest wait: 0, or 1 ms to 366 days. A longer one is refused, as soon as that is known. Default: as long as it takes. */
+  readonly maxWait?: Duration | undefined
+}
+
 /**
  * Applies its limits to requests, and keeps their state in its store. A method returns its result at once if the store does, as
  * the memory store does. Otherwise it returns a promise. `await` works for both.
@@ -51,6 +67,25 @@ export interface Limiter<N extends string = string, T extends string = string> {
   consume(subject: Subject<N>, options?: TakeOptions<N, T>): MaybePromise<Decision<N>>
   /** Decides as `consume` would, and takes nothing. With a subject by limit, only those limits are asked. */
   peek(subject: Subject<N>, options?: TakeOptions<N, T>): MaybePromise<Decision<N>>
+  /**
+   * Waits until the request is admitted, and charges it then. In a queue (`leakyBucket` with `queue: true`), it also waits for its turn. Calls for
+   * one subject take turns in their order, in this process. Resolves to a decision that is not allowed if the wait would be longer than
+   * `maxWait`, or if the cost never fits. At most 10,000 calls of a limiter wait at a time.
+   * @throws as `consume`; the reason of the signal; ERR_WAITERS_FULL; ERR_LIMITER_CLOSED. All as a rejection
+   * @example
+   * ```ts
+   * import { createLimiter, tokenBucket } from '@sluice/core'
+   *
+   * const limiter = createLimiter({ limits: [tokenBucket({ name: 'calls', limit: 20, window: '1s' })] })
+   *
+   * export async function call(url: string): Promise<Response> {
+   *   const { allowed } = await limiter.wait('crm', { maxWait: '30s', signal: AbortSignal.timeout(60_000) })
+   *   if (!allowed) throw new Error('too many calls are waiting')
+   *   return fetch(url)
+   * }
+   * ```
+   */
+  wait(subject: Subject<N>, options?: WaitOptions<N, T>): Promise<Decision<N>>
   /** Charges even past the limit, which may leave a debt. */
   penalize(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
   /**
@@ -97,6 +132,6 @@ export interface Limiter<N extends string = string, T extends string = string> {
   unblock(subject: Subject<N>): MaybePromise<boolean>
   /** What decides now: the store or a failure mode, and the state of the circuit breaker. */
   health(): StoreHealth
-  /** Stops observing and gives up the name. Closes the store if the limiter made it. */
+  /** Stops observing and gives up the name. Rejects the calls of `wait`. Closes the store if the limiter made it. */
   close(): MaybePromise<void>
 }

@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts'
 import type { Limit } from './limit.ts'
 import type { MaybePromise } from './runtime.ts'
 
@@ -128,6 +129,8 @@ export interface Store {
    * start of a server, before it listens. A store in memory is always ready.
    */
   ready?(ms?: number): MaybePromise<void>
+  /** The clock that the store was given for tests: `limiter.wait()` sleeps by it. Default: the system's. */
+  readonly clock?: Clock | undefined
   /** Releases connections and timers. Later calls reject, or with failover are decided as while the store is unavailable, without I/O. */
   close?(): MaybePromise<void>
   health?(): StoreHealth

@@ -1,4 +1,13 @@
-import { type Charge, type ConsumeOptions, type Outcome, SluiceError, type Store, type StoreEvent, type StoreHealth } from '@sluice/core'
+import {
+  type Charge,
+  type Clock,
+  type ConsumeOptions,
+  type Outcome,
+  SluiceError,
+  type Store,
+  type StoreEvent,
+  type StoreHealth,
+} from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import {
   afterTurn,
@@ -72,6 +81,7 @@ type Outcomes = readonly (Outcome | undefined)[]
 
 class RedisStore implements Store {
   readonly name = 'redis'
+  readonly clock: Clock | undefined
   peekReplica?: NonNullable<Store['peekReplica']>
   private readonly connection: Connection
   private readonly isCluster: boolean
@@ -93,6 +103,7 @@ class RedisStore implements Store {
     this.connection = connection
     this.isCluster = connection.client.isCluster === true
     this.settings = settings
+    this.clock = settings.clock
     const { prefix, partitions, packed } = settings
     this.keys = new Keys(prefix, partitions, packed && new Packing(packed, partitions))
     this.preparation = new Preparation(connection, this.keys, settings.migrate, this.events)

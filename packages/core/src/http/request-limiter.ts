@@ -6,7 +6,7 @@ import { checkCallOptions } from '../call-checks.ts'
 import { type Spelling, spellingOf } from '../identity/spelling.ts'
 import { isMissing, type Missing, type SubjectOptions, subjectReader } from '../identity/subject.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
-import type { CallOptions, Cost, Limiter, Subject, SubjectValue, TakeOptions } from '../limiter.ts'
+import type { CallOptions, Cost, Limiter, Subject, SubjectValue, TakeOptions, WaitOptions } from '../limiter.ts'
 import { checkNumbers } from '../numbers/sets.ts'
 import { type Policy, setsOf } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
@@ -26,6 +26,8 @@ export interface RequestLimiter<C, N extends string = string, T extends string =
   consume(subject: Subject<N> | C, options?: TakeOptions<N, T>): MaybePromise<Decision<N>>
   /** Decides as `consume` would, and takes nothing. */
   peek(subject: Subject<N> | C, options?: TakeOptions<N, T>): MaybePromise<Decision<N>>
+  /** Waits until the request is admitted, and charges it then. */
+  wait(subject: Subject<N> | C, options?: WaitOptions<N, T>): Promise<Decision<N>>
   /** Charges even past the limit, which may leave a debt. */
   penalize(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
   /**
@@ -98,6 +100,10 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
 
   peek(subject: Subject<string> | C, options?: TakeOptions<string, string>): MaybePromise<Decision> {
     return this.call('peek', subject, options)
+  }
+
+  async wait(subject: Subject<string> | C, options?: WaitOptions<string, string>): Promise<Decision> {
+    return this.call('wait', subject, options)
   }
 
   penalize(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
@@ -180,9 +186,9 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
   }
 
   private call(
-    method: 'consume' | 'peek' | 'penalize',
+    method: 'consume' | 'peek' | 'penalize' | 'wait',
     subject: Subject<string> | C,
-    options: TakeOptions<string, string> | undefined,
+    options: WaitOptions<string, string> | undefined,
   ): MaybePromise<Decision> {
     if (!isRequest(subject)) return this.inner[method](this.spelled(subject, options?.tier), options)
     if (options !== undefined) checkCallOptions(options, this.name, method)
@@ -190,6 +196,7 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     if (engine !== undefined && options?.numbers !== undefined) checkNumbers(options.numbers, engine.policy)
     return chain(this.found(subject, options), (found) => {
       if (engine === undefined) return inner[method](found.subject, { ...options, tier: found.set.tier })
+      if (method === 'wait') return engine.waitAt(found.set, found.subject, options)
       if (method === 'peek') return engine.peekAt(found.set, found.subject, options?.cost, options?.atLeast)
       return engine.decide(found.set, found.subject, options?.cost, method === 'consume' ? 'charge' : 'force', options?.atLeast)
     })

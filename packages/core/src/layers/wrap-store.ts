@@ -11,5 +11,5 @@ export function wrapStore(inner: Store, own: Pick<Store, 'consume' | 'reset'> & 
   for (const name of OPTIONAL) {
     if (inner[name] !== undefined) passed[name] = inner[name].bind(inner)
   }
-  return { ...(passed as Partial<Store>), ...own, name: inner.name }
+  return { ...(passed as Partial<Store>), ...own, name: inner.name, clock: inner.clock }
 }

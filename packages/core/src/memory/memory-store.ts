@@ -56,7 +56,7 @@ const MAX_SUBJECTS = 16_000_000
 
 export class MemoryStore implements Store {
   readonly name = 'memory'
-  private readonly clock: Clock
+  readonly clock: Clock
   private readonly states: States
   private readonly blocks: Blocks
   private readonly sweep: Sweep

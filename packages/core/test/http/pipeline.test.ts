@@ -133,6 +133,7 @@ describe('the pipeline', () => {
       settle: (decision, actual) => inner.settle(decision, actual),
       refund: (decision) => inner.refund(decision),
       release: (decision) => inner.release(decision),
+      wait: (subject, ask) => inner.wait(subject, ask),
       renew: (decision) => inner.renew(decision),
       reset: (subject) => inner.reset(subject),
       block: (subject, duration) => inner.block(subject, duration),

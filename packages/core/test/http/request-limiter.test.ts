@@ -41,6 +41,20 @@ const subjects = ({ charges }: Decision) => charges.map(({ subject }) => subject
 const spelledTo = async (limiter: Limiter, subject: unknown, options?: CallOptions<string, string>) =>
   subjects(await limiter.peek(subject as never, options))
 
+describe('M5: wait', () => {
+  it('takes a request, and an address in any notation', async () => {
+    const { limiter } = made({ limits: [hour('a', ip()), hour('b', header('x-a'))] })
+    const decision = await limiter.wait(new Request({ address: '::ffff:192.0.2.1', headers: { 'x-a': 'me' } }), { cost: 3 })
+    expect([decision.allowed, subjects(decision)]).toEqual([true, ['192.0.2.1', 'me']])
+    expect(subjects(await limiter.wait({ a: '::ffff:192.0.2.1', b: 'me' }))).toEqual(['192.0.2.1', 'me'])
+    expect(await limiter.wait({ a: '192.0.2.1', b: 'me' }, { cost: 7, maxWait: 0 })).toMatchObject({ allowed: false })
+    await expect(limiter.wait(new Request({ headers: { 'x-a': 'me' } }), { timeout: 1 } as never)).rejects.toMatchObject({
+      code: 'ERR_OPTION_UNKNOWN',
+    })
+    await expect(limiter.wait('not an address')).rejects.toMatchObject({ code: 'ERR_SUBJECT_INVALID' })
+  })
+})
+
 describe('F03: subjects as the key spells them', () => {
   it.each([
     ['an address in any notation', undefined, '::ffff:192.0.2.1', '192.0.2.1'],

@@ -1,4 +1,5 @@
 import { consumePartitions, groupByPartition } from '../../consume-across.ts'
+import type { Clock } from '../../clock.ts'
 import { Events } from '../../events.ts'
 import { chain, isPromise, type MaybePromise } from '../../runtime.ts'
 import type { BlockChange, Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../../store.ts'
@@ -29,6 +30,7 @@ export function failover(inner: Store, options: FailoverOptions = {}, parts: Fai
 
 class Failover implements Store {
   readonly name: string
+  readonly clock: Clock | undefined
   readonly block?: NonNullable<Store['block']>
   private readonly inner: Store
   private readonly settings: FailoverSettings
@@ -42,6 +44,7 @@ class Failover implements Store {
 
   constructor(inner: Store, settings: FailoverSettings, { presence, reach }: FailoverParts) {
     this.name = inner.name
+    this.clock = inner.clock
     this.inner = inner
     this.settings = settings
     const context = { store: inner, settings, events: this.events }
