@@ -53,7 +53,7 @@ export async function startWorkerd(options: WorkerOptions): Promise<Workerd> {
   const folder = await makeFolder()
   try {
     mkdirSync(join(folder, OBJECTS))
-    writeFileSync(join(folder, BUNDLE), await bundleOf(options.entry))
+    writeFileSync(join(folder, BUNDLE), await bundleWorker(options.entry))
     writeFileSync(join(folder, CONFIG), configOf(options))
     const server = new Server(binary, folder, options.isolates ?? 1)
     await server.start()
@@ -64,8 +64,8 @@ export async function startWorkerd(options: WorkerOptions): Promise<Workerd> {
   }
 }
 
-/** Bundles as wrangler does, but takes workspace packages from their sources. */
-async function bundleOf(entry: string | URL): Promise<string> {
+/** Bundles a worker as wrangler does, but takes workspace packages from their sources. */
+export async function bundleWorker(entry: string | URL): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [typeof entry === 'string' ? entry : fileURLToPath(entry)],
     bundle: true,
