@@ -53,6 +53,7 @@ export default defineConfig({
       project('fastify', 'packages/fastify'),
       project('fetch', 'packages/fetch'),
       project('cloudflare', 'packages/cloudflare'),
+      project('policies', 'packages/policies'),
       project('redis', 'packages/redis'),
       project('e2e', 'test-e2e', { exclude: [FAULTS], testTimeout: 120_000 }),
       // It measures CPU and memory, so it runs after all others.

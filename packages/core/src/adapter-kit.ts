@@ -30,12 +30,18 @@ export {
   type NodeHeaders,
 } from './http/node-hosts.ts'
 
+// The subject of a request, for hosts of keys that are not limits of a pipeline.
+export { type Missing, type SubjectOptions, type SubjectReader, subjectReader } from './identity/subject.ts'
+
 // The name of what no one named.
 export { derivedName, hashedName } from './define-limit.ts'
 
 // Checks of options, with the same messages in all packages.
 export { invalid } from './errors.ts'
 export { knownOptions } from './known-options.ts'
+
+// A program may wait for nothing but this.
+export { keptAlive } from './clock.ts'
 
 // Values that may be promises.
 export { isPromise } from './runtime.ts'

@@ -62,6 +62,15 @@ export function inMicrotask(run: () => void): void {
 }
 
 /**
+ * Keeps the process running until the work has ended. Other timers of Sluice do not, so a program that waits for nothing but them would
+ * end in the middle of its `await`.
+ */
+export function keptAlive<T>(work: Promise<T>): Promise<T> {
+  const timer = runtime.setTimeout(() => undefined, LONGEST_TIMER)
+  return work.finally(() => runtime.clearTimeout(timer))
+}
+
+/**
  * A clock's time as whole microseconds, rounded to the nearest.
  * @throws ERR_CLOCK_INVALID unless `now()` returns a time from 1970 to 2255
  */

@@ -1,0 +1,161 @@
+import { type Document, isAlias, isCollection, isMap, isNode, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml'
+import { safeParse } from 'valibot'
+import { checkDocument } from './checks.ts'
+import type { PolicyDocument } from './document.ts'
+import { type Finding, type Path, pathText, PolicyError, type Problem } from './problems.ts'
+import { documentSchema, MAX } from './schema.ts'
+import { findingsOf } from './schema-findings.ts'
+
+/** Where a text comes from, for messages. */
+export interface ParseOptions {
+  /** Names the document in messages, such as the path of its file. Default: `'document'`. */
+  readonly source?: string | undefined
+}
+
+/**
+ * Reads a policy document from YAML or JSON, and checks all of it.
+ * @param text at most 1 MiB of UTF-8
+ * @throws PolicyError (ERR_POLICY_INVALID) with line, column and reason of each problem
+ * @example
+ * ```ts
+ * import { parseDocument } from '@sluice/policies'
+ *
+ * const document = parseDocument(`
+ * apiVersion: sluice/v1
+ * namespace: shop
+ * revision: 1
+ * subjects: { address: { parts: [{ ip: true }] } }
+ * policies:
+ *   - name: api
+ *     rules: [{ name: all, limits: [{ name: minute, algorithm: slidingWindow, limit: 100, window: 1m, subject: address }] }]
+ * `)
+ * console.log(document.namespace, document.revision)
+ * ```
+ */
+export function parseDocument(text: string, options: ParseOptions = {}): PolicyDocument {
+  const { source = 'document' } = options
+  const whole = (message: string): never => {
+    throw new PolicyError(source, [{ path: '', message, line: undefined, column: undefined }])
+  }
+  // The length in UTF-16 units is never above the length in bytes, so a long text is not encoded to be measured.
+  if (text.length > MAX.bytes || new TextEncoder().encode(text).length > MAX.bytes)
+    return whole(`expected at most ${MAX.bytes} bytes; split it into several namespaces`)
+  if (isTooDeep(text)) return whole(`expected at most ${MAX.depth} levels`)
+  const lines = new LineCounter()
+  const parsed = parsedYaml(text, lines)
+  if (typeof parsed === 'string') return whole(parsed)
+  const { root, errors } = parsed
+  if (errors.length > 0) throw new PolicyError(source, errors)
+  const value: unknown = root.toJS({ maxAliasCount: 0 })
+  const checked = checkValue(value)
+  if ('document' in checked) return checked.document
+  throw new PolicyError(
+    source,
+    checked.findings.map((finding) => located(finding, root, lines)).toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+  )
+}
+
+/** Checks a document that is data already. @throws PolicyError */
+export function checkData(value: unknown, source: string): PolicyDocument {
+  const checked = checkValue(value)
+  if ('document' in checked) return checked.document
+  const problems = checked.findings.map(({ path, message }) => ({ path: pathText(path), message, line: undefined, column: undefined }))
+  throw new PolicyError(source, problems)
+}
+
+function checkValue(value: unknown): { readonly document: PolicyDocument } | { readonly findings: readonly Finding[] } {
+  const result = safeParse(documentSchema, value)
+  if (!result.success) return { findings: findingsOf(result.issues) }
+  const findings = checkDocument(result.output)
+  return findings.length > 0 ? { findings } : { document: result.output }
+}
+
+/** The parser needs seconds, and the whole stack, for a text of brackets or dashes alone. */
+function isTooDeep(text: string): boolean {
+  if (/^[ \t]*(?:[-?][ \t]+){20}/m.test(text)) return true
+  let depth = 0
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i)
+    if (char === OPEN_BRACKET || char === OPEN_BRACE) {
+      if (++depth > 10 * MAX.depth) return true
+    } else if ((char === CLOSE_BRACKET || char === CLOSE_BRACE) && depth > 0) depth--
+  }
+  return false
+}
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+
+type Yaml = { readonly root: Document; readonly errors: readonly Problem[] }
+
+/** The parsed text, or why it is none. */
+function parsedYaml(text: string, lines: LineCounter): Yaml | string {
+  let documents: ReturnType<typeof parseAllDocuments>
+  try {
+    documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true, version: '1.2' })
+  } catch (error) {
+    return `expected YAML or JSON: ${(error as Error).message}`
+  }
+  if (!Array.isArray(documents) || documents.length === 0) return 'expected a document, got an empty text'
+  if (documents.length > 1) return `expected one document, got ${documents.length}; remove the lines ---`
+  const root = documents[0] as Document
+  const errors = [...root.errors, ...root.warnings].map(({ message, pos }) => problemAt(message, pos[0], lines))
+  if (errors.length > 0) return { root, errors }
+  return { root, errors: forbidden(root, lines) }
+}
+
+/** What YAML allows and a document must not have: aliases, which can make it grow without bound, and names that every object has. */
+function forbidden(root: Document, lines: LineCounter): readonly Problem[] {
+  const problems: Problem[] = []
+  const add = (message: string, range: readonly number[] | null | undefined): void => {
+    problems.push(problemAt(message, range?.[0] ?? 0, lines))
+  }
+  visit(root, {
+    Node(_, node, path) {
+      if (path.length > 2 * MAX.depth) {
+        add(`expected at most ${MAX.depth} levels`, node.range)
+        return visit.BREAK
+      }
+      if (isAlias(node)) add('expected no alias (*name); write the value out', node.range)
+      if ((isScalar(node) || isCollection(node)) && node.anchor !== undefined) add('expected no anchor (&name); remove it', node.range)
+      if (isNode(node) && node.tag !== undefined && !isPlainTag(node.tag)) add(`expected no tag, got ${node.tag}`, node.range)
+      return undefined
+    },
+    Pair(_, { key }) {
+      if (!isScalar(key) || typeof key.value !== 'string') add('expected a text as key', isNode(key) ? key.range : undefined)
+      else if (key.value === '__proto__' || key.value === '<<') add(`expected another key than ${key.value}`, key.range)
+    },
+  })
+  return problems
+}
+
+function isPlainTag(tag: string): boolean {
+  return tag.startsWith('tag:yaml.org,2002:') && /:(?:map|seq|str|int|float|bool|null)$/.test(tag)
+}
+
+function problemAt(message: string, offset: number, lines: LineCounter): Problem {
+  const { line, col } = lines.linePos(offset)
+  return { path: '', message, line: Math.max(line, 1), column: Math.max(col, 1) }
+}
+
+/** A finding with the line of its value, or of the nearest value around it. */
+function located({ path, message }: Finding, root: Document, lines: LineCounter): Problem {
+  const { line, column } = problemAt(message, offsetOf(root, path), lines)
+  return { path: pathText(path), message, line, column }
+}
+
+function offsetOf(root: Document, path: Path): number {
+  for (let length = path.length; length > 0; length--) {
+    const steps = path.slice(0, length)
+    const parent: unknown = length === 1 ? root.contents : root.getIn(steps.slice(0, -1), true)
+    // The key is where people look, and it is there when the value is missing.
+    if (isMap(parent)) {
+      const pair = parent.items.find(({ key }) => isScalar(key) && key.value === steps.at(-1))
+      if (pair !== undefined && isNode(pair.key) && pair.key.range) return pair.key.range[0]
+    }
+    const node: unknown = root.getIn(steps, true)
+    if (isNode(node) && node.range) return node.range[0]
+  }
+  return isNode(root.contents) ? (root.contents.range?.[0] ?? 0) : 0
+}
