@@ -1,0 +1,148 @@
+import type { FailMode, Limit, LimitRule, Mode } from '@sluice/core'
+import { type SubjectReader, subjectReader } from '@sluice/core/adapter-kit'
+import type { LimitSpec, NumbersSpec, OverrideSpec, PolicyDocument, PolicySpec, RuleSpec } from '../document.ts'
+import { fieldOf, type RequestView } from '../request.ts'
+import type { Asked } from './asked.ts'
+import { ruleOf } from './limit-rules.ts'
+import { type Condition, conditionOf } from './match.ts'
+import { SubjectOverrides } from './overrides.ts'
+import { PathIndex } from './paths.ts'
+import { type Schedule, scheduleOf } from './schedule.ts'
+import { Digests } from './secrets.ts'
+import { keyOf } from './subject-keys.ts'
+
+/** A document in the form in which requests are decided. It never changes: another revision is another object. */
+export interface Revision<C> {
+  readonly document: PolicyDocument
+  readonly policies: readonly CompiledPolicy<C>[]
+  /** Reads a subject, by its index. */
+  readonly subjects: readonly SubjectReader<Asked<C>>[]
+  /** The rules, and the exemptions, that may match a path. */
+  readonly paths: PathIndex<Candidate<C>>
+  /** Those that match every path. */
+  readonly anyPath: readonly Candidate<C>[]
+  readonly tier: { readonly path: readonly string[]; readonly default: string } | undefined
+}
+
+/** A rule or an exemption whose path fits. The order is that of the document. */
+export interface Candidate<C> {
+  readonly order: number
+  readonly condition: Condition<C>
+  /** `undefined` for an exemption. */
+  readonly rule: CompiledRule<C> | undefined
+}
+
+export interface CompiledPolicy<C> {
+  readonly name: string
+  readonly mode: Mode
+  readonly failMode: FailMode
+  readonly status: number
+  readonly schedule: Schedule | undefined
+  readonly rollout: { readonly percent: number; readonly subject: number; readonly salt: string } | undefined
+  readonly overrides: readonly { readonly subject: number; readonly of: SubjectOverrides }[]
+  readonly rules: readonly CompiledRule<C>[]
+}
+
+export interface CompiledRule<C> {
+  readonly name: string
+  readonly policy: CompiledPolicy<C>
+  readonly schedule: Schedule | undefined
+  readonly limits: readonly CompiledLimit[]
+  readonly tiers: ReadonlyMap<string, readonly CompiledLimit[]> | undefined
+}
+
+export interface CompiledLimit {
+  readonly spec: LimitSpec
+  readonly rule: LimitRule
+  readonly subject: number
+  /** The limit with other numbers. Made once for each of them. */
+  amended(numbers: NumbersSpec): Limit
+}
+
+/** @param view reads the requests of a framework, or of a test */
+export function compile<C>(document: PolicyDocument, view: RequestView<C>, facts: SubjectFacts<C>): Revision<C> {
+  const digests = new Digests()
+  const names = Object.keys(document.subjects ?? {})
+  const subjects = Object.values(document.subjects ?? {}).map((spec) =>
+    subjectReader(keyOf<C>(spec), { facts: facts.of, missing: spec.missing, ipv6Prefix: facts.ipv6Prefix }),
+  )
+  const indexOf = (name: string): number => names.indexOf(name)
+  const paths = new PathIndex<Candidate<C>>()
+  const anyPath: Candidate<C>[] = []
+  let order = 0
+  const add = (match: RuleSpec['match'] = {}, rule?: CompiledRule<C>): void => {
+    const condition = conditionOf(match, { view, digests }, rule === undefined)
+    const candidate = { order: order++, condition, rule }
+    if (match.paths === undefined) anyPath.push(candidate)
+    for (const path of match.paths ?? []) paths.add(path, match.caseSensitive === true, candidate)
+  }
+  for (const match of document.exempt ?? []) add(match)
+  const policies = (document.policies ?? []).map((spec) => {
+    const policy = policyOf<C>(spec, document.namespace, indexOf, digests)
+    for (const [i, rule] of policy.rules.entries()) add(spec.rules[i]?.match, rule)
+    return policy
+  })
+  const tier = document.tier && { path: document.tier.attribute.split('.'), default: document.tier.default }
+  return { document, policies, subjects, paths, anyPath, tier }
+}
+
+/** How the subjects of requests are read. */
+export interface SubjectFacts<C> {
+  readonly of: Parameters<typeof subjectReader<Asked<C>>>[1]['facts']
+  readonly ipv6Prefix?: number | undefined
+}
+
+function policyOf<C>(spec: PolicySpec, namespace: string, indexOf: (name: string) => number, digests: Digests): CompiledPolicy<C> {
+  const { name, mode = 'enforce', failMode = 'local', status = 429, rollout } = spec
+  const bySubject = new Map<string, OverrideSpec[]>()
+  for (const override of spec.overrides ?? []) bySubject.set(override.subject, [...(bySubject.get(override.subject) ?? []), override])
+  const rules: CompiledRule<C>[] = []
+  const policy: CompiledPolicy<C> = {
+    name,
+    mode,
+    failMode,
+    status,
+    schedule: scheduleOf(spec.active),
+    rollout: rollout && { percent: rollout.percent, subject: indexOf(rollout.by), salt: `${namespace}\n${name}` },
+    overrides: [...bySubject].map(([subject, list]) => ({
+      subject: indexOf(subject),
+      of: new SubjectOverrides(list, `${namespace}\n${name}\noverrides`, digests),
+    })),
+    rules,
+  }
+  const limitsOf = (list: readonly LimitSpec[]): readonly CompiledLimit[] => list.map((limit) => limitOf(name, limit, indexOf))
+  for (const rule of spec.rules) {
+    const tiers = rule.tiers && new Map(Object.entries(rule.tiers).map(([tier, list]) => [tier, limitsOf(list)]))
+    rules.push({ name: rule.name, policy, schedule: scheduleOf(rule.active), limits: limitsOf(rule.limits ?? []), tiers })
+  }
+  return policy
+}
+
+function limitOf(policy: string, spec: LimitSpec, indexOf: (name: string) => number): CompiledLimit {
+  const rule = ruleOf(policy, spec)
+  // Only documents and tables of clients name numbers, so there are few.
+  const known = new Map<string, Limit>()
+  const amended = (numbers: NumbersSpec): Limit => {
+    const id = `${numbers.limit ?? ''}/${numbers.burst ?? ''}`
+    const limit = known.get(id) ?? ruleOf(policy, withNumbers(spec, numbers)).limit
+    if (known.size >= MAX_NUMBERS) known.clear()
+    known.set(id, limit)
+    return limit
+  }
+  return { spec, rule, subject: indexOf(spec.subject), amended }
+}
+
+const MAX_NUMBERS = 1_000
+
+/** A burst that the limit does not have is its quantity, so it grows with the quantity. */
+function withNumbers(spec: LimitSpec, { limit, burst }: NumbersSpec): LimitSpec {
+  const numbers = { ...(limit === undefined ? {} : { limit }), ...(burst === undefined ? {} : { burst }) }
+  return { ...spec, ...numbers }
+}
+
+/** The tier that the attributes name; `undefined` where the document has none. */
+export function tierOf<C>({ tier }: Revision<C>, attributes: unknown): string | undefined {
+  if (tier === undefined) return undefined
+  const value = fieldOf(attributes, tier.path)
+  return typeof value === 'string' ? value : tier.default
+}

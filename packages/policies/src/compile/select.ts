@@ -1,0 +1,172 @@
+import type { Limit, MaybePromise } from '@sluice/core'
+import { isPromise, type Missing } from '@sluice/core/adapter-kit'
+import type { OverrideSpec } from '../document.ts'
+import type { RequestView } from '../request.ts'
+import type { Asked } from './asked.ts'
+import { merged, type Override, pointOf } from './overrides.ts'
+import type { Candidate, CompiledLimit, CompiledPolicy, CompiledRule, Revision } from './revision.ts'
+
+/** One limit of a request, with its numbers and its subject. */
+export interface Chosen {
+  readonly policy: string
+  readonly compiled: CompiledLimit
+  /** With the numbers of this request. */
+  readonly limit: Limit
+  readonly subject: string
+  /** For a limit of 0: the instant at which it ends; `undefined` if it does not. */
+  readonly endsAt: number | undefined
+}
+
+/** What one policy says about a request. */
+export interface Choice<C> {
+  readonly rule: CompiledRule<C>
+  readonly policy: CompiledPolicy<C>
+  readonly limits: readonly Chosen[]
+}
+
+/** All that a document says about a request. */
+export interface Selection<C> {
+  readonly isExempt: boolean
+  /** The policies that are enforced. Their limits make one decision. */
+  readonly enforced: readonly Choice<C>[]
+  /** The policies in shadow. Each decides alone. */
+  readonly shadows: readonly Choice<C>[]
+  /** The subject for whose lack the request is refused. */
+  readonly rejected: Missing | undefined
+}
+
+const NOTHING = { enforced: [], shadows: [], rejected: undefined } as const
+const EXEMPT = Object.freeze({ ...NOTHING, isExempt: true })
+const UNLIMITED = Object.freeze({ ...NOTHING, isExempt: false })
+
+/** Finds the limits of a request. It is synchronous unless a subject is read asynchronously. */
+export function select<C>(revision: Revision<C>, view: RequestView<C>, asked: Asked<C>): MaybePromise<Selection<C>> {
+  const rules = rulesOf(revision, view, asked)
+  if (rules === undefined) return EXEMPT
+  if (rules.length === 0) return UNLIMITED
+  const needed = subjectsOf(rules)
+  const values: (string | Missing | undefined)[] = []
+  const late: Promise<unknown>[] = []
+  for (const index of needed) {
+    const value = revision.subjects[index]?.(asked)
+    if (isPromise(value)) late.push(value.then((text) => (values[index] = text)))
+    else values[index] = value
+  }
+  return late.length === 0
+    ? selectionOf(rules, values, asked, revision)
+    : Promise.all(late).then(() => selectionOf(rules, values, asked, revision))
+}
+
+/** The first rule of each policy that matches; `undefined` for a request that is exempt. */
+function rulesOf<C>(revision: Revision<C>, view: RequestView<C>, asked: Asked<C>): readonly CompiledRule<C>[] | undefined {
+  const { context, now } = asked
+  const found: Candidate<C>[] = [...revision.anyPath, ...revision.paths.find(view.target(context))]
+  found.sort((a, b) => a.order - b.order)
+  const rules: CompiledRule<C>[] = []
+  let last: CompiledPolicy<C> | undefined
+  for (const { condition, rule } of found) {
+    if (rule === undefined) {
+      if (condition(context, asked)) return undefined
+      continue
+    }
+    const { policy } = rule
+    // The rules of a policy are neighbours.
+    if (policy === last || policy.mode === 'off') continue
+    if (policy.schedule?.isActive(now) === false || rule.schedule?.isActive(now) === false) continue
+    if (!condition(context, asked)) continue
+    rules.push(rule)
+    last = policy
+  }
+  return rules
+}
+
+/** The subjects that any limit or override of these rules may need. */
+function subjectsOf<C>(rules: readonly CompiledRule<C>[]): ReadonlySet<number> {
+  const needed = new Set<number>()
+  for (const { policy, limits, tiers } of rules) {
+    for (const { subject } of policy.overrides) needed.add(subject)
+    if (policy.rollout !== undefined) needed.add(policy.rollout.subject)
+    for (const { subject } of limits) needed.add(subject)
+    for (const list of tiers?.values() ?? []) for (const { subject } of list) needed.add(subject)
+  }
+  return needed
+}
+
+type Values = readonly (string | Missing | undefined)[]
+
+function selectionOf<C>(rules: readonly CompiledRule<C>[], values: Values, asked: Asked<C>, revision: Revision<C>): Selection<C> {
+  const enforced: Choice<C>[] = []
+  const shadows: Choice<C>[] = []
+  let rejected: Missing | undefined
+  for (const rule of rules) {
+    const { policy } = rule
+    const override = overrideOf(policy, values, asked.now)
+    if (override?.exempt === true) continue
+    const isEnforced = policy.mode === 'enforce' && isRolledOut(policy, values)
+    const choice = limitsOf(rule, override, values, asked, revision)
+    // A policy in shadow refuses nothing, also no request without a subject.
+    if (isMissing(choice)) {
+      if (isEnforced) rejected ??= choice
+    } else if (choice.length > 0) (isEnforced ? enforced : shadows).push({ rule, policy, limits: choice })
+  }
+  return { isExempt: false, enforced, shadows, rejected }
+}
+
+function overrideOf<C>(policy: CompiledPolicy<C>, values: Values, now: number): Override | undefined {
+  if (policy.overrides.length === 0) return undefined
+  const byRank: OverrideSpec[][] = []
+  for (const { subject, of } of policy.overrides) {
+    const value = plainValue(values[subject])
+    if (value !== undefined) of.collect(value, now, byRank)
+  }
+  return merged(byRank)
+}
+
+/** The value as the request has it. `undefined` for the address that stands for a missing value: core marks it with `~`. */
+function plainValue(value: string | Missing | undefined): string | undefined {
+  if (typeof value !== 'string' || !value.startsWith('~')) return typeof value === 'string' ? value : undefined
+  return value.startsWith('~~') ? value.slice(1) : undefined
+}
+
+function isRolledOut<C>({ rollout }: CompiledPolicy<C>, values: Values): boolean {
+  if (rollout === undefined) return true
+  // Who has no such value is in shadow.
+  const value = plainValue(values[rollout.subject])
+  return value !== undefined && pointOf(rollout.salt, value) < rollout.percent
+}
+
+/** The limits of a rule for a request; what is missing for them, if the request is refused for it. */
+function limitsOf<C>(
+  rule: CompiledRule<C>,
+  override: Override | undefined,
+  values: Values,
+  { tier, now }: Asked<C>,
+  revision: Revision<C>,
+): readonly Chosen[] | Missing {
+  const { tiers } = rule
+  const fallback = revision.tier?.default ?? ''
+  const list = tiers === undefined ? rule.limits : (tiers.get(override?.tier ?? tier ?? fallback) ?? tiers.get(fallback) ?? [])
+  const chosen: Chosen[] = []
+  for (const compiled of list) {
+    const subject = values[compiled.subject]
+    if (typeof subject !== 'string') {
+      if (subject?.action === 'reject') return subject
+      continue
+    }
+    const name = compiled.spec.name
+    const numbers = override?.limits !== undefined && Object.hasOwn(override.limits, name) ? override.limits[name] : undefined
+    const limit = numbers === undefined ? compiled.rule.limit : compiled.amended(numbers)
+    const endsAt = limit.limit === 0 ? endOf(rule, now) : undefined
+    chosen.push({ policy: rule.policy.name, compiled, limit, subject, endsAt })
+  }
+  return chosen
+}
+
+function endOf<C>({ schedule, policy }: CompiledRule<C>, now: number): number | undefined {
+  const ends = [schedule?.endsAt(now), policy.schedule?.endsAt(now)].filter((end) => end !== undefined)
+  return ends.length === 0 ? undefined : Math.min(...ends)
+}
+
+function isMissing(value: readonly Chosen[] | Missing): value is Missing {
+  return 'action' in value
+}

@@ -1,0 +1,146 @@
+import { type Charge, type Clock, memoryStore, type Outcome, type Store } from '@sluice/core'
+import type { Asked } from './compile/asked.ts'
+import { type CostReader, costReader } from './compile/costs.ts'
+import { compile, type CompiledLimit, type Revision, tierOf } from './compile/revision.ts'
+import { type Choice, type Chosen, select, type Selection } from './compile/select.ts'
+import type { PolicyDocument, TestRequest } from './document.ts'
+import type { RequestView } from './request.ts'
+
+/** What a document answers to a request. */
+export interface Verdict {
+  /** False: the request is exempt, or no limit is for it. */
+  readonly isLimited: boolean
+  readonly isAdmitted: boolean
+  /** The limit that refuses, as `<policy>.<limit>`. */
+  readonly refusedBy: string | undefined
+  /** The status of the refusal. */
+  readonly status: number | undefined
+  /** Seconds; `undefined` where no date is known at which the request would be admitted. */
+  readonly retryAfter: number | undefined
+  /** The limits in shadow that would have refused. */
+  readonly shadowed: readonly string[]
+  /** The limits that were asked, with the units left. */
+  readonly limits: readonly { readonly name: string; readonly limit: number; readonly remaining: number }[]
+}
+
+/**
+ * Decides requests that are data, in memory and at any instant: for the tests of a document, and for logs of the past.
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs'
+ * import { Evaluator, parseDocument } from '@sluice/policies'
+ *
+ * const evaluator = new Evaluator(parseDocument(readFileSync('sluice.yaml', 'utf8')))
+ * const verdict = await evaluator.decide({ method: 'POST', path: '/login', ip: '203.0.113.7' }, Date.now())
+ * console.log(verdict.isAdmitted, verdict.refusedBy, verdict.limits)
+ * ```
+ */
+export class Evaluator {
+  private readonly revision: Revision<TestRequest>
+  private readonly store: Store
+  private readonly costs = new Map<CompiledLimit, CostReader<TestRequest>>()
+  private now = 0
+
+  /** @param options `maxSubjects`: as of `memoryStore`; default 1,000,000 */
+  constructor(document: PolicyDocument, options: { readonly maxSubjects?: number | undefined } = {}) {
+    this.revision = compile<TestRequest>(document, VIEW, { of: FACTS })
+    const clock: Clock = { now: () => this.now }
+    this.store = memoryStore({ ...options, clock })
+  }
+
+  /** @param now ms since the epoch; never earlier than that of the call before */
+  async decide(request: TestRequest, now: number): Promise<Verdict> {
+    this.now = now
+    const attributes = request.attributes ?? {}
+    const asked: Asked<TestRequest> = { context: request, attributes, tier: tierOf(this.revision, attributes), now }
+    return this.verdictOf(await select(this.revision, VIEW, asked), asked)
+  }
+
+  private async verdictOf({ isExempt, enforced, shadows, rejected }: Selection<TestRequest>, asked: Asked<TestRequest>): Promise<Verdict> {
+    if (rejected !== undefined) return { ...ADMITTED, isLimited: true, isAdmitted: false, status: rejected.status }
+    const limits = enforced.flatMap((choice) => choice.limits)
+    if (isExempt || (limits.length === 0 && shadows.length === 0)) return ADMITTED
+    const { charges, outcomes } = await this.consume('', limits, asked)
+    const refusing = outcomes.findIndex((outcome) => outcome?.allowed === false)
+    const asks = charges.map(({ limit }, i) => ({ name: limit.name, limit: limit.limit, remaining: outcomes[i]?.remaining ?? 0 }))
+    if (refusing >= 0) return refusalOf(enforced, limits[refusing] as Chosen, outcomes[refusing] as Outcome, asked.now, asks)
+    const shadowed: string[] = []
+    for (const choice of shadows) {
+      const answer = await this.consume('~', choice.limits, asked)
+      const at = answer.outcomes.findIndex((outcome) => outcome?.allowed === false)
+      if (at >= 0) shadowed.push(answer.charges[at]?.limit.name ?? '')
+    }
+    return { ...ADMITTED, isLimited: limits.length > 0, shadowed, limits: asks }
+  }
+
+  private async consume(
+    mark: string,
+    limits: readonly Chosen[],
+    asked: Asked<TestRequest>,
+  ): Promise<{ readonly charges: readonly Charge[]; readonly outcomes: readonly (Outcome | undefined)[] }> {
+    const { namespace } = this.revision.document
+    const charges: Charge[] = []
+    for (const { compiled, limit, subject } of limits) {
+      const cost = limit.algorithm === 'concurrency' ? 1 : await this.costOf(compiled)(asked)
+      charges.push({ limit, subject, cost, scope: `${mark}${namespace}+${limit.name}.${limit.algorithm}` })
+    }
+    return { charges, outcomes: charges.length === 0 ? [] : await this.store.consume(charges) }
+  }
+
+  private costOf(compiled: CompiledLimit): CostReader<TestRequest> {
+    const known = this.costs.get(compiled)
+    if (known !== undefined) return known
+    const { spec } = compiled
+    const reader = costReader<TestRequest>(spec.algorithm === 'concurrency' ? undefined : spec.cost, {
+      header: ({ context }, name) => VIEW.header(context, name),
+      body: ({ context }) => context.body,
+    })
+    this.costs.set(compiled, reader)
+    return reader
+  }
+}
+
+const ADMITTED: Verdict = Object.freeze({
+  isLimited: false,
+  isAdmitted: true,
+  refusedBy: undefined,
+  status: undefined,
+  retryAfter: undefined,
+  shadowed: [],
+  limits: [],
+})
+
+function refusalOf(
+  enforced: readonly Choice<TestRequest>[],
+  { policy, limit, endsAt }: Chosen,
+  outcome: Outcome,
+  now: number,
+  limits: Verdict['limits'],
+): Verdict {
+  const status = enforced.find((choice) => choice.policy.name === policy)?.policy.status
+  const wait = outcome.retryAfter === Infinity ? endsAt && endsAt - now : outcome.retryAfter
+  const retryAfter = wait === undefined ? undefined : Math.max(1, Math.ceil(wait / 1000))
+  return { ...ADMITTED, isLimited: true, isAdmitted: false, refusedBy: limit.name, status, retryAfter, limits }
+}
+
+const VIEW: RequestView<TestRequest> = {
+  method: ({ method = 'GET' }) => method,
+  target: ({ path }) => path,
+  host: ({ host, headers }) => host ?? valueOf(headers, 'host'),
+  address: ({ ip }) => ip,
+  header: ({ headers }, name) => valueOf(headers, name),
+  route: ({ route }) => route,
+}
+
+const FACTS: Parameters<typeof compile<TestRequest>>[2]['of'] = {
+  method: ({ context }) => VIEW.method(context),
+  address: ({ context }) => context.ip,
+  header: ({ context }, name) => VIEW.header(context, name),
+  route: ({ context }) => context.route,
+  body: ({ context }) => context.body,
+}
+
+function valueOf(headers: TestRequest['headers'], name: string): string | undefined {
+  const found = Object.entries(headers ?? {}).find(([key]) => key.toLowerCase() === name)
+  return found?.[1]
+}
