@@ -1,8 +1,13 @@
 import { type Code, CODES, type CodeRegistry } from '@sluice/core'
+import { POLICY_CODES } from '@sluice/policies'
 import { REDIS_CODES } from '@sluice/redis'
 
 // Does not compile when a package declares codes that are not listed here.
-const BY_PACKAGE: { readonly [P in keyof CodeRegistry]: readonly CodeRegistry[P][] } = { core: CODES, redis: REDIS_CODES }
+const BY_PACKAGE: { readonly [P in keyof CodeRegistry]: readonly CodeRegistry[P][] } = {
+  core: CODES,
+  policies: POLICY_CODES,
+  redis: REDIS_CODES,
+}
 
 /** Every code of every package: docs/errors.md explains all of them, and no other is ever thrown. */
 export const ALL_CODES: readonly Code[] = Object.values(BY_PACKAGE).flat()

@@ -1,0 +1,35 @@
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { SourceDocument } from './source.ts'
+
+const SUFFIX = '.policy.yaml'
+
+/** Keeps the last good document of each namespace in a folder. */
+export class DiskCache {
+  private readonly folder: string
+  private writing: Promise<void> = Promise.resolve()
+
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** All documents that are kept; none if the folder is not there. */
+  async load(): Promise<readonly SourceDocument[]> {
+    const names = await readdir(this.folder).catch(() => [])
+    const files = names.filter((name) => name.endsWith(SUFFIX)).map((name) => join(this.folder, name))
+    return Promise.all(files.map(async (key) => ({ key, text: await readFile(key, 'utf8') })))
+  }
+
+  /** One after another, and whole: a process that ends meanwhile leaves the old file. */
+  save(namespace: string, text: string): Promise<void> {
+    // A namespace is a letter and then letters, digits, dots, `_` and `-`: a name of a file on every system.
+    const file = join(this.folder, `${namespace}${SUFFIX}`)
+    const next = this.writing.then(async () => {
+      await mkdir(this.folder, { recursive: true })
+      await writeFile(`${file}.new`, text, { mode: 0o600 })
+      await rename(`${file}.new`, file)
+    })
+    this.writing = next.catch(() => undefined)
+    return next
+  }
+}

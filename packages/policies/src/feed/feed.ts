@@ -1,0 +1,39 @@
+import { invalid, keptAlive, knownOptions } from '@sluice/core/adapter-kit'
+import type { FeedOptions } from './options.ts'
+import { PolicyFeed } from './policy-feed.ts'
+
+/**
+ * Follows the documents of a source, and resolves when there is one. While the source is away, or has a document that is not valid, the
+ * last good document stays in force.
+ * @throws ERR_POLICY_UNAVAILABLE if there is no document after `startTimeout`; ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ * @example
+ * ```ts
+ * import { fileSource, policyFeed } from '@sluice/policies'
+ *
+ * const feed = await policyFeed({
+ *   source: fileSource('sluice.yaml'),
+ *   on: {
+ *     change: ({ document }) => console.log('in force:', document.namespace, document.revision),
+ *     warning: ({ message }) => console.warn(message),
+ *   },
+ * })
+ * console.log(feed.namespaces, feed.health())
+ * await feed.close()
+ * ```
+ */
+export async function policyFeed(options: FeedOptions): Promise<PolicyFeed> {
+  knownOptions('policyFeed', options, ['source', 'namespaces', 'cache', 'fallback', 'onMissing', 'startTimeout', 'on', 'clock'])
+  const { source, startTimeout, onMissing, namespaces, cache } = options
+  if (typeof source?.load !== 'function' || typeof source.watch !== 'function')
+    throw invalid('policyFeed: source', "a source such as fileSource('sluice.yaml')", source)
+  if (startTimeout !== undefined && !(Number.isFinite(startTimeout) && startTimeout >= 0))
+    throw invalid('policyFeed: startTimeout', 'milliseconds, 0 or more', startTimeout)
+  if (onMissing !== undefined && !['fail', 'open', 'closed'].includes(onMissing))
+    throw invalid('policyFeed: onMissing', "'fail', 'open' or 'closed'", onMissing)
+  if (namespaces !== undefined && !(Array.isArray(namespaces) && namespaces.length > 0))
+    throw invalid('policyFeed: namespaces', 'a list of at least one namespace', namespaces)
+  if (cache !== undefined && (typeof cache !== 'string' || cache === '')) throw invalid('policyFeed: cache', 'the path of a folder', cache)
+  const feed = new PolicyFeed(options)
+  await keptAlive(feed.start())
+  return feed
+}

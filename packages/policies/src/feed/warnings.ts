@@ -1,0 +1,36 @@
+import { SluiceError } from '@sluice/core'
+import type { FeedObservers } from './options.ts'
+
+type Code = ConstructorParameters<typeof SluiceError>[0]
+
+/** Reports each problem once, until it changes or ends. A source is read again and again, and would report it each time. */
+export class Warnings {
+  private readonly current = new Map<string, string>()
+  private readonly observer: FeedObservers['warning']
+
+  constructor(observer: FeedObservers['warning']) {
+    this.observer = observer
+  }
+
+  /** @param about what the problem is of: a key of the source, or the source itself */
+  report(about: string, code: Code, message: string): void {
+    if (this.current.get(about) === message) return
+    // Again at the end: `last` is the latest.
+    this.current.delete(about)
+    this.current.set(about, message)
+    try {
+      this.observer?.({ code, message })
+    } catch {
+      // An observer that fails must not end the feed.
+    }
+  }
+
+  clear(about: string): void {
+    this.current.delete(about)
+  }
+
+  /** The latest problem that has not ended. */
+  get last(): string | undefined {
+    return [...this.current.values()].at(-1)
+  }
+}

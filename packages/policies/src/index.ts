@@ -1,0 +1,20 @@
+// The document: its types, and how it is read and checked.
+export { parseDocument } from './parse.ts'
+export type { ParseOptions } from './parse.ts'
+export { PolicyError, POLICY_CODES } from './problems.ts'
+export type { Problem } from './problems.ts'
+export type * from './document.ts'
+
+// What a document answers, without a server: its own tests, and requests of the past.
+export { Evaluator } from './evaluate.ts'
+export type { Verdict } from './evaluate.ts'
+export { runTests } from './run-tests.ts'
+export type { TestResult } from './run-tests.ts'
+
+// The feed: documents that a process follows while it runs.
+export { policyFeed } from './feed/feed.ts'
+export type { PolicyFeed } from './feed/policy-feed.ts'
+export type { FeedHealth, FeedObservers, FeedOptions, NamespaceHealth } from './feed/options.ts'
+export type { PolicySource, Snapshot, SourceDocument, SourceEvent } from './feed/source.ts'
+export { fileSource } from './sources/file-source.ts'
+export type { FileSourceOptions } from './sources/file-source.ts'

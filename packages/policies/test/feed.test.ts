@@ -1,0 +1,325 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import {
+  type FeedOptions,
+  type PolicyDocument,
+  policyFeed,
+  type PolicyFeed,
+  type PolicySource,
+  type Snapshot,
+  type SourceEvent,
+} from '../src/index.ts'
+import { limit, parsed, withPolicy } from './documents.ts'
+
+/** The document with another revision, and another number. */
+function revision(number: number, units = number): string {
+  return withPolicy('').replace('revision: 7', `revision: ${number}`).replace('limit: 3', `limit: ${units}`)
+}
+
+function unitsOf(document: PolicyDocument | undefined): number | undefined {
+  return document?.policies?.[0]?.rules[0]?.limits?.[0]?.limit
+}
+
+/** A source that a test drives. It is no stand-in for a server: the contract of sources is what is tested here. */
+class Driven implements PolicySource {
+  readonly name = 'driven'
+  texts: Record<string, string> = {}
+  failure: Error | undefined
+  loads = 0
+  emit: ((event: SourceEvent) => void) | undefined
+  private end: ((error?: Error) => void) | undefined
+
+  load(): Promise<Snapshot> {
+    this.loads += 1
+    if (this.failure !== undefined) return Promise.reject(this.failure)
+    return Promise.resolve({ cursor: String(this.loads), documents: Object.entries(this.texts).map(([key, text]) => ({ key, text })) })
+  }
+
+  watch(_: string | undefined, emit: (event: SourceEvent) => void, signal: AbortSignal): Promise<void> {
+    this.emit = emit
+    return new Promise((resolve, reject) => {
+      this.end = (error) => (error === undefined ? resolve() : reject(error))
+      signal.addEventListener('abort', () => resolve())
+    })
+  }
+
+  /** Ends the watch, as a connection that was lost does. */
+  cut(error?: Error): void {
+    this.emit = undefined
+    this.end?.(error)
+  }
+}
+
+let source: Driven
+let warnings: { code: string; message: string }[]
+let changes: number[]
+beforeEach(() => {
+  source = new Driven()
+  warnings = []
+  changes = []
+})
+
+async function started(options: Partial<FeedOptions> = {}): Promise<PolicyFeed> {
+  const feed = await policyFeed({
+    source,
+    startTimeout: 200,
+    on: { warning: (warning) => warnings.push(warning), change: ({ document }) => changes.push(document.revision) },
+    ...options,
+  })
+  onTestFinished(() => feed.close())
+  return feed
+}
+
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'sluice-feed-'))
+  onTestFinished(() => rm(path, { recursive: true }))
+  return path
+}
+
+describe('what comes into force', () => {
+  test('the document of the source, then each with a higher revision', async () => {
+    source.texts = { a: revision(1) }
+    const feed = await started()
+    source.emit?.({ type: 'put', key: 'a', text: revision(2) })
+    source.emit?.({ type: 'put', key: 'a', text: revision(5) })
+    expect(unitsOf(feed.document('shop'))).toBe(5)
+    expect(changes).toEqual([1, 2, 5])
+    expect(warnings).toEqual([])
+  })
+
+  test('a lower revision is ignored', async () => {
+    source.texts = { a: revision(5) }
+    const feed = await started()
+    source.emit?.({ type: 'put', key: 'a', text: revision(4) })
+    expect(feed.document('shop')?.revision).toBe(5)
+    expect(warnings.map(({ code }) => code)).toEqual(['WARN_POLICY_STALE'])
+  })
+
+  test('two documents of one revision: the first stays', async () => {
+    source.texts = { a: revision(5, 1) }
+    const feed = await started()
+    source.emit?.({ type: 'put', key: 'a', text: revision(5, 2) })
+    expect(unitsOf(feed.document('shop'))).toBe(1)
+    expect(warnings.map(({ code }) => code)).toEqual(['ANOMALY_POLICY_FORK'])
+    source.emit?.({ type: 'put', key: 'a', text: revision(5, 1) })
+    expect(changes).toEqual([5])
+  })
+
+  test('a document that is not valid changes nothing, and says line and reason', async () => {
+    source.texts = { a: revision(1) }
+    const feed = await started()
+    source.emit?.({ type: 'put', key: 'a', text: revision(2).replace('window: 1m', 'window: 60') })
+    source.emit?.({ type: 'put', key: 'a', text: revision(3).slice(0, 200) })
+    source.emit?.({ type: 'put', key: 'a', text: '' })
+    expect(feed.document('shop')?.revision).toBe(1)
+    expect(warnings.map(({ code }) => code)).toEqual(['ERR_POLICY_INVALID', 'ERR_POLICY_INVALID', 'ERR_POLICY_INVALID'])
+    expect(warnings[0]?.message).toMatch(/line \d+, column \d+: policies\[0\]\.rules\[0\]\.limits\[0\]\.window: expected a text, got 60/)
+    expect(feed.health().problem).toBe(warnings[2]?.message)
+    source.emit?.({ type: 'put', key: 'a', text: revision(2) })
+    expect(feed.document('shop')?.revision).toBe(2)
+    expect(feed.health().problem).toBeUndefined()
+  })
+
+  test('a problem is reported once, however often it is read', async () => {
+    source.texts = { a: revision(5) }
+    await started()
+    for (let i = 0; i < 5; i++) source.emit?.({ type: 'put', key: 'a', text: revision(4) })
+    expect(warnings).toHaveLength(1)
+  })
+
+  test('what is gone from the source stays in force; deleted: true removes its limits', async () => {
+    source.texts = { a: revision(5) }
+    const feed = await started()
+    source.emit?.({ type: 'missing', key: 'a' })
+    expect(unitsOf(feed.document('shop'))).toBe(5)
+    source.texts = {}
+    source.emit?.({ type: 'resync' })
+    await vi.waitFor(() => expect(source.loads).toBe(2))
+    expect(unitsOf(feed.document('shop'))).toBe(5)
+    expect(warnings.map(({ code }) => code)).toEqual(['WARN_POLICY_MISSING'])
+    source.emit?.({ type: 'put', key: 'a', text: 'apiVersion: sluice/v1\nnamespace: shop\nrevision: 6\ndeleted: true\n' })
+    expect(feed.document('shop')).toMatchObject({ revision: 6, deleted: true })
+  })
+
+  test('each namespace by itself; those that are not followed are ignored', async () => {
+    const other = revision(9).replace('namespace: shop', 'namespace: other')
+    source.texts = { a: revision(1), b: other, c: other.replace('namespace: other', 'namespace: third') }
+    const feed = await started({ namespaces: ['shop', 'other'] })
+    source.emit?.({ type: 'put', key: 'b', text: 'no document' })
+    source.emit?.({ type: 'put', key: 'a', text: revision(2) })
+    expect(feed.namespaces).toEqual(['shop', 'other'])
+    expect([feed.document('shop')?.revision, feed.document('other')?.revision]).toEqual([2, 9])
+  })
+
+  test('any order, gap and repetition of revisions ends at the highest', async () => {
+    source.texts = { a: revision(1) }
+    const feed = await started()
+    const order = Array.from({ length: 200 }, (_, i) => ((i * 73) % 50) + 1)
+    for (const number of order) source.emit?.({ type: 'put', key: 'a', text: revision(number) })
+    expect(feed.document('shop')?.revision).toBe(50)
+    expect(changes).toEqual(changes.toSorted((a, b) => a - b))
+  })
+})
+
+describe('a source that is away', () => {
+  test('the last documents stay, and the feed comes back by itself', async () => {
+    source.texts = { a: revision(1) }
+    const feed = await started()
+    source.failure = new Error('connection refused')
+    source.cut(new Error('connection lost'))
+    await vi.waitFor(() => expect(feed.health().source).toBe('away'))
+    expect(feed.health().problem).toMatch(/driven does not answer, so its last documents stay in force: connection (lost|refused)/)
+    expect(unitsOf(feed.document('shop'))).toBe(1)
+    source.failure = undefined
+    source.texts = { a: revision(2) }
+    await vi.waitFor(() => expect(feed.document('shop')?.revision).toBe(2), 5_000)
+    expect(feed.health()).toMatchObject({ source: 'connected', problem: undefined })
+  })
+
+  test('one that flaps is asked again no faster than the back-off says', async () => {
+    source.texts = { a: revision(1) }
+    await started()
+    for (let i = 0; i < 5; i++) {
+      source.cut(new Error('lost'))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect(source.loads).toBeLessThan(15)
+  })
+
+  test('a watch that ends is loaded again, so that nothing is missed', async () => {
+    source.texts = { a: revision(1) }
+    const feed = await started()
+    source.texts = { a: revision(2) }
+    source.cut()
+    await vi.waitFor(() => expect(feed.document('shop')?.revision).toBe(2), 5_000)
+  })
+
+  test('refresh() reads it now, and rejects while it is away', async () => {
+    source.texts = { a: revision(1) }
+    const feed = await started()
+    source.texts = { a: revision(2) }
+    await feed.refresh()
+    expect(feed.document('shop')?.revision).toBe(2)
+    source.failure = new Error('connection refused')
+    await expect(feed.refresh()).rejects.toThrow('connection refused')
+  })
+
+  test('a hint while a load is under way needs another load', async () => {
+    source.texts = { a: revision(1) }
+    const feed = await started()
+    source.texts = { a: revision(2) }
+    source.emit?.({ type: 'resync' })
+    source.texts = { a: revision(3) }
+    source.emit?.({ type: 'resync' })
+    await vi.waitFor(() => expect(feed.document('shop')?.revision).toBe(3))
+  })
+})
+
+describe('the start', () => {
+  let cache: string
+  beforeEach(async () => {
+    cache = await folder()
+  })
+  afterEach(() => undefined)
+
+  test('without a document it fails, and says what to do', async () => {
+    source.failure = new Error('connection refused')
+    await expect(started()).rejects.toThrow(
+      /^policyFeed: no document after 200 ms: driven does not answer, .*connection refused; set cache, fallback or onMissing .*\(ERR_POLICY_UNAVAILABLE, /,
+    )
+    source.failure = undefined
+    source.texts = { a: revision(1) }
+    await expect(started({ namespaces: ['shop', 'other'] })).rejects.toThrow('no document of other')
+  })
+
+  test('the last good document is kept on disk, and used after a restart', async () => {
+    source.texts = { a: revision(1) }
+    const first = await started({ cache })
+    source.emit?.({ type: 'put', key: 'a', text: revision(4) })
+    await vi.waitFor(async () => expect(await readFile(join(cache, 'shop.policy.yaml'), 'utf8')).toBe(revision(4)))
+    await first.close()
+    source.failure = new Error('away')
+    const second = await started({ cache })
+    expect(second.document('shop')?.revision).toBe(4)
+    expect(second.health().namespaces).toMatchObject([{ namespace: 'shop', revision: 4, from: 'cache', confirmedAt: undefined }])
+    expect(await readdir(cache)).toEqual(['shop.policy.yaml'])
+  })
+
+  test('a document that is not valid does not lose the last good one over a restart', async () => {
+    await writeFile(join(cache, 'shop.policy.yaml'), revision(4))
+    source.texts = { a: revision(5).replace('limit: 5', 'limit: -5') }
+    const feed = await started({ cache })
+    expect(feed.document('shop')?.revision).toBe(4)
+    expect(await readFile(join(cache, 'shop.policy.yaml'), 'utf8')).toBe(revision(4))
+  })
+
+  test('a file on disk that was damaged is no document', async () => {
+    await writeFile(join(cache, 'shop.policy.yaml'), revision(4).slice(0, 300))
+    source.failure = new Error('away')
+    await expect(started({ cache })).rejects.toThrow('ERR_POLICY_UNAVAILABLE')
+  })
+
+  test('an old document of the source does not replace a newer one on disk', async () => {
+    await writeFile(join(cache, 'shop.policy.yaml'), revision(4))
+    source.texts = { a: revision(3) }
+    const feed = await started({ cache })
+    expect(feed.document('shop')?.revision).toBe(4)
+  })
+
+  test('the fallback holds until the source has a document, of any revision', async () => {
+    source.failure = new Error('away')
+    const feed = await started({ fallback: [parsed(revision(100))] })
+    expect(feed.document('shop')?.revision).toBe(100)
+    source.failure = undefined
+    source.texts = { a: revision(1) }
+    await vi.waitFor(() => expect(feed.document('shop')?.revision).toBe(1), 5_000)
+    expect(feed.health().namespaces[0]?.from).toBe('source')
+  })
+
+  test.each(['open', 'closed'] as const)('onMissing: %s starts without a document', async (onMissing) => {
+    source.failure = new Error('away')
+    const feed = await started({ onMissing })
+    expect(feed.namespaces).toEqual([])
+    source.failure = undefined
+    source.texts = { a: revision(1) }
+    await vi.waitFor(() => expect(feed.document('shop')?.revision).toBe(1), 5_000)
+  })
+
+  test('it waits no longer than it must', async () => {
+    source.texts = { a: revision(1) }
+    const start = performance.now()
+    await started({ startTimeout: 60_000 })
+    expect(performance.now() - start).toBeLessThan(30_000)
+  })
+
+  test.each([
+    [{ source: {} }, 'policyFeed: source'],
+    [{ startTimeout: -1 }, 'policyFeed: startTimeout'],
+    [{ onMissing: 'never' }, 'policyFeed: onMissing'],
+    [{ namespaces: [] }, 'policyFeed: namespaces'],
+    [{ cache: '' }, 'policyFeed: cache'],
+    [{ sorce: 1 }, 'sorce'],
+  ])('%j is refused', async (options, message) => {
+    await expect(started(options as never)).rejects.toThrow(message)
+  })
+})
+
+test('an observer that throws does not end the feed', async () => {
+  source.texts = { a: revision(5) }
+  const feed = await started({
+    on: {
+      warning: () => {
+        throw new Error('mine')
+      },
+    },
+  })
+  source.emit?.({ type: 'put', key: 'a', text: 'no document' })
+  source.emit?.({ type: 'put', key: 'a', text: revision(6) })
+  expect(feed.document('shop')?.revision).toBe(6)
+})
+
+test('limit() of these tests is a limit', () => {
+  expect(parsed(withPolicy('', `limits: [${limit()}]`)).policies).toHaveLength(1)
+})
