@@ -34,7 +34,7 @@ local micros = now()
 local ms = fdiv(micros, 1000)
 
 -- The anchors of fixed windows.
-local FIRSTCHARGE, CALENDAR = 1, 2
+local FIRSTCHARGE, CALENDAR, MOVABLE = 1, 2, 3
 
 -- limit[5] to limit[8] become: the earliest and the latest end (µs) of a window that still counts as it is; the end of the current window;
 -- whether the current window begins with its first charge.
@@ -52,6 +52,13 @@ local function preparefixed(limit)
       current, following = third, fourth
     end
     latest = current - ms <= MAXAHEAD and following or current
+  elseif anchor == MOVABLE then
+    local first, second, third = limit[5], limit[6], limit[7]
+    current, latest = limit[8], limit[9]
+    if ms >= second then
+      current, latest = limit[10], limit[11]
+    end
+    limit[9] = ms < first or ms >= third
   else
     current = (isfirst and ms or ms - ms % length) + length
     latest = ms + MAXAHEAD + length

@@ -1,7 +1,9 @@
 -- Purpose: at most quantity units in each window. packages/core/src/algorithms/fixed-window.ts decides the same.
 -- State: the end of the window (µs), the units counted in it, and 0.
 -- Limit: { 'f', id, quantity, anchor, window }, window in ms, anchor 0 (the epoch) or 1 (the first charge); or { 'f', id, quantity, 2,
---   first, second, third, fourth } for calendar windows: the start (ms) of the window that the client expects, and of the three after it.
+--   first, second, third, fourth } for calendar windows: the start (ms) of the window that the client expects, and of the three after it; or
+--   { 'f', id, quantity, 3, first, second, third, end, latest, nextend, nextlatest } where the calendar depends on the request: of the first
+--   two windows the end (ms) that names them in every calendar, and that of the latest window which another calendar can be in.
 -- Receipt: { end of the window (µs), units }.
 -- redis.calls: none; full.lua reads and writes.
 

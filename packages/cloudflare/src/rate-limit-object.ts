@@ -1,5 +1,5 @@
 import { type Outcome, systemClock } from '@sluice/core'
-import { decide } from '@sluice/core/algorithms'
+import { algorithmOf, decide } from '@sluice/core/algorithms'
 import { decideWithLeases, type LeaseLedger, readLeases } from '@sluice/core/store-kit'
 import { type ObjectAnswer, type ObjectRequest, type ObjectState, type ObjectStorage, runtime } from './runtime.ts'
 import { ledgerKeyOf, rowKeyOf, StateTable } from './state-table.ts'
@@ -105,7 +105,8 @@ export class RateLimitObject {
     this.storage.transactionSync(() => {
       for (const [i, state] of states.entries()) {
         if (state === undefined) continue
-        const expires = clockNow + (outcomes[i]?.resetAfter ?? 0)
+        const { limit } = charges[i] as WireDecision['charges'][number]
+        const expires = clockNow + (outcomes[i]?.resetAfter ?? 0) + (algorithmOf(limit).keepFor?.(limit) ?? 0)
         this.states.write(keys[i] as string, state, expires)
         earliest = Math.min(earliest, expires)
         const ledger = ledgers[i]

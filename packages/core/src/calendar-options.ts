@@ -1,4 +1,5 @@
 import { WEEKDAYS } from './algorithms/calendar.ts'
+import { labelOf } from './define-limit.ts'
 import type { Duration } from './duration.ts'
 import { invalid, show, SluiceError } from './errors.ts'
 import { knownOptions } from './known-options.ts'
@@ -56,6 +57,21 @@ export function checkWindowStart(label: string, { window, anchor, timeZone }: Wi
   return { anchor: checkAnchor(`${label}: anchor`, window, anchor), timeZone }
 }
 
+/**
+ * Whether the anchor or the time zone is a function of the request, so that the calendars of all requests share one state.
+ * @throws ERR_OPTION_CONFLICT if no window of the limit is of the calendar
+ */
+export function isMovable({
+  name,
+  window,
+  anchor,
+  timeZone,
+}: { readonly [K in 'name' | 'window' | 'anchor' | 'timeZone']?: unknown }): boolean {
+  if (typeof timeZone === 'function' && typeof window !== 'function' && !isCalendarWindow(window))
+    throw new SluiceError('ERR_OPTION_CONFLICT', `${labelOf({ name })}: timeZone needs a calendar window: ${WINDOWS}`)
+  return typeof timeZone === 'function' || (typeof anchor === 'function' && (typeof window === 'function' || isCalendarWindow(window)))
+}
+
 function checkAnchor(what: string, window: CalendarWindow, anchor: CalendarAnchor): CalendarAnchor | undefined {
   knownOptions(what, anchor, ALL_PARTS)
   const parts: Record<string, unknown> = {}
@@ -94,7 +110,8 @@ function checkDateOfYear(what: string, window: CalendarWindow, { month = 1, day 
 }
 
 function isTimeZone(name: unknown): boolean {
-  if (typeof name !== 'string') return false
+  // No zone has a longer name, and users choose it.
+  if (typeof name !== 'string' || name.length > 64) return false
   try {
     Intl.DateTimeFormat('en', { timeZone: name })
     return true

@@ -21,6 +21,11 @@ export interface Limit<N extends string = string> {
   readonly anchor?: 'epoch' | 'first' | CalendarAnchor | undefined
   /** Calendar windows: an IANA time zone. Default: UTC. */
   readonly timeZone?: string | undefined
+  /**
+   * Calendar windows: whether the anchor or the time zone depends on the request. The calendars of all requests then share one state, in which
+   * a window has a number: a date, a week, a month, a quarter or a year. Default: false.
+   */
+  readonly movable?: boolean | undefined
   /** Leaky bucket: admit with a delay instead of at once. Default: false. */
   readonly queue?: boolean | undefined
   /** Leaky bucket with `queue`: the longest delay in ms. Default: 1,000, or none if `burst` is given. */

@@ -1,5 +1,5 @@
 import { MAX_LOG } from './algorithms/sliding-log.ts'
-import { checkWindowStart, isCalendarWindow } from './calendar-options.ts'
+import { checkWindowStart, isCalendarWindow, isMovable } from './calendar-options.ts'
 import { checkDelay, type DelayOptions } from './delay-options.ts'
 import { checkWhole, defineLimit, labelOf, type LimitFields, windowOf } from './define-limit.ts'
 import { type Duration, millisOf } from './duration.ts'
@@ -83,14 +83,22 @@ export interface FixedWindowOptions<N extends string = string, C = any> extends 
    */
   readonly window: PerRequest<C, Duration | CalendarWindow>
   /** The numbers where a function returns `undefined` or an invalid value. Default: limit 100, window `'1m'`. */
-  readonly defaults?: { readonly limit?: number | undefined; readonly window?: Duration | CalendarWindow | undefined } | undefined
+  readonly defaults?:
+    | {
+        readonly limit?: number | undefined
+        readonly window?: Duration | CalendarWindow | undefined
+        readonly anchor?: 'epoch' | 'first' | CalendarAnchor | undefined
+        readonly timeZone?: string | undefined
+      }
+    | undefined
   /**
    * `'epoch'` (default) aligns windows to the Unix epoch. `'first'` starts a window with a subject's first admitted charge. For a calendar
-   * window, the date and time at which it begins: `{ day: 15 }`, `{ weekday: 'sunday' }`, `{ month: 4, day: 6, hour: 6 }`.
+   * window, the date and time at which it begins: `{ day: 15 }`, `{ weekday: 'sunday' }`, `{ month: 4, day: 6, hour: 6 }`; or
+   * a function of the request that returns these.
    */
-  readonly anchor?: 'epoch' | 'first' | CalendarAnchor | undefined
-  /** IANA time zone of a calendar window, such as `'Europe/Berlin'`; default UTC. */
-  readonly timeZone?: string | undefined
+  readonly anchor?: PerRequest<C, 'epoch' | 'first' | CalendarAnchor> | undefined
+  /** IANA time zone of a calendar window, such as `'Europe/Berlin'`, or a function of the request; default UTC. */
+  readonly timeZone?: PerRequest<C, string> | undefined
 }
 
 /**
@@ -113,8 +121,9 @@ export function fixedWindow<const N extends string, C>(options: FixedWindowOptio
   knownOptions('fixedWindow', options, [...FIELDS, 'anchor', 'timeZone', 'delay'])
   const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.fixedWindow)
   const start = checkWindowStart(labelOf(options), fixed)
+  const movable = isMovable(options) || undefined
   const window = isCalendarWindow(fixed.window) ? fixed.window : windowOf(fixed as { window: Duration })
-  return defineLimit(fixed, { algorithm: 'fixedWindow', window, ...start, delay: checkDelay(fixed) }, numbers)
+  return defineLimit(fixed, { algorithm: 'fixedWindow', window, ...start, movable, delay: checkDelay(fixed) }, numbers)
 }
 
 /** Options of `tokenBucket`. */

@@ -23,6 +23,11 @@ export interface Algorithm<S = unknown> {
   scale(limit: Limit, share: number): Limit
   /** What makes a state unreadable to another limit of the same scope, such as the length of a window; `''` if nothing does. */
   variantOf(limit: Limit): string
+  /**
+   * ms for which stores keep a state after its `resetAfter`, since another limit of its variant may still read it as used. Absent: 0. Forgetting
+   * it earlier would give a quota twice.
+   */
+  keepFor?(limit: Limit): number
   /** Absent where a state can need more than three numbers: the memory store then keeps it as an object. */
   readonly codec?: RowCodec<S> | undefined
   /** @throws ERR_LIMIT_INEXACT if the arithmetic of this limit could leave the safe integers, ±(2^53 − 1) */

@@ -1,7 +1,7 @@
 import type { Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
-import { calendarName, calendarSpan } from './calendar.ts'
+import { calendarName, calendarSpan, LONGEST_DAYS, nominalEnd, nominalLifetime, nominalWindow } from './calendar.ts'
 import { floorDiv } from './division.ts'
 import { growingDelay } from './growing-delay.ts'
 import { createStep, ReadingReader, type RowReading } from './reading.ts'
@@ -9,7 +9,7 @@ import { parseWindowReceipt, windowReceipt } from './receipts.ts'
 import { scaledLimit } from './scale.ts'
 
 export interface FixedWindowState {
-  /** The start of the window, in ms since the epoch. */
+  /** The start of the window, in ms since the epoch. Of a movable calendar window it is that of the same window in UTC, without an anchor. */
   readonly start: number
   /** Units taken in the window. */
   readonly count: number
@@ -21,8 +21,8 @@ export interface FixedWindowState {
  */
 export const MAX_STEP_BACK = 5_000
 
-/** Nominal lengths of calendar windows, for the headers: those of the longest ones in UTC. */
-const CALENDAR_SECONDS = { day: 86_400, week: 604_800, month: 2_678_400, quarter: 7_948_800, year: 31_622_400 } as const
+/** Seconds. */
+const DAY = 86_400
 
 class FixedWindowReading implements RowReading<FixedWindowState> {
   isChanged = false
@@ -91,9 +91,9 @@ class FixedWindowReading implements RowReading<FixedWindowState> {
   }
 
   windowEnd(): number {
-    const { start } = this
-    const { window } = this.limit
-    return typeof window === 'number' ? start + window : calendarSpan(this.limit, start).end
+    const { start, limit } = this
+    if (typeof limit.window === 'number') return start + limit.window
+    return limit.movable === true ? nominalEnd(limit, start) : calendarSpan(limit, start).end
   }
 
   private read(limit: Limit, nowMicros: number): void {
@@ -103,6 +103,7 @@ class FixedWindowReading implements RowReading<FixedWindowState> {
     this.limit = limit
     this.now = now
     if (limit.anchor === 'first') this.rollSinceFirst(window as number)
+    else if (limit.movable === true && typeof window !== 'number') this.rollThroughCalendars()
     else if (typeof window !== 'number' || now < this.start || now >= this.start + window) this.rollSinceEpoch()
   }
 
@@ -111,6 +112,14 @@ class FixedWindowReading implements RowReading<FixedWindowState> {
     const current = startOf(this.limit, now)
     if (start < current) this.count = 0
     if (start < current || start - now > MAX_STEP_BACK) this.start = current
+  }
+
+  /** Another calendar can be up to three windows ahead. Its window is kept, or changing the calendar to and fro would give new quotas. */
+  private rollThroughCalendars(): void {
+    const { start } = this
+    const current = nominalWindow(this.limit, this.now)
+    if (start < current.start) this.count = 0
+    if (start < current.start || start > current.latest) this.start = current.start
   }
 
   /** A window without units has not started: the next admitted charge starts it. */
@@ -149,10 +158,11 @@ export const fixedWindow: Algorithm<FixedWindowState> & { readonly name: 'fixedW
   leasable: true,
   holds: false,
   quota: (limit) => limit.limit,
-  windowSeconds: (limit) => (typeof limit.window === 'number' ? limit.window / 1000 : CALENDAR_SECONDS[limit.window]),
+  windowSeconds: (limit) => (typeof limit.window === 'number' ? limit.window / 1000 : LONGEST_DAYS[limit.window] * DAY),
   resetsAtOnce: true,
   scale: scaledLimit,
   variantOf: (limit) => (typeof limit.window === 'number' ? `${limit.window}${limit.anchor === 'first' ? 'f' : ''}` : calendarName(limit)),
+  keepFor: ({ window, movable }) => (movable === true && typeof window !== 'number' ? 3 * nominalLifetime(window) : 0),
   codec: {
     decode: (row, offset) => ({ start: row[offset] as number, count: row[offset + 1] as number }),
     encode,

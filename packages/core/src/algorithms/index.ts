@@ -17,4 +17,4 @@ export { type LogEntry, listEntries, logOf, type SlidingLogState } from './log-e
 export type { SlidingWindowState } from './sliding-window.ts'
 
 // Calendar windows, for a store that sends their edges to another process.
-export { type CalendarSpan, calendarSpan } from './calendar.ts'
+export { type CalendarSpan, calendarSpan, nominalLifetime, nominalWindow } from './calendar.ts'

@@ -12,6 +12,8 @@ export interface ResolvedLimit {
   readonly limit: Limit
   readonly algorithm: Algorithm
   readonly quota: number
+  /** µs for which a state is kept after its reset. */
+  readonly keepFor: number
   readonly table: ScopeTable
 }
 
@@ -97,6 +99,6 @@ export class Scopes {
       scope.tables.set(variant, (table = this.slots.addTable(scope.chains, algorithm.codec)))
       if (scope.tables.size > MAX_TABLES) this.crowded.push(scope)
     }
-    return { scope: scope.name, limit, algorithm, quota: algorithm.quota(limit), table }
+    return { scope: scope.name, limit, algorithm, quota: algorithm.quota(limit), keepFor: (algorithm.keepFor?.(limit) ?? 0) * 1000, table }
   }
 }

@@ -29,15 +29,15 @@ export class States {
   save(resolved: ResolvedLimit, slot: number, { subject }: Charge, state: unknown, outcome: Outcome, pinned: readonly unknown[]): number {
     if (slot === NO_SLOT) {
       const rank = isOverHalf(outcome, resolved) ? PROTECTED : CHARGED_ONCE
-      return this.slots.add(resolved.table, boundedKey(subject), state, expiryOf(outcome), rank, pinned)
+      return this.slots.add(resolved.table, boundedKey(subject), state, expiryOf(outcome, resolved), rank, pinned)
     }
-    this.slots.update(slot, resolved.table, state, expiryOf(outcome), isOverHalf(outcome, resolved) ? PROTECTED : UNDER_HALF)
+    this.slots.update(slot, resolved.table, state, expiryOf(outcome, resolved), isOverHalf(outcome, resolved) ? PROTECTED : UNDER_HALF)
     return slot
   }
 
   /** Saves the state that a reader holds in the slot that it was read from. */
   saveRow(resolved: ResolvedLimit, slot: number, reader: RowReader, outcome: Outcome): void {
-    this.slots.updateRow(slot, resolved.table, reader, expiryOf(outcome), isOverHalf(outcome, resolved) ? PROTECTED : UNDER_HALF)
+    this.slots.updateRow(slot, resolved.table, reader, expiryOf(outcome, resolved), isOverHalf(outcome, resolved) ? PROTECTED : UNDER_HALF)
   }
 
   clear(): void {
@@ -46,8 +46,8 @@ export class States {
   }
 }
 
-function expiryOf({ at, resetAfter }: Outcome): number {
-  return at + resetAfter * 1000
+function expiryOf({ at, resetAfter }: Outcome, { keepFor }: ResolvedLimit): number {
+  return at + resetAfter * 1000 + keepFor
 }
 
 function isOverHalf({ remaining }: Outcome, { quota }: ResolvedLimit): boolean {

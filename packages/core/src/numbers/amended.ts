@@ -3,7 +3,7 @@ import { isCalendarWindow } from '../calendar-options.ts'
 import { isShortNumber, labelOf, shortWindowOf } from '../define-limit.ts'
 import type { Duration } from '../duration.ts'
 import { invalid } from '../errors.ts'
-import type { CalendarWindow, Limit, LimitRule } from '../limit.ts'
+import type { CalendarAnchor, CalendarWindow, Limit, LimitRule } from '../limit.ts'
 import { concurrency, fixedWindow, leakyBucket, slidingLog, slidingWindow, tokenBucket } from '../limits.ts'
 import type { ScopedLimit } from '../limit-set.ts'
 
@@ -13,6 +13,10 @@ export interface LimitNumbers {
   readonly limit?: number | undefined
   /** Length of the window: 1 ms to 366 days; for `fixedWindow` also a window of the calendar. */
   readonly window?: Duration | CalendarWindow | undefined
+  /** Calendar windows: where they begin. Only for a limit one of whose `anchor` and `timeZone` is a function. */
+  readonly anchor?: CalendarAnchor | undefined
+  /** Calendar windows: an IANA time zone. Only for a limit one of whose `anchor` and `timeZone` is a function. */
+  readonly timeZone?: string | undefined
   /** Buckets: the most units at once, a whole number, at least 1. */
   readonly burst?: number | undefined
   /** Token bucket: the largest debt in units, a whole number, at least 0. */
@@ -36,7 +40,7 @@ export function ruleOf(algorithm: Limit['algorithm'], options: FactoryOptions): 
 
 /** The options from which its factory makes this limit. */
 export function optionsOf(limit: Limit): FactoryOptions {
-  const { algorithm: _, window, ...data } = limit
+  const { algorithm: _, movable: __, window, ...data } = limit
   // As text, so that only a number below a second that an application gave is reported.
   const length = isShortNumber(window) && shortWindowOf(limit) === undefined ? `${window}ms` : window
   return { ...data, [algorithmOf(limit).holds ? 'ttl' : 'window']: length }
@@ -79,7 +83,8 @@ export class AmendedLimits {
       if (typeof value === 'function') throw invalid(`${labelOf(limit)}: ${name}`, 'a value', value)
     const isUnlimited = numbers['limit'] === Infinity
     const options = withChanges(optionsOf(limit), isUnlimited ? { ...numbers, limit: undefined } : numbers)
-    const amended = ruleOf(limit.algorithm, options).limit
+    const made = ruleOf(limit.algorithm, options).limit
+    const amended = limit.movable === true ? Object.freeze({ ...made, movable: true }) : made
     return isUnlimited ? 'unlimited' : Object.freeze({ ...this.scoped, limit: amended, reader: undefined })
   }
 }

@@ -52,8 +52,8 @@ export class NumberReader implements LimitReader {
   private limitOf(values: readonly unknown[], observers: ObserverHub): ScopedLimit | undefined {
     const { names, scoped } = this
     const { name } = scoped.limit
+    const numbers: Record<string, unknown> = {}
     try {
-      const numbers: Record<string, unknown> = {}
       for (let i = 0; i < names.length; i++) {
         const option = names[i] as string
         const value = values[i] ?? undefined
@@ -65,15 +65,37 @@ export class NumberReader implements LimitReader {
       if (short !== undefined) observers.warn('WARN_WINDOW_SHORT', short, name)
       return read
     } catch (error) {
-      const ignored = `${names.join(' and ')} of a request ${names.length === 1 ? 'is' : 'are'} ignored`
-      observers.warn('WARN_VALUE_IGNORED', `${ignored}, and ${describe(scoped)} are used: ${(error as Error).message}`, `numbers ${name}`)
-      return scoped
+      const found = this.withoutCalendar(numbers)
+      const ignored = names.filter((option) => found === undefined || isCalendar(option))
+      const verb = `of a request ${ignored.length === 1 ? 'is' : 'are'} ignored`
+      const used = found === undefined ? describe(scoped) : 'the defaults'
+      const message = `${ignored.join(' and ')} ${verb}, and ${used} are used: ${(error as Error).message}`
+      observers.warn('WARN_VALUE_IGNORED', message, `numbers ${name}`)
+      return found === undefined ? scoped : found.limit
+    }
+  }
+
+  /**
+   * The limit with the default calendar, if only the calendar is invalid; `limit` is `undefined` for no limit. Users choose their time zone,
+   * and an invalid one must not give them another limit.
+   */
+  private withoutCalendar(numbers: Record<string, unknown>): { readonly limit: ScopedLimit | undefined } | undefined {
+    const others = this.names.filter((option) => !isCalendar(option))
+    if (others.length === 0 || others.length === this.names.length || !others.every((option) => option in numbers)) return undefined
+    try {
+      return { limit: this.amended.with(Object.fromEntries(others.map((option) => [option, numbers[option]]))) }
+    } catch {
+      return undefined
     }
   }
 
   private hasDefault(option: string): boolean {
     return Object.hasOwn(this.defaults, option)
   }
+}
+
+function isCalendar(option: string): boolean {
+  return option === 'anchor' || option === 'timeZone'
 }
 
 function describe({ limit: { limit, window }, holds }: ScopedLimit): string {

@@ -55,14 +55,16 @@ function withLimits(set: LimitSet, read: readonly (ScopedLimit | undefined)[], g
 const copies = new WeakMap<ScopedLimit, AmendedLimits>()
 
 function amended(read: ScopedLimit | undefined, base: ScopedLimit, numbers: LimitNumbers): ScopedLimit | undefined {
-  const { name, algorithm } = base.limit
-  knownOptions(`numbers.${name}`, numbers, NUMBER_OPTIONS[algorithm])
+  const { name, algorithm, movable } = base.limit
+  // A calendar of its own would be a state of its own, and a second quota.
+  const known = NUMBER_OPTIONS[algorithm].filter((option) => movable === true || (option !== 'anchor' && option !== 'timeZone'))
+  knownOptions(`numbers.${name}`, numbers, known)
   // A function said that there is no limit, and nothing else says what it is.
   if (read === undefined && numbers.limit === undefined) return undefined
   const scoped = read ?? base
-  let known = copies.get(scoped)
-  if (known === undefined) copies.set(scoped, (known = new AmendedLimits(scoped)))
-  return known.with(numbers as Readonly<Record<string, unknown>>)
+  let amendments = copies.get(scoped)
+  if (amendments === undefined) copies.set(scoped, (amendments = new AmendedLimits(scoped)))
+  return amendments.with(numbers as Readonly<Record<string, unknown>>)
 }
 
 /** Checks the names in the option `numbers` of a call. @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */

@@ -8,14 +8,14 @@ type Fixed<O, K extends keyof O> = Omit<O, K> & { readonly [P in K]: Exclude<O[P
 
 /** The options of each factory that may be functions of the request, and that `numbers` of a call may change. */
 export const NUMBER_OPTIONS: {
-  readonly fixedWindow: readonly ('limit' | 'window')[]
+  readonly fixedWindow: readonly ('limit' | 'window' | 'anchor' | 'timeZone')[]
   readonly slidingWindow: readonly ('limit' | 'window')[]
   readonly slidingLog: readonly ('limit' | 'window')[]
   readonly tokenBucket: readonly ('limit' | 'window' | 'burst' | 'debt')[]
   readonly leakyBucket: readonly ('limit' | 'window' | 'burst' | 'maxDelay')[]
   readonly concurrency: readonly ('limit' | 'ttl')[]
 } = {
-  fixedWindow: ['limit', 'window'],
+  fixedWindow: ['limit', 'window', 'anchor', 'timeZone'],
   slidingWindow: ['limit', 'window'],
   slidingLog: ['limit', 'window'],
   tokenBucket: ['limit', 'window', 'burst', 'debt'],

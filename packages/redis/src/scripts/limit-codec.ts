@@ -1,5 +1,5 @@
 import type { Charge, Limit } from '@sluice/core'
-import { calendarSpan, rateOf } from '@sluice/core/algorithms'
+import { calendarSpan, nominalWindow, rateOf } from '@sluice/core/algorithms'
 import type { Placement } from '../keys.ts'
 import { fixedWindowEnd } from '../state/codec.ts'
 
@@ -25,7 +25,7 @@ const NO_WINDOW = -1
 
 /** The end of the fixed window that starts exactly then; that of no window if none does. */
 function endOfTaken(limit: Limit, start: number): number {
-  if (typeof limit.window === 'number') return fixedWindowEnd(limit, start)
+  if (typeof limit.window === 'number' || limit.movable === true) return fixedWindowEnd(limit, start)
   // A year, and a day of slack for time zones, before the last Date.
   if (!(Math.abs(start) <= MAX_DATE - 367 * 86_400_000)) return NO_WINDOW
   const span = calendarSpan(limit, start)
@@ -33,17 +33,28 @@ function endOfTaken(limit: Limit, start: number): number {
 }
 
 // The last windows of each limit: finding them takes about as long as the decision.
-const calendars = new WeakMap<Limit, readonly [first: number, second: number, third: number, fourth: number]>()
+const calendars = new WeakMap<Limit, CalendarWindows>()
 
-/** The start of the calendar window that contains `now`, and of the three after it. */
-function calendarWindows(limit: Limit, now: number): readonly number[] {
+type CalendarWindows = readonly [first: number, second: number, third: number, ...rest: number[]]
+
+/**
+ * The start of the calendar window that contains `now`, and of the two after it. Then the start of the third or, for a movable limit, of the
+ * first two windows the end that names them, and the latest one that counts.
+ */
+function calendarWindows(limit: Limit, now: number): CalendarWindows {
   const known = calendars.get(limit)
   if (known !== undefined && now >= known[0] && now < known[1]) return known
   const { start, end } = calendarSpan(limit, now)
   const third = calendarSpan(limit, end).end
-  const found = [start, end, third, calendarSpan(limit, third).end] as const
+  const rest = limit.movable === true ? [...nominalEnds(limit, start), ...nominalEnds(limit, end)] : [calendarSpan(limit, third).end]
+  const found = [start, end, third, ...rest] as const
   calendars.set(limit, found)
   return found
+}
+
+function nominalEnds(limit: Limit, instant: number): readonly number[] {
+  const { start, latest } = nominalWindow(limit, instant)
+  return [fixedWindowEnd(limit, start), fixedWindowEnd(limit, latest)]
 }
 
 const bucket: LimitCodec = {
@@ -63,7 +74,7 @@ const codecs: { readonly [K in Limit['algorithm']]: LimitCodec } = {
     limit(limit, id, now) {
       const { limit: quantity, window, anchor } = limit
       if (typeof window === 'number') return ['f', id, quantity, anchor === 'first' ? 1 : 0, window]
-      return ['f', id, quantity, 2, ...calendarWindows(limit, now)]
+      return ['f', id, quantity, limit.movable === true ? 3 : 2, ...calendarWindows(limit, now)]
     },
     receipt: (charge) => windowReceipt(charge, (start) => endOfTaken(charge.limit, start)),
   },

@@ -43,7 +43,7 @@ return quotient * b == a and quotient or quotient + 1
 end
 local micros = now()
 local ms = fdiv(micros, 1000)
-local FIRSTCHARGE, CALENDAR = 1, 2
+local FIRSTCHARGE, CALENDAR, MOVABLE = 1, 2, 3
 local function preparefixed(limit)
 local anchor, length = limit[4], limit[5]
 local isfirst = anchor == FIRSTCHARGE
@@ -57,6 +57,13 @@ if ms >= second then
 current, following = third, fourth
 end
 latest = current - ms <= MAXAHEAD and following or current
+elseif anchor == MOVABLE then
+local first, second, third = limit[5], limit[6], limit[7]
+current, latest = limit[8], limit[9]
+if ms >= second then
+current, latest = limit[10], limit[11]
+end
+limit[9] = ms < first or ms >= third
 else
 current = (isfirst and ms or ms - ms % length) + length
 latest = ms + MAXAHEAD + length

@@ -6,6 +6,7 @@ import {
   listEntries,
   type LogEntry,
   logOf,
+  nominalLifetime,
   type SlidingLogState,
   type SlidingWindowState,
 } from '@sluice/core/algorithms'
@@ -48,17 +49,20 @@ function entryCodec<S>(own: EntryCodec<S>): EntryCodec<unknown> {
   return own
 }
 
-/** The end (ms) of the fixed window that starts at `start`. */
+/** The end (ms) of the fixed window that starts at `start`. For a movable window, when it has ended in every calendar. */
 export function fixedWindowEnd(limit: Limit, start: number): number {
-  return typeof limit.window === 'number' ? start + limit.window : calendarSpan(limit, start).end
+  if (typeof limit.window === 'number') return start + limit.window
+  return limit.movable === true ? start + nominalLifetime(limit.window) : calendarSpan(limit, start).end
+}
+
+function fixedWindowStart(limit: Limit, end: number): number {
+  if (typeof limit.window === 'number') return end - limit.window
+  return limit.movable === true ? end - nominalLifetime(limit.window) : calendarSpan(limit, end - 1).start
 }
 
 /** The end of the window, the units counted in it, and 0. */
 const fixedWindow = entryCodec<FixedWindowState>({
-  toState(end, count, _, limit) {
-    const millis = Math.floor(end / 1000)
-    return { start: typeof limit.window === 'number' ? millis - limit.window : calendarSpan(limit, millis - 1).start, count }
-  },
+  toState: (end, count, _, limit) => ({ start: fixedWindowStart(limit, Math.floor(end / 1000)), count }),
   toNumbers: ({ start, count }, limit) => [fixedWindowEnd(limit, start) * 1000, count, 0],
 })
 

@@ -87,9 +87,33 @@ function dayOrLast(year: number, month: number, day: number): number {
   return date
 }
 
+/** The date by which all calendars name the window that begins at this local time: the first of its day, week, month, quarter or year. */
+function nameOf(beginning: number, window: Calendar): number {
+  let date = beginning - (((beginning % DAY) + DAY) % DAY)
+  if (window === 'day') return date
+  if (window === 'week') {
+    while (weekdays.format(date) !== 'Monday') date -= DAY
+    return date
+  }
+  const months = { month: 1, quarter: 3, year: 12 }[window]
+  const isFirst = (day: Date) => day.getUTCDate() === 1 && day.getUTCMonth() % months === 0
+  while (!isFirst(new Date(date))) date -= DAY
+  return date
+}
+
+/** The name of the window that comes `count` later. */
+export function laterName(name: bigint, window: Calendar, count: number): bigint {
+  const next = new Date(Number(name))
+  if (window === 'day' || window === 'week') next.setUTCDate(next.getUTCDate() + count * (window === 'day' ? 1 : 7))
+  else next.setUTCMonth(next.getUTCMonth() + count * { month: 1, quarter: 3, year: 12 }[window])
+  return BigInt(next.getTime())
+}
+
 interface Span {
   readonly start: bigint
   readonly end: bigint
+  /** What the window has in common with the windows of other zones and anchors: a date (ms), the first of its day, week, month and so on. */
+  readonly name: bigint
 }
 
 const cache = new Map<string, Span[]>()
@@ -111,7 +135,12 @@ function find(now: number, window: Calendar, zone: string, anchor: CalendarAncho
   // By the date shown, the current window is the one before the first of these, or a later one if clocks were set back.
   let next = beginnings.findIndex((each) => each > shown)
   while (startOf(beginnings[next] as number, zone) <= now) next++
-  return { start: BigInt(startOf(beginnings[next - 1] as number, zone)), end: BigInt(startOf(beginnings[next] as number, zone)) }
+  const beginning = beginnings[next - 1] as number
+  return {
+    start: BigInt(startOf(beginning, zone)),
+    end: BigInt(startOf(beginnings[next] as number, zone)),
+    name: BigInt(nameOf(beginning, window)),
+  }
 }
 
 /** The anchor of a limit with a calendar window. */
@@ -120,7 +149,7 @@ export function anchorOf({ anchor }: Pick<Limit, 'anchor'>): CalendarAnchor {
 }
 
 /** Start and end (ms) of the window of a fixed length, aligned to the epoch, that is current at `ms`. */
-export function epochWindow(ms: bigint, window: bigint): Span {
+export function epochWindow(ms: bigint, window: bigint): { readonly start: bigint; readonly end: bigint } {
   const start = floor(ms, window) * window
   return { start, end: start + window }
 }

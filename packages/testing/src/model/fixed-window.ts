@@ -1,5 +1,5 @@
-import type { Limit } from '@sluice/core'
-import { anchorOf, calendarWindow, epochWindow } from './calendar.ts'
+import type { CalendarWindow, Limit } from '@sluice/core'
+import { anchorOf, calendarWindow, epochWindow, laterName } from './calendar.ts'
 import { type ModelAlgorithm, floor, min, MAX_COUNT, max } from './algorithm.ts'
 import { growingDelay, metered } from './metered.ts'
 
@@ -18,8 +18,8 @@ interface Receipt {
 export const AHEAD = 5_000n
 
 export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
-  variantOf: ({ window, anchor = 'epoch', timeZone = 'UTC' }) =>
-    JSON.stringify(typeof window === 'number' ? [window, anchor] : [window, anchorOf({ anchor }), timeZone]),
+  variantOf: ({ window, anchor = 'epoch', timeZone = 'UTC', movable }) =>
+    JSON.stringify(typeof window === 'number' ? [window, anchor] : movable === true ? [window] : [window, anchorOf({ anchor }), timeZone]),
   quota: ({ limit }) => BigInt(limit),
 
   read(state, limit, now) {
@@ -29,6 +29,7 @@ export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
     // Everything was refunded, so the next charge starts a new window.
     if (limit.anchor === 'first' && state.count === 0n) return { start: undefined, count: 0n }
     const { start, count } = state
+    if (isMovable(limit)) return readMovable(start, count, limit, ms)
     if (start > ms) return start - ms <= AHEAD ? state : { start: fresh?.start ?? ms, count }
     if (ms >= endOf(limit, start)) return { start: fresh?.start, count: 0n }
     return state
@@ -61,14 +62,37 @@ export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
   delay: ({ count }, limit, _now, units) => growingDelay(limit, count + units),
 })
 
+/** Where the calendar depends on the request, a state has the name of a window in place of its start. */
+function isMovable(limit: Limit): limit is Limit & { readonly window: CalendarWindow } {
+  return limit.movable === true && typeof limit.window !== 'number'
+}
+
+/** Another calendar may be up to three windows ahead: their counts stay. */
+function readMovable(name: bigint, count: bigint, limit: Limit & { readonly window: CalendarWindow }, ms: bigint): Counted {
+  const current = calendarOf(limit, ms).name
+  if (name < current) return { start: current, count: 0n }
+  return name > laterName(current, limit.window, 3) ? { start: current, count } : { start: name, count }
+}
+
+function calendarOf(limit: Limit & { readonly window: CalendarWindow }, ms: bigint) {
+  return calendarWindow(ms, limit.window, limit.timeZone ?? 'UTC', anchorOf(limit))
+}
+
 /** The window that is current at `ms`; none where the first charge starts it. */
-function windowAt(limit: Limit, ms: bigint): { readonly start: bigint; readonly end: bigint } | undefined {
+function windowAt(limit: Limit, ms: bigint): { readonly start: bigint } | undefined {
   const { window, anchor, timeZone } = limit
+  if (isMovable(limit)) return { start: calendarOf(limit, ms).name }
   if (typeof window !== 'number') return calendarWindow(ms, window, timeZone ?? 'UTC', anchorOf(limit))
   return anchor === 'first' ? undefined : epochWindow(ms, BigInt(window))
 }
 
 function endOf(limit: Limit, start: bigint): bigint {
+  if (isMovable(limit)) {
+    // From a time before the window of this name, the first end after which the name is a later one.
+    let window = calendarOf(limit, start - 4n * 86_400_000n)
+    while (calendarOf(limit, window.end).name <= start) window = calendarOf(limit, window.end)
+    return window.end
+  }
   if (typeof limit.window !== 'number') return calendarWindow(start, limit.window, limit.timeZone ?? 'UTC', anchorOf(limit)).end
   return start + BigInt(limit.window)
 }

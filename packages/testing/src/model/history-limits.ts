@@ -43,6 +43,9 @@ const delays = fc.option(
   { nil: undefined, freq: 2 },
 )
 
+/** Among them the zones that are furthest apart: 26 hours. */
+const FAR_ZONES = ['Pacific/Kiritimati', 'Etc/GMT+12', 'Pacific/Pago_Pago', ...ZONES]
+
 /** One to three limits of different quotas and delays over the same window. */
 function sameWindow(data: fc.Arbitrary<Omit<Limit, 'name' | 'limit'>>, quantities: fc.Arbitrary<number> = quantity): fc.Arbitrary<Limit[]> {
   return fc
@@ -116,6 +119,7 @@ export type Family =
   | 'fixedWindow, epoch'
   | 'fixedWindow, first'
   | 'fixedWindow, calendar'
+  | 'fixedWindow, calendar of the request'
   | 'slidingWindow'
   | 'slidingLog'
   | 'tokenBucket'
@@ -132,6 +136,19 @@ export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
       .record({ beginning: calendars, timeZone: fc.constantFrom(...ZONES) })
       .map(({ beginning, timeZone }) => ({ algorithm: 'fixedWindow', ...beginning, timeZone })),
   ),
+  'fixedWindow, calendar of the request': calendars.chain(({ window }) => {
+    const beginning = fc.record({
+      beginning: calendars.filter((other) => other.window === window),
+      timeZone: fc.constantFrom(...FAR_ZONES),
+    })
+    return fc
+      .array(fc.record({ beginning, limit: quantity }), { minLength: 2, maxLength: 4 })
+      .map((numbers) =>
+        numbers.map(({ beginning: { beginning, timeZone }, limit }) =>
+          limitOf({ algorithm: 'fixedWindow', ...beginning, timeZone, limit, movable: true }),
+        ),
+      )
+  }),
   slidingWindow: sameWindow(window.map((window) => ({ algorithm: 'slidingWindow', window }))),
   slidingLog: sameWindow(
     window.map((window) => ({ algorithm: 'slidingLog', window })),

@@ -1,5 +1,6 @@
 import type { HttpCase } from '../case.ts'
 import { abortCases } from './aborts.ts'
+import { calendarCases } from './calendars.ts'
 import { delayCases } from './delays.ts'
 import { headerCases } from './headers.ts'
 import { optionCases } from './options.ts'
@@ -21,6 +22,7 @@ export const httpCases: readonly HttpCase[] = [
   ...streamCases,
   ...abortCases,
   ...delayCases,
+  ...calendarCases,
   ...stackCases,
   ...optionCases,
   ...settlingCases,
