@@ -1,7 +1,7 @@
 // A store on Redis, shared by all processes that use the same server and `prefix`.
 export { redisStore } from './redis-store.ts'
 export type { PackedOptions, RedisStoreOptions } from './options.ts'
-export type { NodeRedisClient, RedisClient, RedisSource } from './client/connect.ts'
+export type { GlideClient, NodeRedisClient, RedisClient, RedisSource } from './client/connect.ts'
 
 // What the values of Redis hold, for operators.
 export { storedStates } from './state/stored-states.ts'

@@ -106,13 +106,13 @@ describe('options', () => {
     [
       undefined,
       'ERR_OPTION_INVALID',
-      'expected a client of ioredis, iovalkey or node-redis, { url }, { sentinels, name } or { cluster }, got undefined',
+      'expected a client of ioredis, iovalkey, node-redis or valkey-glide, { url }, { sentinels, name } or { cluster }, got undefined',
     ],
     // The text is not shown, since it may have a password.
     [
       'redis://:secret@localhost',
       'ERR_OPTION_INVALID',
-      'expected a client of ioredis, iovalkey or node-redis, { url }, { sentinels, name } or { cluster }, got a string (',
+      'expected a client of ioredis, iovalkey, node-redis or valkey-glide, { url }, { sentinels, name } or { cluster }, got a string (',
     ],
     [{ host: 'localhost' }, 'ERR_OPTION_INVALID', '{ cluster }, got an object'],
     [{ url: 6379 }, 'ERR_OPTION_INVALID', 'expected { url } with a text such as redis://localhost:6379, got 6379'],

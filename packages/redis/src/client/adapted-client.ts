@@ -4,20 +4,31 @@ import type { RedisClient } from './redis-client.ts'
 /** An argument of a command. */
 export type Argument = string | Buffer
 
+/** ms that a command may take. After that it is unknown whether it ran, if it was written. */
+export const COMMAND_TIMEOUT = 1_000
 /** ms between two looks at whether a client is ready. */
 const LOOK_EVERY = 20
 
 /**
- * A client of another library, with the methods of ioredis that the store uses. One object for each client, so that all stores share it. It
- * bounds each command itself: ioredis's `commandTimeout`.
+ * A client of another library, with the methods of ioredis that the store uses. One object for each client, so that all stores share it.
  */
 export abstract class AdaptedClient implements RedisClient {
   readonly options = {}
+  /** As of a `Connection`: `undefined` if the adapter bounds each command itself. */
+  readonly timeout: number | undefined = undefined
   abstract readonly isCluster: boolean
   /** `ready`, `reconnecting`, or `closed` while the client has not been connected, or no longer is. */
   abstract readonly status: string
 
-  /** Sends a command to the server that has the key. Texts in the reply may be bytes. `isReadonly`: a replica may answer. The list is the method's own. */
+  /** As of a `Connection`. */
+  get risks(): readonly string[] {
+    return []
+  }
+
+  /**
+   * Sends a command to the server that has the key. Texts in the reply may be bytes. `isReadonly`: a replica may answer. The method may
+   * change the list.
+   */
   protected abstract send(key: string | undefined, isReadonly: boolean, args: Argument[]): Promise<unknown>
 
   abstract on(event: string, listener: () => void): this

@@ -1,8 +1,6 @@
 import { systemClock } from '@sluice/core'
 import { NotSentError } from '../errors.ts'
-
-/** ms that a command may take. After that it is unknown whether the command ran, if it was written. */
-const COMMAND_TIMEOUT = 1_000
+import { COMMAND_TIMEOUT } from './adapted-client.ts'
 
 /**
  * Bounds one command of node-redis, in the form of the signal that its option `abortSignal` takes. The client asks `aborted` before it

@@ -6,16 +6,16 @@ import { handleAskingFailures } from './asking.ts'
 import { checkClient, hasCommandTimeout, risksOf } from './client-options.ts'
 import { adapted, describeClient, isForeignClient } from './foreign-client.ts'
 import { shareErrors, watchErrors } from './last-error.ts'
-import type { NodeRedisClient, RedisClient } from './redis-client.ts'
+import type { GlideClient, NodeRedisClient, RedisClient } from './redis-client.ts'
 import { withoutAutoPipelining } from './without-auto-pipelining.ts'
 
-export type { NodeRedisClient, RedisClient } from './redis-client.ts'
+export type { GlideClient, NodeRedisClient, RedisClient } from './redis-client.ts'
 
 /** Options of ioredis. The store reads replies only in the form that ioredis has by default. */
 type SingleOptions = RedisOptions & { readonly replyMapping?: 'legacy' }
 
 /**
- * Where the data is: your own client, or what the store connects to. A client is one of ioredis, of iovalkey, or of node-redis 5 or newer. `url` names one server, `sentinels` and `name` the primary of
+ * Where the data is: your own client, or what the store connects to. A client is one of ioredis, of iovalkey, of node-redis 5 or newer, or of valkey-glide. `url` names one server, `sentinels` and `name` the primary of
  * a Sentinel deployment, `cluster` some nodes of a cluster. `options` are those of ioredis, except for settings by which a charge could run
  * twice.
  * @example
@@ -30,6 +30,7 @@ type SingleOptions = RedisOptions & { readonly replyMapping?: 'legacy' }
 export type RedisSource =
   | RedisClient
   | NodeRedisClient
+  | GlideClient
   | { readonly url: string; readonly options?: SingleOptions | undefined }
   | {
       readonly sentinels: readonly { readonly host: string; readonly port: number }[]
@@ -101,13 +102,13 @@ export function connect(source: RedisSource, writes = true): Connection {
     if (isForeignClient(source))
       throw new SluiceError(
         'ERR_OPTION_INVALID',
-        `redisStore: expected a client of ioredis, iovalkey or node-redis, got ${describeClient(source)}`,
+        `redisStore: expected a client of ioredis, iovalkey, node-redis or valkey-glide, got ${describeClient(source)}`,
       )
     if ('url' in source) return connectionOf(single(source), true, writes)
     if ('sentinels' in source) return connectionOf(bySentinels(source), true, writes)
     if ('cluster' in source) return connectionOf(cluster(source), true, writes)
   }
-  throw wrongSource('a client of ioredis, iovalkey or node-redis, { url }, { sentinels, name } or { cluster }', source)
+  throw wrongSource('a client of ioredis, iovalkey, node-redis or valkey-glide, { url }, { sentinels, name } or { cluster }', source)
 }
 
 function single(source: Extract<RedisSource, { url: string }>): RedisClient {
@@ -178,10 +179,9 @@ function connectionOf(client: RedisClient, isOwn: boolean, writes: boolean): Con
   return { client: view, isOwn, risks, timeout: hasCommandTimeout(client) ? undefined : COMMAND_TIMEOUT }
 }
 
-/** An adapter sends no command twice, and bounds each command itself. */
-function adaptedConnection(client: RedisClient, writes: boolean): Connection {
+function adaptedConnection(client: AdaptedClient, writes: boolean): Connection {
   if (writes) watchErrors(client)
-  return { client, isOwn: false, risks: [], timeout: undefined }
+  return { client, isOwn: false, risks: client.risks, timeout: client.timeout }
 }
 
 const waits = new WeakMap<RedisClient, Promise<void>>()

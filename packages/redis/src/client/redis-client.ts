@@ -30,3 +30,9 @@ export interface NodeRedisClient {
   sendCommand(...args: never[]): Promise<unknown>
   withTypeMapping(mapping: never): unknown
 }
+
+/** The part of a `GlideClient` or `GlideClusterClient` of `@valkey/valkey-glide` by which the store recognises it. */
+export interface GlideClient {
+  customCommand(...args: never[]): Promise<unknown>
+  invokeScript(...args: never[]): Promise<unknown>
+}

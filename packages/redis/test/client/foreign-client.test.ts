@@ -16,10 +16,6 @@ const CLIENTS: Readonly<Record<string, [object, RegExp]>> = {
     { isOpen: true, get: nothing, sendCommand: nothing },
     /got a client of node-redis \(the package redis\) before version 5; update it to version 5 or newer/,
   ],
-  'M3: valkey-glide': [
-    { get: nothing, customCommand: nothing, invokeScript: nothing },
-    /got a client of valkey-glide; install ioredis beside it/,
-  ],
   'M3: @upstash/redis': [
     { get: nothing, createScript: nothing },
     /which speaks HTTP; connect to the same database over TCP: install ioredis/,
@@ -30,7 +26,9 @@ const CLIENTS: Readonly<Record<string, [object, RegExp]>> = {
 test.each(Object.entries(CLIENTS))('%s is refused', (_, [client, words]) => {
   const message = expect.stringMatching(words)
   expect(() => redisStore(client as RedisSource)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', message }))
-  expect(() => redisStore(client as RedisSource)).toThrow(/^redisStore: expected a client of ioredis, iovalkey or node-redis, got /)
+  expect(() => redisStore(client as RedisSource)).toThrow(
+    /^redisStore: expected a client of ioredis, iovalkey, node-redis or valkey-glide, got /,
+  )
 })
 
 test.each([

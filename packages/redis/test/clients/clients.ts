@@ -1,5 +1,5 @@
 // Clients of other libraries than ioredis, as their pages say to make them.
-import { GlideClient, GlideClusterClient } from '@valkey/valkey-glide'
+import { GlideClient, GlideClusterClient, Logger } from '@valkey/valkey-glide'
 import type { RedisSource } from '@sluice/redis'
 import { Cluster as IovalkeyCluster, Redis as Iovalkey } from 'iovalkey'
 import * as nodeRedis5 from 'node-redis-5'
@@ -60,6 +60,9 @@ const nodeRedis = ({
   sentinel: ({ name, sentinels }) => opened(createSentinel({ name, sentinelRootNodes: [...sentinels] })),
 })
 
+// It prints each error of a server, also those that the tests cause.
+Logger.setLoggerConfig('off')
+
 export const LIBRARIES: Readonly<Record<'node-redis 6' | 'node-redis 5' | 'iovalkey' | 'valkey-glide', Library>> = {
   'node-redis 6': nodeRedis(nodeRedis6),
   'node-redis 5': nodeRedis(nodeRedis5 as unknown as typeof nodeRedis6),
@@ -73,12 +76,12 @@ export const LIBRARIES: Readonly<Record<'node-redis 6' | 'node-redis 5' | 'ioval
     async one(address) {
       const client = await GlideClient.createClient({ addresses: [address] })
       open.push(() => client.close())
-      return client as unknown as RedisSource
+      return client
     },
     async cluster(nodes) {
       const client = await GlideClusterClient.createClient({ addresses: [...nodes] })
       open.push(() => client.close())
-      return client as unknown as RedisSource
+      return client
     },
   },
 }

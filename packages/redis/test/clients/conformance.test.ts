@@ -7,9 +7,7 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import { rawStore, scanAfterEach } from '../support.ts'
 import { closeClients, LIBRARIES } from './clients.ts'
 
-const libraries = Object.entries(LIBRARIES).filter(([name]) => name !== 'valkey-glide')
-
-describe.each(libraries)('M3: %s', (name, library) => {
+describe.each(Object.entries(LIBRARIES))('M3: %s', (name, library) => {
   let server: RedisServer
   let client: RedisSource
   beforeAll(async () => {

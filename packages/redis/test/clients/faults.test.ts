@@ -17,7 +17,7 @@ import { charge, eventsOf, failure, rawStore, settlesIn, SIX, take, took, used }
 import { closeAfterEach, LIBRARIES, type Library } from './clients.ts'
 
 const isFull = process.env['SLUICE_FAULTS'] === 'full'
-const libraries = Object.entries(LIBRARIES).filter(([name]) => (isFull && name !== 'valkey-glide') || name === 'node-redis 6')
+const libraries = Object.entries(LIBRARIES).filter(([name]) => isFull || name === 'node-redis 6')
 /** The limit of each path: the fast script and the full one. */
 const PATHS = [SIX[0], SIX[2]] as readonly Limit[]
 const MANY: Limit = { ...(SIX[0] as Limit), limit: 1_000 }

@@ -1,5 +1,6 @@
 // M3: the types of each library's clients fit, without a cast. Compiled, never run.
 import { redisStore } from '@sluice/redis'
+import { GlideClient, GlideClusterClient } from '@valkey/valkey-glide'
 import { Cluster as IovalkeyCluster, Redis as Iovalkey } from 'iovalkey'
 import * as nodeRedis5 from 'node-redis-5'
 import { createClient, createClientPool, createCluster, createSentinel } from 'redis'
@@ -22,6 +23,9 @@ redisStore(nodeRedis5.createSentinel({ name: 'mymaster', sentinelRootNodes }))
 
 redisStore(new Iovalkey())
 redisStore(new IovalkeyCluster([{ host: 'localhost', port: 7000 }]))
+
+redisStore(await GlideClient.createClient({ addresses: [{ host: 'localhost' }] }))
+redisStore(await GlideClusterClient.createClient({ addresses: [{ host: 'localhost' }] }))
 
 // @ts-expect-error A client of node-redis without its methods.
 redisStore({ isOpen: true })
