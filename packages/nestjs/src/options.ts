@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common'
-import type { Cost, Duration, KeyOf, LimitRule, MaybePromise, RateLimitOptions, ResponseInfo, SettleInfo } from '@sluice/core'
+import type { Cost, Duration, KeyOf, LimitRule, MaybePromise, PerRequest, RateLimitOptions, ResponseInfo, SettleInfo } from '@sluice/core'
 import { invalid } from '@sluice/core/adapter-kit'
 import type { Refusal } from './exceptions.ts'
 
@@ -26,10 +26,10 @@ export type ExceptionOf = (context: ExecutionContext, refusal: Refusal) => Maybe
 
 /** A sliding window of `limit` units per `window`. */
 export interface PolicyShorthand {
-  /** Units per window: a whole number, 0 or more; 0 refuses every request. Default 100. */
-  readonly limit?: number | undefined
-  /** `'15m'`, or ms. Default `'1m'`. */
-  readonly window?: Duration | undefined
+  /** Units per window: a whole number, 0 or more, or a function of the call; 0 refuses every request. Default 100. */
+  readonly limit?: PerRequest<ExecutionContext, number> | undefined
+  /** `'15m'`, or ms, or a function of the call. Default `'1m'`. */
+  readonly window?: PerRequest<ExecutionContext, Duration> | undefined
   /** The subject. Default: the module's `key`. */
   readonly key?: KeyOf<ExecutionContext> | undefined
 }

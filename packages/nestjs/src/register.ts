@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common'
-import type { Cost, Duration, KeyOf, LimitRule, MaybePromise } from '@sluice/core'
+import type { Cost, Duration, KeyOf, LimitRule, MaybePromise, PerRequest } from '@sluice/core'
 import type { Extension } from '@sluice/core/adapter-kit'
 import type { RateLimitModuleOptions, ResultFunctions } from './options.ts'
 
@@ -29,10 +29,13 @@ export interface RouteOptions
   extends Omit<Extension<ExecutionContext>, 'cost' | 'handler' | 'key' | 'refundWhen' | 'settle'>, ResultFunctions {
   /** Names the state, and the limit of `{ limit, window }`. Default `Class` or `Class.method`; unique in the application. */
   readonly name?: string | undefined
-  /** Units per window of one sliding window: a whole number, 0 or more; 0 refuses every request. Default 100 where `window` is given. */
-  readonly limit?: number | undefined
-  /** The window of `limit`: `'15m'`, or ms. Default `'1m'` where `limit` is given. */
-  readonly window?: Duration | undefined
+  /**
+   * Units per window of one sliding window: a whole number, 0 or more, or a function of the call; 0 refuses every request. Default 100 where
+   * `window` is given.
+   */
+  readonly limit?: PerRequest<ExecutionContext, number> | undefined
+  /** The window of `limit`: `'15m'`, or ms, or a function of the call. Default `'1m'` where `limit` is given. */
+  readonly window?: PerRequest<ExecutionContext, Duration> | undefined
   /** Several limits, of any algorithm. A limit replaces an earlier one of the same name. */
   readonly limits?: readonly LimitRule<string, ExecutionContext>[] | undefined
   /** The subject of the limits added here. Default: the module's `key`. */
@@ -43,10 +46,13 @@ export interface RouteOptions
 
 /** Other numbers for a limit of the module. */
 export interface LimitOverride {
-  /** Units per window: a whole number, 0 or more; 0 refuses every request. Default: the limit's own. */
-  readonly limit?: number | undefined
-  /** `'15m'`, or ms. Default: the limit's own. */
-  readonly window?: Duration | undefined
+  /**
+   * Units per window: a whole number, 0 or more, or a function of the call, which may return `undefined` for the limit's own; 0 refuses
+   * every request. Default: the limit's own.
+   */
+  readonly limit?: PerRequest<ExecutionContext, number> | undefined
+  /** `'15m'`, or ms, or such a function. Default: the limit's own. */
+  readonly window?: PerRequest<ExecutionContext, Duration> | undefined
 }
 /** The argument of `@OverrideRateLimit`: numbers by the name of a limit. */
 export type LimitOverrides = { readonly [N in LimitName]?: LimitOverride }

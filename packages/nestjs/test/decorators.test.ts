@@ -1,4 +1,4 @@
-import { Controller, Get, Inject } from '@nestjs/common'
+import { Controller, type ExecutionContext, Get, Inject } from '@nestjs/common'
 import { describe, expect, test } from 'vitest'
 import {
   type Decision,
@@ -10,6 +10,7 @@ import {
   RateLimitDecision,
   RateLimiter,
   type RateLimitModuleOptions,
+  requestOf,
   SkipRateLimit,
 } from '../src/index.ts'
 import { appOf, stoppedStore } from './app.ts'
@@ -146,6 +147,55 @@ describe('the limits of a method', () => {
     const policy = '"short";q=20;w=60, "long";q=100;w=3600, "login";q=2;w=900, "slow";q=3;w=60, "fast";q=4;w=60'
     expect(await get('/token')).toMatchObject({ policy, left: [18, 98, 0, 2, 3] })
     expect((await get('/login')).status).toBe(429)
+  })
+})
+
+describe('M1: numbers from functions', () => {
+  const numberOf = (name: string) => (context: ExecutionContext) => {
+    const text = requestOf(context).headers[name]
+    return text === undefined ? undefined : Number(text)
+  }
+  @Controller()
+  class Plans {
+    @Get('override')
+    @OverrideRateLimit({
+      short: { limit: numberOf('x-limit') },
+      long: { window: async (context) => requestOf(context).headers['x-window'] },
+    })
+    override(): string {
+      return 'override'
+    }
+    @Get('own')
+    @RateLimit({ limit: numberOf('x-limit'), window: '15m' })
+    own(): string {
+      return 'own'
+    }
+    @Get('list')
+    @RateLimit({ limits: [fixedWindow({ name: 'list', limit: numberOf('x-limit'), window: '1m', defaults: { limit: 6 } })] })
+    list(): string {
+      return 'list'
+    }
+    @Get('policy')
+    @RateLimit('paid')
+    policy(): string {
+      return 'policy'
+    }
+  }
+  const plans = () => appOf(moduleOptions({ policies: { paid: { limit: numberOf('x-limit') } } }), { controllers: [Plans] })
+
+  test('of @OverrideRateLimit: undefined stands for the number of the module', async () => {
+    const { get } = await plans()
+    const asked = await get('/override', { 'x-limit': '3', 'x-window': '2h' })
+    expect(asked).toMatchObject({ policy: '"short";q=3;w=60, "long";q=100;w=7200', left: [2, 99] })
+    expect((await get('/override')).policy).toBe('"short";q=20;w=60, "long";q=100;w=3600')
+  })
+  test('of @RateLimit, of its list, and of a policy', async () => {
+    const { get } = await plans()
+    const module = '"short";q=20;w=60, "long";q=100;w=3600'
+    expect((await get('/own', { 'x-limit': '4' })).policy).toBe(`${module}, "Plans.own";q=4;w=900`)
+    expect((await get('/list', { 'x-limit': '5' })).policy).toBe(`${module}, "list";q=5;w=60`)
+    expect((await get('/list')).policy).toBe(`${module}, "list";q=6;w=60`)
+    expect((await get('/policy', { 'x-limit': '7' })).policy).toBe(`${module}, "paid";q=7;w=60`)
   })
 })
 

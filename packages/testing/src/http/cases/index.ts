@@ -3,6 +3,7 @@ import { abortCases } from './aborts.ts'
 import { calendarCases } from './calendars.ts'
 import { delayCases } from './delays.ts'
 import { headerCases } from './headers.ts'
+import { numberCases } from './numbers.ts'
 import { optionCases } from './options.ts'
 import { proxyCases } from './proxies.ts'
 import { refusalCases } from './refusals.ts'
@@ -25,6 +26,7 @@ export const httpCases: readonly HttpCase[] = [
   ...calendarCases,
   ...stackCases,
   ...optionCases,
+  ...numberCases,
   ...settlingCases,
   ...subjectCases,
   ...routeCases,
