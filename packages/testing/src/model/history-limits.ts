@@ -46,15 +46,20 @@ const delays = fc.option(
 /** Among them the zones that are furthest apart: 26 hours. */
 const FAR_ZONES = ['Pacific/Kiritimati', 'Etc/GMT+12', 'Pacific/Pago_Pago', ...ZONES]
 
-/** One to three limits of different quotas and delays over the same window. */
-function sameWindow(data: fc.Arbitrary<Omit<Limit, 'name' | 'limit'>>, quantities: fc.Arbitrary<number> = quantity): fc.Arbitrary<Limit[]> {
-  return fc
-    .record({ data, numbers: fc.array(fc.record({ limit: quantities, delay: delays }), { minLength: 1, maxLength: 3 }) })
-    .map(({ data, numbers }) =>
-      numbers.map(({ limit, delay }) =>
-        limitOf({ ...data, delay, limit: typeof data.window === 'number' ? Math.min(limit, Math.floor(MAX / data.window)) : limit }),
-      ),
-    )
+/** One to three limits of different quotas and delays. One in four of them has a window of its own, as from a function. */
+function windows(data: fc.Arbitrary<Omit<Limit, 'name' | 'limit'>>, quantities: fc.Arbitrary<number> = quantity): fc.Arbitrary<Limit[]> {
+  const one = fc.record({
+    limit: quantities,
+    delay: delays,
+    own: fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: window }),
+  })
+  return fc.record({ data, numbers: fc.array(one, { minLength: 1, maxLength: 3 }) }).map(({ data, numbers }) =>
+    numbers.map(({ limit, delay, own }) => {
+      if (typeof data.window !== 'number') return limitOf({ ...data, delay, limit })
+      const length = own ?? data.window
+      return limitOf({ ...data, window: length, delay, limit: Math.min(limit, Math.floor(MAX / length)) })
+    }),
+  )
 }
 
 /** One to three bucket limits of any numbers. Those whose state could not be exact are left out, as the factories refuse them. */
@@ -129,9 +134,9 @@ export type Family =
 
 /** Generators of the limits of each family. */
 export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
-  'fixedWindow, epoch': sameWindow(window.map((window) => ({ algorithm: 'fixedWindow', window }))),
-  'fixedWindow, first': sameWindow(window.map((window) => ({ algorithm: 'fixedWindow', window, anchor: 'first' }))),
-  'fixedWindow, calendar': sameWindow(
+  'fixedWindow, epoch': windows(window.map((window) => ({ algorithm: 'fixedWindow', window }))),
+  'fixedWindow, first': windows(window.map((window) => ({ algorithm: 'fixedWindow', window, anchor: 'first' }))),
+  'fixedWindow, calendar': windows(
     fc
       .record({ beginning: calendars, timeZone: fc.constantFrom(...ZONES) })
       .map(({ beginning, timeZone }) => ({ algorithm: 'fixedWindow', ...beginning, timeZone })),
@@ -149,8 +154,8 @@ export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
         ),
       )
   }),
-  slidingWindow: sameWindow(window.map((window) => ({ algorithm: 'slidingWindow', window }))),
-  slidingLog: sameWindow(
+  slidingWindow: windows(window.map((window) => ({ algorithm: 'slidingWindow', window }))),
+  slidingLog: windows(
     window.map((window) => ({ algorithm: 'slidingLog', window })),
     fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 1, max: 20 }) }, { weight: 1, arbitrary: fc.constantFrom(0, 1000) }),
   ),
@@ -169,11 +174,10 @@ export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
   ),
   concurrency: fc
     .record({
-      window,
       retryHint: optional(fc.constantFrom(1, SECOND, HOUR)),
-      quantities: fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 3 }),
+      numbers: fc.array(fc.record({ limit: fc.integer({ min: 0, max: 4 }), window }), { minLength: 1, maxLength: 3 }),
     })
-    .map(({ quantities, window, retryHint }) => quantities.map((limit) => limitOf({ algorithm: 'concurrency', limit, window, retryHint }))),
+    .map(({ numbers, retryHint }) => numbers.map((each) => limitOf({ algorithm: 'concurrency', ...each, retryHint }))),
 }
 
 /** Drops fields that are `undefined`, as the factories do, and adds a name. */

@@ -1,4 +1,5 @@
 import type { Charge, Clock, ConsumeOptions, Limit, MaybePromise, Outcome, Store } from '@sluice/core'
+import { algorithmOf } from '@sluice/core/algorithms'
 import { isPromise } from '@sluice/core/store-kit'
 import { fakeClock } from '../fake-clock.ts'
 import { type History, type Move, type Step, SUBJECTS, type Units } from './histories.ts'
@@ -145,7 +146,11 @@ function resolve(run: Run, step: Step & { do: 'consume' }): ResolvedStep {
       const known = run.receipts.at(-1 - (move.receiptIndex % Math.max(1, run.receipts.length)))
       if (known === undefined || (isCounter(known.limit) && refunded.includes(known))) continue
       const { scope, current } = scopeAt(run, known.scopeIndex)
-      const limit = move.do === 'renew' || !move.underOriginalLimit ? current : known.limit
+      // Another window is another state, which the receipt is not of.
+      const isOfState = algorithmOf(current).variantOf(current) === algorithmOf(known.limit).variantOf(known.limit)
+      // Packed state decides over one window of a policy at once, and a limiter never asks for two.
+      if (!isOfState && step.moves.length > 1) continue
+      const limit = isOfState && (move.do === 'renew' || !move.underOriginalLimit) ? current : known.limit
       const target = { limit, scope, subject: known.subject }
       if (move.do === 'renew') {
         if (limit.algorithm !== 'concurrency' || step.how === 'force') continue
