@@ -1,4 +1,13 @@
-import { type CalendarAnchor, createLimiter, fixedWindow, header, memoryStore, type RateLimitOptions, type StoreEvent } from '@sluice/core'
+import {
+  amendLimit,
+  type CalendarAnchor,
+  createLimiter,
+  fixedWindow,
+  header,
+  memoryStore,
+  type RateLimitOptions,
+  type StoreEvent,
+} from '@sluice/core'
 import { createPipeline, type Host } from '@sluice/core/adapter-kit'
 import { algorithmOf } from '@sluice/core/algorithms'
 import fc from 'fast-check'
@@ -94,6 +103,22 @@ describe('M4, M5: the calendar of a request', () => {
     expect(refusal(() => loose.fixedWindow({ ...good, window: 'day', timeZone: () => 'UTC', defaults: { timeZone: 'Mars' } })).code).toBe(
       'ERR_OPTION_INVALID',
     )
+  })
+
+  it('stays in an amended limit, and leaves with the window that it belongs to', () => {
+    const month = fixedWindow({ name: 'a', limit: 1, window: 'month', anchor: { day: 15 }, timeZone: 'Europe/Berlin' })
+    expect(amendLimit(month, { limit: 2 }).limit).toMatchObject({
+      limit: 2,
+      window: 'month',
+      anchor: { day: 15 },
+      timeZone: 'Europe/Berlin',
+    })
+    expect(amendLimit(month, { window: '1h' }).limit).toEqual({ algorithm: 'fixedWindow', name: 'a', limit: 1, window: 3_600_000 })
+    const own = fixedWindow({ name: 'a', limit: 1, window: 'month', anchor: () => ({ day: 15 }), delay: { after: 5, step: 500 } })
+    const delay = { after: 5, step: 500, max: 20_000 }
+    expect(amendLimit(own, { limit: 2 })).toMatchObject({ limit: { limit: 2, window: 'month', movable: true, delay } })
+    expect(Object.keys(amendLimit(own, { limit: 2 }).numbers?.functions ?? {})).toEqual(['anchor'])
+    expect(amendLimit(own, { window: '1h' }).limit).toEqual({ algorithm: 'fixedWindow', name: 'a', limit: 1, window: 3_600_000, delay })
   })
 
   it('is in numbers of a call, for a limit whose calendar is a function', async () => {
