@@ -3,6 +3,7 @@ import { concurrency, fixedWindow, slidingLog, slidingWindow, tokenBucket } from
 import type { Charge, Clock, Limit, Outcome, Store, StoreError } from '@sluice/core'
 import { modelProperty } from '@sluice/testing'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy, ttlViolations } from '@sluice/testing/redis'
+import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { scanAfterEach, rawStore, settlesIn } from '../support.ts'
 
@@ -215,7 +216,8 @@ describe('a server and a network that fail', () => {
     await store.close?.()
     expect(await client.ping()).toBe('PONG')
     client.disconnect()
-    expect(() => rawStore({ callBuffer: () => 1, options: {} } as never, { scripting: false })).toThrow('can be duplicated')
+    for (const other of [{ callBuffer: () => 1, options: {} } as never, createClient()])
+      expect(() => rawStore(other, { scripting: false })).toThrow('opens a connection for WATCH')
   })
 })
 
