@@ -5,10 +5,20 @@
 --   states those of packed.lua.
 
 local batch = cjson.decode(ARGV[1])
-local limits, decisions, buckets = batch[1], batch[2], batch[3] or { 0 }
+local limits, decisions, setcount, buckets = batch[1], batch[2], batch[3], batch[4] or { 0 }
 
 -- values: by key, what is stored. entries: by key, the entry of a packed state.
-local values, entries = packed.open(buckets)
+local values, entries = packed.open(buckets, setcount)
+-- By key of a packed state, until when its subject is blocked (µs), taken out of the value: the rest is one entry.
+local blocks = {}
+for number, entry in pairs(entries) do
+  local text = entry.bucket.hasblocks and values[number]
+  if text and unpacked('>I4', text) == BLOCK then
+    local _, finish = unpacked('>I4d', text)
+    blocks[number] = finish
+    values[number] = #text > SIZE and string.sub(text, SIZE + 1)
+  end
+end
 -- By key, what the value holds after the decisions so far: a list of entries, or one state of an algorithm that has its own keys.
 local lists, states, isdecoded = {}, {}, {}
 

@@ -2,27 +2,30 @@
 --   script.
 -- KEYS: each state key of the batch, and the key of the lease ledger beside it where a charge has lease terms, once; then the buckets of
 --   packed.lua.
--- ARGV[1]: JSON { limits, decisions, buckets }
+-- ARGV[1]: JSON { limits, decisions, setcount, buckets }
 --   limits: as the files of the algorithms describe them
---   decision: { operation, atleast, charge... }; operation 0 charge, 1 force, 2 peek, 3 reset. With atleast, 1 or more, all charges take the
+--   decision: { operation, atleast, charge... }; operation 0 charge, 1 force, 2 peek, 3 reset, 4 block. With atleast, 1 or more, all charges take the
 --     same number of units, up to their cost: the least that one of them has, but at least atleast. With atleast below 0, each charge takes what it
 --     has, but at least -atleast.
---   charge: { limit, key, cost, receipt, holder, terms }. limit and key are indexes from 1; keys of packed states are numbered behind all
+--   charge: { limit, key, cost, receipt, holder, terms, blockkey }. limit and key are indexes from 1; keys of packed states are numbered behind all
 --     KEYS. cost in units. receipt as the algorithm's file describes it. holder is the id of a new concurrency holder. terms are those of a
---     lease, as leases.lua describes them, absent for other charges.
+--     lease, as leases.lua describes them, absent or false for other charges. blockkey is the key of the value that has the block of the
+--     subject, absent where that is key. To block, cost is in ms, 0 to end a block, below 0 to read it, and key that of a value.
+--   setcount: how many of the keys of states are sets: the last ones
 --   buckets: as packed.lua describes them; absent for a store that does not pack
 -- ARGV[2]: see testClock.lua
 -- Reply: { micros, unreadable, dropped, error, decision... }
 --   micros: the time of the decisions
 --   unreadable, dropped: how many states could not be read and counted as absent, or were dropped from a value with too many
 --   error: of the write that ended the batch, or ''. Decisions without a reply did not run.
---   decision: { verdict, state..., ledger... }. verdict 1 admitted, 0 refused, -1 the calendar windows were computed for another time, -2
+--   decision: { verdict, state..., ledger... }. verdict 1 admitted, 0 refused, 2 blocked, -1 the calendar windows were computed for another time, -2
 --     the decision raised an error, whose text follows. Nothing was charged unless it is 1. The states and ledgers are those before the
 --     decision, one for each charge; a ledger only for a charge with terms. A window, a bucket and a ledger come as the whole value, '' for
---     an absent one and for each charge but the first on its key; other states as a list, empty for an absent one.
+--     an absent one and for each charge but the first on its key; other states as a list, empty for an absent one. After 2, and after 1 of
+--     operation 4: for each charge, until when its subject was blocked before (µs), 0 for none.
 -- redis.calls: TIME; those of batch.lua. A refusal and a peek write nothing.
 
-local FORCE, PEEK, RESET = 1, 2, 3
+local FORCE, PEEK, RESET, SETBLOCK = 1, 2, 3, 4
 local abs = math.abs
 
 for _, limit in ipairs(limits) do
@@ -78,6 +81,51 @@ local function valueinreply(key, isreplied)
   local text = not isreplied[key] and values[key] or ''
   isreplied[key] = true
   return text
+end
+
+-- Whether a value may begin with a block. Nearly no batch has one, and all others are spared the look at each charge.
+local hasblocks = next(blocks) ~= nil
+for key = 1, #KEYS do
+  hasblocks = hasblocks or values[key] and string.byte(values[key]) == 255
+end
+
+-- Until when the subject of a key is blocked (µs); 0 if it is not.
+local function blockat(key)
+  if entries[key] then
+    return blocks[key] or 0
+  end
+  return blockedby(listof(key))
+end
+
+-- The same for a charge. A block refuses new charges only: others belong to what was admitted before.
+local function blockof(charge)
+  local key, cost, receipt, blockkey = charge[2], charge[3], charge[4], charge[7]
+  if cost < 0 or receipt[1] ~= nil then
+    return 0
+  end
+  if blockkey then
+    return blockat(blockkey)
+  end
+  return algorithms[limits[charge[1]][1]].isentry and blockat(key) or 0
+end
+
+-- The reply to a decision with a blocked subject; nil for other decisions.
+local function replyofblocked(decision)
+  if decision[1] == FORCE then
+    return nil
+  end
+  local isblocked = false
+  for i = 3, #decision do
+    isblocked = isblocked or blockof(decision[i]) > micros
+  end
+  if not isblocked then
+    return nil
+  end
+  local reply = { 2 }
+  for i = 3, #decision do
+    reply[i - 1] = blockof(decision[i])
+  end
+  return reply
 end
 
 -- Whether a part of the cost can be granted.
@@ -151,6 +199,10 @@ local function attempt(decision, cap)
 end
 
 local function decide(decision)
+  local blocked = hasblocks and replyofblocked(decision)
+  if blocked then
+    return blocked
+  end
   local operation, atleast = decision[1], decision[2]
   local reply, changes, isallowed, least = attempt(decision, MAX)
   -- What one charge has less of, none takes more of. Each lease is granted by itself.
@@ -162,6 +214,10 @@ end
 
 -- Decides a decision of one charge on a set, as decide does, in two thirds of its time.
 local function decideset(decision)
+  local blocked = hasblocks and replyofblocked(decision)
+  if blocked then
+    return blocked
+  end
   local operation, atleast, charge = decision[1], abs(decision[2]), decision[3]
   local limit, key = limits[charge[1]], charge[2]
   local algorithm = algorithms[limit[1]]
@@ -203,10 +259,49 @@ local function reset(decision)
   return reply, commit(writes)
 end
 
+-- The list of a value with another block; nil for the end (µs) removes it.
+local function listwithblock(changes, key, finish)
+  local list = changedlist(changes, key)
+  if list[1] == BLOCK then
+    remove(list, 1)
+  end
+  if finish then
+    for at, number in ipairs({ BLOCK, finish, 0, 0 }) do
+      table.insert(list, at, number)
+    end
+  end
+  return list
+end
+
+-- Blocks the subjects of the keys, or ends their blocks.
+local function block(decision)
+  local changes, writes, reply = newchanges(), {}, { 1 }
+  hasblocks = true
+  for i = 3, #decision do
+    local key, millis = decision[i][2], decision[i][3]
+    local before, finish = blockat(key), millis > 0 and micros + millis * 1000 or nil
+    reply[i - 1] = before
+    if finish or millis == 0 and before > 0 then
+      if entries[key] then
+        local err = packed.block(entries[key], finish)
+        if err then
+          return reply, err
+        end
+        blocks[key] = finish
+      else
+        writes[#writes + 1] = writeoflist(key, listwithblock(changes, key, finish), decision)
+      end
+    end
+  end
+  return reply, commit(writes)
+end
+
 -- The function for a decision.
 local function functionof(decision)
   if decision[1] == RESET then
     return reset
+  elseif decision[1] == SETBLOCK then
+    return block
   end
   return #decision == 3 and algorithms[limits[decision[3][1]][1]].isset and decideset or decide
 end

@@ -25,6 +25,9 @@ end
 local function search(set, text, costs)
   local found, latestbefore = decodevalue(text)
   local before = isvalue(text) and text or ''
+  if blockedby(found) > micros then
+    return before, false
+  end
   local size, length = #set, #found
   for j = 1, size do
     local limit, own = set[j], 4 * j
@@ -58,11 +61,14 @@ local function search(set, text, costs)
   return before, true, encodevalue(found), latestof(found), false
 end
 
--- How many bytes of a value are before the entry of this id; nil if it has none.
+-- How many bytes of a value are before the entry of this id; nil if it has none, or begins with a block, which only search reads.
 local function bytesbefore(text, id)
   for before = 0, #text - SIZE, SIZE do
-    if unpacked('>I4', text, before + 1) == id then
+    local other = unpacked('>I4', text, before + 1)
+    if other == id then
       return before
+    elseif other == BLOCK then
+      return nil
     end
   end
   return nil

@@ -9,9 +9,11 @@
 --   ((previous * span + count) * 4 + class) * 16 + id % 16, id = start / window, span = SPANS[class]; class 0 has no previous.
 --   Where the integer cannot hold them: "start:count:previous".
 -- Header: the field '.' has the base. The integers of the bucket have ids from base to base + 15. During a sweep it is "base:next:cursor".
+-- Block: a blocked subject has a second field, '!' and the first, with the time (µs) until which it is blocked. The header of a bucket that
+--   ever had one ends with '!'. Others need no second read.
 -- Expiry: a hash has one expiry, so entries that have expired are swept. All entries below the next base are removed; then it is the base.
--- redis.calls: for each entry one HMGET; for each entry that changes PTTL and HSET, or HDEL; PEXPIREAT once a window; HLEN for each new
---   entry; HSCAN and HDEL for each sweep.
+-- redis.calls: for each entry one HMGET, or two in a bucket with blocks; for each entry that changes PTTL and HSET, or HDEL; PEXPIREAT once a window; HLEN for each new
+--   entry; HSCAN and HDEL for each sweep, and for each block that is ended.
 
 packed = {}
 
@@ -71,6 +73,11 @@ end
 
 local function readheader(bucket, text)
   local base, following, cursor = natural(text), false, '0'
+  if not base and string.sub(text, -1) == '!' then
+    bucket.hasblocks = true
+    text = string.sub(text, 1, -2)
+    base = natural(text)
+  end
   if not base then
     base, following, cursor = match(text, '^(%d+):(%d+):(%d+)$')
     base, following = base and natural(base), following and natural(following)
@@ -83,6 +90,9 @@ local function writeheader(bucket)
   local text = format('%.0f', bucket.base)
   if bucket.next then
     text = format('%.0f:%.0f:%s', bucket.base, bucket.next, bucket.cursor)
+  end
+  if bucket.hasblocks then
+    text = format('%s!', text)
   end
   return errorof(redis.pcall('HSET', bucket.key, '.', text))
 end
@@ -110,14 +120,29 @@ local function openentry(entry, number, values)
   return true
 end
 
--- Reads all keys and buckets of a batch. Returns the values and the entries, by number. The numbers of entries follow those of KEYS.
-function packed.open(request)
+-- Not by format, which ends a text at its first zero byte.
+local function blockfield(field)
+  return table.concat({ '!', field })
+end
+
+-- Puts a block that has not ended before the entry of a value, as state.lua describes it.
+local function openblock(entry, number, values)
+  local reply = redis.call('HMGET', entry.bucket.key, blockfield(entry.field))
+  local finish = reply[1] and natural(reply[1]) or 0
+  if finish > micros then
+    values[number] = table.concat({ pack(ENTRY, BLOCK, finish, 0, 0), values[number] or '' })
+  end
+end
+
+-- Reads all keys and buckets of a batch, except the sets, which are the last setcount keys before the buckets. Returns the values and the entries, by number. The numbers of entries follow those of KEYS.
+function packed.open(request, setcount)
   local bucketcount = request[1]
   local keycount = #KEYS - bucketcount
   local values, entries, number = {}, {}, #KEYS
   -- MGET reads a key of another type as absent. It is sent in parts, since unpack can put only so much on the stack.
-  for first = 1, keycount, 1000 do
-    local last = min(first + 999, keycount)
+  local read = keycount - setcount
+  for first = 1, read, 1000 do
+    local last = min(first + 999, read)
     for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
       values[first + i - 1] = value
     end
@@ -136,6 +161,9 @@ function packed.open(request)
       if not bucket.isforeign and not openentry(entry, number, values) then
         unreadable = unreadable + 1
       end
+      if bucket.hasblocks and not bucket.isforeign then
+        openblock(entry, number, values)
+      end
     end
   end
   return values, entries
@@ -150,9 +178,16 @@ local function sweep(bucket, base)
   end
   local found, gone = scanned[2], {}
   for i = 1, #found, 2 do
-    local start = found[i] == '.' or readentry(found[i + 1], bucket.base, bucket.window)
-    if not start or start ~= true and start < bucket.next * bucket.window then
-      gone[#gone + 1] = found[i]
+    local name, text = found[i], found[i + 1]
+    local isgone = false
+    if string.sub(name, 1, 1) == '!' then
+      isgone = (natural(text) or 0) < micros - KEPTFOR
+    elseif name ~= '.' then
+      local start = readentry(text, bucket.base, bucket.window)
+      isgone = not start or start < bucket.next * bucket.window
+    end
+    if isgone then
+      gone[#gone + 1] = name
     end
   end
   for first = 1, #gone, 100 do
@@ -218,6 +253,37 @@ function packed.write(entry, first, count, previous)
   local bucket = entry.bucket
   entry.isnew = false
   return errorof(redis.pcall('HSET', bucket.key, entry.field, writeentry(bucket, startof(bucket, first), count, previous)))
+end
+
+-- Ends a block. The bucket need not live for it any longer, nor does a bucket without any block need a second read. A bucket that Redis has not
+-- packed stays as it is, since a part of its fields says nothing of the others.
+local function endblock(entry)
+  local bucket = entry.bucket
+  local err = errorof(redis.pcall('HDEL', bucket.key, blockfield(entry.field)))
+  local scanned = err and { '' } or redis.pcall('HSCAN', bucket.key, '0', 'COUNT', 100)
+  if err or scanned.err or scanned[1] ~= '0' then
+    return err or scanned.err
+  end
+  local latest = 0
+  for i = 1, #scanned[2], 2 do
+    if string.sub(scanned[2][i], 1, 1) == '!' then
+      latest = max(latest, natural(scanned[2][i + 1]) or 0)
+    end
+  end
+  bucket.hasblocks = latest > 0
+  local lifetime = max(MINLIFETIME, bucket.lifetime + MAXAHEAD, fdiv(latest, 1000) - ms)
+  return writeheader(bucket) or errorof(expirehash(bucket.key, lifetime, ms, SLACK))
+end
+
+-- Blocks the subject of an entry until then (µs); nil ends the block. The error; nil if it was done.
+function packed.block(entry, finish)
+  local bucket = entry.bucket
+  if not finish then
+    return bucket.hasblocks and endblock(entry) or nil
+  end
+  bucket.hasblocks = true
+  return packed.prepare(entry, finish, true)
+    or errorof(redis.pcall('HSET', bucket.key, blockfield(entry.field), format('%.0f', finish)))
 end
 
 function packed.remove(entry)

@@ -26,7 +26,7 @@ end
 -- values: by key, what is stored. entries: by key, the entry of a packed state.
 local values, entries = nil, nil
 if packed then
-  values, entries = packed.open(batch[4])
+  values, entries = packed.open(batch[4], 0)
 else
   -- MGET reads a key of another type as absent.
   values = redis.call('MGET', unpack(KEYS))

@@ -5,6 +5,8 @@
 -- A value is a list of entries of 28 bytes: an id (4 bytes), then three doubles, all big-endian. The id names limit, algorithm and variant.
 -- The first number is the time (µs) until which the entry counts, so a script knows the expiry of entries that it does not know. Only the
 -- second number may be below 0. Doubles are read and written in a tenth of the time of text.
+--
+-- A blocked subject has an entry with the id BLOCK, always the first: until when it is blocked (µs), 0 and 0. No state has that id.
 
 local match, format, rep, type = string.match, string.format, string.rep, type
 local pack, unpacked = struct.pack, struct.unpack
@@ -15,6 +17,8 @@ local packed = nil
 local ENTRY, SIZE, MAXENTRIES = '>I4ddd', 28, 32
 -- A value with more entries was not written by Sluice.
 local MAXSIZE = SIZE * 255
+
+local BLOCK = 4294967295
 
 -- How many states could not be read and counted as absent, and how many were dropped because a value held too many.
 local unreadable, dropped = 0, 0
@@ -106,6 +110,11 @@ local function find(entries, id, place)
   return nil
 end
 
+-- Until when the subject of a value is blocked (µs); 0 if it is not.
+local function blockedby(entries)
+  return entries[1] == BLOCK and entries[2] or 0
+end
+
 -- The latest first number.
 local function latestof(entries)
   local latest = 0
@@ -129,7 +138,7 @@ local function prune(entries, needed, isneeded)
   while #entries > 4 * MAXENTRIES do
     local earliest = nil
     for at = 1, #entries, 4 do
-      if (not earliest or entries[at + 1] < entries[earliest + 1]) and not isneeded(needed, entries[at]) then
+      if (not earliest or entries[at + 1] < entries[earliest + 1]) and entries[at] ~= BLOCK and not isneeded(needed, entries[at]) then
         earliest = at
       end
     end

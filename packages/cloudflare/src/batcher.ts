@@ -9,7 +9,7 @@ export const MAX_CHARGES = 512
 
 interface QueuedDecision {
   readonly decision: WireDecision
-  resolve(outcomes: readonly Outcome[]): void
+  resolve(outcomes: readonly (Outcome | undefined)[]): void
   reject(error: unknown): void
 }
 
@@ -29,7 +29,7 @@ export class Batcher {
     this.clock = clock
   }
 
-  add(object: string, decision: WireDecision): Promise<readonly Outcome[]> {
+  add(object: string, decision: WireDecision): Promise<readonly (Outcome | undefined)[]> {
     return new Promise((resolve, reject) => {
       // A microtask still runs within the turn; a timer would run after it.
       if (this.queues.size === 0) inMicrotask(() => this.flush())

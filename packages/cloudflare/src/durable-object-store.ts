@@ -1,6 +1,15 @@
-import type { Charge, Clock, ConsumeOptions, Outcome, Store } from '@sluice/core'
+import type { BlockChange, Charge, Clock, ConsumeOptions, Outcome, Store } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
-import { checkLease, consumePartitions, groupByPartition, invalid, readLeases, uniqueId } from '@sluice/core/store-kit'
+import {
+  blockChangeOf,
+  checkLease,
+  consumePartitions,
+  groupByPartition,
+  invalid,
+  readLeases,
+  splitScope,
+  uniqueId,
+} from '@sluice/core/store-kit'
 import { Batcher, MAX_CHARGES } from './batcher.ts'
 import { type DurableObjectStoreOptions, type Settings, settingsOf } from './options.ts'
 import type { ObjectNamespace } from './runtime.ts'
@@ -71,14 +80,25 @@ class DurableObjectStore implements Store {
   async reset(targets: readonly Target[]): Promise<boolean> {
     this.requireOpen()
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
-    const resets: Promise<readonly Outcome[]>[] = []
+    const resets: Promise<Outcomes>[] = []
     for (const { partition, charges: all } of groupByPartition(charges, this.objectOf)) {
       // A reset need not be atomic, so it is cut to the size of a batch.
       for (let i = 0; i < all.length; i += MAX_CHARGES) {
         resets.push(this.batcher.add(partition, { how: 'reset', charges: all.slice(i, i + MAX_CHARGES) }))
       }
     }
-    return (await Promise.all(resets)).flat().some(({ used }) => used > 0)
+    return (await Promise.all(resets)).flat().some((outcome) => outcome !== undefined && outcome.used > 0)
+  }
+
+  async block(targets: readonly Target[], ms: number): Promise<BlockChange> {
+    this.requireOpen()
+    const charges = targets.map((target) => ({ ...target, cost: ms }))
+    const answers = groupByPartition(charges, this.objectOf).map(({ partition, charges: all }) => {
+      // One for each policy and subject.
+      const distinct = [...new Map(all.map((charge) => [`${splitScope(charge.scope).policy} ${charge.subject}`, charge])).values()]
+      return this.batcher.add(partition, { how: 'block', charges: distinct })
+    })
+    return blockChangeOf((await Promise.all(answers)).flat(), ms)
   }
 
   shardOf(charge: Charge): string {

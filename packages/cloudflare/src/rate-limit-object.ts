@@ -1,12 +1,14 @@
 import { type Outcome, systemClock } from '@sluice/core'
 import { algorithmOf, decide } from '@sluice/core/algorithms'
-import { decideWithLeases, type LeaseLedger, readLeases } from '@sluice/core/store-kit'
+import { blockAnswers, decideWithLeases, type LeaseLedger, readLeases } from '@sluice/core/store-kit'
+import { Blocks } from './blocks.ts'
 import { type ObjectAnswer, type ObjectRequest, type ObjectState, type ObjectStorage, runtime } from './runtime.ts'
 import { ledgerKeyOf, rowKeyOf, StateTable } from './state-table.ts'
 import { encodeAnswers, type WireAnswer, type WireBatch, type WireDecision } from './wire.ts'
 
 /** Steps of the sweep in one alarm, because requests wait while an alarm runs. */
 const SWEEP_STEPS = 5
+const SOURCE = 'durable-object'
 
 /**
  * The Durable Object that keeps the states, on SQLite. Export the class from the Worker and bind it. It decides by core's algorithms,
@@ -31,6 +33,7 @@ export class RateLimitObject {
   readonly keepExpired: number = 600_000
   private readonly storage: ObjectStorage
   private readonly states: StateTable
+  private readonly blocks: Blocks
   /** When the alarm is due, in ms since the epoch; `undefined` if it is not set. */
   private alarmAt: number | undefined
   /** The progress of a sweep that takes more than one alarm: the last key, and the earliest expiry among the rows read so far. */
@@ -39,6 +42,7 @@ export class RateLimitObject {
   constructor(state: ObjectState, _env?: unknown) {
     this.storage = state.storage
     this.states = new StateTable(state.storage.sql)
+    this.blocks = new Blocks(this.states)
     void state.blockConcurrencyWhile(async () => {
       this.alarmAt = (await state.storage.getAlarm()) ?? undefined
     })
@@ -87,7 +91,7 @@ export class RateLimitObject {
    * @param at µs since the epoch: the time of the decision
    * @param clockNow ms since the epoch by the object's clock, for expiry and alarms. A test's clock changes `at` only.
    */
-  private decide(decision: WireDecision, keys: readonly string[], at: number, clockNow: number): readonly Outcome[] {
+  private decide(decision: WireDecision, keys: readonly string[], at: number, clockNow: number): readonly (Outcome | undefined)[] {
     const { how, atLeast, holder, lease, charges } = decision
     const current = keys.map((key) => this.states.read(key))
     if (how === 'reset') {
@@ -96,9 +100,16 @@ export class RateLimitObject {
       // A peek of what was there shows the store whether anything was counted.
       return decide(charges, keys, current, at, { how: 'peek', source: 'durable-object' }).outcomes
     }
+    if (how === 'block') {
+      const before = this.blocks.set(charges, at, clockNow)
+      this.scheduleSweep(clockNow + Math.max(0, ...charges.map(({ cost }) => cost)))
+      return blockAnswers(before, at, SOURCE)
+    }
+    const blocked = this.blocks.refuse(charges, { how }, at, SOURCE)
+    if (blocked !== undefined) return blocked
     const leased = readLeases(charges, how, { lease })
     const known = leased.leases.map((terms, i) => terms && (this.states.read(ledgerKeyOf(keys[i] as string)) as LeaseLedger | undefined))
-    const options = { how, atLeast, holder, lease, source: 'durable-object' }
+    const options = { how, atLeast, holder, lease, source: SOURCE }
     const { outcomes, states, ledgers } = decideWithLeases(leased, keys, current, known, at, options)
     if (states?.some((state) => state !== undefined) !== true) return outcomes
     let earliest = Infinity

@@ -24,6 +24,12 @@ export class StateTable {
     return row === undefined ? undefined : JSON.parse(row['state'] as string)
   }
 
+  /** The keys with this prefix, and their states. */
+  withPrefix(prefix: string): readonly (readonly [key: string, state: unknown])[] {
+    const rows = this.sql.exec('SELECT key, state FROM states WHERE key >= ?1 AND key < ?2', prefix, `${prefix}\uffff`).toArray()
+    return rows.map((row) => [row['key'] as string, JSON.parse(row['state'] as string)] as const)
+  }
+
   /** @param expires ms since the epoch, by the object's clock */
   write(key: string, state: unknown, expires: number): void {
     this.sql.exec('INSERT OR REPLACE INTO states (key, state, expires) VALUES (?, ?, ?)', key, JSON.stringify(state), expires)

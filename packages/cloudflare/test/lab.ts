@@ -1,4 +1,14 @@
-import { type Charge, type Clock, concurrency, fixedWindow, leakyBucket, type Limit, type Outcome, slidingLog } from '@sluice/core'
+import {
+  type BlockChange,
+  type Charge,
+  type Clock,
+  concurrency,
+  fixedWindow,
+  leakyBucket,
+  type Limit,
+  type Outcome,
+  slidingLog,
+} from '@sluice/core'
 import { slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { startWorkerd, type Workerd } from '@sluice/testing/workerd'
 import type { Ask, Call, Reply } from './lab.worker.ts'
@@ -67,5 +77,6 @@ export function remoteStore(server: Workerd, store: Ask['store'], clock: Clock):
     name: 'durable-object',
     consume: async (charges, options) => (await call({ do: 'consume', charges, options })).outcomes,
     reset: async (targets) => (await call({ do: 'reset', targets })).found,
+    block: async (targets, ms) => (await call({ do: 'block', targets, ms })).block as BlockChange,
   })
 }

@@ -1,5 +1,5 @@
 // What the tests run in workerd: a Worker with a store that HTTP requests control, and an object that can be inspected.
-import type { Charge, Clock, ConsumeOptions, Outcome, Store } from '@sluice/core'
+import type { BlockChange, Charge, Clock, ConsumeOptions, Outcome, Store } from '@sluice/core'
 import { createLimiter, fixedWindow, type Limiter } from '@sluice/core'
 import {
   durableObjectStore,
@@ -18,6 +18,7 @@ import { scoped } from './scoped.ts'
 export type Call =
   | { readonly do: 'consume'; readonly charges: readonly Charge[]; readonly options?: ConsumeOptions | undefined }
   | { readonly do: 'reset'; readonly targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[] }
+  | { readonly do: 'block'; readonly targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]; readonly ms: number }
 /** One request to the Worker: calls that it makes on one store in one turn. */
 export interface Ask {
   readonly store: Omit<DurableObjectStoreOptions, 'clock' | 'objects'> & {
@@ -30,7 +31,7 @@ export interface Ask {
 }
 /** What one call returned or threw. */
 export type Reply =
-  | { readonly outcomes: readonly (Outcome | undefined)[]; readonly found?: boolean }
+  | { readonly outcomes: readonly (Outcome | undefined)[]; readonly found?: boolean; readonly block?: BlockChange | undefined }
   | { readonly error: { readonly message: string; readonly code?: string; readonly unknown?: boolean; readonly batch?: number } }
 
 interface Env {
@@ -162,6 +163,7 @@ async function consumeShared(env: Env, shared: Limiter): Promise<Response> {
 async function run(store: Store, call: Call): Promise<Reply> {
   try {
     if (call.do === 'consume') return { outcomes: await store.consume(call.charges, call.options) }
+    if (call.do === 'block') return { outcomes: [], block: await store.block?.(call.targets, call.ms) }
     return { outcomes: [], found: (await store.reset(call.targets)) as boolean }
   } catch (error) {
     const { message, code, unknown, batch } = error as Extract<Reply, { error: unknown }>['error']

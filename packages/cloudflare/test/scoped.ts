@@ -1,4 +1,4 @@
-import type { Charge, Store } from '@sluice/core'
+import type { BlockChange, Charge, MaybePromise, Store } from '@sluice/core'
 
 let stores = 0
 
@@ -11,5 +11,6 @@ export function scoped(store: Store): Store {
     name: store.name,
     consume: (charges, options) => store.consume(inScope(charges), options),
     reset: (targets) => store.reset(inScope(targets)),
+    ...(store.block && { block: (targets, ms) => store.block?.(inScope(targets), ms) as MaybePromise<BlockChange> }),
   }
 }

@@ -1,4 +1,4 @@
-import type { Charge, ConsumeOptions, Outcome, Source } from './store.ts'
+import type { BlockChange, Charge, ConsumeOptions, Outcome, Source } from './store.ts'
 
 /**
  * Refuses a decision over a blocked subject, before anything is charged. `undefined` if none of its charges is blocked. A block refuses new
@@ -26,6 +26,23 @@ export function refuseBlocked(
   return outcomes
 }
 
+/**
+ * What a store answers to `block`, if it answers with outcomes: for each charge, whether its subject was blocked before, and for how long.
+ * @param before until when: µs since the epoch, 0 for none
+ */
+export function blockAnswers(before: readonly number[], now: number, source: Source): readonly Outcome[] {
+  return before.map((until) => {
+    const outcome = blockedOutcome(Math.max(until, now), now, source)
+    return until > now ? outcome : { ...outcome, allowed: true, blocked: undefined }
+  })
+}
+
+/** The result of `block` from such answers, which may be of several shards. */
+export function blockChangeOf(answers: readonly (Outcome | undefined)[], ms: number): BlockChange {
+  const at = Math.max(...answers.map((answer) => answer?.at ?? 0))
+  return { until: ms > 0 ? Math.ceil(at / 1000 + ms) : 0, wasBlocked: answers.some((answer) => answer?.blocked === true) }
+}
+
 function blockedOutcome(until: number, now: number, source: Source): Outcome {
   const wait = Math.ceil((until - now) / 1000)
   return {
@@ -43,9 +60,4 @@ function blockedOutcome(until: number, now: number, source: Source): Outcome {
     leaseFor: 0,
     granted: 0,
   }
-}
-
-/** What `Store.block` changed. `before` and `until`: µs since the epoch, 0 for no block. */
-export function blockChange(before: number, until: number, now: number): { readonly until: number; readonly wasBlocked: boolean } {
-  return { until: Math.ceil(until / 1000), wasBlocked: before > now }
 }

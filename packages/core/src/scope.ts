@@ -26,9 +26,13 @@ export function stateNameOf({ scope, limit }: Pick<Charge, 'scope' | 'limit'>): 
   return `${splitScope(scope).state}.${algorithmOf(limit).variantOf(limit)}`
 }
 
+/** No state has this id, so that a store can mark with it what is not a state. */
+const UNUSED_ID = 0xffffffff
+
 /** The name of a state in 32 bits. Two names of one policy with the same bits are refused with ERR_NAME_COLLISION. */
 export function stateIdOf(stateName: string): number {
-  return hash32(stateName)
+  const hash = hash32(stateName)
+  return hash === UNUSED_ID ? hash - 1 : hash
 }
 
 export function stateCollision(name: string, other: string): SluiceError {

@@ -14,6 +14,9 @@ export { leaseOfSpent } from './layers/leases/leased-outcome.ts'
 export { checkLease, decideWithLeases, readLeases } from './layers/leases/ledger.ts'
 export type { LeasedCharges, LeaseLedger, LeaseTerms, LeasingResult } from './layers/leases/ledger.ts'
 
+// Blocked subjects, for a store with `block`.
+export { blockAnswers, blockChangeOf, refuseBlocked } from './blocked.ts'
+
 // One decision over partitions, or stores, that share no atomic step.
 export { consumeAcross, consumePartitions, groupByPartition } from './consume-across.ts'
 export type { ChargeGroup, PartitionGroup } from './consume-across.ts'

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Clock, memoryStore, type Store } from '../src/index.ts'
+import { type BlockChange, type Clock, memoryStore, type Store } from '../src/index.ts'
 import { redisStore } from '@sluice/redis'
 import { httpConformance } from '@sluice/testing'
 import { startRedis, storePerCase } from '@sluice/testing/redis'
@@ -30,6 +30,10 @@ function answeringLater(clock: Clock): Store {
     async reset(targets) {
       await turn()
       await store.reset(targets)
+    },
+    async block(targets, ms) {
+      await turn()
+      return store.block?.(targets, ms) as BlockChange
     },
   }
 }

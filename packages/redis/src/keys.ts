@@ -27,6 +27,8 @@ export interface Placement {
   readonly policy: string
   /** What stands before the subject in the key, behind the hash tag. */
   readonly part: string
+  /** The same for the value of the policy, which has the block of a subject. */
+  readonly valuePart: string
   /** Names the state's entry in the value of the key, and its entry in the value of the lease ledger. 0 for a packed state. */
   readonly id: number
   /** Whether the state is an entry of a value that it shares with other limits. Otherwise the key has only this state. */
@@ -109,7 +111,25 @@ export class Keys {
     return keys
   }
 
-  private keyAt({ part, isPacked }: Placement, subject: string): string {
+  /** The keys that have the blocks of new charges whose states have keys of their own; `undefined` if there is no such charge. */
+  blockKeysOf(charges: readonly Charge[], placements: readonly Placement[]): readonly (string | undefined)[] | undefined {
+    let keys: (string | undefined)[] | undefined
+    for (let i = 0; i < charges.length; i++) {
+      const { cost, receipt, subject } = charges[i] as Charge
+      const placement = placements[i] as Placement
+      if (placement.isEntry || cost < 0 || receipt !== undefined) continue
+      keys ??= charges.map(() => undefined)
+      keys[i] = this.valueKeyOf(placement, subject)
+    }
+    return keys
+  }
+
+  /** The key of the value of a policy and subject, which has the block. */
+  valueKeyOf({ valuePart: part }: Placement, subject: string): string {
+    return this.keyAt({ part, isPacked: false }, subject)
+  }
+
+  private keyAt({ part, isPacked }: Pick<Placement, 'part' | 'isPacked'>, subject: string): string {
     const partition = this.partitionPrefixes[this.partitionIndexOf(subject)] as string
     if (isPacked) return `${partition}${part}${this.packing?.suffixOf(subject)}`
     this.lastText ??= bounded(subject)
@@ -128,11 +148,10 @@ export class Keys {
     const { policy, state } = splitScope(scope)
     const isPacked = this.packing !== undefined && isPackable(limit)
     const sharesValue = !isPacked && isEntry(limit)
-    const part = sharesValue
-      ? `${named(policy)}:`
-      : `${named(policy)}+${named(limitNameIn(state, limit))}.${shortVariant(limit, isPacked)}:`
+    const valuePart = `${named(policy)}:`
+    const part = sharesValue ? valuePart : `${named(policy)}+${named(limitNameIn(state, limit))}.${shortVariant(limit, isPacked)}:`
     const id = isPacked ? 0 : this.claimId(policy, stateNameOf({ scope, limit }))
-    return { limit, policy, part, id, isEntry: isEntry(limit), isPacked }
+    return { limit, policy, part, valuePart, id, isEntry: isEntry(limit), isPacked }
   }
 
   private claimId(policy: string, name: string): number {

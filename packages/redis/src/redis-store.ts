@@ -1,4 +1,5 @@
 import {
+  type BlockChange,
   type Charge,
   type Clock,
   type ConsumeOptions,
@@ -11,6 +12,7 @@ import {
 import { algorithmOf } from '@sluice/core/algorithms'
 import {
   afterTurn,
+  blockChangeOf,
   checkLease,
   consumePartitions,
   Events,
@@ -21,6 +23,7 @@ import {
   readLeases,
   stack,
 } from '@sluice/core/store-kit'
+import { decideByKey, type KeyByKey } from './by-key.ts'
 import { checkSlots } from './client/client-options.ts'
 import { connect, type Connection, type RedisSource, within } from './client/connect.ts'
 import { lastErrorOf } from './client/last-error.ts'
@@ -28,10 +31,11 @@ import { Preparation } from './client/prepare.ts'
 import { presenceOf } from './client/presence.ts'
 import { Replica } from './client/replica.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from './errors.ts'
-import { type Executor, MAX_CHARGES, type Operation } from './executor.ts'
+import { type Executor, keyCountOf, MAX_CHARGES, type Operation, type Places } from './executor.ts'
 import { checkPacked, Keys } from './keys.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
 import { Batcher } from './scripts/batcher.ts'
+import { placesOfBlock } from './state/blocks.ts'
 import { Packing } from './state/packed.ts'
 import { requireDuplicate, TransactionExecutor } from './transactions/executor.ts'
 
@@ -139,6 +143,20 @@ class RedisStore implements Store {
     return (await Promise.all(resets)).flat().some((outcome) => outcome !== undefined && outcome.used > 0)
   }
 
+  async block(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], ms: number): Promise<BlockChange> {
+    const preparing = this.prepared()
+    if (preparing !== undefined) await preparing
+    const groups = groupByPartition(
+      targets.map((target) => ({ ...target, cost: ms })),
+      this.partitionOf,
+    )
+    const answers = groups.map(({ partition, charges: given }) => {
+      const { charges, places } = placesOfBlock(this.keys, given)
+      return this.run(partition, charges, places, 'block', NO_OPTIONS)
+    })
+    return blockChangeOf((await Promise.all(answers)).flat(), ms)
+  }
+
   shardOf(charge: Charge): string {
     return this.partitionOf(charge)
   }
@@ -218,37 +236,43 @@ class RedisStore implements Store {
   }
 
   /** Decides groups that cannot share one atomic step: other slots, or keys of a slot that is being moved. */
-  private async decideAcross(groups: readonly PartitionGroup[], options: ConsumeOptions): Promise<Outcomes> {
+  private async decideAcross(groups: readonly PartitionGroup[], options: ConsumeOptions, checksBlocks = true): Promise<Outcomes> {
     return consumePartitions(
       groups,
-      (partition, part, partOptions) => this.execute(partition, part, partOptions.how ?? 'charge', partOptions),
+      (partition, part, partOptions) => this.execute(partition, part, partOptions.how ?? 'charge', partOptions, checksBlocks),
       options,
     )
   }
 
-  private execute(partition: string, charges: readonly Charge[], how: Operation, options: ConsumeOptions): Promise<Outcomes> {
+  private execute(
+    partition: string,
+    charges: readonly Charge[],
+    how: Operation,
+    options: ConsumeOptions,
+    checksBlocks = true,
+  ): Promise<Outcomes> {
     const placements = charges.map((charge) => this.keys.placementOf(charge))
     if (this.keys.packing !== undefined && how !== 'reset') checkPacked(placements)
     const keys = this.keys.keysOf(charges, placements)
-    const outcomes = this.executorOf(partition).decide(charges, { keys, placements }, how, options)
-    // A single server has no slots that move.
-    return this.isCluster ? outcomes.catch((error: unknown) => this.executeByKey(error, partition, charges, keys, how, options)) : outcomes
+    const blockKeys = checksBlocks && (how === 'charge' || how === 'peek') ? this.keys.blockKeysOf(charges, placements) : undefined
+    return this.run(partition, charges, { keys, placements, blockKeys }, how, options)
   }
 
-  /** While a slot is being moved, its keys may be on two servers. Then each key is decided alone. */
-  private async executeByKey(
-    error: unknown,
-    partition: string,
-    charges: readonly Charge[],
-    keys: readonly string[],
-    how: Operation,
-    options: ConsumeOptions,
-  ): Promise<Outcomes> {
-    const hasOneKey = new Set(keys).size === 1
-    if (hasOneKey || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
-    const groups = groupByPartition(charges, (charge) => this.keys.keyOf(charge)).map((group) => ({ ...group, partition }))
-    if (how !== 'reset') return this.decideAcross(groups, options)
-    return (await Promise.all(groups.map((group) => this.execute(partition, group.charges, how, options)))).flat()
+  private run(partition: string, charges: readonly Charge[], places: Places, how: Operation, options: ConsumeOptions): Promise<Outcomes> {
+    const outcomes = this.executorOf(partition).decide(charges, places, how, options)
+    // A single server has no slots that move.
+    return this.isCluster ? outcomes.catch((error: unknown) => this.runByKey(error, partition, charges, places, how, options)) : outcomes
+  }
+
+  private runByKey(error: unknown, partition: string, ...call: Parameters<Executor['decide']>): Promise<Outcomes> {
+    if (keyCountOf(call[1]) === 1 || !(error instanceof RedisStoreError) || !isSlotMoving(error.cause)) throw error
+    const by: KeyByKey = {
+      keys: this.keys,
+      partition,
+      run: (...own) => this.run(partition, ...own),
+      decideAcross: (groups, options) => this.decideAcross(groups, options, false),
+    }
+    return decideByKey(by, ...call)
   }
 
   private executorOf(partition: string): Executor {

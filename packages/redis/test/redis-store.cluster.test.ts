@@ -229,6 +229,26 @@ describe('slots that move', () => {
     expect(await ttlViolations(cluster.client(), { bound: () => 300_000, ignore: (key) => key.endsWith('{meta}') })).toEqual([])
   })
 
+  test('while its slot moves, a block holds for every kind of state, and is set and ended', async () => {
+    const store = own(cluster, 'blocked')
+    const [known = '', fresh = ''] = neighbours(2, 's4')
+    const all = (subject: string) => SIX.map((limit) => charge(subject, limit))
+    for (const one of all(known)) await took(store, one)
+    await store.block?.(all(known), 300_000)
+    const from = await cluster.ownerOf(slotOfSubject(known))
+    await cluster.moveSlots(slotOfSubject(known), from, (from + 1) % 3, {
+      opened: async () => {
+        for (const one of all(known)) expect(await took(store, one)).toMatchObject({ allowed: false, blocked: true })
+        for (const one of all(fresh)) expect(await took(store, one)).toMatchObject({ allowed: true })
+        expect(await store.block?.(all(fresh), 300_000)).toMatchObject({ wasBlocked: false })
+        for (const one of all(fresh)) expect(await took(store, one)).toMatchObject({ allowed: false, blocked: true })
+        expect(await store.block?.(all(fresh), 0)).toMatchObject({ wasBlocked: true })
+      },
+    })
+    for (const one of all(known)) expect(await took(store, one)).toMatchObject({ allowed: false, blocked: true })
+    for (const one of all(fresh)) expect(await took(store, one)).toMatchObject({ allowed: true })
+  })
+
   test('packed: a subject has one key for each limit, and is decided while its slot moves', async () => {
     const store = kept(rawStore({ cluster: nodesOf(cluster) }, { prefix: 'packed', packed: { subjects: 10_000 } }))
     const [known = '', fresh = '', other = ''] = neighbours(3, 's7')

@@ -1,4 +1,4 @@
-import { blockChange, refuseBlocked } from '../blocked.ts'
+import { refuseBlocked } from '../blocked.ts'
 import { type Clock, microsOf, systemClock } from '../clock.ts'
 import { invalid } from '../errors.ts'
 import { Events } from '../events.ts'
@@ -115,7 +115,7 @@ export class MemoryStore implements Store {
       if (until > 0) blocks.set(policy, subject, until, now)
       else blocks.delete(policy, subject)
     }
-    return blockChange(before, until, now)
+    return { until: Math.ceil(until / 1000), wasBlocked: before > now }
   }
 
   ready(): void {}

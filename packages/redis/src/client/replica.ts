@@ -1,5 +1,6 @@
 import { type Charge, type Clock, type Outcome, SluiceError, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
+import { refuseBlocked } from '@sluice/core/store-kit'
 import type { Redis } from 'ioredis'
 import { messageOf, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import type { Places } from '../executor.ts'
@@ -10,6 +11,11 @@ import { decodeEntry, fieldBytes, HEADER, packedKeyOf } from '../state/packed.ts
 import { type Connection, readyWithin, type RedisClient, within } from './connect.ts'
 
 const SHARD = 'replica'
+
+interface ReadStates {
+  readonly states: readonly unknown[]
+  readonly blockedUntil: readonly number[]
+}
 
 type ReadingClient = RedisClient & Pick<Redis, 'mgetBuffer' | 'hmgetBuffer'>
 
@@ -38,13 +44,19 @@ export class Replica {
   /** What the replica's states would decide, by the clock of this process. The states may be older than the primary's. */
   async peek(charges: readonly Charge[]): Promise<readonly (Outcome | undefined)[]> {
     const placements = charges.map((charge) => this.keys.placementOf(charge))
-    const states = await this.read(charges, { placements, keys: this.keys.keysOf(charges, placements) })
+    const keys = this.keys.keysOf(charges, placements)
+    const blockKeys = charges.map(({ subject }, i) => this.keys.valueKeyOf(placements[i] as Placement, subject))
+    const { states, blockedUntil } = await this.read(charges, { placements, keys, blockKeys })
     const now = Math.round(this.clock.now() * 1000)
-    return charges.map((charge, i) => decide([{ ...charge, cost: 0 }], [0], [states[i]], now, { how: 'peek', source: SHARD }).outcomes[0])
+    return charges.map((charge, i) => {
+      const peek = [{ ...charge, cost: 0 }]
+      const blocked = refuseBlocked(peek, {}, () => blockedUntil[i] ?? 0, now, SHARD)
+      return (blocked ?? decide(peek, [0], [states[i]], now, { how: 'peek', source: SHARD }).outcomes)[0]
+    })
   }
 
-  /** The state of each charge. */
-  private async read(charges: readonly Charge[], { keys, placements }: Places): Promise<readonly unknown[]> {
+  /** The state of each charge, and until when its subject is blocked, in µs. */
+  private async read(charges: readonly Charge[], { keys, placements, blockKeys = [] }: Places): Promise<ReadStates> {
     const command = nextCommand()
     const { client, timeout } = this
     if (client.status !== 'ready') throw notReady(client.status, SHARD, command)
@@ -52,7 +64,7 @@ export class Replica {
     const values = new Map<string, Buffer | null>()
     try {
       await Promise.all([
-        ...this.groupBySlot(charges, { keys, placements }).map(async (group) => {
+        ...this.groupBySlot(charges, { keys, placements, blockKeys }).map(async (group) => {
           const read = await within(client.mgetBuffer(...group), timeout)
           for (const [i, value] of read.entries()) values.set(group[i] as string, value)
         }),
@@ -71,17 +83,17 @@ export class Replica {
       const value = values.get(keys[i] as string) ?? null
       if (value !== null) states[i] = stateIn(value, placement)
     }
-    return states
+    return { states, blockedUntil: blockKeys.map((key) => new EntryList(values.get(key as string) ?? null).blockedUntil) }
   }
 
   /** The keys of states that are not packed, in groups that one MGET may name. */
-  private groupBySlot(charges: readonly Charge[], { keys, placements }: Places): readonly (readonly string[])[] {
+  private groupBySlot(charges: readonly Charge[], { keys, placements, blockKeys }: Places): readonly (readonly string[])[] {
     const groups = new Map<string, Set<string>>()
     for (const [i, { subject }] of charges.entries()) {
-      if (placements[i]?.isPacked === true) continue
       const tag = this.client.isCluster === true ? this.keys.tagOf(subject) : ''
       const group = groups.get(tag) ?? new Set<string>()
-      groups.set(tag, group.add(keys[i] as string))
+      groups.set(tag, group.add(blockKeys?.[i] as string))
+      if (placements[i]?.isPacked !== true) group.add(keys[i] as string)
     }
     return Array.from(groups.values(), (group) => [...group])
   }

@@ -1,11 +1,12 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
-import { afterTurn, decideWithLeases, readLeases } from '@sluice/core/store-kit'
+import { afterTurn, blockAnswers, decideWithLeases, readLeases } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
 import { refreshSlots } from '../client/refresh-slots.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import {
   type Executor,
+  keyCountOf,
   newHolder,
   type Operation,
   type Places,
@@ -14,6 +15,7 @@ import {
   reportLost,
   stateIdsOf,
 } from '../executor.ts'
+import { blockedOutcomes } from '../state/blocks.ts'
 import { inBatches, splitByPath, type Waiting } from './batches.ts'
 import { encodeFast, type FastAnswer, FastReader, isFast } from './fast-codec.ts'
 import { decodeFull, encodeFull, type FullAnswer, type FullReply } from './full-codec.ts'
@@ -70,13 +72,13 @@ export class Batcher implements Executor {
     this.report = report
   }
 
-  decide(charges: readonly Charge[], places: Places, how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]> {
+  decide(charges: readonly Charge[], places: Places, how: Operation, options: ConsumeOptions): Promise<readonly (Outcome | undefined)[]> {
     const { charges: bare, leases } = readLeases(charges, how, options)
     const holder = newHolder(charges)
-    const { keys, placements } = places
+    const { keys, placements, blockKeys } = places
     const fast = isFast(bare, places, leases, how, options)
     return new Promise((resolve, reject) => {
-      this.enqueue({ charges: bare, leases, keys, placements, how, options, holder, isFast: fast, attempt: 1, resolve, reject })
+      this.enqueue({ charges: bare, leases, keys, placements, blockKeys, how, options, holder, isFast: fast, attempt: 1, resolve, reject })
     })
   }
 
@@ -168,7 +170,7 @@ export class Batcher implements Executor {
     const [first] = batch
     if (first === undefined) return true
     if (batch.length === 1) {
-      if (new Set(first.keys).size > 1 || first.attempt === MAX_ATTEMPTS) return false
+      if (keyCountOf(first) > 1 || first.attempt === MAX_ATTEMPTS) return false
       await new Promise<void>((resolve) => void systemClock.after(SLOT_PAUSE, resolve))
     }
     for (const decision of batch) this.dispatch([{ ...decision, attempt: decision.attempt + (batch.length === 1 ? 1 : 0) }])
@@ -187,7 +189,7 @@ export class Batcher implements Executor {
     reportLost(this.report, Number(unreadable), Number(dropped))
     const reader = fast ? new FastReader(answers[0] as Buffer) : undefined
     for (const [i, decision] of batch.entries()) {
-      const answer = reader === undefined ? fullAnswerOf(decision, answers[i]) : reader.next(decision)
+      const answer = reader === undefined ? fullAnswerOf(decision, answers[i]) : reader.next(decision, now)
       if (answer === undefined) {
         this.fail(batch.slice(i), new RedisStoreError(error.toString(), this.shard, command, false))
         return
@@ -208,6 +210,13 @@ export class Batcher implements Executor {
       return
     }
     if ('failure' in answer) throw new RedisStoreError(answer.failure, this.shard, command, false)
+    if ('blockedUntil' in answer) {
+      const { charges, options, how } = decision
+      const { blockedUntil } = answer
+      const outcomes = how === 'block' ? blockAnswers(blockedUntil, now, 'redis') : blockedOutcomes(charges, options, blockedUntil, now)
+      decision.resolve(outcomes ?? [])
+      return
+    }
     this.resolve(decision, answer.isAllowed, outcomesOf(decision, answer, now), command)
   }
 

@@ -52,10 +52,11 @@ export function splitByPath(waiting: readonly Waiting[]): readonly [fast: readon
 }
 
 /** About how many bytes a decision adds to a command. */
-function sizeOf({ charges, keys, leases }: PendingDecision): number {
+function sizeOf({ charges, keys, leases, blockKeys }: PendingDecision): number {
   let size = 0
   for (let i = 0; i < charges.length; i++) {
     const charge = Buffer.byteLength(keys[i] as string) + CHARGE_OVERHEAD
+    if (blockKeys?.[i] !== undefined) size += charge
     size += String(charges[i]?.receipt ?? '').length + (leases[i] === undefined ? charge : 2 * charge)
   }
   return size

@@ -3,7 +3,7 @@ import type { LeaseTerms } from '@sluice/core/store-kit'
 import type { Operation, PendingDecision, Places } from '../executor.ts'
 import type { Placement } from '../keys.ts'
 import { isEntry } from '../state/codec.ts'
-import { readStates } from '../state/entries.ts'
+import { blockedUntilIn, readStates } from '../state/entries.ts'
 import { layOut } from './key-layout.ts'
 import { LimitList } from './limit-codec.ts'
 import type { Message } from './script.ts'
@@ -58,7 +58,7 @@ function isSame(set: readonly Placement[], placements: readonly Placement[], sta
 }
 
 export function encodeFast(decisions: readonly PendingDecision[], isPacking: boolean): Message {
-  const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacking)
+  const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacking, false)
   const limits = new LimitList(0)
   const sets = new SetList()
   const encoded: number[] = []
@@ -108,8 +108,11 @@ function isOneKey(keys: readonly string[]): boolean {
   return true
 }
 
-/** The script's answer to one decision: its verdict and the states before it, or why the script failed on it. */
-export type FastAnswer = { readonly isAllowed: boolean; readonly states: readonly unknown[] } | { readonly failure: string }
+/** The script's answer to one decision: its verdict and the states before it; why the script failed on it; or that a subject is blocked. */
+export type FastAnswer =
+  | { readonly isAllowed: boolean; readonly states: readonly unknown[] }
+  | { readonly failure: string }
+  | { readonly blockedUntil: readonly number[] }
 
 const ALLOWED = '1'.charCodeAt(0)
 const FAILED = '2'.charCodeAt(0)
@@ -124,8 +127,8 @@ export class FastReader {
     this.bytes = bytes
   }
 
-  /** The answer to the next decision, which is `decision`. `undefined` at the end of the reply: later decisions did not run. */
-  next({ keys, placements }: PendingDecision): FastAnswer | undefined {
+  /** The answer to the next decision, which is `decision`, made at `now` (µs). `undefined` at the end of the reply: later decisions did not run. */
+  next({ keys, placements }: PendingDecision, now: number): FastAnswer | undefined {
     const { bytes } = this
     if (this.offset >= bytes.length) return undefined
     const verdict = bytes[this.offset++]
@@ -135,12 +138,32 @@ export class FastReader {
       return { failure: bytes.toString('utf8', start, this.offset) }
     }
     const groups = groupsOf(keys)
+    const blockedUntil = verdict === ALLOWED ? undefined : this.readBlocks(keys.length, groups, now)
+    if (blockedUntil !== undefined) return { blockedUntil }
     const states = groups === undefined ? this.read(placements) : []
     for (const group of groups ?? []) {
       const read = this.read(group.map((i) => placements[i] as Placement))
       for (const [j, i] of group.entries()) states[i] = read[j]
     }
     return { isAllowed: verdict === ALLOWED, states }
+  }
+
+  /** If a value of this answer begins with a block: until when each charge is blocked. Otherwise nothing is read. */
+  private readBlocks(count: number, groups: readonly (readonly number[])[] | undefined, now: number): readonly number[] | undefined {
+    const { bytes } = this
+    const blockedUntil: number[] = Array.from({ length: count }, () => 0)
+    let isBlocked = false
+    let offset = this.offset
+    for (const group of groups ?? [blockedUntil.keys()]) {
+      const length = (bytes[offset++] as number) * BYTES_OF_ENTRY
+      const until = blockedUntilIn(bytes, offset, length)
+      offset += length
+      if (until <= now) continue
+      isBlocked = true
+      for (const i of group) blockedUntil[i] = until
+    }
+    if (isBlocked) this.offset = offset
+    return isBlocked ? blockedUntil : undefined
   }
 
   /** The states in the next value of the reply. */

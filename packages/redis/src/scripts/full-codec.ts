@@ -13,27 +13,30 @@ import type { Message } from './script.ts'
 // The request and the reply of lua/full.lua, which decides everything that lua/fast.lua does not.
 
 /** The number of each operation in the script. */
-const OPERATIONS: Readonly<Record<Operation, number>> = { charge: 0, force: 1, peek: 2, reset: 3 }
+const OPERATIONS: Readonly<Record<Operation, number>> = { charge: 0, force: 1, peek: 2, reset: 3, block: 4 }
 
 const ALLOWED = 1
+const BLOCKED = 2
 const WRONG_CALENDAR = -1
 const FAILED = -2
 
 /** @param calendarMillis the time for which calendar windows are computed */
 export function encodeFull(decisions: readonly PendingDecision[], calendarMillis: number, isPacking: boolean): Message {
-  const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacking)
+  const { keys: redisKeys, setCount, numbers, buckets } = layOut(decisions, isPacking, true)
   const limits = new LimitList(calendarMillis)
-  const encoded = decisions.map(({ charges, keys, placements, leases, how, options, holder }) => {
+  const encoded = decisions.map(({ charges, keys, placements, leases, blockKeys, how, options, holder }) => {
     const encodedCharges = charges.map((charge, i) => {
       const { cost } = charge
       const key = keys[i] as string
       const common = [limits.indexOf(placements[i] as Placement), numbers.get(key), cost, encodeReceipt(charge), holderOf(holder, i)]
       const terms = leases[i]
-      return terms === undefined ? common : [...common, [numbers.get(leasesKey(key)), ...encodeTerms(terms)]]
+      const blockKey = blockKeys?.[i]
+      if (terms !== undefined) return [...common, [numbers.get(leasesKey(key)), ...encodeTerms(terms)]]
+      return blockKey === undefined ? common : [...common, false, numbers.get(blockKey)]
     })
     return [OPERATIONS[how], encodeAtLeast(options), ...encodedCharges]
   })
-  return { keys: redisKeys, args: [JSON.stringify([limits.encoded, encoded, ...buckets])] }
+  return { keys: redisKeys, args: [JSON.stringify([limits.encoded, encoded, setCount, ...buckets])] }
 }
 
 /** Below 0 for leases, of which each is granted by itself. */
@@ -49,12 +52,13 @@ function encodeTerms(terms: LeaseTerms): RequestList {
 export type FullReply = readonly [verdict: number | Buffer, ...states: (ReplyState | Buffer)[]]
 
 /**
- * The script's answer to one decision: its verdict, and the states and ledgers before it; why the script failed on it; or that its calendar
- * windows were computed for another time than the server's.
+ * The script's answer to one decision: its verdict, and the states and ledgers before it; until when each charge is blocked, in µs, or was
+ * before the operation `block`; why the script failed on it; or that its calendar windows were computed for another time than the server's.
  */
 export type FullAnswer =
   | { readonly isAllowed: boolean; readonly states: readonly unknown[]; readonly ledgers: readonly (Numbers | undefined)[] }
   | { readonly failure: string }
+  | { readonly blockedUntil: readonly number[] }
   | 'wrong-calendar'
 
 export function decodeFull(decision: PendingDecision, [verdict, ...fields]: FullReply): FullAnswer {
@@ -62,6 +66,7 @@ export function decodeFull(decision: PendingDecision, [verdict, ...fields]: Full
   const number = Number(verdict)
   if (number === FAILED) return { failure: String(fields[0]) }
   if (number === WRONG_CALENDAR) return 'wrong-calendar'
+  if (number === BLOCKED || decision.how === 'block') return { blockedUntil: fields.map(Number) }
   return { isAllowed: number === ALLOWED, ...statesOf(decision, fields) }
 }
 

@@ -1,5 +1,6 @@
 import { keysOf, type PendingDecision } from '../executor.ts'
 import type { Placement } from '../keys.ts'
+import { isSet } from '../state/codec.ts'
 import { packedKeyOf } from '../state/packed.ts'
 
 /** KEYS of a script, and what the decisions of the batch call each state. */
@@ -8,6 +9,8 @@ export interface KeyLayout {
   readonly keys: readonly string[]
   /** By the key of a state or ledger, its number in the script, from 1. Packed states are numbered behind all keys. */
   readonly numbers: ReadonlyMap<string, number>
+  /** How many of the states' keys are sorted sets: the last ones. They are not read with the others. */
+  readonly setCount: number
   /** The packed states by bucket, as lua/packed.lua describes; empty for a store that does not pack. */
   readonly buckets: readonly [] | readonly [readonly (number | string)[]]
 }
@@ -20,9 +23,10 @@ interface Bucket {
   readonly stateKeys: string[]
 }
 
-export function layOut(decisions: readonly PendingDecision[], isPacking: boolean): KeyLayout {
+export function layOut(decisions: readonly PendingDecision[], isPacking: boolean, mayHaveSets: boolean): KeyLayout {
   const numbers = keysOf(decisions)
-  if (!isPacking) return { keys: [...numbers.keys()], numbers, buckets: [] }
+  const setCount = mayHaveSets ? moveSets(decisions, numbers) : 0
+  if (!isPacking) return { keys: [...numbers.keys()], setCount, numbers, buckets: [] }
   const buckets = new Map<string, Bucket>()
   for (const { keys, placements } of decisions) {
     for (let i = 0; i < keys.length; i++) {
@@ -49,5 +53,20 @@ export function layOut(decisions: readonly PendingDecision[], isPacking: boolean
     encoded.push(fields.length, window, lifetime, ...fields)
     for (const stateKey of stateKeys) numbers.set(stateKey, ++number)
   }
-  return { keys: [...keys, ...buckets.keys()], numbers, buckets: [encoded] }
+  return { keys: [...keys, ...buckets.keys()], setCount, numbers, buckets: [encoded] }
+}
+
+/** Moves the keys of sorted sets to the end, and returns how many there are. */
+function moveSets(decisions: readonly PendingDecision[], numbers: Map<string, number>): number {
+  const sets = new Set<string>()
+  for (const { keys, placements, how } of decisions) {
+    if (how === 'block') continue
+    for (let i = 0; i < keys.length; i++) if (isSet((placements[i] as Placement).limit)) sets.add(keys[i] as string)
+  }
+  if (sets.size === 0) return 0
+  for (const key of sets) numbers.delete(key)
+  for (const key of sets) numbers.set(key, 0)
+  let number = 0
+  for (const key of numbers.keys()) numbers.set(key, ++number)
+  return sets.size
 }

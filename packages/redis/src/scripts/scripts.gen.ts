@@ -189,6 +189,7 @@ local pack, unpacked = struct.pack, struct.unpack
 local packed = nil
 local ENTRY, SIZE, MAXENTRIES = '>I4ddd', 28, 32
 local MAXSIZE = SIZE * 255
+local BLOCK = 4294967295
 local unreadable, dropped = 0, 0
 local formats = { ENTRY }
 local function formatof(count)
@@ -261,6 +262,9 @@ end
 end
 return nil
 end
+local function blockedby(entries)
+return entries[1] == BLOCK and entries[2] or 0
+end
 local function latestof(entries)
 local latest = 0
 for at = 2, #entries, 4 do
@@ -280,7 +284,7 @@ end
 while #entries > 4 * MAXENTRIES do
 local earliest = nil
 for at = 1, #entries, 4 do
-if (not earliest or entries[at + 1] < entries[earliest + 1]) and not isneeded(needed, entries[at]) then
+if (not earliest or entries[at + 1] < entries[earliest + 1]) and entries[at] ~= BLOCK and not isneeded(needed, entries[at]) then
 earliest = at
 end
 end
@@ -320,7 +324,7 @@ end
 end
 local values, entries = nil, nil
 if packed then
-values, entries = packed.open(batch[4])
+values, entries = packed.open(batch[4], 0)
 else
 values = redis.call('MGET', unpack(KEYS))
 end
@@ -356,6 +360,9 @@ end
 local function search(set, text, costs)
 local found, latestbefore = decodevalue(text)
 local before = isvalue(text) and text or ''
+if blockedby(found) > micros then
+return before, false
+end
 local size, length = #set, #found
 for j = 1, size do
 local limit, own = set[j], 4 * j
@@ -390,8 +397,11 @@ return before, true, encodevalue(found), latestof(found), false
 end
 local function bytesbefore(text, id)
 for before = 0, #text - SIZE, SIZE do
-if unpacked('>I4', text, before + 1) == id then
+local other = unpacked('>I4', text, before + 1)
+if other == id then
 return before
+elseif other == BLOCK then
+return nil
 end
 end
 return nil
@@ -647,6 +657,11 @@ return format('%.0f:%.0f:%.0f', start, count, previous)
 end
 local function readheader(bucket, text)
 local base, following, cursor = natural(text), false, '0'
+if not base and string.sub(text, -1) == '!' then
+bucket.hasblocks = true
+text = string.sub(text, 1, -2)
+base = natural(text)
+end
 if not base then
 base, following, cursor = match(text, '^(%d+):(%d+):(%d+)$')
 base, following = base and natural(base), following and natural(following)
@@ -658,6 +673,9 @@ local function writeheader(bucket)
 local text = format('%.0f', bucket.base)
 if bucket.next then
 text = format('%.0f:%.0f:%s', bucket.base, bucket.next, bucket.cursor)
+end
+if bucket.hasblocks then
+text = format('%s!', text)
 end
 return errorof(redis.pcall('HSET', bucket.key, '.', text))
 end
@@ -682,12 +700,23 @@ values[number], entry.isnew = pack(ENTRY, 0, first, count, previous), false
 end
 return true
 end
-function packed.open(request)
+local function blockfield(field)
+return table.concat({ '!', field })
+end
+local function openblock(entry, number, values)
+local reply = redis.call('HMGET', entry.bucket.key, blockfield(entry.field))
+local finish = reply[1] and natural(reply[1]) or 0
+if finish > micros then
+values[number] = table.concat({ pack(ENTRY, BLOCK, finish, 0, 0), values[number] or '' })
+end
+end
+function packed.open(request, setcount)
 local bucketcount = request[1]
 local keycount = #KEYS - bucketcount
 local values, entries, number = {}, {}, #KEYS
-for first = 1, keycount, 1000 do
-local last = min(first + 999, keycount)
+local read = keycount - setcount
+for first = 1, read, 1000 do
+local last = min(first + 999, read)
 for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
 values[first + i - 1] = value
 end
@@ -706,6 +735,9 @@ entries[number] = entry
 if not bucket.isforeign and not openentry(entry, number, values) then
 unreadable = unreadable + 1
 end
+if bucket.hasblocks and not bucket.isforeign then
+openblock(entry, number, values)
+end
 end
 end
 return values, entries
@@ -718,9 +750,16 @@ return scanned.err
 end
 local found, gone = scanned[2], {}
 for i = 1, #found, 2 do
-local start = found[i] == '.' or readentry(found[i + 1], bucket.base, bucket.window)
-if not start or start ~= true and start < bucket.next * bucket.window then
-gone[#gone + 1] = found[i]
+local name, text = found[i], found[i + 1]
+local isgone = false
+if string.sub(name, 1, 1) == '!' then
+isgone = (natural(text) or 0) < micros - KEPTFOR
+elseif name ~= '.' then
+local start = readentry(text, bucket.base, bucket.window)
+isgone = not start or start < bucket.next * bucket.window
+end
+if isgone then
+gone[#gone + 1] = name
 end
 end
 for first = 1, #gone, 100 do
@@ -778,6 +817,32 @@ function packed.write(entry, first, count, previous)
 local bucket = entry.bucket
 entry.isnew = false
 return errorof(redis.pcall('HSET', bucket.key, entry.field, writeentry(bucket, startof(bucket, first), count, previous)))
+end
+local function endblock(entry)
+local bucket = entry.bucket
+local err = errorof(redis.pcall('HDEL', bucket.key, blockfield(entry.field)))
+local scanned = err and { '' } or redis.pcall('HSCAN', bucket.key, '0', 'COUNT', 100)
+if err or scanned.err or scanned[1] ~= '0' then
+return err or scanned.err
+end
+local latest = 0
+for i = 1, #scanned[2], 2 do
+if string.sub(scanned[2][i], 1, 1) == '!' then
+latest = max(latest, natural(scanned[2][i + 1]) or 0)
+end
+end
+bucket.hasblocks = latest > 0
+local lifetime = max(MINLIFETIME, bucket.lifetime + MAXAHEAD, fdiv(latest, 1000) - ms)
+return writeheader(bucket) or errorof(expirehash(bucket.key, lifetime, ms, SLACK))
+end
+function packed.block(entry, finish)
+local bucket = entry.bucket
+if not finish then
+return bucket.hasblocks and endblock(entry) or nil
+end
+bucket.hasblocks = true
+return packed.prepare(entry, finish, true)
+or errorof(redis.pcall('HSET', bucket.key, blockfield(entry.field), format('%.0f', finish)))
 end
 function packed.remove(entry)
 local result
@@ -1356,8 +1421,17 @@ return ledger
 end`
 
 const batch = String.raw`local batch = cjson.decode(ARGV[1])
-local limits, decisions, buckets = batch[1], batch[2], batch[3] or { 0 }
-local values, entries = packed.open(buckets)
+local limits, decisions, setcount, buckets = batch[1], batch[2], batch[3], batch[4] or { 0 }
+local values, entries = packed.open(buckets, setcount)
+local blocks = {}
+for number, entry in pairs(entries) do
+local text = entry.bucket.hasblocks and values[number]
+if text and unpacked('>I4', text) == BLOCK then
+local _, finish = unpacked('>I4d', text)
+blocks[number] = finish
+values[number] = #text > SIZE and string.sub(text, SIZE + 1)
+end
+end
 local lists, states, isdecoded = {}, {}, {}
 local function listof(key)
 if not lists[key] then
@@ -1533,7 +1607,7 @@ end
 return writes
 end`
 
-const full = String.raw`local FORCE, PEEK, RESET = 1, 2, 3
+const full = String.raw`local FORCE, PEEK, RESET, SETBLOCK = 1, 2, 3, 4
 local abs = math.abs
 for _, limit in ipairs(limits) do
 local letter = limit[1]
@@ -1580,6 +1654,43 @@ listof(key)
 local text = not isreplied[key] and values[key] or ''
 isreplied[key] = true
 return text
+end
+local hasblocks = next(blocks) ~= nil
+for key = 1, #KEYS do
+hasblocks = hasblocks or values[key] and string.byte(values[key]) == 255
+end
+local function blockat(key)
+if entries[key] then
+return blocks[key] or 0
+end
+return blockedby(listof(key))
+end
+local function blockof(charge)
+local key, cost, receipt, blockkey = charge[2], charge[3], charge[4], charge[7]
+if cost < 0 or receipt[1] ~= nil then
+return 0
+end
+if blockkey then
+return blockat(blockkey)
+end
+return algorithms[limits[charge[1]][1]].isentry and blockat(key) or 0
+end
+local function replyofblocked(decision)
+if decision[1] == FORCE then
+return nil
+end
+local isblocked = false
+for i = 3, #decision do
+isblocked = isblocked or blockof(decision[i]) > micros
+end
+if not isblocked then
+return nil
+end
+local reply = { 2 }
+for i = 3, #decision do
+reply[i - 1] = blockof(decision[i])
+end
+return reply
 end
 local function ispart(charge)
 local cost, receipt = charge[3], charge[4]
@@ -1647,6 +1758,10 @@ end
 return reply, changes, isallowed, least
 end
 local function decide(decision)
+local blocked = hasblocks and replyofblocked(decision)
+if blocked then
+return blocked
+end
 local operation, atleast = decision[1], decision[2]
 local reply, changes, isallowed, least = attempt(decision, MAX)
 if atleast >= 1 and #decision > 3 and isallowed and operation ~= FORCE then
@@ -1655,6 +1770,10 @@ end
 return reply, isallowed and commit(writesof(changes, decision)) or nil
 end
 local function decideset(decision)
+local blocked = hasblocks and replyofblocked(decision)
+if blocked then
+return blocked
+end
 local operation, atleast, charge = decision[1], abs(decision[2]), decision[3]
 local limit, key = limits[charge[1]], charge[2]
 local algorithm = algorithms[limit[1]]
@@ -1692,9 +1811,44 @@ writes[#writes + 1] = writeoflist(key, changes.lists[key], decision)
 end
 return reply, commit(writes)
 end
+local function listwithblock(changes, key, finish)
+local list = changedlist(changes, key)
+if list[1] == BLOCK then
+remove(list, 1)
+end
+if finish then
+for at, number in ipairs({ BLOCK, finish, 0, 0 }) do
+table.insert(list, at, number)
+end
+end
+return list
+end
+local function block(decision)
+local changes, writes, reply = newchanges(), {}, { 1 }
+hasblocks = true
+for i = 3, #decision do
+local key, millis = decision[i][2], decision[i][3]
+local before, finish = blockat(key), millis > 0 and micros + millis * 1000 or nil
+reply[i - 1] = before
+if finish or millis == 0 and before > 0 then
+if entries[key] then
+local err = packed.block(entries[key], finish)
+if err then
+return reply, err
+end
+blocks[key] = finish
+else
+writes[#writes + 1] = writeoflist(key, listwithblock(changes, key, finish), decision)
+end
+end
+end
+return reply, commit(writes)
+end
 local function functionof(decision)
 if decision[1] == RESET then
 return reset
+elseif decision[1] == SETBLOCK then
+return block
 end
 return #decision == 3 and algorithms[limits[decision[3][1]][1]].isset and decideset or decide
 end

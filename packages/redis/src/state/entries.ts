@@ -10,6 +10,8 @@ const SIZE = 28
 /** A value with more entries was not written by Sluice. */
 const MAX_READ = 255
 const MAX_ENTRIES = 32
+/** The entry of a blocked subject, always the first: until when (µs), 0 and 0. No state has this id. */
+const BLOCK_ID = 0xffffffff
 
 /** Whether the bytes can be a value. Others count as absent. */
 function isValue(length: number): boolean {
@@ -55,6 +57,11 @@ export function readStates(bytes: Buffer, offset: number, length: number, placem
   return states
 }
 
+/** Until when the subject of a value is blocked: µs since the epoch; 0 if it is not. The value is `length` bytes from `offset`. */
+export function blockedUntilIn(bytes: Buffer, offset: number, length: number): number {
+  return length >= SIZE && bytes.readUInt32BE(offset) === BLOCK_ID ? bytes.readDoubleBE(offset + 4) : 0
+}
+
 /** Where the first entry of an id is, from `offset` to before `end`; −1 if there is none. */
 function findEntry(bytes: Buffer, offset: number, end: number, id: number | undefined): number {
   for (let at = offset; at < end; at += SIZE) if (bytes.readUInt32BE(at) === id) return at
@@ -65,7 +72,7 @@ function findEntry(bytes: Buffer, offset: number, end: number, id: number | unde
 export class EntryList {
   /** How many entries could not be read; 1 for bytes that are no value. */
   readonly unreadable: number
-  private readonly entries = new Map<number, Numbers>()
+  private entries = new Map<number, Numbers>()
 
   constructor(value: Buffer | null) {
     let unreadable = 0
@@ -95,6 +102,16 @@ export class EntryList {
     this.entries.delete(id)
   }
 
+  /** Until when the subject is blocked: µs since the epoch; 0 if it is not. */
+  get blockedUntil(): number {
+    return this.entries.get(BLOCK_ID)?.[0] ?? 0
+  }
+
+  set blockedUntil(until: number) {
+    this.entries.delete(BLOCK_ID)
+    if (until > 0) this.entries = new Map([[BLOCK_ID, [until, 0, 0]], ...this.entries])
+  }
+
   /** The ids and numbers of all entries, in the order of the value. */
   list(): Iterable<readonly [id: number, numbers: Numbers]> {
     return this.entries
@@ -106,7 +123,7 @@ export class EntryList {
    */
   prune(now: number, isNeeded: (id: number) => boolean): number {
     for (const [id, [first]] of this.entries) if (first < now) this.entries.delete(id)
-    const removable = [...this.entries].filter(([id]) => !isNeeded(id)).toSorted(([, a], [, b]) => a[0] - b[0])
+    const removable = [...this.entries].filter(([id]) => id !== BLOCK_ID && !isNeeded(id)).toSorted(([, a], [, b]) => a[0] - b[0])
     const dropped = removable.slice(0, Math.max(0, this.entries.size - MAX_ENTRIES))
     for (const [id] of dropped) this.entries.delete(id)
     return dropped.length

@@ -95,7 +95,7 @@ export interface PackedState {
 
 /** The state in an entry of a bucket with this header; `undefined` if one of the two cannot be read. */
 export function decodeEntry(header: Buffer | null, entry: Buffer | null, window: number): PackedState | undefined {
-  const base = integersOf(header, /^(\d+)(?::\d+:\d+)?$/)?.[0]
+  const base = integersOf(header, /^(\d+)(?::\d+:\d+)?!?$/)?.[0]
   if (base === undefined) return undefined
   const [start, count, previous] = integersOf(entry, /^(\d+):(\d+):(\d+)$/) ?? []
   if (start !== undefined && count !== undefined && previous !== undefined) return { start, count, previous }

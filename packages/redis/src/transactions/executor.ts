@@ -66,7 +66,12 @@ export class TransactionExecutor implements Executor {
     this.report = report
   }
 
-  decide(charges: readonly Charge[], { keys, placements }: Places, how: Operation, options: ConsumeOptions): Promise<readonly Outcome[]> {
+  decide(
+    charges: readonly Charge[],
+    { keys, placements, blockKeys }: Places,
+    how: Operation,
+    options: ConsumeOptions,
+  ): Promise<readonly (Outcome | undefined)[]> {
     if (charges.length === 0) return Promise.resolve([])
     const holder = newHolder(charges)
     return new Promise((resolve, reject) => {
@@ -76,6 +81,7 @@ export class TransactionExecutor implements Executor {
         ...readLeases(charges, how, options),
         keys,
         placements,
+        blockKeys,
         how,
         options,
         holder,
@@ -146,7 +152,10 @@ export class TransactionExecutor implements Executor {
       const { now, values } = await session.watch(keys)
       const time = this.clock === undefined ? now : Math.round(this.clock.now() * 1000)
       const sets = await session.readSets(
-        setQueriesOf(batch, ({ limit }) => isSet(limit)),
+        setQueriesOf(
+          batch.filter(({ how }) => how !== 'block'),
+          ({ limit }) => isSet(limit),
+        ),
         time,
       )
       const staged = new StagedWrites(keys, values, sets, time, this.clock !== undefined)

@@ -2,8 +2,9 @@ import type { Charge, Outcome } from '@sluice/core'
 import { type PendingDecision, stateIdsOf } from '../executor.ts'
 import type { Placement } from '../keys.ts'
 import type { Holders } from '@sluice/core/algorithms'
-import { decideWithLeases } from '@sluice/core/store-kit'
+import { blockAnswers, decideWithLeases } from '@sluice/core/store-kit'
 import { decodeState, encodeState, isSet, type Numbers, numbersOf, stateFromNumbers } from '../state/codec.ts'
+import { blockedOutcomes } from '../state/blocks.ts'
 import { EntryList } from '../state/entries.ts'
 import { changeOf, FOREIGN_SET, type SetView } from '../state/holder-sets.ts'
 import { leasesKey } from '../state/leases-key.ts'
@@ -12,7 +13,7 @@ import type { Write } from './session.ts'
 /** ms that a key lives at least under a clock for tests: Redis must not expire it by that clock. */
 const MIN_TEST_LIFETIME = 60_000
 
-export type TransactionAnswer = { readonly outcomes: readonly Outcome[] } | { readonly error: unknown }
+export type TransactionAnswer = { readonly outcomes: readonly (Outcome | undefined)[] } | { readonly error: unknown }
 
 /** The state of a key that has only this state, under the limit of its last change. */
 interface OwnState {
@@ -56,6 +57,9 @@ export class StagedWrites {
   decide(decision: PendingDecision): TransactionAnswer {
     const { charges, keys, placements, leases, how, options, holder } = decision
     for (const { id } of placements) this.needed.add(id)
+    if (how === 'block') return { outcomes: blockAnswers(this.block(charges, keys), this.now, 'redis') }
+    const blocked = how === 'reset' ? undefined : blockedOutcomes(charges, options, this.blocksOf(decision), this.now)
+    if (blocked !== undefined) return { outcomes: blocked }
     const current = charges.map((_, i) => this.load(keys[i] as string, placements[i] as Placement))
     const ledgers = charges.map((_, i) =>
       leases[i] === undefined ? undefined : this.listOf(leasesKey(keys[i] as string)).get((placements[i] as Placement).id),
@@ -132,6 +136,28 @@ export class StagedWrites {
   private setEntry(key: string, id: number, numbers: Numbers): void {
     this.listOf(key).set(id, numbers)
     this.changed.add(key)
+  }
+
+  /** Until when the subject of each charge is blocked. */
+  private blocksOf({ keys, placements, blockKeys }: PendingDecision): readonly number[] {
+    return placements.map(({ isEntry }, i) => {
+      const key = blockKeys?.[i] ?? (isEntry ? keys[i] : undefined)
+      return key === undefined ? 0 : this.listOf(key).blockedUntil
+    })
+  }
+
+  /** Blocks the subjects of the keys for the `cost` of each charge, in ms. Until when each was blocked before. */
+  private block(charges: readonly Charge[], keys: readonly string[]): readonly number[] {
+    return charges.map(({ cost }, i) => {
+      const key = keys[i] as string
+      const list = this.listOf(key)
+      const before = list.blockedUntil
+      if (cost > 0 || (cost === 0 && before > 0)) {
+        list.blockedUntil = cost > 0 ? this.now + cost * 1000 : 0
+        this.changed.add(key)
+      }
+      return before
+    })
   }
 
   /** Removes one state. Other limits share the key of an entry, and keep theirs. */

@@ -1,6 +1,6 @@
 // The contract on packed state. All subjects are in one bucket, and must not affect each other.
 import { redisStore } from '@sluice/redis'
-import type { Clock, Store } from '@sluice/core'
+import type { BlockChange, Clock, Store } from '@sluice/core'
 import { modelProperty, type ModelPropertyOptions, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, describe } from 'vitest'
@@ -18,6 +18,7 @@ function apart(store: Store): Store {
     name: store.name,
     consume: (charges, options) => store.consume(charges.map(own), options),
     reset: (targets) => store.reset(targets.map(own)),
+    block: (targets, ms) => store.block?.(targets.map(own), ms) as Promise<BlockChange>,
     close: () => store.close?.(),
   }
 }

@@ -117,18 +117,6 @@ export function blocks({ test, testWithClock }: Suite): void {
     }
   }
 
-  test('decisions of one turn see the blocks before them', async (harness) => {
-    const [, limit] = allLimits[0] as (typeof allLimits)[number]
-    const charge = chargeOf(limit)
-    const before = harness.consumeOne(charge)
-    const blocking = blockOf(harness, [charge], HOUR)
-    const during = harness.consumeOne(charge)
-    const ending = blockOf(harness, [charge], 0)
-    const after = harness.consumeOne(charge)
-    expect((await Promise.all([before, during, after])).map(({ allowed }) => allowed)).toEqual([true, false, true])
-    expect((await Promise.all([blocking, ending])).map(({ wasBlocked }) => wasBlocked)).toEqual([false, true])
-  })
-
   test('any subject can be blocked', async (harness) => {
     const [, limit] = allLimits[0] as (typeof allLimits)[number]
     for (const subject of ['a\0b', '{x}', 'x:y', 'ü', '\ud800', 'x'.repeat(10_000), 'a!l', '4711']) {

@@ -38,7 +38,7 @@ export function storeConformance(name: string, under: StoreUnderTest): void {
     describe('subjects and scopes', () => subjects(suite))
     describe('resets', () => resets(suite))
     describe('changed limits, forced charges and debt', () => limitChanges(suite))
-    describe.runIf(under.blocks === true)('blocks', () => blocks(suite))
+    describe.skipIf(under.blocks === false)('blocks', () => blocks(suite))
     describe('growing delays', () => delays(suite))
     describe('time', () => time(suite))
     describe('traps', () => traps(suite))

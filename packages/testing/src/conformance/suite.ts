@@ -11,7 +11,7 @@ export interface StoreUnderTest {
   close?: ((store: Store) => MaybePromise<void>) | undefined
   /** False for a store that uses its own clock: tests that move the clock are then not registered. Default true. */
   acceptsClock?: boolean | undefined
-  /** True for a store with `block`: its tests are then registered. Default false. */
+  /** False for a store without `block`: its tests are then skipped. Default true. */
   blocks?: boolean | undefined
 }
 

@@ -51,7 +51,8 @@ export class ReplicaSeeder {
         const outcomes = (await this.store.peekReplica?.(charges)) ?? []
         for (const [i, charge] of charges.entries()) {
           const outcome = outcomes[i]
-          if (outcome !== undefined) this.localShare.seed(charge, outcome.remaining)
+          if (outcome?.blocked === true) this.localShare.block([charge], outcome.retryAfter)
+          else if (outcome !== undefined) this.localShare.seed(charge, outcome.remaining)
         }
       }
     } catch {

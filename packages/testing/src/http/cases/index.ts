@@ -2,6 +2,7 @@ import type { HttpCase } from '../case.ts'
 import { abortCases } from './aborts.ts'
 import { calendarCases } from './calendars.ts'
 import { delayCases } from './delays.ts'
+import { blockCases } from './blocks.ts'
 import { headerCases } from './headers.ts'
 import { numberCases } from './numbers.ts'
 import { optionCases } from './options.ts'
@@ -19,6 +20,7 @@ import { subjectCases } from './subjects.ts'
 export const httpCases: readonly HttpCase[] = [
   ...headerCases,
   ...refusalCases,
+  ...blockCases,
   ...requestCases,
   ...streamCases,
   ...abortCases,
