@@ -6,14 +6,15 @@ import { invalid } from './errors.ts'
 import type { Fallback } from './fallback.ts'
 import type { Cost } from './limiter.ts'
 import type { Policy } from './policy.ts'
-import { chain, type MaybePromise } from './runtime.ts'
+import { chain, isPromise, type MaybePromise } from './runtime.ts'
+import { type SettledDecision, SettledUnits } from './settled-units.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from './store.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
 
-/** The decisions that no correction may change: those that were settled, and those that took nothing. */
+/** What is known of decisions after they were made: what those that were settled have taken, and which took nothing. */
 export interface ClosedDecisions {
-  readonly settled: WeakSet<Decision>
+  readonly settled: WeakMap<Decision, SettledDecision>
   readonly peeked: WeakSet<Decision>
 }
 
@@ -35,16 +36,19 @@ export class Corrections {
     this.checkOwn(decision)
     checkCost(actual, this.policy)
     const { settled, peeked } = this.closed
-    if (settled.has(decision) || peeked.has(decision) || decision.verdict !== 'allowed') return
-    settled.add(decision)
-    return this.correct(decision, (charge, outcome) =>
-      holds(charge) ? -outcome.granted : (costOf(charge.limit.name, actual) ?? outcome.granted) - outcome.granted,
-    )
+    if (peeked.has(decision) || decision.verdict !== 'allowed') return
+    let known = settled.get(decision)
+    if (known === undefined) settled.set(decision, (known = unsettled(decision)))
+    return inOrder(known, () => this.settleNow(decision, known, actual))
   }
 
   release(decision: Decision): MaybePromise<void> {
     this.checkOwn(decision)
-    return this.correct(decision, (charge, outcome) => (holds(charge) ? -outcome.granted : 0))
+    const charges = decision.charges.flatMap((charge, i): Charge[] => {
+      const { receipt, granted = 0 } = decision.outcomes[i] ?? {}
+      return holds(charge) && receipt !== undefined ? [{ ...charge, cost: -granted, receipt }] : []
+    })
+    return chain(this.change(decision, charges, 'force'), () => undefined)
   }
 
   renew(decision: Decision): MaybePromise<boolean> {
@@ -58,17 +62,22 @@ export class Corrections {
     return chain(this.change(decision, charges, 'charge'), (outcomes) => decision.mode !== 'enforce' || outcomes.every(isAdmitted))
   }
 
-  /** Gives back (below 0) or charges (above 0) the units that `change` returns for each charge of a decision. */
-  private correct(decision: Decision, change: (charge: Charge, outcome: Outcome) => number): MaybePromise<void> {
+  private settleNow(decision: Decision, known: SettledDecision, actual: Cost<string>): MaybePromise<void> {
     const charges: Charge[] = []
-    for (const [i, charge] of decision.charges.entries()) {
-      const outcome = decision.outcomes[i]
-      if (outcome === undefined) continue
-      const cost = change(charge, outcome)
-      if (cost > 0) charges.push({ ...charge, cost })
-      if (cost < 0 && outcome.receipt !== undefined) charges.push({ ...charge, cost, receipt: outcome.receipt })
+    const units: SettledUnits[] = []
+    for (const [i, one] of known.units.entries()) {
+      const charge = decision.charges[i] as Charge
+      const cost = holds(charge) ? 0 : costOf(charge.limit.name, actual)
+      if (one === undefined || cost === undefined) continue
+      for (const change of one.changesTo(cost)) {
+        charges.push(change)
+        units.push(one)
+      }
     }
-    return chain(this.change(decision, charges, 'force'), () => undefined)
+    const add = (outcomes: Outcomes): void => {
+      for (const [i, { cost }] of charges.entries()) if (cost > 0) units[i]?.add(cost, outcomes[i])
+    }
+    return chain(this.change(decision, charges, 'force'), add)
   }
 
   private change(decision: Decision, charges: readonly Charge[], how: 'charge' | 'force'): MaybePromise<Outcomes> {
@@ -83,6 +92,27 @@ export class Corrections {
     if (decision?.policy !== name)
       throw invalid(`limiter "${name}"`, 'a decision that this limiter made', decision?.policy ?? decision, 'ERR_DECISION_FOREIGN')
   }
+}
+
+/** Runs a settlement after the earlier ones of its decision, whether these failed or not. */
+function inOrder(known: SettledDecision, run: () => MaybePromise<void>): MaybePromise<void> {
+  const { pending } = known
+  const done = pending === undefined ? run() : pending.then(run, run)
+  if (!isPromise(done)) return done
+  known.pending = done
+  const end = (): void => {
+    if (known.pending === done) known.pending = undefined
+  }
+  done.then(end, end)
+  return done
+}
+
+function unsettled({ charges, outcomes }: Decision): SettledDecision {
+  const units = charges.map((charge, i) => {
+    const outcome = outcomes[i]
+    return outcome === undefined ? undefined : new SettledUnits(charge, outcome)
+  })
+  return { units, pending: undefined }
 }
 
 /** Of an outcome that is missing, another charge was refused. */

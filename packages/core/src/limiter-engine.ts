@@ -55,7 +55,7 @@ export class LimiterEngine implements Limiter {
     this.shorthand = shorthand
     this.observers = observers
     this.store = store ?? parent?.store ?? memoryStore()
-    this.closed = parent?.closed ?? { settled: new WeakSet(), peeked: new WeakSet() }
+    this.closed = parent?.closed ?? { settled: new WeakMap(), peeked: new WeakSet() }
     this.policies = parent?.policies ?? []
     this.policies.push(policy)
     const { failMode, mode } = policy

@@ -90,7 +90,8 @@ export interface Limiter<N extends string = string, T extends string = string> {
   penalize(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
   /**
    * Corrects a decision to its actual cost, and releases its concurrency. Units charged too much are given back where they were
-   * taken; missing units are charged even past the limit. Only the first call for a decision has an effect.
+   * taken; missing units are charged even past the limit. Can be called again as the cost becomes known: each call names the whole cost so
+   * far, and nothing is given back twice. The first call releases the concurrency. A limit that a cost by limit leaves out stays as it is.
    * @throws ERR_DECISION_FOREIGN, ERR_COST_INVALID
    */
   settle(decision: Decision<N>, actual: Cost<N>): MaybePromise<void>

@@ -7,6 +7,7 @@ import {
   memoryStore,
   type Outcome,
   setEnabled,
+  slidingLog,
   slidingWindow,
   type Store,
   type StoreEvent,
@@ -276,18 +277,80 @@ describe('settle, refund, release, renew', () => {
   const left = (limiter: ReturnType<typeof limiterOf>) =>
     (limiter.peek('u', { cost: 0 }) as Decision).outcomes.map((outcome) => outcome?.remaining)
 
-  it('settle corrects the cost down and up, by name, once, and releases the slot', () => {
+  it('settle corrects the cost down and up, by name, and releases the slot', () => {
     const limiter = limiterOf()
     const decision = limiter.consume('u', { cost: { tokens: 40 } }) as Decision<'tokens' | 'minute' | 'slots'>
     expect(left(limiter)).toEqual([60, 9, 1])
     void limiter.settle(decision, { tokens: 15 })
     expect(left(limiter)).toEqual([85, 9, 2])
-    void limiter.settle(decision, { tokens: 0 })
-    void limiter.refund(decision)
+    void limiter.settle(decision, { tokens: 15 })
     expect(left(limiter)).toEqual([85, 9, 2])
     const unknown = limiter.consume('u', { cost: { tokens: 0 } }) as Decision<'tokens' | 'minute' | 'slots'>
     void limiter.settle(unknown, { tokens: 95 })
     expect(left(limiter)).toEqual([0, 8, 2])
+  })
+
+  it('Pd: a decision is settled in parts: each call names the whole cost so far', () => {
+    const limiter = limiterOf()
+    const decision = limiter.consume('u', { cost: { tokens: 40, minute: 4 } }) as Decision<'tokens' | 'minute' | 'slots'>
+    for (const [cost, tokens] of [
+      [30, 70],
+      [30, 70],
+      [10, 90],
+      [25, 75],
+      [60, 40],
+      [5, 95],
+    ] as const) {
+      void limiter.settle(decision, { tokens: cost })
+      expect(left(limiter)).toEqual([tokens, 6, 2])
+    }
+    void limiter.refund(decision)
+    expect(left(limiter)).toEqual([100, 10, 2])
+    void limiter.settle(decision, 3)
+    expect(left(limiter)).toEqual([97, 7, 2])
+  })
+
+  it('Pd: settled in parts, no receipt gives back more than it took', () => {
+    // Each takes and gives back by other receipts: of a window, of log entries, of a lease of time.
+    const limits = [
+      perMinute(100),
+      slidingWindow({ name: 'sliding', limit: 100, window: '1m' }),
+      slidingLog({ name: 'log', limit: 100, window: '1m' }),
+    ]
+    const limiter = createLimiter({ limits, store: memoryStore({ clock: at() }) })
+    const used = () => (limiter.peek('u', { cost: 0 }) as Decision).outcomes.map((outcome) => outcome?.used)
+    void limiter.consume('u', { cost: 20 })
+    const decision = limiter.consume('u', { cost: 10 }) as Decision<'minute' | 'sliding' | 'log'>
+    for (const cost of [2, 12, 4, 4, 30, 0, 10, 0, 7]) {
+      void limiter.settle(decision, cost)
+      expect(used()).toEqual([20 + cost, 20 + cost, 20 + cost])
+    }
+  })
+
+  it('Pd: a part that was not taken past the largest debt is not given back', () => {
+    const limiter = createLimiter({
+      limits: [tokenBucket({ name: 'tokens', limit: 10, window: '1m', debt: 5 })],
+      store: memoryStore({ clock: at() }),
+    })
+    const used = () => (limiter.peek('u', { cost: 0 }) as Decision).outcomes[0]?.used
+    const decision = limiter.consume('u', { cost: 10 }) as Decision<'tokens'>
+    void limiter.settle(decision, 100)
+    expect(used()).toBe(15)
+    void limiter.settle(decision, 90)
+    expect(used()).toBe(15)
+    void limiter.settle(decision, 12)
+    expect(used()).toBe(12)
+  })
+
+  it('Pd: settlements of a store that answers later wait for each other', async () => {
+    const memory = memoryStore({ clock: at() })
+    const store: Store = { name: 'later', consume: async (charges, options) => memory.consume(charges, options), reset: () => undefined }
+    const limiter = createLimiter({ limits: [slidingLog({ name: 'log', limit: 100, window: '1m' })], store })
+    const decision = await limiter.consume('u', { cost: 10 })
+    await Promise.all([2, 30, 5, 40, 8].map((cost) => limiter.settle(decision, cost)))
+    expect((await limiter.peek('u')).outcomes[0]?.used).toBe(8)
+    await limiter.refund(decision)
+    expect((await limiter.peek('u')).outcomes[0]?.used).toBe(0)
   })
 
   it('trap: refund without bound: each amount once, never more than was charged', () => {

@@ -55,6 +55,16 @@ export function refunds({ test, testWithClock }: Suite): void {
       const taken = await harness.consumeOne({ ...charge, cost: 4 })
       expect(await harness.consumeOne({ ...charge, cost: -3, receipt: taken.receipt })).toMatchObject({ granted: -3, remaining: 4 })
     })
+    test(`${kind}: Pd: a receipt gives back in parts, which add up to what it took`, async (harness) => {
+      await fill(harness, charge, 3)
+      const taken = await harness.consumeOne({ ...charge, cost: 4 })
+      const parts: number[] = []
+      for (const cost of [-1, -2, -1]) parts.push((await harness.consumeOne({ ...charge, cost, receipt: taken.receipt })).granted)
+      // After its first part, the charge is no longer the last in the queue.
+      const isQueue = kind === 'leakyBucket, queue'
+      expect(parts).toEqual(isQueue ? [-1, 0, 0] : [-1, -2, -1])
+      expect((await harness.peek(charge)).used).toBe(isQueue ? 6 : 3)
+    })
   }
 
   for (const [kind, limit] of receiptOnlyLimits) {
