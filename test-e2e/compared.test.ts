@@ -62,7 +62,11 @@ const compared = readFileSync(join(ROOT, 'docs', 'compared.md'), 'utf8')
 
 /** The rows of a table `| theirs | … |`: each name of theirs, and the cell beside it. */
 function rowsOf(table: string): ReadonlyMap<string, string> {
-  const rows = Array.from(table.matchAll(/^\| (`[^|]*`) \| ([^|]*) \|/gm), ([, theirs = '', ours = '']) => [theirs, ours.trim()] as const)
+  // A cell of names alone: a part such as "`x` of `y`" is about x only in the way that its page describes.
+  const rows = Array.from(
+    table.matchAll(/^\| ((?:`[^`|]*`(?:, )?)+) \| ([^|]*) \|/gm),
+    ([, theirs = '', ours = '']) => [theirs, ours.trim()] as const,
+  )
   return new Map(rows.flatMap(([theirs, ours]) => Array.from(theirs.matchAll(/`([\w-]+)`/g), ([, name = '']) => [name, ours] as const)))
 }
 

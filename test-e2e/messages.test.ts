@@ -21,9 +21,11 @@ const ending = (code: string): string => ` (${code}, see ${PAGE})`
  * warning quotes them.
  */
 const WRAPPED = [
+  'packages/policies/src/sources/file-source.ts',
   'packages/cloudflare/src/batcher.ts',
   'packages/redis/src/client/attempt.ts',
   'packages/redis/src/client/connect.ts',
+  'packages/redis/src/client/glide.ts',
   'packages/redis/src/client/last-error.ts',
   'packages/redis/src/client/prepare.ts',
   'packages/redis/src/transactions/executor.ts',
@@ -57,11 +59,8 @@ describe('errors', () => {
     )
     // The cause of a RedisStoreError.
     const causes = ['NotSentError extends Error']
-    expect(classes.filter((each) => !causes.includes(each)).toSorted()).toEqual([
-      'DurableObjectStoreError extends SluiceError',
-      'RedisStoreError extends SluiceError',
-      'SluiceError extends Error',
-    ])
+    const known = ['SluiceError extends Error', ...causes]
+    expect(classes.filter((each) => !each.endsWith(' extends SluiceError') && !known.includes(each))).toEqual([])
   })
 
   test('a plain error is only the cause of another', () => {
