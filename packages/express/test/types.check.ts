@@ -56,6 +56,28 @@ export const perRequest: ExpressOptions = {
   limit: (req) => (req.account?.plan === 'premium' ? 1_000 : 10),
   window: async () => '1m' as const,
 }
+// M1: so do the numbers of a limit, in a list and in a tier.
+const ofAccount = slidingWindow({
+  name: 'account',
+  limit: (req: Request) => req.account?.plan.length,
+  window: '1m',
+  defaults: { limit: 5 },
+})
+const numbered = rateLimit({
+  limits: [
+    ofAccount,
+    fixedWindow({ name: 'day', limit: async (req) => Number(req.get('x-limit')), window: (req) => (req.ip ? 'day' : '1h') }),
+  ],
+  tiers: { own: [slidingWindow({ name: 'minute', limit: (req) => Number(req.query['n']), window: '1m' })] },
+})
+void numbered.limiter.peek('ann', { numbers: { day: { limit: 5, window: 'month' } } })
+// @ts-expect-error: a text is no number of units
+slidingWindow({ name: 'text', limit: (req: Request) => req.ip, window: '1m' })
+// @ts-expect-error: a misspelt option of a limit
+void createLimiter({ limits: [minute] }).consume('ann', { numbers: { minute: { limt: 5 } } })
+// @ts-expect-error: a misspelt limit
+void createLimiter({ limits: [minute] }).consume('ann', { numbers: { minut: { limit: 5 } } })
+
 export const keyed: ExpressOptions = {
   limits: [slidingWindow({ name: 'user', limit: 1, window: '1m', key: user((req: Request) => req.account?.id) })],
 }

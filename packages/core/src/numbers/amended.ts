@@ -57,7 +57,7 @@ export function withChanges({ timeZone, anchor, ...options }: FactoryOptions, ch
 }
 
 /** Bounds memory where the numbers depend on something that clients choose. */
-const MAX_AMENDED = 1_000
+export const MAX_AMENDED = 1_000
 
 /** Copies of one limit with other numbers. Equal numbers have one copy, since caches find what they keep of a limit by the object. */
 export class AmendedLimits {

@@ -4,7 +4,7 @@ import type { NumberFunction, RequestNumbers } from '../limit.ts'
 import type { ObserverHub } from '../observers.ts'
 import type { LimitReader, ScopedLimit } from '../limit-set.ts'
 import { chain, mapAll, type MaybePromise } from '../runtime.ts'
-import { AmendedLimits } from './amended.ts'
+import { AmendedLimits, MAX_AMENDED } from './amended.ts'
 
 /**
  * Reads the numbers of one limit from requests. An invalid value never reaches the client: the numbers of the definition replace it, and
@@ -16,9 +16,8 @@ export class NumberReader implements LimitReader {
   private readonly names: readonly string[]
   private readonly functions: readonly NumberFunction<unknown>[]
   private readonly defaults: Readonly<Record<string, unknown>>
-  // Most requests have the number of the request before.
-  private last: unknown
-  private lastLimit: ScopedLimit | undefined
+  /** The limits of the numbers of a single function. An object is not remembered, since the application may change it. */
+  private readonly known = new Map<number | string, ScopedLimit>()
 
   constructor(scoped: ScopedLimit, { functions, defaults }: RequestNumbers) {
     this.scoped = scoped
@@ -43,10 +42,15 @@ export class NumberReader implements LimitReader {
   }
 
   private limitOfOne(value: unknown, observers: ObserverHub): ScopedLimit | undefined {
-    if (this.lastLimit !== undefined && Object.is(value, this.last)) return this.lastLimit
+    if (typeof value !== 'number' && typeof value !== 'string') return this.limitOf([value], observers)
+    const known = this.known.get(value)
+    if (known !== undefined) return known
     const limit = this.limitOf([value], observers)
-    this.last = value
-    return (this.lastLimit = limit)
+    // The value may be a long text from a client.
+    if (limit === undefined || limit === this.scoped) return limit
+    if (this.known.size >= MAX_AMENDED) this.known.clear()
+    this.known.set(value, limit)
+    return limit
   }
 
   private limitOf(values: readonly unknown[], observers: ObserverHub): ScopedLimit | undefined {

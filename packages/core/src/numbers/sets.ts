@@ -15,6 +15,10 @@ export type NumbersByLimit<N extends string = string> = Readonly<Partial<Record<
  * they return.
  */
 export function readNumbers(set: LimitSet, context: unknown, observers: ObserverHub, given?: NumbersByLimit): MaybePromise<LimitSet> {
+  const [only] = set.limits
+  // The usual single limit needs no lists of results.
+  if (set.limits.length === 1 && given === undefined && only?.reader !== undefined)
+    return chain(only.reader.read(context, observers), (limit) => ({ tier: set.tier, limits: limit === undefined ? [] : [limit] }))
   return chain(
     mapAll(set.limits, (scoped): MaybePromise<ScopedLimit | undefined> =>
       scoped.reader === undefined ? scoped : scoped.reader.read(context, observers),
