@@ -235,7 +235,7 @@ end
 -- Removes the states of the limits. A key is deleted only if nothing that counts is left in it: other limits share it. The reply is that of a
 -- peek before.
 local function reset(decision)
-  local reply = decide(decision)
+  local reply = attempt(decision, MAX)
   if reply[1] < 0 then
     return reply
   end

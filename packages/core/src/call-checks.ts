@@ -1,6 +1,9 @@
+import { algorithmOf } from './algorithms/registry.ts'
 import { invalid, quoted, show, SluiceError } from './errors.ts'
 import { knownOptions, similar } from './known-options.ts'
+import type { Limit } from './limit.ts'
 import type { Cost, Subject, WaitSignal } from './limiter.ts'
+import type { ObserverHub } from './observers.ts'
 import type { LimitSet, Policy } from './policy.ts'
 import { isSubjectValue } from './subject-values.ts'
 
@@ -109,4 +112,15 @@ export function unknownTier(tier: unknown, { tier: applied }: LimitSet, known: r
 
 function whichApply(tier: string | undefined): string {
   return tier === undefined ? 'the limits beside the tiers apply' : `those of ${quoted(tier)}, the first tier listed, apply`
+}
+
+/** Warns of a cost that a limit never admits. A limit of 0 is meant to refuse. */
+export function warnCostNever(observers: ObserverHub, limit: Limit): void {
+  if (algorithmOf(limit).quota(limit) === 0) return
+  const { name } = limit
+  observers.warn(
+    'WARN_COST_NEVER',
+    `a request costs more than limit "${name}" ever admits, so it is always refused; raise the limit or its burst, or refuse such requests yourself`,
+    name,
+  )
 }

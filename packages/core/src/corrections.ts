@@ -4,9 +4,10 @@ import { costOf } from './cost.ts'
 import type { Decision } from './decision.ts'
 import { invalid } from './errors.ts'
 import type { Fallback } from './fallback.ts'
+import { type Generations, isOutdated } from './generations.ts'
 import type { Cost } from './limiter.ts'
 import type { Policy } from './policy.ts'
-import { chain, isPromise, type MaybePromise } from './runtime.ts'
+import { isPromise, type MaybePromise } from './runtime.ts'
 import { type SettledDecision, SettledUnits } from './settled-units.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from './store.ts'
 
@@ -24,12 +25,14 @@ export class Corrections {
   private readonly store: Store
   private readonly fallback: Fallback | undefined
   private readonly closed: ClosedDecisions
+  private readonly generations: Generations
 
-  constructor(policy: Policy, store: Store, fallback: Fallback | undefined, closed: ClosedDecisions) {
+  constructor(policy: Policy, store: Store, fallback: Fallback | undefined, closed: ClosedDecisions, generations: Generations) {
     this.policy = policy
     this.store = store
     this.fallback = fallback
     this.closed = closed
+    this.generations = generations
   }
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
@@ -46,9 +49,9 @@ export class Corrections {
     this.checkOwn(decision)
     const charges = decision.charges.flatMap((charge, i): Charge[] => {
       const { receipt, granted = 0 } = decision.outcomes[i] ?? {}
-      return holds(charge) && receipt !== undefined ? [{ ...charge, cost: -granted, receipt }] : []
+      return holds(charge) && receipt !== undefined && this.generations.isCurrent(charge) ? [{ ...charge, cost: -granted, receipt }] : []
     })
-    return chain(this.change(decision, charges, 'force'), () => undefined)
+    return ending(this.change(decision, charges, 'force'), () => undefined, undefined)
   }
 
   renew(decision: Decision): MaybePromise<boolean> {
@@ -59,7 +62,10 @@ export class Corrections {
     })
     // What `open` admits, and what a shadow policy would have refused, has no holder, and goes on.
     if (charges.length === 0) return decision.allowed && !this.closed.peeked.has(decision)
-    return chain(this.change(decision, charges, 'charge'), (outcomes) => decision.mode !== 'enforce' || outcomes.every(isAdmitted))
+    // After `resetAll` nobody counts these holders any longer.
+    const lost = decision.mode !== 'enforce'
+    if (!charges.every((charge) => this.generations.isCurrent(charge))) return lost
+    return ending(this.change(decision, charges, 'charge'), (outcomes) => lost || outcomes.every(isAdmitted), lost)
   }
 
   private settleNow(decision: Decision, known: SettledDecision, actual: Cost<string>): MaybePromise<void> {
@@ -68,7 +74,7 @@ export class Corrections {
     for (const [i, one] of known.units.entries()) {
       const charge = decision.charges[i] as Charge
       const cost = holds(charge) ? 0 : costOf(charge.limit.name, actual)
-      if (one === undefined || cost === undefined) continue
+      if (one === undefined || cost === undefined || !this.generations.isCurrent(charge)) continue
       for (const change of one.changesTo(cost)) {
         charges.push(change)
         units.push(one)
@@ -77,7 +83,7 @@ export class Corrections {
     const add = (outcomes: Outcomes): void => {
       for (const [i, { cost }] of charges.entries()) if (cost > 0) units[i]?.add(cost, outcomes[i])
     }
-    return chain(this.change(decision, charges, 'force'), add)
+    return ending(this.change(decision, charges, 'force'), add, undefined)
   }
 
   private change(decision: Decision, charges: readonly Charge[], how: 'charge' | 'force'): MaybePromise<Outcomes> {
@@ -113,6 +119,15 @@ function unsettled({ charges, outcomes }: Decision): SettledDecision {
     return outcome === undefined ? undefined : new SettledUnits(charge, outcome)
   })
   return { units, pending: undefined }
+}
+
+/** As `chain`. `outdated`: the result where `resetAll` has ended the generation of the charges meanwhile. */
+function ending<T>(answer: MaybePromise<Outcomes>, then: (outcomes: Outcomes) => T, outdated: T): MaybePromise<T> {
+  if (!isPromise(answer)) return then(answer)
+  return answer.then(then, (error: unknown) => {
+    if (isOutdated(error)) return outdated
+    throw error
+  })
 }
 
 /** Of an outcome that is missing, another charge was refused. */

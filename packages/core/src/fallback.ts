@@ -2,6 +2,7 @@ import { microsOf, systemClock } from './clock.ts'
 import type { Decision } from './decision.ts'
 import { isSluiceError } from './errors.ts'
 import { Events } from './events.ts'
+import { isOutdated } from './generations.ts'
 import { outcomesOf } from './layers/failover/fixed-outcomes.ts'
 import { LocalShare } from './layers/failover/local-share.ts'
 import { failoverSettings } from './layers/failover/options.ts'
@@ -95,6 +96,7 @@ export class Fallback {
   }
 
   private lose(error: unknown): Outcomes {
+    if (isOutdated(error)) throw error
     this.begin(error)
     this.observers.warn(
       'WARN_SETTLE_FAILED',

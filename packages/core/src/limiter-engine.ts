@@ -1,5 +1,4 @@
-import { algorithmOf } from './algorithms/registry.ts'
-import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, subjectMissing, unknownTier } from './call-checks.ts'
+import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, subjectMissing, unknownTier, warnCostNever } from './call-checks.ts'
 import { type ClosedDecisions, Corrections } from './corrections.ts'
 import { costOf } from './cost.ts'
 import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
@@ -8,6 +7,7 @@ import type { Duration } from './duration.ts'
 import { enabled } from './enabled.ts'
 import { invalid } from './errors.ts'
 import { Fallback } from './fallback.ts'
+import { Generations, isOutdated } from './generations.ts'
 import type { Limit } from './limit.ts'
 import type { CallOptions, Cost, Limiter, Subject, TakeOptions, WaitOptions } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
@@ -43,6 +43,7 @@ export class LimiterEngine implements Limiter {
   private readonly corrections: Corrections
   private readonly waiters: Waiters
   readonly blocks: SubjectBlocks
+  private readonly generations: Generations
   /** The policies of the first limiter and of all limiters derived from it. `reset` deletes the state of each. */
   readonly policies: Policy[]
   private readonly onClose: () => MaybePromise<void>
@@ -61,9 +62,10 @@ export class LimiterEngine implements Limiter {
     const { failMode, mode } = policy
     this.context = { policy: policy.name, tier: undefined, mode }
     this.fallback = parent?.fallback ?? (failMode && new Fallback(this.store, failMode, observers))
-    this.blocks = new SubjectBlocks(this.name, this.policies, this.store, this.fallback)
+    this.generations = parent?.generations ?? new Generations(this.store, this.name)
+    this.blocks = new SubjectBlocks(this.name, this.policies, this.store, this.fallback, this.generations)
     this.waiters = parent?.waiters ?? new Waiters(policy.name, this.store.clock)
-    this.corrections = new Corrections(policy, this.store, this.fallback, this.closed)
+    this.corrections = new Corrections(policy, this.store, this.fallback, this.closed, this.generations)
     this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
     for (const { limit } of setsOf(policy).flatMap(({ limits }) => limits)) {
       const short = shortWindowOf(limit)
@@ -81,6 +83,7 @@ export class LimiterEngine implements Limiter {
       )
     }
     const releaseName = claimName(this.store, policy, observers)
+    observers.onGeneration = () => this.generations.read()
     const unfollow = observers.follow(this.store, tiersOf(failMode))
     this.onClose = () => {
       releaseName()
@@ -155,10 +158,15 @@ export class LimiterEngine implements Limiter {
 
   /** Deletes states. A store that returns nothing may have deleted some. */
   forget(targets: readonly Target[]): MaybePromise<boolean> {
+    const current = this.generations.targetsOf(targets)
     return this.waiters.after(
-      chain(this.store.reset(targets), (found) => found !== false),
-      targets,
+      chain(this.store.reset(current), (found) => found !== false),
+      current,
     )
+  }
+
+  resetAll(): MaybePromise<void> {
+    return this.generations.resetAll()
   }
 
   block(subject: Subject<string>, duration: Duration): MaybePromise<number> {
@@ -239,7 +247,11 @@ export class LimiterEngine implements Limiter {
         if (this.isAway) this.endOutage()
         return this.report(decisionOf(context, charges, later, cost))
       },
-      (error: unknown) => this.report(decisionOf(context, charges, this.fallBack(charges, options, error), cost)),
+      (error: unknown) => {
+        if (!isOutdated(error)) return this.report(decisionOf(context, charges, this.fallBack(charges, options, error), cost))
+        const current = this.generations.chargesOf(charges, error)
+        return this.reportLater(Promise.resolve(this.store.consume(current, options)), context, current, options, cost)
+      },
     )
   }
 
@@ -263,26 +275,16 @@ export class LimiterEngine implements Limiter {
 
   private report(decision: Decision): Decision {
     this.observers.emitDecision(decision)
-    if (decision.retryAfter === Infinity) this.warnCostNever(decision.binding as Limit)
+    if (decision.retryAfter === Infinity) warnCostNever(this.observers, decision.binding as Limit)
     return decision
-  }
-
-  private warnCostNever(limit: Limit): void {
-    // A limit of 0 is meant to refuse.
-    if (algorithmOf(limit).quota(limit) === 0) return
-    const { name } = limit
-    this.observers.warn(
-      'WARN_COST_NEVER',
-      `a request costs more than limit "${name}" ever admits, so it is always refused; raise the limit or its burst, or refuse such requests yourself`,
-      name,
-    )
   }
 
   private chargeOf({ limit, scope, holds }: ScopedLimit, subject: Subject<string>, cost: Cost<string> | undefined): Charge {
     const named = subjectOf(limit.name, subject)
     if (named === undefined) throw subjectMissing(this.name, limit.name, subject)
     const units = typeof cost === 'number' && holds ? 1 : costOf(limit.name, cost)
-    return { limit, scope, subject: named, cost: units ?? 1 }
+    const current = this.generations.isFirst ? scope : this.generations.scopeOf(scope)
+    return { limit, scope: current, subject: named, cost: units ?? 1 }
   }
 
   checkSubject(subject: Subject<string>): void {

@@ -112,6 +112,19 @@ export interface Limiter<N extends string = string, T extends string = string> {
    */
   reset(subject: Subject<N>): MaybePromise<boolean>
   /**
+   * Forgets all subjects of this limiter, in every tier: counts, holders, leases and blocks, in `shadow` mode too. In this process at once. Over Redis it
+   * resolves after about two seconds, when no other process decides by an old state. A decision that was made before then settles nothing.
+   * @throws ERR_RESET_ALL_UNSUPPORTED for a store that cannot, and the error of a store that is away
+   * @example
+   * ```ts
+   * import { createLimiter, slidingWindow } from '@sluice/core'
+   *
+   * const limiter = createLimiter({ limits: [slidingWindow({ name: 'minute', limit: 100, window: '1m' })] })
+   * await limiter.resetAll()
+   * ```
+   */
+  resetAll(): MaybePromise<void>
+  /**
    * Refuses every request of the subject from now on, before anything is charged, until the duration has passed: 1 ms to 366 days. Returns
    * when the block ends, in ms since the Unix epoch. A later call sets the end anew, be it earlier or later. A block is of the limiter and
    * the subject: with a subject by limit, each of its texts is blocked under all limits. It refuses no forced charge, and what was admitted

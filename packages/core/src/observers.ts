@@ -34,6 +34,8 @@ export class ObserverHub {
   private readonly strict: boolean
   private readonly reported = new Set<string>()
   private decisions: Decision[] = []
+  /** Called when the store has another generation of a limiter. */
+  onGeneration: () => void = () => undefined
 
   constructor(limiter: string, on: Observers = {}, strict = false) {
     knownOptions('on', on, NAMES)
@@ -57,7 +59,8 @@ export class ObserverHub {
   }
 
   pass(event: StoreEvent, tierOf: (tier: Source) => Source): void {
-    this.emit(event.type === 'tier' ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)
+    if (event.type === 'generation') this.onGeneration()
+    else this.emit(event.type === 'tier' ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)
   }
 
   /** Emits a decision in the next microtask, together with all others of this turn. */
@@ -90,7 +93,7 @@ export class ObserverHub {
     for (const decision of decisions) this.guard('decision', () => this.on.decision?.(decision))
   }
 
-  private emit(event: StoreEvent): void {
+  private emit(event: Exclude<StoreEvent, { readonly type: 'generation' }>): void {
     // Each observer gets the events of its own name.
     const observer = this.on[event.type] as ((event: StoreEvent) => void) | undefined
     if (observer !== undefined) this.guard(event.type, () => observer(withPage(event)))

@@ -4,8 +4,8 @@ import { hash32 } from './hashing/hash32.ts'
 import type { Limit } from './limit.ts'
 import type { Charge } from './store.ts'
 
-// The parts of a scope: `<policy>[@<set apart>]+<limit>.<algorithm>`, with a leading `~` for a shadow policy. Names contain neither `@` nor
-// `+`, so a store can split every scope.
+// The parts of a scope: `<policy>[!<generation>][@<set apart>]+<limit>.<algorithm>`, with a leading `~` for a shadow policy. Names contain
+// none of `!`, `@` and `+`, so a store can split every scope.
 
 /** The scope of a limit in a policy. `apart`: the name under which `amendLimit` keeps the limit's state apart. */
 export function scopeOf(policy: string, apart: string | undefined, { name, algorithm }: Limit): string {
@@ -19,6 +19,23 @@ export function scopeOf(policy: string, apart: string | undefined, { name, algor
 export function splitScope(scope: string): { readonly policy: string; readonly state: string } {
   const plus = scope.indexOf('+')
   return plus < 0 ? { policy: scope, state: '' } : { policy: scope.slice(0, plus), state: scope.slice(plus + 1) }
+}
+
+const LIMITER = /^(~?)([^!@+]*)(?:!([^@+]*))?/
+
+/** The name of the limiter in a scope, which is also that of its shadow policy and of limits set apart. */
+export function limiterIn(scope: string): string {
+  return LIMITER.exec(scope)?.[2] ?? ''
+}
+
+/** The generation in a scope; '' for the first, and for a scope of another form. */
+export function generationIn(scope: string): string {
+  return LIMITER.exec(scope)?.[3] ?? ''
+}
+
+/** The scope in this generation of a scope of any generation. */
+export function withGeneration(scope: string, generation: string): string {
+  return scope.replace(LIMITER, (_, shadow: string, limiter: string) => `${shadow}${limiter}${generation === '' ? '' : `!${generation}`}`)
 }
 
 /** What names a state among those of its policy and subject: `<limit>.<algorithm>.<variant>`. */

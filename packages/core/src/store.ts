@@ -120,6 +120,17 @@ export interface Store {
    * Optional: without it, `limiter.block()` throws ERR_BLOCK_UNSUPPORTED.
    */
   block?(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], ms: number): MaybePromise<BlockChange>
+  /**
+   * Begins another generation of a limiter, so that it forgets all subjects. Returns when no process decides by the generation before. The
+   * limiter puts the generation into its scopes: `<limiter>!<generation>`. Optional: without it, `limiter.resetAll()` throws
+   * ERR_RESET_ALL_UNSUPPORTED.
+   */
+  resetAll?(limiter: string): MaybePromise<void>
+  /**
+   * The generation of a limiter, as far as this process knows: letters, digits, `_` and `-`; '' before the first `resetAll`. From then on the
+   * store emits an event of the type `generation` when it has changed. A store with `resetAll` has it, and `subscribe`.
+   */
+  generationOf?(limiter: string): string
   /** Names the shard of a charge: the part of the store that fails together, with one circuit breaker. Default: the whole store. */
   shardOf?(charge: Charge): string
   /** Like `consume` with `how: 'peek'`, but answered by a replica, whose state may be older. Seeds the local fallback. */
@@ -159,6 +170,8 @@ export type StoreEvent =
       /** Why the store does not decide, in its own words. Absent when it decides again. */
       readonly cause?: string | undefined
     }
+  /** A limiter has another generation. It is meant for limiters: no observer gets it. */
+  | { readonly type: 'generation'; readonly limiter: string }
   | { readonly type: 'anomaly'; readonly code: string; readonly message: string }
   | { readonly type: 'warning'; readonly code: string; readonly message: string }
 

@@ -1,6 +1,7 @@
 import { type Duration, millisOf } from './duration.ts'
 import { SluiceError } from './errors.ts'
 import type { Fallback } from './fallback.ts'
+import type { Generations } from './generations.ts'
 import type { Policy } from './policy.ts'
 import { chain, type MaybePromise } from './runtime.ts'
 import type { BlockChange, Store } from './store.ts'
@@ -12,10 +13,12 @@ export class SubjectBlocks {
   private readonly policies: readonly Policy[]
   private readonly store: Store
   private readonly fallback: Fallback | undefined
+  private readonly generations: Generations
 
   /** `policies`: of the first limiter and of all that are derived from it. */
-  constructor(name: string, policies: readonly Policy[], store: Store, fallback: Fallback | undefined) {
+  constructor(name: string, policies: readonly Policy[], store: Store, fallback: Fallback | undefined, generations: Generations) {
     this.name = name
+    this.generations = generations
     this.policies = policies
     this.store = store
     this.fallback = fallback
@@ -34,7 +37,7 @@ export class SubjectBlocks {
   private change(subjects: readonly string[], ms: number): MaybePromise<BlockChange> {
     const { policies, store } = this
     // Each subject under each limit: a subject that is given for one limit is blocked under all limits of the policy.
-    const targets = [...new Set(subjects)].flatMap((subject) => targetsOf(policies, () => subject))
+    const targets = [...new Set(subjects)].flatMap((subject) => this.generations.targetsOf(targetsOf(policies, () => subject)))
     if (store.block === undefined || targets.length === 0) {
       const got = store.block === undefined ? `the store "${store.name}", which cannot block` : 'a limiter without limits'
       throw new SluiceError(

@@ -12,7 +12,7 @@ const HASH_MARK = '#'
 const NOT_ASCII = /[^ -~]/
 /** What follows the subject in the keys of lease ledgers. A subject that ends so would have the key of another subject's ledger. */
 const MARK = /![a-z]$/
-const NAME = /^[\w.~@-]+$/
+const NAME = /^[\w.~@!-]+$/
 
 /** In the key of a state that has its own. The ttl of holders is not in it: a changed ttl must not forget them. */
 const SHORT = { fixedWindow: 'fw', slidingWindow: 'sw', slidingLog: 'sl', concurrency: 'cc', tokenBucket: 'tb', leakyBucket: 'lb' } as const
@@ -77,6 +77,11 @@ export class Keys {
   /** The key of the sorted set of running instances, by the time of their last heartbeat. */
   get instances(): string {
     return `${this.prefix}:{meta}:instances`
+  }
+
+  /** The key of the generation of a limiter, which only a limiter that was reset has. It has no expiry. */
+  generationOf(limiter: string): string {
+    return `${this.prefix}:{meta}:generation:${named(limiter)}`
   }
 
   tagOf(subject: string): string {

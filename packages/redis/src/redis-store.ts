@@ -9,7 +9,6 @@ import {
   type StoreEvent,
   type StoreHealth,
 } from '@sluice/core'
-import { algorithmOf } from '@sluice/core/algorithms'
 import {
   afterTurn,
   blockChangeOf,
@@ -18,9 +17,9 @@ import {
   Events,
   groupByPartition,
   invalid,
+  outdatedGeneration,
   type PartitionGroup,
   type Presence,
-  readLeases,
   stack,
 } from '@sluice/core/store-kit'
 import { decideByKey, type KeyByKey } from './by-key.ts'
@@ -32,6 +31,8 @@ import { presenceOf } from './client/presence.ts'
 import { Replica } from './client/replica.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from './errors.ts'
 import { type Executor, keyCountOf, MAX_CHARGES, type Operation, type Places } from './executor.ts'
+import { checkReceipt } from './check-receipt.ts'
+import { Generations } from './generations.ts'
 import { checkPacked, Keys } from './keys.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
 import { Batcher } from './scripts/batcher.ts'
@@ -85,6 +86,7 @@ type Outcomes = readonly (Outcome | undefined)[]
 
 class RedisStore implements Store {
   readonly name = 'redis'
+  readonly generationOf = (limiter: string): string => this.generations.of(limiter)
   readonly clock: Clock | undefined
   peekReplica?: NonNullable<Store['peekReplica']>
   private readonly connection: Connection
@@ -93,6 +95,7 @@ class RedisStore implements Store {
   private readonly keys: Keys
   private readonly events = new Events()
   private readonly preparation: Preparation
+  private readonly generations: Generations
   private readonly executors = new Map<string, Executor>()
   private replica: Connection | undefined
   private isClosed = false
@@ -110,6 +113,7 @@ class RedisStore implements Store {
     this.clock = settings.clock
     const { prefix, partitions, packed } = settings
     this.keys = new Keys(prefix, partitions, packed && new Packing(packed, partitions))
+    this.generations = new Generations(connection, this.keys, this.events)
     this.preparation = new Preparation(connection, this.keys, settings.migrate, this.events)
     const { risks } = connection
     if (risks.length > 0)
@@ -121,6 +125,7 @@ class RedisStore implements Store {
       checkLease(options)
       for (const charge of charges) checkReceipt(charge)
       if (charges.length === 0) return Promise.resolve([])
+      if (this.generations.areOutdated(charges)) throw outdatedGeneration()
       const preparing = this.prepared(charges[0])
       if (preparing !== undefined) return preparing.then(() => this.decide(charges, options.how ?? 'charge', options))
       return this.decide(charges, options.how ?? 'charge', options)
@@ -144,8 +149,7 @@ class RedisStore implements Store {
   }
 
   async block(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], ms: number): Promise<BlockChange> {
-    const preparing = this.prepared()
-    if (preparing !== undefined) await preparing
+    await this.prepared()
     const groups = groupByPartition(
       targets.map((target) => ({ ...target, cost: ms })),
       this.partitionOf,
@@ -155,6 +159,10 @@ class RedisStore implements Store {
       return this.run(partition, charges, places, 'block', NO_OPTIONS)
     })
     return blockChangeOf((await Promise.all(answers)).flat(), ms)
+  }
+
+  resetAll(limiter: string): Promise<void> {
+    return this.generations.begin(limiter, this.settings.leases, () => this.prepared())
   }
 
   shardOf(charge: Charge): string {
@@ -276,25 +284,17 @@ class RedisStore implements Store {
   }
 
   private executorOf(partition: string): Executor {
-    let executor = this.executors.get(partition)
-    if (executor === undefined) {
-      const { connection, settings, keys } = this
-      const report = this.events.anomaly.bind(this.events)
-      executor = settings.scripting
-        ? new Batcher(connection, partition, { clock: settings.clock, isPacking: keys.packing !== undefined }, report)
-        : new TransactionExecutor(connection.client, partition, settings.clock, report)
-      this.executors.set(partition, executor)
-    }
+    const known = this.executors.get(partition)
+    if (known !== undefined) return known
+    const { connection, settings, keys, generations } = this
+    const report = this.events.anomaly.bind(this.events)
+    const executor = settings.scripting
+      ? new Batcher(connection, partition, { clock: settings.clock, isPacking: keys.packing !== undefined, generations }, report)
+      : new TransactionExecutor(connection.client, partition, settings.clock, generations, report)
+    this.executors.set(partition, executor)
     return executor
   }
 
   /** What shares one atomic step: everything on a single server, the subjects of one hash tag in a cluster. */
   private readonly partitionOf = ({ subject }: Charge): string => (this.isCluster ? this.keys.tagOf(subject) : SERVER)
-}
-
-/** @throws ERR_RECEIPT_INVALID for a receipt that is missing or that no store made, before anything is sent */
-function checkReceipt(charge: Charge): void {
-  if (charge.cost >= 0 && !algorithmOf(charge.limit).holds) return
-  // Core's own step checks the receipt. Its result is not used.
-  for (const bare of readLeases([charge], 'peek', NO_OPTIONS).charges) algorithmOf(bare.limit).step(undefined, bare, 0, { holder: '-' })
 }

@@ -116,6 +116,10 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     return chain(this.targetsOf(engine, subject), (targets) => engine.forget(targets))
   }
 
+  resetAll(): MaybePromise<void> {
+    return this.inner.resetAll()
+  }
+
   block(subject: Subject<string> | C, duration: Duration): MaybePromise<number> {
     const { engine } = this
     if (engine === undefined) return chain(this.wrapped(subject), (spelled) => this.inner.block(spelled, duration))
@@ -271,7 +275,8 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
         const value = read(key, policy) as string | Missing
         return isMissing(value) ? undefined : value
       })
-      const own = found === undefined ? [] : found.set.limits.map(({ limit, scope }) => targetOf(limit, scope, found.subject))
+      const limits = found?.set.limits ?? []
+      const own = limits.map(({ limit, scope }) => ({ limit, scope, subject: subjectOf(limit.name, found?.subject as string) as string }))
       if (targets.length + own.length === 0) return this.failMissing()
       return [...targets, ...own.filter(({ limit }) => !targets.some((target) => target.limit === limit))]
     }
@@ -284,10 +289,6 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
 
 function textOf({ subject }: Target): string {
   return subject
-}
-
-function targetOf(limit: Target['limit'], scope: string, subject: Subject<string>): Target {
-  return { limit, scope, subject: subjectOf(limit.name, subject) as string }
 }
 
 /** An object of subjects by limit is a plain one. A request or context of a framework has a class. */

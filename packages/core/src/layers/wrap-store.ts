@@ -1,6 +1,6 @@
 import type { Store } from '../store.ts'
 
-const OPTIONAL = ['block', 'shardOf', 'peekReplica', 'ready', 'close', 'health', 'subscribe'] as const
+const OPTIONAL = ['block', 'shardOf', 'peekReplica', 'ready', 'close', 'health', 'subscribe', 'resetAll', 'generationOf'] as const
 
 /**
  * Makes a layer from its own methods and, for the rest, those of the wrapped store. Optional methods are present only if one of the

@@ -7,6 +7,7 @@ import { boundedKey } from '../hashing/bounded-key.ts'
 import type { BlockChange, Charge, ConsumeOptions, Outcome, Store, StoreEvent, StoreHealth } from '../store.ts'
 import { Blocks } from './blocks.ts'
 import type { Chains } from './chains.ts'
+import { limiterIn } from '../scope.ts'
 import { FastPath } from './fast-path.ts'
 import { FullPath } from './full-path.ts'
 import { Overflow, type OverflowMode } from './overflow.ts'
@@ -63,6 +64,8 @@ export class MemoryStore implements Store {
   private readonly fastPath: FastPath
   private readonly fullPath: FullPath
   private readonly events = new Events()
+  /** By limiter, how often `resetAll` was called. */
+  private readonly generations = new Map<string, string>()
 
   constructor(options: MemoryStoreOptions) {
     knownOptions('memoryStore', options, ['maxSubjects', 'overflow', 'clock'])
@@ -116,6 +119,16 @@ export class MemoryStore implements Store {
       else blocks.delete(policy, subject)
     }
     return { until: Math.ceil(until / 1000), wasBlocked: before > now }
+  }
+
+  resetAll(limiter: string): void {
+    this.generations.set(limiter, String(Number(this.generationOf(limiter)) + 1))
+    this.states.retire((scope) => limiterIn(scope) === limiter)
+    this.events.emit({ type: 'generation', limiter })
+  }
+
+  generationOf(limiter: string): string {
+    return this.generations.get(limiter) ?? ''
   }
 
   ready(): void {}

@@ -54,6 +54,28 @@ export class Scopes {
     if (this.crowded.length > 0) this.pruneCrowded()
   }
 
+  /** Removes the scopes for which `isRetired`, and returns those of their tables that have states. */
+  retire(isRetired: (scope: string) => boolean): ReadonlySet<number> {
+    const tables = new Set<number>()
+    for (const [name, scope] of this.scopes) {
+      if (!isRetired(name)) continue
+      for (const [variant, table] of scope.tables) {
+        if (table.size > 0) tables.add(table.id)
+        else {
+          scope.tables.delete(variant)
+          this.slots.removeTable(table)
+        }
+      }
+      // A scope whose states are still to be swept is removed by the next call.
+      if (scope.tables.size === 0) this.scopes.delete(name)
+      scope.latest = undefined
+    }
+    for (const [policy, chains] of this.chainsByPolicy) if (chains.size === 0 && isRetired(policy)) this.chainsByPolicy.delete(policy)
+    this.recent.length = 0
+    this.crowded.length = 0
+    return tables
+  }
+
   clear(): void {
     this.crowded.length = 0
     this.scopes.clear()

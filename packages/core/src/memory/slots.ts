@@ -111,6 +111,15 @@ export class Slots extends SlotRows {
     this.free.push(slot)
   }
 
+  /** The states of these tables count as expired from now on. */
+  expire(tables: ReadonlySet<number>): void {
+    if (tables.size === 0) return
+    for (let slot = 0; slot < this.length; slot++) {
+      // A free slot never expires.
+      if (this.expiresAt(slot) !== Infinity && tables.has(this.tableOf(slot))) this.setExpiresAt(slot, -Infinity)
+    }
+  }
+
   /** Forgets all states and tables. */
   clear(): void {
     for (const table of this.tables) table?.chains.clear()

@@ -40,6 +40,11 @@ export class States {
     this.slots.updateRow(slot, resolved.table, reader, expiryOf(outcome, resolved), isOverHalf(outcome, resolved) ? PROTECTED : UNDER_HALF)
   }
 
+  /** Forgets the scopes for which `isRetired`. Their states count as expired, so the sweep removes them. */
+  retire(isRetired: (scope: string) => boolean): void {
+    this.slots.expire(this.scopes.retire(isRetired))
+  }
+
   clear(): void {
     this.slots.clear()
     this.scopes.clear()

@@ -136,6 +136,7 @@ describe('the pipeline', () => {
       wait: (subject, ask) => inner.wait(subject, ask),
       renew: (decision) => inner.renew(decision),
       reset: (subject) => inner.reset(subject),
+      resetAll: () => inner.resetAll(),
       block: (subject, duration) => inner.block(subject, duration),
       unblock: (subject) => inner.unblock(subject),
       health: () => inner.health(),

@@ -1,6 +1,6 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
-import { afterTurn, blockAnswers, decideWithLeases, readLeases } from '@sluice/core/store-kit'
+import { afterTurn, blockAnswers, decideWithLeases, outdatedGeneration, readLeases } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
 import { refreshSlots } from '../client/refresh-slots.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
@@ -15,6 +15,7 @@ import {
   reportLost,
   stateIdsOf,
 } from '../executor.ts'
+import type { Generations } from '../generations.ts'
 import { blockedOutcomes } from '../state/blocks.ts'
 import { inBatches, splitByPath, type Waiting } from './batches.ts'
 import { encodeFast, type FastAnswer, FastReader, isFast } from './fast-codec.ts'
@@ -42,6 +43,7 @@ interface Settings {
   readonly clock: Clock | undefined
   /** Whether the store packs states. */
   readonly isPacking: boolean
+  readonly generations: Generations
 }
 
 type Reply = readonly [
@@ -142,7 +144,10 @@ export class Batcher implements Executor {
       return
     }
     try {
+      const check = this.settings.generations.check()
       const reply = (await within(run(client, this.scriptFor(fast), message), timeout)) as Reply
+      // The answer counts only if the generations of its charges have not ended.
+      if (check !== undefined) await check
       this.receive(batch, fast, reply, command)
     } catch (cause) {
       if (!isSlotMoving(cause) || !(await this.sendSingly(batch))) this.fail(batch, new RedisStoreError(cause, this.shard, command))
@@ -209,6 +214,7 @@ export class Batcher implements Executor {
       this.enqueue({ ...decision, attempt: decision.attempt + 1 })
       return
     }
+    if (decision.how !== 'reset' && this.settings.generations.areOutdated(decision.charges)) throw outdatedGeneration()
     if ('failure' in answer) throw new RedisStoreError(answer.failure, this.shard, command, false)
     if ('blockedUntil' in answer) {
       const { charges, options, how } = decision

@@ -1788,7 +1788,7 @@ end
 return { isadmitted and 1 or 0, reply }, err
 end
 local function reset(decision)
-local reply = decide(decision)
+local reply = attempt(decision, MAX)
 if reply[1] < 0 then
 return reply
 end

@@ -1,5 +1,5 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, SluiceError, systemClock } from '@sluice/core'
-import { afterTurn, readLeases } from '@sluice/core/store-kit'
+import { afterTurn, outdatedGeneration, readLeases } from '@sluice/core/store-kit'
 import type { RedisClient } from '../client/connect.ts'
 import { refreshSlots } from '../client/refresh-slots.ts'
 import { answerOf, isSlotMoving, nextCommand, RedisStoreError } from '../errors.ts'
@@ -16,6 +16,7 @@ import {
   reportLost,
   type Settleable,
 } from '../executor.ts'
+import type { Generations } from '../generations.ts'
 import { isSet } from '../state/codec.ts'
 import { setQueriesOf } from '../state/holder-sets.ts'
 import { type Address, openSession, type Session } from './session.ts'
@@ -52,6 +53,7 @@ export class TransactionExecutor implements Executor {
   private readonly client: RedisClient
   private readonly shard: string
   private readonly clock: Clock | undefined
+  private readonly generations: Generations
   private readonly report: ReportAnomaly
   private waiting: Waiting[] = []
   private session: Session | undefined
@@ -59,10 +61,11 @@ export class TransactionExecutor implements Executor {
   private askSession: { readonly name: string; readonly session: Session } | undefined
   private running: Promise<void> | undefined
 
-  constructor(client: RedisClient, shard: string, clock: Clock | undefined, report: ReportAnomaly) {
+  constructor(client: RedisClient, shard: string, clock: Clock | undefined, generations: Generations, report: ReportAnomaly) {
     this.client = client
     this.shard = shard
     this.clock = clock
+    this.generations = generations
     this.report = report
   }
 
@@ -104,9 +107,16 @@ export class TransactionExecutor implements Executor {
 
   private async runAll(): Promise<void> {
     while (this.waiting.length > 0) {
-      const batch = this.nextBatch()
+      await this.generations.check()
+      const batch = this.nextBatch().filter((decision) => !this.refuseOutdated(decision))
       if (batch.length > 0) await this.run(batch)
     }
+  }
+
+  private refuseOutdated(decision: Waiting): boolean {
+    const isOutdated = decision.how !== 'reset' && this.generations.areOutdated(decision.charges)
+    if (isOutdated) decision.reject(outdatedGeneration())
+    return isOutdated
   }
 
   /** Takes the next decisions to run. Decisions that have waited too long are rejected. */

@@ -1,3 +1,4 @@
+import { concurrency, createLimiter, fixedWindow, tokenBucket } from '@sluice/core'
 import { expect } from 'vitest'
 import { allLimits, limits, QUOTA, receiptOnlyLimits, WINDOW } from './limits.ts'
 import { chargeOf, fill, refundOf, type Suite } from './suite.ts'
@@ -51,4 +52,34 @@ export function resets({ test, testWithClock }: Suite): void {
       expect(await harness.store.reset([charge])).toBe(false)
     })
   }
+
+  test('Pf: resetAll forgets all subjects of one limiter, and no receipt from before changes what is counted after', async ({ store }) => {
+    // A store that cannot is refused by the limiter.
+    if (store.resetAll === undefined) return
+    const limits = [
+      fixedWindow({ name: 'day', limit: 10, window: '1d' }),
+      tokenBucket({ name: 'bucket', limit: 10, window: '1d' }),
+      concurrency({ name: 'slots', limit: 10, ttl: '1m' }),
+    ]
+    const limiter = createLimiter({ name: 'all', store, limits })
+    const other = createLimiter({ name: 'all.other', store, limits })
+    const usedBy = async (subject: string) => (await limiter.peek(subject)).outcomes.map((outcome) => outcome?.used)
+    const before = await limiter.consume('alice', { cost: { day: 4, bucket: 4 } })
+    await limiter.consume('bob')
+    await other.consume('alice')
+    await limiter.resetAll()
+    expect([await usedBy('alice'), await usedBy('bob')].flat()).toEqual([0, 0, 0, 0, 0, 0])
+    expect((await other.peek('alice')).outcomes.map((outcome) => outcome?.used)).toEqual([1, 1, 1])
+    expect(await limiter.reset('alice')).toBe(false)
+
+    const after = await limiter.consume('alice', { cost: { day: 4, bucket: 4 } })
+    expect(await limiter.renew(before)).toBe(false)
+    await limiter.settle(before, 9)
+    await limiter.release(before)
+    expect(await usedBy('alice')).toEqual([4, 4, 1])
+    await limiter.refund(after)
+    expect(await usedBy('alice')).toEqual([0, 0, 0])
+    await limiter.close()
+    expect((await createLimiter({ name: 'all', store, limits }).peek('alice')).outcomes.map((outcome) => outcome?.used)).toEqual([0, 0, 0])
+  })
 }

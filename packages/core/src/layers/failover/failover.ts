@@ -32,6 +32,8 @@ class Failover implements Store {
   readonly name: string
   readonly clock: Clock | undefined
   readonly block?: NonNullable<Store['block']>
+  readonly resetAll?: NonNullable<Store['resetAll']>
+  readonly generationOf?: NonNullable<Store['generationOf']>
   private readonly inner: Store
   private readonly settings: FailoverSettings
   /** Whether timers and I/O end with the request that began them. */
@@ -52,6 +54,8 @@ class Failover implements Store {
     this.fallback = new LocalFallback(context, this.isPerRequest ? undefined : presence)
     this.shards = new Shards(context, this.fallback.localShare)
     this.deadlines = new Deadlines(settings.deadline, settings.clock, this.isPerRequest)
+    if (inner.resetAll !== undefined) this.resetAll = inner.resetAll.bind(inner)
+    if (inner.generationOf !== undefined) this.generationOf = inner.generationOf.bind(inner)
     if (inner.block !== undefined) this.block = (targets, ms) => this.blockAll(targets, ms)
     if (reach !== undefined && !this.isPerRequest) void this.shards.watchStart(reach)
   }

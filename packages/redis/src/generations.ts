@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import { systemClock } from '@sluice/core'
+import { type Events, generationIn, limiterIn } from '@sluice/core/store-kit'
+import { type Connection, within } from './client/connect.ts'
+import { nextCommand, RedisStoreError } from './errors.ts'
+import type { Keys } from './keys.ts'
+import type { Settings } from './options.ts'
+
+/** ms for which a process uses the generations that it has read. So no process uses one that ended longer ago. */
+const READ_EVERY = 1_000
+/** ms that decisions wait for the generations, at most, where these are on another server of a cluster. */
+const READ_WITHIN = 250
+/** ms for which a deny cache of another process may repeat a refusal. */
+const DENY_CACHE_LIFE = 1_000
+/** ms by which timers of two processes may differ. */
+const MARGIN = 50
+const SHARD = 'redis'
+const TOKEN = /^[\w-]{1,32}$/
+
+interface Scoped {
+  readonly scope: string
+}
+
+/**
+ * The generations of the limiters of this store. `resetAll` writes a new one, a random text, to a key of the limiter. Each process reads
+ * the keys of its limiters once a second, beside the commands that it sends. When a generation has changed, decisions that were made
+ * with the one before are refused, and the limiter makes them again. A limiter that was never reset has no key.
+ */
+export class Generations {
+  /** Whether a generation has ever changed. Until then no charge is examined. */
+  hasChanged = false
+  private readonly connection: Connection
+  private readonly keys: Keys
+  private readonly events: Events
+  /** By limiter, its generation; '' for the first. */
+  private readonly known = new Map<string, string>()
+  /** When the last reading was sent, in ms of the monotonic and of the wall clock. */
+  private readAt: readonly [monotonic: number, wall: number] = [-Infinity, -Infinity]
+  private reading: Promise<void> | undefined
+
+  constructor(connection: Connection, keys: Keys, events: Events) {
+    this.connection = connection
+    this.keys = keys
+    this.events = events
+  }
+
+  /** The generation of a limiter, which is read from now on. */
+  of(limiter: string): string {
+    const known = this.known.get(limiter)
+    if (known !== undefined) return known
+    this.known.set(limiter, '')
+    this.readAt = [-Infinity, -Infinity]
+    return ''
+  }
+
+  /** Call it with each command. `undefined` if the generations were read a moment ago. Else it resolves when they are read again; never rejects. */
+  check(): Promise<void> | undefined {
+    if (this.known.size === 0) return undefined
+    const [monotonic, wall] = this.readAt
+    // Of a machine that was suspended, the monotonic clock has stood still.
+    const age = Math.max(systemClock.monotonic() - monotonic, Math.abs(systemClock.now() - wall))
+    if (age < READ_EVERY) return undefined
+    return (this.reading ??= this.read().finally(() => (this.reading = undefined)))
+  }
+
+  /** Whether a charge is of a generation that has ended. */
+  areOutdated(charges: readonly Scoped[]): boolean {
+    return this.hasChanged && charges.some(({ scope }) => (this.known.get(limiterIn(scope)) ?? '') !== generationIn(scope))
+  }
+
+  /** Begins a new generation. Resolves when no process uses the one before, with its leases and refusals. */
+  async begin(limiter: string, leases: Settings['leases'], prepare: () => unknown): Promise<void> {
+    await prepare()
+    const { client, timeout } = this.connection
+    const generation = randomBytes(6).toString('base64url')
+    const command = nextCommand()
+    try {
+      await within(client.set(this.keys.generationOf(limiter), generation), timeout)
+    } catch (cause) {
+      throw new RedisStoreError(cause, SHARD, command)
+    }
+    this.set(limiter, generation)
+    const leaseTtl = (typeof leases === 'object' ? leases.ttl : undefined) ?? 0
+    await new Promise<void>((resolve) => void systemClock.after(READ_EVERY + Math.max(DENY_CACHE_LIFE, leaseTtl) + MARGIN, resolve))
+  }
+
+  /** After a failure the next command reads again. */
+  private async read(): Promise<void> {
+    const { client, timeout } = this.connection
+    const limiters = [...this.known.keys()]
+    const sentAt = [systemClock.monotonic(), systemClock.now()] as const
+    try {
+      const reading = client.callBuffer(
+        'MGET',
+        limiters.map((limiter) => this.keys.generationOf(limiter)),
+      )
+      const generations = (await within(reading, client.isCluster === true ? READ_WITHIN : timeout)) as readonly (Buffer | string | null)[]
+      if (limiters.length === this.known.size) this.readAt = sentAt
+      for (const [i, limiter] of limiters.entries()) this.set(limiter, String(generations[i] ?? ''))
+    } catch {}
+  }
+
+  private set(limiter: string, text: string): void {
+    const generation = TOKEN.test(text) ? text : ''
+    if (this.known.get(limiter) === generation) return
+    this.known.set(limiter, generation)
+    this.hasChanged = true
+    this.events.emit({ type: 'generation', limiter })
+  }
+}

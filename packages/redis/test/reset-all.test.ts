@@ -1,0 +1,146 @@
+// resetAll() over Redis, with stores that do not know of each other, as those of other processes.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { concurrency, createLimiter, type Decision, fixedWindow, type Store } from '@sluice/core'
+import { redisStore, type RedisStoreOptions } from '@sluice/redis'
+import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { asAnotherProcess } from './support.ts'
+
+const LIMITS = [fixedWindow({ name: 'day', limit: 50, window: '1d' })]
+/** ms for which a process may use the generation before. */
+const BOUND = 1_000
+
+let server: RedisServer
+let cluster: RedisCluster
+const open: Store[] = []
+beforeAll(async () => {
+  ;[server, cluster] = await Promise.all([startRedis(), startCluster()])
+})
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((store) => store.close?.()))
+})
+afterAll(async () => {
+  await Promise.all([server.stop(), cluster.stop()])
+})
+
+let prefixes = 0
+function processes(options: RedisStoreOptions, count: number, source: object = { url: server.url }) {
+  const prefix = `all${++prefixes}`
+  return Array.from({ length: count }, () => {
+    const store = asAnotherProcess(() => redisStore(source as never, { prefix, ...options }))
+    open.push(store)
+    return { store, limiter: createLimiter({ name: 'api', store, limits: LIMITS }) }
+  }) as [{ store: Store; limiter: ReturnType<typeof limiterOf> }, ...{ store: Store; limiter: ReturnType<typeof limiterOf> }[]]
+}
+const limiterOf = (store: Store) => createLimiter({ name: 'api', store, limits: LIMITS })
+const usedOf = ({ outcomes }: Decision): number | undefined => outcomes[0]?.used
+
+const kinds: readonly (readonly [name: string, options: RedisStoreOptions, isCluster: boolean])[] = [
+  ['scripts', {}, false],
+  ['without failover and deny cache', { failover: false, denyCache: false }, false],
+  ['transactions', { scripting: false }, false],
+  ['packed', { packed: { subjects: 1_000 } }, false],
+  ['leases', { leases: { hot: 10 } }, false],
+  ['a cluster', {}, true],
+]
+
+describe.each(kinds)('Pf: resetAll, %s', (_, options, isCluster) => {
+  const source = () => (isCluster ? { cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) } : { url: server.url })
+
+  test('when it has resolved, no process decides by an old state, be it busy or idle', async () => {
+    const [own, busy, idle] = processes(options, 3, source())
+    const subjects = Array.from({ length: 20 }, (__, i) => `s${i}`)
+    for (const subject of subjects) await own.limiter.consume(subject, { cost: 50 })
+    expect(await idle!.limiter.consume('s0')).toMatchObject({ allowed: false })
+    let isDone = false
+    let hasResolved = false
+    const late: Decision[] = []
+    const load = (async () => {
+      for (let i = 0; !isDone; i++) {
+        const isLate = hasResolved
+        const decision = await busy!.limiter.consume(subjects[i % 20] as string)
+        if (isLate) late.push(decision)
+        await sleep(20)
+      }
+    })()
+    await own.limiter.resetAll()
+    hasResolved = true
+    // The process that called resetAll, one that has waited since before, and one that was never idle.
+    expect(await idle!.limiter.consume('s19')).toMatchObject({ allowed: true })
+    expect(await own.limiter.consume('s18')).toMatchObject({ allowed: true })
+    await sleep(300)
+    isDone = true
+    await load
+    expect(late.length).toBeGreaterThan(5)
+    expect(late.every(({ allowed }) => allowed)).toBe(true)
+  }, 20_000)
+})
+
+test('Pf: in its own process it holds at once, and in others after a second', async () => {
+  const [own, other] = processes({}, 2)
+  await own.limiter.consume('a', { cost: 50 })
+  await other!.limiter.consume('b', { cost: 50 })
+  const done = own.limiter.resetAll()
+  while (usedOf(await own.limiter.peek('a')) !== 0) await sleep(5)
+  await sleep(BOUND)
+  expect(await other!.limiter.consume('a')).toMatchObject({ allowed: true })
+  // The deny cache never saw "a" refused. What it has seen refused, it refuses for one more second at most.
+  await done
+  expect(await other!.limiter.consume('b')).toMatchObject({ allowed: true })
+})
+
+test('Pf: a decision of another process, made before, gives nothing back after', async () => {
+  const [own, other] = processes({}, 2)
+  const before = await other!.limiter.consume('a', { cost: 20 })
+  await own.limiter.resetAll()
+  await own.limiter.consume('a', { cost: 20 })
+  // The other process has not decided since, so its first command finds the new generation.
+  await other!.limiter.refund(before)
+  await other!.limiter.settle(await other!.limiter.consume('a'), 3)
+  expect(usedOf(await own.limiter.peek('a'))).toBe(23)
+})
+
+test('Pf: holders are forgotten, and a renewal of one says so', async () => {
+  const prefix = 'holders'
+  const [one, two] = [0, 1].map(() => asAnotherProcess(() => redisStore({ url: server.url }, { prefix }))) as [Store, Store]
+  open.push(one, two)
+  const limits = [concurrency({ name: 'slots', limit: 1, ttl: '1m' })]
+  const [own, other] = [one, two].map((store) => createLimiter({ name: 'jobs', store, limits }))
+  const held = await other!.consume('a')
+  await own!.resetAll()
+  expect(await own!.consume('a')).toMatchObject({ allowed: true })
+  expect(await other!.renew(held)).toBe(false)
+  await other!.release(held)
+  expect(await other!.consume('a')).toMatchObject({ allowed: false })
+})
+
+test('Pf: a limiter that was never reset has no key, and a busy process reads once a second', async () => {
+  const [own] = processes({ failover: false, denyCache: false }, 1)
+  await own.limiter.consume('a')
+  const calls = async () => Number(/cmdstat_mget:calls=(\d+)/.exec(String(await server.call('INFO', 'commandstats')))?.[1] ?? 0)
+  const scripts = async () => Number(/cmdstat_evalsha:calls=(\d+)/.exec(String(await server.call('INFO', 'commandstats')))?.[1] ?? 0)
+  const before = [await calls(), await scripts()] as const
+  const since = performance.now()
+  while (performance.now() - since < 900) await own.limiter.consume('a')
+  // Each script calls MGET once.
+  expect((await calls()) - before[0] - ((await scripts()) - before[1])).toBeLessThanOrEqual(1)
+  const keys = (await server.call('KEYS', `all${prefixes}:*`)) as string[]
+  expect(keys.filter((key) => !/:\{\d+\}:api:a$/.test(key))).toEqual([`all${prefixes}:{meta}`])
+  await own.limiter.resetAll()
+  expect(await server.call('KEYS', `all${prefixes}:{meta}:generation:*`)).toEqual([`all${prefixes}:{meta}:generation:api`])
+  await own.limiter.consume('a')
+  const [tag] = keys.map((key) => /\{(\d+)\}/.exec(key)?.[1]).filter(Boolean)
+  const key = (await server.call('KEYS', `all${prefixes}:{${tag}}:api!*:a`)) as string[]
+  expect(key).toHaveLength(1)
+})
+
+test('Pf: while Redis is away it rejects, and changes nothing', async () => {
+  const gone = await startRedis()
+  const store = redisStore({ url: gone.url }, { failover: {} })
+  open.push(store)
+  const limiter = limiterOf(store)
+  await limiter.consume('a', { cost: 20 })
+  await gone.stop()
+  await expect(limiter.resetAll()).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+  expect((await limiter.consume('a')).outcomes[0]?.used).toBeGreaterThanOrEqual(1)
+})
