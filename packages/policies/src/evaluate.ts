@@ -1,10 +1,22 @@
-import { type Charge, type Clock, memoryStore, type Outcome, type Store } from '@sluice/core'
+import { type Charge, type Clock, type Limit, type MaybePromise, memoryStore, type Outcome, type Store } from '@sluice/core'
+import { isPromise } from '@sluice/core/adapter-kit'
 import type { Asked } from './compile/asked.ts'
 import { type CostReader, costReader } from './compile/costs.ts'
 import { compile, type CompiledLimit, type Revision, tierOf } from './compile/revision.ts'
 import { type Choice, type Chosen, select, type Selection } from './compile/select.ts'
 import type { PolicyDocument, TestRequest } from './document.ts'
 import type { RequestView } from './request.ts'
+
+/** A limit that was asked for a request. */
+export interface AskedLimit {
+  /** `<policy>.<limit>`. */
+  readonly name: string
+  /** Its number, for this request. */
+  readonly limit: number
+  /** The units left. */
+  readonly remaining: number
+  readonly subject: string
+}
 
 /** What a document answers to a request. */
 export interface Verdict {
@@ -20,7 +32,7 @@ export interface Verdict {
   /** The limits in shadow that would have refused. */
   readonly shadowed: readonly string[]
   /** The limits that were asked, with the units left. */
-  readonly limits: readonly { readonly name: string; readonly limit: number; readonly remaining: number }[]
+  readonly limits: readonly AskedLimit[]
 }
 
 /**
@@ -31,7 +43,7 @@ export interface Verdict {
  * import { Evaluator, parseDocument } from '@sluice/policies'
  *
  * const evaluator = new Evaluator(parseDocument(readFileSync('sluice.yaml', 'utf8')))
- * const verdict = await evaluator.decide({ method: 'POST', path: '/login', ip: '203.0.113.7' }, Date.now())
+ * const verdict = evaluator.decide({ method: 'POST', path: '/login', ip: '203.0.113.7' }, Date.now())
  * console.log(verdict.isAdmitted, verdict.refusedBy, verdict.limits)
  * ```
  */
@@ -39,6 +51,8 @@ export class Evaluator {
   private readonly revision: Revision<TestRequest>
   private readonly store: Store
   private readonly costs = new Map<CompiledLimit, CostReader<TestRequest>>()
+  private readonly scopes = new Map<string, string>()
+  private readonly shadowScopes = new Map<string, string>()
   private now = 0
 
   /** @param options `maxSubjects`: as of `memoryStore`; default 1,000,000 */
@@ -49,42 +63,52 @@ export class Evaluator {
   }
 
   /** @param now ms since the epoch; never earlier than that of the call before */
-  async decide(request: TestRequest, now: number): Promise<Verdict> {
+  decide(request: TestRequest, now: number): Verdict {
     this.now = now
     const attributes = request.attributes ?? {}
     const asked: Asked<TestRequest> = { context: request, attributes, tier: tierOf(this.revision, attributes), now }
-    return this.verdictOf(await select(this.revision, VIEW, asked), asked)
+    return this.verdictOf(atOnce(select(this.revision, VIEW, asked)), asked)
   }
 
-  private async verdictOf({ isExempt, enforced, shadows, rejected }: Selection<TestRequest>, asked: Asked<TestRequest>): Promise<Verdict> {
+  private verdictOf({ isExempt, enforced, shadows, rejected }: Selection<TestRequest>, asked: Asked<TestRequest>): Verdict {
     if (rejected !== undefined) return { ...ADMITTED, isLimited: true, isAdmitted: false, status: rejected.status }
-    const limits = enforced.flatMap((choice) => choice.limits)
+    const [only] = enforced
+    const limits = enforced.length === 1 && only !== undefined ? only.limits : enforced.flatMap((choice) => choice.limits)
     if (isExempt || (limits.length === 0 && shadows.length === 0)) return ADMITTED
-    const { charges, outcomes } = await this.consume('', limits, asked)
+    const { charges, outcomes } = this.consume('', limits, asked)
     const refusing = outcomes.findIndex((outcome) => outcome?.allowed === false)
-    const asks = charges.map(({ limit }, i) => ({ name: limit.name, limit: limit.limit, remaining: outcomes[i]?.remaining ?? 0 }))
+    const asks = charges.map(({ limit, subject }, i) => {
+      return { name: limit.name, limit: limit.limit, remaining: outcomes[i]?.remaining ?? 0, subject }
+    })
     if (refusing >= 0) return refusalOf(enforced, limits[refusing] as Chosen, outcomes[refusing] as Outcome, asked.now, asks)
     const shadowed: string[] = []
     for (const choice of shadows) {
-      const answer = await this.consume('~', choice.limits, asked)
+      const answer = this.consume('~', choice.limits, asked)
       const at = answer.outcomes.findIndex((outcome) => outcome?.allowed === false)
       if (at >= 0) shadowed.push(answer.charges[at]?.limit.name ?? '')
     }
     return { ...ADMITTED, isLimited: limits.length > 0, shadowed, limits: asks }
   }
 
-  private async consume(
+  private consume(
     mark: string,
     limits: readonly Chosen[],
     asked: Asked<TestRequest>,
-  ): Promise<{ readonly charges: readonly Charge[]; readonly outcomes: readonly (Outcome | undefined)[] }> {
-    const { namespace } = this.revision.document
-    const charges: Charge[] = []
-    for (const { compiled, limit, subject } of limits) {
-      const cost = limit.algorithm === 'concurrency' ? 1 : await this.costOf(compiled)(asked)
-      charges.push({ limit, subject, cost, scope: `${mark}${namespace}+${limit.name}.${limit.algorithm}` })
-    }
-    return { charges, outcomes: charges.length === 0 ? [] : await this.store.consume(charges) }
+  ): { readonly charges: readonly Charge[]; readonly outcomes: readonly (Outcome | undefined)[] } {
+    const charges = limits.map(({ compiled, limit, subject }): Charge => {
+      const cost = limit.algorithm === 'concurrency' ? 1 : atOnce(this.costOf(compiled)(asked))
+      return { limit, subject, cost, scope: this.scopeOf(mark, limit) }
+    })
+    return { charges, outcomes: charges.length === 0 ? [] : atOnce(this.store.consume(charges)) }
+  }
+
+  private scopeOf(mark: string, limit: Limit): string {
+    const scopes = mark === '' ? this.scopes : this.shadowScopes
+    const known = scopes.get(limit.name)
+    if (known !== undefined) return known
+    const scope = `${mark}${this.revision.document.namespace}+${limit.name}.${limit.algorithm}`
+    scopes.set(limit.name, scope)
+    return scope
   }
 
   private costOf(compiled: CompiledLimit): CostReader<TestRequest> {
@@ -98,6 +122,12 @@ export class Evaluator {
     this.costs.set(compiled, reader)
     return reader
   }
+}
+
+/** Neither a request that is data nor a store in memory has anything to wait for. */
+function atOnce<T>(value: MaybePromise<T>): T {
+  if (isPromise(value)) throw new Error('expected a value at once')
+  return value
 }
 
 const ADMITTED: Verdict = Object.freeze({

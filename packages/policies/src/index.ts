@@ -7,9 +7,12 @@ export type * from './document.ts'
 
 // What a document answers, without a server: its own tests, and requests of the past.
 export { Evaluator } from './evaluate.ts'
-export type { Verdict } from './evaluate.ts'
+export type { AskedLimit, Verdict } from './evaluate.ts'
 export { runTests } from './run-tests.ts'
 export type { TestResult } from './run-tests.ts'
+export { replay } from './replay/replay.ts'
+export type { RefusedSubject, ReplayedLimit, ReplayOptions, ReplayReport } from './replay/replay.ts'
+export type { LogFormat, LoggedRequest } from './replay/formats.ts'
 
 // The feed: documents that a process follows while it runs.
 export { policyFeed } from './feed/feed.ts'

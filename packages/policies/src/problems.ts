@@ -46,10 +46,10 @@ export class PolicyError extends SluiceError {
   readonly problems: readonly Problem[]
 
   /** `source` names the document in the message: the path of a file, or a URL. */
-  constructor(source: string, problems: readonly Problem[]) {
+  constructor(source: string, problems: readonly Problem[], kind = 'policy document') {
     const shown = problems.slice(0, MAX_SHOWN).map((problem) => `  ${lineOf(problem)}`)
     if (problems.length > shown.length) shown.push(`  and ${problems.length - shown.length} more`)
-    super('ERR_POLICY_INVALID', `${source} is no valid policy document, so it is not used:\n${shown.join('\n')}\n`)
+    super('ERR_POLICY_INVALID', `${source} is no valid ${kind}, so it is not used:\n${shown.join('\n')}\n`)
     this.problems = problems
   }
 }

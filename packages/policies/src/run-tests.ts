@@ -27,26 +27,24 @@ export interface TestResult {
  * tests:
  *   - { request: { path: /, ip: 203.0.113.7 }, times: 3, expect: { refusedBy: api.minute, at: 3 } }
  * `)
- * for (const { name, failures } of await runTests(document)) console.log(failures.length === 0 ? 'ok' : 'FAILED', name, ...failures)
+ * for (const { name, failures } of runTests(document)) console.log(failures.length === 0 ? 'ok' : 'FAILED', name, ...failures)
  * ```
  */
-export async function runTests(document: PolicyDocument): Promise<readonly TestResult[]> {
-  const results: TestResult[] = []
-  for (const test of document.tests ?? []) {
+export function runTests(document: PolicyDocument): readonly TestResult[] {
+  return (document.tests ?? []).map((test) => {
     const { method = 'GET', path } = test.request
-    results.push({ name: test.name ?? `${method} ${path}`, failures: await failuresOf(document, test) })
-  }
-  return results
+    return { name: test.name ?? `${method} ${path}`, failures: failuresOf(document, test) }
+  })
 }
 
-async function failuresOf(document: PolicyDocument, { at, request, times = 1, expect }: TestSpec): Promise<readonly string[]> {
+function failuresOf(document: PolicyDocument, { at, request, times = 1, expect }: TestSpec): readonly string[] {
   const evaluator = new Evaluator(document, { maxSubjects: 1_000 })
   const now = at === undefined ? systemClock.now() : Date.parse(at)
   let isLimited = false
   let refusal: Verdict | undefined
   let first = 0
   for (let i = 1; i <= times && refusal === undefined; i++) {
-    const verdict = await evaluator.decide(request, now)
+    const verdict = evaluator.decide(request, now)
     isLimited ||= verdict.isLimited
     if (!verdict.isAdmitted) [refusal, first] = [verdict, i]
   }

@@ -1,0 +1,148 @@
+import type { PolicyDocument } from '../document.ts'
+import { Evaluator } from '../evaluate.ts'
+import { quoted, PolicyError } from '../problems.ts'
+import { FORMATS, type LogFormat } from './formats.ts'
+
+/** The options of `replay`. */
+export interface ReplayOptions {
+  /** Names the log in messages, such as its path. Default: `'log'`. */
+  readonly source?: string | undefined
+  /** How many subjects are told apart in `top`, over all limits: at least 1. Default: 100,000. */
+  readonly maxSubjects?: number | undefined
+  /** Called after each 100,000 lines with their number. */
+  readonly progress?: ((lines: number) => void) | undefined
+}
+
+/** What one limit would have done. */
+export interface ReplayedLimit {
+  /** `<policy>.<limit>`. */
+  readonly limit: string
+  /** Requests that the limit was asked for. */
+  readonly asked: number
+  /** Requests that it refused. */
+  readonly refused: number
+}
+
+/** A subject that would have been refused. */
+export interface RefusedSubject {
+  readonly limit: string
+  readonly subject: string
+  readonly refused: number
+}
+
+/** What a document would have done with the requests of a log. */
+export interface ReplayReport {
+  readonly format: LogFormat['name'] | undefined
+  readonly requests: number
+  /** Requests that any limit was for. */
+  readonly limited: number
+  readonly refused: number
+  /** ms since the epoch of the first and the last request; `undefined` for a log without requests. */
+  readonly from: number | undefined
+  readonly to: number | undefined
+  readonly limits: readonly ReplayedLimit[]
+  /** Policies in shadow: what each limit would have refused. */
+  readonly shadowed: readonly ReplayedLimit[]
+  /** Who was refused most often, at most 20. */
+  readonly top: readonly RefusedSubject[]
+}
+
+const SHOWN = 20
+const STEP = 100_000
+
+/**
+ * Decides the requests of an access log under a document, each at its own time. The format is recognised: nginx and Apache (common,
+ * combined), JSON lines, or an Application Load Balancer of AWS. A log names neither bodies nor attributes, so limits by them see none.
+ * @param lines the lines of the log, in the order of their times, such as those of `node:readline`
+ * @throws PolicyError for a line of another format, with its number
+ * @example
+ * ```ts
+ * import { createReadStream, readFileSync } from 'node:fs'
+ * import { createInterface } from 'node:readline'
+ * import { parseDocument, replay } from '@sluice/policies'
+ *
+ * const document = parseDocument(readFileSync('sluice.yaml', 'utf8'))
+ * const lines = createInterface({ input: createReadStream('access.log') })
+ * const report = await replay(lines, document, { source: 'access.log' })
+ * console.log(report.requests, report.refused, report.limits, report.top)
+ * ```
+ */
+export async function replay(
+  lines: AsyncIterable<string> | Iterable<string>,
+  document: PolicyDocument,
+  options: ReplayOptions = {},
+): Promise<ReplayReport> {
+  const run = new Replay(document, options)
+  for await (const line of lines) run.add(line)
+  return run.report()
+}
+
+class Replay {
+  private readonly evaluator: Evaluator
+  private readonly options: ReplayOptions
+  private readonly asked = new Map<string, number>()
+  private readonly refusedBy = new Map<string, number>()
+  private readonly shadowedBy = new Map<string, number>()
+  private readonly subjects = new Map<string, RefusedSubject & { refused: number }>()
+  private format: LogFormat | undefined
+  private lines = 0
+  private requests = 0
+  private limited = 0
+  private refused = 0
+  private from: number | undefined
+  private now = 0
+
+  constructor(document: PolicyDocument, options: ReplayOptions) {
+    this.evaluator = new Evaluator(document)
+    this.options = options
+  }
+
+  add(line: string): void {
+    this.lines += 1
+    if (this.lines % STEP === 0) this.options.progress?.(this.lines)
+    if (line === '') return
+    this.format ??= FORMATS.find((format) => format.read(line) !== undefined)
+    const logged = this.format?.read(line)
+    if (logged === undefined) throw this.refusedLine(line)
+    // A server writes a line when a request has ended, so lines of one second may be out of order.
+    this.now = Math.max(this.now, logged.at)
+    this.from ??= logged.at
+    this.requests += 1
+    const verdict = this.evaluator.decide(logged.request, this.now)
+    if (verdict.isLimited) this.limited += 1
+    for (const { name } of verdict.limits) increase(this.asked, name)
+    for (const name of verdict.shadowed) increase(this.shadowedBy, name)
+    if (verdict.isAdmitted) return
+    this.refused += 1
+    const { refusedBy } = verdict
+    if (refusedBy === undefined) return
+    increase(this.refusedBy, refusedBy)
+    this.count(refusedBy, verdict.limits.find(({ name }) => name === refusedBy)?.subject ?? '')
+  }
+
+  report(): ReplayReport {
+    const { requests, limited, refused, from, now } = this
+    const limits = [...this.asked].map(([limit, asked]) => ({ limit, asked, refused: this.refusedBy.get(limit) ?? 0 }))
+    const shadowed = [...this.shadowedBy].map(([limit, count]) => ({ limit, asked: requests, refused: count }))
+    const top = [...this.subjects.values()].toSorted((a, b) => b.refused - a.refused).slice(0, SHOWN)
+    const to = from === undefined ? undefined : now
+    return { format: this.format?.name, requests, limited, refused, from, to, limits, shadowed, top }
+  }
+
+  private count(limit: string, subject: string): void {
+    const key = `${limit} ${subject}`
+    const known = this.subjects.get(key)
+    if (known !== undefined) known.refused += 1
+    else if (this.subjects.size < (this.options.maxSubjects ?? 100_000)) this.subjects.set(key, { limit, subject, refused: 1 })
+  }
+
+  private refusedLine(line: string): PolicyError {
+    const expected = this.format?.name ?? FORMATS.map(({ name }) => name).join(', ')
+    const message = `expected a line of an access log (${expected}), got ${quoted(line)}`
+    return new PolicyError(this.options.source ?? 'log', [{ path: '', message, line: this.lines, column: 1 }], 'access log')
+  }
+}
+
+function increase(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
+}

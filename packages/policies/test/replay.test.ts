@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { Evaluator, parseDocument, PolicyError, replay } from '../src/index.ts'
+import { FORMATS } from '../src/replay/formats.ts'
+import { limit, parsed, withPolicy } from './documents.ts'
+
+const NEEDS = parseDocument(readFileSync(join(import.meta.dirname, 'samples/needs.yaml'), 'utf8'))
+const BY_ADDRESS = parsed(withPolicy('', `limits: [${limit().replace('subject: client', 'subject: address')}]`))
+const AT = Date.parse('2026-11-30T08:00:00Z')
+
+const nginx = (path = '/v1/orders', ip = '203.0.113.7', second = 0): string =>
+  `${ip} - - [30/Nov/2026:08:00:${String(second).padStart(2, '0')} +0000] "GET ${path} HTTP/1.1" 200 612 "-" "curl/8.5"`
+
+describe('formats', () => {
+  test.each([
+    ['nginx and Apache', nginx(), { path: '/v1/orders', ip: '203.0.113.7', headers: { 'user-agent': 'curl/8.5' } }],
+    [
+      'nginx and Apache',
+      '203.0.113.7 - ann [30/Nov/2026:09:00:00 +0100] "POST /login HTTP/1.1" 401 0',
+      { method: 'POST', attributes: { user: 'ann' } },
+    ],
+    [
+      'nginx and Apache',
+      'shop.example.org:443 2001:db8::1 - - [30/Nov/2026:08:00:00 +0000] "GET / HTTP/2.0" 200 1 "-" "a \\"b\\""',
+      { ip: '2001:db8::1' },
+    ],
+    [
+      'JSON',
+      '{"time_iso8601":"2026-11-30T08:00:00+00:00","remote_addr":"203.0.113.7","request_method":"PUT","request_uri":"/a?b=1"}',
+      { method: 'PUT', path: '/a?b=1' },
+    ],
+    [
+      'JSON',
+      '{"ts":1796025600.0,"request":{"remote_ip":"203.0.113.7","method":"GET","host":"x.org","uri":"/a"}}',
+      { host: 'x.org', path: '/a' },
+    ],
+    [
+      'JSON',
+      '{"time":1796025600000,"req":{"method":"GET","url":"/a","remoteAddress":"203.0.113.7"},"attributes":{"client":"acme"}}',
+      { attributes: { client: 'acme' } },
+    ],
+    [
+      'ALB',
+      'https 2026-11-30T08:00:00.000000Z app/lb/50dc 203.0.113.7:2817 10.0.0.1:80 0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn "Root=1-58" "www.example.com" "arn" 1 2026-11-30T08:00:00Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-"',
+      { path: '/a?b', host: 'www.example.com', ip: '203.0.113.7' },
+    ],
+  ])('%s: %s', (name, line, request) => {
+    const format = FORMATS.find((each) => each.read(line) !== undefined)
+    expect(format?.name).toBe(name)
+    expect(format?.read(line)).toMatchObject({ at: AT, request })
+  })
+
+  test.each(['', 'hello', '{"a":1}', '{"time":"no","path":"/"}', '- - - [x] "GET / HTTP/1.1" 200 1', '{', 'null', '[]'])(
+    '%j is a line of none',
+    (line) => {
+      expect(FORMATS.filter((format) => format.read(line) !== undefined)).toEqual([])
+    },
+  )
+})
+
+test('a log is decided request by request, each at its time', async () => {
+  const lines = [0, 1, 2, 3, 4].map((second) => nginx('/', '203.0.113.7', second)).concat(nginx('/', '203.0.113.8', 4))
+  expect(await replay(lines, BY_ADDRESS)).toEqual({
+    format: 'nginx and Apache',
+    requests: 6,
+    limited: 6,
+    refused: 2,
+    from: AT,
+    to: AT + 4_000,
+    limits: [{ limit: 'api.minute', asked: 6, refused: 2 }],
+    shadowed: [],
+    top: [{ limit: 'api.minute', subject: '203.0.113.7', refused: 2 }],
+  })
+})
+
+test('a policy in shadow refuses nothing, and is reported', async () => {
+  const shadow = parsed(withPolicy('mode: shadow', `limits: [${limit().replace('subject: client', 'subject: address')}]`))
+  const report = await replay(
+    [0, 1, 2, 3, 4].map((second) => nginx('/', '203.0.113.7', second)),
+    shadow,
+  )
+  expect(report).toMatchObject({ refused: 0, shadowed: [{ limit: 'api.minute', refused: 2 }] })
+})
+
+test.each([
+  [
+    'in the middle',
+    [nginx(), nginx(), 'hello'],
+    /^access\.log is no valid access log, .*\n {2}line 3, column 1: expected a line of an access log \(nginx and Apache\), got "hello"/,
+  ],
+  ['of no format', ['hello'], /line 1, column 1: expected a line of an access log \(nginx and Apache, JSON, ALB\), got "hello"/],
+  [
+    'of another format',
+    [nginx(), '{"time":1796025600000,"path":"/"}'],
+    /line 2, column 1: expected a line of an access log \(nginx and Apache\)/,
+  ],
+])('a line %s is refused with its number', async (_, lines, message) => {
+  const failed = replay(lines, BY_ADDRESS, { source: 'access.log' })
+  await expect(failed).rejects.toThrow(message)
+  await expect(failed).rejects.toBeInstanceOf(PolicyError)
+})
+
+test('the verdicts are those of the same requests, decided live', async () => {
+  const lines = Array.from({ length: 3_000 }, (_, i) =>
+    nginx(['/v1/a', '/search', '/LOGIN/', '/healthz'][i % 4], `203.0.113.${i % 7}`, Math.floor(i / 60)),
+  )
+  const live = new Evaluator(NEEDS)
+  let refused = 0
+  for (const line of lines) {
+    const { at, request } = FORMATS[0]?.read(line) ?? { at: 0, request: { path: '/' } }
+    if (!live.decide(request, at).isAdmitted) refused += 1
+  }
+  const report = await replay(lines, NEEDS)
+  expect(report.refused).toBe(refused)
+  expect(report.refused).toBeGreaterThan(100)
+  expect(report.limits.reduce((sum, each) => sum + each.refused, 0)).toBe(refused)
+})
+
+test('progress is reported, and empty lines are none', async () => {
+  const seen: number[] = []
+  async function* lines(): AsyncGenerator<string> {
+    for (let i = 0; i < 250_000; i++) yield ''
+  }
+  const report = await replay(lines(), NEEDS, { progress: (count) => seen.push(count) })
+  expect(seen).toEqual([100_000, 200_000])
+  expect(report).toMatchObject({ requests: 0, from: undefined, to: undefined, format: undefined })
+})
