@@ -44,4 +44,4 @@ export { knownOptions } from './known-options.ts'
 export { keptAlive } from './clock.ts'
 
 // Values that may be promises.
-export { isPromise } from './runtime.ts'
+export { isPromise, mapAll } from './runtime.ts'

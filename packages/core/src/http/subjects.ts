@@ -2,7 +2,7 @@ import type { KeyOf } from '../identity/part.ts'
 import { isMissing, type Missing, type SubjectOptions, type SubjectReader, subjectReader } from '../identity/subject.ts'
 import type { Subject } from '../limiter.ts'
 import { type LimitSet, type Policy, setsOf } from '../policy.ts'
-import { isPromise, type MaybePromise } from '../runtime.ts'
+import { chain, isPromise, mapAll, type MaybePromise } from '../runtime.ts'
 
 /** The limits that apply, with their subjects; or a missing subject, for which the request is refused or not limited. */
 export type Subjects = { readonly set: LimitSet; readonly subject: Subject<string> } | Missing
@@ -44,9 +44,10 @@ export function subjectsReader<C>(
 
   const readOwn = (context: C, set: LimitSet): MaybePromise<Subjects> => {
     const keys = [...new Set(set.limits.map((limit) => limit.key ?? key))]
-    const values = keys.map((own) => readerOf(own)(context))
-    const combined = (read: readonly (string | Missing)[]) => combine(set, (own) => read[keys.indexOf(own)] as string | Missing)
-    return values.some(isPromise) ? Promise.all(values).then(combined) : combined(values as (string | Missing)[])
+    return chain(
+      mapAll(keys, (own) => readerOf(own)(context)),
+      (read) => combine(set, (own) => read[keys.indexOf(own)] as string | Missing),
+    )
   }
 
   // Without a closure, for whose variables V8 would allocate memory at every call.

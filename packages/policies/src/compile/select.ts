@@ -1,5 +1,5 @@
 import type { Limit, MaybePromise } from '@sluice/core'
-import { isPromise, type Missing } from '@sluice/core/adapter-kit'
+import { isPromise, mapAll, type Missing } from '@sluice/core/adapter-kit'
 import type { OverrideSpec } from '../document.ts'
 import type { RequestView } from '../request.ts'
 import type { Asked } from './asked.ts'
@@ -44,17 +44,14 @@ export function select<C>(revision: Revision<C>, view: RequestView<C>, asked: As
   const rules = rulesOf(revision, view, asked)
   if (rules === undefined) return EXEMPT
   if (rules.length === 0) return UNLIMITED
-  const needed = subjectsOf(rules)
-  const values: (string | Missing | undefined)[] = []
-  const late: Promise<unknown>[] = []
-  for (const index of needed) {
-    const value = revision.subjects[index]?.(asked)
-    if (isPromise(value)) late.push(value.then((text) => (values[index] = text)))
-    else values[index] = value
+  const needed = [...subjectsOf(rules)]
+  const read = mapAll(needed, (index) => revision.subjects[index]?.(asked))
+  const chosen = (values: readonly (string | Missing | undefined)[]): Selection<C> => {
+    const byIndex: (string | Missing | undefined)[] = []
+    for (const [i, index] of needed.entries()) byIndex[index] = values[i]
+    return selectionOf(rules, byIndex, asked, revision)
   }
-  return late.length === 0
-    ? selectionOf(rules, values, asked, revision)
-    : Promise.all(late).then(() => selectionOf(rules, values, asked, revision))
+  return isPromise(read) ? read.then(chosen) : chosen(read)
 }
 
 /** The first rule of each policy that matches; `undefined` for a request that is exempt. */
