@@ -8,6 +8,8 @@ import { type FactoryOptions, optionsOf, ruleOf, withChanges } from './numbers/a
 export interface LimitChanges<N extends string = string, C = any> {
   /** Default: the name stays. */
   readonly name?: N | undefined
+  /** The text that clients see in place of the name: 1 to 64 characters of printable ASCII. Default: the label stays. */
+  readonly label?: string | undefined
   /** Units per window: a whole number, 0 or more, or a function of the request; 0 refuses every request. Default: stays. */
   readonly limit?: PerRequest<C, number> | undefined
   /** Length of the window: 1 ms to 366 days, or a function of the request. For `concurrency`, the ttl. Default: stays. */
@@ -31,12 +33,17 @@ export interface LimitChanges<N extends string = string, C = any> {
 export function amendLimit<N extends string, C>(rule: LimitRule<string, C>, changes: LimitChanges<N, C>): LimitRule<N, C> {
   const { limit, key, numbers } = rule
   const label = labelOf(limit)
-  knownOptions(label, changes, ['name', 'limit', 'window', 'scope'])
+  knownOptions(label, changes, ['name', 'label', 'limit', 'window', 'scope'])
   const scope = changes.scope ?? rule.scope
   if (scope !== undefined) checkName(scope, `${label}: scope`)
   const options: FactoryOptions = { ...optionsOf(limit), key, ...numbers?.functions }
   const length = 'ttl' in options ? 'ttl' : 'window'
-  const amended = withChanges(options, { name: changes.name, limit: changes.limit, [length]: changes.window })
+  const amended = withChanges(options, {
+    name: changes.name,
+    label: changes.label,
+    limit: changes.limit,
+    [length]: changes.window,
+  })
   const made = ruleOf(limit.algorithm, { ...amended, defaults: defaultsOf(rule, amended) })
   return (scope === undefined ? made : Object.freeze({ ...made, scope })) as LimitRule<N, C>
 }

@@ -10,6 +10,11 @@ export interface LimitFields<N extends string = string, C = any> {
   /** A letter, then up to 63 letters, digits, `_`, `.` or `-`. Unique among the limits of a limiter, ignoring case. */
   readonly name: N
   /**
+   * The text that clients see in headers and bodies in place of the name, such as `'100 in 1 min'`: 1 to 64 characters of printable ASCII.
+   * No other limit of the same list shows it. The state does not depend on it. Default: the name, after the name of the limiter if it has one.
+   */
+  readonly label?: string | undefined
+  /**
    * Units per window, or requests at once for `concurrency`: a whole number, 0 or more; or a function of the request that returns it, which
    * may be async. 0 refuses every request. A function may also return `Infinity`, which does not limit the request.
    */
@@ -22,6 +27,8 @@ export interface LimitFields<N extends string = string, C = any> {
 type FixedFields<N extends string, C> = Omit<LimitFields<N, C>, 'limit'> & { readonly limit: number }
 
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
+// What a String of RFC 9651 can have. For any other character, the parsers of clients drop the whole header field.
+const LABEL = /^[ -~]{1,64}$/
 
 /**
  * A name for what no one named, such as the limiter of a route. A text that is no name is changed and cut, and gets a hash of `source`, so
@@ -44,20 +51,28 @@ export function checkName(name: unknown, what: string): void {
   }
 }
 
+/** @throws ERR_OPTION_INVALID */
+function checkLabel({ name, label }: { readonly name?: unknown; readonly label?: unknown }): void {
+  if (label === undefined) return
+  if (typeof label !== 'string' || !LABEL.test(label) || label.trim() === '')
+    throw invalid(`${labelOf({ name })}: label`, '1 to 64 characters of printable ASCII, not only spaces', label)
+}
+
 /**
  * Checks the fields, asks the algorithm whether its arithmetic is exact, and freezes the limit.
  * @param numbers the functions that give each request other numbers
  */
 export function defineLimit<N extends string, C>(
   fields: FixedFields<N, C>,
-  data: Omit<Limit, 'name' | 'limit'>,
+  data: Omit<Limit, 'name' | 'label' | 'limit'>,
   numbers?: RequestNumbers<C>,
 ): LimitRule<N, C> {
-  const { name, limit: quantity, key } = fields
+  const { name, label, limit: quantity, key } = fields
   checkName(name, `${data.algorithm}: name`)
+  checkLabel(fields)
   if (!Number.isSafeInteger(quantity) || quantity < 0) throw invalid(`${labelOf(fields)}: limit`, 'a whole number, 0 or more', quantity)
   // Left out rather than `undefined`: two definitions are compared as JSON, which a structured clone must not change.
-  const given = Object.fromEntries(Object.entries({ ...data, name, limit: quantity }).filter(([, value]) => value !== undefined))
+  const given = Object.fromEntries(Object.entries({ ...data, name, label, limit: quantity }).filter(([, value]) => value !== undefined))
   const limit = Object.freeze(given) as unknown as Limit<N>
   algorithmOf(limit).check(limit)
   const { window, ttl } = fields as { readonly window?: unknown; readonly ttl?: unknown }

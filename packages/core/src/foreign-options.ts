@@ -36,7 +36,7 @@ export const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
   groupId: 'limiter, the same one for the whole group',
   headers: 'standard and legacy',
   id: 'key',
-  identifier: 'key, or name for what clients call it',
+  identifier: 'key, or label for what clients see',
   ignoreUserAgents: 'skip',
   insuranceLimiter: 'failMode',
   interval: 'window',

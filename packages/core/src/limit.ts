@@ -8,6 +8,8 @@ import type { MaybePromise } from './runtime.ts'
 export interface Limit<N extends string = string> {
   readonly algorithm: 'fixedWindow' | 'slidingWindow' | 'slidingLog' | 'tokenBucket' | 'leakyBucket' | 'concurrency'
   readonly name: N
+  /** The text that clients see in place of the name. Default: the name. */
+  readonly label?: string | undefined
   /** Units per window. For `concurrency`: how many requests at once. */
   readonly limit: number
   /** Length of the window in ms, or the calendar's window. For `concurrency`: how long a holder lives, in ms. */

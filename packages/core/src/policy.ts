@@ -2,6 +2,7 @@ import { algorithmOf } from './algorithms/registry.ts'
 import type { Mode } from './decision.ts'
 import { checkName } from './define-limit.ts'
 import { invalid, quoted, SluiceError } from './errors.ts'
+import { checkLabels, withoutLabel } from './label.ts'
 import type { LimitRule } from './limit.ts'
 import type { LimitSet, ScopedLimit } from './limit-set.ts'
 import { NumberReader } from './numbers/reader.ts'
@@ -63,8 +64,8 @@ export function definePolicy(options: PolicyOptions): Policy {
   if (limits === undefined && tiers === undefined) throw invalid(`limiter "${name}"`, 'limits or tiers', undefined)
   // A shadow policy has its own state, so that a trial does not spend the quota that is enforced.
   const scope = mode === 'shadow' ? `~${name}` : name
-  const base = limits === undefined ? undefined : limitSet(limits, undefined, scope, 'limits')
-  const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, scope, tierPath(tier))]))
+  const base = limits === undefined ? undefined : limitSet(limits, undefined, scope, name, 'limits')
+  const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, scope, name, tierPath(tier))]))
   const all = setsOf({ base, tiers: sets })
   checkStateIds(all)
   const dataOf = ({ limit, scope, rule }: ScopedLimit) => [limit, scope, ...Object.keys(rule.numbers?.functions ?? {})]
@@ -77,7 +78,7 @@ export function definePolicy(options: PolicyOptions): Policy {
     tiers: sets,
     names: new Set(all.flatMap((set) => set.limits.map(({ limit }) => limit.name))),
     readsNumbers: all.some((set) => set.limits.some(({ reader }) => reader !== undefined)),
-    definition: JSON.stringify(data),
+    definition: JSON.stringify(data, withoutLabel),
   })
 }
 
@@ -112,7 +113,7 @@ function tierPath(tier: string): string {
   return /^[\w-]{1,64}$/.test(tier) ? `tiers.${tier}` : `tiers[${quoted(tier)}]`
 }
 
-function limitSet(rules: Rules, tier: string | undefined, policyScope: string, what: string): LimitSet {
+function limitSet(rules: Rules, tier: string | undefined, policyScope: string, policy: string, what: string): LimitSet {
   if (!Array.isArray(rules)) throw invalid(what, 'a list of limits, such as [slidingWindow({ … })]', rules)
   if (rules.length > MAX_LIMITS) throw invalid(what, `at most ${MAX_LIMITS} limits`, rules.length)
   const seen = new Set<string>()
@@ -132,6 +133,11 @@ function limitSet(rules: Rules, tier: string | undefined, policyScope: string, w
     const fixed: ScopedLimit = { rule, limit, scope, key: rule.key, holds: algorithmOf(limit).holds, reader: undefined }
     return Object.freeze({ ...fixed, reader: rule.numbers && new NumberReader(fixed, rule.numbers) })
   })
+  checkLabels(
+    limits.map(({ limit }) => limit),
+    policy,
+    what,
+  )
   // The list is not frozen: V8 does not inline methods of frozen arrays, and every request calls some.
   return Object.freeze({ tier, limits })
 }

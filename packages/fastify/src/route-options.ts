@@ -6,7 +6,7 @@ type Name = keyof FastifyLimitOptions
 
 const QUANTITIES = ['limit', 'window'] as const satisfies readonly Name[]
 const LISTS = ['limits', 'tiers'] as const satisfies readonly Name[]
-const DEFINING = [...QUANTITIES, ...LISTS, 'name', 'store', 'mode', 'failMode', 'on'] as const satisfies readonly Name[]
+const DEFINING = [...QUANTITIES, ...LISTS, 'name', 'label', 'store', 'mode', 'failMode', 'on'] as const satisfies readonly Name[]
 
 /**
  * The options of a route over those of the plugin. An option that defines a limiter gives the route its own limiter, called `name`.
@@ -24,7 +24,8 @@ export function inheritOptions(
   if (hasAny([...QUANTITIES, ...LISTS])) replaced.push('limiter', ...LISTS)
   if (hasAny(LISTS)) replaced.push(...QUANTITIES)
   if (replaced.length > 0 && own.tiers === undefined) replaced.push('tier')
-  return { ...without(base, replaced), name, ...own }
+  // The label of the plugin may show its numbers, which are not those of the route.
+  return { ...without(base, [...replaced, 'label']), name, ...own }
 }
 
 function without(options: FastifyLimitOptions, names: readonly Name[]): FastifyLimitOptions {

@@ -171,6 +171,10 @@ test.each<readonly [string, object, object, string | undefined]>([
   ['tiers keep the tier', { tiers: { free: [minute] }, tier: () => 'gold' }, { tiers: { free: [minute], gold: [] } }, undefined],
   ['a mode of its own keeps the limits', { limits: [minute] }, { mode: 'off' }, undefined],
   ['a name of its own keeps the limits', { limits: [minute] }, { name: 'home' }, '"home.minute";q=1;w=60'],
+  ['Pj: a label of its own', { limits: [minute] }, { limit: 5, label: '5-in-1min' }, '"5-in-1min";q=5;w=60'],
+  ['Pj: a label of its own makes a limiter', { limit: 9, label: 'nine' }, { label: 'home' }, '"home";q=9;w=60'],
+  ['Pj: the label of the plugin is not of another limiter', { limit: 9, label: 'nine' }, { limit: 5 }, '"GET";q=5;w=60'],
+  ['Pj: the label of the plugin is that of its own limiter', { limit: 9, label: 'nine' }, { cost: () => 2 }, '"nine";q=9;w=60'],
   ['headers are the plugin’s', { standard: false }, { limit: 5 }, undefined],
 ])('a route’s options over the plugin’s: %s', async (_, plugin, own, policy) => {
   const app = await registered(plugin)

@@ -12,9 +12,9 @@ export type Rule = LimitRule<string, ExecutionContext>
  */
 export function rulesOf(limits: PolicyLimits, key?: Rule['key']): readonly Rule[] {
   if (!isList(limits)) {
-    knownOptions('limits', limits, ['limit', 'window', 'key'])
+    knownOptions('limits', limits, ['label', 'limit', 'window', 'key'])
     const { limit = 100, window = '1m' } = limits
-    return [slidingWindow({ name: 'default', limit, window, key: limits.key })]
+    return [slidingWindow({ name: 'default', label: limits.label, limit, window, key: limits.key })]
   }
   return limits.map((rule, i) => {
     if (typeof rule?.limit !== 'object')

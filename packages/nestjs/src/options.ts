@@ -30,6 +30,8 @@ export interface PolicyShorthand {
   readonly limit?: PerRequest<ExecutionContext, number> | undefined
   /** `'15m'`, or ms, or a function of the call. Default `'1m'`. */
   readonly window?: PerRequest<ExecutionContext, Duration> | undefined
+  /** The text that clients see in place of the name: 1 to 64 characters of printable ASCII. Default: the name. */
+  readonly label?: string | undefined
   /** The subject. Default: the module's `key`. */
   readonly key?: KeyOf<ExecutionContext> | undefined
 }

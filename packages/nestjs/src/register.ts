@@ -29,6 +29,8 @@ export interface RouteOptions
   extends Omit<Extension<ExecutionContext>, 'cost' | 'handler' | 'key' | 'refundWhen' | 'settle'>, ResultFunctions {
   /** Names the state, and the limit of `{ limit, window }`. Default `Class` or `Class.method`; unique in the application. */
   readonly name?: string | undefined
+  /** The text that clients see for `{ limit, window }` in place of its name: 1 to 64 characters of printable ASCII. Default: the name. */
+  readonly label?: string | undefined
   /**
    * Units per window of one sliding window: a whole number, 0 or more, or a function of the call; 0 refuses every request. Default 100 where
    * `window` is given.
@@ -46,6 +48,8 @@ export interface RouteOptions
 
 /** Other numbers for a limit of the module. */
 export interface LimitOverride {
+  /** The text that clients see in place of the limit's name: 1 to 64 characters of printable ASCII. Default: the limit's own. */
+  readonly label?: string | undefined
   /**
    * Units per window: a whole number, 0 or more, or a function of the call, which may return `undefined` for the limit's own; 0 refuses
    * every request. Default: the limit's own.

@@ -21,6 +21,7 @@ export interface RouteLimits {
 
 const OPTIONS = [
   'name',
+  'label',
   'limit',
   'window',
   'limits',
@@ -40,14 +41,19 @@ export function addedLimits(given: string | RouteOptions): RouteLimits {
   if (typeof given === 'string') return { policy: given, added: [], overrides: {}, options: {} }
   refuseOverrides(given)
   knownOptions('@RateLimit', given, OPTIONS)
-  const { name, limit, window, limits, key, cost, ...rest } = given
+  const { name, label, limit, window, limits, key, cost, ...rest } = given
   if (limits !== undefined && (limit !== undefined || window !== undefined))
     throw new SluiceError('ERR_OPTION_CONFLICT', '@RateLimit: expected either limits or limit and window, got both')
   const addsLimits = limits !== undefined || limit !== undefined || window !== undefined
+  if (label !== undefined && (limits !== undefined || !addsLimits))
+    throw new SluiceError(
+      'ERR_OPTION_CONFLICT',
+      '@RateLimit: label: expected limit or window beside it, got none; give each limit of a list its own label',
+    )
   if (key !== undefined && !addsLimits)
     throw new SluiceError('ERR_OPTION_CONFLICT', '@RateLimit: key: expected limit, window or limits beside it, got none')
   const options = { ...rest, ...resultFunctions(rest), cost: typeof cost === 'function' || cost === undefined ? cost : () => cost }
-  return { name, added: addsLimits ? rulesOf(limits ?? { limit, window, key }, key) : [], overrides: {}, options }
+  return { name, added: addsLimits ? rulesOf(limits ?? { label, limit, window, key }, key) : [], overrides: {}, options }
 }
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_LIMIT_INEXACT */
@@ -59,7 +65,7 @@ export function overriddenLimits(given: LimitOverrides, options: OverrideOptions
   for (const [name, override] of Object.entries(overrides)) {
     if (!isObject(override))
       throw invalid(`@OverrideRateLimit: ${name}`, 'an object with limit and window (to add a limit use @RateLimit)', override)
-    knownOptions(`@OverrideRateLimit: ${name}`, override, ['limit', 'window'])
+    knownOptions(`@OverrideRateLimit: ${name}`, override, ['label', 'limit', 'window'])
     // The limit to override is not known before the application starts, so the numbers are checked on another limit.
     amendLimit(slidingWindow({ name, limit: 1, window: '1m' }), override)
   }

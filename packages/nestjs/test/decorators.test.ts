@@ -150,6 +150,25 @@ describe('the limits of a method', () => {
   })
 })
 
+test('Pj: a label of @RateLimit, of @OverrideRateLimit and of a policy is shown, and names no state', async () => {
+  @Controller('labels')
+  class Labels {
+    @Get()
+    @RateLimit({ limit: 5, window: '1m', label: '5-in-1min' })
+    @OverrideRateLimit({ short: { label: 'few' } })
+    @RateLimit('login')
+    labels(@RateLimitDecision() decision: Decision): string {
+      return decision.charges.map(({ limit }) => limit.name).join()
+    }
+  }
+  const policies = { login: { limit: 2, window: '15m', label: 'logins' } } as const
+  const { get } = await appOf(moduleOptions({ policies }), { controllers: [Labels] })
+  expect(await get('/labels')).toMatchObject({
+    text: 'short,long,Labels.labels,login',
+    policy: '"few";q=20;w=60, "long";q=100;w=3600, "5-in-1min";q=5;w=60, "logins";q=2;w=900',
+  })
+})
+
 describe('M1: numbers from functions', () => {
   const numberOf = (name: string) => (context: ExecutionContext) => {
     const text = requestOf(context).headers[name]

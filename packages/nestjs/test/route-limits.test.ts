@@ -10,6 +10,15 @@ describe('a wrong argument is refused when the class is defined', () => {
     ["a peer's option", () => RateLimit({ limit: 1, ttl: 60_000 } as object), 'ERR_OPTION_UNKNOWN', 'use window'],
     ['limits beside limit', () => RateLimit({ limit: 1, limits: [short] }), 'ERR_OPTION_CONFLICT', 'got both'],
     ['a key without a limit', () => RateLimit({ key: () => 'all' }), 'ERR_OPTION_CONFLICT', 'got none'],
+    ['Pj: a label without a limit', () => RateLimit({ label: 'one' }), 'ERR_OPTION_CONFLICT', 'label: expected limit or window beside it'],
+    [
+      'Pj: a label beside limits',
+      () => RateLimit({ label: 'one', limits: [short] }),
+      'ERR_OPTION_CONFLICT',
+      'give each limit of a list its own',
+    ],
+    ['Pj: a label', () => RateLimit({ label: 'größe', limit: 1 }), 'ERR_OPTION_INVALID', 'label: expected 1 to 64'],
+    ['Pj: a label of an override', () => OverrideRateLimit({ short: { label: '' } }), 'ERR_OPTION_INVALID', 'limit "short": label'],
     ['a list that holds no limits', () => RateLimit({ limits: [{} as never] }), 'ERR_OPTION_INVALID', 'limits[0]'],
     ['nothing', () => RateLimit(undefined as never), 'ERR_OPTION_INVALID', '@RateLimit'],
     [

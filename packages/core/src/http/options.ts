@@ -79,6 +79,11 @@ export interface RateLimitOptions<C, R = unknown, N extends string = string> ext
    * be the longest wait, as for logins, use `limits: [slidingLog(…)]`. Default: 100. Excludes `limits` and `tiers`.
    */
   readonly limit?: number | ((context: C) => MaybePromise<number>) | undefined
+  /**
+   * The text that clients see for `limit` and `window` in place of the name, such as `'100 in 1 min'`: 1 to 64 characters of printable ASCII.
+   * The state does not depend on it. Default: the name. Excludes `limits` and `tiers`, whose limits have labels.
+   */
+  readonly label?: string | undefined
   /** The window of `limit`: ms, or a duration such as `'30s'`, `'15m'`, `'1h'`, `'1d'`; or a function of the request. Default: `'1m'`. */
   readonly window?: Duration | ((context: C) => MaybePromise<Duration>) | undefined
   /**
@@ -167,7 +172,7 @@ export interface RateLimitOptions<C, R = unknown, N extends string = string> ext
 /** The names `N`, of which none are inferred from here: a misspelt name in a cost would otherwise become the name of a limit. */
 type NamesOf<N extends string> = [N][N extends unknown ? 0 : never]
 
-const DEFINING = ['name', 'limit', 'window', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'] as const
+const DEFINING = ['name', 'label', 'limit', 'window', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'] as const
 const FUNCTIONS = ['tier', 'cost', 'skip', 'refundWhen', 'settle', 'handler'] as const
 const KNOWN = [
   ...DEFINING,
@@ -203,7 +208,8 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
     if (typeof limiter?.consume !== 'function') throw invalid('limiter', 'a limiter made by createLimiter() or rateLimit()', limiter)
     conflict(options, 'limiter', DEFINING)
   }
-  if (limits !== undefined || tiers !== undefined) conflict(options, limits === undefined ? 'tiers' : 'limits', ['limit', 'window'])
+  if (limits !== undefined || tiers !== undefined)
+    conflict(options, limits === undefined ? 'tiers' : 'limits', ['limit', 'window', 'label'])
   if (options.tier !== undefined && tiers === undefined && limiter === undefined)
     throw new SluiceError('ERR_OPTION_CONFLICT', 'rateLimit: tier: expected tiers to select from, got none; give tiers, or leave tier out')
   if (statusCode !== undefined && !(Number.isInteger(statusCode) && statusCode >= 400 && statusCode <= 599))
@@ -221,13 +227,13 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
 
 /** The policy that the options define, and whether they define it by the shorthand `{ limit, window }`. */
 export function policyOptions<C>(options: RateLimitOptions<C, never>): { readonly policy: PolicyOptions<C>; readonly shorthand: boolean } {
-  const { name, limits, tiers, mode, failMode, limit = 100, window = '1m' } = options
+  const { name, label, limits, tiers, mode, failMode, limit = 100, window = '1m' } = options
   checkLimited({ limits, tiers })
   if (limits !== undefined || tiers !== undefined) return { policy: { name, limits, tiers, mode, failMode }, shorthand: false }
   if (typeof window !== 'function') millisOf(window, 'window')
   if (typeof limit !== 'function' && (!Number.isSafeInteger(limit) || limit < 0)) throw invalid('limit', 'a whole number, 0 or more', limit)
   return {
-    policy: { name, limits: [slidingWindow({ name: 'default', limit, window })], mode, failMode },
+    policy: { name, limits: [slidingWindow({ name: 'default', label, limit, window })], mode, failMode },
     shorthand: true,
   }
 }

@@ -80,7 +80,7 @@ function detailOf(decision: Decision, itemNames: readonly string[], retry: numbe
   const i = decision.charges.findIndex(({ limit }) => limit === decision.binding)
   const charge = decision.charges[i]
   if (charge === undefined) return retry === undefined ? 'Retrying does not help.' : retryText(retry)
-  const label = `Limit "${itemNames[i] ?? charge.limit.name}"`
+  const label = `Limit "${itemNames[i] ?? charge.limit.label ?? charge.limit.name}"`
   if (algorithmOf(charge.limit).quota(charge.limit) === 0) return `${label} allows nothing: retrying does not help.`
   const allows = `${label} allows ${quotaText(charge.limit)}.`
   if (retry !== undefined) return `${allows} ${retryText(retry)}`

@@ -185,7 +185,7 @@ describe('the pipeline', () => {
     ['errorResponseBuilder', 'message or handler'],
     ['execEvenly', 'limits, with leakyBucket'],
     ['groupId', 'limiter'],
-    ['identifier', 'key, or name'],
+    ['identifier', 'key, or label'],
     ['insuranceLimiter', 'failMode'],
     ['ipv6Subnet', 'ipv6Prefix'],
     ['namespace', 'name'],

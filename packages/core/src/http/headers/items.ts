@@ -1,5 +1,6 @@
 import { algorithmOf } from '../../algorithms/registry.ts'
 import type { Decision } from '../../decision.ts'
+import { shownName } from '../../label.ts'
 import type { Limit } from '../../limit.ts'
 import { sfInteger, sfString, toInteger } from './structured.ts'
 
@@ -7,7 +8,7 @@ export type HeaderLine = readonly [name: string, value: string]
 
 /** The constant parts of one limit's headers. */
 export interface Item {
-  /** The name of the limit in all fields and in the body. */
+  /** The label of the limit, or its name: in all fields and in the body. */
   readonly name: string
   /** Drafts 8 to 11: the start of its item in `RateLimit`, up to the units: `"minute";r=`. */
   readonly opening: string
@@ -82,7 +83,7 @@ function isOf({ limits, policy, shorthand }: Cached, decision: Decision, short: 
 function render(decision: Decision, shorthand: boolean): Cached {
   const { policy } = decision
   const limits = decision.charges.map((charge) => charge.limit)
-  const items = limits.map((limit) => item(nameOf(limit, policy, shorthand), limit))
+  const items = limits.map((limit) => item(shownName(limit, policy, shorthand), limit))
   const unnamed = items
     .flatMap(({ quota, window }) => (window === undefined ? [] : `${sfInteger(quota)};w=${sfInteger(window)}`))
     .join(', ')
@@ -95,11 +96,6 @@ function render(decision: Decision, shorthand: boolean): Cached {
     policies: ['RateLimit-Policy', items.map((each) => each.policy).join(', ')],
     unnamed: unnamed === '' ? undefined : ['RateLimit-Policy', unnamed],
   }
-}
-
-function nameOf(limit: Limit, policy: string, shorthand: boolean): string {
-  if (shorthand && limit.name === 'default') return policy
-  return policy === 'default' ? limit.name : `${policy}.${limit.name}`
 }
 
 function item(name: string, limit: Limit): Item {

@@ -141,6 +141,42 @@ export const headerCases: readonly HttpCase[] = [
       t.answers(await t.get(), 429, lines, problemBody('api.minute', '2 units per 60 seconds', 60))
     },
   },
+  {
+    name: 'Pj: a label is shown in place of the name, in headers and bodies, and the state does not depend on it',
+    app: (fixture) => {
+      const quoted = fixedWindow({ name: 'minute', label: '1 "hit" in 60 s \\', limit: 1, window: '1m' })
+      const shared = (path: string, label?: string) => ({
+        path,
+        use: [fixture.limits({ name: 'shared', limit: 2, window: '1m', label, legacy: false })],
+        answer: () => ({ json: { ok: true } }),
+      })
+      return {
+        routes: [
+          { path: '/', use: [fixture.limits({ name: 'api', limits: [quoted] })], answer: () => ({ json: { ok: true } }) },
+          {
+            path: '/draft-7',
+            use: [fixture.limits({ name: 'old', limits: [quoted], standard: 'draft-7', legacy: false })],
+            answer: () => ({ json: { ok: true } }),
+          },
+          shared('/one', '2-in-1min'),
+          shared('/two', 'Two'),
+          shared('/plain'),
+        ],
+      }
+    },
+    async run(t) {
+      const item = String.raw`"1 \"hit\" in 60 s \\"`
+      t.answers(await t.get(), 200, allowedLines(`${item};q=1;w=60`, `${item};r=0;t=60`, [1, 0, 60]), OK_BODY)
+      const body = problemBody(String.raw`1 \"hit\" in 60 s \\`, '1 unit per 60 seconds', 60)
+      t.answers(await t.get(), 429, refusedLines(`${item};q=1;w=60`, `${item};r=0;t=60`, [1, 0, 60], 60), body)
+      t.answers(await t.get('/draft-7'), 200, draft7, OK_BODY)
+      const lines = (name: string, left: string) => [`ratelimit-policy: "${name}";q=2;w=60`, `ratelimit: "${name}";${left}`]
+      t.answers(await t.get('/one'), 200, lines('2-in-1min', 'r=1;t=120'), OK_BODY)
+      t.answers(await t.get('/two'), 200, lines('Two', 'r=0;t=90'), OK_BODY)
+      t.is((await t.get('/plain')).status, 429, 'three labels, one state')
+      t.warnings('WARN_NAME_SHARED')
+    },
+  },
   dialect('standard: draft-11', { standard: 'draft-11' }, [...structured, ...legacy], [...structured, ...legacy]),
   dialect('standard: draft-10', { standard: 'draft-10' }, [...structured, ...legacy], [...structured, ...legacy]),
   dialect('standard: draft-9', { standard: 'draft-9' }, [...structured, ...legacy], [...structured, ...legacy]),
