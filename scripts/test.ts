@@ -1,7 +1,7 @@
 // `npm test`: every check and every test.
 // `npm test -- --package express`: the types and the tests of one package.
-// `npm run test:all`: as `npm test`, with ten times as much fuzzing, faults that last longer, the tests of @sluice/redis on Redis 6.2 and on
-// Valkey 8 and 9, and a quick run of every benchmark.
+// `npm run test:all`: as `npm test`, with ten times as much fuzzing, faults that last longer, an application of Next, the tests of
+// @sluice/redis on Redis 6.2 and on Valkey 8 and 9, and a quick run of every benchmark.
 import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'

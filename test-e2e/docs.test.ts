@@ -44,7 +44,8 @@ const compiled = named('ts', 'ts run', 'js', 'js run')
 const fileOf = ({ where, info }: Fence): string => `${where.replaceAll(/[^\w.]/g, '-')}.${info.slice(0, 2)}`
 
 test('every fence has a known language', () => {
-  const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text']
+  // nextjs.test.ts compiles and runs those of Next.
+  const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text', 'ts next', 'tsx next']
   expect(fences.filter(({ info }) => !known.includes(info)).map(({ where, info }) => `${where}: ${info}`)).toEqual([])
 })
 

@@ -1,0 +1,4 @@
+// Entry `@sluice/testing/processes`: child processes that end with the test process, even when it is killed.
+
+export { runSupervised, type SupervisedProcess } from './supervised-process.ts'
+export { waitUntil } from './wait-until.ts'
