@@ -5,7 +5,7 @@ export { createPipeline } from './http/pipeline.ts'
 export type { Extension, Pipeline } from './http/pipeline.ts'
 export type { Admission, HttpOutcome, Refusal } from './http/outcome.ts'
 export type { Host } from './http/host.ts'
-export { innerLimiter } from './http/request-limiter.ts'
+export { innerLimiter } from './keyed-limiter.ts'
 export { connectionAddress, clientHasLeft } from './http/connection.ts'
 
 // Before the response: headers, and the delay of a queued request.

@@ -1,11 +1,12 @@
 import type { Mode } from './decision.ts'
-import { SluiceError } from './errors.ts'
+import type { KeyOf } from './identity/part.ts'
+import { hasKeys, keyedLimiter } from './keyed-limiter.ts'
 import { knownOptions } from './known-options.ts'
 import type { LimitRule } from './limit.ts'
 import { LimiterEngine } from './limiter-engine.ts'
 import type { Limiter } from './limiter.ts'
 import { ObserverHub, type Observers } from './observers.ts'
-import { checkLimited, definePolicy, setsOf } from './policy.ts'
+import { checkLimited, definePolicy } from './policy.ts'
 import type { FailMode, Store } from './store.ts'
 
 /** The options of `createLimiter`. `limits` or `tiers` is required. */
@@ -22,6 +23,13 @@ export interface LimiterOptions<
   readonly limits?: R | undefined
   /** The limits of each tier, by its name. `[]` is unlimited. */
   readonly tiers?: T | undefined
+  /**
+   * The key of the limits without their own, as the option of `rateLimit`. Limits with a key convert subjects as the key does: an address
+   * may be in any notation, and a list has one value for each part. `consume` reads no request. Default: a subject is taken as it is.
+   */
+  readonly key?: KeyOf<any> | undefined
+  /** How many leading bits of an IPv6 address are one client, for limits by address: 32 to 64. Default: 56. */
+  readonly ipv6Prefix?: number | undefined
   /** Where the state lives. Default: a new `memoryStore()`, for this limiter only. */
   readonly store?: Store | undefined
   /**
@@ -43,7 +51,8 @@ export interface LimiterOptions<
 export type LimitNames<R> = R extends readonly LimitRule<infer N, any>[] ? N : never
 
 /**
- * Makes a limiter that is independent of HTTP: for background jobs, message queues, or a framework without an adapter.
+ * Makes a limiter that is independent of HTTP: for background jobs, message queues, or a framework without an adapter. With the name,
+ * limits and key of a `rateLimit`, it counts in the same states, so a script can look up, reset and block its clients.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_NAME_INVALID, ERR_NAME_DUPLICATE, ERR_NAME_TAKEN, ERR_LIMIT_KEY
  * @example
  * ```ts
@@ -64,17 +73,10 @@ export function createLimiter<
   const R extends readonly LimitRule<string, any>[] = readonly [],
   const T extends Readonly<Record<string, readonly LimitRule<string, any>[]>> = {},
 >(options: LimiterOptions<R, T>): Limiter<LimitNames<R> | { [K in keyof T]: LimitNames<T[K]> }[keyof T], keyof T & string> {
-  knownOptions('createLimiter', options, ['name', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'])
+  knownOptions('createLimiter', options, ['name', 'limits', 'tiers', 'key', 'ipv6Prefix', 'store', 'mode', 'failMode', 'on'])
   checkLimited(options)
   const policy = definePolicy(options)
-  for (const { limits } of setsOf(policy)) {
-    const keyed = limits.find(({ key }) => key !== undefined)
-    if (keyed !== undefined) {
-      throw new SluiceError(
-        'ERR_LIMIT_KEY',
-        `createLimiter: expected limits without key, got a key on "${keyed.limit.name}"; pass the subject to consume(), or use rateLimit() to read it from requests`,
-      )
-    }
-  }
-  return new LimiterEngine(policy, options.store, new ObserverHub(policy.name, options.on)) as Limiter<any, any>
+  const isKeyed = hasKeys(policy, options)
+  const engine = new LimiterEngine(policy, options.store, new ObserverHub(policy.name, options.on))
+  return (isKeyed ? keyedLimiter(engine, { key: options.key, ipv6Prefix: options.ipv6Prefix }) : engine) as Limiter<any, any>
 }

@@ -19,7 +19,10 @@ export interface LimitFields<N extends string = string, C = any> {
    * may be async. 0 refuses every request. A function may also return `Infinity`, which does not limit the request.
    */
   readonly limit: PerRequest<C, number>
-  /** Who is limited by this limit. Only for `rateLimit`. Default: the `key` of `rateLimit`, else the client's address. */
+  /**
+   * Who is limited by this limit. `createLimiter` reads no request, and converts the values that it is given. Default: the `key` of the
+   * limiter; else in `rateLimit` the client's address.
+   */
   readonly key?: KeyOf<C> | undefined
 }
 

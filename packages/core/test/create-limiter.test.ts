@@ -20,7 +20,7 @@ describe('the options of a limiter are refused', () => {
     [{ limits: [minute], on: { desicion: () => undefined } }, 'ERR_OPTION_UNKNOWN'],
     [{ limits: [minute], name: 'a b' }, 'ERR_NAME_INVALID'],
     [{ limits: [minute], keyPrefix: 'x' }, 'ERR_OPTION_UNKNOWN'],
-    [{ limits: [slidingWindow({ ...good, key: ip() })] }, 'ERR_LIMIT_KEY'],
+    [{ limits: [minute, slidingWindow({ ...good, name: 'b', key: ip() })] }, 'ERR_LIMIT_KEY'],
   ])('%j', (options, code) => {
     expect(refusal(() => loose.createLimiter(options)).code).toBe(code)
   })

@@ -5,6 +5,7 @@ import { clientAddress, wholeAddress } from '../identity/client.ts'
 import type { KeyOf } from '../identity/part.ts'
 import type { ReportWarning } from '../identity/trust.ts'
 import { knownOptions } from '../known-options.ts'
+import { innerLimiter, sharedKeysOf } from '../keyed-limiter.ts'
 import type { LimitRule } from '../limit.ts'
 import { LimiterEngine } from '../limiter-engine.ts'
 import type { Limiter } from '../limiter.ts'
@@ -18,7 +19,7 @@ import type { Host } from './host.ts'
 import { Age } from './made-per-request.ts'
 import { checkOptions, policyOptions, type RateLimitOptions } from './options.ts'
 import type { HttpOutcome } from './outcome.ts'
-import { innerLimiter, PipelineLimiter, type RequestLimiter } from './request-limiter.ts'
+import { PipelineLimiter, type RequestLimiter } from './request-limiter.ts'
 import { subjectsReader } from './subjects.ts'
 import { readingBody } from './unparsed-body.ts'
 
@@ -68,7 +69,7 @@ export function createPipeline<C, R = unknown, N extends string = string>(
   const given = named as RateLimitOptions<C, R>
   checkOptions(given)
   // A copy: the application may change its object while requests are in flight.
-  const options = { ...given }
+  const options = withSharedKeys(given)
   const { policy, shorthand } = policyOptions(options as RateLimitOptions<C, never>)
   const limiter = options.limiter === undefined ? engineOf(policy, shorthand, options) : innerLimiter(options.limiter)
   const engine = limiter instanceof LimiterEngine ? limiter : undefined
@@ -134,6 +135,14 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     keyOf: (of) => (keys.has(of) ? keys.get(of) : key),
   })
   return Object.assign((context: C) => decideRequest(config, context), { limiter: requestLimiter, extend, warn })
+}
+
+/** A copy of the options. A mount of a limiter with a key has that key, unless it is given another. */
+function withSharedKeys<C, R>(given: RateLimitOptions<C, R>): RateLimitOptions<C, R> {
+  const shared = sharedKeysOf(given.limiter)
+  if (shared === undefined) return { ...given }
+  const { key = shared.key, ipv6Prefix = shared.ipv6Prefix } = given
+  return { ...given, key, ipv6Prefix }
 }
 
 function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: boolean, options: RateLimitOptions<C, R>): LimiterEngine {

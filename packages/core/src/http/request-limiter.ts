@@ -1,17 +1,16 @@
 import type { Decision } from '../decision.ts'
 import type { Duration } from '../duration.ts'
-import { show, SluiceError } from '../errors.ts'
+import { SluiceError } from '../errors.ts'
 import type { KeyOf } from '../identity/part.ts'
 import { checkCallOptions } from '../call-checks.ts'
-import { type Spelling, spellingOf } from '../identity/spelling.ts'
 import { isMissing, type Missing, type SubjectOptions, subjectReader } from '../identity/subject.ts'
+import { KeyedLimiter, textOf } from '../keyed-limiter.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
-import type { CallOptions, Cost, Limiter, Subject, SubjectValue, TakeOptions, WaitOptions } from '../limiter.ts'
+import type { CallOptions, Limiter, Subject, TakeOptions, WaitOptions } from '../limiter.ts'
 import { checkNumbers } from '../numbers/sets.ts'
 import { type Policy, setsOf } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
-import type { StoreHealth } from '../store.ts'
-import { isSubjectValue, subjectOf, type Target, targetsOf, valueOf } from '../subject-values.ts'
+import { subjectOf, type Target, targetsOf } from '../subject-values.ts'
 import type { FoundSubjects } from './decide-request.ts'
 
 /**
@@ -66,90 +65,50 @@ export interface RequestReading<C> extends SubjectOptions<C> {
   keyOf(policy: Policy | undefined): KeyOf<C> | undefined
 }
 
-// Registered, so that a limiter of another copy of this package is recognised.
-const INNER: unique symbol = Symbol.for('sluice.limiter.inner') as never
-
-/** The limiter that decides: of a limiter of `rateLimit()` the one below it, else the limiter itself. Two mounts of one limiter share it. */
-export function innerLimiter(limiter: Limiter): Limiter {
-  // Own: an object over such a limiter has methods of its own, which must be called.
-  return Object.hasOwn(limiter, INNER) ? (limiter as never as { readonly [INNER]: Limiter })[INNER] : limiter
-}
-
 /** A limiter that reads requests, over the one that decides. Only calls by the application pass it, never a request of the pipeline. */
-export class PipelineLimiter<C> implements RequestLimiter<C> {
-  private readonly inner: Limiter
-  /** `undefined` for a limiter that an application wrapped: it has one subject. */
-  private readonly engine: LimiterEngine | undefined
+export class PipelineLimiter<C> extends KeyedLimiter implements RequestLimiter<C> {
   private readonly reading: RequestReading<C>
-  private readonly spellings = new Map<KeyOf<C> | undefined, Spelling>()
 
   constructor(inner: Limiter, engine: LimiterEngine | undefined, reading: RequestReading<C>) {
-    this.inner = inner
-    Object.defineProperty(this, INNER, { value: inner })
-    this.engine = engine
+    super(inner, engine, { ...reading, remedy: 'pass the request, or what its key can give' })
     this.reading = reading
   }
 
-  get name(): string {
-    return this.inner.name
+  override consume(subject: Subject<string> | C, options?: TakeOptions<string, string>): MaybePromise<Decision> {
+    return isRequest(subject) ? this.call('consume', subject, options) : super.consume(subject, options)
   }
 
-  consume(subject: Subject<string> | C, options?: TakeOptions<string, string>): MaybePromise<Decision> {
-    return this.call('consume', subject, options)
+  override peek(subject: Subject<string> | C, options?: TakeOptions<string, string>): MaybePromise<Decision> {
+    return isRequest(subject) ? this.call('peek', subject, options) : super.peek(subject, options)
   }
 
-  peek(subject: Subject<string> | C, options?: TakeOptions<string, string>): MaybePromise<Decision> {
-    return this.call('peek', subject, options)
+  override async wait(subject: Subject<string> | C, options?: WaitOptions<string, string>): Promise<Decision> {
+    return isRequest(subject) ? this.call('wait', subject, options) : super.wait(subject, options)
   }
 
-  async wait(subject: Subject<string> | C, options?: WaitOptions<string, string>): Promise<Decision> {
-    return this.call('wait', subject, options)
+  override penalize(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return isRequest(subject) ? this.call('penalize', subject, options) : super.penalize(subject, options)
   }
 
-  penalize(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
-    return this.call('penalize', subject, options)
-  }
-
-  reset(subject: Subject<string> | C): MaybePromise<boolean> {
+  override reset(subject: Subject<string> | C): MaybePromise<boolean> {
+    if (!isRequest(subject)) return super.reset(subject)
     const { engine } = this
-    if (engine === undefined) return chain(this.wrapped(subject), (spelled) => this.inner.reset(spelled))
-    return chain(this.targetsOf(engine, subject), (targets) => engine.forget(targets))
+    if (engine === undefined) return chain(this.found(subject, undefined), (found) => this.inner.reset(found.subject))
+    return chain(this.targetsOfRequest(engine, subject), (targets) => engine.forget(targets))
   }
 
-  resetAll(): MaybePromise<void> {
-    return this.inner.resetAll()
-  }
-
-  block(subject: Subject<string> | C, duration: Duration): MaybePromise<number> {
+  override block(subject: Subject<string> | C, duration: Duration): MaybePromise<number> {
+    if (!isRequest(subject)) return super.block(subject, duration)
     const { engine } = this
-    if (engine === undefined) return chain(this.wrapped(subject), (spelled) => this.inner.block(spelled, duration))
-    return chain(this.targetsOf(engine, subject), (targets) => engine.blocks.block(targets.map(textOf), duration))
+    if (engine === undefined) return chain(this.found(subject, undefined), (found) => this.inner.block(found.subject, duration))
+    return chain(this.targetsOfRequest(engine, subject), (targets) => engine.blocks.block(targets.map(textOf), duration))
   }
 
-  unblock(subject: Subject<string> | C): MaybePromise<boolean> {
+  override unblock(subject: Subject<string> | C): MaybePromise<boolean> {
+    if (!isRequest(subject)) return super.unblock(subject)
     const { engine } = this
-    if (engine === undefined) return chain(this.wrapped(subject), (spelled) => this.inner.unblock(spelled))
-    return chain(this.targetsOf(engine, subject), (targets) => engine.blocks.unblock(targets.map(textOf)))
-  }
-
-  /** The subject for a limiter that an application wrapped. */
-  private wrapped(subject: Subject<string> | C): MaybePromise<Subject<string>> {
-    return isRequest(subject) ? chain(this.found(subject, undefined), (found) => found.subject) : this.spelled(subject, undefined)
-  }
-
-  /** Every state of a subject, or of the subjects of a request. */
-  private targetsOf(engine: LimiterEngine, subject: Subject<string> | C): MaybePromise<readonly Target[]> {
-    if (isRequest(subject)) return this.targetsOfRequest(engine, subject)
-    engine.checkSubject(subject)
-    const isByLimit = !isSubjectValue(subject)
-    const targets = targetsOf(engine.policies, ({ limit, key }, policy) => {
-      const value = valueOf(limit.name, subject)
-      const spelled = value === undefined ? undefined : this.spellingOf(key, policy).subjectOf(value)
-      if (isByLimit && value !== undefined && spelled === undefined) throw this.unspelled(value, [this.spellingOf(key, policy)], limit.name)
-      return spelled
-    })
-    if (targets.length === 0 && !isByLimit) throw this.unspelled(subject, this.allSpellings())
-    return targets
+    if (engine === undefined) return chain(this.found(subject, undefined), (found) => this.inner.unblock(found.subject))
+    return chain(this.targetsOfRequest(engine, subject), (targets) => engine.blocks.unblock(targets.map(textOf)))
   }
 
   subjectOf(request: C): MaybePromise<Subject<string> | undefined> {
@@ -165,40 +124,15 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
     return this.reading.clientAddress(request)
   }
 
-  settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
-    return this.inner.settle(decision, actual)
-  }
-
-  refund(decision: Decision): MaybePromise<void> {
-    return this.inner.refund(decision)
-  }
-
-  release(decision: Decision): MaybePromise<void> {
-    return this.inner.release(decision)
-  }
-
-  renew(decision: Decision): MaybePromise<boolean> {
-    return this.inner.renew(decision)
-  }
-
-  health(): StoreHealth {
-    return this.inner.health()
-  }
-
-  close(): MaybePromise<void> {
-    return this.inner.close()
-  }
-
   private call(
     method: 'consume' | 'peek' | 'penalize' | 'wait',
-    subject: Subject<string> | C,
+    request: C,
     options: WaitOptions<string, string> | undefined,
   ): MaybePromise<Decision> {
-    if (!isRequest(subject)) return this.inner[method](this.spelled(subject, options?.tier), options)
     if (options !== undefined) checkCallOptions(options, this.name, method)
     const { engine, inner } = this
     if (engine !== undefined && options?.numbers !== undefined) checkNumbers(options.numbers, engine.policy)
-    return chain(this.found(subject, options), (found) => {
+    return chain(this.found(request, options), (found) => {
       if (engine === undefined) return inner[method](found.subject, { ...options, tier: found.set.tier })
       if (method === 'wait') return engine.waitAt(found.set, found.subject, options)
       if (method === 'peek') return engine.peekAt(found.set, found.subject, options?.cost, options?.atLeast)
@@ -212,52 +146,6 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
 
   private failMissing(): never {
     throw new SluiceError('ERR_SUBJECT_MISSING', `limiter "${this.name}": expected a request with a subject, got one whose key is missing`)
-  }
-
-  /** The subject as the keys of the limits that apply spell it. */
-  private spelled(subject: Subject<string>, tier: string | undefined): Subject<string> {
-    if (this.engine === undefined) return isSubjectValue(subject) ? this.spelledBy(undefined, undefined, subject) : subject
-    const { policy } = this.engine
-    this.engine.checkSubject(subject)
-    const { limits } = this.engine.limitsOf(tier)
-    const [first] = limits
-    if (isSubjectValue(subject) && limits.every(({ key }) => key === first?.key)) return this.spelledBy(first?.key, policy, subject)
-    const byLimit: Record<string, SubjectValue> = isSubjectValue(subject) ? {} : { ...(subject as Record<string, SubjectValue>) }
-    for (const { limit, key } of limits) {
-      const value = valueOf(limit.name, subject)
-      if (value !== undefined) byLimit[limit.name] = this.spelledBy(key, policy, value, limit.name)
-    }
-    return byLimit
-  }
-
-  private spelledBy(key: KeyOf<C> | undefined, policy: Policy | undefined, value: SubjectValue, limit?: string): string {
-    const spelling = this.spellingOf(key, policy)
-    const spelled = spelling.subjectOf(value)
-    if (spelled === undefined) throw this.unspelled(value, [spelling], limit)
-    return spelled
-  }
-
-  /** How the key of a limit spells subjects; without one, the key of its policy. */
-  private spellingOf(own: KeyOf<C> | undefined, policy: Policy | undefined): Spelling {
-    const key = own ?? this.reading.keyOf(policy)
-    let spelling = this.spellings.get(key)
-    if (spelling === undefined) this.spellings.set(key, (spelling = spellingOf(key, this.reading.ipv6Prefix)))
-    return spelling
-  }
-
-  private allSpellings(): readonly Spelling[] {
-    const policy = this.engine?.policy
-    const limits = policy === undefined ? [] : setsOf(policy).flatMap((set) => set.limits)
-    return [...new Set(limits.map(({ key }) => this.spellingOf(key, policy)))]
-  }
-
-  private unspelled(value: SubjectValue, spellings: readonly Spelling[], limit?: string): SluiceError {
-    const where = limit === undefined ? 'subject' : `subject of limit "${limit}"`
-    const expected = spellings.map((spelling) => spelling.expected).join(', or ')
-    return new SluiceError(
-      'ERR_SUBJECT_INVALID',
-      `limiter "${this.name}": ${where}: expected ${expected}, got ${show(value)}; pass the request, or what its key can give`,
-    )
   }
 
   /** Reads each key once. The states of what they gave, and of the numbers of this request. */
@@ -285,10 +173,6 @@ export class PipelineLimiter<C> implements RequestLimiter<C> {
       return Promise.all([...values].map(async ([key, value]) => values.set(key, await value))).then(async () => join(await found))
     return join(found as FoundSubjects | undefined)
   }
-}
-
-function textOf({ subject }: Target): string {
-  return subject
 }
 
 /** An object of subjects by limit is a plain one. A request or context of a framework has a class. */

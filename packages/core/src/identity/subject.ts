@@ -42,9 +42,8 @@ export function subjectReader<C>(key: KeyOf<C> | undefined, options: SubjectOpti
     throw invalid('missing', "'address', 'reject' or 'skip'", missing)
   const canonical = canonicalizer(options.ipv6Prefix)
   if (key === undefined) return (context) => knownAddress(facts, context)
-  const [only, ...more] = partsOf(key).map((part) => valueReader(part, facts, missing, canonical))
-  if (only === undefined) throw invalid('key', 'one or more parts', key)
-  return more.length === 0 ? only : joiningReader([only, ...more])
+  const readers = partsOf(key).map((part) => valueReader(part, facts, missing, canonical))
+  return readers.length === 1 ? (readers[0] as SubjectReader<C>) : joiningReader(readers)
 }
 
 /**
@@ -89,6 +88,7 @@ export function isMissing(subject: string | Missing): subject is Missing {
  */
 export function partsOf<C>(key: KeyOf<C>): readonly Part<C>[] {
   const given: readonly unknown[] = Array.isArray(key) ? key : [key]
+  if (given.length === 0) throw invalid('key', 'one or more parts', key)
   return given.map((part, i) => {
     const name = Array.isArray(key) ? `key[${i}]` : 'key'
     if (typeof part === 'function') return { name, read: (context) => (part as KeyFunction<C>)(context) }
