@@ -44,8 +44,8 @@ const compiled = named('ts', 'ts run', 'js', 'js run')
 const fileOf = ({ where, info }: Fence): string => `${where.replaceAll(/[^\w.]/g, '-')}.${info.slice(0, 2)}`
 
 test('every fence has a known language', () => {
-  // nextjs.test.ts compiles and runs those of Next.
-  const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text', 'ts next', 'tsx next']
+  // nextjs.test.ts compiles and runs those of Next, jest.test.ts that of Jest.
+  const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text', 'ts next', 'tsx next', 'js jest']
   expect(fences.filter(({ info }) => !known.includes(info)).map(({ where, info }) => `${where}: ${info}`)).toEqual([])
 })
 

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BOTH, COMMONJS, NEST } from './support/jest/programs.ts'
+import { fencesOfPage } from './support/sources/fences.ts'
 import { E2E, link, run, runToEnd, STARTER } from './support/tarballs/consumer.ts'
 import { ROOT } from './support/workspace.ts'
 
@@ -56,6 +57,12 @@ function jest(version: string, cwd: string, flags: readonly string[] = []): stri
   expect(status, output).toBe(0)
   return output
 }
+
+test.each(['jest29', 'jest'])('%s runs the test of docs/testing.md', (version) => {
+  const guide = fencesOfPage('docs/testing.md').find(({ info }) => info === 'js jest')?.code ?? ''
+  const cwd = project('older', `guide-${version}`, { 'package.json': '{}', 'guide.test.js': guide })
+  expect(jest(version, cwd)).toMatch(/Tests: +1 passed, 1 total/)
+})
 
 describe('F20', () => {
   test.each([
