@@ -6,6 +6,7 @@ import {
   type Duration,
   fixedWindow,
   header,
+  ip,
   type Limiter,
   type LimitRule,
   slidingWindow,
@@ -84,3 +85,16 @@ const algorithm: Algorithm = algorithmOf(rule.limit)
 // @ts-expect-error: plain, frozen data
 rule.limit.limit = 2
 export const used: readonly unknown[] = [durations, weeks, store, algorithm, undefined as Decision | undefined]
+
+// newcomer 10: a script shares the limits of an application, and knows their names. It needs no request.
+const shared = {
+  name: 'api',
+  limits: [
+    slidingWindow({ name: 'minute', limit: 100, window: '1m', key: ip() }),
+    slidingWindow({ name: 'hour', limit: ({ vip }: { readonly vip: boolean }) => (vip ? 9 : 1), window: '1h', key: ip() }),
+  ],
+}
+const script = createLimiter({ ...shared, key: ip() })
+void script.peek({ minute: '192.0.2.1' }, { numbers: { hour: { limit: 9 } } })
+// @ts-expect-error no limit has this name
+void script.reset({ minuet: '192.0.2.1' })
