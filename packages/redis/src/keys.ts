@@ -130,7 +130,7 @@ export class Keys {
   }
 
   /** The key of the value of a policy and subject, which has the block. */
-  valueKeyOf({ valuePart: part }: Placement, subject: string): string {
+  valueKeyOf({ valuePart: part }: Pick<Placement, 'valuePart'>, subject: string): string {
     return this.keyAt({ part, isPacked: false }, subject)
   }
 
@@ -139,6 +139,12 @@ export class Keys {
     if (isPacked) return `${partition}${part}${this.packing?.suffixOf(subject)}`
     this.lastText ??= bounded(subject)
     return `${partition}${part}${this.lastText}`
+  }
+
+  /** The beginning of every key of a subject, and what stands for the subject at its end. */
+  endsOf(subject: string): { readonly base: string; readonly text: string } {
+    const base = this.partitionPrefixes[this.partitionIndexOf(subject)] as string
+    return { base, text: this.valueKeyOf({ valuePart: '' }, subject).slice(base.length) }
   }
 
   private partitionIndexOf(subject: string): number {

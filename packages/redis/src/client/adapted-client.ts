@@ -4,6 +4,9 @@ import type { RedisClient } from './redis-client.ts'
 /** An argument of a command. */
 export type Argument = string | Buffer
 
+/** Sends a command to one server. Texts in the reply may be bytes. */
+export type SendToServer = (args: Argument[]) => Promise<unknown>
+
 /** ms that a command may take. After that it is unknown whether it ran, if it was written. */
 export const COMMAND_TIMEOUT = 1_000
 /** ms between two looks at whether a client is ready. */
@@ -43,6 +46,16 @@ export abstract class AdaptedClient implements RedisClient {
     const due = systemClock.monotonic() + ms
     for (let left = ms; left > 0 && this.status !== 'ready'; left = due - systemClock.monotonic())
       await new Promise<void>((resolve) => void systemClock.after(Math.min(left, LOOK_EVERY), resolve))
+  }
+
+  /** Sends a command that only reads to the primary that has the key. */
+  read(key: string | undefined, args: Argument[]): Promise<unknown> {
+    return this.send(key, false, args)
+  }
+
+  /** One for each primary, for commands without a key. */
+  async servers(): Promise<readonly SendToServer[]> {
+    return [(args) => this.send(undefined, false, args)]
   }
 
   /** EVALSHA or EVAL: a script, the number of keys, and the keys. */

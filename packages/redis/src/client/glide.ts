@@ -1,5 +1,6 @@
 import { NotSentError } from '../errors.ts'
-import { AdaptedClient, type Argument, COMMAND_TIMEOUT } from './adapted-client.ts'
+import { slotOf } from '../slots.ts'
+import { AdaptedClient, type Argument, COMMAND_TIMEOUT, type SendToServer } from './adapted-client.ts'
 import type { GlideClient } from './redis-client.ts'
 
 interface AnyClient {
@@ -8,6 +9,9 @@ interface AnyClient {
   /** ms, of the client's configuration. */
   readonly requestTimeout?: number
 }
+
+/** Of the reply of CLUSTER SLOTS: the first and the last slot, and the primary. */
+type SlotRange = readonly [start: number, end: number, primary: readonly [host: unknown, port: number]]
 
 /** Texts as bytes: `Decoder.Bytes`. */
 const BYTES = Object.freeze({ decoder: 0 })
@@ -56,9 +60,24 @@ export class GlideAdapter extends AdaptedClient {
   }
 
   /** glide finds the server by the keys of the command. */
-  protected async send(_key: string | undefined, _isReadonly: boolean, args: Argument[]): Promise<unknown> {
+  protected send(_key: string | undefined, _isReadonly: boolean, args: Argument[]): Promise<unknown> {
+    return this.command(args, BYTES)
+  }
+
+  override async servers(): Promise<readonly SendToServer[]> {
+    if (!this.isCluster) return super.servers()
+    const ranges = (await this.command(['CLUSTER', 'SLOTS'], { ...BYTES, route: 'randomNode' })) as readonly SlotRange[]
+    const slots = new Map(ranges.map(([start, end, [host, port]]) => [`${String(host)}:${port}`, [start, end] as const]))
+    // Routes by a key reach the primary whatever its address is. glide 2 sends those by the number of a slot to one and the same node.
+    return Array.from(slots.values(), ([start, end]) => {
+      const route = { type: 'primarySlotKey', key: keyBetween(start, end) }
+      return (args) => this.command(args, { ...BYTES, route })
+    })
+  }
+
+  private async command(args: readonly Argument[], options: object): Promise<unknown> {
     try {
-      return await this.client.customCommand(args, BYTES)
+      return await this.client.customCommand(args, options)
     } catch (error) {
       throw translated(error)
     }
@@ -79,6 +98,14 @@ export class GlideAdapter extends AdaptedClient {
   /** The server closes a connection that asks for it, and the client connects again. A Cluster client finds the new primary itself. */
   disconnect(reconnect = false): void {
     if (reconnect && !this.isCluster) this.send(undefined, false, ['QUIT']).catch(() => undefined)
+  }
+}
+
+/** A key whose slot lies in the range. */
+function keyBetween(start: number, end: number): string {
+  for (let n = 0; ; n++) {
+    const slot = slotOf(String(n))
+    if (slot >= start && slot <= end) return String(n)
   }
 }
 

@@ -1,5 +1,5 @@
 import { NotSentError } from '../errors.ts'
-import { AdaptedClient, type Argument } from './adapted-client.ts'
+import { AdaptedClient, type Argument, type SendToServer } from './adapted-client.ts'
 import { Attempt } from './attempt.ts'
 import type { NodeRedisClient } from './redis-client.ts'
 
@@ -19,6 +19,8 @@ interface SentinelClient {
   sendCommand(isReadonly: boolean, args: readonly Argument[], options: object): Promise<unknown>
 }
 interface ClusterClient {
+  readonly masters: readonly object[]
+  nodeClient(node: object): SingleClient | Promise<SingleClient>
   sendCommand(key: string | undefined, isReadonly: boolean, args: readonly Argument[], options: object): Promise<unknown>
 }
 
@@ -61,6 +63,16 @@ export class NodeRedisAdapter extends AdaptedClient {
     // From version 6 on, a Cluster client queues a copy of the arguments, and has isReady.
     const settled = attempt.settle(reply, client.isReady === undefined ? takeBack : () => attempt.abort())
     return key === undefined ? settled : settled.catch((error: unknown) => this.findNode(error, key))
+  }
+
+  override async servers(): Promise<readonly SendToServer[]> {
+    if (this.kind !== 'cluster') return super.servers()
+    const cluster = this.client as unknown as ClusterClient
+    const nodes = await Promise.all(cluster.masters.map((node) => cluster.nodeClient(node)))
+    return nodes.map((node) => (args) => {
+      const attempt = new Attempt(false)
+      return attempt.settle(node.sendCommand(args, { typeMapping: BYTES, abortSignal: attempt }), () => args.splice(0, args.length, 'PING'))
+    })
   }
 
   /**

@@ -11,7 +11,7 @@ const SIZE = 28
 const MAX_READ = 255
 const MAX_ENTRIES = 32
 /** The entry of a blocked subject, always the first: until when (µs), 0 and 0. No state has this id. */
-const BLOCK_ID = 0xffffffff
+export const BLOCK_ID = 0xffffffff
 
 /** Whether the bytes can be a value. Others count as absent. */
 function isValue(length: number): boolean {
