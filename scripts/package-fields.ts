@@ -88,13 +88,19 @@ function loading(entries: Entries): Manifest {
   const paths = Object.entries(entries).flatMap(([name, target]) =>
     typeof target === 'string' ? [] : [[name, target.source.slice('./src/'.length, -'.ts'.length)] as const],
   )
+  // Data, such as a schema, is published as it is.
+  const data = Object.entries(entries).filter(([, target]) => typeof target === 'string')
   // Only TypeScript's `moduleResolution: node10` reads them. It does not know `exports`.
   const besides = paths.filter(([name]) => name !== '.').map(([name, path]) => [name.slice('./'.length), [`./dist/cjs/${path}.d.ts`]])
   return {
     main: './dist/cjs/index.js',
     types: './dist/cjs/index.d.ts',
     ...(besides.length > 0 ? { typesVersions: { '*': Object.fromEntries(besides) } } : {}),
-    exports: { ...Object.fromEntries(paths.map(([name, path]) => [name, conditions(path)])), './package.json': './package.json' },
+    exports: {
+      ...Object.fromEntries(paths.map(([name, path]) => [name, conditions(path)])),
+      ...Object.fromEntries(data),
+      './package.json': './package.json',
+    },
   }
 }
 
