@@ -45,7 +45,7 @@ const fileOf = ({ where, info }: Fence): string => `${where.replaceAll(/[^\w.]/g
 
 test('every fence has a known language', () => {
   // nextjs.test.ts compiles and runs those of Next, jest.test.ts that of Jest.
-  const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text', 'ts next', 'tsx next', 'js jest']
+  const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text', 'yaml', 'ts next', 'tsx next', 'js jest']
   expect(fences.filter(({ info }) => !known.includes(info)).map(({ where, info }) => `${where}: ${info}`)).toEqual([])
 })
 

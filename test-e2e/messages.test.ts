@@ -21,6 +21,8 @@ const ending = (code: string): string => ` (${code}, see ${PAGE})`
  * warning quotes them.
  */
 const WRAPPED = [
+  // The limiter hears it and decides again.
+  'packages/core/src/generations.ts',
   'packages/policies/src/sources/file-source.ts',
   'packages/cloudflare/src/batcher.ts',
   'packages/redis/src/client/attempt.ts',

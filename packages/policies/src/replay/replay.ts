@@ -7,7 +7,7 @@ import { FORMATS, type LogFormat } from './formats.ts'
 export interface ReplayOptions {
   /** Names the log in messages, such as its path. Default: `'log'`. */
   readonly source?: string | undefined
-  /** How many subjects are told apart in `top`, over all limits: at least 1. Default: 100,000. */
+  /** How many subjects are counted for `top`, over all limits: at least 1. Default: 100,000. */
   readonly maxSubjects?: number | undefined
   /** Called after each 100,000 lines with their number. */
   readonly progress?: ((lines: number) => void) | undefined
