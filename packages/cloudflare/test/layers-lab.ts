@@ -1,4 +1,4 @@
-import type { Clock, Outcome, Store } from '@sluice/core'
+import type { BlockChange, Clock, Outcome, Store } from '@sluice/core'
 import type { StackOptions } from '@sluice/core/store-kit'
 import { startWorkerd, type Workerd } from '@sluice/testing/workerd'
 import type { LayersAsk, LayersCall, LayersReply } from './layers.worker.ts'
@@ -21,16 +21,19 @@ export const nextName = (): string => `layers${++stores}`
 /** A store with layers that runs in an isolate, as a store of this process. */
 export function layeredStore(server: Workerd, layers: StackOptions, clock: Clock): Store {
   const name = nextName()
-  const call = async (one: LayersCall): Promise<{ outcomes: readonly (Outcome | undefined)[]; found: boolean | undefined }> => {
-    const { replies, found } = await request(server, 0, { name, layers, now: clock.now(), calls: [one] })
+  const call = async (
+    one: LayersCall,
+  ): Promise<Pick<LayersReply, 'found' | 'changed'> & { readonly outcomes: readonly (Outcome | undefined)[] }> => {
+    const { replies, found, changed } = await request(server, 0, { name, layers, now: clock.now(), calls: [one] })
     const [reply] = replies
     if (reply === undefined || 'error' in reply) throw Object.assign(new Error(reply?.error), reply)
     // JSON leaves out an undefined receipt, and writes an undefined outcome as null.
-    return { outcomes: reply.map((outcome) => (outcome ? { ...outcome, receipt: outcome.receipt } : undefined)), found }
+    return { outcomes: reply.map((outcome) => (outcome ? { ...outcome, receipt: outcome.receipt } : undefined)), found, changed }
   }
   return {
     name: 'durable-object',
     consume: async (charges, options) => (await call({ charges, options })).outcomes,
     reset: async (targets) => (await call({ reset: targets.map((target) => ({ ...target, cost: 0 })) })).found,
+    block: async (targets, ms) => (await call({ block: { targets, ms } })).changed as BlockChange,
   }
 }

@@ -1,6 +1,6 @@
 // What the tests of the layers run in workerd, in two isolates: stores with layers, kept over requests, over objects that can be made to fail.
 import { durableObjectStore, type ObjectNamespace, type ObjectState, RateLimitObject } from '@sluice/cloudflare'
-import type { Charge, Clock, ConsumeOptions, Outcome, Store, StoreEvent } from '@sluice/core'
+import type { BlockChange, Charge, Clock, ConsumeOptions, Outcome, Store, StoreEvent } from '@sluice/core'
 import { stack, type StackOptions } from '@sluice/core/store-kit'
 import { waitUntil } from 'cloudflare:workers'
 
@@ -23,6 +23,7 @@ export interface LayersAsk {
 export interface LayersCall {
   readonly charges?: readonly Charge[] | undefined
   readonly reset?: readonly Charge[] | undefined
+  readonly block?: { readonly targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]; readonly ms: number } | undefined
   readonly options?: ConsumeOptions | undefined
   /** How often the call is made, each after the one before. Default 1. */
   readonly times?: number | undefined
@@ -36,6 +37,8 @@ export interface LayersReply {
   readonly health: unknown
   /** What the last reset answered. */
   readonly found?: boolean | undefined
+  /** What the last block answered. */
+  readonly changed?: BlockChange | undefined
   /** ms that the calls took, by the clock of the isolate. */
   readonly took: number
 }
@@ -66,6 +69,7 @@ interface Kept {
   fault: Fault
   now: number | undefined
   found?: boolean | undefined
+  changed?: BlockChange | undefined
 }
 const kept = new Map<string, Kept>()
 
@@ -115,14 +119,16 @@ export default {
     const replies: LayersReply['replies'][number][] = []
     for (const call of ask.calls) for (let i = 0; i < (call.times ?? 1); i++) replies.push(await run(one, call))
     const took = Date.now() - began
-    const reply: LayersReply = { replies, events: one.events, sent: one.sent, health: one.store.health?.(), found: one.found, took }
+    const { events, sent, store, found, changed } = one
+    const reply: LayersReply = { replies, events, sent, health: store.health?.(), found, changed, took }
     return new Response(JSON.stringify(reply, (_, value: unknown) => (value === Infinity ? 'Infinity' : value)))
   },
 }
 
-async function run(one: Kept, { charges, reset, options }: LayersCall): Promise<LayersReply['replies'][number]> {
+async function run(one: Kept, { charges, reset, block, options }: LayersCall): Promise<LayersReply['replies'][number]> {
   try {
     if (reset !== undefined) one.found = (await one.store.reset(reset)) as boolean
+    if (block !== undefined) one.changed = (await one.store.block?.(block.targets, block.ms)) as BlockChange
     return await one.store.consume(charges ?? [], options)
   } catch (error) {
     const { message, code } = error as { message: string; code?: string }
