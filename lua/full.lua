@@ -109,9 +109,9 @@ local function blockof(charge)
   return algorithms[limits[charge[1]][1]].isentry and blockat(key) or 0
 end
 
--- The reply to a decision with a blocked subject; nil for other decisions.
+-- The reply to a decision with a blocked subject; nil for other decisions. A reset replies as a peek without blocks.
 local function replyofblocked(decision)
-  if decision[1] == FORCE then
+  if decision[1] == FORCE or decision[1] == RESET then
     return nil
   end
   local isblocked = false

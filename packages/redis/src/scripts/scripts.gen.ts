@@ -1676,7 +1676,7 @@ end
 return algorithms[limits[charge[1]][1]].isentry and blockat(key) or 0
 end
 local function replyofblocked(decision)
-if decision[1] == FORCE then
+if decision[1] == FORCE or decision[1] == RESET then
 return nil
 end
 local isblocked = false

@@ -81,7 +81,8 @@ export function blocks({ test, testWithClock }: Suite): void {
     test(`${kind}: a reset deletes the count and leaves the block`, async (harness) => {
       await fill(harness, charge, QUOTA)
       await blockOf(harness, [charge], HOUR)
-      await harness.store.reset([charge])
+      expect(await harness.store.reset([charge])).toBe(true)
+      expect(await harness.store.reset([charge])).toBe(false)
       expect(await harness.consumeOne(charge)).toMatchObject({ allowed: false, blocked: true })
       expect(await blockOf(harness, [charge], 0)).toMatchObject({ wasBlocked: true })
       expect(await harness.consumeOne(charge)).toMatchObject({ allowed: true, remaining: QUOTA - 1 })
