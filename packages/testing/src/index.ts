@@ -34,13 +34,14 @@ export { waitUntil } from './processes/wait-until.ts'
 
 // The reference model, and random histories to compare a store with it.
 export { createModel } from './model/model.ts'
-export type { Model, ModelCharge } from './model/model.ts'
-export type { ModelOutcome } from './model/algorithm.ts'
+export type { Model } from './model/model.ts'
+export type { ModelCharge, ModelOutcome } from './model/algorithm.ts'
 export { histories } from './model/histories.ts'
 export type { History, Step } from './model/histories.ts'
 export { families } from './model/history-limits.ts'
 export type { Family } from './model/history-limits.ts'
-export { firstMismatch, mismatchOf } from './model/replay.ts'
+export { mismatchOf } from './model/mismatch.ts'
+export { firstMismatch } from './model/replay.ts'
 export type { Mismatch } from './model/replay.ts'
 
 // What a limit promises to admit at most in any interval, checked on what was admitted.

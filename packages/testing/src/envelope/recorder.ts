@@ -149,7 +149,7 @@ function keyOf({ window, limit, burst }: Limit, scope: string, subject: string):
 /** The store's optional methods. They are bound, since a method of a class needs its `this`. */
 function methodsOf(inner: Store): Partial<Store> {
   const methods: Partial<Record<keyof Store, unknown>> = {}
-  for (const name of ['shardOf', 'peekReplica', 'ready', 'close', 'health', 'subscribe'] as const) {
+  for (const name of ['block', 'shardOf', 'peekReplica', 'ready', 'close', 'health', 'subscribe'] as const) {
     if (inner[name] !== undefined) methods[name] = inner[name].bind(inner)
   }
   return methods as Partial<Store>

@@ -1,4 +1,7 @@
-import type { Limit } from '@sluice/core'
+import type { Charge, Limit } from '@sluice/core'
+
+/** A charge whose receipt, if any, comes from the model. */
+export type ModelCharge = Omit<Charge, 'receipt'> & { readonly receipt?: unknown }
 
 /** One charge, in big integers. */
 export interface ModelRequest {
@@ -24,6 +27,8 @@ export interface ModelOutcome {
   readonly receipt: unknown
   readonly leaseFor: number
   readonly granted: number
+  /** `true` for a charge whose subject is blocked. */
+  readonly blocked?: true
 }
 
 export interface ModelStep<S> {

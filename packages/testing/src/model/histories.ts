@@ -36,6 +36,8 @@ export type Step =
       readonly atLeast: Units | undefined
     }
   | { readonly do: 'reset'; readonly scopeIndex: number; readonly subject: number }
+  /** Blocks a subject under all limits, for `share` of the window plus `ms`; 0 for both ends the block. */
+  | { readonly do: 'block'; readonly scopeIndex: number; readonly subject: number; readonly share: number; readonly ms: number }
   /** Moves the clock forward by `share` of the window plus `micros`. */
   | { readonly do: 'advance'; readonly scopeIndex: number; readonly share: number; readonly micros: number }
   /** Moves the clock by a duration of the last outcome plus `micros`. */
@@ -74,7 +76,12 @@ export function histories(family: Family | 'mixed', length: number, charges = 3)
     scopes,
     start: fc.oneof(fc.constantFrom(...STARTS), fc.integer({ min: 0, max: 4_000_000_000_000 })),
     steady: fc.boolean(),
-    steps: fc.array(stepWith(charges), { minLength: 1, maxLength: length, size: 'max' }),
+    steps: fc.oneof(
+      ...[stepWith(charges), stepWith(charges, blocks)].map((arbitrary) => ({
+        weight: 1,
+        arbitrary: fc.array(arbitrary, { minLength: 1, maxLength: length, size: 'max' as const }),
+      })),
+    ),
   })
 }
 
@@ -160,4 +167,18 @@ const other: readonly fc.WeightedArbitrary<Step>[] = [
   { weight: 1, arbitrary: fc.record({ do: fc.constant('jitter' as const), micros: fc.double({ min: -0.45, max: 0.45, noNaN: true }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const), scopeIndex, subject }) },
 ]
-const stepWith = (charges: number): fc.Arbitrary<Step> => fc.oneof({ weight: 16, arbitrary: consume(charges) }, ...other)
+/** Mostly short, so that most decisions are made by the limits. */
+const blocks: readonly fc.WeightedArbitrary<Step>[] = [
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('block' as const),
+      scopeIndex,
+      subject,
+      share: fc.constantFrom(0, 0, 0, 0.01, 0.25, 2),
+      ms: fc.constantFrom(0, 0, 1, 500, 10_000),
+    }),
+  },
+]
+const stepWith = (charges: number, more: readonly fc.WeightedArbitrary<Step>[] = []): fc.Arbitrary<Step> =>
+  fc.oneof({ weight: 16, arbitrary: consume(charges) }, ...other, ...more)

@@ -1,20 +1,23 @@
-import type { Charge, ConsumeOptions, Limit } from '@sluice/core'
+import type { BlockChange, Charge, ConsumeOptions, Limit } from '@sluice/core'
+import { blocksOfPolicies } from './blocks.ts'
 import { bucket } from './bucket.ts'
 import { concurrency } from './concurrency.ts'
-import type { ModelRequest, ModelAlgorithm, ModelOutcome } from './algorithm.ts'
+import type { ModelRequest, ModelAlgorithm, ModelCharge, ModelOutcome } from './algorithm.ts'
 import { fixedWindow } from './fixed-window.ts'
 import { slidingLog } from './sliding-log.ts'
 import { slidingWindow } from './sliding-window.ts'
 
-/** A charge whose receipt, if any, comes from the model. */
-export type ModelCharge = Omit<Charge, 'receipt'> & { readonly receipt?: unknown }
-
 /** What every store must answer, computed in big integers, by definition rather than by formula. */
 export interface Model {
-  /** Decides the charges at a time in µs. Throws `ModelError` where a store must throw. */
-  consume(charges: readonly ModelCharge[], options: ConsumeOptions, nowMicros: number): readonly ModelOutcome[]
-  /** Returns whether anything was counted at a time in µs. */
+  /**
+   * Decides the charges at a time in µs. An outcome is `undefined` if only the subject of another charge is blocked: nothing says then what a store
+   * finds for it. Throws `ModelError` where a store must throw.
+   */
+  consume(charges: readonly ModelCharge[], options: ConsumeOptions, nowMicros: number): readonly (ModelOutcome | undefined)[]
+  /** Returns whether anything was counted at a time in µs. Leaves blocks. */
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], nowMicros: number): boolean
+  /** Refuses new charges of these subjects from a time in µs on, for `ms`; 0 ends that. */
+  block(targets: readonly Pick<Charge, 'scope' | 'subject'>[], ms: number, nowMicros: number): BlockChange
 }
 
 const algorithms: Readonly<Record<Limit['algorithm'], ModelAlgorithm<any>>> = {
@@ -43,11 +46,14 @@ const algorithms: Readonly<Record<Limit['algorithm'], ModelAlgorithm<any>>> = {
  */
 export function createModel(): Model {
   const states = new Map<string, unknown>()
+  const blocks = blocksOfPolicies()
 
   return {
     consume(charges, options, nowMicros) {
       const now = BigInt(nowMicros)
       const how = options.how ?? 'charge'
+      const blocked = blocks.refuse(charges, how, nowMicros)
+      if (blocked.some((outcome) => outcome !== undefined)) return blocked
       let pending = new Map<string, unknown>()
       const attempt = (most: number): ModelOutcome[] => {
         pending = new Map()
@@ -81,6 +87,7 @@ export function createModel(): Model {
       for (const target of targets) states.delete(keyOf(target))
       return used.some((units) => units > 0)
     },
+    block: blocks.set,
   }
 }
 

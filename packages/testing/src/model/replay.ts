@@ -3,8 +3,9 @@ import { algorithmOf } from '@sluice/core/algorithms'
 import { isPromise } from '@sluice/core/store-kit'
 import { fakeClock } from '../fake-clock.ts'
 import { type History, type Move, type Step, SUBJECTS, type Units } from './histories.ts'
-import { ModelError, type ModelOutcome } from './algorithm.ts'
-import { createModel, type ModelCharge } from './model.ts'
+import { type ModelCharge, ModelError, type ModelOutcome } from './algorithm.ts'
+import { mismatchOf } from './mismatch.ts'
+import { createModel } from './model.ts'
 import { recordStore } from '../envelope/recorder.ts'
 
 export interface Mismatch {
@@ -27,6 +28,7 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
     scopes: history.scopes.map((scope) => ({ ...scope, current: scope.limits[0] as Limit, remaining: 0 })),
     receipts: [],
     lastOutcomes: undefined,
+    blockEnds: [],
   }
   let micros = Math.round(history.start * 1000)
   let furthest = micros
@@ -45,7 +47,7 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
         } catch (error) {
           actual = { code: (error as { code?: unknown }).code, error }
         }
-        const message = difference(expected, actual, now)
+        const message = mayThrow(resolved, expected.value, actual.code) ? undefined : difference(expected, actual, now)
         if (message !== undefined)
           return { step: i, message: `${message}\n${describe(resolved.forStore, resolved.options, expected, actual)}` }
         if (expected.value !== undefined && actual.value !== undefined) recordReceipts(run, resolved, expected.value, actual.value)
@@ -61,12 +63,25 @@ export async function firstMismatch(history: History, makeStore: (clock: Clock) 
           const index = step.scopeIndex % run.scopes.length
           run.receipts = run.receipts.filter(({ scopeIndex, subject }) => scopeIndex !== index || subject !== target.subject)
         }
+      } else if (step.do === 'block') {
+        if (store.block === undefined) continue
+        // As a limiter blocks: under every limit that it has now.
+        const targets = run.scopes.map(({ scope, current: limit }) => ({ scope, limit, subject: SUBJECTS[step.subject] as string }))
+        const now = Math.round(clock.now() * 1000)
+        const ms = step.ms + Math.round(step.share * windowOf(scopeAt(run, step.scopeIndex).current))
+        const expected = model.block(targets, ms, now)
+        const done = store.block(targets, ms)
+        const changed = isPromise(done) ? await done : done
+        if (changed.until !== expected.until || changed.wasBlocked !== expected.wasBlocked)
+          return { step: i, message: `block: expected ${JSON.stringify(expected)}, got ${JSON.stringify(changed)} at ${now} µs` }
+        run.blockEnds.push(now + ms * 1000)
       } else if (step.do === 'change') {
         const scope = scopeAt(run, step.scopeIndex)
         if (!history.steady) scope.current = scope.limits[step.limitIndex % scope.limits.length] as Limit
       } else {
         if (step.do === 'jitter') jitter = history.steady ? 0 : step.micros
         else micros = Math.min(LATEST, Math.max(timeAfter(run, step, micros, history.steady), furthest - MAX_STEP_BACK))
+        if (step.do === 'step-back') micros = Math.max(micros, ...run.blockEnds.filter((end) => end <= furthest))
         furthest = Math.max(furthest, micros)
         clock.set(Math.max(0, (micros + jitter) / 1000))
       }
@@ -105,7 +120,9 @@ interface Run {
   readonly scopes: { readonly scope: string; readonly limits: readonly Limit[]; current: Limit; remaining: number }[]
   receipts: KnownReceipt[]
   /** The model's outcomes of the last decision. */
-  lastOutcomes: readonly ModelOutcome[] | undefined
+  lastOutcomes: readonly (ModelOutcome | undefined)[] | undefined
+  /** µs. A store may forget a block when it has ended, so the clock never steps back to before that. */
+  readonly blockEnds: number[]
 }
 
 /** A step as charges: for the store and, with the model's own receipts, for the model. */
@@ -190,27 +207,31 @@ function unitsOf(run: Run, scopeIndex: number, limit: Limit, units: Units): numb
 
 const DAYS = { day: 1, week: 7, month: 30, quarter: 91, year: 365 } as const
 
+/** The window in ms; that of a calendar roughly. */
+function windowOf({ window }: Limit): number {
+  return typeof window === 'number' ? window : DAYS[window] * 86_400_000
+}
+
 function timeAfter(run: Run, step: Step & { do: 'advance' | 'wait' | 'step-back' }, micros: number, steady: boolean): number {
   if (step.do === 'advance') {
-    const { window } = scopeAt(run, step.scopeIndex).current
-    const length = typeof window === 'number' ? window : DAYS[window] * 86_400_000
-    return micros + Math.round(step.share * length * 1000) + step.micros
+    return micros + Math.round(step.share * windowOf(scopeAt(run, step.scopeIndex).current) * 1000) + step.micros
   }
   if (step.do === 'step-back') return steady ? micros : micros - step.micros
-  const wait = run.lastOutcomes?.map((outcome) => outcome[step.for]).find((ms) => ms > 0 && ms < Infinity) ?? 0
+  const wait = run.lastOutcomes?.map((outcome) => outcome?.[step.for] ?? 0).find((ms) => ms > 0 && ms < Infinity) ?? 0
   return Math.max(micros, micros + wait * 1000 + step.micros)
 }
 
 function recordReceipts(
   run: Run,
   resolved: ResolvedStep,
-  expected: readonly ModelOutcome[],
+  expected: readonly (ModelOutcome | undefined)[],
   actual: readonly (Outcome | undefined)[],
 ): void {
   run.lastOutcomes = expected
-  const admitted = expected.every(({ allowed }) => allowed) && resolved.options.how !== 'peek'
+  const admitted = expected.every((outcome) => outcome?.allowed) && resolved.options.how !== 'peek'
   if (admitted) run.receipts = run.receipts.filter((known) => !(isCounter(known.limit) && resolved.refunded.includes(known)))
   expected.forEach((outcome, i) => {
+    if (outcome === undefined || outcome.blocked) return
     const scopeIndex = resolved.scopes[i] as number
     scopeAt(run, scopeIndex).remaining = outcome.remaining
     const { limit, subject, receipt } = resolved.forStore[i] as Charge
@@ -228,10 +249,14 @@ function attempt<T>(run: () => T): Result<T> {
   }
 }
 
-const FIELDS = ['allowed', 'remaining', 'used', 'retryAfter', 'nextAfter', 'resetAfter', 'delay', 'at', 'leaseFor', 'granted'] as const
+/** A store may check charges or subjects first: a decision with a blocked subject may throw for a charge that is invalid. */
+function mayThrow({ forStore }: ResolvedStep, expected: Result<readonly (ModelOutcome | undefined)[]>['value'], code: unknown): boolean {
+  const isInvalid = forStore.some(({ cost, receipt }) => cost < 0 && receipt === undefined)
+  return code === 'ERR_RECEIPT_REQUIRED' && isInvalid && expected?.some((outcome) => outcome?.blocked) === true
+}
 
 function difference(
-  expected: Result<readonly ModelOutcome[]>,
+  expected: Result<readonly (ModelOutcome | undefined)[]>,
   actual: Result<readonly (Outcome | undefined)[]>,
   now: number,
 ): string | undefined {
@@ -243,35 +268,6 @@ function difference(
 
 function textOf({ value, code, error }: Result<unknown>): string {
   return value === undefined ? `an error ${String(code)} ${code === undefined ? String((error as Error).stack) : ''}` : 'outcomes'
-}
-
-/**
- * Describes the first field in which a store's outcomes differ from the model's. An outcome may be missing where another
- * charge of the decision was refused, since the store may stop there.
- */
-export function mismatchOf(expected: readonly ModelOutcome[], actual: readonly (Outcome | undefined)[]): string | undefined {
-  if (expected.length !== actual.length) return `expected ${expected.length} outcomes, got ${actual.length}`
-  for (const [i, model] of expected.entries()) {
-    const outcome = actual[i]
-    if (outcome === undefined) {
-      const refusedElsewhere = expected.some(({ allowed }, other) => !allowed && other !== i && actual[other] !== undefined)
-      if (refusedElsewhere) continue
-      return `outcome ${i}: expected one, got undefined`
-    }
-    for (const field of FIELDS) {
-      if (!Object.is(outcome[field], model[field]))
-        return `outcome ${i}: ${field}: expected ${model[field]}, got ${valueText(outcome[field])}`
-    }
-    if ((outcome.receipt === undefined) !== (model.receipt === undefined)) {
-      return `outcome ${i}: receipt: expected ${model.receipt === undefined ? 'none' : 'one'}, got ${valueText(outcome.receipt)}`
-    }
-    if (outcome.held !== undefined) return `outcome ${i}: held: expected undefined, got ${outcome.held}`
-  }
-  return undefined
-}
-
-function valueText(value: unknown): string {
-  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 function describe(charges: readonly Charge[], options: ConsumeOptions, expected: unknown, actual: unknown): string {

@@ -88,7 +88,7 @@ test('all or nothing: an allowed outcome of a refused decision shows its own sta
     { allowed: true, remaining: 5, granted: 0 },
     { allowed: false, remaining: 5, retryAfter: Infinity },
   ])
-  expect(outcomes.every(({ receipt }) => receipt === undefined)).toBe(true)
+  expect(outcomes.every((outcome) => outcome?.receipt === undefined)).toBe(true)
 })
 
 test('the calendar: days of 23, 24½ and 25 hours, months, weeks, a skipped date', () => {

@@ -1,4 +1,4 @@
-import { type Charge, type Clock, memoryStore, type Outcome, type Store } from '@sluice/core'
+import { type BlockChange, type Charge, type Clock, memoryStore, type Outcome, type Store } from '@sluice/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../src/fake-clock.ts'
@@ -6,7 +6,8 @@ import { type History, histories } from '../../src/model/histories.ts'
 import type { Family } from '../../src/model/history-limits.ts'
 import { createModel } from '../../src/model/model.ts'
 import { recordStore } from '../../src/envelope/recorder.ts'
-import { firstMismatch, mismatchOf } from '../../src/model/replay.ts'
+import { mismatchOf } from '../../src/model/mismatch.ts'
+import { firstMismatch } from '../../src/model/replay.ts'
 
 // Stores with one fault each. The comparison with the model must find every fault.
 
@@ -16,7 +17,20 @@ const faulty =
   (clock: Clock): Store => {
     const inner = memoryStore({ clock })
     const consume = inner.consume.bind(inner)
-    return { name: 'faulty', consume: distort(consume, clock), reset: inner.reset.bind(inner) }
+    return { ...methodsOf(inner), consume: distort(consume, clock) }
+  }
+/** A memory store as an object, so that one method can be replaced. */
+const methodsOf = (inner: Store): Store => ({
+  name: 'faulty',
+  consume: inner.consume.bind(inner),
+  reset: inner.reset.bind(inner),
+  ...(inner.block && { block: inner.block.bind(inner) }),
+})
+const faultyBlocks =
+  (distort: (inner: Store) => Partial<Store>) =>
+  (clock: Clock): Store => {
+    const inner = methodsOf(memoryStore({ clock }))
+    return { ...inner, ...distort(inner) }
   }
 const every =
   (consume: Consume, change: (outcome: Outcome, charge: Charge) => Outcome): Consume =>
@@ -54,6 +68,35 @@ const faults: Readonly<Record<string, (clock: Clock) => Store>> = {
     every(consume, (outcome) => (outcome.retryAfter > 0 ? { ...outcome, retryAfter: outcome.retryAfter + 1 } : outcome)),
   ),
   'receipts are missing': faulty((consume) => every(consume, (outcome) => ({ ...outcome, receipt: undefined }))),
+  'a block refuses nothing': faultyBlocks((inner) => ({
+    block: (targets, ms) => {
+      const answer = inner.block?.(targets, ms) as BlockChange
+      void inner.block?.(targets, 0)
+      return answer
+    },
+  })),
+  'a block ends 1 ms too late': faultyBlocks((inner) => ({
+    block: (targets, ms) => {
+      const change = inner.block?.(targets, ms > 0 ? ms + 1 : 0) as BlockChange
+      return { ...change, until: Math.max(0, change.until - 1) }
+    },
+  })),
+  'a reset ends a block': faultyBlocks((inner) => ({
+    reset: (targets) => {
+      void inner.block?.(targets, 0)
+      return inner.reset(targets)
+    },
+  })),
+  'a blocked subject is charged': faulty((consume) => (charges, options) => {
+    const outcomes = consume(charges, options) as readonly Outcome[]
+    if (options?.how === undefined && outcomes.some((outcome) => outcome?.blocked)) void consume(charges, { how: 'force' })
+    return outcomes
+  }),
+  'a block refuses a refund': faulty((consume) => (charges, options) => {
+    const asNew = charges.map((charge) => ({ ...charge, cost: Math.abs(charge.cost), receipt: undefined }))
+    const outcomes = consume(asNew, { how: 'peek' }) as readonly Outcome[]
+    return options?.how !== 'force' && outcomes.some((outcome) => outcome?.blocked) ? outcomes : consume(charges, options)
+  }),
   'the clock is read in ms': (clock) => memoryStore({ clock: { now: () => Math.floor(clock.now()) } }),
   'an outcome is missing': faulty(
     (consume) => (charges, options) =>
