@@ -27,7 +27,7 @@ try {
   console.log(`${decision.policy}, ${subject}:`)
   for (const line of linesOf(decision)) console.log(`  ${line}`)
   const states = await storedStates(client, decision.charges, options)
-  for (const { key, id, until, numbers } of states.filter(({ limit }) => limit === undefined)) {
+  for (const { key, id, until, numbers } of states.filter(({ kind, limit }) => kind === 'state' && limit === undefined)) {
     console.log(
       `  unknown ${id.toString(16).padStart(8, '0')}: counts until ${timeOf(until)}, numbers ${numbers[1]} and ${numbers[2]}, in ${key}`,
     )
@@ -37,7 +37,9 @@ try {
   await store.close?.()
 }
 
-function linesOf({ charges, outcomes }: Decision): readonly string[] {
+function linesOf({ charges, outcomes, verdict, resetAt }: Decision): readonly string[] {
+  // The limits of a blocked subject are not asked.
+  if (verdict === 'blocked') return [`blocked until ${timeOf(resetAt)}`]
   return charges.map(({ limit }, i) => {
     const outcome = outcomes[i]
     if (outcome === undefined) return `${limit.name}: not read`

@@ -1,4 +1,4 @@
-import { createLimiter, fixedWindow, memoryStore, type Decision, type Store } from '@sluice/core'
+import { createLimiter, fixedWindow, memoryStore, type Decision, type Limiter, type Store } from '@sluice/core'
 import { generationIn, limiterIn, outdatedGeneration } from '@sluice/core/store-kit'
 import { fakeClock } from '@sluice/testing'
 import { expect, test } from 'vitest'
@@ -33,6 +33,21 @@ test('Pf: limiters of one name on one store have one generation, also one that i
   expect(left(one.peek('a'))).toBe(2)
   void one.resetAll()
   expect(left(two.peek('a'))).toBe(3)
+})
+
+test('resetAll ends the blocks of its limiter only, and a later block holds', () => {
+  const store = memoryStore({ clock: fakeClock() })
+  const [one, other] = ['api', 'web'].map((name) => createLimiter({ name, limits, store })) as [Limiter, Limiter]
+  for (const limiter of [one, other]) void limiter.block('a', '1h')
+  expect(one.consume('a')).toMatchObject({ verdict: 'blocked' })
+  void one.resetAll()
+  expect([one.unblock('a'), other.unblock('b')]).toEqual([false, false])
+  expect(one.consume('a')).toMatchObject({ verdict: 'allowed', remaining: 2 })
+  expect(other.consume('a')).toMatchObject({ verdict: 'blocked' })
+  void one.block('a', '1h')
+  expect(one.consume('a')).toMatchObject({ verdict: 'blocked' })
+  expect(one.unblock('a')).toBe(true)
+  expect(one.consume('a')).toMatchObject({ verdict: 'allowed', remaining: 1 })
 })
 
 test('Pf: states that resetAll has forgotten make room in a full store, and their tables are freed', () => {

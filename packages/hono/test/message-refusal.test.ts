@@ -51,6 +51,26 @@ test('`closeAfter` refusals in a row close the connection, and later messages ar
   expect((await limiter.peek('all')).remaining).toBe(1)
 })
 
+test('a blocked subject: one answer with the end of the block, then a close that says so', async () => {
+  const clock = fakeClock(START)
+  const { open, limiter } = await limitedSockets({ limits: [minute(9)], closeAfter: 2, key: () => 'all', store: memoryStore({ clock }) })
+  await limiter.block('all', '5m')
+  const client = await open()
+  for (const text of ['1', '2']) client.send(text)
+  expect(await client.closed).toEqual([1008, 'Messages are blocked for a time; retry in 300 s'])
+  expect(client.got.map((text) => JSON.parse(text) as unknown)).toEqual([
+    {
+      type: 'about:blank',
+      title: 'Too Many Requests',
+      status: 429,
+      detail: 'Requests are blocked for a time. Retry in 300 seconds.',
+      retry_after: 300,
+    },
+  ])
+  await limiter.unblock('all')
+  expect((await limiter.peek('all')).remaining).toBe(9)
+})
+
 test('an unavailable store under failMode closed: one answer, then a close with the code to try again later', async () => {
   const away = storeOf((charges) =>
     charges.map(() => ({

@@ -1,6 +1,6 @@
 import { Controller, ForbiddenException, Get, HttpException } from '@nestjs/common'
 import { describe, expect, test } from 'vitest'
-import { fixedWindow, type RateLimitException, type RateLimitModuleOptions } from '../src/index.ts'
+import { fixedWindow, type RateLimitException, RateLimiter, type RateLimitModuleOptions } from '../src/index.ts'
 import { appOf } from './app.ts'
 
 const minute = (limit: number) => fixedWindow({ name: 'minute', limit, window: '1m' })
@@ -32,6 +32,23 @@ describe('a refusal', () => {
   test('is the default exception if `exception` returns undefined', async () => {
     const answer = await refused({ exception: () => undefined })
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
+  })
+  test('of a blocked subject is a 403 with `blockedStatus: 403`, and your own filters see the verdict', async () => {
+    const seen: unknown[] = []
+    const { app, get } = await appOf({ limits: [minute(9)], blockedStatus: 403 }, { controllers: [Plain] }, (app) => {
+      app.useGlobalFilters({
+        catch(error: RateLimitException, host) {
+          seen.push(error.getStatus(), error.decision?.verdict, error.extensions['code'], error.message)
+          host.switchToHttp().getResponse().status(error.getStatus()).json(error.getResponse())
+        },
+      })
+    })
+    await app.get(RateLimiter).block('127.0.0.1', '5m')
+    const answer = await get('/')
+    expect(answer.status).toBe(403)
+    expect(JSON.parse(answer.text)).toMatchObject({ type: 'about:blank', title: 'Forbidden', status: 403 })
+    const message = expect.stringMatching(/^Requests are blocked for a time. Retry in \d+ seconds.$/) as string
+    expect(seen).toEqual([403, 'blocked', 'FORBIDDEN', message])
   })
   test('reaches your own filters as an HttpException, before anything is written', async () => {
     const seen: unknown[] = []

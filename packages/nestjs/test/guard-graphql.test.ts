@@ -100,6 +100,16 @@ test('trap: aliases of one field: each is a call', async () => {
   expect(header, 'all or nothing: the third alias charged nothing').toBe('"minute";r=3;t=60, "login";r=0;t=900')
 })
 
+test('a blocked address gets FORBIDDEN with `blockedStatus: 403`', async () => {
+  const { ask, app } = await served({ blockedStatus: 403 })
+  await app.get(RateLimiter).block('127.0.0.1', '5m')
+  const { errors } = await ask('{ left }')
+  expect(errors?.[0]).toMatchObject({
+    message: 'Requests are blocked for a time. Retry in 300 seconds.',
+    extensions: { code: 'FORBIDDEN', type: 'about:blank', title: 'Forbidden', status: 403, retryAfter: 300 },
+  })
+})
+
 test('a refusal is an error with extensions, and the response has the headers', async () => {
   const { ask } = await served({ limits: [fixedWindow({ name: 'minute', limit: 1, window: '1m' })] })
   expect(await ask('{ left }')).toMatchObject({ data: { left: 0 }, header: '"minute";r=0;t=60' })

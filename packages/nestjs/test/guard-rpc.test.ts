@@ -136,6 +136,19 @@ describe('TCP', () => {
     const { send } = await served({ limits: [minute(1)], store })
     await expect(send('hello')).rejects.toMatchObject({ status: 'UNAVAILABLE', code: 14, details: [{ retryDelay: '3s' }] })
   })
+  test('a blocked subject is RESOURCE_EXHAUSTED, or PERMISSION_DENIED with `blockedStatus: 403`', async () => {
+    const { send, limiter, calls } = await served({ limits: [minute(9)] })
+    await limiter.block('127.0.0.1', '5m')
+    const message = 'Requests are blocked for a time. Retry in 300 seconds.'
+    const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '300s' }]
+    await expect(send('hello')).rejects.toEqual({ status: 'RESOURCE_EXHAUSTED', code: 8, message, details })
+    const forbidden = await served({ limits: [minute(9)], blockedStatus: 403 })
+    await forbidden.limiter.block('127.0.0.1', '5m')
+    await expect(forbidden.send('hello')).rejects.toEqual({ status: 'PERMISSION_DENIED', code: 7, message, details })
+    expect(calls.concat(forbidden.calls)).toEqual([])
+    await forbidden.limiter.unblock('127.0.0.1')
+    expect(await forbidden.send('hello', 'ann')).toBe('hello ann')
+  })
 })
 
 describe('gRPC', () => {

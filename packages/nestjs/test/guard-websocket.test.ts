@@ -83,6 +83,16 @@ test('a refusal is an exception event with the wait; the connection stays open',
   expect(await send('ping')).toEqual({ event: 'pong', data: '' })
 })
 
+test('a blocked address gets FORBIDDEN with `blockedStatus: 403`, and no handler is called', async () => {
+  const { connect, limiter } = await served({ limits: [minute(2)], blockedStatus: 403 })
+  const send = await connect()
+  await limiter.block('127.0.0.1', '5m')
+  const message = 'Requests are blocked for a time. Retry in 300 seconds.'
+  expect(await send('say', 'hi')).toEqual({ event: 'exception', data: { status: 'error', code: 'FORBIDDEN', message, retryAfter: 300 } })
+  await limiter.unblock('127.0.0.1')
+  expect(await send('say', 'hi')).toEqual({ event: 'said', data: 'hi true' })
+})
+
 test('connections of one address share the limits; each event has its own limits', async () => {
   const { connect } = await served({ limits: [minute(3)] })
   const [ann, bob] = [await connect(), await connect()]

@@ -47,6 +47,18 @@ const kinds: readonly (readonly [name: string, options: RedisStoreOptions, isClu
 describe.each(kinds)('Pf: resetAll, %s', (_, options, isCluster) => {
   const source = () => (isCluster ? { cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) } : { url: server.url })
 
+  test('ends blocks in every process, and a later block holds in every process', async () => {
+    const [own, other] = processes(options, 2, source())
+    await own.limiter.block('ann', '1h')
+    expect(await other!.limiter.consume('ann')).toMatchObject({ verdict: 'blocked' })
+    await own.limiter.resetAll()
+    expect(await other!.limiter.consume('ann')).toMatchObject({ verdict: 'allowed', remaining: 49 })
+    expect(await own.limiter.unblock('ann')).toBe(false)
+    await other!.limiter.block('ann', '1h')
+    expect(await own.limiter.consume('ann')).toMatchObject({ verdict: 'blocked' })
+    expect(await own.limiter.unblock('ann')).toBe(true)
+  })
+
   test('when it has resolved, no process decides by an old state, be it busy or idle', async () => {
     const [own, busy, idle] = processes(options, 3, source())
     const subjects = Array.from({ length: 20 }, (__, i) => `s${i}`)

@@ -1,4 +1,4 @@
-import { type Charge, concurrency, createLimiter, fixedWindow, slidingWindow, tokenBucket } from '@sluice/core'
+import { type Charge, concurrency, createLimiter, fixedWindow, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
 import { redisStore, storedStates } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -31,6 +31,24 @@ test('states of the charges have the name of their limit, states of another vers
   expect(new Set(states.map((state) => state.key))).toEqual(new Set([key]))
   expect(states[2]).toMatchObject({ id: expect.any(Number), numbers: [states[2]!.until * 1000, 3, 0] })
   expect(states[2]!.until).toBe(Math.floor((outcomes[1]?.at ?? 0) / 86_400_000_000 + 1) * 86_400_000)
+  await store.close?.()
+})
+
+test('the entry of a blocked subject is shown as a block, with its end', async () => {
+  const store = redisStore({ url: server.url }, { prefix: 'blocked' })
+  const limiter = createLimiter({ name: 'api', store, limits: [MINUTE] })
+  const { charges } = await limiter.consume('a')
+  const until = await limiter.block('a', '1h')
+  const states = await storedStates(server.client(), charges, { prefix: 'blocked' })
+  expect(states.map(({ kind, limit }) => [kind, limit])).toEqual([
+    ['block', undefined],
+    ['state', 'minute'],
+  ])
+  expect(Math.abs(states[0]!.until - until)).toBeLessThanOrEqual(1)
+  expect(states[0]!.numbers.slice(1)).toEqual([0, 0])
+  const log = createLimiter({ name: 'log', store, limits: [slidingLog({ name: 'log', limit: 5, window: '1m' })] })
+  await log.block('a', '1h')
+  expect(await storedStates(server.client(), (await log.peek('a')).charges, { prefix: 'blocked' })).toMatchObject([{ kind: 'block' }])
   await store.close?.()
 })
 
