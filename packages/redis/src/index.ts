@@ -7,12 +7,14 @@ export type { GlideClient, NodeRedisClient, RedisClient, RedisSource } from './c
 export { storedStates } from './state/stored-states.ts'
 export type { StoredEntry, ValueReader } from './state/stored-states.ts'
 
-// What Redis holds for one subject.
+// What Redis holds for one subject, and which subjects are at a limit.
 export { describeSubject } from './inspect/describe-subject.ts'
 export type { DescribeOptions } from './inspect/describe-subject.ts'
 export type { LimiterDefinition } from './inspect/definitions.ts'
 export type { HolderDescription, PolicyDescription, StateDescription, SubjectDescription } from './inspect/description.ts'
 export type { LayoutOptions } from './inspect/layout.ts'
+export { scanSubjects } from './inspect/scan-subjects.ts'
+export type { ScannedSubject, ScanOptions, ScanProgress } from './inspect/scan-subjects.ts'
 export { formatSubject } from './inspect/format-subject.ts'
 
 // The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.

@@ -233,3 +233,11 @@ function spreadTags(count: number): readonly string[] {
   }
   return tags
 }
+
+const HASHED = /^#[\w-]{43}$/
+
+/** The subject that stands at the end of a key so; `undefined` for a hash. */
+export function subjectOf(text: string): string | undefined {
+  if (!text.startsWith(HASH_MARK)) return text
+  return HASHED.test(text) ? undefined : text.slice(HASH_MARK.length)
+}

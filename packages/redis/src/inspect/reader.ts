@@ -93,6 +93,16 @@ export class Reader {
     })
   }
 
+  /** How many keys all primaries have; `undefined` if the Redis user may not ask. */
+  async size(): Promise<number | undefined> {
+    try {
+      const sizes = await Promise.all((await this.servers()).map((send) => this.answer(send(['DBSIZE']))))
+      return sizes.reduce<number>((sum, size) => sum + Number(size), 0)
+    } catch {
+      return undefined
+    }
+  }
+
   private async servers(): Promise<readonly SendToServer[]> {
     const { client } = this
     if (client instanceof AdaptedClient) return client.servers()
