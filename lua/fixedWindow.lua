@@ -4,7 +4,7 @@
 --   first, second, third, fourth } for calendar windows: the start (ms) of the window that the client expects, and of the three after it; or
 --   { 'f', id, quantity, 3, first, second, third, end, latest, nextend, nextlatest } where the calendar depends on the request: of the first
 --   two windows the end (ms) that names them in every calendar, and that of the latest window which another calendar can be in.
--- Receipt: { end of the window (µs), units }.
+-- Receipt: { end of the window (µs), units }; {} for a credit, which gives back what is counted.
 -- redis.calls: none; full.lua reads and writes.
 
 algorithms.f = { isentry = true }
@@ -28,6 +28,9 @@ function algorithms.f.giveback(limit, state, units, receipt)
   local finish, count = rolledfixed(limit, state[1], state[2])
   local takenuntil, taken = receipt[1], receipt[2]
   local back = takenuntil == finish and min(units, taken, count) or 0
+  if not takenuntil then
+    back = min(units, count)
+  end
   if back < 1 then
     return nil
   end

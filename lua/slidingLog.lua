@@ -5,7 +5,7 @@
 --   difference of two totals, and entries are found by binary search: a decision reads few records of a long log. The last record may
 --   have 0 units: it keeps its id from being used again. Expires a window after its newest record.
 -- Limit: { 'l', id, quantity, window }, window in µs.
--- Receipt: { time, id }.
+-- Receipt: { time, id }; {} for a credit, which gives back the newest entries.
 -- Reply of a state: the next id, then (time, units, id) of each live entry. Entries are merged where no outcome depends on their bounds.
 -- redis.calls: none; full.lua reads and writes.
 
@@ -134,8 +134,43 @@ local function shifted(text, first, last, more)
   return table.concat(pieces)
 end
 
+-- The first entry with which the oldest entries have so many units.
+local function entryat(text, first, last, units)
+  return search(first, last, function(i)
+    return unitsof(text, first, i) >= units
+  end)
+end
+
+-- The state with the ids that were used: a last record of no units has the last of them.
+local function withlastid(rest, time, nextid)
+  local count = (#rest - HEAD) / RECORD
+  if count > 0 and idat(rest, count) == nextid - 1 then
+    return rest
+  end
+  local newesttime = count > 0 and timeat(rest, count) or 0
+  return table.concat({ rest, pack('>dI4I4', max(time, newesttime), totalat(rest, count), nextid - 1) })
+end
+
+-- Gives back the newest entries.
+local function credit(text, first, last, used, nextid, units)
+  local back = min(units, used)
+  if back < 1 then
+    return nil
+  end
+  local base, left, kept = totalat(text, first - 1), used - back, ''
+  if left > 0 then
+    local newest = entryat(text, first, last, left)
+    local record = pack('>dI4I4', timeat(text, newest), (base + left) % MODULUS, idat(text, newest))
+    kept = table.concat({ records(text, first, newest - 1), record })
+  end
+  return withlastid(table.concat({ pack('>I4', base), kept }), timeat(text, last), nextid), back
+end
+
 function algorithms.l.giveback(limit, state, units, receipt)
-  local text, first, last, _, nextid = readlog(state, limit)
+  local text, first, last, used, nextid = readlog(state, limit)
+  if receipt[1] == nil then
+    return credit(text, first, last, used, nextid, units)
+  end
   local found = findentry(text, first, last, receipt)
   if not found then
     return nil
@@ -154,13 +189,7 @@ function algorithms.l.giveback(limit, state, units, receipt)
   if taken > back then
     own = pack('>dI4I4', foundat, total, idat(text, found))
   end
-  local rest = table.concat({ pack('>I4', base), before, own, after })
-  local count = (#rest - HEAD) / RECORD
-  if count > 0 and idat(rest, count) == nextid - 1 then
-    return rest
-  end
-  local newesttime = count > 0 and timeat(rest, count) or 0
-  return table.concat({ rest, pack('>dI4I4', max(foundat, newesttime), totalat(rest, count), nextid - 1) })
+  return withlastid(table.concat({ pack('>I4', base), before, own, after }), foundat, nextid)
 end
 
 -- The sums of units at which an outcome can change: each is what must leave the log until a number of units fits. back: the units that are
@@ -185,11 +214,13 @@ local function boundsof(text, first, last, used, quantity, facts)
     back = facts.cost < 0 and min(unitsof(text, found, found), -facts.cost) or 0
     bounds[3], bounds[4], bounds[5] = max(first, found - 1), found, min(last, found + 1)
   end
+  if facts.cost < 0 and facts.receipt[1] == nil and used > 0 then
+    back = min(used, -facts.cost)
+    bounds[3] = used > back and entryat(text, first, last, used - back) or nil
+  end
   for _, threshold in ipairs(thresholdsof(used, quantity, facts.cost, facts.atleast, back)) do
     if threshold > 0 and threshold <= used then
-      bounds[#bounds + 1] = search(first, last, function(i)
-        return unitsof(text, first, i) >= threshold
-      end)
+      bounds[#bounds + 1] = entryat(text, first, last, threshold)
     end
   end
   table.sort(bounds)

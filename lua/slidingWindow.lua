@@ -2,7 +2,7 @@
 --   packages/core/src/algorithms/sliding-window.ts decides the same.
 -- State: the end of the window after the current one (µs), the units counted in the current window, and those in the window before.
 -- Limit: { 's', id, quantity, window }, window in ms, quantity * window below 2^53.
--- Receipt: { end of the window after the one of the charge (µs), units }.
+-- Receipt: { end of the window after the one of the charge (µs), units }; {} for a credit, which gives back what is counted.
 -- redis.calls: none; full.lua reads and writes.
 
 algorithms.s = { isentry = true }
@@ -21,9 +21,12 @@ function algorithms.s.giveback(limit, state, units, receipt)
   local window = limit[4]
   local finish, count, previous = rolledsliding(limit, state[1], state[2], state[3])
   local takenuntil, taken = receipt[1], receipt[2]
-  local most = min(units, taken)
-  local fromcount = takenuntil == finish and min(most, count) or 0
+  local most = min(units, taken or MAX)
+  local fromcount = (not takenuntil or takenuntil == finish) and min(most, count) or 0
   local fromprevious = takenuntil == finish - window * 1000 and min(most, previous) or 0
+  if not takenuntil then
+    fromprevious = min(most - fromcount, previous)
+  end
   if fromcount + fromprevious < 1 then
     return nil
   end

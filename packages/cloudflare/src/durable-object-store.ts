@@ -67,7 +67,7 @@ class DurableObjectStore implements Store {
 
   async consume(charges: readonly Charge[], options: ConsumeOptions = {}): Promise<Outcomes> {
     checkLease(options)
-    for (const charge of charges) checkCharge(charge)
+    for (const charge of charges) checkCharge(charge, options)
     if (charges.length === 0) return []
     this.requireOpen()
     return consumePartitions(
@@ -123,9 +123,10 @@ function decisionOf(charges: readonly Charge[], { how = 'charge', atLeast, lease
 }
 
 /** Runs the algorithm without a state, so that an unknown algorithm or a wrong receipt is refused before a request is sent. */
-function checkCharge(charge: Charge): void {
+function checkCharge(charge: Charge, { how }: ConsumeOptions): void {
   // JSON turns NaN and Infinity into null.
   if (!Number.isSafeInteger(charge.cost))
     throw invalid(`limit "${charge.limit.name}": cost`, 'a whole number', charge.cost, 'ERR_COST_INVALID')
-  for (const one of readLeases([charge], 'peek', {}).charges) algorithmOf(one.limit).step(undefined, one, 0, { holder: '-' })
+  const options = { how: how === 'credit' ? how : undefined, holder: '-' }
+  for (const one of readLeases([charge], 'peek', {}).charges) algorithmOf(one.limit).step(undefined, one, 0, options)
 }

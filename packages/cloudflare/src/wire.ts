@@ -5,7 +5,7 @@ import type { Charge, ConsumeOptions, Outcome } from '@sluice/core'
 /** A decision on its way to an object, a reset, or a block. */
 export interface WireDecision {
   /** For `block`, the cost of a charge is in ms, and 0 ends the block. */
-  readonly how: 'charge' | 'force' | 'peek' | 'reset' | 'block'
+  readonly how: 'charge' | 'force' | 'peek' | 'credit' | 'reset' | 'block'
   readonly atLeast?: number | undefined
   /** The id of concurrency holders. It is made before the request, so that a holder can be released even if the answer is lost. */
   readonly holder?: string | undefined

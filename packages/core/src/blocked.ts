@@ -13,7 +13,7 @@ export function refuseBlocked(
   now: number,
   source: Source,
 ): readonly (Outcome | undefined)[] | undefined {
-  if (how === 'force') return undefined
+  if (how === 'force' || how === 'credit') return undefined
   let outcomes: (Outcome | undefined)[] | undefined
   for (let i = 0; i < charges.length; i++) {
     const charge = charges[i] as Charge

@@ -31,7 +31,7 @@ const FOREIGN: Readonly<Record<string, string>> = {
 }
 
 /**
- * Checks the options of `consume`, `peek`, `penalize` or `wait`.
+ * Checks the options of `consume`, `peek`, `penalize`, `credit` or `wait`.
  * @throws ERR_COST_INVALID, ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  */
 export function checkCallOptions(options: unknown, limiter: string, method: string): void {
@@ -39,16 +39,20 @@ export function checkCallOptions(options: unknown, limiter: string, method: stri
     // Nearly all calls end here. A list of the names would be a new object for each.
     let isKnown = true
     for (const name in options)
-      if (name !== 'cost' && name !== 'tier' && name !== 'numbers' && (name !== 'atLeast' || method === 'penalize')) isKnown = false
+      if (name !== 'cost' && name !== 'tier' && name !== 'numbers' && (name !== 'atLeast' || !takes(method))) isKnown = false
     if (isKnown) return
   }
   const what = `limiter "${limiter}": ${method}`
   if (typeof options === 'number')
     throw new SluiceError('ERR_COST_INVALID', `${what}: expected options such as { cost: ${options} }, got ${show(options)}`)
-  knownOptions(what, options, method === 'wait' ? WAIT_OPTIONS : method === 'penalize' ? OPTIONS : TAKE_OPTIONS, FOREIGN)
+  knownOptions(what, options, method === 'wait' ? WAIT_OPTIONS : takes(method) ? TAKE_OPTIONS : OPTIONS, FOREIGN)
   const { signal } = options as { readonly signal?: Partial<WaitSignal> | null }
   if (signal !== undefined && (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function'))
     throw invalid(`${what}: signal`, 'an AbortSignal', signal)
+}
+
+function takes(method: string): boolean {
+  return method !== 'penalize' && method !== 'credit'
 }
 
 /** The option `atLeast` of a call, checked. @throws ERR_COST_INVALID */

@@ -18,7 +18,7 @@ export interface Decision<N extends string = string> {
   readonly binding: Limit<N> | undefined
   /**
    * Units that the request may use: its cost, or with `atLeast` as many as there were; 0 when it is refused. With a cost by limit, the largest
-   * of them. Whole units.
+   * of them. Whole units. Of a credit 0: its `outcomes` say what was given back.
    */
   readonly granted: number
   /** Units left of the binding limit, 0 or more; `Infinity` without one. */

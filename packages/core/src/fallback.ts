@@ -10,7 +10,7 @@ import { Outage, reasonOf } from './layers/failover/outage.ts'
 import { isStoreError } from './layers/failover/store-error.ts'
 import type { ObserverHub } from './observers.ts'
 import { isPromise, type MaybePromise } from './runtime.ts'
-import type { Charge, ConsumeOptions, FailMode, Outcome, Store, StoreHealth } from './store.ts'
+import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
 import type { Target } from './subject-values.ts'
 
 type Outcomes = readonly (Outcome | undefined)[]
@@ -108,6 +108,11 @@ export class Fallback {
   private localShare(): LocalShare {
     return (this.local ??= new LocalShare(SETTINGS, () => 1))
   }
+}
+
+/** A store always reports its fallback as `local`. A policy with another failure mode reports that mode. */
+export function tiersOf(failMode: FailMode | undefined): (tier: Source) => Source {
+  return (tier) => (tier === 'local' && failMode !== undefined ? failMode : tier)
 }
 
 /** Nothing counts the processes over such a store, so each admits the whole limit. */

@@ -54,6 +54,10 @@ export class KeyedLimiter implements Limiter {
     return this.inner.penalize(this.subjects.spelled(subject, options?.tier), options)
   }
 
+  credit(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return this.inner.credit(this.subjects.spelled(subject, options?.tier), options)
+  }
+
   reset(subject: Subject<string>): MaybePromise<boolean> {
     const { engine, subjects } = this
     if (engine === undefined) return this.inner.reset(subjects.spelled(subject, undefined))

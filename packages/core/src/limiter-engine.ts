@@ -1,12 +1,13 @@
 import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, subjectMissing, unknownTier, warnCostNever } from './call-checks.ts'
 import { type ClosedDecisions, Corrections } from './corrections.ts'
 import { costOf } from './cost.ts'
+import { Credits } from './credits.ts'
 import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
-import { shortWindowOf } from './define-limit.ts'
+import { warnMemoryInCluster, warnShortWindows } from './creation-warnings.ts'
 import type { Duration } from './duration.ts'
 import { enabled } from './enabled.ts'
 import { invalid } from './errors.ts'
-import { Fallback } from './fallback.ts'
+import { Fallback, tiersOf } from './fallback.ts'
 import { Generations, isOutdated } from './generations.ts'
 import type { Limit } from './limit.ts'
 import type { CallOptions, Cost, Limiter, Subject, TakeOptions, WaitOptions } from './limiter.ts'
@@ -14,9 +15,9 @@ import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import { givenNumbers } from './numbers/sets.ts'
 import type { ObserverHub } from './observers.ts'
-import { firstTierOf, type LimitSet, type Policy, type ScopedLimit, setsOf } from './policy.ts'
-import { chain, isPromise, type MaybePromise, runtime } from './runtime.ts'
-import type { Charge, ConsumeOptions, FailMode, Outcome, Source, Store, StoreHealth } from './store.ts'
+import { firstTierOf, type LimitSet, type Policy, type ScopedLimit } from './policy.ts'
+import { chain, isPromise, type MaybePromise } from './runtime.ts'
+import type { Charge, ConsumeOptions, Outcome, Store, StoreHealth } from './store.ts'
 import { SubjectBlocks } from './subject-blocks.ts'
 import { namedLimits, subjectOf, type Target, targetsOf, textsOf } from './subject-values.ts'
 import { Waiters } from './waiting.ts'
@@ -41,6 +42,7 @@ export class LimiterEngine implements Limiter {
   private readonly fallback: Fallback | undefined
   private readonly closed: ClosedDecisions
   private readonly corrections: Corrections
+  private readonly credits: Credits
   private readonly waiters: Waiters
   readonly blocks: SubjectBlocks
   private readonly generations: Generations
@@ -66,22 +68,14 @@ export class LimiterEngine implements Limiter {
     this.blocks = new SubjectBlocks(this.name, this.policies, this.store, this.fallback, this.generations)
     this.waiters = parent?.waiters ?? new Waiters(policy.name, this.store.clock)
     this.corrections = new Corrections(policy, this.store, this.fallback, this.closed, this.generations)
+    this.credits = new Credits(policy, this.store, this.generations)
     this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
-    for (const { limit } of setsOf(policy).flatMap(({ limits }) => limits)) {
-      const short = shortWindowOf(limit)
-      if (short !== undefined) observers.warn('WARN_WINDOW_SHORT', short, limit.name)
-    }
+    warnShortWindows(policy, observers)
     if (parent !== undefined) {
       this.onClose = () => undefined
       return
     }
-    // node:cluster sets this variable in its workers. Each worker has its own memory store.
-    if (this.store.name === 'memory' && runtime.process?.env?.['NODE_UNIQUE_ID'] !== undefined) {
-      observers.warnOrThrow(
-        'WARN_MEMORY_IN_CLUSTER',
-        'each worker of a cluster has its own memory store, so clients get the limit once per worker; use a store that the workers share',
-      )
-    }
+    warnMemoryInCluster(this.store, observers)
     const releaseName = claimName(this.store, policy, observers)
     observers.onGeneration = () => this.generations.read()
     const unfollow = observers.follow(this.store, tiersOf(failMode))
@@ -133,6 +127,17 @@ export class LimiterEngine implements Limiter {
   penalize(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
     if (options !== undefined) checkCallOptions(options, this.name, 'penalize')
     return this.decide(this.limitsFor(this.limitsOf(options?.tier), options), subject, options?.cost, 'force')
+  }
+
+  credit(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    if (options !== undefined) checkCallOptions(options, this.name, 'credit')
+    return this.creditAt(this.limitsFor(this.limitsOf(options?.tier), options), subject, options?.cost)
+  }
+
+  /** Gives units back to a set of limits. */
+  creditAt(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined): MaybePromise<Decision> {
+    this.checkSubject(subject)
+    return chain(this.credits.credit(set, subject, cost), (decision) => this.waiters.after(this.report(decision), decision.charges))
   }
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
@@ -291,9 +296,4 @@ export class LimiterEngine implements Limiter {
     // The other cases are apart, so that V8 inlines this method into each decision. So are the errors and warnings above.
     if (typeof subject !== 'string' || subject === '') checkSubjects(subject, this.policy)
   }
-}
-
-/** A store always reports its fallback as `local`. A policy with another failure mode reports that mode. */
-function tiersOf(failMode: FailMode | undefined): (tier: Source) => Source {
-  return (tier) => (tier === 'local' && failMode !== undefined ? failMode : tier)
 }

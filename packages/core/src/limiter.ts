@@ -89,6 +89,25 @@ export interface Limiter<N extends string = string, T extends string = string> {
   /** Charges even past the limit, which may leave a debt. */
   penalize(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
   /**
+   * Gives units back without a decision: what penalties took, or a bonus for good behaviour. Each limit gives back what it counts now, never
+   * below 0, so no more than the limit is ever left. Windows give back of the current window, then of the window before, whose units count in
+   * part. A sliding log gives back its newest entries, and a bucket fills. With a cost by limit, the limits that it leaves out stay as they
+   * are. A queue and a `concurrency` limit take nothing back: name the other limits. `outcomes` says in `granted`, below 0, what each
+   * gave back. While the store is away, nothing is given back and the call rejects.
+   * @throws ERR_SUBJECT_INVALID, ERR_SUBJECT_MISSING, ERR_COST_INVALID, ERR_OPTION_CONFLICT for a queue or a `concurrency` limit, and the error
+   * of a store that is away or cannot do it
+   * @example
+   * ```ts
+   * import { createLimiter, slidingWindow } from '@sluice/core'
+   *
+   * const limiter = createLimiter({ limits: [slidingWindow({ name: 'minute', limit: 100, window: '1m' })] })
+   * await limiter.consume('user:42', { cost: 8 })
+   * const { remaining } = await limiter.credit('user:42', { cost: 5 })
+   * console.log(remaining) // 97
+   * ```
+   */
+  credit(subject: Subject<N>, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  /**
    * Corrects a decision to its actual cost, and releases its concurrency. Units charged too much are given back where they were
    * taken; missing units are charged even past the limit. Can be called again as the cost becomes known: each call names the whole cost so
    * far, and nothing is given back twice. The first call releases the concurrency. A limit that a cost by limit leaves out stays as it is.

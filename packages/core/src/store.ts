@@ -76,8 +76,12 @@ export interface Outcome {
 
 /** How a store decides a list of charges. */
 export interface ConsumeOptions {
-  /** `charge` (default) takes the cost if it is admitted, `peek` decides and writes nothing, `force` takes it even past the limit. */
-  readonly how?: 'charge' | 'force' | 'peek' | undefined
+  /**
+   * `charge` (default) takes the cost if it is admitted, `peek` decides and writes nothing, `force` takes it even past the limit. `credit`:
+   * costs are 0 or less and give back units without a receipt, of what is counted now, never below 0. Windows: of the current one, then of the
+   * one before. Sliding log: of the newest entries. A queue and a `concurrency` limit then throw ERR_RECEIPT_REQUIRED.
+   */
+  readonly how?: 'charge' | 'force' | 'peek' | 'credit' | undefined
   /**
    * Grant as many units as are available, from this number up to the cost. Default: the whole cost or nothing. All charges of the decision take
    * the same number, up to their own cost: what each of them has available after those before it. Leases are granted each by itself.

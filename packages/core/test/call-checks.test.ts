@@ -21,7 +21,7 @@ function refusal(run: () => unknown): string {
 }
 
 describe('D17: what JavaScript passes is charged as it says, or refused', () => {
-  it.each(['consume', 'peek', 'penalize'])('%s', (method) => {
+  it.each(['consume', 'peek', 'penalize', 'credit'])('%s', (method) => {
     const { limiter } = limiterOf()
     const call = (options: unknown) => refusal(() => limiter[method]?.('u', options))
     expect(call(5)).toContain(`ERR_COST_INVALID limiter "api": ${method}: expected options such as { cost: 5 }, got 5`)

@@ -123,7 +123,7 @@ class RedisStore implements Store {
   consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): Promise<Outcomes> {
     try {
       checkLease(options)
-      for (const charge of charges) checkReceipt(charge)
+      for (const charge of charges) checkReceipt(charge, options)
       if (charges.length === 0) return Promise.resolve([])
       if (this.generations.areOutdated(charges)) throw outdatedGeneration()
       const preparing = this.prepared(charges[0])

@@ -90,6 +90,13 @@ class FixedWindowReading implements RowReading<FixedWindowState> {
     return back
   }
 
+  credit(units: number): number | undefined {
+    const back = Math.min(units, this.count)
+    if (back === 0) return undefined
+    this.count -= back
+    return back
+  }
+
   windowEnd(): number {
     const { start, limit } = this
     if (typeof limit.window === 'number') return start + limit.window

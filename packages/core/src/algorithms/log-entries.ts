@@ -97,6 +97,24 @@ export function withoutUnits({ chunks, next, units }: SlidingLogState, entry: Lo
   return { chunks: changed, next, units: units - back }
 }
 
+/** With so many units less, at most all, in the newest entries. Entries without units are removed. */
+export function withoutNewest({ chunks, next, units }: SlidingLogState, back: number): SlidingLogState {
+  let missing = back
+  let count = chunks.length
+  for (; count > 0 && (chunks[count - 1] as Chunk).units <= missing; count--) missing -= (chunks[count - 1] as Chunk).units
+  const kept = chunks.slice(0, count)
+  if (missing > 0) {
+    const entries = (kept[count - 1] as Chunk).entries.slice()
+    for (let last = entries.at(-1); missing > 0 && last !== undefined; last = entries.at(-1)) {
+      entries.pop()
+      if (last.units > missing) entries.push({ ...last, units: last.units - missing })
+      missing -= Math.min(missing, last.units)
+    }
+    kept[count - 1] = chunkOf(entries)
+  }
+  return { chunks: kept, next, units: units - back }
+}
+
 /** The index of the chunk with this entry. Times never decrease, and ids increase. */
 function indexOf(chunks: readonly Chunk[], time: number, id: number): number {
   return chunks.findIndex(({ entries }) => {

@@ -34,6 +34,11 @@ export interface Reading<S> {
   receipt(units: number): Receipt
   /** Gives back at most `units` of what the receipt of the charge took. Returns the units; `undefined` if nothing changed. */
   giveBack(units: number, charge: Charge): number | undefined
+  /**
+   * As `giveBack`, of what is counted now, without a receipt. Absent where each unit belongs to a charge, and where `giveBack` needs no
+   * receipt.
+   */
+  credit?(units: number): number | undefined
   /** The end of the current window, in ms since the epoch: a lease must be spent before. Absent where there is no window. */
   windowEnd?(): number
 }
@@ -102,7 +107,7 @@ function unitsToTake(
   cost: number,
   { how, atLeast, maxUnits = Infinity }: StepOptions,
 ): number | undefined {
-  if (how === 'force' || (wait === 0 && cost <= maxUnits)) return cost
+  if (how === 'force' || how === 'credit' || (wait === 0 && cost <= maxUnits)) return cost
   if (atLeast === undefined || atLeast < 1) return undefined
   const available = Math.min(availableOf(current), maxUnits)
   return available >= atLeast ? Math.min(cost, available) : undefined
@@ -121,7 +126,9 @@ function withLease(outcome: Outcome, reading: Reading<unknown>, { lease }: StepO
 }
 
 function giveBack(current: Reading<unknown>, charge: Charge, now: number, options: StepOptions): Outcome {
-  const back = options.how === 'peek' ? undefined : current.giveBack(Math.min(-charge.cost, options.maxUnits ?? Infinity), charge)
+  const units = Math.min(-charge.cost, options.maxUnits ?? Infinity)
+  const isCredit = options.how === 'credit' && charge.receipt === undefined && current.credit !== undefined
+  const back = options.how === 'peek' ? undefined : isCredit ? current.credit?.(units) : current.giveBack(units, charge)
   if (back === undefined) return unchanged(current, now, options, 0, 0)
   current.isChanged = true
   // Never −0, which `Object.is` distinguishes from 0.

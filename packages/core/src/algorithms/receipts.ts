@@ -24,7 +24,7 @@ export function requireReceipt(charge: Charge): void {
   throw new SluiceError(
     'ERR_RECEIPT_REQUIRED',
     `${nameOf(charge)}: expected a receipt with a cost below 0, got none; pass the receipt of the outcome that charged these units. ` +
-      'Only a tokenBucket, or a leakyBucket without queue, takes units back without a receipt',
+      "Only a tokenBucket, or a leakyBucket without queue, takes units back without a receipt; windows do with how: 'credit'",
   )
 }
 

@@ -13,6 +13,7 @@ import {
   newestEntry,
   type SlidingLogState,
   withEntry,
+  withoutNewest,
   withoutUnits,
 } from './log-entries.ts'
 import { createStep, type Reading } from './reading.ts'
@@ -84,6 +85,13 @@ class SlidingLogReading implements Reading<SlidingLogState> {
     if (entry === undefined || receiptOf(entry) !== charge.receipt) return undefined
     const back = Math.min(units, entry.units)
     this.state = withoutUnits(this.state, entry, back)
+    return back
+  }
+
+  credit(units: number): number | undefined {
+    const back = Math.min(units, this.state.units)
+    if (back === 0) return undefined
+    this.state = withoutNewest(this.state, back)
     return back
   }
 

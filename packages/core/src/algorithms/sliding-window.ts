@@ -109,6 +109,15 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
     return fromCount + fromPrevious
   }
 
+  credit(units: number): number | undefined {
+    const fromCount = Math.min(units, this.count)
+    const fromPrevious = Math.min(units - fromCount, this.previous)
+    if (fromCount + fromPrevious === 0) return undefined
+    this.count -= fromCount
+    this.previous -= fromPrevious
+    return fromCount + fromPrevious
+  }
+
   windowEnd(): number {
     return this.start + this.window
   }

@@ -12,6 +12,7 @@ import { type Policy, setsOf } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { subjectOf, type Target, targetsOf } from '../subject-values.ts'
 import type { FoundSubjects } from './decide-request.ts'
+import { isRequest } from './subjects.ts'
 
 /**
  * The limiter of `rateLimit()`. Its methods take a subject as any limiter does, and a request or context, whose subject they read. They
@@ -29,6 +30,8 @@ export interface RequestLimiter<C, N extends string = string, T extends string =
   wait(subject: Subject<N> | C, options?: WaitOptions<N, T>): Promise<Decision<N>>
   /** Charges even past the limit, which may leave a debt. */
   penalize(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
+  /** Gives units back without a decision, as `Limiter.credit`. */
+  credit(subject: Subject<N> | C, options?: CallOptions<N, T>): MaybePromise<Decision<N>>
   /**
    * Deletes all state of the subject under this limiter, in every tier. Limits whose key cannot give the subject keep theirs. Returns whether
    * there was any.
@@ -90,6 +93,10 @@ export class PipelineLimiter<C> extends KeyedLimiter implements RequestLimiter<C
     return isRequest(subject) ? this.call('penalize', subject, options) : super.penalize(subject, options)
   }
 
+  override credit(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return isRequest(subject) ? this.call('credit', subject, options) : super.credit(subject, options)
+  }
+
   override reset(subject: Subject<string> | C): MaybePromise<boolean> {
     if (!isRequest(subject)) return super.reset(subject)
     const { engine } = this
@@ -125,7 +132,7 @@ export class PipelineLimiter<C> extends KeyedLimiter implements RequestLimiter<C
   }
 
   private call(
-    method: 'consume' | 'peek' | 'penalize' | 'wait',
+    method: 'consume' | 'peek' | 'penalize' | 'credit' | 'wait',
     request: C,
     options: WaitOptions<string, string> | undefined,
   ): MaybePromise<Decision> {
@@ -135,6 +142,7 @@ export class PipelineLimiter<C> extends KeyedLimiter implements RequestLimiter<C
     return chain(this.found(request, options), (found) => {
       if (engine === undefined) return inner[method](found.subject, { ...options, tier: found.set.tier })
       if (method === 'wait') return engine.waitAt(found.set, found.subject, options)
+      if (method === 'credit') return engine.creditAt(found.set, found.subject, options?.cost)
       if (method === 'peek') return engine.peekAt(found.set, found.subject, options?.cost, options?.atLeast)
       return engine.decide(found.set, found.subject, options?.cost, method === 'consume' ? 'charge' : 'force', options?.atLeast)
     })
@@ -173,11 +181,4 @@ export class PipelineLimiter<C> extends KeyedLimiter implements RequestLimiter<C
       return Promise.all([...values].map(async ([key, value]) => values.set(key, await value))).then(async () => join(await found))
     return join(found as FoundSubjects | undefined)
   }
-}
-
-/** An object of subjects by limit is a plain one. A request or context of a framework has a class. */
-function isRequest<C>(subject: Subject<string> | C): subject is C {
-  if (typeof subject !== 'object' || subject === null || Array.isArray(subject)) return false
-  const prototype = Object.getPrototypeOf(subject) as object | null
-  return prototype !== null && Object.getPrototypeOf(prototype) !== null
 }

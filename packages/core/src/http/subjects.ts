@@ -70,3 +70,10 @@ function hasOwnKeys({ limits }: LimitSet): boolean {
   for (let i = 0; i < limits.length; i++) if (limits[i]?.key !== undefined) return true
   return false
 }
+
+/** An object of subjects by limit is a plain one. A request or context of a framework has a class. */
+export function isRequest<C>(subject: Subject<string> | C): subject is C {
+  if (typeof subject !== 'object' || subject === null || Array.isArray(subject)) return false
+  const prototype = Object.getPrototypeOf(subject) as object | null
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null
+}

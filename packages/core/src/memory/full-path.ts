@@ -25,7 +25,7 @@ export class FullPath {
     const charges = given.map(withPlainReceipt)
     const current = refs.map((ref, i) => this.load(ref, limits[i] as ResolvedLimit))
     const isFull = refs.some(isShared)
-    if (isFull && this.overflow.mode === 'deny' && options.how !== 'force') {
+    if (isFull && this.overflow.mode === 'deny' && options.how !== 'force' && options.how !== 'credit') {
       const { outcomes } = decide(charges, refs, current, now, { ...options, how: 'peek' })
       return outcomes.map((outcome, i) => (isShared(refs[i]) ? deniedOutcome(outcome) : { ...outcome, granted: 0 }))
     }

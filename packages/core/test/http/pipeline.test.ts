@@ -130,6 +130,7 @@ describe('the pipeline', () => {
       consume: (subject, ask) => inner.consume(`wrapped:${JSON.stringify(subject)}`, ask),
       peek: (subject) => inner.peek(subject),
       penalize: (subject) => inner.penalize(subject),
+      credit: (subject) => inner.credit(subject),
       settle: (decision, actual) => inner.settle(decision, actual),
       refund: (decision) => inner.refund(decision),
       release: (decision) => inner.release(decision),

@@ -98,7 +98,7 @@ describe('F03: subjects as the key spells them', () => {
     const message =
       /^limiter "api": subject( of limit "h")?: expected .*, got .*; pass the request, or what its key can give.*ERR_SUBJECT_INVALID/
     for (const subject of [given, { h: given }]) {
-      for (const method of ['reset', 'peek', 'consume', 'penalize'] as const)
+      for (const method of ['reset', 'peek', 'consume', 'penalize', 'credit'] as const)
         await expect((async () => limiter[method](subject as never))()).rejects.toThrow(message)
     }
   })
@@ -204,6 +204,8 @@ describe('F03: requests', () => {
     expect(await limiter.consume(pro, { cost: 2 })).toMatchObject({ tier: 'pro', remaining: 48 })
     expect(await limiter.peek(pro, { cost: 0, tier: 'free' })).toMatchObject({ tier: 'free', remaining: 10 })
     expect(await limiter.penalize(pro, { cost: 60 })).toMatchObject({ tier: 'pro', remaining: 0 })
+    expect(await limiter.credit(pro, { cost: 30 })).toMatchObject({ tier: 'pro', remaining: 18 })
+    expect(await limiter.penalize(pro, { cost: 30 })).toMatchObject({ tier: 'pro', remaining: 0 })
     const unlimited = new Request({ headers: { 'x-tier': 'none' } })
     expect(await limiter.peek(unlimited)).toMatchObject({ allowed: true, remaining: Infinity })
     expect(await limiter.subjectOf(unlimited)).toBeUndefined()
@@ -224,7 +226,7 @@ describe('F03: requests', () => {
   })
   it('is an error where the request has no subject', async () => {
     const { limiter } = made({ key: header('x-other'), missing: 'skip' })
-    for (const method of ['reset', 'peek', 'consume', 'penalize'] as const)
+    for (const method of ['reset', 'peek', 'consume', 'penalize', 'credit'] as const)
       expect(() => limiter[method](request)).toThrow(/ERR_SUBJECT_MISSING/)
   })
   it('is the limiter of another mount, and of an application’s own limiter', async () => {

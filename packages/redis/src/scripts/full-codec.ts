@@ -12,8 +12,8 @@ import type { Message } from './script.ts'
 
 // The request and the reply of lua/full.lua, which decides everything that lua/fast.lua does not.
 
-/** The number of each operation in the script. */
-const OPERATIONS: Readonly<Record<Operation, number>> = { charge: 0, force: 1, peek: 2, reset: 3, block: 4 }
+/** The number of each operation in the script. A credit has the number of `force`, and costs below 0 without a receipt. */
+const OPERATIONS: Readonly<Record<Operation, number>> = { charge: 0, force: 1, credit: 1, peek: 2, reset: 3, block: 4 }
 
 const ALLOWED = 1
 const BLOCKED = 2

@@ -883,6 +883,9 @@ function algorithms.f.giveback(limit, state, units, receipt)
 local finish, count = rolledfixed(limit, state[1], state[2])
 local takenuntil, taken = receipt[1], receipt[2]
 local back = takenuntil == finish and min(units, taken, count) or 0
+if not takenuntil then
+back = min(units, count)
+end
 if back < 1 then
 return nil
 end
@@ -902,9 +905,12 @@ function algorithms.s.giveback(limit, state, units, receipt)
 local window = limit[4]
 local finish, count, previous = rolledsliding(limit, state[1], state[2], state[3])
 local takenuntil, taken = receipt[1], receipt[2]
-local most = min(units, taken)
-local fromcount = takenuntil == finish and min(most, count) or 0
+local most = min(units, taken or MAX)
+local fromcount = (not takenuntil or takenuntil == finish) and min(most, count) or 0
 local fromprevious = takenuntil == finish - window * 1000 and min(most, previous) or 0
+if not takenuntil then
+fromprevious = min(most - fromcount, previous)
+end
 if fromcount + fromprevious < 1 then
 return nil
 end
@@ -1063,8 +1069,37 @@ pieces[#pieces + 1] = pack(layout, unpack(numbers, 1, 3 * count))
 end
 return table.concat(pieces)
 end
+local function entryat(text, first, last, units)
+return search(first, last, function(i)
+return unitsof(text, first, i) >= units
+end)
+end
+local function withlastid(rest, time, nextid)
+local count = (#rest - HEAD) / RECORD
+if count > 0 and idat(rest, count) == nextid - 1 then
+return rest
+end
+local newesttime = count > 0 and timeat(rest, count) or 0
+return table.concat({ rest, pack('>dI4I4', max(time, newesttime), totalat(rest, count), nextid - 1) })
+end
+local function credit(text, first, last, used, nextid, units)
+local back = min(units, used)
+if back < 1 then
+return nil
+end
+local base, left, kept = totalat(text, first - 1), used - back, ''
+if left > 0 then
+local newest = entryat(text, first, last, left)
+local record = pack('>dI4I4', timeat(text, newest), (base + left) % MODULUS, idat(text, newest))
+kept = table.concat({ records(text, first, newest - 1), record })
+end
+return withlastid(table.concat({ pack('>I4', base), kept }), timeat(text, last), nextid), back
+end
 function algorithms.l.giveback(limit, state, units, receipt)
-local text, first, last, _, nextid = readlog(state, limit)
+local text, first, last, used, nextid = readlog(state, limit)
+if receipt[1] == nil then
+return credit(text, first, last, used, nextid, units)
+end
 local found = findentry(text, first, last, receipt)
 if not found then
 return nil
@@ -1082,13 +1117,7 @@ end
 if taken > back then
 own = pack('>dI4I4', foundat, total, idat(text, found))
 end
-local rest = table.concat({ pack('>I4', base), before, own, after })
-local count = (#rest - HEAD) / RECORD
-if count > 0 and idat(rest, count) == nextid - 1 then
-return rest
-end
-local newesttime = count > 0 and timeat(rest, count) or 0
-return table.concat({ rest, pack('>dI4I4', max(foundat, newesttime), totalat(rest, count), nextid - 1) })
+return withlastid(table.concat({ pack('>I4', base), before, own, after }), foundat, nextid)
 end
 local function thresholdsof(used, quantity, cost, atleast, back)
 local afterwards = used + min(max(cost, 0), max(0, 2 * quantity - used))
@@ -1107,11 +1136,13 @@ if found then
 back = facts.cost < 0 and min(unitsof(text, found, found), -facts.cost) or 0
 bounds[3], bounds[4], bounds[5] = max(first, found - 1), found, min(last, found + 1)
 end
+if facts.cost < 0 and facts.receipt[1] == nil and used > 0 then
+back = min(used, -facts.cost)
+bounds[3] = used > back and entryat(text, first, last, used - back) or nil
+end
 for _, threshold in ipairs(thresholdsof(used, quantity, facts.cost, facts.atleast, back)) do
 if threshold > 0 and threshold <= used then
-bounds[#bounds + 1] = search(first, last, function(i)
-return unitsof(text, first, i) >= threshold
-end)
+bounds[#bounds + 1] = entryat(text, first, last, threshold)
 end
 end
 table.sort(bounds)

@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { allOrNothing } from './all-or-nothing.ts'
 import { blocks } from './blocks.ts'
+import { credits } from './credits.ts'
 import { concurrencyHolders } from './concurrency.ts'
 import { delays } from './delays.ts'
 import { limitChanges } from './limit-changes.ts'
@@ -34,6 +35,7 @@ export function storeConformance(name: string, under: StoreUnderTest): void {
     describe('outcomes', () => outcomes(suite))
     describe('all or nothing', () => allOrNothing(suite))
     describe('refunds', () => refunds(suite))
+    describe('credits', () => credits(suite))
     describe('concurrency holders', () => concurrencyHolders(suite))
     describe('subjects and scopes', () => subjects(suite))
     describe('resets', () => resets(suite))

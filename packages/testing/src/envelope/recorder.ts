@@ -121,11 +121,14 @@ function recordRefund(admissions: MutableAdmission[], charge: Charge, outcome: O
   // Charges of one window may have equal receipts. Any of them may stand for the others; forced ones come last, since the
   // promise does not cover them.
   const same = admissions.filter(({ receipt }) => charge.receipt !== undefined && receipt === charge.receipt)
-  const from = same.toSorted((a, b) => Number(a.forced) - Number(b.forced)).filter((admission) => leftOf(admission) > 0)
   const whole = Math.abs(outcome.granted)
   // A refund larger than what a bucket has in use also refunds a fraction of a unit, which `granted` does not show.
   const { algorithm, queue } = charge.limit
   const meter = algorithm === 'tokenBucket' || (algorithm === 'leakyBucket' && queue !== true)
+  // A credit of a window gives back what was taken last.
+  const isCredit = charge.receipt === undefined && !meter
+  const ordered = isCredit ? admissions.toReversed() : same.toSorted((a, b) => Number(a.forced) - Number(b.forced))
+  const from = ordered.filter((admission) => leftOf(admission) > 0)
   let units = meter && whole < Math.min(-charge.cost, same[0]?.units ?? Infinity) ? whole + 1 : whole
   for (const admission of from) {
     const part = Math.min(units, leftOf(admission))

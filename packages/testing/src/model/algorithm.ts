@@ -10,7 +10,7 @@ export interface ModelRequest {
   readonly cost: bigint
   /** A receipt of the model. */
   readonly receipt: unknown
-  readonly how: 'charge' | 'force' | 'peek'
+  readonly how: 'charge' | 'force' | 'peek' | 'credit'
   readonly atLeast: bigint | undefined
 }
 

@@ -37,6 +37,7 @@ function step(state: Holders | undefined, request: ModelRequest, now: bigint): M
       { allowed: true, granted: -1 },
     )
   }
+  if (how === 'credit' && cost === 0n) return keep({ allowed: true })
   if (cost > 0n && receipt !== undefined) {
     if (named === undefined) return keep({ allowed: false, retryAfter: limit.limit === 0 ? Infinity : waitOf(holders, limit, now) })
     if (how === 'peek') return keep({ allowed: true, granted: 1 })

@@ -58,6 +58,10 @@ export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
     const units = receipt.start === state.start ? min(requested, min(receipt.units, state.count)) : 0n
     return units === 0n ? undefined : { state: { start: state.start, count: state.count - units }, units }
   },
+  credit({ start, count }, _limit, requested) {
+    const units = min(requested, count)
+    return { state: { start, count: count - units }, units }
+  },
   refundsWithoutReceipt: () => false,
   delay: ({ count }, limit, _now, units) => growingDelay(limit, count + units),
 })

@@ -32,7 +32,8 @@ export type Step =
   | {
       readonly do: 'consume'
       readonly moves: readonly Move[]
-      readonly how: 'charge' | 'force' | 'peek'
+      /** `credit`: each move gives its units back, without a receipt. */
+      readonly how: 'charge' | 'force' | 'peek' | 'credit'
       readonly atLeast: Units | undefined
     }
   | { readonly do: 'reset'; readonly scopeIndex: number; readonly subject: number }
@@ -123,7 +124,10 @@ const consume = (charges: number): fc.Arbitrary<Step> => {
   return fc.record({
     do: fc.constant('consume' as const),
     moves: fc.oneof({ weight: 3, arbitrary: single }, { weight: 1, arbitrary: several }),
-    how: fc.oneof({ weight: 8, arbitrary: fc.constant('charge' as const) }, fc.constantFrom('force' as const, 'peek' as const)),
+    how: fc.oneof(
+      { weight: 8, arbitrary: fc.constant('charge' as const) },
+      fc.constantFrom('force' as const, 'peek' as const, 'credit' as const),
+    ),
     atLeast: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: units }),
   })
 }

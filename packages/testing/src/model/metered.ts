@@ -28,6 +28,8 @@ export interface Metered<S> {
   force(state: S, limit: Limit, units: bigint, now: bigint): Taken<S> | undefined
   /** `undefined` means that there is nothing to refund. */
   refund(state: S, request: ModelRequest, units: bigint, now: bigint): { readonly state: S; readonly units: bigint } | undefined
+  /** Gives back units of what is counted, without a receipt, as far as there are any. Absent: as `refund`. */
+  credit?(state: S, limit: Limit, units: bigint, now: bigint): { readonly state: S; readonly units: bigint }
   /** True if a refund needs no receipt. */
   refundsWithoutReceipt(limit: Limit): boolean
   /** Whole ms that a charge of these units must wait that is admitted now. */
@@ -49,7 +51,7 @@ function step<S>(algorithm: Metered<S>, raw: S | undefined, request: ModelReques
   const current = algorithm.read(raw, limit, now)
   if (cost < 0n) return refund(algorithm, current, request, now)
 
-  if (how === 'force') {
+  if (how === 'force' || how === 'credit') {
     const forced = cost === 0n ? undefined : algorithm.force(current, limit, cost, now)
     const outcome = outcomeOf(algorithm, forced?.state ?? current, limit, now, {
       allowed: true,
@@ -85,9 +87,14 @@ function step<S>(algorithm: Metered<S>, raw: S | undefined, request: ModelReques
 }
 
 function refund<S>(algorithm: Metered<S>, current: S, request: ModelRequest, now: bigint): ModelStep<S> {
-  const { limit } = request
-  if (request.receipt === undefined && !algorithm.refundsWithoutReceipt(limit)) throw new ModelError('ERR_RECEIPT_REQUIRED')
-  const refunded = request.how === 'peek' ? undefined : algorithm.refund(current, request, -request.cost, now)
+  const { limit, receipt, how, cost } = request
+  const credit = how === 'credit' && receipt === undefined ? algorithm.credit : undefined
+  if (receipt === undefined && credit === undefined && !algorithm.refundsWithoutReceipt(limit)) throw new ModelError('ERR_RECEIPT_REQUIRED')
+  let refunded = how === 'peek' || credit !== undefined ? undefined : algorithm.refund(current, request, -cost, now)
+  if (credit !== undefined) {
+    const credited = credit(current, limit, -cost, now)
+    refunded = credited.units === 0n ? undefined : credited
+  }
   const granted = refunded === undefined || refunded.units === 0n ? 0 : -Number(refunded.units)
   return { state: refunded?.state, outcome: outcomeOf(algorithm, refunded?.state ?? current, limit, now, { allowed: true, granted }) }
 }

@@ -66,7 +66,7 @@ export function createModel(): Model {
         })
       }
       let outcomes = attempt(Infinity)
-      if ((options.atLeast ?? 0) >= 1 && how !== 'force' && outcomes.every(({ allowed }) => allowed)) {
+      if ((options.atLeast ?? 0) >= 1 && how !== 'force' && how !== 'credit' && outcomes.every(({ allowed }) => allowed)) {
         // What one charge has less of, none takes more of.
         outcomes = attempt(Math.min(...outcomes.filter((_, i) => (charges[i] as ModelCharge).cost > 1).map(({ granted }) => granted)))
       }

@@ -150,6 +150,7 @@ function resolve(run: Run, step: Step & { do: 'consume' }): ResolvedStep {
     scopes.push(scopeIndex)
   }
   for (const move of step.moves) {
+    if (step.how === 'credit' && move.do !== 'charge') continue
     if (move.do === 'charge' || move.do === 'refund-without-receipt') {
       // A store need not report an invalid charge when it only peeks.
       if (move.do === 'refund-without-receipt' && step.how === 'peek') continue
@@ -157,7 +158,9 @@ function resolve(run: Run, step: Step & { do: 'consume' }): ResolvedStep {
       const { scope, current: limit } = scopeAt(run, scopeIndex)
       const wanted = unitsOf(run, scopeIndex, limit, move.units)
       const units = limit.algorithm === 'concurrency' ? Math.min(1, wanted) : wanted
-      const charge = { limit, scope, subject: SUBJECTS[move.subject] as string, cost: move.do === 'charge' ? units : -Math.max(1, units) }
+      const taken = move.do === 'charge' ? units : -Math.max(1, units)
+      const cost = step.how === 'credit' ? (units === 0 ? 0 : -units) : taken
+      const charge = { limit, scope, subject: SUBJECTS[move.subject] as string, cost }
       add(scopeIndex, charge)
     } else {
       const known = run.receipts.at(-1 - (move.receiptIndex % Math.max(1, run.receipts.length)))

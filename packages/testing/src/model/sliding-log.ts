@@ -40,6 +40,16 @@ export const slidingLog: ModelAlgorithm<Log> = metered<Log>({
     const entries = live(log, request.limit, now).map((other) => (other === entry ? { ...entry, units: entry.units - units } : other))
     return { state: { entries: entries.filter((other) => other.units > 0n) }, units }
   },
+  credit(log, limit, requested, now) {
+    let missing = requested
+    const entries: Entry[] = []
+    for (const entry of live(log, limit, now).toReversed()) {
+      const units = min(missing, entry.units)
+      missing -= units
+      if (units < entry.units) entries.unshift({ ...entry, units: entry.units - units })
+    }
+    return { state: { entries }, units: requested - missing }
+  },
   refundsWithoutReceipt: () => false,
   delay: (log, limit, now, units) => growingDelay(limit, used(log, limit, now) + units),
 })

@@ -51,6 +51,11 @@ export const slidingWindow: ModelAlgorithm<Counts> = metered<Counts>({
     }
     return undefined
   },
+  credit({ start, count, previous }, _limit, requested) {
+    const ofCount = min(requested, count)
+    const ofPrevious = min(requested - ofCount, previous)
+    return { state: { start, count: count - ofCount, previous: previous - ofPrevious }, units: ofCount + ofPrevious }
+  },
   refundsWithoutReceipt: () => false,
   delay: (state, limit, now, units) => growingDelay(limit, estimate(state, limit, now) + units),
 })

@@ -64,7 +64,8 @@ class Failover implements Store {
 
   consume(charges: readonly Charge[], options: ConsumeOptions = NO_OPTIONS): MaybePromise<Outcomes> {
     const [first] = charges
-    if (first === undefined) return this.inner.consume(charges, options)
+    // Only the store knows what it counts: nothing is given back later, or by this process. So a credit is not decided while it is away.
+    if (first === undefined || options.how === 'credit') return this.inner.consume(charges, options)
     const route = this.routeOf(first)
     for (let i = 1; i < charges.length; i++) {
       if (this.routeOf(charges[i] as Charge) !== route) return this.consumeAcross(charges, options)
