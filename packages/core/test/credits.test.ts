@@ -127,7 +127,7 @@ describe('Pd: credit', () => {
     await openBreaker(at)
     const limiter = createLimiter({ name: 'p', limits: [fixedWindow({ name: 'ten', limit: 10, window: '1m' })], store: at.store })
     const before = await consumeOne(at.store, charge('a', TEN, 1))
-    await expect(async () => limiter.credit('a', { cost: 5 })).rejects.toThrow()
+    await expect(async () => limiter.credit('a', { cost: 5 })).rejects.toThrow('away')
     expect((await consumeOne(at.store, charge('a', TEN, 0))).used).toBe(before.used)
   })
 
