@@ -21,7 +21,7 @@ export function blocksOfPolicies(): ModelBlocks {
     refuse(charges, how, nowMicros) {
       return charges.map((charge) => {
         // What was admitted before the block is given back and renewed, and an operator may charge by force.
-        if (how === 'force' || charge.cost < 0 || charge.receipt !== undefined) return undefined
+        if (how === 'force' || how === 'credit' || charge.cost < 0 || charge.receipt !== undefined) return undefined
         const left = (ends.get(keyOf(charge)) ?? 0) - nowMicros
         return left > 0 ? blockedFor(Math.ceil(left / 1000), nowMicros) : undefined
       })
