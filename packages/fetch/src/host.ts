@@ -17,6 +17,9 @@ export interface CheckOptions<
 const HINT =
   "pass on what the runtime passed after the request, as in limited(request, server); in a test, limited(request, { remoteAddr: { hostname: '203.0.113.7' } }); where the runtime passes no address, give the option address, or trustProxy behind a proxy; otherwise limit by another key"
 
+/** The arguments that the last wrapper of a request got. */
+const LAST: unique symbol = Symbol('sluice.fetch.last')
+
 /**
  * Makes core's pipeline for requests. `note` records the arguments that the runtime passed after a request, which contain its address.
  * @throws what createPipeline() throws
@@ -30,13 +33,13 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
 
   // Kept on the request, since core passes one context. Each pipeline has its symbol, since nested wrappers may get other arguments.
   const restArguments: unique symbol = Symbol('sluice.fetch.rest')
-  type Noted = Req & { [restArguments]?: Rest }
+  type Noted = Req & { [restArguments]?: Rest; [LAST]?: Rest }
   const host: Host<Req> = {
     id: (request) => request,
     method: (request) => request.method,
     address(request) {
-      // A request that the application passes to the limiter may be one that no wrapper has had.
-      const rest = (request as Noted)[restArguments] ?? ([] as readonly unknown[] as Rest)
+      // A request that the application passes to the limiter may be one that only another mount of it has had, or no wrapper at all.
+      const rest = (request as Noted)[restArguments] ?? (request as Noted)[LAST] ?? ([] as readonly unknown[] as Rest)
       return address === undefined ? connectionAddress(request, rest[0]) : address(request, ...rest)
     },
     addressHint: () => (address === undefined ? HINT : 'the option address returned undefined for this request'),
@@ -48,6 +51,7 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
   const pipeline = createPipeline<Req, Response>(host, options && shared)
   const note = (request: Noted, rest: Rest): void => {
     request[restArguments] = rest
+    request[LAST] = rest
   }
   return Object.assign(pipeline, { note })
 }
