@@ -4,10 +4,15 @@ import type { BlockChange, Clock, Store } from '@sluice/core'
 import { modelProperty, type ModelPropertyOptions, publishedTables, storeConformance } from '@sluice/testing'
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, describe } from 'vitest'
+import { isPackable } from '../../src/state/packed.ts'
 import { rawStore, scanAfterEach } from '../support.ts'
 
 // All other states have their own keys.
-const PACKED: ModelPropertyOptions = { families: ['fixedWindow, epoch', 'slidingWindow', 'mixed'] }
+const PACKED: ModelPropertyOptions = {
+  families: ['fixedWindow, epoch', 'slidingWindow', 'mixed'],
+  // A block is in the bucket of its window, so a window of another length does not meet it.
+  blockPlaceOf: (limit) => (isPackable(limit) ? `${limit.algorithm} ${limit.window}` : ''),
+}
 const packed = { subjects: 1 }
 // Each store has its own prefix, so that all share one server.
 let stores = 0

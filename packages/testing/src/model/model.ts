@@ -1,5 +1,5 @@
 import type { BlockChange, Charge, ConsumeOptions, Limit } from '@sluice/core'
-import { blocksOfPolicies } from './blocks.ts'
+import { type BlockPlace, blocksOfPolicies } from './blocks.ts'
 import { bucket } from './bucket.ts'
 import { concurrency } from './concurrency.ts'
 import type { ModelRequest, ModelAlgorithm, ModelCharge, ModelOutcome } from './algorithm.ts'
@@ -17,7 +17,7 @@ export interface Model {
   /** Returns whether anything was counted at a time in µs. Leaves blocks. */
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], nowMicros: number): boolean
   /** Refuses new charges of these subjects from a time in µs on, for `ms`; 0 ends that. */
-  block(targets: readonly Pick<Charge, 'scope' | 'subject'>[], ms: number, nowMicros: number): BlockChange
+  block(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], ms: number, nowMicros: number): BlockChange
 }
 
 const algorithms: Readonly<Record<Limit['algorithm'], ModelAlgorithm<any>>> = {
@@ -44,9 +44,9 @@ const algorithms: Readonly<Record<Limit['algorithm'], ModelAlgorithm<any>>> = {
  * model.consume([charge], {}, 59_999_999) // refused
  * ```
  */
-export function createModel(): Model {
+export function createModel(blockPlaceOf?: BlockPlace): Model {
   const states = new Map<string, unknown>()
-  const blocks = blocksOfPolicies()
+  const blocks = blocksOfPolicies(blockPlaceOf)
 
   return {
     consume(charges, options, nowMicros) {

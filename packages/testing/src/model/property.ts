@@ -1,5 +1,6 @@
 import type { Clock, MaybePromise, Store } from '@sluice/core'
 import { describe, expect, test } from 'vitest'
+import type { BlockPlace } from './blocks.ts'
 import type { Family } from './history-limits.ts'
 import { modelFamilies, runHistories } from './run-histories.ts'
 
@@ -13,6 +14,8 @@ export interface ModelPropertyOptions {
   readonly charges?: number | undefined
   /** Seed that repeats a failed run. Default: the environment variable SLUICE_SEED, else random. */
   readonly seed?: number | undefined
+  /** What the store keeps the block of a limit apart by. Default: nothing, so that a block holds for the whole policy. */
+  readonly blockPlaceOf?: BlockPlace
   /** Families to test. Default all. */
   readonly families?: readonly (Family | 'mixed')[] | undefined
 }
@@ -41,7 +44,7 @@ export function modelProperty(name: string, makeStore: (clock: Clock) => MaybePr
         `${family}: ${target} random steps give the model's outcomes and keep the promise`,
         { timeout: options.timeout ?? 60_000 + 5 * target },
         async () => {
-          expect(await runHistories(family, target, makeStore, { seed, charges: options.charges })).toBeGreaterThanOrEqual(target)
+          expect(await runHistories(family, target, makeStore, { seed, charges: options.charges, blockPlaceOf: options.blockPlaceOf })).toBeGreaterThanOrEqual(target)
         },
       )
     }

@@ -5,6 +5,7 @@ import { fakeClock } from '../fake-clock.ts'
 import { type History, type Move, type Step, SUBJECTS, type Units } from './histories.ts'
 import { type ModelCharge, ModelError, type ModelOutcome } from './algorithm.ts'
 import { mismatchOf } from './mismatch.ts'
+import type { BlockPlace } from './blocks.ts'
 import { createModel } from './model.ts'
 import { recordStore } from '../envelope/recorder.ts'
 
@@ -18,12 +19,16 @@ export interface Mismatch {
  * Plays one history on a store and on the model. Returns the first step where an outcome differs, or the first broken promise;
  * `undefined` if there is neither.
  */
-export async function firstMismatch(history: History, makeStore: (clock: Clock) => MaybePromise<Store>): Promise<Mismatch | undefined> {
+export async function firstMismatch(
+  history: History,
+  makeStore: (clock: Clock) => MaybePromise<Store>,
+  blockPlaceOf?: BlockPlace,
+): Promise<Mismatch | undefined> {
   const clock = fakeClock(history.start)
   const made = makeStore(clock)
   const recorded = recordStore(isPromise(made) ? await made : made)
   const { store } = recorded
-  const model = createModel()
+  const model = createModel(blockPlaceOf)
   const run: Run = {
     scopes: history.scopes.map((scope) => ({ ...scope, current: scope.limits[0] as Limit, remaining: 0 })),
     receipts: [],

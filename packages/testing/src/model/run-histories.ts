@@ -1,5 +1,6 @@
 import type { Clock, MaybePromise, Store } from '@sluice/core'
 import fc from 'fast-check'
+import type { BlockPlace } from './blocks.ts'
 import { histories } from './histories.ts'
 import { type Family, families } from './history-limits.ts'
 import { firstMismatch } from './replay.ts'
@@ -11,6 +12,13 @@ const BATCH = 25
 
 /** Every family, and `mixed`: histories over limits of different families. */
 export const modelFamilies: readonly (Family | 'mixed')[] = [...(Object.keys(families) as Family[]), 'mixed']
+
+/** How histories are made and judged. */
+interface HistoryOptions {
+  readonly seed?: number | undefined
+  readonly charges?: number | undefined
+  readonly blockPlaceOf?: BlockPlace
+}
 
 /**
  * Plays random histories until `target` steps have run. `modelProperty()` calls it; call it directly for a store that runs
@@ -30,13 +38,13 @@ export async function runHistories(
   family: Family | 'mixed',
   target: number,
   makeStore: (clock: Clock) => MaybePromise<Store>,
-  { seed, charges }: { readonly seed?: number | undefined; readonly charges?: number | undefined } = {},
+  { seed, charges, blockPlaceOf }: HistoryOptions = {},
 ): Promise<number> {
   let steps = 0
   for (let batch = 0; steps < target; batch++) {
     const property = fc.asyncProperty(histories(family, MAX_STEPS, charges), async (history) => {
       steps += history.steps.length
-      const found = await firstMismatch(history, makeStore)
+      const found = await firstMismatch(history, makeStore, blockPlaceOf)
       if (found !== undefined) throw new Error(`step ${found.step}: ${found.message}`)
     })
     await fc.assert(property, { numRuns: BATCH, ...(seed === undefined ? {} : { seed: seed + batch }) })
