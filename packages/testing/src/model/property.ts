@@ -44,7 +44,9 @@ export function modelProperty(name: string, makeStore: (clock: Clock) => MaybePr
         `${family}: ${target} random steps give the model's outcomes and keep the promise`,
         { timeout: options.timeout ?? 60_000 + 5 * target },
         async () => {
-          expect(await runHistories(family, target, makeStore, { seed, charges: options.charges, blockPlaceOf: options.blockPlaceOf })).toBeGreaterThanOrEqual(target)
+          expect(
+            await runHistories(family, target, makeStore, { seed, charges: options.charges, blockPlaceOf: options.blockPlaceOf }),
+          ).toBeGreaterThanOrEqual(target)
         },
       )
     }
