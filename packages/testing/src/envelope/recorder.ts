@@ -77,7 +77,8 @@ export function recordStore(inner: Store): Recorded {
     consume(charges, options = {}) {
       const { how } = options
       return mapResult(inner.consume(charges, options), (outcomes) => {
-        if (how !== 'peek') record(charges, outcomes, how === 'force')
+        // What is charged beside a credit is charged by force.
+        if (how !== 'peek') record(charges, outcomes, how === 'force' || how === 'credit')
         return outcomes
       })
     },
@@ -127,7 +128,9 @@ function recordRefund(admissions: MutableAdmission[], charge: Charge, outcome: O
   const meter = algorithm === 'tokenBucket' || (algorithm === 'leakyBucket' && queue !== true)
   // A credit of a window gives back what was taken last.
   const isCredit = charge.receipt === undefined && !meter
-  const ordered = isCredit ? admissions.toReversed() : same.toSorted((a, b) => Number(a.forced) - Number(b.forced))
+  // A refund whose own units a credit has given back already takes others of its window.
+  const others = admissions.toReversed().filter((each) => !same.includes(each) && windowOf(each.receipt) === windowOf(charge.receipt))
+  const ordered = isCredit ? admissions.toReversed() : [...same.toSorted((a, b) => Number(a.forced) - Number(b.forced)), ...others]
   const from = ordered.filter((admission) => leftOf(admission) > 0)
   let units = meter && whole < Math.min(-charge.cost, same[0]?.units ?? Infinity) ? whole + 1 : whole
   for (const admission of from) {
@@ -139,6 +142,11 @@ function recordRefund(admissions: MutableAdmission[], charge: Charge, outcome: O
     const refunds = [{ at: outcome.at, units, order }]
     admissions.push({ at: outcome.at, units: 0, delay: 0, forced: false, order, receipt: undefined, until: undefined, refunds })
   }
+}
+
+/** A receipt is the window, or the window and the units: `<window>:<units>`. */
+function windowOf(receipt: unknown): string | undefined {
+  return typeof receipt === 'string' || typeof receipt === 'number' ? String(receipt).split(':')[0] : undefined
 }
 
 function leftOf({ units, refunds }: MutableAdmission): number {
