@@ -37,7 +37,8 @@ export async function fuzz<T>(
     if (took > MAX_DURATION) throw new Error(`one input took ${took.toFixed(0)} ms`)
     row[verdict] += 1
   })
-  await fc.assert(checked, { numRuns: wanted, seed, endOnFailure: !shrinks })
+  // Making a failing input smaller can take hours without a turn for anything else, so it is done only where a seed repeats a run.
+  await fc.assert(checked, { numRuns: wanted, seed, endOnFailure: !shrinks || process.env['SLUICE_SEED'] === undefined })
   expect(prototypes()).toEqual(before)
   expect(row.inputs).toBeGreaterThanOrEqual(wanted)
 }
