@@ -117,7 +117,8 @@ function limitSet(rules: Rules, tier: string | undefined, policyScope: string, p
   if (!Array.isArray(rules)) throw invalid(what, 'a list of limits, such as [slidingWindow({ … })]', rules)
   if (rules.length > MAX_LIMITS) throw invalid(what, `at most ${MAX_LIMITS} limits`, rules.length)
   const seen = new Set<string>()
-  const limits = rules.map((rule: LimitRule, i) => {
+  // Not map(), which leaves out the holes of a list.
+  const limits = Array.from(rules, (rule: LimitRule, i) => {
     const limit = rule?.limit
     if (typeof limit !== 'object' || limit === null || algorithmOf(limit) === undefined) {
       throw invalid(`${what}[${i}]`, 'a limit made by a factory such as slidingWindow() or tokenBucket()', rule)

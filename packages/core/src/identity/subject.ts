@@ -89,7 +89,8 @@ export function isMissing(subject: string | Missing): subject is Missing {
 export function partsOf<C>(key: KeyOf<C>): readonly Part<C>[] {
   const given: readonly unknown[] = Array.isArray(key) ? key : [key]
   if (given.length === 0) throw invalid('key', 'one or more parts', key)
-  return given.map((part, i) => {
+  // Not map(), which leaves out the holes of a list.
+  return Array.from(given, (part, i) => {
     const name = Array.isArray(key) ? `key[${i}]` : 'key'
     if (typeof part === 'function') return { name, read: (context) => (part as KeyFunction<C>)(context) }
     if (!isPart<C>(part))
