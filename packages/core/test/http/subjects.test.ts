@@ -32,8 +32,8 @@ test('a key that rejects, and a later key that throws, are one error of the requ
 })
 
 test('a list with a hole is refused, as a key and as limits', () => {
-  const hole = Array.from<never>({ length: 1 })
-  delete (hole as unknown[])[0]
+  const hole: never[] = []
+  hole.length = 1
   expect(() => createPipeline(host, { key: hole })).toThrow('key[0]: expected a part such as ip()')
   expect(() => createLimiter({ limits: hole })).toThrow('limits[0]: expected a limit made by a factory')
   expect(() => createLimiter({ tiers: { free: hole } })).toThrow('tiers.free[0]: expected a limit made by a factory')
