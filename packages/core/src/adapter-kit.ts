@@ -36,9 +36,13 @@ export { type Missing, type SubjectOptions, type SubjectReader, subjectReader } 
 // The name of what no one named.
 export { derivedName, hashedName } from './define-limit.ts'
 
-// Checks of options, with the same messages in all packages.
-export { invalid } from './errors.ts'
+// Checks of options, and messages, as in all packages.
+export { invalid, quoted, withCode } from './errors.ts'
+export { isTimeZone } from './calendar-options.ts'
 export { knownOptions } from './known-options.ts'
+
+// Local times of a time zone.
+export { firstInstant, localTime } from './algorithms/time-zone.ts'
 
 // A program may wait for nothing but this.
 export { keptAlive } from './clock.ts'

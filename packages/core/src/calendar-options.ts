@@ -109,7 +109,8 @@ function checkDateOfYear(what: string, window: CalendarWindow, { month = 1, day 
   if (day > lastDay) throw invalid(`${what}.day`, `at most ${lastDay}, the last day of month ${month}`, day)
 }
 
-function isTimeZone(name: unknown): boolean {
+/** Whether it is an IANA time zone that this runtime knows. */
+export function isTimeZone(name: unknown): boolean {
   // No zone has a longer name, and users choose it.
   if (typeof name !== 'string' || name.length > 64) return false
   try {

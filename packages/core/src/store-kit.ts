@@ -22,7 +22,7 @@ export { consumeAcross, consumePartitions, groupByPartition } from './consume-ac
 export type { ChargeGroup, PartitionGroup } from './consume-across.ts'
 
 // The parts of a scope, and what names a state, for a store that keeps the states of one policy and subject together.
-export { generationIn, limiterIn, splitScope, stateCollision, stateIdOf, stateNameOf } from './scope.ts'
+export { generationIn, limiterIn, scopeOf, splitScope, stateCollision, stateIdOf, stateNameOf } from './scope.ts'
 // A hash without a key, for what a client cannot gain from.
 export { hash32 } from './hashing/hash32.ts'
 

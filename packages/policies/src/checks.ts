@@ -6,7 +6,7 @@ import { checkOverrides } from './checks/overrides.ts'
 import { checkActive } from './checks/schedule.ts'
 import { checkExempt } from './checks/trust.ts'
 import type { Finding, Path } from './problems.ts'
-import { MAX } from './schema.ts'
+import { MAX } from './schema-parts.ts'
 import { contains } from './subjects.ts'
 
 /** Checks what a schema cannot: names that must exist or differ, what a client could forge, bounds over the whole document. */

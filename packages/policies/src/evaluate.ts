@@ -1,7 +1,6 @@
-import { type Charge, type Clock, type Limit, type MaybePromise, memoryStore, type Outcome, type Store } from '@sluice/core'
+import { type Charge, type Clock, type MaybePromise, memoryStore, type Outcome, type Store } from '@sluice/core'
 import type { Asked } from './compile/asked.ts'
-import { type CostReader, costReader } from './compile/costs.ts'
-import { compile, type CompiledLimit, type Revision, tierOf } from './compile/revision.ts'
+import { compile, type Revision, tierOf } from './compile/revision.ts'
 import { type Choice, type Chosen, select, type Selection } from './compile/select.ts'
 import type { PolicyDocument, TestRequest } from './document.ts'
 import type { RequestView } from './request.ts'
@@ -35,7 +34,8 @@ export interface Verdict {
 }
 
 /**
- * Decides requests that are data, in memory and at any instant: for the tests of a document, and for logs of the past.
+ * Decides requests that are data, in memory and at any instant: for the tests of a document, and for logs of the past. It sees no response and
+ * no duration: nothing is refunded or settled, and no request is still running when the next one comes.
  * @example
  * ```ts
  * import { readFileSync } from 'node:fs'
@@ -49,14 +49,11 @@ export interface Verdict {
 export class Evaluator {
   private readonly revision: Revision<TestRequest>
   private readonly store: Store
-  private readonly costs = new Map<CompiledLimit, CostReader<TestRequest>>()
-  private readonly scopes = new Map<string, string>()
-  private readonly shadowScopes = new Map<string, string>()
   private now = 0
 
   /** @param options `maxSubjects`: as of `memoryStore`; default 1,000,000 */
   constructor(document: PolicyDocument, options: { readonly maxSubjects?: number | undefined } = {}) {
-    this.revision = compile<TestRequest>(document, VIEW, { of: FACTS })
+    this.revision = compile<TestRequest>(document, VIEW)
     const clock: Clock = { now: () => this.now }
     this.store = memoryStore({ ...options, clock })
   }
@@ -71,18 +68,17 @@ export class Evaluator {
 
   private verdictOf({ isExempt, enforced, shadows, rejected }: Selection<TestRequest>, asked: Asked<TestRequest>): Verdict {
     if (rejected !== undefined) return { ...ADMITTED, isLimited: true, isAdmitted: false, status: rejected.status }
-    const [only] = enforced
-    const limits = enforced.length === 1 && only !== undefined ? only.limits : enforced.flatMap((choice) => choice.limits)
+    const limits = counted(enforced.flatMap((choice) => choice.limits))
     if (isExempt || (limits.length === 0 && shadows.length === 0)) return ADMITTED
     const { charges, outcomes } = this.consume('', limits, asked)
     const refusing = outcomes.findIndex((outcome) => outcome?.allowed === false)
     const asks = charges.map(({ limit, subject }, i) => {
       return { name: limit.name, limit: limit.limit, remaining: outcomes[i]?.remaining ?? 0, subject }
     })
-    if (refusing >= 0) return refusalOf(enforced, limits[refusing] as Chosen, outcomes[refusing] as Outcome, asked.now, asks)
+    if (refusing >= 0) return refusalOf(enforced, limits[refusing] as Chosen<TestRequest>, outcomes[refusing] as Outcome, asked.now, asks)
     const shadowed: string[] = []
     for (const choice of shadows) {
-      const answer = this.consume('~', choice.limits, asked)
+      const answer = this.consume('~', counted(choice.limits), asked)
       const at = answer.outcomes.findIndex((outcome) => outcome?.allowed === false)
       if (at >= 0) shadowed.push(answer.charges[at]?.limit.name ?? '')
     }
@@ -91,36 +87,19 @@ export class Evaluator {
 
   private consume(
     mark: string,
-    limits: readonly Chosen[],
+    limits: readonly Chosen<TestRequest>[],
     asked: Asked<TestRequest>,
   ): { readonly charges: readonly Charge[]; readonly outcomes: readonly (Outcome | undefined)[] } {
     const charges = limits.map(({ compiled, limit, subject }): Charge => {
-      const cost = limit.algorithm === 'concurrency' ? 1 : atOnce(this.costOf(compiled)(asked))
-      return { limit, subject, cost, scope: this.scopeOf(mark, limit) }
+      return { limit, subject, cost: atOnce(compiled.cost(asked)), scope: `${mark}${compiled.scope}` }
     })
     return { charges, outcomes: charges.length === 0 ? [] : atOnce(this.store.consume(charges)) }
   }
+}
 
-  private scopeOf(mark: string, limit: Limit): string {
-    const scopes = mark === '' ? this.scopes : this.shadowScopes
-    const known = scopes.get(limit.name)
-    if (known !== undefined) return known
-    const scope = `${mark}${this.revision.document.namespace}+${limit.name}.${limit.algorithm}`
-    scopes.set(limit.name, scope)
-    return scope
-  }
-
-  private costOf(compiled: CompiledLimit): CostReader<TestRequest> {
-    const known = this.costs.get(compiled)
-    if (known !== undefined) return known
-    const { spec } = compiled
-    const reader = costReader<TestRequest>(spec.algorithm === 'concurrency' ? undefined : spec.cost, {
-      header: ({ context }, name) => VIEW.header(context, name),
-      body: ({ context }) => context.body,
-    })
-    this.costs.set(compiled, reader)
-    return reader
-  }
+/** How long requests take is not known, so each has ended before the next one comes. */
+function counted(limits: readonly Chosen<TestRequest>[]): readonly Chosen<TestRequest>[] {
+  return limits.filter(({ limit }) => limit.algorithm !== 'concurrency' || limit.limit === 0)
 }
 
 /** Neither a request that is data nor a store in memory has anything to wait for. */
@@ -140,7 +119,7 @@ const ADMITTED: Verdict = Object.freeze({
 
 function refusalOf(
   enforced: readonly Choice<TestRequest>[],
-  { policy, limit, endsAt }: Chosen,
+  { policy, limit, endsAt }: Chosen<TestRequest>,
   outcome: Outcome,
   now: number,
   limits: Verdict['limits'],
@@ -158,14 +137,7 @@ const VIEW: RequestView<TestRequest> = {
   address: ({ ip }) => ip,
   header: ({ headers }, name) => valueOf(headers, name),
   route: ({ route }) => route,
-}
-
-const FACTS: Parameters<typeof compile<TestRequest>>[2]['of'] = {
-  method: ({ context }) => VIEW.method(context),
-  address: ({ context }) => context.ip,
-  header: ({ context }, name) => VIEW.header(context, name),
-  route: ({ context }) => context.route,
-  body: ({ context }) => context.body,
+  body: ({ body }) => body,
 }
 
 function valueOf(headers: TestRequest['headers'], name: string): string | undefined {

@@ -3,7 +3,8 @@ import { safeParse } from 'valibot'
 import { checkDocument } from './checks.ts'
 import type { PolicyDocument } from './document.ts'
 import { type Finding, type Path, pathText, PolicyError, type Problem } from './problems.ts'
-import { documentSchema, MAX } from './schema.ts'
+import { documentSchema } from './schema.ts'
+import { MAX } from './schema-parts.ts'
 import { findingsOf } from './schema-findings.ts'
 
 /** Where a text comes from, for messages. */

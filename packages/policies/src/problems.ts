@@ -1,9 +1,12 @@
 import { SluiceError } from '@sluice/core'
+import { quoted } from '@sluice/core/adapter-kit'
 
 /** Every code that this package adds to those of `@sluice/core`. Each has a section of its name in docs/errors.md. */
 export const POLICY_CODES = [
   // Thrown for a document that is not valid.
   'ERR_POLICY_INVALID',
+  // Rejects the replay of a log with a line that cannot be read.
+  'ERR_LOG_INVALID',
   // Rejects the start of a feed that has no document.
   'ERR_POLICY_UNAVAILABLE',
   // Emitted to `on.warning` of a feed, once until it changes. What was in force stays in force.
@@ -46,10 +49,10 @@ export class PolicyError extends SluiceError {
   readonly problems: readonly Problem[]
 
   /** `source` names the document in the message: the path of a file, or a URL. */
-  constructor(source: string, problems: readonly Problem[], kind = 'policy document') {
+  constructor(source: string, problems: readonly Problem[]) {
     const shown = problems.slice(0, MAX_SHOWN).map((problem) => `  ${lineOf(problem)}`)
     if (problems.length > shown.length) shown.push(`  and ${problems.length - shown.length} more`)
-    super('ERR_POLICY_INVALID', `${source} is no valid ${kind}, so it is not used:\n${shown.join('\n')}\n`)
+    super('ERR_POLICY_INVALID', `${source} is no valid policy document, so it is not used:\n${shown.join('\n')}\n`)
     this.problems = problems
   }
 }
@@ -71,12 +74,6 @@ export function pathText(path: Path): string {
     else text += `[${quoted(step)}]`
   }
   return text
-}
-
-/** Quotes a text of the document: cut to a readable length, and in ASCII, so that it cannot control a terminal. */
-export function quoted(text: string): string {
-  const short = text.length > 64 ? `${text.slice(0, 64)}…` : text
-  return JSON.stringify(short).replaceAll(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** A value of the document in a message. */

@@ -1,3 +1,5 @@
+import type { MaybePromise } from '@sluice/core'
+
 /** What a document is asked about a request. The functions read a framework's request, so that nothing is copied. */
 export interface RequestView<C> {
   method(context: C): string
@@ -12,6 +14,8 @@ export interface RequestView<C> {
   header(context: C, name: string): string | undefined
   /** The pattern of the route, with its method; `undefined` where the framework has not matched it yet. */
   route?(context: C): string | undefined
+  /** The parsed body; absent where bodies are not parsed. */
+  body?(context: C): MaybePromise<unknown>
 }
 
 /** What the application says about a request, by name. */

@@ -1,5 +1,6 @@
 import type { BaseIssue } from 'valibot'
-import { type Finding, type Path, quoted, show } from './problems.ts'
+import { quoted } from '@sluice/core/adapter-kit'
+import { type Finding, type Path, show } from './problems.ts'
 
 type Issue = BaseIssue<unknown>
 

@@ -16,84 +16,33 @@ import type {
   TestSpec,
   Values,
 } from './document.ts'
+import {
+  described,
+  DURATION,
+  FIELD,
+  INSTANT,
+  like,
+  LIMIT_NAME,
+  MAX,
+  listOf,
+  METHOD,
+  NAME,
+  NAMESPACE,
+  object,
+  opt,
+  PATH,
+  POLICY_NAME,
+  QUALIFIED,
+  record,
+  type Schema,
+  text,
+  TIME_OF_DAY,
+  TOKEN,
+  whole,
+} from './schema-parts.ts'
 
 // The one definition of the format. `scripts/policy-schema.ts` writes it as JSON Schema and as the reference in the docs; the descriptions here
 // are their text. Rules between fields are in checks.ts: a JSON Schema cannot say them.
-
-/** The most of everything in one document. */
-export const MAX = { bytes: 1_048_576, policies: 200, rules: 500, overrides: 10_000, limitsOfRequest: 16, list: 1_000, depth: 20 } as const
-
-type Schema<T> = v.GenericSchema<unknown, T>
-
-function described<S extends v.GenericSchema>(schema: S, text: string): S {
-  return v.pipe(schema, v.description(text)) as unknown as S
-}
-
-function text(max = 256): v.GenericSchema<string> {
-  return v.pipe(v.string(), v.minLength(1), v.maxLength(max))
-}
-
-/** A text of a form. `words` say the form in messages. */
-function like([pattern, words]: Form): v.GenericSchema<string> {
-  return v.pipe(v.string(), v.regex(pattern, words))
-}
-
-function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): v.GenericSchema<number> {
-  return v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max))
-}
-
-function listOf<T>(item: Schema<T>, min = 1, max: number = MAX.list): Schema<T[]> {
-  return v.pipe(v.array(item), v.minLength(min), v.maxLength(max))
-}
-
-function opt<S extends v.GenericSchema>(schema: S): v.OptionalSchema<S, undefined> {
-  return v.optional(schema)
-}
-
-function object<const E extends v.ObjectEntries>(entries: E): v.StrictObjectSchema<E, undefined> {
-  return withoutLists(v.strictObject(entries))
-}
-
-function record<const V extends v.GenericSchema>(
-  key: v.GenericSchema<string, string>,
-  value: V,
-): v.RecordSchema<v.GenericSchema<string, string>, V, undefined> {
-  return withoutLists(v.record(key, value))
-}
-
-/** To JavaScript, a list is an object: `match: []` would be the match of every request. */
-function withoutLists<S extends v.GenericSchema>(schema: S): S {
-  const run: S['~run'] = (dataset, config) => {
-    if (!Array.isArray(dataset.value)) return schema['~run'](dataset, config)
-    v._addIssue(schema as never, 'type', dataset, config)
-    return dataset as ReturnType<S['~run']>
-  }
-  return { ...schema, '~run': run }
-}
-
-type Form = readonly [pattern: RegExp, words: string]
-
-const nameForm = (length: number, chars = '_ or -'): string => `a name: a letter, then at most ${length} letters, digits, ${chars}`
-const NAMESPACE: Form = [/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, nameForm(63, '_, . or -')]
-// A limit is named <policy>.<limit> in headers and events. Core allows 64 characters for both.
-const POLICY_NAME: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,30}$/, nameForm(30)]
-const LIMIT_NAME: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,31}$/, nameForm(31)]
-const NAME: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, nameForm(63)]
-const QUALIFIED: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,30}\.[A-Za-z][A-Za-z0-9_-]{0,31}$/, 'a limit as <policy>.<limit>']
-const DURATION: Form = [/^\d{1,12}(?:\.\d{1,6})?(?:ms|s|m|h|d)$/, "a duration with its unit, such as '30s', '15m', '1h' or '1d'"]
-const TOKEN: Form = [/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, 'the name of a header or a cookie']
-/** A path into the attributes or the body. Its steps are names, so that no path reads what every object has. */
-const FIELD: Form = [
-  /^(?!(?:.*\.)?(?:__proto__|constructor|prototype)(?:\.|$))[^.]{1,64}(?:\.[^.]{1,64}){0,7}$/,
-  "the path of a field, such as 'email' or 'user.id'",
-]
-const METHOD: Form = [/^[A-Z]{1,32}$/, "a method in capitals, such as 'POST'"]
-const PATH: Form = [/^\/[^\s?#]{0,1023}$/, "a path that begins with '/', without query"]
-const INSTANT: Form = [
-  /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})$/,
-  "an instant with its offset, such as '2027-01-01T00:00:00Z'",
-]
-const TIME_OF_DAY: Form = [/^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/, "a time of day, such as '22:00'"]
 
 const duration = like(DURATION)
 const instant = like(INSTANT)
@@ -205,7 +154,7 @@ const limit: Schema<LimitSpec> = v.variant('algorithm', [
   }),
 ])
 
-const limits = listOf(limit, 0, MAX.limitsOfRequest)
+const limits = listOf(limit, 0, MAX.limitsOfRule)
 
 const active: Schema<ActiveSpec> = object({
   from: opt(described(instant, 'The first instant: 2027-01-01T00:00:00Z, or with an offset.')),

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   type FeedOptions,
   type PolicyDocument,
@@ -11,7 +11,7 @@ import {
   type Snapshot,
   type SourceEvent,
 } from '../src/index.ts'
-import { limit, parsed, withPolicy } from './documents.ts'
+import { parsed, withPolicy } from './documents.ts'
 
 /** The document with another revision, and another number. */
 function revision(number: number, units = number): string {
@@ -222,12 +222,11 @@ describe('the start', () => {
   beforeEach(async () => {
     cache = await folder()
   })
-  afterEach(() => undefined)
 
   test('without a document it fails, and says what to do', async () => {
     source.failure = new Error('connection refused')
     await expect(started()).rejects.toThrow(
-      /^policyFeed: no document after 200 ms: driven does not answer, .*connection refused; set cache, fallback or onMissing .*\(ERR_POLICY_UNAVAILABLE, /,
+      /^policyFeed: no document after 200 ms: driven does not answer, .*connection refused; set cache or fallback .*\(ERR_POLICY_UNAVAILABLE, /,
     )
     source.failure = undefined
     source.texts = { a: revision(1) }
@@ -278,15 +277,6 @@ describe('the start', () => {
     expect(feed.health().namespaces[0]?.from).toBe('source')
   })
 
-  test.each(['open', 'closed'] as const)('onMissing: %s starts without a document', async (onMissing) => {
-    source.failure = new Error('away')
-    const feed = await started({ onMissing })
-    expect(feed.namespaces).toEqual([])
-    source.failure = undefined
-    source.texts = { a: revision(1) }
-    await vi.waitFor(() => expect(feed.document('shop')?.revision).toBe(1), 5_000)
-  })
-
   test('it waits no longer than it must', async () => {
     source.texts = { a: revision(1) }
     const start = performance.now()
@@ -297,7 +287,6 @@ describe('the start', () => {
   test.each([
     [{ source: {} }, 'policyFeed: source'],
     [{ startTimeout: -1 }, 'policyFeed: startTimeout'],
-    [{ onMissing: 'never' }, 'policyFeed: onMissing'],
     [{ namespaces: [] }, 'policyFeed: namespaces'],
     [{ cache: '' }, 'policyFeed: cache'],
     [{ sorce: 1 }, 'sorce'],
@@ -320,6 +309,15 @@ test('an observer that throws does not end the feed', async () => {
   expect(feed.document('shop')?.revision).toBe(6)
 })
 
-test('limit() of these tests is a limit', () => {
-  expect(parsed(withPolicy('', `limits: [${limit()}]`)).policies).toHaveLength(1)
+test('without an observer, a problem is shown on the console, with its code and page', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  onTestFinished(() => warn.mockRestore())
+  source.texts = { a: revision(5) }
+  await started({ on: undefined })
+  source.emit?.({ type: 'put', key: 'a', text: revision(4) })
+  source.emit?.({ type: 'put', key: 'a', text: 'no document' })
+  expect(warn.mock.calls.flat()).toEqual([
+    expect.stringMatching(/^sluice: a has revision 4, .* so it is ignored \(WARN_POLICY_STALE, see .*\)$/),
+    expect.stringMatching(/^sluice: a is no valid policy document, [^]*\(ERR_POLICY_INVALID, see [^(]*\)$/),
+  ])
 })

@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Evaluator, type TestRequest, type Verdict } from '../src/index.ts'
+import { compile } from '../src/compile/revision.ts'
+import { select } from '../src/compile/select.ts'
+import type { RequestView } from '../src/request.ts'
 import { head, limit, parsed, withPolicy } from './documents.ts'
 
 const NOW = Date.parse('2026-11-30T12:00:00Z')
@@ -154,6 +157,23 @@ describe('exempt', () => {
     }
     expect(evaluator.decide(of('x'), NOW).limits).toEqual([{ name: 'api.minute', limit: 3, remaining: 2, subject: 'x' }])
   })
+})
+
+// Behind a proxy that is not trusted, the address of each request is that of the proxy. It would exempt everyone.
+test.each([
+  [false, true],
+  [true, false],
+])('an exempt address, forwarded by a proxy that is not trusted: %s, exempts: %s', async (isForwarded, isExempt) => {
+  const view: RequestView<object> = {
+    method: () => 'GET',
+    target: () => '/',
+    address: () => '10.1.2.3',
+    header: () => undefined,
+    isForwarded: () => isForwarded,
+  }
+  const revision = compile(parsed(`${withPolicy('')}exempt: [{ addresses: [10.0.0.0/8] }]\n`), view)
+  const selection = await select(revision, view, { context: {}, attributes: {}, tier: undefined, now: NOW })
+  expect(selection.isExempt).toBe(isExempt)
 })
 
 describe('modes', () => {

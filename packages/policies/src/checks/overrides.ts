@@ -1,9 +1,9 @@
 import { limitsOfRule, type Report, unknownSubject } from './common.ts'
+import { isDigest } from '../digest.ts'
 import type { LimitSpec, NumbersSpec, OverrideSpec, PolicyDocument, PolicySpec, SubjectSpec } from '../document.ts'
 import type { Path } from '../problems.ts'
 import { contains, isForgeable } from '../subjects.ts'
 import { checkInstant } from './schedule.ts'
-import { isHashed } from './trust.ts'
 
 /** Checks the overrides of a policy: whom they are for, what they change, and whether a client could claim them. */
 export function checkOverrides(document: PolicyDocument, policy: PolicySpec, path: Path, report: Report): void {
@@ -30,14 +30,14 @@ function checkOverride({ subjects = {} }: PolicyDocument, override: OverrideSpec
   const { is, startsWith, percent, limits, tier, exempt, until } = override
   if (count(is, startsWith, percent) !== 1) report(path, 'expected one of is, startsWith and percent')
   if (count(limits, tier, exempt) !== 1) report(path, 'expected one of limits, tier and exempt')
-  if (is?.startsWith('sha256:') === true && !isHashed(is)) report([...path, 'is'], 'expected 64 hexadecimal digits after sha256:')
+  if (is?.startsWith('sha256:') === true && !isDigest(is)) report([...path, 'is'], 'expected 64 hexadecimal digits after sha256:')
   checkInstant(until, [...path, 'until'], report)
   if (tier !== undefined && !known.tiers.has(tier)) report([...path, 'tier'], `expected a tier of a rule of this policy, got "${tier}"`)
   const subject = Object.hasOwn(subjects, override.subject) ? subjects[override.subject] : undefined
   if (subject === undefined) return report([...path, 'subject'], unknownSubject(override.subject, subjects))
   checkNumbers(subjects, subject, override, known, path, report)
   const loosens = exempt === true || tier !== undefined || isRaised(limits ?? {}, known)
-  if (isForgeable(subject) && !isHashed(is) && (loosens || startsWith !== undefined)) {
+  if (isForgeable(subject) && !isDigest(is) && (loosens || startsWith !== undefined)) {
     report(
       [...path, 'subject'],
       `expected a subject that a client cannot choose, since this override can be claimed; use an attribute, is: sha256:<hex>, or trusted: true`,

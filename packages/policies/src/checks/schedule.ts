@@ -1,3 +1,4 @@
+import { isTimeZone } from '@sluice/core/adapter-kit'
 import type { ActiveSpec } from '../document.ts'
 import type { Path } from '../problems.ts'
 import type { Report } from './common.ts'
@@ -26,10 +27,5 @@ export function checkInstant(instant: string | undefined, path: Path, report: Re
 }
 
 export function checkTimeZone(timeZone: string | undefined, path: Path, report: Report): void {
-  if (timeZone === undefined) return
-  try {
-    Intl.DateTimeFormat('en', { timeZone })
-  } catch {
-    report(path, `expected an IANA time zone such as Europe/Berlin, got "${timeZone}"`)
-  }
+  if (timeZone !== undefined && !isTimeZone(timeZone)) report(path, `expected an IANA time zone such as Europe/Berlin, got "${timeZone}"`)
 }

@@ -1,11 +1,7 @@
 import type { Match, Values } from '../document.ts'
+import { isDigest } from '../digest.ts'
 import type { Path } from '../problems.ts'
 import type { Report } from './common.ts'
-
-/** Whether a value of a document stands for a secret, which a client cannot guess. */
-export function isHashed(value: unknown): boolean {
-  return typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value)
-}
 
 /**
  * A client can send any header and any host name. A match that exempts by one of them would let every client go free, unless it also
@@ -27,5 +23,5 @@ export function checkExempt(match: Match, path: Path, report: Report): void {
 }
 
 function areHashed(values: Values): boolean {
-  return Array.isArray(values) ? values.every(isHashed) : isHashed(values)
+  return Array.isArray(values) ? values.every(isDigest) : isDigest(values)
 }

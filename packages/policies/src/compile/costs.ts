@@ -1,20 +1,14 @@
 import type { MaybePromise } from '@sluice/core'
 import { isPromise } from '@sluice/core/adapter-kit'
 import type { CostSpec } from '../document.ts'
-import { fieldOf } from '../request.ts'
+import { fieldOf, type RequestView } from '../request.ts'
 import type { Asked } from './asked.ts'
 
 /** Reads the units of one limit. */
 export type CostReader<C> = (asked: Asked<C>) => MaybePromise<number>
 
-/** Where a cost may be read from. */
-export interface CostFacts<C> {
-  header(asked: Asked<C>, name: string): string | undefined
-  body?(asked: Asked<C>): MaybePromise<unknown>
-}
-
 /** What is no whole number from 0 is the default, and a larger one than the maximum is the maximum: a client may have sent it. */
-export function costReader<C>(spec: CostSpec | undefined, facts: CostFacts<C>): CostReader<C> {
+export function costReader<C>(spec: CostSpec | undefined, view: RequestView<C>): CostReader<C> {
   if (spec === undefined) return () => 1
   if (typeof spec === 'number') return () => spec
   const { default: standard, max } = spec
@@ -24,15 +18,15 @@ export function costReader<C>(spec: CostSpec | undefined, facts: CostFacts<C>): 
   }
   if ('header' in spec) {
     const name = spec.header.toLowerCase()
-    return (asked) => unitsOf(facts.header(asked, name))
+    return ({ context }) => unitsOf(view.header(context, name))
   }
   if ('attribute' in spec) {
     const path = spec.attribute.split('.')
     return ({ attributes }) => unitsOf(fieldOf(attributes, path))
   }
   const path = spec.body.split('.')
-  return (asked) => {
-    const body = facts.body?.(asked)
+  return ({ context }) => {
+    const body = view.body?.(context)
     return isPromise(body) ? body.then((parsed) => unitsOf(fieldOf(parsed, path))) : unitsOf(fieldOf(body, path))
   }
 }

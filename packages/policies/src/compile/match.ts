@@ -1,7 +1,7 @@
 import { matchesAddress } from '@sluice/core'
 import type { Match, Scalar, Values } from '../document.ts'
 import { type Attributes, fieldOf, type RequestView } from '../request.ts'
-import { type Digests, isDigest } from './secrets.ts'
+import { type Digests, isDigest } from '../digest.ts'
 
 /** What a condition may look at, beside the request. */
 export interface Known {

@@ -1,6 +1,6 @@
 import { hash32 } from '@sluice/core/store-kit'
 import type { NumbersSpec, OverrideSpec } from '../document.ts'
-import { type Digests, isDigest } from './secrets.ts'
+import { type Digests, isDigest } from '../digest.ts'
 
 /** What holds for one request of a policy instead of what its rule says. */
 export interface Override {

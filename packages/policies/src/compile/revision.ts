@@ -1,14 +1,16 @@
-import type { FailMode, Limit, LimitRule, Mode } from '@sluice/core'
+import type { FailMode, Limit, LimitRule, Mode, RequestFacts } from '@sluice/core'
 import { type SubjectReader, subjectReader } from '@sluice/core/adapter-kit'
+import { scopeOf } from '@sluice/core/store-kit'
 import type { LimitSpec, NumbersSpec, OverrideSpec, PolicyDocument, PolicySpec, RuleSpec } from '../document.ts'
 import { fieldOf, type RequestView } from '../request.ts'
 import type { Asked } from './asked.ts'
+import { type CostReader, costReader } from './costs.ts'
 import { ruleOf } from './limit-rules.ts'
 import { type Condition, conditionOf } from './match.ts'
 import { SubjectOverrides } from './overrides.ts'
 import { PathIndex } from './paths.ts'
 import { type Schedule, scheduleOf } from './schedule.ts'
-import { Digests } from './secrets.ts'
+import { Digests } from '../digest.ts'
 import { keyOf } from './subject-keys.ts'
 
 /** A document in the form in which requests are decided. It never changes: another revision is another object. */
@@ -47,26 +49,29 @@ export interface CompiledRule<C> {
   readonly name: string
   readonly policy: CompiledPolicy<C>
   readonly schedule: Schedule | undefined
-  readonly limits: readonly CompiledLimit[]
-  readonly tiers: ReadonlyMap<string, readonly CompiledLimit[]> | undefined
+  readonly limits: readonly CompiledLimit<C>[]
+  readonly tiers: ReadonlyMap<string, readonly CompiledLimit<C>[]> | undefined
 }
 
-export interface CompiledLimit {
+export interface CompiledLimit<C> {
   readonly spec: LimitSpec
   readonly rule: LimitRule
+  /** The scope of its counter; that of a shadow policy has a leading `~`. */
+  readonly scope: string
   readonly subject: number
+  readonly cost: CostReader<C>
   /** The limit with other numbers. Made once for each of them. */
   amended(numbers: NumbersSpec): Limit
 }
 
 /** @param view reads the requests of a framework, or of a test */
-export function compile<C>(document: PolicyDocument, view: RequestView<C>, facts: SubjectFacts<C>): Revision<C> {
+export function compile<C>(document: PolicyDocument, view: RequestView<C>): Revision<C> {
   const digests = new Digests()
   const names = Object.keys(document.subjects ?? {})
   const subjects = Object.values(document.subjects ?? {}).map((spec) =>
-    subjectReader(keyOf<C>(spec), { facts: facts.of, missing: spec.missing, ipv6Prefix: facts.ipv6Prefix }),
+    subjectReader(keyOf<C>(spec), { facts: factsOf(view), missing: spec.missing }),
   )
-  const indexOf = (name: string): number => names.indexOf(name)
+  const limitOf = limitCompiler(document.namespace, names, view)
   const paths = new PathIndex<Candidate<C>>()
   const anyPath: Candidate<C>[] = []
   let order = 0
@@ -78,7 +83,7 @@ export function compile<C>(document: PolicyDocument, view: RequestView<C>, facts
   }
   for (const match of document.exempt ?? []) add(match)
   const policies = (document.policies ?? []).map((spec) => {
-    const policy = policyOf<C>(spec, document.namespace, indexOf, digests)
+    const policy = policyOf<C>(spec, document.namespace, names, limitOf, digests)
     for (const [i, rule] of policy.rules.entries()) add(spec.rules[i]?.match, rule)
     return policy
   })
@@ -86,13 +91,26 @@ export function compile<C>(document: PolicyDocument, view: RequestView<C>, facts
   return { document, policies, subjects, paths, anyPath, tier }
 }
 
-/** How the subjects of requests are read. */
-export interface SubjectFacts<C> {
-  readonly of: Parameters<typeof subjectReader<Asked<C>>>[1]['facts']
-  readonly ipv6Prefix?: number | undefined
+/** What core reads subjects from, by the view of the request. */
+function factsOf<C>(view: RequestView<C>): RequestFacts<Asked<C>> {
+  return {
+    method: ({ context }) => view.method(context),
+    address: ({ context }) => view.address(context),
+    header: ({ context }, name) => view.header(context, name),
+    route: ({ context }) => view.route?.(context),
+    body: ({ context }) => view.body?.(context),
+  }
 }
 
-function policyOf<C>(spec: PolicySpec, namespace: string, indexOf: (name: string) => number, digests: Digests): CompiledPolicy<C> {
+type LimitCompiler<C> = (policy: string, spec: LimitSpec) => CompiledLimit<C>
+
+function policyOf<C>(
+  spec: PolicySpec,
+  namespace: string,
+  subjects: readonly string[],
+  limitOf: LimitCompiler<C>,
+  digests: Digests,
+): CompiledPolicy<C> {
   const { name, mode = 'enforce', failMode = 'local', status = 429, rollout } = spec
   const bySubject = new Map<string, OverrideSpec[]>()
   for (const override of spec.overrides ?? []) bySubject.set(override.subject, [...(bySubject.get(override.subject) ?? []), override])
@@ -103,14 +121,14 @@ function policyOf<C>(spec: PolicySpec, namespace: string, indexOf: (name: string
     failMode,
     status,
     schedule: scheduleOf(spec.active),
-    rollout: rollout && { percent: rollout.percent, subject: indexOf(rollout.by), salt: `${namespace}\n${name}` },
+    rollout: rollout && { percent: rollout.percent, subject: subjects.indexOf(rollout.by), salt: `${namespace}\n${name}` },
     overrides: [...bySubject].map(([subject, list]) => ({
-      subject: indexOf(subject),
+      subject: subjects.indexOf(subject),
       of: new SubjectOverrides(list, `${namespace}\n${name}\noverrides`, digests),
     })),
     rules,
   }
-  const limitsOf = (list: readonly LimitSpec[]): readonly CompiledLimit[] => list.map((limit) => limitOf(name, limit, indexOf))
+  const limitsOf = (list: readonly LimitSpec[]): readonly CompiledLimit<C>[] => list.map((limit) => limitOf(name, limit))
   for (const rule of spec.rules) {
     const tiers = rule.tiers && new Map(Object.entries(rule.tiers).map(([tier, list]) => [tier, limitsOf(list)]))
     rules.push({ name: rule.name, policy, schedule: scheduleOf(rule.active), limits: limitsOf(rule.limits ?? []), tiers })
@@ -118,18 +136,21 @@ function policyOf<C>(spec: PolicySpec, namespace: string, indexOf: (name: string
   return policy
 }
 
-function limitOf(policy: string, spec: LimitSpec, indexOf: (name: string) => number): CompiledLimit {
-  const rule = ruleOf(policy, spec)
-  // Only documents and tables of clients name numbers, so there are few.
-  const known = new Map<string, Limit>()
-  const amended = (numbers: NumbersSpec): Limit => {
-    const id = `${numbers.limit ?? ''}/${numbers.burst ?? ''}`
-    const limit = known.get(id) ?? ruleOf(policy, withNumbers(spec, numbers)).limit
-    if (known.size >= MAX_NUMBERS) known.clear()
-    known.set(id, limit)
-    return limit
+function limitCompiler<C>(namespace: string, subjects: readonly string[], view: RequestView<C>): LimitCompiler<C> {
+  return (policy, spec) => {
+    const rule = ruleOf(policy, spec)
+    // Only documents and tables of clients name numbers, so there are few.
+    const known = new Map<string, Limit>()
+    const amended = (numbers: NumbersSpec): Limit => {
+      const id = `${numbers.limit ?? ''}/${numbers.burst ?? ''}`
+      const limit = known.get(id) ?? ruleOf(policy, withNumbers(spec, numbers)).limit
+      if (known.size >= MAX_NUMBERS) known.clear()
+      known.set(id, limit)
+      return limit
+    }
+    const cost = costReader(spec.algorithm === 'concurrency' ? undefined : spec.cost, view)
+    return { spec, rule, scope: scopeOf(namespace, undefined, rule.limit), subject: subjects.indexOf(spec.subject), cost, amended }
   }
-  return { spec, rule, subject: indexOf(spec.subject), amended }
 }
 
 const MAX_NUMBERS = 1_000

@@ -1,3 +1,4 @@
+import { firstInstant, localTime } from '@sluice/core/adapter-kit'
 import type { ActiveSpec, Day, WeeklySpec } from '../document.ts'
 
 /** When a policy or a rule holds. */
@@ -9,7 +10,7 @@ export interface Schedule {
 }
 
 const MINUTE = 60_000
-const DAY_MINUTES = 1_440
+const DAY = 86_400_000
 const DAYS: readonly Day[] = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 
 /** @param spec `undefined`: always */
@@ -46,29 +47,23 @@ interface Range {
 
 function rangeOf({ days, from, to, timeZone = 'UTC' }: WeeklySpec): Range {
   const begins = new Set(days.map((day) => DAYS.indexOf(day)))
-  const start = minutesOf(from)
-  const stop = minutesOf(to)
-  const isOvernight = stop <= start
+  const start = millisOf(from)
+  const stop = millisOf(to)
   const has = (instant: number): boolean => {
-    const { day, minutes } = localOf(timeZone, instant)
-    if (!isOvernight) return begins.has(day) && minutes >= start && minutes < stop
-    return (begins.has(day) && minutes >= start) || (begins.has((day + 6) % 7) && minutes < stop)
+    const local = localTime(timeZone, instant)
+    const time = local % DAY
+    const day = weekdayOf(local)
+    if (stop > start) return begins.has(day) && time >= start && time < stop
+    return (begins.has(day) && time >= start) || (begins.has((day + 6) % 7) && time < stop)
   }
   const end = (instant: number): number => {
-    const { minutes } = localOf(timeZone, instant)
-    const left = (stop - minutes + DAY_MINUTES) % DAY_MINUTES || DAY_MINUTES
-    const guess = Math.floor(instant / MINUTE) * MINUTE + left * MINUTE
-    return lastChange(has, instant, guess)
+    const local = localTime(timeZone, instant)
+    const left = (stop - (local % DAY) + DAY) % DAY || DAY
+    const ended = firstInstant(timeZone, local + left)
+    // Where clocks show the end twice, and the instant is between the two, the second one is meant.
+    return ended > instant ? ended : instant + left
   }
   return { has, end }
-}
-
-/** Clocks that change in a range make it longer or shorter than its local times: at most two hours. */
-function lastChange(has: (instant: number) => boolean, instant: number, guess: number): number {
-  let end = guess
-  for (let i = 0; i < 240 && has(end); i++) end += MINUTE
-  while (end - MINUTE > instant && !has(end - MINUTE)) end -= MINUTE
-  return end
 }
 
 /** Where one range ends and another has begun, the schedule goes on. */
@@ -82,22 +77,11 @@ function endOfRanges(ranges: readonly Range[], now: number): number {
   return Infinity
 }
 
-function minutesOf(time: string): number {
-  return Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
+function millisOf(time: string): number {
+  return (Number(time.slice(0, 2)) * 60 + Number(time.slice(3))) * MINUTE
 }
 
-// Making a formatter takes about 50 µs. Only documents name time zones, so the map is bounded.
-const formatters = new Map<string, Intl.DateTimeFormat>()
-
-/** The day of the week (0 is Sunday), and the minutes since local midnight as a clock on the wall shows them. */
-function localOf(timeZone: string, instant: number): { readonly day: number; readonly minutes: number } {
-  let formatter = formatters.get(timeZone)
-  if (formatter === undefined) {
-    formatter = new Intl.DateTimeFormat('en-US', { timeZone, hourCycle: 'h23', weekday: 'short', hour: 'numeric', minute: 'numeric' })
-    formatters.set(timeZone, formatter)
-  }
-  const shown: Record<string, string> = {}
-  for (const { type, value } of formatter.formatToParts(instant)) shown[type] = value
-  const day = DAYS.indexOf((shown['weekday'] ?? '').toLowerCase() as Day)
-  return { day, minutes: Number(shown['hour']) * 60 + Number(shown['minute']) }
+/** 0 is Sunday. The epoch was a Thursday. */
+function weekdayOf(local: number): number {
+  return (Math.floor(local / DAY) + 4) % 7
 }

@@ -7,9 +7,9 @@ import { merged, type Override, pointOf } from './overrides.ts'
 import type { Candidate, CompiledLimit, CompiledPolicy, CompiledRule, Revision } from './revision.ts'
 
 /** One limit of a request, with its numbers and its subject. */
-export interface Chosen {
+export interface Chosen<C> {
   readonly policy: string
-  readonly compiled: CompiledLimit
+  readonly compiled: CompiledLimit<C>
   /** With the numbers of this request. */
   readonly limit: Limit
   readonly subject: string
@@ -21,7 +21,7 @@ export interface Chosen {
 export interface Choice<C> {
   readonly rule: CompiledRule<C>
   readonly policy: CompiledPolicy<C>
-  readonly limits: readonly Chosen[]
+  readonly limits: readonly Chosen<C>[]
 }
 
 /** All that a document says about a request. */
@@ -139,11 +139,11 @@ function limitsOf<C>(
   values: Values,
   { tier, now }: Asked<C>,
   revision: Revision<C>,
-): readonly Chosen[] | Missing {
+): readonly Chosen<C>[] | Missing {
   const { tiers } = rule
   const fallback = revision.tier?.default ?? ''
   const list = tiers === undefined ? rule.limits : (tiers.get(override?.tier ?? tier ?? fallback) ?? tiers.get(fallback) ?? [])
-  const chosen: Chosen[] = []
+  const chosen: Chosen<C>[] = []
   for (const compiled of list) {
     const subject = values[compiled.subject]
     if (typeof subject !== 'string') {
@@ -164,6 +164,6 @@ function endOf<C>({ schedule, policy }: CompiledRule<C>, now: number): number | 
   return ends.length === 0 ? undefined : Math.min(...ends)
 }
 
-function isMissing(value: readonly Chosen[] | Missing): value is Missing {
+function isMissing(value: readonly unknown[] | Missing): value is Missing {
   return 'action' in value
 }

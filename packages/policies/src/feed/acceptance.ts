@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { digestOf } from '../digest.ts'
 import type { PolicyDocument } from '../document.ts'
 import { parseDocument } from '../parse.ts'
 
@@ -47,8 +47,4 @@ export function answerTo(
       return digest === current.digest ? { kind: 'confirmed', namespace } : { kind: 'fork', revision }
   }
   return { kind: 'accepted', accepted: { document, text, digest } }
-}
-
-export function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }

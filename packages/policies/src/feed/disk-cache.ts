@@ -13,11 +13,15 @@ export class DiskCache {
     this.folder = folder
   }
 
-  /** All documents that are kept; none if the folder is not there. */
+  /** All documents that are kept and can be read; none if the folder is not there. */
   async load(): Promise<readonly SourceDocument[]> {
     const names = await readdir(this.folder).catch(() => [])
-    const files = names.filter((name) => name.endsWith(SUFFIX)).map((name) => join(this.folder, name))
-    return Promise.all(files.map(async (key) => ({ key, text: await readFile(key, 'utf8') })))
+    const keys = names.filter((name) => name.endsWith(SUFFIX)).map((name) => join(this.folder, name))
+    const texts = await Promise.all(keys.map((key) => readFile(key, 'utf8').catch(() => undefined)))
+    return keys.flatMap((key, i) => {
+      const text = texts[i]
+      return text === undefined ? [] : [{ key, text }]
+    })
   }
 
   /** One after another, and whole: a process that ends meanwhile leaves the old file. */
@@ -26,8 +30,10 @@ export class DiskCache {
     const file = join(this.folder, `${namespace}${SUFFIX}`)
     const next = this.writing.then(async () => {
       await mkdir(this.folder, { recursive: true })
-      await writeFile(`${file}.new`, text, { mode: 0o600 })
-      await rename(`${file}.new`, file)
+      // Processes may share the folder.
+      const written = `${file}.${process.pid}.new`
+      await writeFile(written, text, { mode: 0o600 })
+      await rename(written, file)
     })
     this.writing = next.catch(() => undefined)
     return next

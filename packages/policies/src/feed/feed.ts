@@ -22,14 +22,12 @@ import { PolicyFeed } from './policy-feed.ts'
  * ```
  */
 export async function policyFeed(options: FeedOptions): Promise<PolicyFeed> {
-  knownOptions('policyFeed', options, ['source', 'namespaces', 'cache', 'fallback', 'onMissing', 'startTimeout', 'on', 'clock'])
-  const { source, startTimeout, onMissing, namespaces, cache } = options
+  knownOptions('policyFeed', options, ['source', 'namespaces', 'cache', 'fallback', 'startTimeout', 'on', 'clock'])
+  const { source, startTimeout, namespaces, cache } = options
   if (typeof source?.load !== 'function' || typeof source.watch !== 'function')
     throw invalid('policyFeed: source', "a source such as fileSource('sluice.yaml')", source)
   if (startTimeout !== undefined && !(Number.isFinite(startTimeout) && startTimeout >= 0))
     throw invalid('policyFeed: startTimeout', 'milliseconds, 0 or more', startTimeout)
-  if (onMissing !== undefined && !['fail', 'open', 'closed'].includes(onMissing))
-    throw invalid('policyFeed: onMissing', "'fail', 'open' or 'closed'", onMissing)
   if (namespaces !== undefined && !(Array.isArray(namespaces) && namespaces.length > 0))
     throw invalid('policyFeed: namespaces', 'a list of at least one namespace', namespaces)
   if (cache !== undefined && (typeof cache !== 'string' || cache === '')) throw invalid('policyFeed: cache', 'the path of a folder', cache)

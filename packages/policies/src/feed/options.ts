@@ -14,11 +14,6 @@ export interface FeedOptions {
   readonly cache?: string | undefined
   /** Documents that hold from the start while the source, and the cache, have none of their namespace. Their revision should be low. */
   readonly fallback?: readonly PolicyDocument[] | undefined
-  /**
-   * What holds for a namespace of which nobody has a document at the start. `'fail'` rejects the start. `'open'` limits nothing, and
-   * `'closed'` refuses every request, until a document comes. Default: `'fail'`.
-   */
-  readonly onMissing?: 'fail' | 'open' | 'closed' | undefined
   /** How long the start waits for the source before it goes on with the cache or the fallback: ms, from 0. Default: 2,000. */
   readonly startTimeout?: number | undefined
   /** Functions that are called with what happens. */
@@ -33,7 +28,7 @@ export interface FeedObservers {
   readonly change?: ((change: { readonly document: PolicyDocument; readonly previous: PolicyDocument | undefined }) => void) | undefined
   /**
    * Something is wrong, and what was in force stays: ERR_POLICY_INVALID, WARN_POLICY_STALE, ANOMALY_POLICY_FORK, WARN_POLICY_MISSING,
-   * WARN_POLICY_SOURCE. Each is reported once until it changes.
+   * WARN_POLICY_SOURCE. Each is reported once until it changes. Default: to the console.
    */
   readonly warning?: ((warning: { readonly code: string; readonly message: string }) => void) | undefined
 }

@@ -1,7 +1,8 @@
 import { type Clock, SluiceError, systemClock } from '@sluice/core'
 import { keptAlive } from '@sluice/core/adapter-kit'
 import type { PolicyDocument } from '../document.ts'
-import { type Accepted, answerTo, digestOf } from './acceptance.ts'
+import { digestOf } from '../digest.ts'
+import { type Accepted, answerTo } from './acceptance.ts'
 import { backOff, pause } from './back-off.ts'
 import { DiskCache } from './disk-cache.ts'
 import type { FeedHealth, FeedOptions } from './options.ts'
@@ -37,7 +38,6 @@ export class PolicyFeed {
   private readonly followed = new Map<string, Followed>()
   private readonly warnings: Warnings
   private readonly closing = new AbortController()
-  private readonly listeners = new Set<() => void>()
   private state: FeedHealth['source'] = 'connecting'
   private loading: Promise<void> | undefined
   private isLoadWanted = false
@@ -69,12 +69,6 @@ export class PolicyFeed {
     return { source: this.state, problem: this.warnings.last, namespaces }
   }
 
-  /** Calls `listener` after each change, until the returned function is called. */
-  subscribe(listener: () => void): () => void {
-    this.listeners.add(listener)
-    return () => this.listeners.delete(listener)
-  }
-
   /** Reads the source now, and resolves when its documents are in force or refused. Rejects if the source is away. */
   refresh(): Promise<void> {
     return keptAlive(this.load().then(() => undefined))
@@ -87,9 +81,9 @@ export class PolicyFeed {
     await this.source.close?.()
   }
 
-  /** Resolves when each namespace has a document, or what `onMissing` says holds. @throws ERR_POLICY_UNAVAILABLE */
+  /** Resolves when each namespace has a document. @throws ERR_POLICY_UNAVAILABLE */
   async start(): Promise<void> {
-    const { startTimeout = 2_000, fallback = [], onMissing = 'fail' } = this.options
+    const { startTimeout = 2_000, fallback = [] } = this.options
     const timeout = new AbortController()
     const first = new Promise<void>((resolve) => {
       this.running = this.run(resolve)
@@ -101,13 +95,13 @@ export class PolicyFeed {
       if (!this.followed.has(document.namespace)) this.accept(acceptedOf(document), 'fallback', undefined)
     }
     const missing = (this.options.namespaces ?? []).filter((namespace) => !this.followed.has(namespace))
-    if (onMissing !== 'fail' || (missing.length === 0 && this.followed.size > 0)) return
+    if (missing.length === 0 && this.followed.size > 0) return
     await this.close()
     const what = missing.length === 0 ? 'no document' : `no document of ${missing.join(', ')}`
     const reason = this.warnings.last ?? 'the source has none'
     throw new SluiceError(
       'ERR_POLICY_UNAVAILABLE',
-      `policyFeed: ${what} after ${startTimeout} ms: ${reason}; set cache, fallback or onMissing to start without the source`,
+      `policyFeed: ${what} after ${startTimeout} ms: ${reason}; set cache or fallback to start without the source`,
     )
   }
 
@@ -241,7 +235,6 @@ export class PolicyFeed {
     const confirmedAt = from === 'source' ? this.clock.now() : undefined
     this.followed.set(document.namespace, { accepted, from, confirmedAt, key })
     this.options.on?.change?.({ document, previous })
-    for (const listener of this.listeners) listener()
   }
 
   private confirm(namespace: string, from: 'source' | 'cache', key: string): void {

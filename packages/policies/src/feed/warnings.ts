@@ -1,14 +1,13 @@
-import { SluiceError } from '@sluice/core'
+import type { Code } from '@sluice/core'
+import { withCode } from '@sluice/core/adapter-kit'
 import type { FeedObservers } from './options.ts'
-
-type Code = ConstructorParameters<typeof SluiceError>[0]
 
 /** Reports each problem once, until it changes or ends. A source is read again and again, and would report it each time. */
 export class Warnings {
   private readonly current = new Map<string, string>()
-  private readonly observer: FeedObservers['warning']
+  private readonly observer: NonNullable<FeedObservers['warning']>
 
-  constructor(observer: FeedObservers['warning']) {
+  constructor(observer: FeedObservers['warning'] = toConsole) {
     this.observer = observer
   }
 
@@ -19,7 +18,8 @@ export class Warnings {
     this.current.delete(about)
     this.current.set(about, message)
     try {
-      this.observer?.({ code, message })
+      // An error has its code and its page already.
+      this.observer({ code, message: code === 'ERR_POLICY_INVALID' ? message : withCode(message, code) })
     } catch {
       // An observer that fails must not end the feed.
     }
@@ -33,4 +33,8 @@ export class Warnings {
   get last(): string | undefined {
     return [...this.current.values()].at(-1)
   }
+}
+
+function toConsole({ message }: { readonly message: string }): void {
+  globalThis.console.warn(`sluice: ${message}`)
 }

@@ -1,6 +1,7 @@
+import { SluiceError } from '@sluice/core'
+import { quoted } from '@sluice/core/adapter-kit'
 import type { PolicyDocument } from '../document.ts'
 import { Evaluator } from '../evaluate.ts'
-import { quoted, PolicyError } from '../problems.ts'
 import { FORMATS, type LogFormat } from './formats.ts'
 
 /** The options of `replay`. */
@@ -54,7 +55,7 @@ const STEP = 100_000
  * Decides the requests of an access log under a document, each at its own time. The format is recognised: nginx and Apache (common,
  * combined), JSON lines, or an Application Load Balancer of AWS. A log names neither bodies nor attributes, so limits by them see none.
  * @param lines the lines of the log, in the order of their times, such as those of `node:readline`
- * @throws PolicyError for a line of another format, with its number
+ * @throws ERR_LOG_INVALID for a line of another format, with its number
  * @example
  * ```ts
  * import { createReadStream, readFileSync } from 'node:fs'
@@ -136,10 +137,13 @@ class Replay {
     else if (this.subjects.size < (this.options.maxSubjects ?? 100_000)) this.subjects.set(key, { limit, subject, refused: 1 })
   }
 
-  private refusedLine(line: string): PolicyError {
+  private refusedLine(line: string): SluiceError {
+    const { source = 'log' } = this.options
     const expected = this.format?.name ?? FORMATS.map(({ name }) => name).join(', ')
-    const message = `expected a line of an access log (${expected}), got ${quoted(line)}`
-    return new PolicyError(this.options.source ?? 'log', [{ path: '', message, line: this.lines, column: 1 }], 'access log')
+    return new SluiceError(
+      'ERR_LOG_INVALID',
+      `${source}: line ${this.lines}: expected a line of an access log (${expected}), got ${quoted(line)}`,
+    )
   }
 }
 

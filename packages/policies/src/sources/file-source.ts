@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { type Clock, systemClock } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/adapter-kit'
-import { digestOf } from '../feed/acceptance.ts'
+import { digestOf } from '../digest.ts'
 import { pause } from '../feed/back-off.ts'
 import type { PolicySource, Snapshot } from '../feed/source.ts'
 
