@@ -25,6 +25,9 @@ export type {
   ServerLog,
 } from './http/adapter.ts'
 
+// A store that reports what happens after a decision: refunds, renewals, credits.
+export { observedStore } from './http/observed-store.ts'
+
 // A clock that tests move by hand.
 export { fakeClock } from './fake-clock.ts'
 export type { FakeClock } from './fake-clock.ts'

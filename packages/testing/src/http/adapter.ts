@@ -132,7 +132,7 @@ export interface ServerControl {
 export interface ServerLog {
   /** Texts that the case's own functions noted. */
   readonly notes: readonly string[]
-  /** Completed changes of the store after a decision: `refund 1`, `renew` or `force 2`. */
+  /** Completed changes of the store after a decision: `refund 1`, `renew`, `credit 2` or `force 2`. */
   readonly changes: readonly string[]
   /** Codes of the warnings. */
   readonly warnings: readonly string[]

@@ -1,7 +1,7 @@
-import type { Charge, BlockChange, ConsumeOptions, MaybePromise, Outcome, RequestLimiter, Store } from '@sluice/core'
-import { isPromise } from '@sluice/core/store-kit'
+import type { RequestLimiter, Store } from '@sluice/core'
 import type { FakeClock } from '../fake-clock.ts'
 import type { AppSpec, ServerControl, ServerLog, Mount, ContextReader, AppParts, Fixture } from './adapter.ts'
+import { observedStore } from './observed-store.ts'
 
 /** 2027-01-15 08:00:00 UTC in ms. Windows of a second, a minute and an hour begin here. */
 export const START = 1_800_000_000_000
@@ -110,36 +110,5 @@ export class ServerFixture implements Fixture, ServerControl {
     if (this.ended) gate.open()
     this.gates.set(name, gate)
     return gate
-  }
-}
-
-/** The same store. It reports each completed change other than a decision: a refund, a renewal, a forced charge. */
-function observedStore(store: Store, report: (change: string) => void): Store {
-  const reportChanges = (charges: readonly Charge[], options: ConsumeOptions | undefined) => {
-    for (const { cost, receipt } of charges) {
-      if (cost < 0) report(`refund ${-cost}`)
-      else if (receipt !== undefined) report('renew')
-      else if (options?.how === 'force') report(`force ${cost}`)
-    }
-  }
-  const consume = (charges: readonly Charge[], options?: ConsumeOptions): MaybePromise<readonly (Outcome | undefined)[]> => {
-    const outcomes = store.consume(charges, options)
-    if (!isPromise(outcomes)) {
-      reportChanges(charges, options)
-      return outcomes
-    }
-    return outcomes.then((resolved) => {
-      reportChanges(charges, options)
-      return resolved
-    })
-  }
-  return {
-    name: store.name,
-    consume,
-    reset: (targets) => store.reset(targets),
-    ...(store.block && { block: (targets, ms) => store.block?.(targets, ms) as MaybePromise<BlockChange> }),
-    close: () => store.close?.(),
-    health: () => store.health?.() ?? { tier: store.name, breaker: 'closed' },
-    subscribe: (listener) => store.subscribe?.(listener) ?? (() => undefined),
   }
 }
