@@ -2,8 +2,7 @@ import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fakeClock, waitUntil } from '@sluice/testing'
+import { fakeClock, observedStore, waitUntil } from '@sluice/testing'
 import express5, { type Request, type Response } from 'express'
 import express4 from 'express4'
 import expressWs from 'express-ws'
@@ -137,7 +136,10 @@ describe.each([
   test('F11: WebSockets by express-ws hold their place until they close', async () => {
     const app = express()
     const { app: withSockets } = expressWs(app)
-    const limiter = rateLimit({ limits: [concurrency({ name: 'sockets', limit: 2, ttl: '900ms' })], key: () => 'all' })
+    const clock = fakeClock(START)
+    let renewals = 0
+    const store = observedStore(memoryStore({ clock }), (change) => (renewals += change === 'renew' ? 1 : 0))
+    const limiter = rateLimit({ limits: [concurrency({ name: 'sockets', limit: 2, ttl: '90ms' })], key: () => 'all', store })
     app.use('/chat', limiter)
     withSockets.ws('/chat', (socket) => socket.on('message', () => socket.send('pong')))
     const server = withSockets.listen(0, '127.0.0.1')
@@ -157,8 +159,12 @@ describe.each([
     for (const _ of [1, 2]) {
       const sockets = [await open(), await open()]
       expect(sockets.map(({ isOpen }) => isOpen)).toEqual([true, true])
-      // Longer than the ttl: their places are renewed.
-      await sleep(1_200)
+      // Twice the ttl: their places are renewed.
+      for (const _step of [1, 2, 3]) {
+        clock.advance(60)
+        const before = renewals
+        await waitUntil('both places to be renewed, twice', () => renewals >= before + 4)
+      }
       expect((await open()).isOpen).toBe(false)
       for (const { socket } of sockets) socket.terminate()
       await waitUntil('both places to be free', async () => (await left()) === 2)

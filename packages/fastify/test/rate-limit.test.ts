@@ -2,10 +2,9 @@ import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Readable } from 'node:stream'
 import websocket from '@fastify/websocket'
-import { fakeClock, waitUntil } from '@sluice/testing'
+import { fakeClock, observedStore, waitUntil } from '@sluice/testing'
 import fastify, { type FastifyInstance, type FastifyServerOptions, type InjectOptions } from 'fastify'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -267,7 +266,10 @@ describe('WebSockets by @fastify/websocket', () => {
   test('F11: they hold their place until they close, and one that is refused holds none', async () => {
     const app = fastify()
     await app.register(websocket)
-    await app.register(rateLimit, { limits: [concurrency({ name: 'sockets', limit: 2, ttl: '900ms' })], key: () => 'all' })
+    const clock = fakeClock(START)
+    let renewals = 0
+    const store = observedStore(memoryStore({ clock }), (change) => (renewals += change === 'renew' ? 1 : 0))
+    await app.register(rateLimit, { limits: [concurrency({ name: 'sockets', limit: 2, ttl: '90ms' })], key: () => 'all', store })
     app.get('/chat', { websocket: true }, () => undefined)
     await app.listen({ port: 0, host: '127.0.0.1' })
     const url = `ws://127.0.0.1:${(app.server.address() as AddressInfo).port}/chat`
@@ -278,8 +280,12 @@ describe('WebSockets by @fastify/websocket', () => {
     }
     for (const _ of [1, 2]) {
       const sockets = [await open(), await open()]
-      // Longer than the ttl: their places are renewed.
-      await sleep(1_200)
+      // Twice the ttl: their places are renewed.
+      for (const _step of [1, 2, 3]) {
+        clock.advance(60)
+        const before = renewals
+        await waitUntil('both places to be renewed, twice', () => renewals >= before + 4)
+      }
       await expect(open()).rejects.toThrow('429')
       for (const socket of sockets) socket.terminate()
       await waitUntil('both places to be free', async () => (await app.rateLimit().limiter.peek('all')).remaining === 2)
@@ -350,11 +356,17 @@ describe('what is answered', () => {
     const app = await appWith({ limits: [minute(2)], refundWhen: (_, { status }) => status < 400 })
     app.get('/stream', (_request, reply) => reply.send(Readable.from(['one', 'two'])))
     app.get('/fails', (_request, reply) => reply.code(401).send())
-    app.get('/never', () => new Promise(() => undefined))
+    let arrived = (): void => undefined
+    const inHandler = new Promise<void>((resolve) => (arrived = resolve))
+    app.get('/never', () => {
+      arrived()
+      return new Promise(() => undefined)
+    })
     expect(await statuses(app, '/', '/', '/stream', '/stream', '/')).toEqual([200, 200, 200, 200, 200])
     const cut = new AbortController()
     const asked = app.inject({ url: '/never', signal: cut.signal } as InjectOptions)
-    setTimeout(() => cut.abort(), 20)
+    await inHandler
+    cut.abort()
     await expect(asked).rejects.toThrow('aborted')
     expect(await statuses(app, '/', '/fails', '/')).toEqual([200, 401, 429])
   })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import { fakeClock, waitUntil } from '@sluice/testing'
 import { describe, expect, test } from 'vitest'
@@ -276,25 +276,34 @@ test('F18: a target of which no Request can be made is counted, by its address',
 })
 
 test('F13: on Node, a handler that ends after another response was sent holds nothing any longer', async () => {
+  const ends: (() => void)[] = []
+  const late: (() => void)[] = []
+  let ended = 0
   const holding = rateLimit(
     async () => {
-      await sleep(200)
+      await new Promise<void>((resolve) => ends.push(resolve))
+      ended += 1
       return ok()
     },
     { limits: [slots], key: () => 'all' },
   )
   const timedOut = async () => {
-    await sleep(50)
+    await new Promise<void>((resolve) => late.push(resolve))
     return new Response('late', { status: 504 })
   }
   const server = createAdaptorServer({ fetch: (...given: [Request]) => Promise.race([holding(...given), timedOut()]) }) as Server
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  for (const _ of [1, 2]) {
-    expect((await fetch(url)).status).toBe(504)
+  for (const count of [1, 2]) {
+    const answered = fetch(url)
+    await waitUntil('the handler to run', () => ends.length === count)
+    late.at(-1)?.()
+    expect((await answered).status).toBe(504)
     await waitUntil('the holder to be released', async () => (await holding.limiter.peek('all')).remaining === 1)
-    await sleep(250)
+    ends.at(-1)?.()
+    await waitUntil('the handler to end', () => ended === count)
+    await turn()
     expect((await holding.limiter.peek('all')).remaining).toBe(1)
   }
   server.close()

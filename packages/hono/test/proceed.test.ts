@@ -4,11 +4,11 @@ import { upgradeWebSocket } from '@hono/node-server'
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { timeout } from 'hono/timeout'
-import { waitUntil } from '@sluice/testing'
+import { fakeClock, observedStore, waitUntil } from '@sluice/testing'
 import { describe, expect, test } from 'vitest'
 import { concurrency, header, type HonoOptions, memoryStore, rateLimit, type Store } from '../src/index.ts'
 import { connect } from './socket-client.ts'
-import { served, stoppedStore, storeOf, urlOf } from './support.ts'
+import { served, START, stoppedStore, storeOf, urlOf } from './support.ts'
 
 test('a thrown value that is not an Error, which Hono does not answer, releases concurrency', async () => {
   const limiter = rateLimit({ limits: [concurrency({ name: 'slots', limit: 1, ttl: '1h' })], store: stoppedStore() })
@@ -79,7 +79,10 @@ test('F13: an error in the limiter itself, after the handlers, releases at once'
 })
 
 test('F11: WebSockets on Node hold their place until they close, one that is refused holds none', async () => {
-  const limiter = rateLimit({ limits: [concurrency({ name: 'sockets', limit: 2, ttl: '900ms' })], key: () => 'all' })
+  const clock = fakeClock(START)
+  let renewals = 0
+  const store = observedStore(memoryStore({ clock }), (change) => (renewals += change === 'renew' ? 1 : 0))
+  const limiter = rateLimit({ limits: [concurrency({ name: 'sockets', limit: 2, ttl: '90ms' })], key: () => 'all', store })
   const app = new Hono()
   app.get(
     '/',
@@ -90,8 +93,12 @@ test('F11: WebSockets on Node hold their place until they close, one that is ref
   const url = await urlOf(app)
   for (const _ of [1, 2]) {
     const [one, two] = [await connect(url), await connect(url)]
-    // Longer than the ttl: their places are renewed.
-    await sleep(1_200)
+    // Twice the ttl: their places are renewed.
+    for (const _step of [1, 2, 3]) {
+      clock.advance(60)
+      const before = renewals
+      await waitUntil('both places to be renewed, twice', () => renewals >= before + 4)
+    }
     expect(await left()).toBe(0)
     await expect(connect(url)).rejects.toThrow('429')
     one.leave()
