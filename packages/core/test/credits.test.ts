@@ -103,12 +103,14 @@ describe('Pd: credit', () => {
   })
 
   it('Pd: a waiting call goes on when units come back', async () => {
-    const limiter = createLimiter({ limits: [minute(1)], store: memoryStore() })
+    const clock = fakeClock(1_700_000_000_000)
+    const limiter = createLimiter({ limits: [minute(1)], store: memoryStore({ clock }) })
     void limiter.consume('u')
     const waiting = limiter.wait('u')
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await vi.waitFor(() => expect(clock.pending).toBe(1))
     void limiter.credit('u')
     expect(await waiting).toMatchObject({ allowed: true })
+    expect(clock.pending).toBe(0)
     void limiter.close()
   })
 
