@@ -25,29 +25,34 @@ interface OtherServers {
   readonly otherServer: (name: string) => string
 }
 
-/** Returns the path of each server that is there, by its name. */
-export async function ensureServers(names?: readonly string[]): Promise<ReadonlyMap<string, string>> {
+/** A server that was asked for. Without a path, `problem` says what to type. */
+export interface EnsuredServer {
+  readonly name: string
+  readonly path?: string | undefined
+  readonly problem?: string | undefined
+}
+
+/** Returns each server that was asked for, also one that could not be had. */
+export async function ensureServers(names?: readonly string[]): Promise<readonly EnsuredServer[]> {
   const { href } = new URL('../packages/testing/src/redis/other-servers.ts', import.meta.url)
   const { OTHER_SERVERS, folderOf, otherServer } = (await import(href)) as OtherServers
-  const paths = new Map<string, string>()
+  const servers: EnsuredServer[] = []
   for (const server of OTHER_SERVERS.filter(({ name }) => names?.includes(name) ?? true)) {
-    if (find(otherServer, server.name) === undefined && mayDownload()) {
+    if (find(otherServer, server.name).path === undefined && mayDownload()) {
       console.log(`Downloading ${server.name} for the tests (once)…`)
       const output = download(server, folderOf(server))
       if (output !== '') console.log(output)
     }
-    const path = find(otherServer, server.name)
-    if (path === undefined) console.log(`${server.name} is not there.`)
-    else paths.set(server.name, path)
+    servers.push(find(otherServer, server.name))
   }
-  return paths
+  return servers
 }
 
-function find(otherServer: OtherServers['otherServer'], name: string): string | undefined {
+function find(otherServer: OtherServers['otherServer'], name: string): EnsuredServer {
   try {
-    return otherServer(name)
-  } catch {
-    return undefined
+    return { name, path: otherServer(name) }
+  } catch (error) {
+    return { name, problem: error instanceof Error ? error.message : String(error) }
   }
 }
 
@@ -103,5 +108,5 @@ function run(command: string, ...args: readonly string[]): { readonly status: nu
 }
 
 if (import.meta.main)
-  for (const [name, path] of await ensureServers(process.argv.slice(2).length > 0 ? process.argv.slice(2) : undefined))
-    console.log(`${name}: ${path}`)
+  for (const { name, path, problem } of await ensureServers(process.argv.slice(2).length > 0 ? process.argv.slice(2) : undefined))
+    console.log(path === undefined ? problem : `${name}: ${path}`)

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'
 import { ensureRedis } from './redis.ts'
-import { ensureServers } from './servers.ts'
+import { type EnsuredServer, ensureServers } from './servers.ts'
 import { LINT, Steps, TYPES } from './steps.ts'
 
 /** Steps for each algorithm; by default the tests walk 10,000. */
@@ -23,7 +23,7 @@ if (name === undefined) {
   await ensureRedis()
   const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])
   steps.tests([], isSlow ? { SLUICE_FUZZ: LONG_FUZZ, SLUICE_FAULTS: 'full' } : {})
-  if (isSlow) for (const server of servers) onServer(...server)
+  if (isSlow) for (const server of servers) onServer(server)
   if (isSlow) steps.command(['benchmarks run', 'node', '--conditions=source', 'bench/main.ts', '--quick'])
 } else {
   steps.command(['types', 'tsc', '-b', ...typesOf(name)])
@@ -33,9 +33,11 @@ if (name === undefined) {
 }
 steps.finish()
 
-/** The servers from wheels have no TLS, so the machine's own server runs the tests of it. */
-function onServer(server: string, path: string): void {
-  steps.tests(['--project', 'redis'], { SLUICE_REDIS_SERVER: path, SLUICE_REDIS_TLS_SERVER: 'redis-server' }, `tests on ${server}`)
+/** The servers from wheels have no TLS, so the machine's own server runs the tests of it. A server that could not be had is a failure. */
+function onServer({ name: server, path, problem }: EnsuredServer): void {
+  const title = `tests on ${server}`
+  if (path === undefined) return steps.report(title, performance.now(), 'failed', problem)
+  steps.tests(['--project', 'redis'], { SLUICE_REDIS_SERVER: path, SLUICE_REDIS_TLS_SERVER: 'redis-server' }, title)
 }
 
 function options(): { readonly isSlow: boolean; readonly name: string | undefined } {
