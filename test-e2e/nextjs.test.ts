@@ -1,5 +1,4 @@
-// The files of docs/guides/nextjs.md in applications of the real Next, built, started, and asked over HTTP. Runs with `npm run test:all`:
-// Next has 370 MB, and its two builds take a minute.
+// The files of docs/guides/nextjs.md in applications of the real Next, built, started, and asked over HTTP.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { installNext, type NextApp, startNext } from './support/next/app.ts'
 import { fencesOfPage } from './support/sources/fences.ts'
@@ -20,6 +19,7 @@ test('the page has the four files that are tried', () => {
   expect(infos).toEqual(['ts', 'ts next', 'ts next', 'tsx next'])
 })
 
+// Next takes 370 MB and two minutes, too much for each `npm test`. `npm run test:all` runs it, and fails where Next cannot be installed.
 describe.runIf(isSlow)('Next.js', () => {
   beforeAll(() => {
     vi.stubEnv('NEXT_TELEMETRY_DISABLED', '1')
