@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 const make = (clock: Clock): Store => remoteStore(server, {}, clock)
-storeConformance('durableObjectStore', { make })
+storeConformance('durableObjectStore', { make, resetsAll: false })
 leaseConformance('durableObjectStore', { make })
 publishedTables('durableObjectStore', make)
 

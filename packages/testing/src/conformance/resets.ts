@@ -4,7 +4,7 @@ import { allLimits, limits, QUOTA, receiptOnlyLimits, WINDOW } from './limits.ts
 import { chargeOf, fill, refundOf, type Suite } from './suite.ts'
 
 /** A reset forgets exactly the states that it names, and answers whether one of them counted anything. */
-export function resets({ test, testWithClock }: Suite): void {
+export function resets({ test, testWithClock }: Suite, resetsAll = true): void {
   for (const [kind, limit] of allLimits) {
     const charge = chargeOf(limit)
 
@@ -53,9 +53,15 @@ export function resets({ test, testWithClock }: Suite): void {
     })
   }
 
+  if (!resetsAll) {
+    test('Pf: without resetAll, the limiter refuses it', async ({ store }) => {
+      const limiter = createLimiter({ store, limits: [fixedWindow({ name: 'day', limit: 10, window: '1d' })] })
+      await expect(async () => limiter.resetAll()).rejects.toMatchObject({ code: 'ERR_RESET_ALL_UNSUPPORTED' })
+    })
+    return
+  }
+
   test('Pf: resetAll forgets all subjects of one limiter, and no receipt from before changes what is counted after', async ({ store }) => {
-    // A store that cannot is refused by the limiter.
-    if (store.resetAll === undefined) return
     const limits = [
       fixedWindow({ name: 'day', limit: 10, window: '1d' }),
       tokenBucket({ name: 'bucket', limit: 10, window: '1d' }),

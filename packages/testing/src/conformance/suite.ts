@@ -11,8 +11,8 @@ export interface StoreUnderTest {
   close?: ((store: Store) => MaybePromise<void>) | undefined
   /** False for a store that uses its own clock: tests that move the clock are then not registered. Default true. */
   acceptsClock?: boolean | undefined
-  /** False for a store without `block`: its tests are then skipped. Default true. */
-  blocks?: boolean | undefined
+  /** False for a store without `resetAll`: the test is then that the limiter refuses it. Default true. */
+  resetsAll?: boolean | undefined
 }
 
 /** One store with its clock, and shorthands for one test. */
