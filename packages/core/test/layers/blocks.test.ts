@@ -63,6 +63,7 @@ describe('leases', () => {
       await leasing.flushPromises()
       leasing.lab.clock.advance(5)
     }
+    expect(lastSpent).toBeGreaterThan(0)
     expect(lastSpent).toBeLessThanOrEqual(leasing.TTL)
     expect(await leasing.consumeOne(store)).toMatchObject({ allowed: false, blocked: true })
   })
