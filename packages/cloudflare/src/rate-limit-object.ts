@@ -101,11 +101,11 @@ export class RateLimitObject {
       return decide(charges, keys, current, at, { how: 'peek', source: 'durable-object' }).outcomes
     }
     if (how === 'block') {
-      const before = this.blocks.set(charges, at, clockNow)
+      const before = this.blocks.set(charges, keys, at, clockNow)
       this.scheduleSweep(clockNow + Math.max(0, ...charges.map(({ cost }) => cost)))
       return blockAnswers(before, at, SOURCE)
     }
-    const blocked = this.blocks.refuse(charges, { how }, at, SOURCE)
+    const blocked = this.blocks.refuse(charges, keys, { how }, at, SOURCE)
     if (blocked !== undefined) return blocked
     const leased = readLeases(charges, how, { lease })
     const known = leased.leases.map((terms, i) => terms && (this.states.read(ledgerKeyOf(keys[i] as string)) as LeaseLedger | undefined))

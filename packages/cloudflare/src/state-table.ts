@@ -1,5 +1,6 @@
 import type { Charge } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
+import { splitScope } from '@sluice/core/store-kit'
 import { runtime, type Sql } from './runtime.ts'
 
 /** In UTF-16 code units. Longer subjects are hashed, or clients would choose how much is stored. */
@@ -66,6 +67,15 @@ export function rowKeyOf({ limit, scope, subject }: Pick<Charge, 'limit' | 'scop
   const variant = algorithmOf(limit).variantOf(limit)
   if (subject.length <= MAX_SUBJECT) return JSON.stringify([scope, variant, subject])
   return sha256(JSON.stringify(subject)).then((hash) => JSON.stringify([scope, variant, null, hash]))
+}
+
+/** The key of no state begins so. */
+export const BLOCK_PREFIX = 'block:'
+
+/** The key of the block of a policy and a subject, from the key of any of its states: a long subject is hashed here too. */
+export function blockKeyOf(stateKey: string): string {
+  const [scope, , ...subject] = JSON.parse(stateKey) as [scope: string, variant: string, ...subject: unknown[]]
+  return BLOCK_PREFIX + JSON.stringify([splitScope(scope).policy, ...subject])
 }
 
 /** The key of the lease ledger beside a state. The key of a state is a JSON array, so none ends like this. */

@@ -27,3 +27,15 @@ test('trap: no subject is read as a pattern, an escape or SQL', async () => {
   }
   for (const { key } of (await inspect(server, 'hostile.1/0')).rows) expect(key.length).toBeLessThan(400)
 })
+
+test('a blocked subject is stored as its states are: whole, or as its hash if it is long', async () => {
+  const long = 'x'.repeat(129)
+  const store = { name: 'blocked', objects: 1 }
+  await ask(server, [{ do: 'block', targets: [charge('short'), charge(long)], ms: 60_000 }], store)
+  expect((await inspect(server, 'blocked.1/0')).rows.map(({ key }) => key)).toEqual([
+    'block:["p","short"]',
+    expect.stringMatching(/^block:\["p",null,"[0-9a-f]{64}"\]$/),
+  ])
+  const outcomes = await Promise.all(['short', long, `${long}y`].map((subject) => take(server, charge(subject), store)))
+  expect(outcomes.flat().map(({ blocked }) => blocked)).toEqual([true, true, undefined])
+})
