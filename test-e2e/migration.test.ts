@@ -1,4 +1,4 @@
-// The tables of docs/migration agree with the error messages for each option.
+// The tables of docs/migration, and the one of docs/options.md, agree with the error messages for each option.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSluiceError } from '@sluice/core'
@@ -10,13 +10,13 @@ const FOLDER = join(ROOT, 'docs', 'migration')
 // Options that only adapters have.
 const OF_ADAPTERS = ['global', 'hook']
 
-/** The rows of the table under `## Options`: an option of the other limiter, and the cell with ours. */
-function rowsOf(page: string): (readonly [theirs: string, ours: string])[] {
-  const [, section = ''] = readFileSync(join(FOLDER, page), 'utf8').split(/^## Options$/m)
+/** The rows of the first table with such a head under a heading: an option of the other limiter, and the cell with ours. */
+function rowsOf(file: string, heading: string, head: string): (readonly [theirs: string, ours: string])[] {
+  const [, section = ''] = readFileSync(file, 'utf8').split(`\n## ${heading}\n`)
   const [table = ''] = section
     .trim()
     .split('\n\n')
-    .filter((part) => part.startsWith('| theirs | ours |'))
+    .filter((part) => part.startsWith(head))
   return table
     .split('\n')
     .slice(2)
@@ -42,7 +42,7 @@ function adviceFor(option: string): string | undefined {
 /** Why a row is wrong, if it is. */
 function complaint(theirs: string, ours: string): string | undefined {
   const use = adviceFor(theirs)
-  const named = [...ours.matchAll(/`(\w+)`/g)].map(([, name]) => name!)
+  const named = [...ours.matchAll(/`(?:limiter\.)?(\w+)(?:\(\))?`/g)].map(([, name]) => name!)
   if (use === undefined) return named.includes(theirs) ? undefined : 'it is an option of ours'
   if (ours === '–') return use === '' ? undefined : `the limiter says to use ${use}`
   return use.split(/\W+/).some((word) => named.includes(word)) ? undefined : `the limiter says to use ${use || 'nothing'}`
@@ -50,13 +50,22 @@ function complaint(theirs: string, ours: string): string | undefined {
 
 const PAGES = readdirSync(FOLDER).filter((file) => file !== 'README.md')
 
+const optionsOf = (page: string) => rowsOf(join(FOLDER, page), 'Options', '| theirs | ours |')
+
 // One page has programs instead of a table.
-const TABLES = PAGES.filter((page) => rowsOf(page).length > 0)
+const TABLES = PAGES.filter((page) => optionsOf(page).length > 0)
 
 test('the tables are found', () => expect(TABLES.length).toBeGreaterThanOrEqual(5))
 
 describe.each(TABLES)('docs/migration/%s', (page) => {
-  test.each(rowsOf(page))('%s: %s', (theirs, ours) => expect(complaint(theirs, ours)).toBeUndefined())
+  test.each(optionsOf(page))('%s: %s', (theirs, ours) => expect(complaint(theirs, ours)).toBeUndefined())
+})
+
+describe('the names of other limiters in docs/options.md', () => {
+  const rows = rowsOf(join(ROOT, 'docs', 'options.md'), 'Names of other limiters', '| other limiters | Sluice |')
+
+  test('are found', () => expect(rows.length).toBeGreaterThanOrEqual(30))
+  test.each(rows)('%s: %s', (theirs, ours) => expect(complaint(theirs, ours)).toBeUndefined())
 })
 
 test('the index lists every page', () => {
