@@ -9,7 +9,7 @@ import type { LimiterEngine } from '../limiter-engine.ts'
 import type { CallOptions, Limiter, Subject, TakeOptions, WaitOptions } from '../limiter.ts'
 import { checkNumbers } from '../numbers/sets.ts'
 import { type Policy, setsOf } from '../policy.ts'
-import { chain, isPromise, type MaybePromise } from '../runtime.ts'
+import { chain, mapAll, type MaybePromise } from '../runtime.ts'
 import { subjectOf, type Target, targetsOf } from '../subject-values.ts'
 import type { FoundSubjects } from './decide-request.ts'
 import { isRequest } from './subjects.ts'
@@ -156,29 +156,24 @@ export class PipelineLimiter<C> extends KeyedLimiter implements RequestLimiter<C
     throw new SluiceError('ERR_SUBJECT_MISSING', `limiter "${this.name}": expected a request with a subject, got one whose key is missing`)
   }
 
-  /** Reads each key once. The states of what they gave, and of the numbers of this request. */
+  /** The states of what the keys of all tiers give, and of the numbers of this request. */
   private targetsOfRequest(engine: LimiterEngine, request: C): MaybePromise<readonly Target[]> {
-    const values = new Map<KeyOf<C> | undefined, MaybePromise<string | Missing>>()
-    const read = (own: KeyOf<C> | undefined, policy: Policy): MaybePromise<string | Missing> => {
-      const key = own ?? this.reading.keyOf(policy)
-      const value = values.get(key) ?? subjectReader(key, this.reading)(request)
-      values.set(key, value)
-      return value
-    }
-    for (const policy of engine.policies) for (const { limits } of setsOf(policy)) for (const { key } of limits) void read(key, policy)
-    const join = (found: FoundSubjects | undefined) => {
+    const keyOf = (own: KeyOf<C> | undefined, policy: Policy): KeyOf<C> | undefined => own ?? this.reading.keyOf(policy)
+    const used = engine.policies.flatMap((policy) => setsOf(policy).flatMap(({ limits }) => limits.map(({ key }) => keyOf(key, policy))))
+    const keys = [...new Set(used)]
+    const subjects = () => mapAll(keys, (key) => subjectReader(key, this.reading)(request))
+    // Together, so that no rejection is left behind when another one of them fails.
+    const read = mapAll<() => MaybePromise<unknown>, unknown>([() => this.reading.subjectsOf(request, undefined), subjects], (run) => run())
+    return chain(read, ([found, values]) => {
+      const byKey = new Map(keys.map((key, i) => [key, (values as readonly (string | Missing)[])[i] as string | Missing]))
       const targets = targetsOf(engine.policies, ({ key }, policy) => {
-        const value = read(key, policy) as string | Missing
+        const value = byKey.get(keyOf(key, policy)) as string | Missing
         return isMissing(value) ? undefined : value
       })
-      const limits = found?.set.limits ?? []
-      const own = limits.map(({ limit, scope }) => ({ limit, scope, subject: subjectOf(limit.name, found?.subject as string) as string }))
+      const { set, subject } = (found as FoundSubjects | undefined) ?? { set: { limits: [] }, subject: '' }
+      const own = set.limits.map(({ limit, scope }) => ({ limit, scope, subject: subjectOf(limit.name, subject) as string }))
       if (targets.length + own.length === 0) return this.failMissing()
       return [...targets, ...own.filter(({ limit }) => !targets.some((target) => target.limit === limit))]
-    }
-    const found = this.reading.subjectsOf(request, undefined)
-    if ([...values.values(), found].some(isPromise))
-      return Promise.all([...values].map(async ([key, value]) => values.set(key, await value))).then(async () => join(await found))
-    return join(found as FoundSubjects | undefined)
+    })
   }
 }

@@ -195,6 +195,28 @@ describe('F03: requests', () => {
     expect((await limiter.peek('2001:db8:0:100::', { cost: 0, tier: 'free' })).remaining).toBe(10)
     expect((await limiter.peek('ann', { cost: 0, tier: 'pro' })).remaining).toBe(10)
   })
+  it.each([
+    ['a key rejects, and so does the tier', { tier: () => Promise.reject(new Error('of the tier')) }, 'of a promise'],
+    ['a later key throws', { thrown: 'at once' }, 'at once'],
+  ])('reset has one error, and leaves no rejection behind, when %s', async (_case, { tier, thrown }: any, message) => {
+    const unhandled: unknown[] = []
+    const listener = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', listener)
+    try {
+      const rejects = () => Promise.reject(new Error('of a promise'))
+      const throws = () => {
+        if (thrown !== undefined) throw new Error(thrown)
+        return 'ann'
+      }
+      const tiers = { free: [hour('h')], pro: [hour('p', rejects), hour('q', throws)] }
+      const { limiter } = made({ tiers, tier: tier ?? (() => 'free') })
+      await expect(async () => limiter.reset(request)).rejects.toThrow(tier === undefined ? message : /of a promise|of the tier/)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      expect(unhandled).toEqual([])
+    } finally {
+      process.off('unhandledRejection', listener)
+    }
+  })
   it('decides by the tier and the numbers of the request, unless a tier is given', async () => {
     const { limiter } = made({
       tiers: { free: [hour('h')], pro: [fixedWindow({ name: 'p', limit: 50, window: '1h' })], none: [] },
