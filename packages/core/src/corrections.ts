@@ -14,9 +14,18 @@ import type { Charge, ConsumeOptions, Outcome, Store } from './store.ts'
 type Outcomes = readonly (Outcome | undefined)[]
 
 /** What is known of decisions after they were made: what those that were settled have taken, and which took nothing. */
-export interface ClosedDecisions {
+export interface CorrectedDecisions {
   readonly settled: WeakMap<Decision, SettledDecision>
   readonly peeked: WeakSet<Decision>
+}
+
+interface CorrectionParts {
+  readonly policy: Policy
+  readonly store: Store
+  readonly fallback: Fallback | undefined
+  /** Shared by a limiter and all that are derived from it: each can settle the decisions of the other. */
+  readonly corrected: CorrectedDecisions
+  readonly generations: Generations
 }
 
 /** Changes what a decision took, after it was made: settles, releases, renews. */
@@ -24,21 +33,21 @@ export class Corrections {
   private readonly policy: Policy
   private readonly store: Store
   private readonly fallback: Fallback | undefined
-  private readonly closed: ClosedDecisions
+  private readonly corrected: CorrectedDecisions
   private readonly generations: Generations
 
-  constructor(policy: Policy, store: Store, fallback: Fallback | undefined, closed: ClosedDecisions, generations: Generations) {
+  constructor({ policy, store, fallback, corrected, generations }: CorrectionParts) {
     this.policy = policy
     this.store = store
     this.fallback = fallback
-    this.closed = closed
+    this.corrected = corrected
     this.generations = generations
   }
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
     this.checkOwn(decision)
     checkCost(actual, this.policy)
-    const { settled, peeked } = this.closed
+    const { settled, peeked } = this.corrected
     if (peeked.has(decision) || decision.verdict !== 'allowed') return
     let known = settled.get(decision)
     if (known === undefined) settled.set(decision, (known = unsettled(decision)))
@@ -61,11 +70,11 @@ export class Corrections {
       return holds(charge) && receipt !== undefined ? [{ ...charge, cost: 1, receipt }] : []
     })
     // What `open` admits, and what a shadow policy would have refused, has no holder, and goes on.
-    if (charges.length === 0) return decision.allowed && !this.closed.peeked.has(decision)
+    if (charges.length === 0) return decision.allowed && !this.corrected.peeked.has(decision)
     // After `resetAll` nobody counts these holders any longer.
-    const lost = decision.mode !== 'enforce'
-    if (!charges.every((charge) => this.generations.isCurrent(charge))) return lost
-    return ending(this.change(decision, charges, 'charge'), (outcomes) => lost || outcomes.every(isAdmitted), lost)
+    const resultIfLost = decision.mode !== 'enforce'
+    if (!charges.every((charge) => this.generations.isCurrent(charge))) return resultIfLost
+    return ending(this.change(decision, charges, 'charge'), (outcomes) => resultIfLost || outcomes.every(isAdmitted), resultIfLost)
   }
 
   private settleNow(decision: Decision, known: SettledDecision, actual: Cost<string>): MaybePromise<void> {

@@ -3,6 +3,7 @@ import { chain, type MaybePromise } from './runtime.ts'
 import { generationIn, withGeneration } from './scope.ts'
 import type { Charge, Store } from './store.ts'
 import type { Target } from './subject-values.ts'
+import type { Waiters } from './waiting.ts'
 
 /**
  * The generation of a limiter's states. `resetAll` begins another, in which each scope has another text: the states before are never read
@@ -13,21 +14,24 @@ export class Generations {
   isFirst = true
   private readonly store: Store
   private readonly limiter: string
+  private readonly waiters: Waiters
   private generation = ''
   /** By scope of the definition, the scope in this generation. */
   private readonly scopes = new Map<string, string>()
 
-  constructor(store: Store, limiter: string) {
+  constructor(store: Store, limiter: string, waiters: Waiters) {
     this.store = store
     this.limiter = limiter
+    this.waiters = waiters
     this.read()
   }
 
-  /** Reads the generation that the store knows. */
+  /** Reads the generation that the store knows. Those who wait were refused in an earlier one, so they ask again. */
   read(): void {
     this.generation = this.store.generationOf?.(this.limiter) ?? ''
     this.isFirst = this.generation === ''
     this.scopes.clear()
+    this.waiters.wakeAll()
   }
 
   /** The scope in this generation of a scope of any generation. */
@@ -48,9 +52,9 @@ export class Generations {
     return charges.map((charge) => ({ ...charge, scope: this.scopeOf(charge.scope) }))
   }
 
-  /** Whether a charge is of this generation. In the first, every charge is. */
+  /** Whether a charge is of this generation. A store that lost its generations is in the first again, which earlier charges are not of. */
   isCurrent({ scope }: Pick<Charge, 'scope'>): boolean {
-    return this.isFirst || generationIn(scope) === this.generation
+    return generationIn(scope) === this.generation
   }
 
   /** @throws ERR_RESET_ALL_UNSUPPORTED */

@@ -1,7 +1,7 @@
 import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, subjectMissing, unknownTier, warnCostNever } from './call-checks.ts'
-import { type ClosedDecisions, Corrections } from './corrections.ts'
+import { type CorrectedDecisions, Corrections } from './corrections.ts'
 import { costOf } from './cost.ts'
-import { Credits } from './credits.ts'
+import { creditCharges } from './credits.ts'
 import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
 import { warnMemoryInCluster, warnShortWindows } from './creation-warnings.ts'
 import type { Duration } from './duration.ts'
@@ -35,14 +35,11 @@ export class LimiterEngine implements Limiter {
   private readonly store: Store
   private context: DecisionContext
   private hasUnknownTier = false
-  /** Whether the last decision was made by the fallback. */
-  private isAway = false
-  private readonly options: Readonly<Record<How, ConsumeOptions>>
+  private readonly options: Readonly<Record<How | 'credit', ConsumeOptions>>
   /** Decides when the store throws or rejects. `undefined` without a `failMode`: such a decision rejects. */
   private readonly fallback: Fallback | undefined
-  private readonly closed: ClosedDecisions
+  private readonly corrected: CorrectedDecisions
   private readonly corrections: Corrections
-  private readonly credits: Credits
   private readonly waiters: Waiters
   readonly blocks: SubjectBlocks
   private readonly generations: Generations
@@ -58,18 +55,20 @@ export class LimiterEngine implements Limiter {
     this.shorthand = shorthand
     this.observers = observers
     this.store = store ?? parent?.store ?? memoryStore()
-    this.closed = parent?.closed ?? { settled: new WeakMap(), peeked: new WeakSet() }
+    this.corrected = parent?.corrected ?? { settled: new WeakMap(), peeked: new WeakSet() }
     this.policies = parent?.policies ?? []
     this.policies.push(policy)
     const { failMode, mode } = policy
     this.context = { policy: policy.name, tier: undefined, mode }
     this.fallback = parent?.fallback ?? (failMode && new Fallback(this.store, failMode, observers))
-    this.generations = parent?.generations ?? new Generations(this.store, this.name)
-    this.blocks = new SubjectBlocks(this.name, this.policies, this.store, this.fallback, this.generations)
     this.waiters = parent?.waiters ?? new Waiters(policy.name, this.store.clock)
-    this.corrections = new Corrections(policy, this.store, this.fallback, this.closed, this.generations)
-    this.credits = new Credits(policy, this.store, this.generations)
-    this.options = { charge: { failMode }, peek: { how: 'peek', failMode }, force: { how: 'force', failMode } }
+    this.generations = parent?.generations ?? new Generations(this.store, this.name, this.waiters)
+    const { policies, fallback, corrected, generations, waiters } = this
+    const parts = { policy, policies, store: this.store, fallback, corrected, generations, waiters }
+    this.blocks = parent?.blocks ?? new SubjectBlocks(parts)
+    this.corrections = new Corrections(parts)
+    const optionsOf = (how: ConsumeOptions['how']): ConsumeOptions => ({ how, failMode })
+    this.options = { charge: { failMode }, peek: optionsOf('peek'), force: optionsOf('force'), credit: optionsOf('credit') }
     warnShortWindows(policy, observers)
     if (parent !== undefined) {
       this.onClose = () => undefined
@@ -98,18 +97,14 @@ export class LimiterEngine implements Limiter {
 
   peek(subject: Subject<string>, options?: TakeOptions<string, string>): MaybePromise<Decision> {
     if (options !== undefined) checkCallOptions(options, this.name, 'peek')
-    return this.peekAt(
-      this.limitsFor(namedLimits(this.limitsOf(options?.tier), subject), options),
-      subject,
-      options?.cost,
-      options?.atLeast,
-    )
+    const set = this.limitsFor(namedLimits(this.limitsOf(options?.tier), subject), options)
+    return this.peekAt(set, subject, options?.cost, options?.atLeast)
   }
 
   /** Decides for a set of limits, and takes nothing. */
   peekAt(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined, atLeast?: number): MaybePromise<Decision> {
     return chain(this.decide(set, subject, cost, 'peek', atLeast), (decision) => {
-      this.closed.peeked.add(decision)
+      this.corrected.peeked.add(decision)
       return decision
     })
   }
@@ -137,7 +132,12 @@ export class LimiterEngine implements Limiter {
   /** Gives units back to a set of limits. */
   creditAt(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined): MaybePromise<Decision> {
     this.checkSubject(subject)
-    return chain(this.credits.credit(set, subject, cost), (decision) => this.waiters.after(this.report(decision), decision.charges))
+    const charges = creditCharges({ policy: this.policy, set, subject, cost }, this.generations)
+    return chain(this.ask(this.contextOf(set.tier), charges, this.options.credit, 0), (decision) => {
+      // A settlement would take the units again.
+      this.corrected.peeked.add(decision)
+      return this.waiters.after(decision, decision.charges)
+    })
   }
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
@@ -220,14 +220,18 @@ export class LimiterEngine implements Limiter {
     if (cost !== undefined) checkCost(cost, this.policy)
     const options = atLeast === undefined ? this.options[how] : { ...this.options[how], atLeast: checkAtLeast(atLeast, cost, this.name) }
     const context = this.contextOf(set.tier)
-    if (context.mode === 'off' || !enabled) return this.report(decisionOf({ ...context, mode: 'off' }, [], [], cost))
-    if (set.limits.length === 0) return this.report(decisionOf(context, [], [], cost))
+    if (context.mode === 'off') return this.ask(context, [], options, cost)
     const { limits } = set
     // A literal for the usual single limit: map() costs a call and a longer allocation.
     const charges =
       limits.length === 1
         ? [this.chargeOf(limits[0] as ScopedLimit, subject, cost)]
         : limits.map((scoped) => this.chargeOf(scoped, subject, cost))
+    return this.ask(context, charges, options, cost)
+  }
+
+  private ask(context: DecisionContext, charges: readonly Charge[], options: ConsumeOptions, cost?: Cost<string>): MaybePromise<Decision> {
+    if (context.mode === 'off' || charges.length === 0) return this.report(decisionOf(context, [], [], cost))
     let outcomes: MaybePromise<Outcomes>
     try {
       outcomes = this.store.consume(charges, options)
@@ -235,11 +239,11 @@ export class LimiterEngine implements Limiter {
       return this.report(decisionOf(context, charges, this.fallBack(charges, options, error), cost))
     }
     if (isPromise(outcomes)) return this.reportLater(outcomes, context, charges, options, cost)
-    if (this.isAway) this.endOutage()
+    this.fallback?.end()
     return this.report(decisionOf(context, charges, outcomes, cost))
   }
 
-  /** Apart from `decide`: a function that contains a closure allocates memory for it at every call. */
+  /** Apart from `ask`: a function that contains a closure allocates memory for it at every call. */
   private reportLater(
     outcomes: Promise<Outcomes>,
     context: DecisionContext,
@@ -249,7 +253,7 @@ export class LimiterEngine implements Limiter {
   ): Promise<Decision> {
     return outcomes.then(
       (later) => {
-        if (this.isAway) this.endOutage()
+        this.fallback?.end()
         return this.report(decisionOf(context, charges, later, cost))
       },
       (error: unknown) => {
@@ -261,21 +265,15 @@ export class LimiterEngine implements Limiter {
   }
 
   private fallBack(charges: readonly Charge[], options: ConsumeOptions, error: unknown): Outcomes {
-    if (this.fallback === undefined) throw error
-    const outcomes = this.fallback.decide(charges, options, error)
-    this.isAway = true
-    return outcomes
-  }
-
-  private endOutage(): void {
-    this.isAway = false
-    this.fallback?.end()
+    // Nobody else knows what the store counts, so no failure mode can give it back.
+    if (this.fallback === undefined || options.how === 'credit') throw error
+    return this.fallback.decide(charges, options, error)
   }
 
   /** Nearly all decisions have the same context, so its object is used again. */
   private contextOf(tier: string | undefined): DecisionContext {
     if (this.context.tier !== tier) this.context = { ...this.context, tier }
-    return this.context
+    return enabled ? this.context : { ...this.context, mode: 'off' }
   }
 
   private report(decision: Decision): Decision {

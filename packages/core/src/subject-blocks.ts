@@ -6,27 +6,29 @@ import type { Policy } from './policy.ts'
 import { chain, type MaybePromise } from './runtime.ts'
 import type { BlockChange, Store } from './store.ts'
 import { targetsOf } from './subject-values.ts'
+import type { Waiters } from './waiting.ts'
+
+interface BlockParts {
+  readonly policy: Policy
+  /** Of the first limiter and of all that are derived from it. */
+  readonly policies: readonly Policy[]
+  readonly store: Store
+  readonly fallback: Fallback | undefined
+  readonly generations: Generations
+  readonly waiters: Waiters
+}
 
 /** Blocks the subjects of a limiter by hand. A block is of a policy and a subject, whichever limits that policy has. */
 export class SubjectBlocks {
-  private readonly name: string
-  private readonly policies: readonly Policy[]
-  private readonly store: Store
-  private readonly fallback: Fallback | undefined
-  private readonly generations: Generations
+  private readonly parts: BlockParts
 
-  /** `policies`: of the first limiter and of all that are derived from it. */
-  constructor(name: string, policies: readonly Policy[], store: Store, fallback: Fallback | undefined, generations: Generations) {
-    this.name = name
-    this.generations = generations
-    this.policies = policies
-    this.store = store
-    this.fallback = fallback
+  constructor(parts: BlockParts) {
+    this.parts = parts
   }
 
   /** Resolves to the end of the block, in ms since the epoch. @throws ERR_OPTION_INVALID, ERR_BLOCK_UNSUPPORTED */
   block(subjects: readonly string[], duration: Duration): MaybePromise<number> {
-    return chain(this.change(subjects, millisOf(duration, `limiter "${this.name}": block: duration`)), ({ until }) => until)
+    return chain(this.change(subjects, millisOf(duration, `limiter "${this.parts.policy.name}": block: duration`)), ({ until }) => until)
   }
 
   /** Resolves to whether a subject was blocked. @throws ERR_BLOCK_UNSUPPORTED */
@@ -35,17 +37,18 @@ export class SubjectBlocks {
   }
 
   private change(subjects: readonly string[], ms: number): MaybePromise<BlockChange> {
-    const { policies, store } = this
+    const { policy, policies, store, fallback, generations, waiters } = this.parts
     // Each subject under each limit: a subject that is given for one limit is blocked under all limits of the policy.
-    const targets = [...new Set(subjects)].flatMap((subject) => this.generations.targetsOf(targetsOf(policies, () => subject)))
+    const targets = [...new Set(subjects)].flatMap((subject) => generations.targetsOf(targetsOf(policies, () => subject)))
     if (store.block === undefined || targets.length === 0) {
       const got = store.block === undefined ? `the store "${store.name}", which cannot block` : 'a limiter without limits'
       throw new SluiceError(
         'ERR_BLOCK_UNSUPPORTED',
-        `limiter "${this.name}": expected a store that blocks, such as memoryStore() or redisStore(), and at least one limit, got ${got}`,
+        `limiter "${policy.name}": expected a store that blocks, such as memoryStore() or redisStore(), and at least one limit, got ${got}`,
       )
     }
-    this.fallback?.block(targets, ms)
-    return store.block(targets, ms)
+    fallback?.block(targets, ms)
+    // Those who wait sleep until the end of the block before.
+    return waiters.after(store.block(targets, ms), targets)
   }
 }

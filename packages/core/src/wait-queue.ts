@@ -48,7 +48,7 @@ export class WaitQueue {
   /** A turn whose waiter gave up. */
   private spare: Turn | undefined
   private isRunning = false
-  /** ms, monotonic: the earliest time at which the first waiter can go on. */
+  /** ms, monotonic: the earliest time at which the first waiter can go on; 0 while it asks. */
   private nextAt = 0
   private endSleep: (() => void) | undefined
 
@@ -83,6 +83,7 @@ export class WaitQueue {
 
   /** Lets the first waiter ask again. */
   wake(): void {
+    this.nextAt = 0
     this.endSleep?.()
   }
 

@@ -72,11 +72,17 @@ export class Waiters implements QueueEvents {
 
   /** Lets those that wait ask again when a change has given units back to these states. */
   after<T>(change: MaybePromise<T>, targets: readonly Pick<Charge, 'scope' | 'subject'>[]): MaybePromise<T> {
-    if (this.sleeping.size === 0) return change
+    // A waiter may be refused, and sleep, before the change has ended.
+    if (this.queues.size === 0) return change
     return chain(change, (result) => {
       for (const target of targets) for (const queue of this.sleeping.get(keyOf(target)) ?? []) queue.wake()
       return result
     })
+  }
+
+  /** Lets all that wait ask again. */
+  wakeAll(): void {
+    for (const queue of this.queues.values()) queue.wake()
   }
 
   /** Rejects all that wait, and all later calls. */

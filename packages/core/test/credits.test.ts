@@ -94,6 +94,15 @@ describe('Pd: credit', () => {
     expect(limiter.consume('u')).toMatchObject({ verdict: 'blocked' })
   })
 
+  it('Pd: nothing is settled of a credit, which belongs to no request', () => {
+    const limiter = createLimiter({ limits: [minute(10)], store: store() })
+    void limiter.penalize('u', { cost: 8 })
+    const credit = limiter.credit('u', { cost: 5 }) as Decision<any>
+    void limiter.refund(credit)
+    void limiter.settle(credit, 2)
+    expect(limiter.peek('u', { cost: 0 })).toMatchObject({ remaining: 7 })
+  })
+
   it('Pd: after resetAll, a credit is of the counts since then', async () => {
     const limiter = createLimiter({ limits: [minute(10)], store: store() })
     void limiter.consume('u', { cost: 4 })

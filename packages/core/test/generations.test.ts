@@ -78,6 +78,48 @@ test('Pf: a store without resetAll is refused', () => {
   expect(() => createLimiter({ limits, store }).resetAll()).toThrow(/ERR_RESET_ALL_UNSUPPORTED.*got "own"|"own".*ERR_RESET_ALL/s)
 })
 
+/** A store over memory that refuses charges of another generation than its own, which tests set. */
+function storeOfGenerations() {
+  const memory = memoryStore({ clock: fakeClock() })
+  let listener: Parameters<NonNullable<Store['subscribe']>>[0] = () => undefined
+  const at = { generation: '', store: undefined as never as Store }
+  at.store = {
+    name: 'own',
+    async consume(charges, options) {
+      if (charges.some(({ scope }) => generationIn(scope) !== at.generation)) {
+        listener({ type: 'generation', limiter: 'default' })
+        throw outdatedGeneration()
+      }
+      return memory.consume(charges, options)
+    },
+    reset: (targets) => memory.reset(targets),
+    generationOf: () => at.generation,
+    subscribe(one) {
+      listener = one
+      return () => undefined
+    },
+  }
+  return at
+}
+
+test('a store that has lost its generations decides by the first again', async () => {
+  const at = storeOfGenerations()
+  at.generation = 'two'
+  const limiter = createLimiter({ limits, store: at.store })
+  const before = await limiter.consume('a')
+  at.generation = ''
+  expect(await limiter.consume('a')).toMatchObject({ allowed: true, remaining: 2, charges: [{ scope: 'default+hour.fixedWindow' }] })
+  await limiter.refund(before)
+  expect(left(await limiter.peek('a', { cost: 0 }))).toBe(2)
+})
+
+test('a credit that the store refuses as outdated names the charges that it made again', async () => {
+  const at = storeOfGenerations()
+  const limiter = createLimiter({ limits, store: at.store })
+  at.generation = 'two'
+  expect(await limiter.credit('a')).toMatchObject({ remaining: 3, charges: [{ scope: 'default!two+hour.fixedWindow' }] })
+})
+
 test('a decision that the store refuses as outdated is made again, unless it is current', async () => {
   const memory = memoryStore({ clock: fakeClock() })
   let generation = ''

@@ -116,6 +116,78 @@ describe('M5: a call waits until it is admitted', () => {
     expect(ended).toEqual(['a', 'b', 'c', 'd'])
   })
 
+  /** Over a store whose answers arrive in the order of the calls, when the test delivers them. */
+  function remote(limits: Parameters<typeof createLimiter>[0]['limits']) {
+    const held: (() => void)[] = []
+    const { limiter } = setUp(limits, (store) => ({
+      name: 'remote',
+      clock: store.clock,
+      reset: (targets) => store.reset(targets),
+      async consume(charges, options) {
+        const outcomes = await store.consume(charges, options)
+        await new Promise<void>((resolve) => held.push(resolve))
+        return outcomes
+      },
+    }))
+    const deliver = async (): Promise<void> => {
+      await settled()
+      for (const arrive of held.splice(0)) arrive()
+      await settled()
+    }
+    return { limiter, deliver }
+  }
+
+  it('for a slot that is released while the refusal is on its way', async () => {
+    const { limiter, deliver } = remote([concurrency({ name: 'slots', limit: 1, ttl: '1h' })])
+    const { ended, decisions } = start(limiter, ['a'])
+    await deliver()
+    const { ended: later } = start(limiter, ['b'])
+    await settled()
+    void limiter.release(decisions.get('a') as Decision)
+    await deliver()
+    await deliver()
+    expect([ended, later]).toEqual([['a'], ['b']])
+  })
+
+  it('and one that comes while a woken one asks is not refused for the wait before', async () => {
+    const { limiter, deliver } = remote([concurrency({ name: 'slots', limit: 1, ttl: '1h', retryHint: '1h' })])
+    const { ended, decisions } = start(limiter, ['a', 'b'])
+    await deliver()
+    await deliver()
+    void limiter.release(decisions.get('a') as Decision)
+    await deliver()
+    const { ended: late } = start(limiter, ['c'], () => ({ maxWait: '10s' }))
+    await settled()
+    await deliver()
+    expect([ended, late]).toEqual([['a', 'b'], []])
+  })
+
+  it('for the end of a block by hand, and for resetAll', async () => {
+    const { limiter } = setUp([fixedWindow({ name: 'day', limit: 1, window: '1d' })])
+    void limiter.block('u', '1h')
+    const { ended } = start(limiter, ['a', 'b'])
+    await settled()
+    expect(ended).toEqual([])
+    void limiter.unblock('u')
+    await settled()
+    expect(ended).toEqual(['a'])
+    void limiter.resetAll()
+    await settled()
+    expect(ended).toEqual(['a', 'b'])
+  })
+
+  it('for resetAll by another limiter of its name', async () => {
+    const store = memoryStore({ clock: fakeClock() })
+    const limits = [fixedWindow({ name: 'day', limit: 1, window: '1d' })]
+    const make = () => createLimiter({ name: 'api', limits, store, on: { warning: () => undefined } })
+    const limiter = make()
+    const { ended } = start(limiter, ['a', 'b'])
+    await settled()
+    void make().resetAll()
+    await settled()
+    expect(ended).toEqual(['a', 'b'])
+  })
+
   it('not at all in shadow mode, when off, or in an unlimited tier', async () => {
     for (const mode of ['shadow', 'off'] as const) {
       const limiter = createLimiter({ limits: [second], mode, store: memoryStore() })
