@@ -40,12 +40,12 @@ const OPTIONS = {
 const fences = [...allFences(), ...allExamples()]
 const named = (...infos: string[]): [string, Fence][] =>
   fences.filter(({ info }) => infos.includes(info)).map((fence) => [`${fence.where} (${fence.info})`, fence])
-const compiled = named('ts', 'ts run', 'js', 'js run')
+const compiled = named('ts', 'ts run', 'ts vitest', 'js', 'js run')
 const fileOf = ({ where, info }: Fence): string => `${where.replaceAll(/[^\w.]/g, '-')}.${info.slice(0, 2)}`
 
 test('every fence has a known language', () => {
-  // nextjs.test.ts compiles and runs those of Next, jest.test.ts that of Jest.
-  const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text', 'yaml', 'ts next', 'tsx next', 'js jest']
+  // nextjs.test.ts compiles and runs those of Next, jest.test.ts runs those of Jest and Vitest.
+  const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text', 'yaml', 'ts next', 'tsx next', 'js jest', 'ts vitest']
   expect(fences.filter(({ info }) => !known.includes(info)).map(({ where, info }) => `${where}: ${info}`)).toEqual([])
 })
 

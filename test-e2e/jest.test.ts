@@ -1,4 +1,4 @@
-// The packages under Jest, as a user installs it: Jest 29 and 30 without a configuration, and the set-ups of Nest's starters.
+// The packages under Vitest and Jest, as a user installs them: Jest 29 and 30 without a configuration, and the set-ups of Nest's starters.
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -29,6 +29,7 @@ beforeAll(async () => {
     const path = join(folder, root)
     run(process.execPath, ['scripts/build.ts', '--into', join(path, 'node_modules'), 'core', 'express', 'nestjs', 'redis'], ROOT)
     link(path, from, '@nestjs/common', '@nestjs/core', '@nestjs/platform-express', '@nestjs/testing', 'reflect-metadata', 'rxjs')
+    link(path, ROOT, 'vitest')
     link(path, STARTER, 'express', 'ioredis', 'jest', 'jest29', 'ts-jest', 'typescript', '@types/jest')
   }
 })
@@ -58,9 +59,19 @@ function jest(version: string, cwd: string, flags: readonly string[] = []): stri
   return output
 }
 
+const guideOf = (info: string): string => fencesOfPage('docs/testing.md').find((fence) => fence.info === info)?.code ?? ''
+
+test('Vitest runs the test of docs/testing.md', () => {
+  const cwd = project('older', 'guide-vitest', { 'package.json': '{ "type": "module" }', 'guide.test.ts': guideOf('ts vitest') })
+  const program = join(cwd, '..', 'node_modules', 'vitest', 'vitest.mjs')
+  const env = { NODE_OPTIONS: '', NODE_ENV: undefined, VITEST: undefined }
+  const { status, output } = runToEnd(process.execPath, [program, 'run'], cwd, env)
+  expect(status, output).toBe(0)
+  expect(output).toMatch(/Tests +2 passed \(2\)/)
+})
+
 test.each(['jest29', 'jest'])('%s runs the test of docs/testing.md', (version) => {
-  const guide = fencesOfPage('docs/testing.md').find(({ info }) => info === 'js jest')?.code ?? ''
-  const cwd = project('older', `guide-${version}`, { 'package.json': '{}', 'guide.test.js': guide })
+  const cwd = project('older', `guide-${version}`, { 'package.json': '{}', 'guide.test.js': guideOf('js jest') })
   expect(jest(version, cwd)).toMatch(/Tests: +1 passed, 1 total/)
 })
 
