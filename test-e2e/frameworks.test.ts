@@ -34,8 +34,9 @@ function write(file: string, text: string): string {
   return path
 }
 
-const onNode = (page: string, index: number) => async (): Promise<string> => {
-  const file = written(page, index, `${page}-${index}.ts`)
+const onNode = (page: string, index: number) => (): Promise<string> => started(written(page, index, `${page}-${index}.ts`))
+
+async function started(file: string): Promise<string> {
   const program = runProgram(nodeProgram('test-e2e', '.frameworks', file.slice(FOLDER.length + 1)), { env: { PORT: '0' } })
   ends.push(() => program.stop())
   const [, url = ''] = await program.waitFor(/listening on (http:\S+?)\/?\s/)
@@ -51,9 +52,35 @@ const onBun = (page: string, index: number) => async (): Promise<string> => {
   return runtime.url
 }
 
-/** An application of SvelteKit with the hooks of the guide and two endpoints, built and served by `vite preview`. */
-async function svelteKit(): Promise<string> {
+/** The middleware of the guide before handlers of h3 1, as Nitro mounts the files of a Nuxt application. */
+function nuxt(): Promise<string> {
+  const middleware = written('h3-nuxt.md', 1, 'nuxt/server/middleware/rate-limit.ts')
+  return started(
+    write(
+      'nuxt/main.ts',
+      `import { createServer } from 'node:http'
+       import { createApp, createRouter, eventHandler, readBody, toNodeListener } from 'h3-1'
+       import middleware from ${JSON.stringify(middleware)}
+       const router = createRouter()
+       router.get('/', eventHandler(() => 'hello'))
+       router.get('/_nuxt/entry.js', eventHandler(() => 'an asset'))
+       router.post('/echo', eventHandler((event) => readBody(event)))
+       const app = createApp()
+       app.use(middleware)
+       app.use(router)
+       const server = createServer(toNodeListener(app)).listen(0, () => console.log('listening on http://localhost:' + server.address().port))`,
+    ),
+  )
+}
+
+let kit: Promise<string> | undefined
+const svelteKit = (): Promise<string> => (kit ??= startKit())
+
+/** An application of SvelteKit with the files of the guide and two endpoints, built and served by `vite preview`. */
+async function startKit(): Promise<string> {
   written('sveltekit.md', 0, 'kit/src/hooks.server.ts')
+  written('sveltekit.md', 1, 'kit/src/routes/login/+page.server.ts')
+  write('kit/src/routes/login/+page.svelte', '<script>let { form } = $props()</script><p>{JSON.stringify(form)}</p>')
   write('kit/package.json', '{ "type": "module" }')
   write('kit/src/app.html', '<!doctype html><html><head>%sveltekit.head%</head><body>%sveltekit.body%</body></html>')
   write('kit/src/routes/+server.js', "export const GET = () => new Response('hello')")
@@ -76,6 +103,7 @@ async function svelteKit(): Promise<string> {
 
 const PROGRAMS: readonly Program[] = [
   { name: 'M6: h3 1, as in Nuxt 3 and 4', start: onNode('h3-nuxt.md', 0) },
+  { name: "M6: the middleware of Nuxt's server", start: nuxt },
   { name: 'h3 2', start: onNode('h3-nuxt.md', 2) },
   { name: 'Elysia on Node', start: onNode('elysia.md', 0) },
   { name: 'Elysia on Bun', start: onBun('elysia.md', 1) },
@@ -153,6 +181,27 @@ test('M6: in h3 1 the limiter and the handler read the same body', async () => {
   expect((await login('ann@x.de', '203.0.113.3')).status).toBe(429)
   expect((await login('bob@x.de', '203.0.113.3')).status).toBe(200)
 })
+
+test('M6: in Nuxt, assets are not limited', async () => {
+  const url = await nuxt()
+  for (let i = 0; i <= LIMIT; i++) expect((await fetch(`${url}/_nuxt/entry.js`, from('203.0.113.7'))).status).toBe(200)
+})
+
+test('SvelteKit: a form action has its own limit, and reads the form', async () => {
+  const url = await svelteKit()
+  // As a browser without JavaScript.
+  const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'text/html', origin: url }
+  // Each from another address, so that the limit of the hooks refuses none.
+  const login = (email: string, i: number) =>
+    fetch(`${url}/login`, from(`203.0.113.${100 + i}`, { method: 'POST', headers, body: new URLSearchParams({ email }) }))
+  for (let i = 0; i < LIMIT; i++) {
+    const admitted = await login(i % 2 === 0 ? 'ann@x.de' : 'Ann@x.de', i)
+    expect([admitted.status, await admitted.text()]).toEqual([200, expect.stringMatching(/\{"email":"[Aa]nn@x\.de"\}/)])
+  }
+  const refused = await login('ann@x.de', LIMIT)
+  expect([refused.status, await refused.text()]).toEqual([429, expect.stringMatching(/\{"wait":\d+\}/)])
+  expect((await login('bob@x.de', LIMIT)).status).toBe(200)
+}, 120_000)
 
 describe('tRPC', () => {
   let url = ''
