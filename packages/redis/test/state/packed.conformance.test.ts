@@ -16,14 +16,20 @@ const PACKED: ModelPropertyOptions = {
 const packed = { subjects: 1 }
 // Each store has its own prefix, so that all share one server.
 let stores = 0
-/** Gives each limit a policy of its own, since packed state has one window limit a policy. */
+/** Sets the state of each limit apart, since packed state has one window limit a policy. */
 function apart(store: Store): Store {
-  const own = <T extends { readonly scope: string }>(each: T): T => ({ ...each, scope: each.scope.replace('+', '/') })
+  const own = <T extends { readonly scope: string }>(each: T): T => ({
+    ...each,
+    scope: each.scope.replace(/^([^@+]*)@?([^+]*)\+(.*)$/, '$1@$2.$3+$3'),
+  })
   return {
     name: store.name,
     consume: (charges, options) => store.consume(charges.map(own), options),
     reset: (targets) => store.reset(targets.map(own)),
     block: (targets, ms) => store.block?.(targets.map(own), ms) as Promise<BlockChange>,
+    resetAll: (limiter) => store.resetAll?.(limiter),
+    generationOf: (limiter) => store.generationOf?.(limiter) ?? '',
+    subscribe: (listener) => store.subscribe?.(listener) ?? (() => undefined),
     close: () => store.close?.(),
   }
 }
