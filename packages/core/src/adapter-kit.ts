@@ -48,4 +48,5 @@ export { firstInstant, localTime } from './algorithms/time-zone.ts'
 export { keptAlive } from './clock.ts'
 
 // Values that may be promises.
+export { printWarning } from './observers.ts'
 export { isPromise, mapAll } from './runtime.ts'

@@ -140,5 +140,10 @@ function printOnce(event: EventOf<'warning'>): void {
 }
 
 function print(code: string, message: string): void {
-  runtime.console?.warn(`sluice: ${withCode(message, code)}`)
+  printWarning(withCode(message, code))
+}
+
+/** Prints a warning that no observer takes. All that Sluice writes to the console goes through here. */
+export function printWarning(message: string): void {
+  runtime.console?.warn(`sluice: ${message}`)
 }

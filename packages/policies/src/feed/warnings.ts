@@ -1,5 +1,5 @@
 import type { Code } from '@sluice/core'
-import { withCode } from '@sluice/core/adapter-kit'
+import { printWarning, withCode } from '@sluice/core/adapter-kit'
 import type { FeedObservers } from './options.ts'
 
 /** Reports each problem once, until it changes or ends. A source is read again and again, and would report it each time. */
@@ -7,7 +7,7 @@ export class Warnings {
   private readonly current = new Map<string, string>()
   private readonly observer: NonNullable<FeedObservers['warning']>
 
-  constructor(observer: FeedObservers['warning'] = toConsole) {
+  constructor(observer: FeedObservers['warning'] = ({ message }) => printWarning(message)) {
     this.observer = observer
   }
 
@@ -33,8 +33,4 @@ export class Warnings {
   get last(): string | undefined {
     return [...this.current.values()].at(-1)
   }
-}
-
-function toConsole({ message }: { readonly message: string }): void {
-  globalThis.console.warn(`sluice: ${message}`)
 }
