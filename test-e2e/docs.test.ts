@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { allFences, type Fence, fencesOf } from './support/sources/fences.ts'
+import { allFences, type Fence, fencesOf, fencesOfPage } from './support/sources/fences.ts'
 import { allExamples, examplesOf } from './support/sources/examples.ts'
 import { docstringOf, isCallable, placeOf, type PublicName, publicEntries } from './support/sources/public-api.ts'
 import { binary, ROOT } from './support/workspace.ts'
@@ -47,6 +47,12 @@ test('every fence has a known language', () => {
   // nextjs.test.ts compiles and runs those of Next, jest.test.ts runs those of Jest and Vitest.
   const known = ['ts', 'ts run', 'js', 'js run', 'json', 'sh', 'http', 'text', 'yaml', 'ts next', 'tsx next', 'js jest', 'ts vitest']
   expect(fences.filter(({ info }) => !known.includes(info)).map(({ where, info }) => `${where}: ${info}`)).toEqual([])
+})
+
+// nextjs.test.ts takes them by their order, and runs in the slow tier only.
+test('docs/guides/nextjs.md has the four files that nextjs.test.ts tries', () => {
+  const infos = fencesOfPage('docs/guides/nextjs.md').map(({ info }) => info)
+  expect(infos).toEqual(['ts', 'ts next', 'ts next', 'tsx next'])
 })
 
 test('a fence has its line, its code without indentation, and its prelude', () => {
