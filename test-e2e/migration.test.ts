@@ -64,7 +64,12 @@ describe.each(TABLES)('docs/migration/%s', (page) => {
 describe('the names of other limiters in docs/options.md', () => {
   const rows = rowsOf(join(ROOT, 'docs', 'options.md'), 'Names of other limiters', '| other limiters | Sluice |')
 
-  test('are found', () => expect(rows.length).toBeGreaterThanOrEqual(30))
+  test('are all those that errors have a hint for', () => {
+    const source = readFileSync(join(ROOT, 'packages/core/src/foreign-options.ts'), 'utf8')
+    const hinted = Array.from(source.matchAll(/^ {2}(\w+): '/gm), ([, name = '']) => name)
+    expect(hinted.length).toBeGreaterThan(75)
+    expect(rows.map(([theirs]) => theirs).toSorted()).toEqual(hinted.toSorted())
+  })
   test.each(rows)('%s: %s', (theirs, ours) => expect(complaint(theirs, ours)).toBeUndefined())
 })
 
