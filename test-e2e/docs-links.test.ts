@@ -1,5 +1,5 @@
 // Links between pages lead to a file and, with `#`, to a heading of it; the map of the docs leaves no page out.
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 import { ROOT } from './support/workspace.ts'
@@ -53,6 +53,14 @@ test('docs/architecture.md names files and folders that exist', () => {
         ),
     ),
   ).toEqual([])
+})
+
+test('docs/architecture.md has a place for each file and folder of core', () => {
+  const text = textOf('docs/architecture.md')
+  const names = readdirSync(join(ROOT, 'packages/core/src'), { withFileTypes: true }).map(
+    (entry) => `${entry.name}${entry.isDirectory() ? '/' : ''}`,
+  )
+  expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([])
 })
 
 test.each([
