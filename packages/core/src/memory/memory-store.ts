@@ -112,7 +112,7 @@ export class MemoryStore implements Store {
     const { blocks } = this
     const now = microsOf(this.clock)
     const until = ms > 0 ? now + ms * 1000 : 0
-    const named = targets.map((target) => this.policyAndSubject(target))
+    const named = targets.map((target) => this.policyAndSubject(target, 0))
     const before = Math.max(0, ...named.map(([policy, subject]) => blocks.untilOf(policy, subject)))
     for (const [policy, subject] of named) {
       if (until > 0) blocks.set(policy, subject, until, now)
@@ -123,7 +123,9 @@ export class MemoryStore implements Store {
 
   resetAll(limiter: string): void {
     this.generations.set(limiter, String(Number(this.generationOf(limiter)) + 1))
-    this.states.retire((scope) => limiterIn(scope) === limiter)
+    const isRetired = (scope: string): boolean => limiterIn(scope) === limiter
+    for (const chains of this.states.scopes.chainsOf(isRetired)) this.blocks.deletePolicy(chains)
+    this.states.retire(isRetired)
     this.events.emit({ type: 'generation', limiter })
   }
 
@@ -147,11 +149,15 @@ export class MemoryStore implements Store {
   }
 
   private refuseBlocked(charges: readonly Charge[], options: ConsumeOptions, now: number): readonly (Outcome | undefined)[] | undefined {
-    return refuseBlocked(charges, options, (charge) => this.blocks.untilOf(...this.policyAndSubject(charge)), now, this.name)
+    this.blocks.removeEnded(now)
+    return refuseBlocked(charges, options, (charge, i) => this.blocks.untilOf(...this.policyAndSubject(charge, i)), now, this.name)
   }
 
-  private policyAndSubject(target: Pick<Charge, 'limit' | 'scope' | 'subject'>): readonly [policy: Chains, subject: string] {
-    return [this.states.scopes.resolve(target, 0).table.chains, boundedKey(target.subject)]
+  private policyAndSubject(
+    target: Pick<Charge, 'limit' | 'scope' | 'subject'>,
+    position: number,
+  ): readonly [policy: Chains, subject: string] {
+    return [this.states.scopes.resolve(target, position).table.chains, boundedKey(target.subject)]
   }
 }
 

@@ -54,6 +54,11 @@ export class Scopes {
     if (this.crowded.length > 0) this.pruneCrowded()
   }
 
+  /** The chains of the policies for which `isChosen`. */
+  chainsOf(isChosen: (policy: string) => boolean): readonly Chains[] {
+    return [...this.chainsByPolicy].flatMap(([policy, chains]) => (isChosen(policy) ? [chains] : []))
+  }
+
   /** Removes the scopes for which `isRetired`, and returns those of their tables that have states. */
   retire(isRetired: (scope: string) => boolean): ReadonlySet<number> {
     const tables = new Set<number>()
