@@ -1,7 +1,8 @@
 // Blocks through the layers: how soon each layer of another process sees one, or its end.
 import { type BlockChange, type Charge, createLimiter, denyCache, fixedWindow, leases, memoryStore, type Store } from '@sluice/core'
 import { fakeClock } from '@sluice/testing'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { LocalShare } from '../../src/layers/failover/local-share.ts'
 import { charge, consumeOne, setUp } from './failover/lab.ts'
 import * as leasing from './leases/lab.ts'
 
@@ -119,6 +120,26 @@ describe('failover', () => {
     expect(await consumeOne(store, ann)).toMatchObject({ allowed: true, source: 'redis' })
     inner.fail({})
     expect(await consumeOne(store, ann)).toMatchObject({ allowed: true, source: 'local' })
+  })
+
+  test('an answer that is no proof of the end of a block does not end it here', async () => {
+    const { store, inner } = setUp()
+    await blockAt(store, [ann], HOUR)
+    await consumeOne(store, { ...ann, cost: 0 }, { how: 'credit' })
+    inner.fail({})
+    expect(await consumeOne(store, ann)).toMatchObject({ allowed: false, blocked: true, source: 'local' })
+  })
+
+  test('when the last block has ended, an answer of the store looks for none', async () => {
+    const { store, clock } = setUp()
+    await blockAt(store, [ann], HOUR)
+    const block = vi.spyOn(LocalShare.prototype, 'block')
+    await consumeOne(store, charge('bob'))
+    expect(block).toHaveBeenCalledOnce()
+    clock.advance(HOUR)
+    await consumeOne(store, charge('bob'))
+    expect(block).toHaveBeenCalledOnce()
+    block.mockRestore()
   })
 
   test('block and unblock hold in this process though the store is away, and reject', async () => {

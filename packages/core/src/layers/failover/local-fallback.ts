@@ -32,15 +32,16 @@ export class LocalFallback {
   observe(charges: readonly Charge[], outcomes: Outcomes, { how }: ConsumeOptions): void {
     const { monotonic } = this.settings.clock
     const { localShare } = this
+    // A store refuses no forced charge and no credit of a blocked subject.
+    const endsBlocks = how !== 'force' && how !== 'credit' && localShare.hasBlocks
     for (let i = 0; i < outcomes.length; i++) {
       const outcome = outcomes[i]
       if (outcome === undefined) continue
       const charge = charges[i] as Charge
       if (outcome.blocked === true) localShare.block([charge], outcome.retryAfter)
       else this.lastSeen.observe(charge, outcome, monotonic)
-      // Another process has ended a block. Forced charges, give-backs and renewals say nothing of it.
-      if (localShare.hasBlocks && outcome.blocked !== true && how !== 'force' && charge.cost >= 0 && charge.receipt === undefined)
-        localShare.block([charge], 0)
+      // Another process has ended a block. Give-backs and renewals say nothing of it.
+      if (endsBlocks && outcome.blocked !== true && charge.cost >= 0 && charge.receipt === undefined) localShare.block([charge], 0)
     }
   }
 

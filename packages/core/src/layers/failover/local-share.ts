@@ -1,7 +1,8 @@
 import { algorithmOf } from '../../algorithms/registry.ts'
+import type { Clock } from '../../clock.ts'
 import type { Limit } from '../../limit.ts'
 import { memoryStore } from '../../memory/memory-store.ts'
-import type { Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
+import type { BlockChange, Charge, ConsumeOptions, Outcome, Store } from '../../store.ts'
 import type { StateId } from '../state-map.ts'
 import { RETRY_AFTER } from './fixed-outcomes.ts'
 import { innerReceipt, localReceipt } from './local-receipt.ts'
@@ -12,14 +13,16 @@ type Outcomes = readonly (Outcome | undefined)[]
 /** Decides at this process's share of each limit, in a bounded memory store. Always synchronous. */
 export class LocalShare {
   readonly memory: Store
-  /** Whether a subject was ever blocked here. */
-  hasBlocks = false
+  private readonly clock: Clock
+  /** ms since the epoch: when the last block here ends, at the latest. */
+  private blockedUntil = 0
   /** The part of each limit that this process admits: above 0, up to 1. */
   private readonly share: () => number
   private readonly scaled = new WeakMap<Limit, { readonly share: number; readonly limit: Limit }>()
 
   constructor({ maxSubjects, clock }: FailoverSettings, share: () => number) {
     this.memory = memoryStore({ maxSubjects, clock })
+    this.clock = clock
     this.share = share
   }
 
@@ -31,10 +34,15 @@ export class LocalShare {
     return outcomes.map((outcome, i) => outcome && localOutcome(outcome, charges[i] as Charge, inDoubt))
   }
 
+  /** Whether a subject may be blocked here. */
+  get hasBlocks(): boolean {
+    return this.blockedUntil > 0 && this.clock.now() < this.blockedUntil
+  }
+
   /** Blocks subjects here too, so that they stay blocked while the store is away. `ms` 0 ends that. */
   block(ids: readonly StateId[], ms: number): void {
-    this.hasBlocks ||= ms > 0
-    void this.memory.block?.(ids, ms)
+    const change = this.memory.block?.(ids, ms) as BlockChange | undefined
+    this.blockedUntil = Math.max(this.blockedUntil, change?.until ?? 0)
   }
 
   /** Lowers the units left here to this process's share of the units that the store had left. */
