@@ -101,11 +101,12 @@ export function subjectsOfRequest<C, R>(
   context: C,
   asked: Pick<CallOptions<string, string>, 'tier' | 'numbers'> | undefined,
 ): MaybePromise<FoundSubjects | undefined> {
-  const { tier, engine, observers } = config
+  const { tier, engine, observers, readsNumbers } = config
+  const numbers = asked?.numbers
   return chain(asked?.tier ?? tier?.(context), (value) => {
     const named = value === undefined ? undefined : validTier(value, observers)
-    const set =
-      engine === undefined ? { ...NO_LIMITS, tier: named } : readNumbers(engine.limitsOf(named), context, observers, asked?.numbers)
+    const known = engine === undefined ? { ...NO_LIMITS, tier: named } : engine.limitsOf(named)
+    const set = readsNumbers || numbers !== undefined ? readNumbers(known, context, observers, numbers) : known
     return chain(set, (limits): MaybePromise<FoundSubjects | undefined> => {
       if (limits.limits.length === 0 && engine !== undefined) return { set: limits, subject: 'unlimited' }
       return chain(config.readSubjects(context, limits), (subjects) => ('action' in subjects ? undefined : subjects))

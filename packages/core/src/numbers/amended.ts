@@ -71,9 +71,12 @@ export class AmendedLimits {
   /** The limit with these numbers, checked like a new limit; `undefined` for no limit. @throws what the factory of the limit throws */
   with(numbers: FactoryOptions): ScopedLimit | undefined {
     const text = textOf(numbers)
-    const copy = this.copies.get(text) ?? this.make(numbers)
-    if (this.copies.size >= MAX_AMENDED) this.copies.clear()
-    this.copies.set(text, copy)
+    let copy = this.copies.get(text)
+    if (copy === undefined) {
+      copy = this.make(numbers)
+      if (this.copies.size >= MAX_AMENDED) this.copies.clear()
+      this.copies.set(text, copy)
+    }
     return copy === 'unlimited' ? undefined : copy
   }
 

@@ -42,7 +42,7 @@ export function givenNumbers(policy: Policy, set: LimitSet, given: NumbersByLimi
           `pass numbers: { ${limit.name}: { ${missing[0]} } }, or give the limit defaults`,
       )
   }
-  return withLimits(set, set.limits, given)
+  return given === undefined ? set : withLimits(set, set.limits, given)
 }
 
 function withLimits(set: LimitSet, read: readonly (ScopedLimit | undefined)[], given: NumbersByLimit | undefined): LimitSet {

@@ -154,6 +154,16 @@ describe('M1: numbers per request', () => {
     await new Promise((resolve) => setImmediate(resolve))
   })
 
+  it('that are known are one limit, also when as many as are kept are known', async () => {
+    const limiter = createLimiter({ limits: [slidingWindow({ name: 'minute', limit: 1, window: '1m' })] })
+    const limitOf = async (limit: number) => (await limiter.peek('a', { numbers: { minute: { limit } } })).charges[0]?.limit
+    for (let i = 2; i <= 1_000; i++) await limitOf(i)
+    const known = await limitOf(7)
+    await limitOf(1_001)
+    await limitOf(1_001)
+    expect(await limitOf(7)).toBe(known)
+  })
+
   it('take no memory for good, however many there are', () => {
     const store = memoryStore({ clock: { now: () => 1_000 } })
     let limit = 0
