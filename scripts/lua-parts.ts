@@ -2,6 +2,7 @@
 export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   FAST: ['arithmetic', 'state', 'request', 'limitSet', 'fast'],
   PACKED: ['arithmetic', 'state', 'packed', 'request', 'limitSet', 'fast'],
+  GENERATIONS: ['generations'],
   FULL: [
     'arithmetic',
     'state',

@@ -5,6 +5,8 @@ import { type Connection, within } from './client/connect.ts'
 import { nextCommand, RedisStoreError } from './errors.ts'
 import type { Keys } from './keys.ts'
 import type { Settings } from './options.ts'
+import { run, script } from './scripts/script.ts'
+import { GENERATIONS } from './scripts/scripts.gen.ts'
 
 /** ms for which a process uses the generations that it has read. So no process uses one that ended longer ago. */
 const READ_EVERY = 1_000
@@ -15,6 +17,7 @@ const DENY_CACHE_LIFE = 1_000
 /** ms by which timers of two processes may differ. */
 const MARGIN = 50
 const SHARD = 'redis'
+const READ = script('', GENERATIONS)
 const TOKEN = /^[\w-]{1,32}$/
 
 interface Scoped {
@@ -31,6 +34,7 @@ export class Generations {
   hasChanged = false
   private readonly connection: Connection
   private readonly keys: Keys
+  private readonly isScripting: boolean
   private readonly events: Events
   /** By limiter, its generation; '' for the first. */
   private readonly known = new Map<string, string>()
@@ -38,9 +42,10 @@ export class Generations {
   private readAt: readonly [monotonic: number, wall: number] = [-Infinity, -Infinity]
   private reading: Promise<void> | undefined
 
-  constructor(connection: Connection, keys: Keys, events: Events) {
+  constructor(connection: Connection, keys: Keys, isScripting: boolean, events: Events) {
     this.connection = connection
     this.keys = keys
+    this.isScripting = isScripting
     this.events = events
   }
 
@@ -90,10 +95,9 @@ export class Generations {
     const limiters = [...this.known.keys()]
     const sentAt = [systemClock.monotonic(), systemClock.now()] as const
     try {
-      const reading = client.callBuffer(
-        'MGET',
-        limiters.map((limiter) => this.keys.generationOf(limiter)),
-      )
+      const keys = limiters.map((limiter) => this.keys.generationOf(limiter))
+      // In lower case: clients of older versions add `keyPrefix`, and find the node of a Cluster, for such names only.
+      const reading = this.isScripting ? run(client, READ, { keys, args: [] }) : client.callBuffer('mget', keys)
       const generations = (await within(reading, client.isCluster === true ? READ_WITHIN : timeout)) as readonly (Buffer | string | null)[]
       if (limiters.length === this.known.size) this.readAt = sentAt
       for (const [i, limiter] of limiters.entries()) this.set(limiter, String(generations[i] ?? ''))

@@ -113,7 +113,7 @@ class RedisStore implements Store {
     this.clock = settings.clock
     const { prefix, partitions, packed } = settings
     this.keys = new Keys(prefix, partitions, packed && new Packing(packed, partitions))
-    this.generations = new Generations(connection, this.keys, this.events)
+    this.generations = new Generations(connection, this.keys, settings.scripting, this.events)
     this.preparation = new Preparation(connection, this.keys, settings.migrate, this.events)
     const { risks } = connection
     if (risks.length > 0)

@@ -58,11 +58,11 @@ export abstract class AdaptedClient implements RedisClient {
     return [(args) => this.send(undefined, false, args)]
   }
 
-  /** EVALSHA or EVAL: a script, the number of keys, and the keys. */
+  /** A command whose first argument is a key; or EVALSHA or EVAL: a script, the number of keys, and the keys. */
   callBuffer(command: string, args: (string | number)[]): Promise<unknown> {
     const texts: string[] = [command]
     for (const arg of args) texts.push(String(arg))
-    return this.send(texts[3], false, texts)
+    return this.send(/^eval/i.test(command) ? texts[3] : texts[1], false, texts)
   }
 
   async get(key: string): Promise<string | null> {

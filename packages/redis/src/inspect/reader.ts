@@ -48,32 +48,32 @@ export class Reader {
 
   /** The time of the server, in µs since the epoch. */
   async now(): Promise<number> {
-    const [seconds, micros] = (await this.command(undefined, 'TIME')) as readonly unknown[]
+    const [seconds, micros] = (await this.command(undefined, 'time')) as readonly unknown[]
     return Number(String(seconds)) * 1_000_000 + Number(String(micros))
   }
 
   /** The value of a key, `null` if there is none; `undefined` for a key of another type. */
   value(key: string): Promise<Buffer | null | undefined> {
-    return this.typed(key, 'GET') as Promise<Buffer | null | undefined>
+    return this.typed(key, 'get') as Promise<Buffer | null | undefined>
   }
 
   /** The ms that a key lives. `undefined` if there is no such key, or if it has no expiry. */
   async lifeOf(key: string): Promise<number | undefined> {
-    const ms = Number(await this.command(key, 'PTTL', key))
+    const ms = Number(await this.command(key, 'pttl', key))
     return ms < 0 ? undefined : ms
   }
 
   /** The fields of a hash. None of a key of another type. */
   async fields(key: string, ...fields: Argument[]): Promise<readonly (Buffer | null)[]> {
-    return ((await this.typed(key, 'HMGET', ...fields)) as readonly (Buffer | null)[] | undefined) ?? []
+    return ((await this.typed(key, 'hmget', ...fields)) as readonly (Buffer | null)[] | undefined) ?? []
   }
 
   /** How many members a sorted set has, and those with the lowest scores. None of a key of another type. */
   async lowest(key: string, most: number): Promise<{ readonly count: number; readonly members: readonly (readonly [string, number])[] }> {
-    const ids = ((await this.typed(key, 'ZRANGE', '0', String(most - 1))) ?? []) as readonly unknown[]
+    const ids = ((await this.typed(key, 'zrange', '0', String(most - 1))) ?? []) as readonly unknown[]
     if (ids.length === 0) return { count: 0, members: [] }
     const texts = ids.map(String)
-    const [scores, count] = await Promise.all([this.typed(key, 'ZMSCORE', ...texts), this.typed(key, 'ZCARD')])
+    const [scores, count] = await Promise.all([this.typed(key, 'zmscore', ...texts), this.typed(key, 'zcard')])
     const members = texts.flatMap((id, i) => {
       const score = (scores as readonly (Buffer | number | string | null)[] | undefined)?.[i]
       // Removed since the first command.
@@ -87,7 +87,7 @@ export class Reader {
     const match = `${escaped(this.keyPrefix)}${pattern}`
     const servers = await this.servers()
     return servers.map((send) => async (cursor) => {
-      const reply = await this.answer(send(['SCAN', cursor, 'MATCH', match, 'COUNT', String(count)]))
+      const reply = await this.answer(send(['scan', cursor, 'MATCH', match, 'COUNT', String(count)]))
       const [next, keys] = reply as readonly [unknown, readonly unknown[]]
       return { cursor: String(next), keys: keys.map((key) => String(key).slice(this.keyPrefix.length)) }
     })
@@ -96,7 +96,7 @@ export class Reader {
   /** How many keys all primaries have; `undefined` if the Redis user may not ask. */
   async size(): Promise<number | undefined> {
     try {
-      const sizes = await Promise.all((await this.servers()).map((send) => this.answer(send(['DBSIZE']))))
+      const sizes = await Promise.all((await this.servers()).map((send) => this.answer(send(['dbsize']))))
       return sizes.reduce<number>((sum, size) => sum + Number(size), 0)
     } catch {
       return undefined
@@ -123,6 +123,7 @@ export class Reader {
     }
   }
 
+  /** `name` in lower case: clients of older versions add `keyPrefix`, and find the node of a Cluster, for such names only. */
   private command(key: string | undefined, name: string, ...args: Argument[]): Promise<unknown> {
     const { client } = this
     return this.answer(client instanceof AdaptedClient ? client.read(key, [name, ...args]) : client.callBuffer(name, args as string[]))

@@ -855,6 +855,8 @@ entry.isnew = true
 return errorof(result)
 end`
 
+const generations = String.raw`return redis.call('MGET', unpack(KEYS))`
+
 const algorithms = String.raw`local algorithms = {}
 local function newstate(isadmitted, first, second, third)
 return isadmitted, first and { first, second, third } or nil
@@ -1901,6 +1903,8 @@ return replies`
 export const FAST: string = [arithmetic, state, request, limitSet, fast].join('\n')
 
 export const PACKED: string = [arithmetic, state, packed, request, limitSet, fast].join('\n')
+
+export const GENERATIONS: string = [generations].join('\n')
 
 export const FULL: string = [
   arithmetic,

@@ -1,6 +1,7 @@
 import { concurrency, createLimiter, fixedWindow, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
 import { describeSubject, formatSubject, type PolicyDescription, redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
+import { Redis as Iovalkey } from 'iovalkey'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { closeClients, LIBRARIES } from '../clients/clients.ts'
 
@@ -188,11 +189,18 @@ describe('clients', () => {
       expect(unknown.policies.map(({ policy, states }) => [policy, states.length])).toEqual([['api', 5]])
     }
   })
-  test('a keyPrefix of ioredis', async () => {
-    const client = server.client({ keyPrefix: 'own[1]:' })
+  test.each([
+    ['ioredis', () => server.client({ keyPrefix: 'own[1]:' })],
+    [
+      'iovalkey, which adds it to commands in lower case only',
+      () => new Iovalkey({ host: server.host, port: server.port, keyPrefix: 'own[1]:' }),
+    ],
+  ])('a keyPrefix of %s', async (_, make) => {
+    const client = make()
     await charge(client, ['user:42'])
     const { policies } = await describeSubject(client, { subject: 'user:42' })
     expect(policies.map(({ policy, states }) => [policy, states.length])).toEqual([['api', 5]])
+    client.disconnect()
   })
 })
 
