@@ -10,8 +10,13 @@ import { GENERATIONS } from './scripts/scripts.gen.ts'
 
 /** ms for which a process uses the generations that it has read. So no process uses one that ended longer ago. */
 const READ_EVERY = 1_000
-/** ms that decisions wait for the generations, at most, where these are on another server of a cluster. */
+/** ms that decisions wait for the generations, at most, where these may be on another server of a cluster. */
 const READ_WITHIN = 250
+/**
+ * ms after a failed reading for which decisions on a cluster do not wait for the next one. `resetAll` takes longer. So a process whose
+ * reading failed before it, and which has been idle since, waits.
+ */
+const AWAY_FOR = 2_000
 /** ms for which a deny cache of another process may repeat a refusal. */
 const DENY_CACHE_LIFE = 1_000
 /** ms by which timers of two processes may differ. */
@@ -41,6 +46,8 @@ export class Generations {
   /** When the last reading was sent, in ms of the monotonic and of the wall clock. */
   private readAt: readonly [monotonic: number, wall: number] = [-Infinity, -Infinity]
   private reading: Promise<void> | undefined
+  /** Until when the server of the generations counts as away, in ms of the monotonic clock. */
+  private awayUntil = -Infinity
 
   constructor(connection: Connection, keys: Keys, isScripting: boolean, events: Events) {
     this.connection = connection
@@ -58,14 +65,18 @@ export class Generations {
     return ''
   }
 
-  /** Call it with each command. `undefined` if the generations were read a moment ago. Else it resolves when they are read again; never rejects. */
+  /**
+   * Call it with each command. It resolves when the generations are read again; never rejects. `undefined` if they were read a moment ago,
+   * or on a cluster whose server of the generations is away: other servers must decide meanwhile.
+   */
   check(): Promise<void> | undefined {
     if (this.known.size === 0) return undefined
-    const [monotonic, wall] = this.readAt
+    const [readAt, readAtWall] = this.readAt
+    const now = systemClock.monotonic()
     // Of a machine that was suspended, the monotonic clock has stood still.
-    const age = Math.max(systemClock.monotonic() - monotonic, Math.abs(systemClock.now() - wall))
-    if (age < READ_EVERY) return undefined
-    return (this.reading ??= this.read().finally(() => (this.reading = undefined)))
+    if (Math.max(now - readAt, Math.abs(systemClock.now() - readAtWall)) < READ_EVERY) return undefined
+    this.reading ??= this.read().finally(() => (this.reading = undefined))
+    return this.connection.client.isCluster === true && now < this.awayUntil ? undefined : this.reading
   }
 
   /** Whether a charge is of a generation that has ended. */
@@ -99,9 +110,12 @@ export class Generations {
       // In lower case: clients of older versions add `keyPrefix`, and find the node of a Cluster, for such names only.
       const reading = this.isScripting ? run(client, READ, { keys, args: [] }) : client.callBuffer('mget', keys)
       const generations = (await within(reading, client.isCluster === true ? READ_WITHIN : timeout)) as readonly (Buffer | string | null)[]
+      this.awayUntil = -Infinity
       if (limiters.length === this.known.size) this.readAt = sentAt
       for (const [i, limiter] of limiters.entries()) this.set(limiter, String(generations[i] ?? ''))
-    } catch {}
+    } catch {
+      this.awayUntil = systemClock.monotonic() + AWAY_FOR
+    }
   }
 
   private set(limiter: string, text: string): void {

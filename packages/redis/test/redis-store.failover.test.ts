@@ -1,4 +1,5 @@
 // Failover on real servers that die, hang, refuse and come back.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Outcome, Store, StoreEvent } from '@sluice/core'
 import { concurrency, createLimiter, fixedWindow, slidingWindow, tokenBucket } from '@sluice/core'
 import { isPromise } from '@sluice/core/store-kit'
@@ -6,6 +7,8 @@ import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { type Admission, checkEnvelope } from '@sluice/testing'
 import { type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { Keys } from '../src/keys.ts'
+import { slotOf } from '../src/slots.ts'
 import { asAnotherProcess, charge, eventsOf, rawStore, scanAfterEach, settlesIn, take, took, used } from './support.ts'
 
 const MANY = fixedWindow({ name: 'many', limit: 1_000, window: '1h', anchor: 'first' }).limit
@@ -325,6 +328,44 @@ describe('a replica', () => {
 })
 
 describe('a cluster', () => {
+  test('Pf: the primary of the generations away: other subjects are decided in Redis, without waiting for it', async () => {
+    const cluster = await startCluster()
+    const opened: Store[] = []
+    try {
+      const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
+      for (const node of cluster.nodes) await node.server.call('CONFIG', 'SET', 'cluster-require-full-coverage', 'no')
+      const limiters = [{}, { failover: false as const }].map((options) => {
+        opened.push(redisStore({ cluster: nodes }, { denyCache: false, ...options }))
+        return createLimiter({
+          name: 'api',
+          store: opened.at(-1) as Store,
+          limits: [fixedWindow({ name: 'day', limit: 1_000, window: '1d' })],
+        })
+      })
+      const [withFailover, alone] = limiters as [(typeof limiters)[0], (typeof limiters)[0]]
+      const away = await cluster.ownerOf(slotOf('meta'))
+      const keys = new Keys('sluice', 16)
+      const owners = new Map(await Promise.all(keys.tags.map(async (tag) => [tag, await cluster.ownerOf(slotOf(tag))] as const)))
+      const subjects = Array.from({ length: 40 }, (_, i) => `s${i}`).filter((subject) => owners.get(keys.tagOf(subject)) !== away)
+      for (const limiter of limiters) await Promise.all(subjects.map((subject) => limiter.consume(subject)))
+      await cluster.nodes[away]?.server.pause()
+      await sleep(1_100)
+      // The first decision waits for the generations. It is then made by those that are known.
+      await alone.consume(subjects[0] as string)
+      for (const subject of subjects) expect(await settlesIn(200, alone.consume(subject))).toMatchObject({ allowed: true })
+      const sources = async () => Promise.all(subjects.map(async (subject) => (await withFailover.consume(subject)).outcomes[0]?.source))
+      await waitUntil('the others to be decided there', async () => (await sources()).every((source) => source === 'redis'))
+      for (let i = 0; i < 20; i++) {
+        expect(new Set(await sources())).toEqual(new Set(['redis']))
+        await sleep(50)
+      }
+      await cluster.nodes[away]?.server.resume()
+    } finally {
+      await Promise.all(opened.map((store) => store.close?.()))
+      await cluster.stop()
+    }
+  })
+
   test('one primary away: its subjects are decided locally, all others in Redis', async () => {
     const cluster = await startCluster()
     try {
