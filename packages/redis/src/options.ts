@@ -1,6 +1,7 @@
 import { type Clock, type DenyCacheOptions, type FailoverOptions, type LeaseOptions, SluiceError } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/store-kit'
 import type { RedisSource } from './client/connect.ts'
+import { isPartitionCount, isSubjectCount, MAX_PARTITIONS, MAX_SUBJECTS } from './layout.ts'
 
 /**
  * Options of `redisStore`.
@@ -76,8 +77,6 @@ export interface Settings {
 
 const KNOWN = ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover', 'replica', 'denyCache', 'leases', 'packed'] as const
 const PREFIX = /^[\w.:-]{1,64}$/
-const MAX_PARTITIONS = 1_024
-const MAX_SUBJECTS = 10_000_000_000
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT */
 export function settingsOf(options: RedisStoreOptions): Settings {
@@ -85,8 +84,7 @@ export function settingsOf(options: RedisStoreOptions): Settings {
   const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true } = options
   const { failover = {}, replica, denyCache = true, leases = false } = options
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) throw invalid('redisStore: prefix', '1 to 64 letters, digits, _ . : or -', prefix)
-  if (!Number.isInteger(partitions) || !Number.isInteger(Math.log2(partitions)) || partitions > MAX_PARTITIONS)
-    throw invalid('redisStore: partitions', `a power of two from 1 to ${MAX_PARTITIONS}`, partitions)
+  if (!isPartitionCount(partitions)) throw invalid('redisStore: partitions', `a power of two from 1 to ${MAX_PARTITIONS}`, partitions)
   if (typeof migrate !== 'boolean') throw invalid('redisStore: migrate', 'true or false', migrate)
   if (clock !== undefined && typeof (clock as Clock | null)?.now !== 'function')
     throw invalid('redisStore: clock', 'an object with a function now()', clock)
@@ -109,8 +107,7 @@ function packedOf(packed: PackedOptions, prefix: string): NonNullable<Settings['
   if (typeof packed !== 'object' || packed === null) throw invalid('redisStore: packed', '{ subjects }', packed)
   knownOptions('redisStore: packed', packed, ['subjects', 'secret'])
   const { subjects, secret = prefix } = packed
-  if (!Number.isInteger(subjects) || subjects < 1 || subjects > MAX_SUBJECTS)
-    throw invalid('redisStore: packed.subjects', `a whole number, 1 to ${MAX_SUBJECTS}`, subjects)
+  if (!isSubjectCount(subjects)) throw invalid('redisStore: packed.subjects', `a whole number, 1 to ${MAX_SUBJECTS}`, subjects)
   // The message has the type only: a secret must not appear in a log.
   if (typeof secret !== 'string' || secret === '') throw invalid('redisStore: packed.secret', 'a text that is not empty', typeof secret)
   return { subjects, secret }

@@ -63,6 +63,8 @@ describe('partitions', () => {
   test('a number of partitions that cannot be read counts as absent, is overwritten and reported', async () => {
     for (const spoil of [
       ['SET', 'sluice:{meta}', 'what'],
+      ['SET', 'sluice:{meta}', '3'],
+      ['SET', 'sluice:{meta}', '2048'],
       ['LPUSH', 'sluice:{meta}', '16'],
     ] as const) {
       await server.call('DEL', 'sluice:{meta}')

@@ -338,7 +338,7 @@ describe('a cluster', () => {
         opened.push(redisStore({ cluster: nodes }, { denyCache: false, ...options }))
         return createLimiter({
           name: 'api',
-          store: opened.at(-1) as Store,
+          store: opened.at(-1),
           limits: [fixedWindow({ name: 'day', limit: 1_000, window: '1d' })],
         })
       })

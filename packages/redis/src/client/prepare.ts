@@ -3,6 +3,7 @@ import type { Events } from '@sluice/core/store-kit'
 import type { Redis } from 'ioredis'
 import { messageOf, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import type { Keys } from '../keys.ts'
+import { layoutOf, parseLayout } from '../layout.ts'
 import { type Connection, readyWithin, within } from './connect.ts'
 import { lastErrorOf } from './last-error.ts'
 
@@ -89,7 +90,7 @@ export class Preparation {
     const { meta } = this.keys
     if (!this.migrate) {
       const stored = await this.storeIfAbsent(own)
-      if (LAYOUT.test(stored)) return stored
+      if (parseLayout(stored) !== undefined) return stored
       this.events.anomaly('ANOMALY_STATE_UNREADABLE', `${meta} held no number of partitions, and was overwritten`)
     }
     await within(client.set(meta, own), timeout)
@@ -168,13 +169,6 @@ function late(error: unknown, ms: number): RedisStoreError {
   const cause = error instanceof RedisStoreError ? error.cause : error
   const reason = error instanceof RedisStoreError ? error.reason : messageOf(error)
   return new RedisStoreError(cause, SHARD, nextCommand(), false, `not ready within ${Math.round(ms)} ms: ${reason}`)
-}
-
-/** The number of partitions. For packed data also the number of subjects and a fingerprint of the secret. */
-const LAYOUT = /^\d{1,4}(?::\d{1,11}:[\da-f]{12})?$/
-
-function layoutOf({ tags, packing }: Keys): string {
-  return packing === undefined ? String(tags.length) : `${tags.length}:${packing.subjects}:${packing.fingerprint}`
 }
 
 function mismatch(stored: string, own: string, which: string): string {

@@ -1,5 +1,6 @@
 import { SluiceError } from '@sluice/core'
 import { Keys } from '../keys.ts'
+import { parseLayout } from '../layout.ts'
 import { settingsOf } from '../options.ts'
 import { Packing } from '../state/packed.ts'
 import type { Reader } from './reader.ts'
@@ -28,18 +29,19 @@ export async function layoutIn(reader: Reader, where: string, { prefix, secret }
   const settings = settingsOf({ prefix })
   const { meta } = new Keys(settings.prefix, 1)
   const text = String((await reader.value(meta)) ?? '')
-  const [, partitions, subjects, fingerprint] = /^(\d+)(?::(\d+):(\w+))?$/.exec(text) ?? []
-  if (partitions === undefined)
+  const layout = parseLayout(text)
+  if (layout === undefined)
     throw new SluiceError(
       'ERR_OPTION_INVALID',
-      `${where}: prefix: expected the prefix of a store that has decided on this Redis, got "${settings.prefix}", and Redis has no ${meta}; give the prefix of the store`,
+      `${where}: prefix: expected the prefix of a store that has decided on this Redis, got "${settings.prefix}", and ${meta} ${text === '' ? 'does not exist' : 'is not that of a store'}; give the prefix of the store`,
     )
-  if (subjects === undefined) return new Keys(settings.prefix, Number(partitions))
-  const packing = new Packing({ subjects: Number(subjects), secret: secret ?? settings.prefix }, Number(partitions))
+  const { partitions, subjects, fingerprint } = layout
+  if (subjects === undefined) return new Keys(settings.prefix, partitions)
+  const packing = new Packing({ subjects, secret: secret ?? settings.prefix }, partitions)
   if (packing.fingerprint !== fingerprint)
     throw new SluiceError(
       'ERR_OPTION_INVALID',
       `${where}: secret: expected the packed.secret with which the data under "${settings.prefix}" was written, got ${secret === undefined ? 'none' : 'another one'}; give that of the store`,
     )
-  return new Keys(settings.prefix, Number(partitions), packing)
+  return new Keys(settings.prefix, partitions, packing)
 }

@@ -228,3 +228,12 @@ test.each([
 ])('%j: %s', async (options, code) => {
   await expect(describeSubject({ url: server.url }, options as never)).rejects.toMatchObject({ code })
 })
+
+// A wrong number of partitions would be searched for hash tags without end.
+test.each(['3', '5000', '99999', '16:0:0123456789ab'])('a layout key of %s is refused', async (text) => {
+  await server.call('SET', 'sluice:{meta}', text)
+  await expect(describeSubject({ url: server.url }, { subject: 'a' })).rejects.toMatchObject({
+    code: 'ERR_OPTION_INVALID',
+    message: expect.stringContaining('sluice:{meta} is not that of a store'),
+  })
+})
