@@ -1,5 +1,5 @@
 import { SluiceError } from './errors.ts'
-import { chain, type MaybePromise } from './runtime.ts'
+import { chain, isPromise, type MaybePromise } from './runtime.ts'
 import { generationIn, withGeneration } from './scope.ts'
 import type { Charge, Store } from './store.ts'
 import type { Target } from './subject-values.ts'
@@ -41,9 +41,22 @@ export class Generations {
     return current
   }
 
-  /** The targets in this generation. */
-  targetsOf(targets: readonly Target[]): readonly Target[] {
+  private targetsOf(targets: readonly Target[]): readonly Target[] {
     return this.isFirst ? targets : targets.map((target) => ({ ...target, scope: this.scopeOf(target.scope) }))
+  }
+
+  /**
+   * Runs for the targets in this generation. Runs again if the store knows that it has ended, as after a `resetAll` of another process.
+   * Rejects with the store's error if the generation is the same.
+   */
+  onTargets<T>(targets: readonly Target[], run: (current: readonly Target[]) => MaybePromise<T>): MaybePromise<T> {
+    const { generation } = this
+    const done = run(this.targetsOf(targets))
+    if (!isPromise(done)) return done
+    return done.catch((error: unknown) => {
+      if (!isOutdated(error) || generation === this.generation) throw error
+      return this.onTargets(targets, run)
+    })
   }
 
   /** The charges, which were refused with `error`, in this generation. @throws `error` if they are of this generation */

@@ -163,11 +163,10 @@ export class LimiterEngine implements Limiter {
 
   /** Deletes states. A store that returns nothing may have deleted some. */
   forget(targets: readonly Target[]): MaybePromise<boolean> {
-    const current = this.generations.targetsOf(targets)
-    return this.waiters.after(
-      chain(this.store.reset(current), (found) => found !== false),
-      current,
-    )
+    return this.generations.onTargets(targets, (current) => {
+      const found = chain(this.store.reset(current), (isFound) => isFound !== false)
+      return this.waiters.after(found, current)
+    })
   }
 
   resetAll(): MaybePromise<void> {

@@ -39,16 +39,19 @@ export class SubjectBlocks {
   private change(subjects: readonly string[], ms: number): MaybePromise<BlockChange> {
     const { policy, policies, store, fallback, generations, waiters } = this.parts
     // Each subject under each limit: a subject that is given for one limit is blocked under all limits of the policy.
-    const targets = [...new Set(subjects)].flatMap((subject) => generations.targetsOf(targetsOf(policies, () => subject)))
-    if (store.block === undefined || targets.length === 0) {
-      const got = store.block === undefined ? `the store "${store.name}", which cannot block` : 'a limiter without limits'
+    const targets = [...new Set(subjects)].flatMap((subject) => targetsOf(policies, () => subject))
+    const block = store.block?.bind(store)
+    if (block === undefined || targets.length === 0) {
+      const got = block === undefined ? `the store "${store.name}", which cannot block` : 'a limiter without limits'
       throw new SluiceError(
         'ERR_BLOCK_UNSUPPORTED',
         `limiter "${policy.name}": expected a store that blocks, such as memoryStore() or redisStore(), and at least one limit, got ${got}`,
       )
     }
-    fallback?.block(targets, ms)
-    // Those who wait sleep until the end of the block before.
-    return waiters.after(store.block(targets, ms), targets)
+    return generations.onTargets(targets, (current) => {
+      fallback?.block(current, ms)
+      // Those who wait sleep until the end of the block before.
+      return waiters.after(block(current, ms), current)
+    })
   }
 }

@@ -1,4 +1,4 @@
-import { createLimiter, fixedWindow, memoryStore, type Decision, type Limiter, type Store } from '@sluice/core'
+import { type Charge, createLimiter, fixedWindow, memoryStore, type Decision, type Limiter, type Store } from '@sluice/core'
 import { generationIn, limiterIn, outdatedGeneration } from '@sluice/core/store-kit'
 import { fakeClock } from '@sluice/testing'
 import { expect, test } from 'vitest'
@@ -118,6 +118,31 @@ test('a credit that the store refuses as outdated names the charges that it made
   const limiter = createLimiter({ limits, store: at.store })
   at.generation = 'two'
   expect(await limiter.credit('a')).toMatchObject({ remaining: 3, charges: [{ scope: 'default!two+hour.fixedWindow' }] })
+})
+
+test('a reset and a block that the store refuses as outdated are made again, unless they are current', async () => {
+  const at = storeOfGenerations()
+  const scopes: string[] = []
+  const refuseOutdated = async ([target]: readonly { readonly scope: string }[]) => {
+    scopes.push(target?.scope ?? '')
+    await at.store.consume([{ ...(target as Charge), cost: 0 }], { how: 'peek' })
+    return true
+  }
+  at.store.reset = refuseOutdated
+  at.store.block = async (targets, ms) => ({ wasBlocked: await refuseOutdated(targets), until: ms })
+  const limiter = createLimiter({ limits, store: at.store })
+  for (const [generation, call] of [
+    ['two', () => limiter.reset('a')],
+    ['three', () => limiter.block('a', '1h')],
+    ['four', () => limiter.unblock('a')],
+  ] as const) {
+    at.generation = generation
+    scopes.length = 0
+    await call()
+    expect(scopes).toEqual([expect.any(String), `default!${generation}+hour.fixedWindow`])
+  }
+  at.store.reset = () => Promise.reject(outdatedGeneration())
+  await expect(limiter.reset('a')).rejects.toThrow('resetAll')
 })
 
 test('a decision that the store refuses as outdated is made again, unless it is current', async () => {

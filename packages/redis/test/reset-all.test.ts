@@ -89,6 +89,33 @@ describe.each(kinds)('Pf: resetAll, %s', (_, options, isCluster) => {
   }, 20_000)
 })
 
+// Each call is the first that an idle process makes after another process has called resetAll.
+describe.each(kinds)('Pf: an idle process, %s', (_, options, isCluster) => {
+  const source = () => (isCluster ? { cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) } : { url: server.url })
+
+  test('its first call is of the new generation', async () => {
+    const calls = ['block', 'unblock', 'reset', 'consume', 'peek', 'penalize', 'credit'] as const
+    const [own, ...idle] = processes(options, calls.length + 1, source())
+    for (const { limiter } of idle) for (const call of calls) await limiter.consume(call, { cost: 5 })
+    await own.limiter.resetAll()
+    for (const call of calls) await own.limiter.consume(call, { cost: 10 })
+    await own.limiter.block('unblock', '1h')
+    const [block, unblock, reset, ...others] = idle.map(({ limiter }) => limiter)
+    await block!.block('block', '1h')
+    expect(await own.limiter.peek('block')).toMatchObject({ verdict: 'blocked' })
+    expect(await unblock!.unblock('unblock')).toBe(true)
+    expect(await own.limiter.peek('unblock')).toMatchObject({ verdict: 'allowed' })
+    expect(await reset!.reset('reset')).toBe(true)
+    expect(usedOf(await own.limiter.peek('reset'))).toBe(0)
+    const [consume, peek, penalize, credit] = others
+    expect(usedOf(await consume!.consume('consume'))).toBe(11)
+    expect(usedOf(await peek!.peek('peek'))).toBe(10)
+    expect(usedOf(await penalize!.penalize('penalize'))).toBe(11)
+    await credit!.credit('credit')
+    expect(usedOf(await own.limiter.peek('credit'))).toBe(9)
+  }, 20_000)
+})
+
 test('Pf: in its own process it holds at once, and in others after a second', async () => {
   const [own, other] = processes({}, 2)
   await own.limiter.consume('a', { cost: 50 })

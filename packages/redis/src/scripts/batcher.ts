@@ -214,7 +214,7 @@ export class Batcher implements Executor {
       this.enqueue({ ...decision, attempt: decision.attempt + 1 })
       return
     }
-    if (decision.how !== 'reset' && this.settings.generations.areOutdated(decision.charges)) throw outdatedGeneration()
+    if (this.settings.generations.areOutdated(decision.charges)) throw outdatedGeneration()
     if ('failure' in answer) throw new RedisStoreError(answer.failure, this.shard, command, false)
     if ('blockedUntil' in answer) {
       const { charges, options, how } = decision

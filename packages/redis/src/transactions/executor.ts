@@ -114,7 +114,7 @@ export class TransactionExecutor implements Executor {
   }
 
   private refuseOutdated(decision: Waiting): boolean {
-    const isOutdated = decision.how !== 'reset' && this.generations.areOutdated(decision.charges)
+    const isOutdated = this.generations.areOutdated(decision.charges)
     if (isOutdated) decision.reject(outdatedGeneration())
     return isOutdated
   }
