@@ -1,6 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type FakeClock, fakeClock } from '@sluice/testing'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   type FeedOptions,
@@ -178,14 +180,45 @@ describe('a source that is away', () => {
     expect(feed.health()).toMatchObject({ source: 'connected', problem: undefined })
   })
 
+  /** Checks that the next load comes after this time (ms), and not before. */
+  async function loadsAfter(ms: number, clock: FakeClock): Promise<void> {
+    const { loads } = source
+    await vi.waitFor(() => expect(clock.pending).toBe(1))
+    clock.advance(ms - 1)
+    await turn()
+    expect(source.loads).toBe(loads)
+    clock.advance(1)
+    await turn()
+    expect(source.loads).toBe(loads + 1)
+  }
+
   test('one that flaps is asked again no faster than the back-off says', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const clock = fakeClock()
     source.texts = { a: revision(1) }
-    await started()
-    for (let i = 0; i < 5; i++) {
+    await started({ clock })
+    for (let i = 1; i <= 5; i++) {
+      await vi.waitFor(() => expect(source.emit).toBeDefined())
       source.cut(new Error('lost'))
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await loadsAfter(100, clock)
     }
-    expect(source.loads).toBeLessThan(15)
+  })
+
+  test('one that stays away is asked after twice the time, each time', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const clock = fakeClock()
+    source.texts = { a: revision(1) }
+    await started({ clock })
+    source.failure = new Error('connection refused')
+    source.cut(new Error('lost'))
+    for (const ms of [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 15_000, 15_000]) await loadsAfter(ms, clock)
+    source.failure = undefined
+    await loadsAfter(15_000, clock)
+    await vi.waitFor(() => expect(source.emit).toBeDefined())
+    source.cut(new Error('lost'))
+    await loadsAfter(100, clock)
   })
 
   test('a watch that ends is loaded again, so that nothing is missed', async () => {
