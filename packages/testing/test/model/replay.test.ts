@@ -37,6 +37,12 @@ const every =
   (charges, options) =>
     (consume(charges, options) as readonly Outcome[]).map((outcome, i) => change(outcome, charges[i] as Charge))
 
+const faultyCredits = (costOf: (cost: number) => number) =>
+  faulty(
+    (consume) => (charges, options) =>
+      consume(options?.how === 'credit' ? charges.map((charge) => ({ ...charge, cost: costOf(charge.cost) })) : charges, options),
+  )
+
 const faults: Readonly<Record<string, (clock: Clock) => Store>> = {
   'a refusal charges': faulty((consume) => (charges, options) => {
     const outcomes = consume(charges, options) as readonly Outcome[]
@@ -60,6 +66,9 @@ const faults: Readonly<Record<string, (clock: Clock) => Store>> = {
         options,
       ),
   ),
+  'a credit gives back one too few': faultyCredits((cost) => Math.min(0, cost + 1)),
+  'a credit gives back nothing': faultyCredits(() => 0),
+  'a delay is missing': faulty((consume) => every(consume, (outcome) => ({ ...outcome, delay: 0 }))),
   'remaining is one too high': faulty((consume) => every(consume, (outcome) => ({ ...outcome, remaining: outcome.remaining + 1 }))),
   'retryAfter is 1 ms too short': faulty((consume) =>
     every(consume, (outcome) => ({ ...outcome, retryAfter: Math.max(0, outcome.retryAfter - 1) })),
