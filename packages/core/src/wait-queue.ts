@@ -120,7 +120,8 @@ export class WaitQueue {
 
   private async takeTurn(waiter: Waiter, turn: Turn): Promise<void> {
     const { decision, at } = turn
-    if (!waiter.isDone && at > waiter.deadline) {
+    // Without a delay there is nothing to wait for: what the store needed to answer must not refuse a call that it admitted.
+    if (!waiter.isDone && decision.delay > 0 && at > waiter.deadline) {
       this.finish(waiter, tooLong(decision, at - this.clock.monotonic()))
       await this.giveBack(turn)
       return

@@ -25,6 +25,11 @@ function setUp(limits: Parameters<typeof createLimiter>[0]['limits'], wrap: (sto
   return { clock, limiter: createLimiter({ name: 'api', limits, store }) as AnyLimiter }
 }
 
+/** The same store, which answers in a promise. */
+function answeringLater(store: Store): Store {
+  return { name: 'later', clock: store.clock, consume: async (charges, options) => store.consume(charges, options), reset: () => undefined }
+}
+
 const settled = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await Promise.resolve()
 }
@@ -213,6 +218,19 @@ describe('M5: maxWait', () => {
     await advance(clock, 1_000)
     expect(ended).toEqual(['a'])
     expect(clock.pending).toBe(0)
+  })
+
+  it.each([
+    ['at once', (store: Store) => store],
+    ['later', answeringLater],
+  ])('admits a call that has nothing to wait for, however long the store needs to answer (%s)', async (_, wrap) => {
+    const clock = fakeClock()
+    // As the system's clock, it has moved each time that it is read.
+    const store = wrap(memoryStore({ clock: { ...clock, monotonic: () => (clock.advance(1), clock.monotonic()) } }))
+    const limiter = createLimiter({ limits: [tokenBucket({ name: 'hour', limit: 1, window: '1h' })], store })
+    expect(await limiter.wait('u', { maxWait: 0 })).toMatchObject({ allowed: true, remaining: 0 })
+    expect(await limiter.wait('u', { maxWait: 0 })).toMatchObject({ allowed: false })
+    expect(await limiter.peek('u')).toMatchObject({ remaining: 0 })
   })
 
   it('refuses one behind others when its time is over, or when the first alone needs longer', async () => {
