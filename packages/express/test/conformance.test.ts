@@ -35,5 +35,11 @@ function answeringLater(clock: Clock): Store {
       await turn()
       return store.block?.(targets, ms) as BlockChange
     },
+    async resetAll(limiter) {
+      await turn()
+      await store.resetAll?.(limiter)
+    },
+    generationOf: (limiter) => store.generationOf?.(limiter) ?? '',
+    subscribe: (listener) => store.subscribe?.(listener) ?? (() => undefined),
   }
 }

@@ -7,7 +7,7 @@ import type { Clock, Decision, MaybePromise, RateLimitOptions, RequestLimiter, S
 export type Mount = RateLimitOptions<any, any>
 
 /**
- * What some frameworks do not have. An adapter lists these features in `unsupported`. Cases that require one are not run, and the
+ * What some frameworks and stores do not have. An adapter lists these features in `unsupported`. Cases that require one are not run, and the
  * printed matrix shows `–`.
  *
  * - `framework proxy trust`: the framework has a setting that trusts X-Forwarded-For from the nearest proxy.
@@ -15,8 +15,9 @@ export type Mount = RateLimitOptions<any, any>
  * - `early response head`: a handler can write the head of the response before the limiter runs.
  * - `headers before`: middleware can set headers of the response before the limiter runs.
  * - `HTTP/2`: the framework can be served over HTTP/2.
+ * - `reset of all`: the store can forget all subjects.
  */
-export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'headers before' | 'HTTP/2'
+export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'headers before' | 'HTTP/2' | 'reset of all'
 
 /** How a client aborts its connection: with FIN (`close`) or with RST (`reset`). */
 export type AbortBy = 'close' | 'reset'
@@ -97,7 +98,7 @@ export interface ContextReader {
 /** A framework and its Sluice adapter, as httpConformance() drives them. */
 export interface HttpAdapter {
   readonly read: ContextReader
-  /** The features that the framework does not have. Default: none. */
+  /** The features that the framework and the store do not have. Default: none. */
   readonly unsupported?: readonly Feature[] | undefined
   /**
    * How clients abort. Default `close`. Use `reset` for a server that takes a closed connection for a half-closed one, and so

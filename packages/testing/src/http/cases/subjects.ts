@@ -1,9 +1,22 @@
-import { body, cookie, fixedWindow, header, ip, isSluiceError, type KeyOf, matchesAddress, type MissingRule, user } from '@sluice/core'
+import {
+  body,
+  cookie,
+  fixedWindow,
+  header,
+  ip,
+  isSluiceError,
+  type KeyOf,
+  matchesAddress,
+  type MissingRule,
+  type RequestLimiter,
+  user,
+} from '@sluice/core'
 import type { Feature, Mount, AppParts, Fixture } from '../adapter.ts'
 import { bodyLines, type HttpCase, remainingOf, OK_BODY } from '../case.ts'
 import type { RequestSpec } from '../client.ts'
 
 const one = fixedWindow({ name: 'minute', limit: 1, window: '1m' })
+const five = fixedWindow({ name: 'minute', limit: 5, window: '1m' })
 const quiet = { standard: false, legacy: false } as const
 
 /**
@@ -64,18 +77,35 @@ const from = (address: string, ...more: readonly (readonly [string, string])[]):
   headers: [['X-Forwarded-For', address], ...more],
 })
 
-/** What a handler, a logger or another service does with the limiter of `rateLimit()`. The header says what. */
+type Command = (limiter: RequestLimiter<any>, context: unknown) => unknown
+
+/** What a handler, a logger or another service does with the limiter of `rateLimit()`. A text that it returns is noted. */
+const commands: Readonly<Record<string, Command>> = {
+  'reset this': (limiter, context) => limiter.reset(context),
+  'reset all': (limiter) => limiter.resetAll(),
+  show: async (limiter, context) => `${limiter.clientAddress(context)} is ${(await limiter.subjectOf(context)) as string}`,
+  peek: async (limiter, context) => `${(await limiter.peek(context)).remaining} left`,
+  credit: async (limiter, context) => `${(await limiter.credit(context, { cost: 2 })).remaining} left`,
+  'take a part': async (limiter, context) => `${(await limiter.consume(context, { cost: 4, atLeast: 2 })).granted} granted`,
+  'wait no time': async (limiter, context) => `allowed: ${(await limiter.wait(context, { maxWait: 0 })).allowed}`,
+  async 'wait for a credit'(limiter, context) {
+    const waiting = limiter.wait(context, { maxWait: '50s' })
+    // A store on the network has answered the wait before it answers the second peek.
+    for (const _ of [1, 2]) await limiter.peek(context)
+    await limiter.credit(context)
+    return `allowed: ${(await waiting).allowed}`
+  },
+}
+
+/** Any other command is the values of a subject to reset. */
 async function commanded(fixture: Fixture, mount: Mount, context: unknown, command: string): Promise<true> {
   const limiter = fixture.limiterOf(mount)
-  if (command === 'reset this') await limiter.reset(context)
-  else if (command === 'show') fixture.note(`${limiter.clientAddress(context)} is ${(await limiter.subjectOf(context)) as string}`)
-  else if (command === 'peek') fixture.note(`${(await limiter.peek(context)).remaining} left`)
-  else {
-    try {
-      await limiter.reset(command.split(' '))
-    } catch (error) {
-      fixture.note(isSluiceError(error) ? error.code : String(error))
-    }
+  const run: Command = commands[command] ?? (() => limiter.reset(command.split(' ')))
+  try {
+    const note = await run(limiter, context)
+    if (typeof note === 'string') fixture.note(note)
+  } catch (error) {
+    fixture.note(isSluiceError(error) ? error.code : String(error))
   }
   return true
 }
@@ -183,6 +213,70 @@ export const subjectCases: readonly HttpCase[] = [
       t.is([await sent(['X-Do', 'reset this']), await sent()], [200, 200])
       await sent(['X-Do', 'a:b'])
       t.is((await t.log()).notes, ['ERR_SUBJECT_INVALID'])
+    },
+  },
+  {
+    name: 'Pd: limiter.credit takes a request, and gives its units back',
+    app: (fixture) => commandable(fixture, { limits: [five] }),
+    async run(t) {
+      const sent = async (...more: readonly (readonly [string, string])[]) => (await t.send(from('1.2.3.4', ...more))).status
+      for (let i = 0; i < 5; i++) t.is(await sent(), 200)
+      t.is(await sent(), 429)
+      t.is((await t.send(from('5.6.7.8'))).status, 200)
+      t.is([await sent(['X-Do', 'credit']), await sent(), await sent(), await sent()], [200, 200, 200, 429])
+      t.is((await t.log()).notes, ['2 left'])
+      await t.send(from('5.6.7.8', ['X-Do', 'peek']))
+      t.is((await t.log()).notes, ['2 left', '4 left'])
+    },
+  },
+  {
+    name: 'M5: limiter.wait takes a request, and waits at most maxWait',
+    app: (fixture) => commandable(fixture, {}),
+    async run(t) {
+      const sent = async (...more: readonly (readonly [string, string])[]) => (await t.send(from('1.2.3.4', ...more))).status
+      await sent(['X-Do', 'wait no time'])
+      t.is(await sent(), 429)
+      await sent(['X-Do', 'wait no time'])
+      t.is((await t.log()).notes, ['allowed: true', 'allowed: false'])
+      await t.advance(30_000)
+      await sent(['X-Do', 'wait for a credit'])
+      t.is((await t.log()).notes.at(-1), 'allowed: true')
+      t.is(await sent(), 429)
+    },
+  },
+  {
+    name: 'Pf: limiter.resetAll forgets every client',
+    requires: ['reset of all'],
+    app: (fixture) => commandable(fixture, {}),
+    async run(t) {
+      const both = async () => [(await t.send(from('1.2.3.4'))).status, (await t.send(from('5.6.7.8'))).status]
+      t.is(
+        [await both(), await both()],
+        [
+          [200, 200],
+          [429, 429],
+        ],
+      )
+      await t.send(from('1.2.3.4', ['X-Do', 'reset all']))
+      t.is(
+        [await both(), await both()],
+        [
+          [200, 200],
+          [429, 429],
+        ],
+      )
+      t.is((await t.log()).notes, [])
+    },
+  },
+  {
+    name: 'limiter.consume takes a request, and with atLeast a part of the cost',
+    app: (fixture) => commandable(fixture, { limits: [five] }),
+    async run(t) {
+      t.is((await t.send(from('1.2.3.4'))).status, 200)
+      t.is((await t.send(from('1.2.3.4'))).status, 200)
+      for (const _ of [1, 2]) await t.send(from('1.2.3.4', ['X-Do', 'take a part']))
+      t.is((await t.log()).notes, ['3 granted', '0 granted'])
+      t.is((await t.send(from('1.2.3.4'))).status, 429)
     },
   },
   {
