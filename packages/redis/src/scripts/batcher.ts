@@ -220,7 +220,9 @@ export class Batcher implements Executor {
       const { charges, options, how } = decision
       const { blockedUntil } = answer
       const outcomes = how === 'block' ? blockAnswers(blockedUntil, now, 'redis') : blockedOutcomes(charges, options, blockedUntil, now)
-      decision.resolve(outcomes ?? [])
+      // An empty list would admit the request.
+      if (outcomes === undefined) throw this.disagreement(decision, false, command)
+      decision.resolve(outcomes)
       return
     }
     this.resolve(decision, answer.isAllowed, outcomesOf(decision, answer, now), command)
@@ -228,14 +230,17 @@ export class Batcher implements Executor {
 
   /** Resolves to what core decides from the states in the reply, if core's verdict is the script's. */
   private resolve(decision: Waiting, isAllowed: boolean, outcomes: readonly Outcome[], command: number): void {
-    if (outcomes.every(({ allowed }) => allowed) !== isAllowed) {
-      // The message has no subjects: they must not appear in a log.
-      const scopes = [...new Set(decision.charges.map(({ scope }) => scope))].join(', ')
-      const message = `Redis ${isAllowed ? 'admitted' : 'refused'} a decision that Sluice would have ${isAllowed ? 'refused' : 'admitted'}: ${scopes}`
-      this.report('ANOMALY_VERDICT', message)
-      throw new RedisStoreError(message, this.shard, command)
-    }
+    if (outcomes.every(({ allowed }) => allowed) !== isAllowed) throw this.disagreement(decision, isAllowed, command)
     decision.resolve(outcomes)
+  }
+
+  /** Reports that the verdict of the script is not core's, and returns the error for it. */
+  private disagreement({ charges }: Waiting, isAllowed: boolean, command: number): RedisStoreError {
+    // The message has no subjects: they must not appear in a log.
+    const scopes = [...new Set(charges.map(({ scope }) => scope))].join(', ')
+    const message = `Redis ${isAllowed ? 'admitted' : 'refused'} a decision that Sluice would have ${isAllowed ? 'refused' : 'admitted'}: ${scopes}`
+    this.report('ANOMALY_VERDICT', message)
+    return new RedisStoreError(message, this.shard, command)
   }
 
   private fail(batch: readonly Waiting[], error: RedisStoreError): void {

@@ -2,7 +2,7 @@
 import { fixedWindow, type Store } from '@sluice/core'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy } from '@sluice/testing/redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../support.ts'
+import { charge, eventsOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../support.ts'
 
 let server: RedisServer
 let proxy: TcpProxy
@@ -153,5 +153,32 @@ describe('a batch is bounded', () => {
   test('a batch of one decision runs the same script', async () => {
     await took(store, charge('a', TEN))
     expect([await calls(), await calls('eval')]).toEqual([1, 0])
+  })
+})
+
+// The verdict in the reply of a real server is changed on its way. In a reply of the full script, 2 is that of a blocked subject.
+describe('a verdict that is not that of the states rejects, and is reported', () => {
+  test.each([
+    ['charge', 0],
+    ['peek', 0],
+    ['peek', 2],
+    ['force', 2],
+  ] as const)('%s: %i', async (how, verdict) => {
+    const client = server.client()
+    const call = client.callBuffer.bind(client) as (...command: readonly unknown[]) => Promise<unknown>
+    const callBuffer = async (...command: readonly unknown[]) => {
+      const reply = await call(...command)
+      if (command[0] !== 'evalsha' || !Array.isArray(reply) || reply.length < 5) return reply
+      const [answer] = reply.slice(4) as [Buffer | readonly unknown[]]
+      const changed = Buffer.isBuffer(answer) ? Buffer.from([48 + verdict, ...answer.subarray(1)]) : [verdict, ...answer.slice(1)]
+      return [...reply.slice(0, 4), changed]
+    }
+    Object.assign(client, { callBuffer })
+    const changing = rawStore(client)
+    const events = eventsOf(changing)
+    await expect(take(changing, charge('a'), { how })).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+    expect(events.filter(({ type }) => type === 'anomaly')).toMatchObject([
+      { code: 'ANOMALY_VERDICT', message: expect.stringContaining('Redis refused') },
+    ])
   })
 })
