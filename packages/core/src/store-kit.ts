@@ -42,5 +42,8 @@ export { afterTurn, inMicrotask } from './clock.ts'
 export { invalid } from './errors.ts'
 export { knownOptions } from './known-options.ts'
 
+// The contract of a source of policy documents, for @sluice/policies and for packages with a transport.
+export type { PolicySource, PublishAnswer, Snapshot, SourceDocument, SourceEvent, SourceSignal } from './policy-source.ts'
+
 // Values that may be promises.
 export { isPromise } from './runtime.ts'

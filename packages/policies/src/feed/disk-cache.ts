@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { SourceDocument } from './source.ts'
+import type { SourceDocument } from '@sluice/core/store-kit'
 
 const SUFFIX = '.policy.yaml'
 

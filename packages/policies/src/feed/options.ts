@@ -1,6 +1,6 @@
 import type { Clock } from '@sluice/core'
+import type { PolicySource } from '@sluice/core/store-kit'
 import type { PolicyDocument } from '../document.ts'
-import type { PolicySource } from './source.ts'
 
 /** The options of `policyFeed`. */
 export interface FeedOptions {

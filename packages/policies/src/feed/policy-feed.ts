@@ -1,12 +1,12 @@
 import { type Clock, SluiceError, systemClock } from '@sluice/core'
 import { keptAlive } from '@sluice/core/adapter-kit'
+import type { PolicySource, Snapshot, SourceEvent } from '@sluice/core/store-kit'
 import type { PolicyDocument } from '../document.ts'
 import { digestOf } from '../digest.ts'
 import { type Accepted, answerTo } from './acceptance.ts'
 import { backOff, pause } from './back-off.ts'
 import { DiskCache } from './disk-cache.ts'
 import type { FeedHealth, FeedOptions } from './options.ts'
-import type { PolicySource, Snapshot, SourceEvent } from './source.ts'
 import { Warnings } from './warnings.ts'
 
 /** One namespace as this process has it. */

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { type Clock, systemClock } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/adapter-kit'
+import type { PolicySource, Snapshot } from '@sluice/core/store-kit'
 import { digestOf } from '../digest.ts'
 import { pause } from '../feed/back-off.ts'
-import type { PolicySource, Snapshot } from '../feed/source.ts'
 
 /** The options of `fileSource`. */
 export interface FileSourceOptions {

@@ -1,3 +1,5 @@
+import type { WaitSignal } from './limiter.ts'
+
 /** A document as a source has it: its text, and the name under which the source keeps it. */
 export interface SourceDocument {
   /** Names the document in messages: a path, a URL, a key. One source never gives two namespaces under one key. */
@@ -23,6 +25,9 @@ export type SourceEvent =
   /** Something may have changed, or a change was missed: everything is loaded again. */
   | { readonly type: 'resync' }
 
+/** The `AbortSignal` of the program that uses these types. Core itself is compiled without the types of any runtime. */
+export type SourceSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : WaitSignal
+
 /**
  * Where documents come from. A feed loads all of them, then watches for what comes after. When either fails, it waits and begins again.
  */
@@ -30,11 +35,19 @@ export interface PolicySource {
   /** Names the source in messages and in `health()`. */
   readonly name: string
   /** Reads all documents. Rejects if it cannot. */
-  load(signal: AbortSignal): Promise<Snapshot>
+  load(signal: SourceSignal): Promise<Snapshot>
   /**
    * Reports every change after `cursor`, or only hints. Resolves when the watch has ended and everything must be loaded again. Rejects if
    * the source is away. Ends when `signal` is aborted.
    */
-  watch(cursor: string | undefined, emit: (event: SourceEvent) => void, signal: AbortSignal): Promise<void>
+  watch(cursor: string | undefined, emit: (event: SourceEvent) => void, signal: SourceSignal): Promise<void>
   close?(): void | Promise<void>
+}
+
+/** What one call of a publisher wrote, or why it wrote nothing. */
+export interface PublishAnswer {
+  /** Whether the source has the document now. Also `true` for a second attempt whose first one was written. */
+  readonly isPublished: boolean
+  /** The revision that the source has now; `undefined` if it has no document of the namespace. */
+  readonly current: number | undefined
 }
