@@ -38,12 +38,13 @@ export const waitingClock: Required<Clock> = {
   },
 }
 
-/** Adds the system's functions that `clock` does not have. The functions of the result need no `this`. */
-export function completeClock(clock: Clock): Required<Clock> {
+/** Adds the functions of `system` that `clock` does not have. The functions of the result need no `this`. */
+export function completeClock(clock: Clock, system: Required<Clock> = systemClock): Required<Clock> {
+  if (clock === systemClock) return system
   return {
     now: () => clock.now(),
-    monotonic: clock.monotonic === undefined ? systemClock.monotonic : () => clock.monotonic?.() ?? 0,
-    after: clock.after === undefined ? systemClock.after : (ms, run) => clock.after?.(ms, run) ?? (() => undefined),
+    monotonic: clock.monotonic === undefined ? system.monotonic : () => clock.monotonic?.() ?? 0,
+    after: clock.after === undefined ? system.after : (ms, run) => clock.after?.(ms, run) ?? (() => undefined),
   }
 }
 

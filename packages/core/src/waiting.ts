@@ -34,10 +34,10 @@ export class Waiters implements QueueEvents {
 
   constructor(name: string, clock: Clock | undefined) {
     this.name = name
-    this.clock = clock === undefined || clock === systemClock ? waitingClock : completeClock(clock)
+    this.clock = completeClock(clock ?? systemClock, waitingClock)
   }
 
-  /** Not `async`, whose promise would settle later than the decision. */
+  /** Resolves to the decision of the call's turn. Rejects what `limiter.wait` rejects. */
   wait(limiter: WaitingLimiter, set: LimitSet, subject: Subject<string>, options: WaitOptions<string, string> = {}): Promise<Decision> {
     return new Promise((resolve, reject) => {
       const { cost, atLeast, signal, maxWait } = options

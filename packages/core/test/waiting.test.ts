@@ -206,6 +206,21 @@ describe('M5: a call waits until it is admitted', () => {
     const { limiter } = setUp([second])
     expect(await limiter.wait('u', { cost: 2 })).toMatchObject({ allowed: false, retryAfter: Infinity })
   })
+
+  it('and keeps the process running until then, over a clock without timers too', async () => {
+    const setTimer = vi.spyOn(globalThis, 'setTimeout')
+    for (const store of [memoryStore(), memoryStore({ clock: { now: () => 1_000 } })]) {
+      const limiter = createLimiter({ limits: [second], store })
+      void limiter.consume('u')
+      const waiting = limiter.wait('u')
+      await settled()
+      const timer = setTimer.mock.results.at(-1)?.value as NodeJS.Timeout
+      expect(timer.hasRef()).toBe(true)
+      void limiter.close()
+      await expect(waiting).rejects.toThrow('ERR_LIMITER_CLOSED')
+    }
+    setTimer.mockRestore()
+  })
 })
 
 describe('M5: maxWait', () => {
