@@ -1,6 +1,6 @@
 import { cappedAt, unitsOfAll } from './algorithms/decide.ts'
 import type { Charge, ConsumeOptions, Outcome, Store } from './store.ts'
-import { chain, isPromise, type MaybePromise } from './runtime.ts'
+import { chain, isPromise, mapAll, type MaybePromise } from './runtime.ts'
 
 /** Charges that one store decides atomically, but not together with those of another group. */
 export interface ChargeGroup {
@@ -61,12 +61,12 @@ export function consumeAcross(groups: readonly ChargeGroup[], options: ConsumeOp
   if (only === undefined) return []
   if (more.length === 0) return only.store.consume(only.charges, options)
   if (options.how !== undefined && options.how !== 'charge')
-    return whenAll(
-      each(groups, (group) => group.store.consume(group.charges, options)),
+    return chain(
+      mapAll(groups, ({ store, charges }) => store.consume(charges, options)),
       (all) => (options.how === 'peek' && isInParts(options) ? withSameUnits(groups, all.flat()) : all.flat()),
     )
-  return whenAll(
-    each(groups, ({ store, charges }) => store.consume(charges, { ...options, how: 'peek' })),
+  return chain(
+    mapAll(groups, ({ store, charges }) => store.consume(charges, { ...options, how: 'peek' })),
     (peeks) => {
       if (peeks.flat().some(isRefused)) return peeks.flat().map(uncharged)
       return isInParts(options) ? chargeSame(groups, options, peeks) : chargeAll(groups, options, peeks)
@@ -97,17 +97,17 @@ function withSameUnits(groups: readonly ChargeGroup[], outcomes: Outcomes): Outc
 }
 
 function chargeAll(groups: readonly ChargeGroup[], options: ConsumeOptions, peeks: readonly Outcomes[]): MaybePromise<Outcomes> {
-  const attempts = each(groups, ({ store, charges }) => attempt(() => store.consume(charges, options)))
-  return whenAll(attempts, (results) => {
+  const attempts = mapAll(groups, ({ store, charges }) => attempt(() => store.consume(charges, options)))
+  return chain(attempts, (results) => {
     const failure = results.find((result) => 'error' in result)
     const outcomes = results.map((result) => ('error' in result ? [] : result.value))
     if (failure === undefined && !outcomes.flat().some(isRefused)) return outcomes.flat()
     // Not repeated on a failure: too much stays taken, never too little.
-    const back = each(groups, ({ store, charges }, i) => {
+    const back = mapAll(groups, ({ store, charges }, i) => {
       const giveBacks = giveBacksOf(charges, outcomes[i] ?? [])
       return attempt(() => (giveBacks.length > 0 ? store.consume(giveBacks) : []))
     })
-    return whenAll(back, () => {
+    return chain(back, () => {
       if (failure !== undefined) throw failure.error
       return groups.flatMap((_, i) =>
         outcomes[i]?.some(isRefused) === true ? outcomes[i].map(heldIfRefused) : (peeks[i] ?? []).map(uncharged),
@@ -134,15 +134,6 @@ function uncharged(outcome: Outcome | undefined): Outcome | undefined {
 function heldIfRefused(outcome: Outcome | undefined): Outcome | undefined {
   if (!isRefused(outcome)) return uncharged(outcome)
   return { ...(outcome as Outcome), held: true, retryAfter: Math.min((outcome as Outcome).retryAfter, MAX_HELD_RETRY) }
-}
-
-function each<T>(groups: readonly ChargeGroup[], run: (group: ChargeGroup, i: number) => MaybePromise<T>): readonly MaybePromise<T>[] {
-  return groups.map(run)
-}
-
-/** Calls `next` with all values: at once if none is a promise. */
-function whenAll<T, U>(values: readonly MaybePromise<T>[], next: (values: readonly T[]) => MaybePromise<U>): MaybePromise<U> {
-  return values.some(isPromise) ? Promise.all(values).then(next) : next(values as readonly T[])
 }
 
 type Attempt<T> = { readonly value: T } | { readonly error: unknown }

@@ -63,10 +63,10 @@ export function chain<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePro
 }
 
 /** Calls `call` with every item, then waits for all results that are promises. Throws or rejects with the first error. */
-export function mapAll<T, U>(items: readonly T[], call: (item: T) => MaybePromise<U>): MaybePromise<readonly U[]> {
+export function mapAll<T, U>(items: readonly T[], call: (item: T, i: number) => MaybePromise<U>): MaybePromise<readonly U[]> {
   const results: MaybePromise<U>[] = []
   try {
-    for (const item of items) results.push(call(item))
+    for (let i = 0; i < items.length; i++) results.push(call(items[i] as T, i))
   } catch (error) {
     // Nobody waits for the results before it, and a rejection that nobody handles ends a Node process.
     for (const result of results) if (isPromise(result)) result.then(undefined, () => undefined)

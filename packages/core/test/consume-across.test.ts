@@ -106,6 +106,18 @@ describe.each([
   })
 })
 
+it.each(['charge', 'peek', 'force'] as const)('%s: a group that throws leaves no rejection of another behind', async (how) => {
+  const consumes: readonly Store['consume'][] = [
+    () => Promise.reject(new Error('later')),
+    () => {
+      throw new Error('at once')
+    },
+  ]
+  const groups = consumes.map((consume): ChargeGroup => ({ store: { consume }, charges: [charge('x')] }))
+  await expect(async () => consumeAcross(groups, { how })).rejects.toThrow('at once')
+  await new Promise((resolve) => setImmediate(resolve))
+})
+
 describe('a single group, or none', () => {
   it('is decided without a peek', () => {
     const seen: unknown[] = []
