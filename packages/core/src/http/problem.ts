@@ -10,19 +10,24 @@ export interface Problem {
   readonly body: string
 }
 
+/** The usual status: 429 when a limit refused or the subject is blocked, 503 when the store is unavailable. */
+export function refusalStatus({ verdict }: Decision): 429 | 503 {
+  return verdict === 'unavailable' ? 503 : 429
+}
+
 /**
- * The body for a decision that is not allowed: 429 when a limit refused or the subject is blocked, 503 when the store is unavailable.
+ * The body for a decision that is not allowed.
  * @param itemNames the names of the limits in the headers, in the order of `decision.charges`
- * @param status of the response, if it is not the usual one; the body repeats it
+ * @param status of the response, which the body repeats
  */
-export function problemBody(decision: Decision, itemNames: readonly string[], status?: number): Problem {
+export function problemBody(decision: Decision, itemNames: readonly string[], status: number = refusalStatus(decision)): Problem {
   const retry = refusalSeconds(decision)
   const wait = retry === undefined ? undefined : { retry_after: retry }
   if (decision.verdict === 'unavailable') {
     return problem({
       type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
       title: 'Temporary Reduced Capacity',
-      status: status ?? 503,
+      status,
       detail: `Requests cannot be counted at the moment. ${retryText(retry ?? 1)}`,
       ...wait,
     })
@@ -31,8 +36,8 @@ export function problemBody(decision: Decision, itemNames: readonly string[], st
     // No registered type fits: no quota is exceeded. RFC 9457 asks for the phrase of the status as title then.
     return problem({
       type: 'about:blank',
-      title: status === 403 ? 'Forbidden' : 'Too Many Requests',
-      status: status ?? 429,
+      title: PHRASES[status],
+      status,
       detail: `Requests are blocked for a time. ${retryText(retry ?? 1)}`,
       ...wait,
     })
@@ -40,7 +45,7 @@ export function problemBody(decision: Decision, itemNames: readonly string[], st
   return problem({
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     title: 'Quota Exceeded',
-    status: status ?? 429,
+    status,
     detail: detailOf(decision, itemNames, retry),
     'violated-policies': itemNames.filter((_, i) => isRefusing(decision, i)),
     ...wait,
@@ -51,15 +56,25 @@ export function problemBody(decision: Decision, itemNames: readonly string[], st
 export function missingBody(status: 400 | 401, partName: string): Problem {
   return problem({
     type: 'about:blank',
-    title: status === 401 ? 'Unauthorized' : 'Bad Request',
+    title: PHRASES[status],
     status,
     detail: `The request lacks ${partName}, which its rate limit needs.`,
   })
 }
 
+/** The phrases of statuses that a refusal may have, as HTTP has them. A problem without a title is valid, one with another phrase is not. */
+const PHRASES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  429: 'Too Many Requests',
+  503: 'Service Unavailable',
+}
+
 interface Members {
   readonly type: string
-  readonly title: string
+  readonly title: string | undefined
   readonly status: number
   readonly detail: string
   readonly 'violated-policies'?: readonly string[]

@@ -3,7 +3,7 @@ import type { Missing } from '../identity/subject.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
 import type { HeaderLine } from './headers/headers.ts'
 import type { RateLimitOptions, RefusalInfo } from './options.ts'
-import { missingBody, problemBody } from './problem.ts'
+import { missingBody, problemBody, refusalStatus } from './problem.ts'
 
 /** Status, headers and body of a refusal. */
 export interface RefusalResponse {
@@ -22,10 +22,13 @@ export function refusal<C>(
 ): MaybePromise<RefusalResponse> {
   const { handler, message, statusCode, blockedStatus = statusCode } = options
   const own = { refused: statusCode, blocked: blockedStatus, allowed: undefined, unavailable: undefined }
-  const { status, contentType, body } = problemBody(decision, names, own[decision.verdict])
+  const status = own[decision.verdict] ?? refusalStatus(decision)
   // The handler sets the content type of its own body.
   if (handler !== undefined) return { status, headers, body: '' }
-  if (decision.verdict === 'unavailable' || message === undefined) return { status, headers: typed(headers, contentType), body }
+  if (decision.verdict === 'unavailable' || message === undefined) {
+    const { contentType, body } = problemBody(decision, names, status)
+    return { status, headers: typed(headers, contentType), body }
+  }
   const content = typeof message === 'function' ? (message as Message<C>)(context, { decision, status }) : message
   return chain(content, (text) =>
     typeof text === 'string'

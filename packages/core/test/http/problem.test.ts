@@ -14,6 +14,19 @@ const refusing = (limit: Limit, given: Partial<Outcome> = {}): Decision =>
   decision([[limit, { allowed: false, remaining: 0, retryAfter: 16_100, ...given }]])
 const detail = (given: Decision): unknown => JSON.parse(problemBody(given, names(given)).body).detail
 
+it.each([
+  [undefined, { title: 'Too Many Requests', status: 429 }],
+  [403, { title: 'Forbidden', status: 403 }],
+  [503, { title: 'Service Unavailable', status: 503 }],
+  // Without a title, since another phrase than that of the status would contradict it.
+  [418, { status: 418 }],
+])('a block with the status %s has its phrase as title', (status, expected) => {
+  const blocked: Decision = { ...refusing(minute), verdict: 'blocked' }
+  const detail = 'Requests are blocked for a time. Retry in 17 seconds.'
+  const { body } = problemBody(blocked, names(blocked), status)
+  expect(JSON.parse(body)).toEqual({ type: 'about:blank', ...expected, detail, retry_after: 17 })
+})
+
 describe('429', () => {
   it('is written as http.md has it, to the byte', () => {
     const given = decision([
