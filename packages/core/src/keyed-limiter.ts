@@ -20,8 +20,18 @@ export function innerLimiter(limiter: Limiter): Limiter {
   return Object.hasOwn(limiter, INNER) ? (limiter as never as { readonly [INNER]: Limiter })[INNER] : limiter
 }
 
-/** A limiter that converts subjects as the keys of its limits do, over the one that decides. */
-export class KeyedLimiter implements Limiter {
+/** The methods of a limiter that decide. */
+export type Deciding = 'consume' | 'peek' | 'wait' | 'penalize' | 'credit'
+
+/** How the states of a subject are changed. */
+export interface StateChange<T> {
+  /** Of a limiter that an application wrapped, which has one subject. */
+  inner(this: void, subject: Subject<string>): MaybePromise<T>
+  engine(this: void, engine: LimiterEngine, targets: readonly Target[]): MaybePromise<T>
+}
+
+/** A limiter that converts subjects as the keys of its limits do, over the one that decides. `R`: what else a subclass takes as a subject. */
+export class KeyedLimiter<R = never> implements Limiter {
   protected readonly inner: Limiter
   /** `undefined` for a limiter that an application wrapped: it has one subject. */
   protected readonly engine: LimiterEngine | undefined
@@ -38,42 +48,45 @@ export class KeyedLimiter implements Limiter {
     return this.inner.name
   }
 
-  consume(subject: Subject<string>, options?: TakeOptions<string, string>): MaybePromise<Decision> {
-    return this.inner.consume(this.subjects.spelled(subject, options?.tier), options)
+  consume(subject: Subject<string> | R, options?: TakeOptions<string, string>): MaybePromise<Decision> {
+    return this.decide('consume', subject, options)
   }
 
-  peek(subject: Subject<string>, options?: TakeOptions<string, string>): MaybePromise<Decision> {
-    return this.inner.peek(this.subjects.spelled(subject, options?.tier), options)
+  peek(subject: Subject<string> | R, options?: TakeOptions<string, string>): MaybePromise<Decision> {
+    return this.decide('peek', subject, options)
   }
 
-  async wait(subject: Subject<string>, options?: WaitOptions<string, string>): Promise<Decision> {
-    return this.inner.wait(this.subjects.spelled(subject, options?.tier), options)
+  async wait(subject: Subject<string> | R, options?: WaitOptions<string, string>): Promise<Decision> {
+    return this.decide('wait', subject, options)
   }
 
-  penalize(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
-    return this.inner.penalize(this.subjects.spelled(subject, options?.tier), options)
+  penalize(subject: Subject<string> | R, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return this.decide('penalize', subject, options)
   }
 
-  credit(subject: Subject<string>, options?: CallOptions<string, string>): MaybePromise<Decision> {
-    return this.inner.credit(this.subjects.spelled(subject, options?.tier), options)
+  credit(subject: Subject<string> | R, options?: CallOptions<string, string>): MaybePromise<Decision> {
+    return this.decide('credit', subject, options)
   }
 
-  reset(subject: Subject<string>): MaybePromise<boolean> {
-    const { engine, subjects } = this
-    if (engine === undefined) return this.inner.reset(subjects.spelled(subject, undefined))
-    return engine.forget(subjects.targetsOf(engine, subject))
+  reset(subject: Subject<string> | R): MaybePromise<boolean> {
+    return this.change(subject, {
+      inner: (one) => this.inner.reset(one),
+      engine: (engine, targets) => engine.forget(targets),
+    })
   }
 
-  block(subject: Subject<string>, duration: Duration): MaybePromise<number> {
-    const { engine, subjects } = this
-    if (engine === undefined) return this.inner.block(subjects.spelled(subject, undefined), duration)
-    return engine.blocks.block(subjects.targetsOf(engine, subject).map(textOf), duration)
+  block(subject: Subject<string> | R, duration: Duration): MaybePromise<number> {
+    return this.change(subject, {
+      inner: (one) => this.inner.block(one, duration),
+      engine: ({ blocks }, targets) => blocks.block(targets.map(textOf), duration),
+    })
   }
 
-  unblock(subject: Subject<string>): MaybePromise<boolean> {
-    const { engine, subjects } = this
-    if (engine === undefined) return this.inner.unblock(subjects.spelled(subject, undefined))
-    return engine.blocks.unblock(subjects.targetsOf(engine, subject).map(textOf))
+  unblock(subject: Subject<string> | R): MaybePromise<boolean> {
+    return this.change(subject, {
+      inner: (one) => this.inner.unblock(one),
+      engine: ({ blocks }, targets) => blocks.unblock(targets.map(textOf)),
+    })
   }
 
   resetAll(): MaybePromise<void> {
@@ -102,6 +115,22 @@ export class KeyedLimiter implements Limiter {
 
   close(): MaybePromise<void> {
     return this.inner.close()
+  }
+
+  protected decide(
+    method: Deciding,
+    subject: Subject<string> | R,
+    options: WaitOptions<string, string> | undefined,
+  ): MaybePromise<Decision> {
+    const spelled = this.subjects.spelled(subject as Subject<string>, options?.tier)
+    // The usual call by name: V8 looks up a computed method more slowly.
+    return method === 'consume' ? this.inner.consume(spelled, options) : this.inner[method](spelled, options)
+  }
+
+  protected change<T>(subject: Subject<string> | R, { inner, engine }: StateChange<T>): MaybePromise<T> {
+    const given = subject as Subject<string>
+    if (this.engine === undefined) return inner(this.subjects.spelled(given, undefined))
+    return engine(this.engine, this.subjects.targetsOf(this.engine, given))
   }
 }
 
@@ -147,6 +176,6 @@ export function hasKeys(policy: Policy, { key, ipv6Prefix }: SharedKeys): boolea
   )
 }
 
-export function textOf({ subject }: Target): string {
+function textOf({ subject }: Target): string {
   return subject
 }

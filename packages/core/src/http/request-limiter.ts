@@ -4,7 +4,7 @@ import { SluiceError } from '../errors.ts'
 import type { KeyOf } from '../identity/part.ts'
 import { checkCallOptions } from '../call-checks.ts'
 import { isMissing, type Missing, type SubjectOptions, subjectReader } from '../identity/subject.ts'
-import { KeyedLimiter, textOf } from '../keyed-limiter.ts'
+import { type Deciding, KeyedLimiter, type StateChange } from '../keyed-limiter.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { CallOptions, Limiter, Subject, TakeOptions, WaitOptions } from '../limiter.ts'
 import { checkNumbers } from '../numbers/sets.ts'
@@ -69,53 +69,12 @@ export interface RequestReading<C> extends SubjectOptions<C> {
 }
 
 /** A limiter that reads requests, over the one that decides. Only calls by the application pass it, never a request of the pipeline. */
-export class PipelineLimiter<C> extends KeyedLimiter implements RequestLimiter<C> {
+export class PipelineLimiter<C> extends KeyedLimiter<C> implements RequestLimiter<C> {
   private readonly reading: RequestReading<C>
 
   constructor(inner: Limiter, engine: LimiterEngine | undefined, reading: RequestReading<C>) {
     super(inner, engine, { ...reading, remedy: 'pass the request, or what its key can give' })
     this.reading = reading
-  }
-
-  override consume(subject: Subject<string> | C, options?: TakeOptions<string, string>): MaybePromise<Decision> {
-    return isRequest(subject) ? this.call('consume', subject, options) : super.consume(subject, options)
-  }
-
-  override peek(subject: Subject<string> | C, options?: TakeOptions<string, string>): MaybePromise<Decision> {
-    return isRequest(subject) ? this.call('peek', subject, options) : super.peek(subject, options)
-  }
-
-  override async wait(subject: Subject<string> | C, options?: WaitOptions<string, string>): Promise<Decision> {
-    return isRequest(subject) ? this.call('wait', subject, options) : super.wait(subject, options)
-  }
-
-  override penalize(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
-    return isRequest(subject) ? this.call('penalize', subject, options) : super.penalize(subject, options)
-  }
-
-  override credit(subject: Subject<string> | C, options?: CallOptions<string, string>): MaybePromise<Decision> {
-    return isRequest(subject) ? this.call('credit', subject, options) : super.credit(subject, options)
-  }
-
-  override reset(subject: Subject<string> | C): MaybePromise<boolean> {
-    if (!isRequest(subject)) return super.reset(subject)
-    const { engine } = this
-    if (engine === undefined) return chain(this.found(subject, undefined), (found) => this.inner.reset(found.subject))
-    return chain(this.targetsOfRequest(engine, subject), (targets) => engine.forget(targets))
-  }
-
-  override block(subject: Subject<string> | C, duration: Duration): MaybePromise<number> {
-    if (!isRequest(subject)) return super.block(subject, duration)
-    const { engine } = this
-    if (engine === undefined) return chain(this.found(subject, undefined), (found) => this.inner.block(found.subject, duration))
-    return chain(this.targetsOfRequest(engine, subject), (targets) => engine.blocks.block(targets.map(textOf), duration))
-  }
-
-  override unblock(subject: Subject<string> | C): MaybePromise<boolean> {
-    if (!isRequest(subject)) return super.unblock(subject)
-    const { engine } = this
-    if (engine === undefined) return chain(this.found(subject, undefined), (found) => this.inner.unblock(found.subject))
-    return chain(this.targetsOfRequest(engine, subject), (targets) => engine.blocks.unblock(targets.map(textOf)))
   }
 
   subjectOf(request: C): MaybePromise<Subject<string> | undefined> {
@@ -131,21 +90,29 @@ export class PipelineLimiter<C> extends KeyedLimiter implements RequestLimiter<C
     return this.reading.clientAddress(request)
   }
 
-  private call(
-    method: 'consume' | 'peek' | 'penalize' | 'credit' | 'wait',
-    request: C,
+  protected override decide(
+    method: Deciding,
+    subject: Subject<string> | C,
     options: WaitOptions<string, string> | undefined,
   ): MaybePromise<Decision> {
+    if (!isRequest(subject)) return super.decide(method, subject, options)
     if (options !== undefined) checkCallOptions(options, this.name, method)
     const { engine, inner } = this
     if (engine !== undefined && options?.numbers !== undefined) checkNumbers(options.numbers, engine.policy)
-    return chain(this.found(request, options), (found) => {
+    return chain(this.found(subject, options), (found) => {
       if (engine === undefined) return inner[method](found.subject, { ...options, tier: found.set.tier })
       if (method === 'wait') return engine.waitAt(found.set, found.subject, options)
       if (method === 'credit') return engine.creditAt(found.set, found.subject, options?.cost)
       if (method === 'peek') return engine.peekAt(found.set, found.subject, options?.cost, options?.atLeast)
       return engine.decide(found.set, found.subject, options?.cost, method === 'consume' ? 'charge' : 'force', options?.atLeast)
     })
+  }
+
+  protected override change<T>(subject: Subject<string> | C, how: StateChange<T>): MaybePromise<T> {
+    if (!isRequest(subject)) return super.change(subject, how)
+    const { engine } = this
+    if (engine === undefined) return chain(this.found(subject, undefined), (found) => how.inner(found.subject))
+    return chain(this.targetsOfRequest(engine, subject), (targets) => how.engine(engine, targets))
   }
 
   private found(request: C, asked: CallOptions<string, string> | undefined): MaybePromise<FoundSubjects> {
