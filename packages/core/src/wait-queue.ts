@@ -30,8 +30,10 @@ interface Turn {
 
 /** What a queue reports to its owner. */
 export interface QueueEvents {
-  /** It sleeps, since these charges were refused, or sleeps no longer. */
-  sleeps(queue: WaitQueue, refused: Decision | undefined): void
+  /** It sleeps, since this decision was refused. */
+  sleeps(queue: WaitQueue, refused: Decision): void
+  /** The sleep after this decision has ended. */
+  sleepsNoLonger(queue: WaitQueue, refused: Decision): void
 }
 
 /** ms: the most that is added to a wait, so that processes that were refused together do not come back together. */
@@ -140,8 +142,11 @@ export class WaitQueue {
     }
     const jitter = isShared ? ((randomWords(1)[0] as number) / 2 ** 32) * Math.min(MAX_JITTER, retryAfter / 10) : 0
     this.events.sleeps(this, refused)
-    await this.sleepUntil(Math.min(waiter.deadline, now + Math.max(1, retryAfter) + jitter))
-    this.events.sleeps(this, undefined)
+    try {
+      await this.sleepUntil(Math.min(waiter.deadline, now + Math.max(1, retryAfter) + jitter))
+    } finally {
+      this.events.sleepsNoLonger(this, refused)
+    }
   }
 
   private sleepUntil(at: number): Promise<void> {

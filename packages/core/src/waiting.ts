@@ -28,7 +28,6 @@ export class Waiters implements QueueEvents {
   private readonly queues = new Map<string, WaitQueue>()
   /** The queues that sleep, by the states that refused them. */
   private readonly sleeping = new Map<string, Set<WaitQueue>>()
-  private readonly keysOf = new Map<WaitQueue, readonly string[]>()
   private count = 0
   private isClosed = false
 
@@ -91,17 +90,16 @@ export class Waiters implements QueueEvents {
     for (const queue of this.queues.values()) queue.failAll(this.closed())
   }
 
-  sleeps(queue: WaitQueue, refused: Decision | undefined): void {
-    for (const key of this.keysOf.get(queue) ?? []) {
-      const others = this.sleeping.get(key)
-      others?.delete(queue)
-      if (others?.size === 0) this.sleeping.delete(key)
+  sleeps(queue: WaitQueue, refused: Decision): void {
+    for (const key of refusingKeys(refused)) this.sleeping.set(key, (this.sleeping.get(key) ?? new Set()).add(queue))
+  }
+
+  sleepsNoLonger(queue: WaitQueue, refused: Decision): void {
+    for (const key of refusingKeys(refused)) {
+      const queues = this.sleeping.get(key)
+      queues?.delete(queue)
+      if (queues?.size === 0) this.sleeping.delete(key)
     }
-    this.keysOf.delete(queue)
-    if (refused === undefined) return
-    const keys = refused.charges.filter((_, i) => refused.outcomes[i]?.allowed === false).map(keyOf)
-    this.keysOf.set(queue, keys)
-    for (const key of keys) this.sleeping.set(key, (this.sleeping.get(key) ?? new Set()).add(queue))
   }
 
   private queueOf(key: string): WaitQueue {
@@ -120,6 +118,10 @@ export class Waiters implements QueueEvents {
       `limiter "${this.name}": wait: expected fewer than ${MAX_WAITERS} calls that wait, got one more; set maxWait, or refuse work before it waits`,
     )
   }
+}
+
+function refusingKeys({ charges, outcomes }: Decision): readonly string[] {
+  return charges.filter((_, i) => outcomes[i]?.allowed === false).map(keyOf)
 }
 
 function keyOf({ scope, subject }: Pick<Charge, 'scope' | 'subject'>): string {
