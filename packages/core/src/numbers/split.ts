@@ -7,21 +7,14 @@ import type { NumberFunction, RequestNumbers } from '../limit.ts'
 type Fixed<O, K extends keyof O> = Omit<O, K> & { readonly [P in K]: Exclude<O[P], (...args: never) => unknown> }
 
 /** The options of each factory that may be functions of the request, and that `numbers` of a call may change. */
-export const NUMBER_OPTIONS: {
-  readonly fixedWindow: readonly ('limit' | 'window' | 'anchor' | 'timeZone')[]
-  readonly slidingWindow: readonly ('limit' | 'window')[]
-  readonly slidingLog: readonly ('limit' | 'window')[]
-  readonly tokenBucket: readonly ('limit' | 'window' | 'burst' | 'debt')[]
-  readonly leakyBucket: readonly ('limit' | 'window' | 'burst' | 'maxDelay')[]
-  readonly concurrency: readonly ('limit' | 'ttl')[]
-} = {
+export const NUMBER_OPTIONS = {
   fixedWindow: ['limit', 'window', 'anchor', 'timeZone'],
   slidingWindow: ['limit', 'window'],
   slidingLog: ['limit', 'window'],
   tokenBucket: ['limit', 'window', 'burst', 'debt'],
   leakyBucket: ['limit', 'window', 'burst', 'maxDelay'],
   concurrency: ['limit', 'ttl'],
-}
+} as const
 
 // What holds where a function returns nothing valid, and `defaults` says nothing. Other options may be absent.
 const STANDARD: Readonly<Record<string, unknown>> = { limit: 100, window: '1m', ttl: '1m' }

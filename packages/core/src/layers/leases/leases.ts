@@ -82,9 +82,8 @@ class Leases {
     const now = this.now()
     let hadUnits = false
     for (const target of targets) {
-      const pool = this.subjects.find(target)
+      const pool = this.subjects.drop(target)
       if (pool !== undefined && pool.left(now) > 0) hadUnits = true
-      this.subjects.drop(target)
     }
     return chain(this.inner.reset(targets), (found) => (found === false ? hadUnits : found))
   }
