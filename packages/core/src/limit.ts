@@ -86,7 +86,7 @@ export interface CalendarAnchor {
 /** What a factory returns: the limit, and where its subject is read from. */
 export interface LimitRule<N extends string = string, in C = any> {
   readonly limit: Limit<N>
-  /** Reads the subject from a request. Only `rateLimit` calls it; `createLimiter` refuses a rule that has one. */
+  /** Reads the subject from a request, in `rateLimit`. `createLimiter` reads no request, and converts subjects to the form that it gives. */
   readonly key?: KeyOf<C> | undefined
   /** Gives each request other numbers than those of `limit`. Absent unless an option of the factory was a function. */
   readonly numbers?: RequestNumbers<C> | undefined

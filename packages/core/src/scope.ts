@@ -13,7 +13,7 @@ export function scopeOf(policy: string, apart: string | undefined, { name, algor
 }
 
 /**
- * Splits a scope. `policy`: with its `~` and what is set apart; a store may keep the states of one policy and subject together. `state`:
+ * Splits a scope. `policy`: with its `~`, its generation and what is set apart; a store may keep the states of one policy and subject together. `state`:
  * `<limit>.<algorithm>`; empty for a scope of another form.
  */
 export function splitScope(scope: string): { readonly policy: string; readonly state: string } {

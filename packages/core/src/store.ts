@@ -14,7 +14,7 @@ export type Receipt = (string | number) & { readonly [receipt]?: never }
 export interface Charge {
   readonly limit: Limit
   /**
-   * Where the state lives: `<policy>[@<set apart>]+<limit>.<algorithm>`, with a leading `~` for a shadow policy. `splitScope` of
+   * Where the state lives: `<policy>[!<generation>][@<set apart>]+<limit>.<algorithm>`, with a leading `~` for a shadow policy. `splitScope` of
    * `@sluice/core/store-kit` splits it. Never depends on `limit` or `burst`. A store must accept any text.
    */
   readonly scope: string

@@ -20,7 +20,7 @@ type Route = Shard | 'local'
 /**
  * A store that also decides while the wrapped store is unreachable, slow or refusing writes. It then admits this process's share of
  * each limit, or does what the policy's `failMode` says. A request waits for the wrapped store no longer than the deadline, and not
- * at all while the breaker is open. No decision rejects because the wrapped store failed.
+ * at all while the breaker is open. Of all decisions, only a credit rejects because the wrapped store failed.
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN; ERR_OPTION_CONFLICT on Cloudflare Workers without `waitUntil`
  */
 export function failover(inner: Store, options: FailoverOptions = {}, parts: FailoverParts = {}): Store {
