@@ -1,4 +1,4 @@
-// `npm run check`: lint, types, and the tests that start no server. Everything that is checked in seconds, before a commit.
+// `npm run check`: lint, types, and the tests that start no server, such as those of api.md and of the docs. Before a commit, in seconds.
 // `npm run lint`: the first of these steps.
 import { filesWithoutServers } from './packages.ts'
 import { LINT, Steps, TYPES } from './steps.ts'

@@ -29,19 +29,25 @@ export function projectsOf(name: string): readonly string[] {
 
 /** What a test imports to start a server: Redis, workerd, Bun or Deno. */
 const SERVERS = /from '(?:@sluice\/testing\/(?:redis|runtimes|workerd)|(?:\.\.\/)+src\/(?:redis|runtimes|workerd)\/[^']*)'/
+/** What a test of test-e2e imports to start a program besides: those without it read the sources and the docs, in seconds. */
+const PROGRAMS = /from 'node:(?:child_process|http|net)'/
 
-/** The test files of all packages that start no server, neither themselves nor by a module beside them. */
+/** The test files that start no server, neither themselves nor by a module beside them. */
 export function filesWithoutServers(): readonly string[] {
-  return globSync('packages/*/test/**/*.test.ts', { cwd: ROOT, exclude: ['**/node_modules'] }).filter(
-    (file) => !startsServer(join(ROOT, file)),
-  )
+  const ofPackages = globSync('packages/*/test/**/*.test.ts', { cwd: ROOT, exclude: ['**/node_modules'] })
+  const ofAll = globSync('test-e2e/*.test.ts', { cwd: ROOT })
+  return [
+    ...ofPackages.filter((file) => !reaches(join(ROOT, file), [SERVERS])),
+    ...ofAll.filter((file) => !reaches(join(ROOT, file), [SERVERS, PROGRAMS])),
+  ]
 }
 
-function startsServer(file: string, seen: Set<string> = new Set()): boolean {
+/** Whether the file, or a module beside it that it imports, has an import of these. */
+function reaches(file: string, imports: readonly RegExp[], seen: Set<string> = new Set()): boolean {
   if (seen.has(file)) return false
   seen.add(file)
   const text = readFileSync(file, 'utf8')
-  if (SERVERS.test(text)) return true
+  if (imports.some((each) => each.test(text))) return true
   const besides = Array.from(text.matchAll(/(?:from|import\() ?'(\.\.?\/[^']*\.ts)'/g), ([, path]) => resolve(dirname(file), path!))
-  return besides.filter((path) => !path.includes('/src/')).some((path) => startsServer(path, seen))
+  return besides.filter((path) => !path.includes('/src/')).some((path) => reaches(path, imports, seen))
 }
