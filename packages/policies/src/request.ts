@@ -23,8 +23,9 @@ export type Attributes = Readonly<Record<string, unknown>>
 
 /** The value at a path of names, such as `user.id`. Reads own properties only. */
 export function fieldOf(value: unknown, path: readonly string[]): unknown {
-  let found: unknown = value
-  for (const name of path) {
+  let found = value
+  for (let i = 0; i < path.length; i++) {
+    const name = path[i] as string
     if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name)) return undefined
     found = (found as Attributes)[name]
   }

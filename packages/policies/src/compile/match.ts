@@ -25,8 +25,8 @@ export function conditionOf<C>(match: Match, { view, digests }: MatchContext<C>,
   const { methods, hosts, routes, tiers, headers = {}, attributes = {}, addresses } = match
   const all: Condition<C>[] = []
   if (methods !== undefined) {
-    const allowed = new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)
-    all.push((context) => allowed.has(view.method(context)))
+    const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : methods
+    all.push((context) => allowed.includes(view.method(context)))
   }
   if (hosts !== undefined) {
     const isHost = hostMatcher(hosts)
@@ -70,8 +70,11 @@ function hostMatcher(hosts: readonly string[]): (host: string) => boolean {
 
 function valueMatcher(values: Values, digests: Digests): (value: unknown) => boolean {
   const list: readonly Scalar[] = Array.isArray(values) ? values : [values]
-  const plain = new Set<unknown>(list.filter((value) => typeof value !== 'string' || !isDigest(value)))
-  const hashed = new Set<unknown>(list.filter((value) => typeof value === 'string' && isDigest(value)))
+  const [only] = list
+  // Most rules name one value, and this runs for each rule of a request.
+  if (list.length === 1 && !isDigest(only)) return (value) => value === only || (Array.isArray(value) && value.includes(only))
+  const plain = new Set<unknown>(list.filter((value) => !isDigest(value)))
+  const hashed = new Set<unknown>(list.filter(isDigest))
   const isOne = (value: unknown): boolean =>
     plain.has(value) || (hashed.size > 0 && typeof value === 'string' && hashed.has(digests.of(value)))
   // An attribute with several values, such as the roles of a user, matches by one of them.

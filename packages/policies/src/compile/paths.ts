@@ -1,70 +1,4 @@
-/**
- * The forms in which a framework may see the path of a request target, each as segments. A rule matches if it matches one of them: a
- * framework that reads a path in another way than the limiter would otherwise be a way around the limit.
- *
- * Segments are decoded once, so an encoded slash is part of its segment. Nearly every path has one form.
- */
-function pathForms(target: string, caseSensitive: boolean): readonly (readonly string[])[] {
-  const text = pathOf(target)
-  // After it is decoded, since a decoded letter may be a capital.
-  const segmentsOf = (path: string): readonly string[] =>
-    path
-      .slice(1)
-      .split('/')
-      .map((segment) => (caseSensitive ? decoded(segment) : decoded(segment).toLowerCase()))
-  if (!ODD.test(text)) return [trimmed(segmentsOf(text))]
-  const forms: (readonly string[])[] = []
-  // Some servers read what follows a semicolon as parameters of its segment, others as the query.
-  const cuts = text.includes(';') ? [text, text.replaceAll(/;[^/]*/g, ''), text.slice(0, text.indexOf(';'))] : [text]
-  for (const cut of cuts) {
-    const plain = segmentsOf(cut)
-    // As `new URL()` reads it: a backslash is a slash.
-    const resolved = withoutDots(segmentsOf(cut.replaceAll('\\', '/')))
-    for (const form of [plain, resolved]) forms.push(trimmed(form), trimmed(form.filter((segment) => segment !== '')))
-  }
-  return forms
-}
-
-/** What servers read in different ways: dots, backslashes, empty segments, parameters. */
-const ODD = /\/\.|%2e|\\|\/\/|;/i
-
-/** The path of a request target: without origin, query and fragment. */
-function pathOf(target: string): string {
-  let start = 0
-  if (!target.startsWith('/')) {
-    // The absolute form, as a proxy is asked. A target without a path is the root.
-    const authority = target.indexOf('://')
-    start = authority < 0 ? 0 : target.indexOf('/', authority + 3)
-    if (start < 0) return '/'
-  }
-  let end = start
-  while (end < target.length && target[end] !== '?' && target[end] !== '#') end++
-  const path = start === 0 && end === target.length ? target : target.slice(start, end)
-  return path.startsWith('/') ? path : `/${path}`
-}
-
-function decoded(segment: string): string {
-  if (!segment.includes('%')) return segment
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
-}
-
-function withoutDots(segments: readonly string[]): readonly string[] {
-  const kept: string[] = []
-  for (const segment of segments) {
-    if (segment === '..') kept.pop()
-    else if (segment !== '.') kept.push(segment)
-  }
-  return kept
-}
-
-/** Without the empty segment of a trailing slash. */
-function trimmed(segments: readonly string[]): readonly string[] {
-  return segments.length > 0 && segments.at(-1) === '' ? segments.slice(0, -1) : segments
-}
+import { ODD, pathForms, pathOf, trimmed } from './path-forms.ts'
 
 interface Node<T> {
   readonly children: Map<string, Node<T>>
@@ -73,14 +7,39 @@ interface Node<T> {
   readonly below: T[]
 }
 
+/** The nodes that some first segments of a path lead to. It knows where each next segment leads, once a path had it. */
+interface State<T> {
+  readonly nodes: readonly Node<T>[]
+  /** The values of this path and of all paths below it. */
+  readonly below: readonly T[]
+  /** The values of this path. */
+  readonly found: readonly T[]
+  /** Where the segments lead that a pattern names. */
+  readonly next: Map<string, State<T>>
+  /** Where every other segment leads. */
+  other: State<T> | undefined
+}
+
 /** Finds the values whose patterns match a path. Its time depends on the length of the path, not on the number of patterns. */
 export class PathIndex<T> {
   private readonly exact = newNode<T>()
   private readonly folded = newNode<T>()
+  private readonly orders = new Map<T, number>()
   private hasExact = false
+  private roots: { readonly exact: State<T>; readonly folded: State<T> } | undefined
+  private states = 0
 
-  /** @param pattern `/a/b`, with `*` or `:name` for one segment, or `/*` at the end for all below, and the path itself */
-  add(pattern: string, caseSensitive: boolean, value: T): void {
+  /**
+   * @param pattern `/a/b`, with `*` or `:name` for one segment, or `/*` at the end for all below, and the path itself; `undefined` for
+   * every path
+   */
+  add(pattern: string | undefined, caseSensitive: boolean, value: T): void {
+    this.roots = undefined
+    if (!this.orders.has(value)) this.orders.set(value, this.orders.size)
+    if (pattern === undefined) {
+      this.folded.below.push(value)
+      return
+    }
     this.hasExact ||= caseSensitive
     let node = caseSensitive ? this.exact : this.folded
     const segments = trimmed((caseSensitive ? pattern : pattern.toLowerCase()).slice(1).split('/'))
@@ -94,14 +53,66 @@ export class PathIndex<T> {
     node.here.push(value)
   }
 
-  /** Each value once. */
-  find(target: string): ReadonlySet<T> {
+  /** Each value once, in the order in which they were added. The list is shared: it never changes. */
+  find(target: string): readonly T[] {
+    const { exact, folded } = (this.roots ??= this.newRoots())
+    const path = pathOf(target)
+    // Nearly every path has one form. Splitting it would make a list for each request.
+    if (!this.hasExact && !path.includes('%') && !ODD.test(path)) return this.alongText(folded, path.toLowerCase())
     const found = new Set<T>()
-    for (const form of pathForms(target, false)) collect(this.folded, form, 0, found)
-    if (this.hasExact) for (const form of pathForms(target, true)) collect(this.exact, form, 0, found)
-    return found
+    for (const form of pathForms(path, false)) for (const value of this.along(folded, form)) found.add(value)
+    if (this.hasExact) for (const form of pathForms(path, true)) for (const value of this.along(exact, form)) found.add(value)
+    return this.sorted(found)
+  }
+
+  private alongText(root: State<T>, path: string): readonly T[] {
+    let state = root
+    for (let start = 1; start < path.length && state.nodes.length > 0;) {
+      const slash = path.indexOf('/', start)
+      const end = slash < 0 ? path.length : slash
+      state = this.step(state, path.slice(start, end))
+      start = end + 1
+    }
+    return state.nodes.length > 0 ? state.found : state.below
+  }
+
+  private along(root: State<T>, segments: readonly string[]): readonly T[] {
+    return segments.reduce((state, segment) => this.step(state, segment), root).found
+  }
+
+  private step(state: State<T>, segment: string): State<T> {
+    const known = state.next.get(segment)
+    if (known !== undefined) return known
+    if (!state.nodes.some(({ children }) => children.has(segment))) return (state.other ??= this.newState(state, segment))
+    const next = this.newState(state, segment)
+    state.next.set(segment, next)
+    return next
+  }
+
+  private newState({ nodes, below }: State<T>, segment: string): State<T> {
+    const next = nodes.flatMap(({ children, any }) => [children.get(segment), any].filter((node) => node !== undefined))
+    // A client chooses the paths, so it must not choose how much is remembered.
+    if (++this.states > MAX_STATES) this.roots = undefined
+    return this.stateOf(next, below)
+  }
+
+  private stateOf(nodes: readonly Node<T>[], above: readonly T[]): State<T> {
+    const below = nodes.some((node) => node.below.length > 0) ? this.sorted([...above, ...nodes.flatMap((node) => node.below)]) : above
+    const found = nodes.some((node) => node.here.length > 0) ? this.sorted([...below, ...nodes.flatMap((node) => node.here)]) : below
+    return { nodes, below, found, next: new Map(), other: undefined }
+  }
+
+  private newRoots(): { readonly exact: State<T>; readonly folded: State<T> } {
+    this.states = 0
+    return { exact: this.stateOf([this.exact], []), folded: this.stateOf([this.folded], []) }
+  }
+
+  private sorted(values: Iterable<T>): readonly T[] {
+    return [...new Set(values)].toSorted((a, b) => (this.orders.get(a) ?? 0) - (this.orders.get(b) ?? 0))
   }
 }
+
+const MAX_STATES = 10_000
 
 function newNode<T>(): Node<T> {
   return { children: new Map(), any: undefined, here: [], below: [] }
@@ -114,15 +125,4 @@ function childOf<T>(node: Node<T>, segment: string): Node<T> {
   const child = newNode<T>()
   node.children.set(segment, child)
   return child
-}
-
-function collect<T>(node: Node<T>, segments: readonly string[], index: number, found: Set<T>): void {
-  for (const value of node.below) found.add(value)
-  if (index === segments.length) {
-    for (const value of node.here) found.add(value)
-    return
-  }
-  const child = node.children.get(segments[index] as string)
-  if (child !== undefined) collect(child, segments, index + 1, found)
-  if (node.any !== undefined) collect(node.any, segments, index + 1, found)
 }

@@ -19,16 +19,13 @@ export interface Revision<C> {
   readonly policies: readonly CompiledPolicy<C>[]
   /** Reads a subject, by its index. */
   readonly subjects: readonly SubjectReader<Asked<C>>[]
-  /** The rules, and the exemptions, that may match a path. */
+  /** The rules, and the exemptions, that may match a path, in the order of the document. */
   readonly paths: PathIndex<Candidate<C>>
-  /** Those that match every path. */
-  readonly anyPath: readonly Candidate<C>[]
   readonly tier: { readonly path: readonly string[]; readonly default: string } | undefined
 }
 
-/** A rule or an exemption whose path fits. The order is that of the document. */
+/** A rule or an exemption whose path fits. */
 export interface Candidate<C> {
-  readonly order: number
   readonly condition: Condition<C>
   /** `undefined` for an exemption. */
   readonly rule: CompiledRule<C> | undefined
@@ -51,6 +48,8 @@ export interface CompiledRule<C> {
   readonly schedule: Schedule | undefined
   readonly limits: readonly CompiledLimit<C>[]
   readonly tiers: ReadonlyMap<string, readonly CompiledLimit<C>[]> | undefined
+  /** The subjects that any limit, or any override, of this rule may need, by their index. */
+  readonly subjects: readonly number[]
 }
 
 export interface CompiledLimit<C> {
@@ -73,13 +72,10 @@ export function compile<C>(document: PolicyDocument, view: RequestView<C>): Revi
   )
   const limitOf = limitCompiler(document.namespace, names, view)
   const paths = new PathIndex<Candidate<C>>()
-  const anyPath: Candidate<C>[] = []
-  let order = 0
   const add = (match: RuleSpec['match'] = {}, rule?: CompiledRule<C>): void => {
     const condition = conditionOf(match, { view, digests }, rule === undefined)
-    const candidate = { order: order++, condition, rule }
-    if (match.paths === undefined) anyPath.push(candidate)
-    for (const path of match.paths ?? []) paths.add(path, match.caseSensitive === true, candidate)
+    const candidate = { condition, rule }
+    for (const path of match.paths ?? [undefined]) paths.add(path, match.caseSensitive === true, candidate)
   }
   for (const match of document.exempt ?? []) add(match)
   const policies = (document.policies ?? []).map((spec) => {
@@ -88,7 +84,7 @@ export function compile<C>(document: PolicyDocument, view: RequestView<C>): Revi
     return policy
   })
   const tier = document.tier && { path: document.tier.attribute.split('.'), default: document.tier.default }
-  return { document, policies, subjects, paths, anyPath, tier }
+  return { document, policies, subjects, paths, tier }
 }
 
 /** What core reads subjects from, by the view of the request. */
@@ -100,6 +96,11 @@ function factsOf<C>(view: RequestView<C>): RequestFacts<Asked<C>> {
     route: ({ context }) => view.route?.(context),
     body: ({ context }) => view.body?.(context),
   }
+}
+
+function subjectsOf<C>({ overrides, rollout }: CompiledPolicy<C>, lists: readonly (readonly CompiledLimit<C>[])[]): readonly number[] {
+  const ofPolicy = [...overrides.map(({ subject }) => subject), ...(rollout === undefined ? [] : [rollout.subject])]
+  return [...new Set([...ofPolicy, ...lists.flat().map(({ subject }) => subject)])]
 }
 
 type LimitCompiler<C> = (policy: string, spec: LimitSpec) => CompiledLimit<C>
@@ -131,7 +132,15 @@ function policyOf<C>(
   const limitsOf = (list: readonly LimitSpec[]): readonly CompiledLimit<C>[] => list.map((limit) => limitOf(name, limit))
   for (const rule of spec.rules) {
     const tiers = rule.tiers && new Map(Object.entries(rule.tiers).map(([tier, list]) => [tier, limitsOf(list)]))
-    rules.push({ name: rule.name, policy, schedule: scheduleOf(rule.active), limits: limitsOf(rule.limits ?? []), tiers })
+    const own = limitsOf(rule.limits ?? [])
+    rules.push({
+      name: rule.name,
+      policy,
+      schedule: scheduleOf(rule.active),
+      limits: own,
+      tiers,
+      subjects: subjectsOf(policy, [own, ...(tiers?.values() ?? [])]),
+    })
   }
   return policy
 }

@@ -1,10 +1,10 @@
 import type { Limit, MaybePromise } from '@sluice/core'
-import { isPromise, mapAll, type Missing } from '@sluice/core/adapter-kit'
+import { isPromise, type Missing } from '@sluice/core/adapter-kit'
 import type { OverrideSpec } from '../document.ts'
 import type { RequestView } from '../request.ts'
 import type { Asked } from './asked.ts'
 import { merged, type Override, pointOf } from './overrides.ts'
-import type { Candidate, CompiledLimit, CompiledPolicy, CompiledRule, Revision } from './revision.ts'
+import type { CompiledLimit, CompiledPolicy, CompiledRule, Revision } from './revision.ts'
 
 /** One limit of a request, with its numbers and its subject. */
 export interface Chosen<C> {
@@ -39,29 +39,23 @@ const NOTHING = { enforced: [], shadows: [], rejected: undefined } as const
 const EXEMPT = Object.freeze({ ...NOTHING, isExempt: true })
 const UNLIMITED = Object.freeze({ ...NOTHING, isExempt: false })
 
+type Values = readonly (string | Missing | undefined)[]
+
 /** Finds the limits of a request. It is synchronous unless a subject is read asynchronously. */
 export function select<C>(revision: Revision<C>, view: RequestView<C>, asked: Asked<C>): MaybePromise<Selection<C>> {
   const rules = rulesOf(revision, view, asked)
   if (rules === undefined) return EXEMPT
   if (rules.length === 0) return UNLIMITED
-  const needed = [...subjectsOf(rules)]
-  const read = mapAll(needed, (index) => revision.subjects[index]?.(asked))
-  const chosen = (values: readonly (string | Missing | undefined)[]): Selection<C> => {
-    const byIndex: (string | Missing | undefined)[] = []
-    for (const [i, index] of needed.entries()) byIndex[index] = values[i]
-    return selectionOf(rules, byIndex, asked, revision)
-  }
-  return isPromise(read) ? read.then(chosen) : chosen(read)
+  const values = subjectsOf(rules, revision, asked)
+  return isPromise(values) ? values.then((read) => selectionOf(rules, read, asked, revision)) : selectionOf(rules, values, asked, revision)
 }
 
 /** The first rule of each policy that matches; `undefined` for a request that is exempt. */
 function rulesOf<C>(revision: Revision<C>, view: RequestView<C>, asked: Asked<C>): readonly CompiledRule<C>[] | undefined {
   const { context, now } = asked
-  const found: Candidate<C>[] = [...revision.anyPath, ...revision.paths.find(view.target(context))]
-  found.sort((a, b) => a.order - b.order)
   const rules: CompiledRule<C>[] = []
   let last: CompiledPolicy<C> | undefined
-  for (const { condition, rule } of found) {
+  for (const { condition, rule } of revision.paths.find(view.target(context))) {
     if (rule === undefined) {
       if (condition(context, asked)) return undefined
       continue
@@ -77,19 +71,30 @@ function rulesOf<C>(revision: Revision<C>, view: RequestView<C>, asked: Asked<C>
   return rules
 }
 
-/** The subjects that any limit or override of these rules may need. */
-function subjectsOf<C>(rules: readonly CompiledRule<C>[]): ReadonlySet<number> {
-  const needed = new Set<number>()
-  for (const { policy, limits, tiers } of rules) {
-    for (const { subject } of policy.overrides) needed.add(subject)
-    if (policy.rollout !== undefined) needed.add(policy.rollout.subject)
-    for (const { subject } of limits) needed.add(subject)
-    for (const list of tiers?.values() ?? []) for (const { subject } of list) needed.add(subject)
+/** The values of the subjects that these rules may need, by their index. */
+function subjectsOf<C>(rules: readonly CompiledRule<C>[], revision: Revision<C>, asked: Asked<C>): MaybePromise<Values> {
+  const values: MaybePromise<string | Missing | undefined>[] = []
+  let isAsync = false
+  try {
+    for (const { subjects } of rules) {
+      for (const index of subjects) {
+        if (values[index] !== undefined) continue
+        const value = revision.subjects[index]?.(asked)
+        isAsync ||= isPromise(value)
+        values[index] = value
+      }
+    }
+  } catch (error) {
+    // Nobody waits for these, and a rejection that nobody handles ends a Node process.
+    for (const value of values) if (isPromise(value)) value.then(undefined, nothing)
+    throw error
   }
-  return needed
+  return isAsync ? Promise.all(values) : (values as Values)
 }
 
-type Values = readonly (string | Missing | undefined)[]
+function nothing(): undefined {
+  return undefined
+}
 
 function selectionOf<C>(rules: readonly CompiledRule<C>[], values: Values, asked: Asked<C>, revision: Revision<C>): Selection<C> {
   const enforced: Choice<C>[] = []
