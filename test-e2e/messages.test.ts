@@ -23,6 +23,7 @@ const ending = (code: string): string => ` (${code}, see ${PAGE})`
 const WRAPPED = [
   // The limiter hears it and decides again.
   'packages/core/src/generations.ts',
+  'packages/policies/src/clients/lookups.ts',
   'packages/policies/src/sources/file-source.ts',
   'packages/cloudflare/src/batcher.ts',
   'packages/redis/src/client/attempt.ts',

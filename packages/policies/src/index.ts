@@ -21,3 +21,11 @@ export type { FeedHealth, FeedObservers, FeedOptions, NamespaceHealth } from './
 export type { PolicySource, Snapshot, SourceDocument, SourceEvent, SourceSignal } from '@sluice/core/store-kit'
 export { fileSource } from './sources/file-source.ts'
 export type { FileSourceOptions } from './sources/file-source.ts'
+
+// The table of clients: what it says of a client, in memory.
+export { clientDirectory } from './clients/create-directory.ts'
+export type { ClientDirectory } from './clients/client-directory.ts'
+export type { ClientDirectoryOptions, ClientHealth } from './clients/options.ts'
+export type { ClientRow, ClientTable } from './clients/client-table.ts'
+export { settingsReader } from './clients/settings.ts'
+export type { ClientSettings } from './clients/settings.ts'

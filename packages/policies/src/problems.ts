@@ -14,6 +14,8 @@ export const POLICY_CODES = [
   'WARN_POLICY_MISSING',
   'WARN_POLICY_SOURCE',
   'ANOMALY_POLICY_FORK',
+  // Emitted to `on.warning` of a feed or a directory of clients, once for each outage.
+  'WARN_CLIENT_TABLE',
 ] as const
 
 declare module '@sluice/core' {
