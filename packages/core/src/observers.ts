@@ -34,7 +34,7 @@ export class ObserverHub {
   private readonly strict: boolean
   private readonly reported = new Set<string>()
   private decisions: Decision[] = []
-  /** Called when the store has another generation of a limiter. */
+  /** Called when the store has another generation of this limiter. */
   onGeneration: () => void = () => undefined
 
   constructor(limiter: string, on: Observers = {}, strict = false) {
@@ -59,8 +59,9 @@ export class ObserverHub {
   }
 
   pass(event: StoreEvent, tierOf: (tier: Source) => Source): void {
-    if (event.type === 'generation') this.onGeneration()
-    else this.emit(event.type === 'tier' ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)
+    if (event.type === 'generation') {
+      if (event.limiter === this.limiter) this.onGeneration()
+    } else this.emit(event.type === 'tier' ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)
   }
 
   /** Emits a decision in the next microtask, together with all others of this turn. */

@@ -113,6 +113,19 @@ test('a store that has lost its generations decides by the first again', async (
   expect(left(await limiter.peek('a', { cost: 0 }))).toBe(2)
 })
 
+test('a limiter does not read its generation again when that of another limiter has changed', () => {
+  const store = memoryStore({ clock: fakeClock() })
+  const [one] = ['one', 'two'].map((name) => createLimiter({ name, limits, store }))
+  const read: string[] = []
+  const generationOf = store.generationOf?.bind(store)
+  store.generationOf = (limiter) => {
+    read.push(limiter)
+    return generationOf?.(limiter) ?? ''
+  }
+  void one?.resetAll()
+  expect(new Set(read)).toEqual(new Set(['one']))
+})
+
 test('a credit that the store refuses as outdated names the charges that it made again', async () => {
   const at = storeOfGenerations()
   const limiter = createLimiter({ limits, store: at.store })

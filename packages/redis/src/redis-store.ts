@@ -17,7 +17,6 @@ import {
   Events,
   groupByPartition,
   invalid,
-  outdatedGeneration,
   type PartitionGroup,
   type Presence,
   stack,
@@ -125,7 +124,7 @@ class RedisStore implements Store {
       checkLease(options)
       for (const charge of charges) checkReceipt(charge, options)
       if (charges.length === 0) return Promise.resolve([])
-      if (this.generations.areOutdated(charges)) throw outdatedGeneration()
+      this.generations.requireCurrent(charges)
       const preparing = this.prepared(charges[0])
       if (preparing !== undefined) return preparing.then(() => this.decide(charges, options.how ?? 'charge', options))
       return this.decide(charges, options.how ?? 'charge', options)
@@ -136,6 +135,7 @@ class RedisStore implements Store {
 
   async reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<boolean> {
     if (targets.length === 0) return false
+    this.generations.requireCurrent(targets)
     const preparing = this.prepared()
     if (preparing !== undefined) await preparing
     const charges = targets.map((target) => ({ ...target, cost: 0 }))
@@ -149,14 +149,12 @@ class RedisStore implements Store {
   }
 
   async block(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[], ms: number): Promise<BlockChange> {
+    this.generations.requireCurrent(targets)
     await this.prepared()
-    const groups = groupByPartition(
-      targets.map((target) => ({ ...target, cost: ms })),
-      this.partitionOf,
-    )
-    const answers = groups.map(({ partition, charges: given }) => {
-      const { charges, places } = placesOfBlock(this.keys, given)
-      return this.run(partition, charges, places, 'block', NO_OPTIONS)
+    const charges = targets.map((target) => ({ ...target, cost: ms }))
+    const answers = groupByPartition(charges, this.partitionOf).map(({ partition, charges: given }) => {
+      const { charges: distinct, places } = placesOfBlock(this.keys, given)
+      return this.run(partition, distinct, places, 'block', NO_OPTIONS)
     })
     return blockChangeOf((await Promise.all(answers)).flat(), ms)
   }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { concurrency, createLimiter, type Decision, fixedWindow, type Store } from '@sluice/core'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
-import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
+import { type RedisCluster, type RedisServer, startCluster, startRedis, tcpProxy } from '@sluice/testing/redis'
 import { Redis as Iovalkey } from 'iovalkey'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { asAnotherProcess } from './support.ts'
@@ -172,6 +172,51 @@ test('Pf: a limiter that was never reset has no key, and a busy process reads on
   const key = (await server.call('KEYS', `all${prefixes}:{${tag}}:api!*:a`)) as string[]
   expect(key).toHaveLength(1)
 })
+
+test('Pf: it holds for a limiter that is made while generations are read', async () => {
+  const proxy = await tcpProxy(server)
+  const [own] = processes({}, 1)
+  const store = asAnotherProcess(() => redisStore({ url: `redis://${proxy.host}:${proxy.port}` }, { prefix: `all${prefixes}` }))
+  open.push(store)
+  await own.limiter.consume('a', { cost: 5 })
+  await own.limiter.resetAll()
+  const first = createLimiter({ name: 'first', store, limits: LIMITS })
+  await first.consume('a')
+  await sleep(BOUND)
+  proxy.blackHole(true)
+  const before = first.consume('a')
+  await sleep(10)
+  const after = limiterOf(store).consume('a')
+  await sleep(10)
+  proxy.blackHole(false)
+  await before
+  expect(usedOf(await after)).toBe(1)
+  await proxy.close()
+})
+
+test.each([{}, { scripting: false }])(
+  'Pf: it holds for a limiter beyond the thousand whose generations are read, %j',
+  async (options) => {
+    const [own, other] = processes({ ...options, failover: false }, 2)
+    const make = (name: string) => createLimiter({ name, store: other!.store, limits: LIMITS })
+    const before = await other!.limiter.consume('a', { cost: 5 })
+    await other!.limiter.consume('b', { cost: 5 })
+    for (let i = 0; i < 1_000; i++) make(`other${i}`)
+    await own.limiter.resetAll()
+    await own.limiter.consume('a', { cost: 10 })
+    await own.limiter.consume('b', { cost: 10 })
+    await other!.limiter.refund(before)
+    expect(usedOf(await other!.limiter.consume('a'))).toBe(11)
+    for (let i = 0; i < 1_000; i++) make(`more${i}`)
+    expect(await other!.limiter.reset('b')).toBe(true)
+    expect(usedOf(await own.limiter.peek('b'))).toBe(0)
+    for (let i = 0; i < 1_000; i++) make(`last${i}`)
+    await own.limiter.resetAll()
+    await other!.limiter.block('b', '1h')
+    expect(await own.limiter.peek('b')).toMatchObject({ verdict: 'blocked' })
+  },
+  20_000,
+)
 
 test('Pf: it holds on a client that adds a keyPrefix to commands in lower case only', async () => {
   const clients = [0, 1].map(() => new Iovalkey({ host: server.host, port: server.port, keyPrefix: 'own:' }))

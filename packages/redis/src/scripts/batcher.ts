@@ -1,6 +1,6 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
-import { afterTurn, blockAnswers, decideWithLeases, outdatedGeneration, readLeases } from '@sluice/core/store-kit'
+import { afterTurn, blockAnswers, decideWithLeases, readLeases } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
 import { refreshSlots } from '../client/refresh-slots.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
@@ -214,7 +214,7 @@ export class Batcher implements Executor {
       this.enqueue({ ...decision, attempt: decision.attempt + 1 })
       return
     }
-    if (this.settings.generations.areOutdated(decision.charges)) throw outdatedGeneration()
+    this.settings.generations.requireCurrent(decision.charges)
     if ('failure' in answer) throw new RedisStoreError(answer.failure, this.shard, command, false)
     if ('blockedUntil' in answer) {
       const { charges, options, how } = decision
