@@ -13,12 +13,13 @@ import {
   tokenBucket,
 } from '@sluice/core'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
+import { waitUntil } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { connect } from '../src/client/connect.ts'
 import { Replica } from '../src/client/replica.ts'
 import { Keys } from '../src/keys.ts'
-import { charge, rawStore, scanAfterEach, SIX, took } from './support.ts'
+import { charge, rawStore, scanAfterEach, SIX, take, took } from './support.ts'
 
 const HOUR = 3_600_000
 let server: RedisServer
@@ -96,9 +97,9 @@ test('an entry that ends later keeps its key, and the block ends by itself', asy
   const store = raw()
   const day = fixedWindow({ name: 'day', limit: 10, window: '1d', anchor: 'first' }).limit
   await took(store, charge('ann', day))
-  await block(store, [charge('ann', day)], 60)
+  await block(store, [charge('ann', day)], 1_000)
   expect(await took(store, charge('ann', day))).toMatchObject({ blocked: true })
-  await new Promise((resolve) => setTimeout(resolve, 70))
+  await waitUntil('the block to end', async () => (await take(store, charge('ann', day), { how: 'peek' }))[0]?.blocked !== true)
   expect(await took(store, charge('ann', day))).toMatchObject({ allowed: true, remaining: 8 })
   expect(await server.client().pttl((await keys())[0] as string)).toBeGreaterThan(80_000_000)
 })
