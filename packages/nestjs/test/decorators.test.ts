@@ -341,6 +341,48 @@ describe('RateLimiter in a service', () => {
   })
 })
 
+describe('a block', () => {
+  @Controller()
+  class Doors {
+    @Get('added')
+    @RateLimit({ limit: 5, window: '1m', blockedStatus: 403 })
+    added(): string {
+      return 'added'
+    }
+    @Get('keyed')
+    @RateLimit({ limit: 5, window: '1m', key: header('x-key') })
+    keyed(): string {
+      return 'keyed'
+    }
+  }
+  const blocked = async (subject: string) => {
+    const { app, get } = await appOf(moduleOptions(), { controllers: [Users, Doors] })
+    const limiter = app.get(RateLimiter)
+    expect(await limiter.block(subject, '5m')).toBe(1_800_000_300_000)
+    return { limiter, get }
+  }
+
+  test('refuses on each route, whatever its decorators are, and charges nothing', async () => {
+    const { limiter, get } = await blocked('127.0.0.1')
+    for (const path of ['/plain', '/own', '/strict', '/login', '/token', '/slowly', '/costly'])
+      expect(await get(path), path).toMatchObject({ status: 429, text: expect.stringContaining('blocked') as string })
+    expect((await get('/free')).status).toBe(200)
+    expect(await limiter.unblock('127.0.0.1')).toBe(true)
+    expect((await get('/own')).left).toEqual([19, 99, 4])
+    expect((await get('/strict')).left).toEqual([0, 98])
+  })
+  test('has the status of `blockedStatus` on the route that has it', async () => {
+    const { get } = await blocked('127.0.0.1')
+    expect([(await get('/added')).status, (await get('/own')).status]).toEqual([403, 429])
+  })
+  test('of the key of a route refuses there only', async () => {
+    const { get } = await blocked('ann')
+    expect((await get('/keyed', { 'x-key': 'ann' })).status).toBe(429)
+    expect((await get('/keyed', { 'x-key': 'bob' })).status).toBe(200)
+    expect((await get('/plain')).status).toBe(200)
+  })
+})
+
 describe('@OverrideRateLimit', () => {
   test('overrides a limit that has the name of an option', async () => {
     @Controller()
