@@ -27,6 +27,8 @@ interface MutableAdmission {
   readonly receipt: unknown
   until: number | undefined
   readonly refunds: Refund[]
+  /** Units that others gave back, so that its own refund may give back as many of others. */
+  credited: number
 }
 
 /**
@@ -115,33 +117,65 @@ function recordAdmission(admissions: MutableAdmission[], charge: Charge, outcome
       receipt: outcome.receipt,
       until,
       refunds: [],
+      credited: 0,
     })
 }
 
 function recordRefund(admissions: MutableAdmission[], charge: Charge, outcome: Outcome, order: number): void {
-  // Charges of one window may have equal receipts. Any of them may stand for the others; forced ones come last, since the
-  // promise does not cover them.
-  const same = admissions.filter(({ receipt }) => charge.receipt !== undefined && receipt === charge.receipt)
-  const whole = Math.abs(outcome.granted)
-  // A refund larger than what a bucket has in use also refunds a fraction of a unit, which `granted` does not show.
+  const { at } = outcome
+  let units = Math.abs(outcome.granted)
+  const giveBack = (from: readonly MutableAdmission[], most: number): readonly (readonly [MutableAdmission, number])[] =>
+    from.flatMap((admission) => {
+      const part = Math.min(units, most, leftOf(admission))
+      if (part <= 0) return []
+      admission.refunds.push({ at, units: part, order })
+      units -= part
+      most -= part
+      return [[admission, part] as const]
+    })
+  const credit = (from: readonly MutableAdmission[], most: number): number =>
+    giveBack(from, most).reduce((sum, [admission, part]) => {
+      admission.credited += part
+      return sum + part
+    }, 0)
+
   const { algorithm, queue } = charge.limit
   const meter = algorithm === 'tokenBucket' || (algorithm === 'leakyBucket' && queue !== true)
+  // Charges of one window may have equal receipts. Any of them may stand for the others; forced ones come last, since the
+  // promise does not cover them.
+  const same = admissions
+    .filter(({ receipt }) => charge.receipt !== undefined && receipt === charge.receipt)
+    .toSorted((a, b) => Number(a.forced) - Number(b.forced))
+  if (meter) {
+    // A refund larger than what a bucket has in use also refunds a fraction of a unit, which `granted` does not show.
+    if (units < Math.min(-charge.cost, same[0]?.units ?? Infinity)) units += 1
+    giveBack(same, Infinity)
+    // A bucket fills, whichever charge took the units.
+    if (units > 0) admissions.push(refundOfNone({ at, units, order }))
+    return
+  }
   // A credit of a window gives back what was taken last.
-  const isCredit = charge.receipt === undefined && !meter
-  // A refund whose own units a credit has given back already takes others of its window.
+  if (charge.receipt === undefined) {
+    credit(admissions.toReversed(), Infinity)
+    return
+  }
+  giveBack(same, Infinity)
+  // A refund whose own units were credited takes others of its window. More than these would be units that a store gave back twice.
   const others = admissions.toReversed().filter((each) => !same.includes(each) && windowOf(each.receipt) === windowOf(charge.receipt))
-  const ordered = isCredit ? admissions.toReversed() : [...same.toSorted((a, b) => Number(a.forced) - Number(b.forced)), ...others]
-  const from = ordered.filter((admission) => leftOf(admission) > 0)
-  let units = meter && whole < Math.min(-charge.cost, same[0]?.units ?? Infinity) ? whole + 1 : whole
-  for (const admission of from) {
-    const part = Math.min(units, leftOf(admission))
-    if (part > 0) admission.refunds.push({ at: outcome.at, units: part, order })
-    units -= part
+  let taken = credit(
+    others,
+    same.reduce((sum, { credited }) => sum + credited, 0),
+  )
+  for (const admission of same) {
+    const part = Math.min(taken, admission.credited)
+    admission.credited -= part
+    taken -= part
   }
-  if (units > 0) {
-    const refunds = [{ at: outcome.at, units, order }]
-    admissions.push({ at: outcome.at, units: 0, delay: 0, forced: false, order, receipt: undefined, until: undefined, refunds })
-  }
+}
+
+function refundOfNone(refund: Refund): MutableAdmission {
+  const { at, order = 0 } = refund
+  return { at, units: 0, delay: 0, forced: false, order, receipt: undefined, until: undefined, refunds: [refund], credited: 0 }
 }
 
 /** A receipt is the window, or the window and the units: `<window>:<units>`. */
