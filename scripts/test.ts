@@ -7,6 +7,7 @@ import { audit } from './audit.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'
 import { ensureRedis } from './redis.ts'
 import { type EnsuredServer, ensureServers } from './servers.ts'
+import { ensureSql } from './sql.ts'
 import { LINT, Steps, TYPES } from './steps.ts'
 
 /** Steps for each algorithm; by default the tests walk 10,000. */
@@ -21,6 +22,7 @@ if (name === undefined) {
   for (const command of [...LINT, TYPES]) steps.command(command)
   auditDependencies()
   await ensureRedis()
+  await ensureSql()
   const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])
   steps.tests([], isSlow ? { SLUICE_FUZZ: LONG_FUZZ, SLUICE_FAULTS: 'full' } : {})
   if (isSlow) for (const server of servers) onServer(server)
@@ -29,6 +31,7 @@ if (name === undefined) {
   steps.command(['types', 'tsc', '-b', ...typesOf(name)])
   await ensureRedis()
   if (name === 'redis') await ensureServers([DAILY_SERVER])
+  if (name === 'policies') await ensureSql()
   steps.tests(projectsOf(name).flatMap((project) => ['--project', project]))
 }
 steps.finish()
