@@ -122,55 +122,56 @@ function recordAdmission(admissions: MutableAdmission[], charge: Charge, outcome
 }
 
 function recordRefund(admissions: MutableAdmission[], charge: Charge, outcome: Outcome, order: number): void {
-  const { at } = outcome
-  let units = Math.abs(outcome.granted)
-  const giveBack = (from: readonly MutableAdmission[], most: number): readonly (readonly [MutableAdmission, number])[] =>
-    from.flatMap((admission) => {
-      const part = Math.min(units, most, leftOf(admission))
-      if (part <= 0) return []
-      admission.refunds.push({ at, units: part, order })
-      units -= part
-      most -= part
-      return [[admission, part] as const]
-    })
-  const credit = (from: readonly MutableAdmission[], most: number): number =>
-    giveBack(from, most).reduce((sum, [admission, part]) => {
-      admission.credited += part
-      return sum + part
-    }, 0)
-
-  const { algorithm, queue } = charge.limit
-  const meter = algorithm === 'tokenBucket' || (algorithm === 'leakyBucket' && queue !== true)
+  const refund = { at: outcome.at, units: Math.abs(outcome.granted), order }
   // Charges of one window may have equal receipts. Any of them may stand for the others; forced ones come last, since the
   // promise does not cover them.
   const same = admissions
     .filter(({ receipt }) => charge.receipt !== undefined && receipt === charge.receipt)
     .toSorted((a, b) => Number(a.forced) - Number(b.forced))
-  if (meter) {
+  const { algorithm, queue } = charge.limit
+  if (algorithm === 'tokenBucket' || (algorithm === 'leakyBucket' && queue !== true)) {
     // A refund larger than what a bucket has in use also refunds a fraction of a unit, which `granted` does not show.
-    if (units < Math.min(-charge.cost, same[0]?.units ?? Infinity)) units += 1
-    giveBack(same, Infinity)
+    const isCut = refund.units < Math.min(-charge.cost, same[0]?.units ?? Infinity)
+    const rest = giveBack(same, isCut ? { ...refund, units: refund.units + 1 } : refund)
     // A bucket fills, whichever charge took the units.
-    if (units > 0) admissions.push(refundOfNone({ at, units, order }))
-    return
+    if (rest.units > 0) admissions.push(refundOfNone(rest))
+  } else if (charge.receipt === undefined) {
+    // A credit of a window gives back what was taken last.
+    credit(admissions.toReversed(), refund)
+  } else {
+    const rest = giveBack(same, refund)
+    // A refund whose own units were credited takes others of its window. More than these would be units that a store gave back twice.
+    const others = admissions.toReversed().filter((each) => !same.includes(each) && windowOf(each.receipt) === windowOf(charge.receipt))
+    const most = Math.min(
+      rest.units,
+      same.reduce((sum, { credited }) => sum + credited, 0),
+    )
+    let taken = most - credit(others, { ...rest, units: most }).units
+    for (const admission of same) {
+      const part = Math.min(taken, admission.credited)
+      admission.credited -= part
+      taken -= part
+    }
   }
-  // A credit of a window gives back what was taken last.
-  if (charge.receipt === undefined) {
-    credit(admissions.toReversed(), Infinity)
-    return
+}
+
+/** Counts units as given back. Returns what is left of the refund. */
+function giveBack(from: readonly MutableAdmission[], refund: Refund): Refund {
+  let { units } = refund
+  for (const admission of from) {
+    const part = Math.min(units, leftOf(admission))
+    if (part > 0) admission.refunds.push({ ...refund, units: part })
+    units -= part
   }
-  giveBack(same, Infinity)
-  // A refund whose own units were credited takes others of its window. More than these would be units that a store gave back twice.
-  const others = admissions.toReversed().filter((each) => !same.includes(each) && windowOf(each.receipt) === windowOf(charge.receipt))
-  let taken = credit(
-    others,
-    same.reduce((sum, { credited }) => sum + credited, 0),
-  )
-  for (const admission of same) {
-    const part = Math.min(taken, admission.credited)
-    admission.credited -= part
-    taken -= part
-  }
+  return { ...refund, units }
+}
+
+/** As `giveBack`, of units that have not been given back by their own receipt. */
+function credit(from: readonly MutableAdmission[], refund: Refund): Refund {
+  const before = from.map(leftOf)
+  const rest = giveBack(from, refund)
+  for (const [i, admission] of from.entries()) admission.credited += (before[i] as number) - leftOf(admission)
+  return rest
 }
 
 function refundOfNone(refund: Refund): MutableAdmission {
