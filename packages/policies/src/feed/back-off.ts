@@ -1,7 +1,8 @@
 import { type Clock, systemClock } from '@sluice/core'
 
 const FIRST = 200
-const LONGEST = 30_000
+/** ms. A source that was followed for as long is well again. */
+export const LONGEST = 30_000
 
 /** How long to wait before attempt number `attempt` (from 0), in ms: up to 200 ms, then twice as long each time, up to 30 s. */
 export function backOff(attempt: number): number {

@@ -4,7 +4,7 @@ import type { PolicySource, Snapshot, SourceEvent } from '@sluice/core/store-kit
 import type { PolicyDocument } from '../document.ts'
 import { digestOf } from '../digest.ts'
 import { type Accepted, answerTo } from './acceptance.ts'
-import { backOff, pause } from './back-off.ts'
+import { backOff, LONGEST, pause } from './back-off.ts'
 import { DiskCache } from './disk-cache.ts'
 import type { FeedHealth, FeedOptions } from './options.ts'
 import { Warnings } from './warnings.ts'
@@ -107,11 +107,12 @@ export class PolicyFeed {
 
   private async run(isFirst: () => void): Promise<void> {
     const { signal } = this.closing
+    const time = this.clock.monotonic?.bind(this.clock) ?? systemClock.monotonic
     for (let attempt = 0; !signal.aborted;) {
+      const begin = time()
       try {
         const cursor = await this.load()
         isFirst()
-        attempt = 0
         await this.source.watch(cursor, (event) => this.hear(event), signal)
       } catch (error) {
         if (signal.aborted) break
@@ -123,6 +124,8 @@ export class PolicyFeed {
           `${this.source.name} does not answer, so its last documents stay in force: ${reason}`,
         )
       }
+      // A source that can be read, and not be watched, is away as well: a load alone must not end the back-off.
+      if (time() - begin >= LONGEST) attempt = 0
       await pause(backOff(attempt++), this.clock, signal)
     }
   }
