@@ -21,6 +21,9 @@ export type { FeedHealth, FeedObservers, FeedOptions, NamespaceHealth } from './
 export type { PolicySource, Snapshot, SourceDocument, SourceEvent, SourceSignal } from '@sluice/core/store-kit'
 export { fileSource } from './sources/file-source.ts'
 export type { FileSourceOptions } from './sources/file-source.ts'
+export { httpSource } from './sources/http-source.ts'
+export type { HttpHeaders, HttpSourceOptions } from './sources/http/options.ts'
+export type { BodyReader, Fetch, FetchedResponse, FetchInit } from './sources/http/fetch.ts'
 
 // The table of clients: what it says of a client, in memory.
 export { clientDirectory } from './clients/create-directory.ts'
