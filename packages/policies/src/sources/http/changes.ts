@@ -11,7 +11,7 @@ const MAX_DOCUMENTS = 1_000
 type Change = SourceEvent & { readonly cursor?: string | undefined }
 
 /** The changes that a server sends. `heard` is called whenever anything comes, also a comment. */
-export async function* changesOf(response: FetchedResponse, heard: () => void): AsyncGenerator<Change, void, undefined> {
+async function* changesOf(response: FetchedResponse, heard: () => void): AsyncGenerator<Change, void, undefined> {
   const stream = new EventStream(MAX_EVENT)
   for await (const chunk of chunksOf(response)) {
     heard()
