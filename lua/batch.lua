@@ -4,6 +4,9 @@
 -- redis.calls: MGET, once for each 1,000 keys; one SET or DEL for each key that a decision changes; for sets those of concurrency.lua, for packed
 --   states those of packed.lua.
 
+-- The operations other than 0, a charge.
+local FORCE, PEEK, RESET, SETBLOCK = 1, 2, 3, 4
+
 local batch = cjson.decode(ARGV[1])
 local limits, decisions, setcount, buckets = batch[1], batch[2], batch[3], batch[4] or { 0 }
 

@@ -15,6 +15,7 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     'leases',
     'packed',
     'batch',
+    'blocks',
     'full',
   ],
 }

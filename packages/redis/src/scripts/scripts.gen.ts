@@ -1453,7 +1453,8 @@ end
 return ledger
 end`
 
-const batch = String.raw`local batch = cjson.decode(ARGV[1])
+const batch = String.raw`local FORCE, PEEK, RESET, SETBLOCK = 1, 2, 3, 4
+local batch = cjson.decode(ARGV[1])
 local limits, decisions, setcount, buckets = batch[1], batch[2], batch[3], batch[4] or { 0 }
 local values, entries = packed.open(buckets, setcount)
 local blocks = {}
@@ -1640,8 +1641,78 @@ end
 return writes
 end`
 
-const full = String.raw`local FORCE, PEEK, RESET, SETBLOCK = 1, 2, 3, 4
-local abs = math.abs
+const blocks = String.raw`local hasblocks = next(blocks) ~= nil
+for key = 1, #KEYS do
+hasblocks = hasblocks or values[key] and string.byte(values[key]) == 255
+end
+local function blockat(key)
+if entries[key] then
+return blocks[key] or 0
+end
+return blockedby(listof(key))
+end
+local function blockof(charge)
+local key, cost, receipt, blockkey = charge[2], charge[3], charge[4], charge[7]
+if cost < 0 or receipt[1] ~= nil then
+return 0
+end
+if blockkey then
+return blockat(blockkey)
+end
+return algorithms[limits[charge[1]][1]].isentry and blockat(key) or 0
+end
+local function replyofblocked(decision)
+if decision[1] == FORCE or decision[1] == RESET then
+return nil
+end
+local isblocked = false
+for i = 3, #decision do
+isblocked = isblocked or blockof(decision[i]) > micros
+end
+if not isblocked then
+return nil
+end
+local reply = { 2 }
+for i = 3, #decision do
+reply[i - 1] = blockof(decision[i])
+end
+return reply
+end
+local function listwithblock(changes, key, finish)
+local list = changedlist(changes, key)
+if list[1] == BLOCK then
+remove(list, 1)
+end
+if finish then
+for at, number in ipairs({ BLOCK, finish, 0, 0 }) do
+table.insert(list, at, number)
+end
+end
+return list
+end
+local function block(decision)
+local changes, writes, reply = newchanges(), {}, { 1 }
+hasblocks = true
+for i = 3, #decision do
+local key, millis = decision[i][2], decision[i][3]
+local before, finish = blockat(key), millis > 0 and micros + millis * 1000 or nil
+reply[i - 1] = before
+if finish or millis == 0 and before > 0 then
+if entries[key] then
+local err = packed.block(entries[key], finish)
+if err then
+return reply, err
+end
+blocks[key] = finish
+else
+writes[#writes + 1] = writeoflist(key, listwithblock(changes, key, finish), decision)
+end
+end
+end
+return reply, commit(writes)
+end`
+
+const full = String.raw`local abs = math.abs
 for _, limit in ipairs(limits) do
 local letter = limit[1]
 if prepare[letter] then
@@ -1687,43 +1758,6 @@ listof(key)
 local text = not isreplied[key] and values[key] or ''
 isreplied[key] = true
 return text
-end
-local hasblocks = next(blocks) ~= nil
-for key = 1, #KEYS do
-hasblocks = hasblocks or values[key] and string.byte(values[key]) == 255
-end
-local function blockat(key)
-if entries[key] then
-return blocks[key] or 0
-end
-return blockedby(listof(key))
-end
-local function blockof(charge)
-local key, cost, receipt, blockkey = charge[2], charge[3], charge[4], charge[7]
-if cost < 0 or receipt[1] ~= nil then
-return 0
-end
-if blockkey then
-return blockat(blockkey)
-end
-return algorithms[limits[charge[1]][1]].isentry and blockat(key) or 0
-end
-local function replyofblocked(decision)
-if decision[1] == FORCE or decision[1] == RESET then
-return nil
-end
-local isblocked = false
-for i = 3, #decision do
-isblocked = isblocked or blockof(decision[i]) > micros
-end
-if not isblocked then
-return nil
-end
-local reply = { 2 }
-for i = 3, #decision do
-reply[i - 1] = blockof(decision[i])
-end
-return reply
 end
 local function ispart(charge)
 local cost, receipt = charge[3], charge[4]
@@ -1844,39 +1878,6 @@ writes[#writes + 1] = writeoflist(key, changes.lists[key], decision)
 end
 return reply, commit(writes)
 end
-local function listwithblock(changes, key, finish)
-local list = changedlist(changes, key)
-if list[1] == BLOCK then
-remove(list, 1)
-end
-if finish then
-for at, number in ipairs({ BLOCK, finish, 0, 0 }) do
-table.insert(list, at, number)
-end
-end
-return list
-end
-local function block(decision)
-local changes, writes, reply = newchanges(), {}, { 1 }
-hasblocks = true
-for i = 3, #decision do
-local key, millis = decision[i][2], decision[i][3]
-local before, finish = blockat(key), millis > 0 and micros + millis * 1000 or nil
-reply[i - 1] = before
-if finish or millis == 0 and before > 0 then
-if entries[key] then
-local err = packed.block(entries[key], finish)
-if err then
-return reply, err
-end
-blocks[key] = finish
-else
-writes[#writes + 1] = writeoflist(key, listwithblock(changes, key, finish), decision)
-end
-end
-end
-return reply, commit(writes)
-end
 local function functionof(decision)
 if decision[1] == RESET then
 return reset
@@ -1918,5 +1919,6 @@ export const FULL: string = [
   leases,
   packed,
   batch,
+  blocks,
   full,
 ].join('\n')
