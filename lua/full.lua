@@ -88,13 +88,13 @@ local function ispart(charge)
   return cost > 1 and receipt[1] == nil
 end
 
--- The reply, the changes, whether each charge is admitted, and the least units that one took of which a part can be granted. No charge takes
--- more than cap units.
+-- The reply, the changes, whether each charge is admitted, and the least and the most units that one took of which a part can be granted. No
+-- charge takes more than cap units.
 local function attempt(decision, cap)
   local operation, atleast = decision[1], abs(decision[2])
   local reply, ledgers, changes, isreplied = { 1 }, {}, newchanges(), {}
   local counts = countkeys(decision)
-  local isallowed, least = true, MAX
+  local isallowed, least, largest = true, MAX, 0
   for i = 3, #decision do
     local charge = decision[i]
     local limit, key, cost, receipt, terms = limits[charge[1]], charge[2], charge[3], charge[4], charge[6]
@@ -129,7 +129,7 @@ local function attempt(decision, cap)
     end
     local after, isadmitted, units = step(charge, cost, state, operation, atleast, most)
     if iscapped and isadmitted then
-      least = min(least, units)
+      least, largest = min(least, units), max(largest, units)
     end
     if not isadmitted then
       isallowed = false
@@ -149,7 +149,7 @@ local function attempt(decision, cap)
   for _, ledger in ipairs(ledgers) do
     reply[#reply + 1] = ledger
   end
-  return reply, changes, isallowed, least
+  return reply, changes, isallowed, least, largest
 end
 
 local function decide(decision)
@@ -158,9 +158,9 @@ local function decide(decision)
     return blocked
   end
   local operation, atleast = decision[1], decision[2]
-  local reply, changes, isallowed, least = attempt(decision, MAX)
+  local reply, changes, isallowed, least, largest = attempt(decision, MAX)
   -- What one charge has less of, none takes more of. Each lease is granted by itself.
-  if atleast >= 1 and #decision > 3 and isallowed and operation ~= FORCE then
+  if atleast >= 1 and largest > least and isallowed and operation ~= FORCE then
     reply, changes, isallowed = attempt(decision, least)
   end
   return reply, isallowed and commit(writesof(changes, decision)) or nil

@@ -1767,7 +1767,7 @@ local function attempt(decision, cap)
 local operation, atleast = decision[1], abs(decision[2])
 local reply, ledgers, changes, isreplied = { 1 }, {}, newchanges(), {}
 local counts = countkeys(decision)
-local isallowed, least = true, MAX
+local isallowed, least, largest = true, MAX, 0
 for i = 3, #decision do
 local charge = decision[i]
 local limit, key, cost, receipt, terms = limits[charge[1]], charge[2], charge[3], charge[4], charge[6]
@@ -1802,7 +1802,7 @@ most = leases.most(ledger, terms, cost)
 end
 local after, isadmitted, units = step(charge, cost, state, operation, atleast, most)
 if iscapped and isadmitted then
-least = min(least, units)
+least, largest = min(least, units), max(largest, units)
 end
 if not isadmitted then
 isallowed = false
@@ -1822,7 +1822,7 @@ reply[1] = isallowed and 1 or 0
 for _, ledger in ipairs(ledgers) do
 reply[#reply + 1] = ledger
 end
-return reply, changes, isallowed, least
+return reply, changes, isallowed, least, largest
 end
 local function decide(decision)
 local blocked = hasblocks and replyofblocked(decision)
@@ -1830,8 +1830,8 @@ if blocked then
 return blocked
 end
 local operation, atleast = decision[1], decision[2]
-local reply, changes, isallowed, least = attempt(decision, MAX)
-if atleast >= 1 and #decision > 3 and isallowed and operation ~= FORCE then
+local reply, changes, isallowed, least, largest = attempt(decision, MAX)
+if atleast >= 1 and largest > least and isallowed and operation ~= FORCE then
 reply, changes, isallowed = attempt(decision, least)
 end
 return reply, isallowed and commit(writesof(changes, decision)) or nil
