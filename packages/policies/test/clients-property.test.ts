@@ -123,7 +123,7 @@ test('no history breaks a rule of the cache', async () => {
         for (const { since, isOver } of waits) expect(isOver || clock.monotonic() < since + DEADLINE).toBe(true)
         waits = waits.filter(({ isOver }) => !isOver)
       }
-      directory.close()
+      await directory.close()
       await turn()
       expect(waits.every(({ isOver }) => isOver)).toBe(true)
       expect(clock.pending).toBe(0)

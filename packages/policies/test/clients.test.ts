@@ -203,7 +203,7 @@ describe('queries', () => {
     table.isAutomatic = false
     const waiting = clients.rowOf('beta')
     await turn()
-    clients.close()
+    await clients.close()
     expect(await waiting).toBeUndefined()
     expect(table.queries[1]?.signal.aborted).toBe(true)
     expect(clients.rowOf('acme')).toMatchObject({ tier: 'pro' })
@@ -212,6 +212,13 @@ describe('queries', () => {
     expect(table.asked).toHaveLength(2)
     expect(warnings).toEqual([])
     expect(clock.pending).toBe(0)
+  })
+
+  test('close closes the table', async () => {
+    let closed = 0
+    const close = (): void => void (closed += 1)
+    await directory({ table: { name: 'own', load: () => Promise.resolve([]), close } }).close()
+    expect(closed).toBe(1)
   })
 })
 

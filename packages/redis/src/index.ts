@@ -17,5 +17,9 @@ export { scanSubjects } from './inspect/scan-subjects.ts'
 export type { ScannedSubject, ScanOptions, ScanProgress } from './inspect/scan-subjects.ts'
 export { formatSubject } from './inspect/format-subject.ts'
 
+// A table of clients, for policies.
+export { redisTable } from './redis-table.ts'
+export type { RedisClientRow, RedisTable, RedisTableOptions } from './redis-table.ts'
+
 // The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.
 export { REDIS_CODES, type RedisAnswer, RedisStoreError } from './errors.ts'

@@ -103,9 +103,9 @@ export class ClientDirectory {
     return { clients: entries.size, hits, stale, misses, late, lookups: lookups.lookups, errors: lookups.errors, problem: warnings.last }
   }
 
-  /** Aborts what is asked. The rows in memory stay. */
-  close(): void {
-    this.lookups.close()
+  /** Aborts what is asked, and closes the table. The rows in memory stay. */
+  async close(): Promise<void> {
+    await this.lookups.close()
   }
 
   private miss(id: string, known: Entry | undefined, now: number): MaybePromise<ClientRow | undefined> {

@@ -20,4 +20,6 @@ export interface ClientTable {
    * @param signal is aborted when nobody waits for the rows any more
    */
   load(ids: readonly string[], signal: AbortSignal): Promise<readonly ClientRow[]>
+  /** Ends a connection that the table made. A directory calls it in `close()`. */
+  close?(): void | Promise<void>
 }

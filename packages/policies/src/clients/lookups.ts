@@ -48,8 +48,9 @@ export class Lookups {
     return this.outages > 0
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.closing.abort()
+    await this.table.close?.()
   }
 
   /** Never rejects. `undefined`: the table does not answer. */

@@ -68,6 +68,17 @@ export class Reader {
     return ((await this.typed(key, 'hmget', ...fields)) as readonly (Buffer | null)[] | undefined) ?? []
   }
 
+  /** All fields of a hash, as texts. None of a key that is not there. @throws RedisStoreError for a key of another type */
+  async hash(key: string): Promise<ReadonlyMap<string, string>> {
+    const reply = await this.command(key, 'hgetall', key)
+    // Clients give a list, a map, an object, or a list of pairs.
+    if (reply instanceof Map) return new Map([...reply].map(([field, value]) => [String(field), String(value)]))
+    if (!Array.isArray(reply)) return new Map(Object.entries(reply ?? {}).map(([field, value]) => [field, String(value)]))
+    const isPaired = typeof reply[0] === 'object' && !Buffer.isBuffer(reply[0])
+    const flat = isPaired ? reply.flatMap((pair: object) => ('key' in pair && 'value' in pair ? [pair.key, pair.value] : pair)) : reply
+    return new Map(Array.from({ length: flat.length / 2 }, (_, i) => [String(flat[2 * i]), String(flat[2 * i + 1])]))
+  }
+
   /** How many members a sorted set has, and those with the lowest scores. None of a key of another type. */
   async lowest(key: string, most: number): Promise<{ readonly count: number; readonly members: readonly (readonly [string, number])[] }> {
     const ids = ((await this.typed(key, 'zrange', '0', String(most - 1))) ?? []) as readonly unknown[]
