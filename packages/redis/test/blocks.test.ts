@@ -15,17 +15,16 @@ import {
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { waitUntil } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { connect } from '../src/client/connect.ts'
 import { Replica } from '../src/client/replica.ts'
 import { Keys } from '../src/keys.ts'
-import { charge, rawStore, scanAfterEach, SIX, take, took } from './support.ts'
+import { charge, keptForTest, rawStore, scanAfterEach, SIX, take, took } from './support.ts'
 
 const HOUR = 3_600_000
 let server: RedisServer
 let prefix: string
 let prefixes = 0
-const opened: Store[] = []
 
 beforeAll(async () => {
   server = await startRedis()
@@ -34,16 +33,10 @@ afterAll(() => server.stop())
 beforeEach(() => {
   prefix = `blocks${++prefixes}`
 })
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close?.()
-})
+const kept = keptForTest()
 scanAfterEach(() => server.client())
 
-function raw(options: RedisStoreOptions = {}): Store {
-  const store = rawStore({ url: server.url }, { prefix, ...options })
-  opened.push(store)
-  return store
-}
+const raw = (options: RedisStoreOptions = {}): Store => kept(rawStore({ url: server.url }, { prefix, ...options }))
 async function block(store: Store, charges: readonly Charge[], ms: number): Promise<BlockChange> {
   return (await store.block?.(charges, ms)) as BlockChange
 }
@@ -177,8 +170,7 @@ test('a replica shows blocks, so that an outage begins with them', async () => {
 })
 
 test('a limiter over all layers blocks, and says until when', async () => {
-  const store = redisStore({ url: server.url }, { prefix, leases: true })
-  opened.push(store)
+  const store = kept(redisStore({ url: server.url }, { prefix, leases: true }))
   const limiter = createLimiter({ name: 'login', limits: [slidingLog({ name: 'account', limit: 5, window: '15m' })], store })
   const until = await limiter.block('ann', '1h')
   expect(Math.abs(until - Date.now() - HOUR)).toBeLessThan(60_000)

@@ -1,13 +1,14 @@
 // A cluster of three primaries: slots, slots that move, new nodes, and a primary that dies.
 import { type Charge, createLimiter, fixedWindow, type Store } from '@sluice/core'
 import { freePort, type RedisCluster, startCluster, ttlViolations, waitUntil } from '@sluice/testing/redis'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { slotOf } from '../src/slots.ts'
 import { Keys } from '../src/keys.ts'
 import {
   charge,
   failure,
   eventsOf,
+  keptForTest,
   keyOf,
   replicated,
   settlesIn,
@@ -21,8 +22,6 @@ import {
   rawStore,
 } from './support.ts'
 
-const open: Store[] = []
-const kept = (store: Store): Store => (open.push(store), store)
 const nodesOf = (cluster: RedisCluster) => cluster.nodes.filter(({ server }) => server.alive).map(({ host, port }) => ({ host, port }))
 const own = (cluster: RedisCluster, prefix = 'sluice'): Store => kept(rawStore({ cluster: nodesOf(cluster) }, { prefix }))
 const tags = new Keys('sluice', 16)
@@ -38,7 +37,7 @@ let cluster: RedisCluster
 beforeAll(async () => {
   cluster = await startCluster()
 })
-afterEach(() => Promise.all(open.splice(0).map((store) => store.close?.())))
+const kept = keptForTest()
 afterAll(() => cluster.stop())
 scanAfterEach(() => cluster.client())
 

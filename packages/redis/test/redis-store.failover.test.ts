@@ -9,7 +9,7 @@ import { type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, wa
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Keys } from '../src/keys.ts'
 import { slotOf } from '../src/slots.ts'
-import { asAnotherProcess, charge, eventsOf, rawStore, scanAfterEach, settlesIn, take, took, used } from './support.ts'
+import { asAnotherProcess, charge, eventsOf, keptForTest, rawStore, scanAfterEach, settlesIn, take, took, used } from './support.ts'
 
 const MANY = fixedWindow({ name: 'many', limit: 1_000, window: '1h', anchor: 'first' }).limit
 /** ms within which a request settles: far below every timeout of the client. */
@@ -17,33 +17,28 @@ const SOON = 700
 
 let server: RedisServer
 let proxy: TcpProxy
-const open: Store[] = []
 beforeAll(async () => {
   server = await startRedis()
   proxy = await tcpProxy(server)
 })
-// Registered before the hook that follows, so that it runs after it: a dead server cannot be scanned.
+// Registered before the hooks that follow, so that it runs after them: a dead server cannot be scanned.
 scanAfterEach(
   () => server.client(),
   () => server.call('FLUSHALL'),
 )
+const kept = keptForTest()
 afterEach(async () => {
   await server.resume()
   if (!server.alive) await server.restart()
   proxy.delay(0)
   proxy.blackHole(false)
   await proxy.refuse(false)
-  await Promise.all(open.splice(0).map((store) => store.close?.()))
 })
 afterAll(async () => {
   await proxy.close()
   await server.stop()
 })
 
-function kept(store: Store): Store {
-  open.push(store)
-  return store
-}
 const own = (options?: RedisStoreOptions): Store => kept(redisStore({ url: `redis://${proxy.host}:${proxy.port}` }, options))
 /** Reads what Redis has. The store under test could answer from its local share when the machine is busy. */
 const usedInRedis = (subject: string): Promise<number> => used(kept(rawStore({ url: server.url })), subject, MANY)

@@ -5,8 +5,8 @@ import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { type Admission, checkEnvelope, type FakeClock, fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, rawStore, take, TEN, took, used } from './support.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { charge, keptForTest, rawStore, take, TEN, took, used } from './support.ts'
 
 const TTL = 250
 const HOT = fixedWindow({ name: 'hot', limit: 10_000, window: '10s' }).limit
@@ -15,7 +15,6 @@ let server: RedisServer
 let clock: FakeClock
 let prefix: string
 let prefixes = 0
-const opened: Store[] = []
 
 beforeAll(async () => {
   server = await startRedis()
@@ -25,20 +24,10 @@ beforeEach(() => {
   clock = fakeClock()
   prefix = `layers${++prefixes}`
 })
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close?.()
-})
+const kept = keptForTest()
 
-function open(options: RedisStoreOptions = {}): Store {
-  const store = redisStore({ url: server.url }, { prefix, clock, ...options })
-  opened.push(store)
-  return store
-}
-function raw(): Store {
-  const store = rawStore({ url: server.url }, { prefix, clock })
-  opened.push(store)
-  return store
-}
+const open = (options: RedisStoreOptions = {}): Store => kept(redisStore({ url: server.url }, { prefix, clock, ...options }))
+const raw = (): Store => kept(rawStore({ url: server.url }, { prefix, clock }))
 
 describe('the deny cache', () => {
   test('is on by default, and answers at once', async () => {

@@ -3,22 +3,17 @@ import { randomBytes } from 'node:crypto'
 import { createLimiter, fixedWindow, type Limit, slidingLog, type Store, type StoreEvent, tokenBucket } from '@sluice/core'
 import { type RedisClient } from '@sluice/redis'
 import { type RedisServer, startRedis, ttlViolations } from '@sluice/testing/redis'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CLOCK, FULL } from '../src/scripts/scripts.gen.ts'
-import { charge, entryOf, failure, eventsOf, keyOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './support.ts'
+import { charge, entryOf, failure, eventsOf, keptForTest, keyOf, SIX, take, TEN, took, used, scanAfterEach, rawStore } from './support.ts'
 
 let server: RedisServer
-const open: Store[] = []
 const own = (): Store => kept(rawStore({ url: server.url }))
-const kept = (store: Store): Store => (open.push(store), store)
 
 beforeAll(async () => {
   server = await startRedis()
 })
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((store) => store.close?.()))
-  await server.call('FLUSHALL')
-})
+const kept = keptForTest(() => server.call('FLUSHALL'))
 afterAll(() => server.stop())
 scanAfterEach(() => server.client())
 

@@ -1,12 +1,11 @@
 // Calls of `wait` in several processes, over one Redis.
-import { concurrency, createLimiter, leakyBucket, type Store, tokenBucket } from '@sluice/core'
+import { concurrency, createLimiter, leakyBucket, tokenBucket } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { asAnotherProcess, scanAfterEach } from './support.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { asAnotherProcess, keptForTest, scanAfterEach } from './support.ts'
 
 let server: RedisServer
-const open: Store[] = []
 beforeAll(async () => {
   server = await startRedis()
 })
@@ -15,14 +14,13 @@ scanAfterEach(
   () => server.client(),
   () => server.call('FLUSHALL'),
 )
-afterEach(() => Promise.all(open.splice(0).map((store) => store.close?.())))
+const kept = keptForTest()
 
 const PATIENT = { failover: { deadline: 500 } }
 
 function processes(count: number, limit: Parameters<typeof createLimiter>[0]['limits']) {
   return Array.from({ length: count }, () => {
-    const store = asAnotherProcess(() => redisStore({ url: server.url }, PATIENT))
-    open.push(store)
+    const store = kept(asAnotherProcess(() => redisStore({ url: server.url }, PATIENT)))
     return createLimiter({ name: 'api', limits: limit, store })
   })
 }

@@ -5,8 +5,8 @@ import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { waitUntil } from '@sluice/testing'
 import { type RedisCluster, type RedisServer, startCluster, startRedis, tcpProxy } from '@sluice/testing/redis'
 import { Redis as Iovalkey } from 'iovalkey'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { asAnotherProcess } from './support.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { asAnotherProcess, keptForTest } from './support.ts'
 
 const LIMITS = [fixedWindow({ name: 'day', limit: 50, window: '1d' })]
 /** ms for which a process may use the generation before. */
@@ -14,13 +14,10 @@ const BOUND = 1_000
 
 let server: RedisServer
 let cluster: RedisCluster
-const open: Store[] = []
 beforeAll(async () => {
   ;[server, cluster] = await Promise.all([startRedis(), startCluster()])
 })
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((store) => store.close?.()))
-})
+const kept = keptForTest()
 afterAll(async () => {
   await Promise.all([server.stop(), cluster.stop()])
 })
@@ -30,7 +27,7 @@ function processes(options: RedisStoreOptions, count: number, source: object = {
   const prefix = `all${++prefixes}`
   return Array.from({ length: count }, () => {
     const store = asAnotherProcess(() => redisStore(source as never, { prefix, ...options }))
-    open.push(store)
+    kept(store)
     return { store, limiter: createLimiter({ name: 'api', store, limits: LIMITS }) }
   }) as [{ store: Store; limiter: ReturnType<typeof limiterOf> }, ...{ store: Store; limiter: ReturnType<typeof limiterOf> }[]]
 }
@@ -144,7 +141,8 @@ test('Pf: a decision of another process, made before, gives nothing back after',
 test('Pf: holders are forgotten, and a renewal of one says so', async () => {
   const prefix = 'holders'
   const [one, two] = [0, 1].map(() => asAnotherProcess(() => redisStore({ url: server.url }, { prefix }))) as [Store, Store]
-  open.push(one, two)
+  kept(one)
+  kept(two)
   const limits = [concurrency({ name: 'slots', limit: 1, ttl: '1m' })]
   const [own, other] = [one, two].map((store) => createLimiter({ name: 'jobs', store, limits }))
   const held = await other!.consume('a')
@@ -178,7 +176,7 @@ test('Pf: it holds for a limiter that is made while generations are read', async
   const proxy = await tcpProxy(server)
   const [own] = processes({}, 1)
   const store = asAnotherProcess(() => redisStore({ url: `redis://${proxy.host}:${proxy.port}` }, { prefix: `all${prefixes}` }))
-  open.push(store)
+  kept(store)
   await own.limiter.consume('a', { cost: 5 })
   await own.limiter.resetAll()
   const first = createLimiter({ name: 'first', store, limits: LIMITS })
@@ -223,7 +221,7 @@ test('Pf: it holds on a client that adds a keyPrefix to commands in lower case o
   const clients = [0, 1].map(() => new Iovalkey({ host: server.host, port: server.port, keyPrefix: 'own:' }))
   const [own, other] = clients.map((client) => {
     const store = asAnotherProcess(() => redisStore(client, { prefix: 'prefixed' }))
-    open.push(store)
+    kept(store)
     return limiterOf(store)
   }) as [ReturnType<typeof limiterOf>, ReturnType<typeof limiterOf>]
   await other.consume('a', { cost: 50 })
@@ -241,7 +239,7 @@ test('Pf: it holds on a client that adds a keyPrefix to commands in lower case o
 test('Pf: while Redis is away it rejects, and changes nothing', async () => {
   const gone = await startRedis()
   const store = redisStore({ url: gone.url }, { failover: {} })
-  open.push(store)
+  kept(store)
   const limiter = limiterOf(store)
   await limiter.consume('a', { cost: 20 })
   await gone.stop()

@@ -39,6 +39,22 @@ export async function took(store: Store, one: Charge): Promise<Outcome> {
   return (await take(store, one))[0] as Outcome
 }
 
+/**
+ * Call it once in a file. It registers a hook after each test, and returns a function that keeps a store until then.
+ * @param afterwards what to do when all stores are closed
+ */
+export function keptForTest(afterwards?: () => unknown): <T extends Store>(store: T) => T {
+  const open: Store[] = []
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((store) => store.close?.()))
+    await afterwards?.()
+  })
+  return (store) => {
+    open.push(store)
+    return store
+  }
+}
+
 /** Makes a store that counts as one of another process. */
 export function asAnotherProcess<T>(make: () => T): T {
   const shared = globalThis as { [key: symbol]: unknown }

@@ -2,12 +2,10 @@
 import type { Store } from '@sluice/core'
 import { type RedisCluster, type RedisServer, startCluster, startRedis, type TcpProxy, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { charge, failure, settlesIn, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../support.ts'
+import { charge, failure, keptForTest, settlesIn, SIX, take, TEN, took, used, scanAfterEach, rawStore } from '../support.ts'
 
 const isCharge = (request: Buffer): boolean => /evalsha/i.test(request.toString('latin1'))
-const open: Store[] = []
-const kept = (store: Store): Store => (open.push(store), store)
-afterEach(() => Promise.all(open.splice(0).map((store) => store.close?.())))
+const kept = keptForTest()
 
 describe('one server', () => {
   let server: RedisServer

@@ -1,11 +1,11 @@
 // D01: a client with any option of ioredis is decided by Redis, or refused when the store is made. Nothing ends the process.
-import { concurrency, type Store } from '@sluice/core'
+import { concurrency } from '@sluice/core'
 import { redisStore, type RedisSource, type RedisStoreOptions } from '@sluice/redis'
 import { type RedisCluster, type RedisSentinel, type RedisServer, startCluster, startRedis, startSentinel } from '@sluice/testing/redis'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { slotOf } from '../../src/slots.ts'
-import { charge, eventsOf, failure, rawStore, scanAfterEach, SIX, take, TEN, took, used } from '../support.ts'
+import { charge, eventsOf, failure, keptForTest, rawStore, scanAfterEach, SIX, take, TEN, took, used } from '../support.ts'
 
 type Variants<Options> = Readonly<Record<string, Options>>
 type ClusterVariant = ClusterOptions & { redisOptions?: NonNullable<ClusterOptions['redisOptions']> & { replyMapping?: 'legacy' } }
@@ -88,21 +88,18 @@ const CLUSTER: Variants<ClusterVariant> = {
 
 const SLOTS = concurrency({ name: 'slots', limit: 1, ttl: '1m' }).limit
 const clients: (Redis | Cluster)[] = []
-const stores: Store[] = []
+const stored = keptForTest(() => {
+  for (const client of clients.splice(0)) client.disconnect()
+})
 const kept = <T extends Redis | Cluster>(client: T): T => {
   client.on('error', () => undefined)
   clients.push(client)
   return client
 }
-afterEach(async () => {
-  await Promise.all(stores.splice(0).map((store) => store.close?.()))
-  for (const client of clients.splice(0)) client.disconnect()
-})
 
 /** Everything that the store asks of a client: charges on both paths, a give-back, a reset, and the number of instances. */
 async function isDecidedByRedis(source: RedisSource, options: RedisStoreOptions = {}): Promise<void> {
-  const store = rawStore(source, options)
-  stores.push(store)
+  const store = stored(rawStore(source, options))
   const together = await Promise.all(['a', 'b', 'c', 'd'].map((subject) => took(store, charge(subject))))
   expect(together.map(({ source: by, remaining }) => [by, remaining])).toEqual([0, 0, 0, 0].map(() => ['redis', 9]))
   const across = await take(
@@ -117,8 +114,7 @@ async function isDecidedByRedis(source: RedisSource, options: RedisStoreOptions 
   await store.reset([charge('a')])
   expect(await used(store, 'a')).toBe(0)
 
-  const counted = redisStore(source, { ...options, failover: { deadline: 10_000 } })
-  stores.push(counted)
+  const counted = stored(redisStore(source, { ...options, failover: { deadline: 10_000 } }))
   await expect.poll(() => counted.health?.().instances).toBe(1)
   await counted.close?.()
 }
@@ -160,14 +156,13 @@ describe('D01: one server', () => {
   })
 
   test.for(Object.entries(SINGLE))("the replica's client: %s", async ([, variant]) => {
-    const truth = rawStore({ url: server.url }, { clock: undefined })
+    const truth = stored(rawStore({ url: server.url }, { clock: undefined }))
     const replica = variant.db === undefined && variant.keyPrefix === undefined ? variant : {}
     for (const source of [
       kept(new Redis({ host: server.host, port: server.port, ...replica })) as RedisSource,
       { url: server.url, options: replica },
     ]) {
-      const store = redisStore({ url: 'redis://127.0.0.1:1' }, { replica: source, failover: { instances: 1, deadline: 20 } })
-      stores.push(store, truth)
+      const store = stored(redisStore({ url: 'redis://127.0.0.1:1' }, { replica: source, failover: { instances: 1, deadline: 20 } }))
       const subject = `r${Math.random()}`
       for (let i = 0; i < 8; i++) await took(truth, charge(subject))
       await expect.poll(async () => (await take(store, charge(subject, TEN, 0), { how: 'peek' }))[0]?.remaining).toBe(2)
@@ -268,8 +263,7 @@ describe('D01: Sentinel', () => {
     const message = /redisStore: role: expected 'master', because a replica takes no writes, got 'slave'/
     expect(() => redisStore(source)).toThrow(message)
     expect(() => redisStore(kept(new Redis({ sentinels: [...sentinels], name, role: 'slave' })))).toThrow(message)
-    const store = redisStore({ sentinels, name }, { replica: source })
-    stores.push(store)
+    const store = stored(redisStore({ sentinels, name }, { replica: source }))
     expect(await failure(took(store, charge('a')))).toEqual({})
   })
 })

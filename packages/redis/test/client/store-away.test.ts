@@ -1,20 +1,18 @@
 // D04: a store that is away says why, in the words of the server or of the client.
-import { createLimiter, slidingWindow, type Store, type StoreEvent } from '@sluice/core'
+import { createLimiter, slidingWindow, type StoreEvent } from '@sluice/core'
 import { redisStore, type RedisSource } from '@sluice/redis'
 import { type RedisServer, startCluster, startRedis, waitUntil } from '@sluice/testing/redis'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { slotOf } from '../../src/slots.ts'
-import { charge, failure, rawStore, took } from '../support.ts'
+import { charge, failure, keptForTest, rawStore, took } from '../support.ts'
 
 let server: RedisServer
-const stores: Store[] = []
 const clients: Redis[] = []
 beforeAll(async () => {
   server = await startRedis()
 })
-afterEach(async () => {
-  await Promise.all(stores.splice(0).map((store) => store.close?.()))
+const kept = keptForTest(async () => {
   for (const client of clients.splice(0)) client.disconnect()
   await server.call('CONFIG', 'SET', 'requirepass', '').catch(() => undefined)
 })
@@ -25,8 +23,7 @@ const limits = [slidingWindow({ name: 'a', limit: 10, window: '1m' })]
 /** The warnings of a store that no request asks: they must come within 2 s of the start. */
 async function warned(source: RedisSource): Promise<readonly string[]> {
   const warnings: string[] = []
-  const store = redisStore(source)
-  stores.push(store)
+  const store = kept(redisStore(source))
   const warning = (event: StoreEvent): unknown =>
     event.type === 'warning' && event.code.startsWith('WARN_STORE') && warnings.push(event.message)
   createLimiter({ limits, store, on: { warning } })
@@ -36,8 +33,7 @@ async function warned(source: RedisSource): Promise<readonly string[]> {
 
 /** The error of a store without failover, and its cause. */
 async function rejected(source: RedisSource): Promise<{ reason?: string; cause?: Error }> {
-  const store = rawStore(source)
-  stores.push(store)
+  const store = kept(rawStore(source))
   return (await failure(took(store, charge('a')))) as { reason?: string; cause?: Error }
 }
 
@@ -99,7 +95,7 @@ test('D04: { url } of a node of a Cluster', async () => {
 test('D04: a Redis that dies and is back: one line each', async () => {
   const events: StoreEvent[] = []
   const store = redisStore({ url: server.url })
-  stores.push(store)
+  kept(store)
   store.subscribe?.((event) => events.push(event))
   const codes = (): readonly string[] =>
     events.flatMap((event) => ('code' in event && event.code.startsWith('WARN_STORE') ? [event.code] : []))

@@ -13,7 +13,7 @@ import {
 import { waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { slotOf } from '../../src/slots.ts'
-import { charge, eventsOf, failure, rawStore, settlesIn, SIX, take, took, used } from '../support.ts'
+import { charge, eventsOf, failure, keptForTest, rawStore, settlesIn, SIX, take, took, used } from '../support.ts'
 import { closeAfterEach, LIBRARIES, type Library } from './clients.ts'
 
 const isFull = process.env['SLUICE_FAULTS'] === 'full'
@@ -23,13 +23,8 @@ const PATHS = [SIX[0], SIX[2]] as readonly Limit[]
 const MANY: Limit = { ...(SIX[0] as Limit), limit: 1_000 }
 const isCharge = (request: Buffer): boolean => /evalsha/i.test(request.toString('latin1'))
 
-const stores: Store[] = []
-function stored(client: RedisSource, options?: RedisStoreOptions): Store {
-  const store = rawStore(client, options)
-  stores.push(store)
-  return store
-}
-afterEach(() => Promise.all(stores.splice(0).map((store) => store.close?.())))
+const kept = keptForTest()
+const stored = (client: RedisSource, options?: RedisStoreOptions): Store => kept(rawStore(client, options))
 
 describe.each(libraries)('M3: %s, one server', (_, library) => {
   let server: RedisServer

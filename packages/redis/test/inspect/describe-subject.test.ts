@@ -1,9 +1,9 @@
 import { concurrency, createLimiter, fixedWindow, slidingLog, slidingWindow, tokenBucket } from '@sluice/core'
 import { describeSubject, formatSubject, type PolicyDescription, redisStore, type RedisStoreOptions } from '@sluice/redis'
-import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
 import { Redis as Iovalkey } from 'iovalkey'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { closeClients, LIBRARIES } from '../clients/clients.ts'
+import { describe, expect, test } from 'vitest'
+import { LIBRARIES } from '../clients/clients.ts'
+import { startServers } from './servers.ts'
 
 const api = {
   name: 'api',
@@ -17,16 +17,7 @@ const api = {
 } as const
 const COST = { minute: 3, day: 3, uploads: 2, exports: 4 }
 
-let server: RedisServer
-let cluster: RedisCluster
-beforeAll(async () => {
-  ;[server, cluster] = await Promise.all([startRedis(), startCluster({ primaries: 3 })])
-}, 60_000)
-afterEach(async () => {
-  await closeClients()
-  await server.call('FLUSHALL')
-})
-afterAll(() => Promise.all([server.stop(), cluster.stop()]))
+const [server, cluster] = await startServers()
 
 /** Charges each subject under the limits of `api`. */
 async function charge(

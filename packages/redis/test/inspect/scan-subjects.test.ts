@@ -1,8 +1,8 @@
 import { concurrency, createLimiter, fixedWindow, slidingWindow } from '@sluice/core'
 import { redisStore, type RedisSource, type ScannedSubject, scanSubjects, type ScanOptions } from '@sluice/redis'
-import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { closeClients, LIBRARIES } from '../clients/clients.ts'
+import { expect, test } from 'vitest'
+import { LIBRARIES } from '../clients/clients.ts'
+import { startServers } from './servers.ts'
 
 const limiter = {
   name: 'api',
@@ -11,16 +11,7 @@ const limiter = {
 const LONG = 'y'.repeat(300)
 const FULL = ['a', 'b:c', 'x*[^]', '#hash', 'ünï', LONG]
 
-let server: RedisServer
-let cluster: RedisCluster
-beforeAll(async () => {
-  ;[server, cluster] = await Promise.all([startRedis(), startCluster({ primaries: 3 })])
-}, 60_000)
-afterEach(async () => {
-  await closeClients()
-  await server.call('FLUSHALL')
-})
-afterAll(() => Promise.all([server.stop(), cluster.stop()]))
+const [server, cluster] = await startServers()
 
 /** Takes all units of some subjects, and one of a hundred others. */
 async function charge(source: RedisSource, prefix = 'sluice'): Promise<void> {

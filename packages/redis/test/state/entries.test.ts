@@ -1,9 +1,9 @@
 // The value of a policy and subject: limits that share it, versions of the policy, and values that Sluice did not write.
 import { type Charge, fixedWindow, type Limit, type Outcome, slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { EntryList } from '../../src/state/entries.ts'
-import { charge, entryOf, eventsOf, failure, keyOf, rawStore, scanAfterEach, take, took, used } from '../support.ts'
+import { charge, entryOf, eventsOf, failure, keptForTest, keyOf, rawStore, scanAfterEach, take, took, used } from '../support.ts'
 
 const MINUTE = slidingWindow({ name: 'minute', limit: 1_000, window: '1m' }).limit
 const HOUR = fixedWindow({ name: 'hour', limit: 1_000, window: '1h' }).limit
@@ -11,15 +11,11 @@ const DAY = fixedWindow({ name: 'day', limit: 1_000, window: '1d' }).limit
 const BUCKET = tokenBucket({ name: 'bucket', limit: 1_000, window: '1h' }).limit
 
 let server: RedisServer
-const open: Store[] = []
 beforeAll(async () => {
   server = await startRedis()
 })
 afterAll(() => server.stop())
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((store) => store.close?.()))
-  await server.call('FLUSHALL')
-})
+const kept = keptForTest(() => server.call('FLUSHALL'))
 scanAfterEach(() => server.client())
 
 const key = (limit: Limit, subject = 'a'): string => keyOf(charge(subject, limit))
@@ -40,11 +36,7 @@ describe.each([
   ['without scripts', false],
 ] as const)('%s', (_, scripting) => {
   let store: Store
-  const own = (): Store => {
-    const made = rawStore({ url: server.url }, { scripting })
-    open.push(made)
-    return made
-  }
+  const own = (): Store => kept(rawStore({ url: server.url }, { scripting }))
   const all = (limits: readonly Limit[], cost = 1): Charge[] => limits.map((limit) => charge('a', limit, cost))
   beforeEach(() => {
     store = own()
@@ -266,8 +258,7 @@ describe('writes', () => {
   }
 
   test('a decision over three limits reads and writes once; a bucket and a minute beside a day need no SET', async () => {
-    const store = rawStore({ url: server.url })
-    open.push(store)
+    const store = kept(rawStore({ url: server.url }))
     const three = [MINUTE, BUCKET, DAY].map((limit) => charge('a', limit))
     await take(store, three)
     await server.call('CONFIG', 'RESETSTAT')
@@ -278,8 +269,9 @@ describe('writes', () => {
   test('stores with and without scripts write the same bytes', async () => {
     let now = Date.now()
     const clock = { now: () => now }
-    const stores = [true, false].map((scripting) => rawStore({ url: server.url }, { scripting, clock, prefix: scripting ? 'lua' : 'bare' }))
-    open.push(...stores)
+    const stores = [true, false].map((scripting) =>
+      kept(rawStore({ url: server.url }, { scripting, clock, prefix: scripting ? 'lua' : 'bare' })),
+    )
     for (let i = 0; i < 30; i++) {
       now += 7_001 * i
       const limits = [MINUTE, HOUR, BUCKET, DAY].filter((_each, j) => (i + j) % 3 !== 0)

@@ -12,8 +12,8 @@ import {
 import { slidingLog, slidingWindow, type Store, tokenBucket } from '@sluice/core'
 import { type FakeClock, fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { charge, entryOf, failure, eventsOf, keyOf, take, took, used, rawStore } from '../support.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { charge, entryOf, failure, eventsOf, keptForTest, keyOf, take, took, used, rawStore } from '../support.ts'
 
 const TTL = 250
 const FIXED = fixedWindow({ name: 'fixed', limit: 100, window: '1m' }).limit
@@ -33,15 +33,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-const opened: Store[] = []
-function open(scripting: boolean, clock: FakeClock | undefined, prefix = `lease${++stores}`): Store {
-  const store = rawStore({ url: server.url }, { prefix, scripting, clock })
-  opened.push(store)
-  return store
-}
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close?.()
-})
+const kept = keptForTest()
+const open = (scripting: boolean, clock: FakeClock | undefined, prefix = `lease${++stores}`): Store =>
+  kept(rawStore({ url: server.url }, { prefix, scripting, clock }))
 
 const asking = (ceiling: number, more: ConsumeOptions = {}): ConsumeOptions => ({ lease: { ttl: TTL, ceiling }, ...more })
 const part = (ceiling: number, ttl = TTL): ConsumeOptions => ({ lease: { ttl, ceiling }, atLeast: 1 })

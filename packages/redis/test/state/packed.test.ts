@@ -3,12 +3,12 @@ import { type Charge, fixedWindow, type Limit, type Outcome, slidingWindow, type
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { fakeClock } from '@sluice/testing'
 import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../../src/client/connect.ts'
 import { Keys } from '../../src/keys.ts'
 import { Packing, packedKeyOf } from '../../src/state/packed.ts'
 import { Replica } from '../../src/client/replica.ts'
-import { charge as chargeOf, failure, eventsOf, rawStore, scanAfterEach, SIX, take, took } from '../support.ts'
+import { charge as chargeOf, failure, eventsOf, keptForTest, rawStore, scanAfterEach, SIX, take, took } from '../support.ts'
 
 const HOUR = 3_600_000
 const FIXED = fixedWindow({ name: 'fixed', limit: 10, window: '1h' }).limit
@@ -28,8 +28,6 @@ async function used(store: Store, subject: string, limit: Limit): Promise<number
 }
 
 let server: RedisServer
-const open: Store[] = []
-const kept = (store: Store): Store => (open.push(store), store)
 /** All subjects in one bucket. */
 const own = (options: RedisStoreOptions = {}, url = server.url): Store =>
   kept(rawStore({ url }, { packed: { subjects: 1 }, partitions: 1, ...options }))
@@ -40,10 +38,7 @@ beforeAll(async () => {
   server = await startRedis()
 })
 scanAfterEach(() => server.client())
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((store) => store.close?.()))
-  await server.call('FLUSHALL')
-})
+const kept = keptForTest(() => server.call('FLUSHALL'))
 afterAll(() => server.stop())
 
 async function as(...rules: readonly string[]): Promise<Store> {

@@ -5,7 +5,7 @@ import { modelProperty } from '@sluice/testing'
 import { type RedisServer, startRedis, type TcpProxy, tcpProxy, ttlViolations } from '@sluice/testing/redis'
 import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { scanAfterEach, rawStore, settlesIn } from '../support.ts'
+import { keptForTest, scanAfterEach, rawStore, settlesIn } from '../support.ts'
 
 const DAY = 86_400_000
 
@@ -17,15 +17,8 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 scanAfterEach(() => server.client(), undefined, { hasTestClock: true })
 
-const opened: Store[] = []
-function open(prefix: string, scripting: boolean, url: string = server.url): Store {
-  const store = rawStore({ url }, { prefix, scripting })
-  opened.push(store)
-  return store
-}
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close?.()
-})
+const kept = keptForTest()
+const open = (prefix: string, scripting: boolean, url: string = server.url): Store => kept(rawStore({ url }, { prefix, scripting }))
 
 function charge(limit: Limit, more: Partial<Charge> = {}): Charge {
   return { limit, scope: `p+${limit.name}.${limit.algorithm}`, subject: 'hot', cost: 1, ...more }
