@@ -64,8 +64,8 @@ export function definePolicy(options: PolicyOptions): Policy {
   if (limits === undefined && tiers === undefined) throw invalid(`limiter "${name}"`, 'limits or tiers', undefined)
   // A shadow policy has its own state, so that a trial does not spend the quota that is enforced.
   const scope = mode === 'shadow' ? `~${name}` : name
-  const base = limits === undefined ? undefined : limitSet(limits, undefined, scope, name, 'limits')
-  const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, scope, name, tierPath(tier))]))
+  const base = limits === undefined ? undefined : limitSet(limits, undefined, { name, scope })
+  const sets = new Map(tierEntries(tiers).map(([tier, rules]) => [tier, limitSet(rules, tier, { name, scope })]))
   const all = setsOf({ base, tiers: sets })
   checkStateIds(all)
   const dataOf = ({ limit, scope, rule }: ScopedLimit) => [limit, scope, ...Object.keys(rule.numbers?.functions ?? {})]
@@ -113,7 +113,8 @@ function tierPath(tier: string): string {
   return /^[\w-]{1,64}$/.test(tier) ? `tiers.${tier}` : `tiers[${quoted(tier)}]`
 }
 
-function limitSet(rules: Rules, tier: string | undefined, policyScope: string, policy: string, what: string): LimitSet {
+function limitSet(rules: Rules, tier: string | undefined, policy: { readonly name: string; readonly scope: string }): LimitSet {
+  const what = tier === undefined ? 'limits' : tierPath(tier)
   if (!Array.isArray(rules)) throw invalid(what, 'a list of limits, such as [slidingWindow({ … })]', rules)
   if (rules.length > MAX_LIMITS) throw invalid(what, `at most ${MAX_LIMITS} limits`, rules.length)
   const seen = new Set<string>()
@@ -130,13 +131,13 @@ function limitSet(rules: Rules, tier: string | undefined, policyScope: string, p
         `${what}: expected a different name for each limit, ignoring case, got "${limit.name}" twice`,
       )
     seen.add(name)
-    const scope = scopeOf(policyScope, rule.scope, limit)
+    const scope = scopeOf(policy.scope, rule.scope, limit)
     const fixed: ScopedLimit = { rule, limit, scope, key: rule.key, holds: algorithmOf(limit).holds, reader: undefined }
     return Object.freeze({ ...fixed, reader: rule.numbers && new NumberReader(fixed, rule.numbers) })
   })
   checkLabels(
     limits.map(({ limit }) => limit),
-    policy,
+    policy.name,
     what,
   )
   // The list is not frozen: V8 does not inline methods of frozen arrays, and every request calls some.

@@ -74,7 +74,7 @@ export class HotSubjects {
     const { hot, maxSubjects } = this.settings
     if (this.pools.size >= maxSubjects || this.sketch.add(charge, now.monotonic) < hot) return undefined
     const jitter = (randomWords(1)[0] as number) / 2 ** 32
-    const pool = new LeasePool({ ...charge, subject: detach(charge.subject) }, terms, now, hot, jitter)
+    const pool = new LeasePool({ ...charge, subject: detach(charge.subject) }, terms, now, { perSecond: hot, jitter })
     this.pools.set(pool.charge, pool)
     this.scheduleCheck()
     return pool

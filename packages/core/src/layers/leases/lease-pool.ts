@@ -22,6 +22,14 @@ export interface Grant {
   left: number
 }
 
+/** How fast a subject is charged when it becomes hot. */
+interface Pace {
+  /** Units a second. */
+  readonly perSecond: number
+  /** 0 to 1. Many processes see a subject become hot at the same time, and must not renew together. */
+  readonly jitter: number
+}
+
 /** The leases of one subject under one limit, and how fast it spends. */
 export class LeasePool {
   readonly charge: Charge
@@ -47,8 +55,7 @@ export class LeasePool {
   private previous: number
   private scale = 1
 
-  /** `jitter`: 0 to 1. Many processes see a subject become hot at the same time, and must not renew together. */
-  constructor(charge: Charge, terms: LeaseTerms, now: Instant, perSecond: number, jitter: number) {
+  constructor(charge: Charge, terms: LeaseTerms, now: Instant, { perSecond, jitter }: Pace) {
     this.charge = charge
     this.terms = terms
     this.lastDemandAt = now.monotonic
