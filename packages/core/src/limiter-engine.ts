@@ -257,8 +257,7 @@ export class LimiterEngine implements Limiter {
       },
       (error: unknown) => {
         if (!isOutdated(error)) return this.report(decisionOf(context, charges, this.fallBack(charges, options, error), cost))
-        const current = this.generations.chargesOf(charges, error)
-        return this.reportLater(Promise.resolve(this.store.consume(current, options)), context, current, options, cost)
+        return this.ask(context, this.generations.chargesOf(charges, error), options, cost)
       },
     )
   }

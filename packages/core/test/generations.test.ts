@@ -158,6 +158,18 @@ test('a reset and a block that the store refuses as outdated are made again, unl
   await expect(limiter.reset('a')).rejects.toThrow('resetAll')
 })
 
+test('a decision that is made again has the failure mode of the limiter, if the store then throws at once', async () => {
+  const at = storeOfGenerations()
+  const limiter = createLimiter({ limits, store: at.store, failMode: 'open', on: { warning: () => undefined } })
+  const { consume } = at.store
+  at.store.consume = (charges, options) => {
+    if (charges.some(({ scope }) => generationIn(scope) === 'two')) throw new Error('away')
+    return consume(charges, options)
+  }
+  at.generation = 'two'
+  expect(await limiter.consume('a')).toMatchObject({ allowed: true, source: 'open' })
+})
+
 test('a decision that the store refuses as outdated is made again, unless it is current', async () => {
   const memory = memoryStore({ clock: fakeClock() })
   let generation = ''
