@@ -11,7 +11,7 @@ export type { AskedLimit, Verdict } from './evaluate.ts'
 export { runTests } from './run-tests.ts'
 export type { TestResult } from './run-tests.ts'
 export { replay } from './replay/replay.ts'
-export type { RefusedSubject, ReplayedLimit, ReplayOptions, ReplayReport } from './replay/replay.ts'
+export type { RefusedSubject, ReplayedLimit, ReplayOptions, ReplayReport, SmallestLimit } from './replay/replay.ts'
 export type { LogFormat, LoggedRequest } from './replay/formats.ts'
 
 // The feed: documents that a process follows while it runs.

@@ -71,6 +71,7 @@ test('a log is decided request by request, each at its time', async () => {
     limits: [{ limit: 'api.minute', asked: 6, refused: 2 }],
     shadowed: [],
     top: [{ limit: 'api.minute', subject: '203.0.113.7', refused: 2 }],
+    smallest: [],
   })
 })
 
@@ -129,4 +130,51 @@ test('progress is reported, and empty lines are none', async () => {
   const report = await replay(lines(), NEEDS, { progress: (count) => seen.push(count) })
   expect(seen).toEqual([100_000, 200_000])
   expect(report).toMatchObject({ requests: 0, from: undefined, to: undefined, format: undefined })
+})
+
+describe('the smallest limit under a share', () => {
+  const lines = Array.from({ length: 400 }, (_, i) => nginx('/', `203.0.113.${(i * i) % 7}`, Math.floor(i / 20)))
+
+  test.each([
+    ['slidingWindow, window: 10s', 1],
+    ['slidingLog, window: 10s', 5],
+    ['fixedWindow, window: 10s', 0],
+    ['tokenBucket, window: 10s', 2.5],
+    ['leakyBucket, window: 10s', 20],
+  ])('%s, %s %%: one less refuses more', async (algorithm, under) => {
+    const withLimit = (number: number) =>
+      parsed(withPolicy('', `limits: [{ name: minute, algorithm: ${algorithm}, limit: ${number}, subject: address }]`))
+    const refusedWith = async (number: number): Promise<number> => (await replay(lines, withLimit(number))).refused
+    const { smallest } = await replay(lines, withLimit(3), { under })
+    expect(smallest).toMatchObject([{ limit: 'api.minute', current: 3, requests: 400 }])
+    const found = smallest[0]?.smallest ?? 0
+    const allowed = (lines.length * under) / 100
+    expect(found).toBeGreaterThan(1)
+    expect(await refusedWith(found)).toBeLessThanOrEqual(allowed)
+    expect(await refusedWith(found - 1)).toBeGreaterThan(allowed)
+  })
+
+  test('no number is enough where the burst is too small', async () => {
+    const burst = parsed(
+      withPolicy('', `limits: [{ name: minute, algorithm: tokenBucket, limit: 3, window: 1h, burst: 1, subject: address }]`),
+    )
+    const atOnce = Array.from({ length: 50 }, () => nginx())
+    expect((await replay(atOnce, burst, { under: 1 })).smallest).toEqual([
+      { limit: 'api.minute', current: 3, requests: 50, smallest: undefined },
+    ])
+  })
+
+  test('requests with the number of an override, and a limit of 0, are not searched', async () => {
+    const text = withPolicy(
+      `overrides: [{ subject: client, is: acme, limits: { minute: { limit: 1 } } }]`,
+      `limits: [${limit()}, { name: closed, algorithm: fixedWindow, window: 1m, limit: 0, subject: client }]`,
+    )
+    const of = (client: string): string => JSON.stringify({ time: AT, path: '/', ip: '203.0.113.7', attributes: { client } })
+    const { smallest } = await replay([of('acme'), of('globex')], parsed(text), { under: 0 })
+    expect(smallest).toEqual([{ limit: 'api.minute', current: 3, requests: 1, smallest: 1 }])
+  })
+
+  test.each([-1, 101, Number.NaN])('a share of %s is refused', async (under) => {
+    await expect(replay(lines, BY_ADDRESS, { under })).rejects.toThrow('replay: under: expected a share in percent, from 0 to 100')
+  })
 })

@@ -1,8 +1,10 @@
 import { SluiceError } from '@sluice/core'
-import { quoted } from '@sluice/core/adapter-kit'
-import type { PolicyDocument } from '../document.ts'
-import { Evaluator } from '../evaluate.ts'
+import { invalid, quoted } from '@sluice/core/adapter-kit'
+import type { CompiledLimit } from '../compile/revision.ts'
+import type { PolicyDocument, TestRequest } from '../document.ts'
+import { type Answers, Judge } from '../judge.ts'
 import { FORMATS, type LogFormat } from './formats.ts'
+import { Trace } from './smallest.ts'
 
 /** The options of `replay`. */
 export interface ReplayOptions {
@@ -10,6 +12,11 @@ export interface ReplayOptions {
   readonly source?: string | undefined
   /** How many subjects are counted for `top`, over all limits: at least 1. Default: 100,000. */
   readonly maxSubjects?: number | undefined
+  /**
+   * A share of requests in percent, from 0 to 100. For each limit, the report then has the smallest number under which the limit would refuse
+   * at most this share. Default: none is searched, since it takes memory for each request.
+   */
+  readonly under?: number | undefined
   /** Called after each 100,000 lines with their number. */
   readonly progress?: ((lines: number) => void) | undefined
 }
@@ -31,6 +38,18 @@ export interface RefusedSubject {
   readonly refused: number
 }
 
+/** The smallest number of a limit under which it refuses few requests. */
+export interface SmallestLimit {
+  /** `<policy>.<limit>`. */
+  readonly limit: string
+  /** The number in the document. The tiers of a rule have different ones. */
+  readonly current: number
+  /** Requests that the limit was asked for with this number. */
+  readonly requests: number
+  /** `undefined` where no number is enough, as where a burst is too small. */
+  readonly smallest: number | undefined
+}
+
 /** What a document would have done with the requests of a log. */
 export interface ReplayReport {
   readonly format: LogFormat['name'] | undefined
@@ -46,6 +65,8 @@ export interface ReplayReport {
   readonly shadowed: readonly ReplayedLimit[]
   /** Who was refused most often, at most 20. */
   readonly top: readonly RefusedSubject[]
+  /** With `under`: for each limit, as if it were the only one. Empty without. */
+  readonly smallest: readonly SmallestLimit[]
 }
 
 const SHOWN = 20
@@ -79,11 +100,12 @@ export async function replay(
 }
 
 class Replay {
-  private readonly evaluator: Evaluator
+  private readonly judge: Judge
   private readonly options: ReplayOptions
   private readonly asked = new Map<string, number>()
   private readonly refusedBy = new Map<string, number>()
   private readonly shadowedBy = new Map<string, number>()
+  private readonly traces = new Map<CompiledLimit<TestRequest>, Trace>()
   private readonly subjects = new Map<string, RefusedSubject & { refused: number }>()
   private format: LogFormat | undefined
   private lines = 0
@@ -94,7 +116,9 @@ class Replay {
   private now = 0
 
   constructor(document: PolicyDocument, options: ReplayOptions) {
-    this.evaluator = new Evaluator(document)
+    const { under } = options
+    if (under !== undefined && !(under >= 0 && under <= 100)) throw invalid('replay: under', 'a share in percent, from 0 to 100', under)
+    this.judge = new Judge(document, {})
     this.options = options
   }
 
@@ -109,16 +133,17 @@ class Replay {
     this.now = Math.max(this.now, logged.at)
     this.from ??= logged.at
     this.requests += 1
-    const verdict = this.evaluator.decide(logged.request, this.now)
-    if (verdict.isLimited) this.limited += 1
-    for (const { name } of verdict.limits) increase(this.asked, name)
-    for (const name of verdict.shadowed) increase(this.shadowedBy, name)
-    if (verdict.isAdmitted) return
+    const { rejected, asked, binding, shadows } = this.judge.decide(logged.request, this.now)
+    if (asked !== undefined || rejected !== undefined) this.limited += 1
+    if (asked !== undefined) for (const { limit } of asked.charges) increase(this.asked, limit.name)
+    if (asked !== undefined && this.options.under !== undefined) this.trace(asked)
+    for (const { limit } of shadows) increase(this.shadowedBy, limit.name)
+    if (binding === undefined && rejected === undefined) return
     this.refused += 1
-    const { refusedBy } = verdict
-    if (refusedBy === undefined) return
-    increase(this.refusedBy, refusedBy)
-    this.count(refusedBy, verdict.limits.find(({ name }) => name === refusedBy)?.subject ?? '')
+    if (binding === undefined) return
+    const { limit, subject } = binding.chosen
+    increase(this.refusedBy, limit.name)
+    this.count(limit.name, subject)
   }
 
   report(): ReplayReport {
@@ -127,7 +152,27 @@ class Replay {
     const shadowed = [...this.shadowedBy].map(([limit, count]) => ({ limit, asked: requests, refused: count }))
     const top = [...this.subjects.values()].toSorted((a, b) => b.refused - a.refused).slice(0, SHOWN)
     const to = from === undefined ? undefined : now
-    return { format: this.format?.name, requests, limited, refused, from, to, limits, shadowed, top }
+    return { format: this.format?.name, requests, limited, refused, from, to, limits, shadowed, top, smallest: this.smallest() }
+  }
+
+  private trace({ chosen, charges }: Answers): void {
+    for (const [i, { compiled, limit, subject }] of chosen.entries()) {
+      // An override has numbers of its own, and 0 refuses on purpose.
+      if (limit !== compiled.rule.limit || limit.limit === 0) continue
+      const trace = this.traces.get(compiled) ?? new Trace()
+      this.traces.set(compiled, trace)
+      trace.add(this.now, subject, charges[i]?.cost ?? 1)
+    }
+  }
+
+  private smallest(): readonly SmallestLimit[] {
+    const { under } = this.options
+    if (under === undefined) return []
+    return [...this.traces].map(([compiled, trace]) => {
+      const { name, limit: current } = compiled.rule.limit
+      const smallest = trace.smallest(under, (limit) => compiled.amended({ limit }))
+      return { limit: name, current, requests: trace.requests, smallest }
+    })
   }
 
   private count(limit: string, subject: string): void {
