@@ -93,12 +93,12 @@ export class RateLimitObject {
    */
   private decide(decision: WireDecision, keys: readonly string[], at: number, clockNow: number): readonly (Outcome | undefined)[] {
     const { how, atLeast, holder, lease, charges } = decision
-    const current = keys.map((key) => this.states.read(key))
     if (how === 'reset') {
+      const before = keys.map((key) => this.states.read(key))
       // The ledger stays: its units are still on lease, and could be granted twice.
       for (const key of keys) this.states.remove(key)
       // A peek of what was there shows the store whether anything was counted.
-      return decide(charges, keys, current, at, { how: 'peek', source: 'durable-object' }).outcomes
+      return decide(charges, keys, before, at, { how: 'peek', source: SOURCE }).outcomes
     }
     if (how === 'block') {
       const before = this.blocks.set(charges, keys, at, clockNow)
@@ -108,6 +108,7 @@ export class RateLimitObject {
     const blocked = this.blocks.refuse(charges, keys, { how }, at, SOURCE)
     if (blocked !== undefined) return blocked
     const leased = readLeases(charges, how, { lease })
+    const current = keys.map((key) => this.states.read(key))
     const known = leased.leases.map((terms, i) => terms && (this.states.read(ledgerKeyOf(keys[i] as string)) as LeaseLedger | undefined))
     const options = { how, atLeast, holder, lease, source: SOURCE }
     const { outcomes, states, ledgers } = decideWithLeases(leased, keys, current, known, at, options)
