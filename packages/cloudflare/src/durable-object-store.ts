@@ -3,10 +3,10 @@ import { algorithmOf } from '@sluice/core/algorithms'
 import {
   blockChangeOf,
   checkLease,
+  checkReceipt,
   consumePartitions,
   groupByPartition,
   invalid,
-  readLeases,
   splitScope,
   uniqueId,
 } from '@sluice/core/store-kit'
@@ -122,11 +122,10 @@ function decisionOf(charges: readonly Charge[], { how = 'charge', atLeast, lease
   return { how, atLeast, holder: holds ? uniqueId() : undefined, lease, charges }
 }
 
-/** Runs the algorithm without a state, so that an unknown algorithm or a wrong receipt is refused before a request is sent. */
-function checkCharge(charge: Charge, { how }: ConsumeOptions): void {
+/** @throws ERR_COST_INVALID, and what `checkReceipt` throws, before a request is sent */
+function checkCharge(charge: Charge, options: ConsumeOptions): void {
   // JSON turns NaN and Infinity into null.
   if (!Number.isSafeInteger(charge.cost))
     throw invalid(`limit "${charge.limit.name}": cost`, 'a whole number', charge.cost, 'ERR_COST_INVALID')
-  const options = { how: how === 'credit' ? how : undefined, holder: '-' }
-  for (const one of readLeases([charge], 'peek', {}).charges) algorithmOf(one.limit).step(undefined, one, 0, options)
+  checkReceipt(charge, options)
 }

@@ -13,6 +13,7 @@ import {
   afterTurn,
   blockChangeOf,
   checkLease,
+  checkReceipt,
   consumePartitions,
   Events,
   groupByPartition,
@@ -30,7 +31,6 @@ import { presenceOf } from './client/presence.ts'
 import { Replica } from './client/replica.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from './errors.ts'
 import { type Executor, keyCountOf, MAX_CHARGES, type Operation, type Places } from './executor.ts'
-import { checkReceipt } from './check-receipt.ts'
 import { Generations } from './generations.ts'
 import { checkPacked, Keys } from './keys.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
