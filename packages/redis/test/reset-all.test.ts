@@ -1,5 +1,5 @@
 // resetAll() over Redis, with stores that do not know of each other, as those of other processes.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { concurrency, createLimiter, type Decision, fixedWindow, type Store } from '@sluice/core'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { waitUntil } from '@sluice/testing'
@@ -175,19 +175,26 @@ test('Pf: a limiter that was never reset has no key, and a busy process reads on
 test('Pf: it holds for a limiter that is made while generations are read', async () => {
   const proxy = await tcpProxy(server)
   const [own] = processes({}, 1)
-  const store = asAnotherProcess(() => redisStore({ url: `redis://${proxy.host}:${proxy.port}` }, { prefix: `all${prefixes}` }))
-  kept(store)
+  const options = { prefix: `all${prefixes}`, failover: false } as const
+  const store = kept(asAnotherProcess(() => redisStore({ url: `redis://${proxy.host}:${proxy.port}` }, options)))
   await own.limiter.consume('a', { cost: 5 })
   await own.limiter.resetAll()
   const first = createLimiter({ name: 'first', store, limits: LIMITS })
   await first.consume('a')
   await sleep(BOUND)
-  proxy.blackHole(true)
+  let pass = (): void => undefined
+  const passed = new Promise<void>((resolve) => (pass = resolve))
+  let sent = 0
+  proxy.onRequest(() => {
+    sent += 1
+    return passed
+  })
   const before = first.consume('a')
-  await sleep(10)
+  await waitUntil('the reading to be sent', () => sent > 0)
   const after = limiterOf(store).consume('a')
-  await sleep(10)
-  proxy.blackHole(false)
+  // The store sends at the end of the turn.
+  await turn()
+  pass()
   await before
   expect(usedOf(await after)).toBe(1)
   await proxy.close()
