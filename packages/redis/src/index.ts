@@ -3,10 +3,6 @@ export { redisStore } from './redis-store.ts'
 export type { PackedOptions, RedisStoreOptions } from './options.ts'
 export type { GlideClient, NodeRedisClient, RedisClient, RedisSource } from './client/connect.ts'
 
-// What the values of Redis hold, for operators.
-export { storedStates } from './state/stored-states.ts'
-export type { StoredEntry, ValueReader } from './state/stored-states.ts'
-
 // What Redis holds for one subject, and which subjects are at a limit.
 export { describeSubject } from './inspect/describe-subject.ts'
 export type { DescribeOptions } from './inspect/describe-subject.ts'
