@@ -2,3 +2,4 @@
 
 export { runSupervised, type SupervisedProcess } from './supervised-process.ts'
 export { waitUntil } from './wait-until.ts'
+export { runReadme } from './run-readme.ts'
