@@ -14,6 +14,12 @@ export { replay } from './replay/replay.ts'
 export type { RefusedSubject, ReplayedLimit, ReplayOptions, ReplayReport, SmallestLimit } from './replay/replay.ts'
 export type { LogFormat, LoggedRequest } from './replay/formats.ts'
 
+// What a reviewer asks of a change: what is probably not meant, and what changes for whom.
+export { lintDocument } from './review/lint.ts'
+export type { LintFinding, LintOptions, LintRule } from './review/lint.ts'
+export { diffDocuments } from './review/diff.ts'
+export type { ChangeEffect, PolicyChange } from './review/diff.ts'
+
 // The feed: documents that a process follows while it runs.
 export { policyFeed } from './feed/feed.ts'
 export type { PolicyFeed } from './feed/policy-feed.ts'

@@ -34,7 +34,18 @@ export interface ParseOptions {
  * ```
  */
 export function parseDocument(text: string, options: ParseOptions = {}): PolicyDocument {
-  const { source = 'document' } = options
+  return parseLocated(text, options.source).document
+}
+
+/** A document, and where its values are in its text. */
+export interface LocatedDocument {
+  readonly document: PolicyDocument
+  /** A finding with the line of its value, or of the nearest value around it. */
+  readonly locate: (finding: Finding) => Problem
+}
+
+/** Reads a document as `parseDocument` does. @throws PolicyError */
+export function parseLocated(text: string, source: string = 'document'): LocatedDocument {
   const whole = (message: string): never => {
     throw new PolicyError(source, [{ path: '', message, line: undefined, column: undefined }])
   }
@@ -49,10 +60,11 @@ export function parseDocument(text: string, options: ParseOptions = {}): PolicyD
   if (errors.length > 0) throw new PolicyError(source, errors)
   const value: unknown = root.toJS({ maxAliasCount: 0 })
   const checked = checkValue(value)
-  if ('document' in checked) return checked.document
+  const locate = (finding: Finding): Problem => located(finding, root, lines)
+  if ('document' in checked) return { document: checked.document, locate }
   throw new PolicyError(
     source,
-    checked.findings.map((finding) => located(finding, root, lines)).toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+    checked.findings.map(locate).toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)),
   )
 }
 
