@@ -151,19 +151,19 @@ export class FastReader {
   /** If a value of this answer begins with a block: until when each charge is blocked. Otherwise nothing is read. */
   private readBlocks(count: number, groups: readonly (readonly number[])[] | undefined, now: number): readonly number[] | undefined {
     const { bytes } = this
-    const blockedUntil: number[] = Array.from({ length: count }, () => 0)
-    let isBlocked = false
+    let blockedUntil: number[] | undefined
     let offset = this.offset
-    for (const group of groups ?? [blockedUntil.keys()]) {
+    for (let at = 0; at < (groups?.length ?? 1); at++) {
       const length = (bytes[offset++] as number) * BYTES_OF_ENTRY
       const until = blockedUntilIn(bytes, offset, length)
       offset += length
       if (until <= now) continue
-      isBlocked = true
-      for (const i of group) blockedUntil[i] = until
+      // Most refusals are of no blocked subject, and need no list.
+      blockedUntil ??= Array.from({ length: count }, () => (groups === undefined ? until : 0))
+      for (const i of groups?.[at] ?? []) blockedUntil[i] = until
     }
-    if (isBlocked) this.offset = offset
-    return isBlocked ? blockedUntil : undefined
+    if (blockedUntil !== undefined) this.offset = offset
+    return blockedUntil
   }
 
   /** The states in the next value of the reply. */
