@@ -1,5 +1,5 @@
 import type { Limit, LimitRule, Mode } from '@sluice/core'
-import { invalid, knownOptions } from '@sluice/core/store-kit'
+import { invalid, knownOptions, scopeOf } from '@sluice/core/store-kit'
 
 /**
  * A limiter whose states are read: the options of `createLimiter` or `rateLimit` that say how its states are named. Others are ignored.
@@ -63,7 +63,7 @@ export function limitsIn(definition: LimiterDefinition | undefined, policy: stri
   const { apart } = policyNameOf(policy)
   for (const [tier, { limit, numbers, scope: own }] of definition === undefined ? [] : rulesOf(definition)) {
     if (own !== apart) continue
-    const scope = `${policy}+${limit.name}.${limit.algorithm}`
+    const scope = scopeOf(policy, undefined, limit)
     const key = JSON.stringify([scope, limit.window, limit.anchor, limit.timeZone, limit.limit, limit.burst, numbers !== undefined])
     const entry = known.get(key) ?? { limit, scope, varies: numbers !== undefined, tiers: [] }
     if (tier !== undefined) entry.tiers.push(tier)

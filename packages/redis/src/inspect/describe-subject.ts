@@ -1,6 +1,7 @@
 import { invalid } from '@sluice/core/store-kit'
 import type { RedisSource } from '../client/connect.ts'
-import { type Keys } from '../keys.ts'
+import type { Keys } from '../keys.ts'
+import { isLeasesKey } from '../state/leases-key.ts'
 import { checkDefinition, checkOptions, limitsIn, type LimiterDefinition, nameOf, policiesOf, policyNameOf } from './definitions.ts'
 import type { SubjectDescription } from './description.ts'
 import { layoutIn, type LayoutOptions } from './layout.ts'
@@ -33,8 +34,6 @@ const STEP = 1_000
 const DEFAULT_SEARCH = 100_000
 /** A policy, and for a state with a key of its own its limit and variant. A key with another middle is of another subject, or foreign. */
 const MIDDLE = /^([\w.~@!#-]+)(?:\+([\w.#-]+))?$/
-/** Packed windows are read under known limits alone: their keys do not end with the subject. */
-const LEDGER = /!l$/
 
 /**
  * Reads what Redis holds for a subject, in every policy that is given or found. It charges and writes nothing, and runs no script.
@@ -105,7 +104,7 @@ async function searchKeys(
       const step = await scan(cursor)
       for (const key of step.keys) {
         const [, policy, own] = MIDDLE.exec(key.slice(base.length, -text.length - 1)) ?? []
-        if (policy === undefined || LEDGER.test(key)) continue
+        if (policy === undefined || isLeasesKey(key)) continue
         const list = found.get(policy) ?? []
         if (own !== undefined && !list.includes(own)) list.push(own)
         found.set(policy, list)
