@@ -3,6 +3,8 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   FAST: ['arithmetic', 'state', 'request', 'limitSet', 'fast'],
   PACKED: ['arithmetic', 'state', 'packed', 'request', 'limitSet', 'fast'],
   GENERATIONS: ['generations'],
+  PUBLISH_POLICY: ['publishPolicy'],
+  READ_POLICIES: ['readPolicies'],
   FULL: [
     'arithmetic',
     'state',

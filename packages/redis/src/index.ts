@@ -17,5 +17,12 @@ export { formatSubject } from './inspect/format-subject.ts'
 export { redisTable } from './redis-table.ts'
 export type { RedisClientRow, RedisTable, RedisTableOptions } from './redis-table.ts'
 
+// Policy documents in Redis: a source for @sluice/policies, and its publisher.
+export { redisSource } from './policies/redis-source.ts'
+export type { RedisSourceOptions } from './policies/redis-source.ts'
+export { publishPolicy } from './policies/publish-policy.ts'
+export type { PublishOptions } from './policies/publish-policy.ts'
+export type { PolicyKeyOptions } from './policies/policy-keys.ts'
+
 // The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.
 export { REDIS_CODES, type RedisAnswer, RedisStoreError } from './errors.ts'

@@ -1,5 +1,5 @@
 import { systemClock } from '@sluice/core'
-import type { RedisClient } from './redis-client.ts'
+import type { BlockingConnection, RedisClient } from './redis-client.ts'
 
 /** An argument of a command. */
 export type Argument = string | Buffer
@@ -56,6 +56,11 @@ export abstract class AdaptedClient implements RedisClient {
   /** One for each primary, for commands without a key. */
   async servers(): Promise<readonly SendToServer[]> {
     return [(args) => this.send(undefined, false, args)]
+  }
+
+  /** A connection of its own to the same servers. `undefined` if the client opens none. */
+  async openBlocking(): Promise<BlockingConnection | undefined> {
+    return undefined
   }
 
   /** A command whose first argument is a key; or EVALSHA or EVAL: a script, the number of keys, and the keys. */

@@ -1,7 +1,8 @@
+import { systemClock } from '@sluice/core'
 import { NotSentError } from '../errors.ts'
 import { AdaptedClient, type Argument, type SendToServer } from './adapted-client.ts'
 import { Attempt } from './attempt.ts'
-import type { NodeRedisClient } from './redis-client.ts'
+import type { BlockingConnection, NodeRedisClient } from './redis-client.ts'
 
 /** What every client of node-redis has. */
 interface AnyClient {
@@ -23,6 +24,16 @@ interface ClusterClient {
   nodeClient(node: object): SingleClient | Promise<SingleClient>
   sendCommand(key: string | undefined, isReadonly: boolean, args: readonly Argument[], options: object): Promise<unknown>
 }
+
+/** Another client of the same kind and options, which is not connected yet. */
+interface Duplicate extends AnyClient {
+  duplicate(): Duplicate
+  connect(): Promise<unknown>
+  destroy(): void
+}
+
+/** ms. The client would try for ever. */
+const CONNECT_TIMEOUT = 2_000
 
 /** Texts as bytes: the type `$` of the protocol, as `RESP_TYPES.BLOB_STRING` has it. */
 const BYTES = Object.freeze({ 36: Buffer })
@@ -87,6 +98,27 @@ export class NodeRedisAdapter extends AdaptedClient {
       found.catch(() => undefined).finally(() => (this.isFinding = false))
     }
     throw error
+  }
+
+  /** A pool, and a Sentinel client before version 6, have no `duplicate`. */
+  override async openBlocking(): Promise<BlockingConnection | undefined> {
+    const { client, kind } = this
+    const { duplicate } = client as Partial<Duplicate>
+    if (duplicate === undefined) return undefined
+    const own = duplicate.call(client)
+    // An `error` event without a listener would end the process. Each failed command also rejects, so no error is lost.
+    own.on('error', () => undefined)
+    const cancel = systemClock.after(CONNECT_TIMEOUT, () => own.destroy())
+    await own.connect().finally(cancel)
+    const options = { typeMapping: BYTES }
+    return {
+      command: (key, args) => {
+        if (kind === 'cluster') return (own as unknown as ClusterClient).sendCommand(key, false, args, options)
+        if (kind === 'sentinel') return (own as unknown as SentinelClient).sendCommand(false, args, options)
+        return (own as unknown as SingleClient).sendCommand(args, options)
+      },
+      close: () => own.destroy(),
+    }
   }
 
   on(event: string, listener: () => void): this {

@@ -36,3 +36,10 @@ export interface GlideClient {
   customCommand(...args: never[]): Promise<unknown>
   invokeScript(...args: never[]): Promise<unknown>
 }
+
+/** A connection of its own, for a command that waits on the server: no other command can pass it. */
+export interface BlockingConnection {
+  /** Sends a command, whose name is in lower case, to the server that has the key. */
+  command(key: string, args: readonly string[]): Promise<unknown>
+  close(): void
+}

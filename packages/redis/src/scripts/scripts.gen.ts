@@ -857,6 +857,78 @@ end`
 
 const generations = String.raw`return redis.call('MGET', unpack(KEYS))`
 
+const publishPolicy = String.raw`local documents, changes = KEYS[1], KEYS[2]
+local namespace, revision, text, expected, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local revisionfield = string.format('%s:revision', namespace)
+local function failed(reply)
+return type(reply) == 'table' and reply.err
+end
+local stored = redis.call('HMGET', documents, revisionfield, namespace, ':cursor')
+local current = stored[1] or ''
+if current == revision and stored[2] == text then
+return { 1, current }
+end
+if expected ~= '' and (stored[1] or '0') ~= expected then
+return { 0, current }
+end
+if stored[1] and tonumber(stored[1]) >= tonumber(revision) then
+return { 0, current }
+end
+local id = redis.pcall('XADD', changes, 'MAXLEN', most, '*', 'namespace', namespace, 'revision', revision, 'previous', stored[3] or '0-0')
+if failed(id) then
+return id
+end
+local written = redis.pcall('HSET', documents, namespace, text, revisionfield, revision, ':cursor', id)
+if failed(written) then
+redis.pcall('XDEL', changes, id)
+return written
+end
+return { 1, revision }`
+
+const readPolicies = String.raw`local documents, changes = KEYS[1], KEYS[2]
+local since = ARGV[1]
+if since == '*' then
+local fields = redis.call('HGETALL', documents)
+local reply = { 'all', '0-0' }
+for i = 1, #fields, 2 do
+local field, value = fields[i], fields[i + 1]
+if field == ':cursor' then
+reply[2] = value
+elseif not string.find(field, ':', 1, true) then
+reply[#reply + 1] = field
+reply[#reply + 1] = value
+end
+end
+return reply
+end
+local cursor = redis.call('HMGET', documents, ':cursor')[1] or '0-0'
+if cursor == since then
+return { 'same', cursor }
+end
+local names, seen = {}, {}
+local last = since
+for _, entry in ipairs(redis.call('XRANGE', changes, string.format('(%s', since), '+')) do
+local name, previous = entry[2][2], entry[2][6]
+if previous ~= last then
+return { 'resync', cursor }
+end
+last = entry[1]
+if not seen[name] then
+seen[name] = true
+names[#names + 1] = name
+end
+end
+if last ~= cursor then
+return { 'resync', cursor }
+end
+local reply = { 'changes', cursor }
+local texts = redis.call('HMGET', documents, unpack(names, 1, #names))
+for i, name in ipairs(names) do
+reply[2 * i + 1] = name
+reply[2 * i + 2] = texts[i]
+end
+return reply`
+
 const algorithms = String.raw`local algorithms = {}
 local function newstate(isadmitted, first, second, third)
 return isadmitted, first and { first, second, third } or nil
@@ -1906,6 +1978,10 @@ export const FAST: string = [arithmetic, state, request, limitSet, fast].join('\
 export const PACKED: string = [arithmetic, state, packed, request, limitSet, fast].join('\n')
 
 export const GENERATIONS: string = [generations].join('\n')
+
+export const PUBLISH_POLICY: string = [publishPolicy].join('\n')
+
+export const READ_POLICIES: string = [readPolicies].join('\n')
 
 export const FULL: string = [
   arithmetic,
