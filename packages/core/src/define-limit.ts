@@ -15,6 +15,11 @@ export interface LimitFields<N extends string = string, C = any> {
    */
   readonly label?: string | undefined
   /**
+   * Whether clients see this limit: its numbers in headers, and its name in the body of a refusal. Where it refuses, they still see
+   * `Retry-After`. False for a limit whose numbers would help an attacker. The state does not depend on it. Default: true.
+   */
+  readonly visible?: boolean | undefined
+  /**
    * Units per window, or requests at once for `concurrency`: a whole number, 0 or more; or a function of the request that returns it, which
    * may be async. 0 refuses every request. A function may also return `Infinity`, which does not limit the request.
    */
@@ -67,15 +72,17 @@ function checkLabel({ name, label }: { readonly name?: unknown; readonly label?:
  */
 export function defineLimit<N extends string, C>(
   fields: FixedFields<N, C>,
-  data: Omit<Limit, 'name' | 'label' | 'limit'>,
+  data: Omit<Limit, 'name' | 'label' | 'visible' | 'limit'>,
   numbers?: RequestNumbers<C>,
 ): LimitRule<N, C> {
-  const { name, label, limit: quantity, key } = fields
+  const { name, label, visible, limit: quantity, key } = fields
   checkName(name, `${data.algorithm}: name`)
   checkLabel(fields)
+  if (visible !== undefined && typeof visible !== 'boolean') throw invalid(`${labelOf(fields)}: visible`, 'true or false', visible)
   if (!Number.isSafeInteger(quantity) || quantity < 0) throw invalid(`${labelOf(fields)}: limit`, 'a whole number, 0 or more', quantity)
   // Left out rather than `undefined`: two definitions are compared as JSON, which a structured clone must not change.
-  const given = Object.fromEntries(Object.entries({ ...data, name, label, limit: quantity }).filter(([, value]) => value !== undefined))
+  const shown = { label, visible: visible === false ? false : undefined }
+  const given = Object.fromEntries(Object.entries({ ...data, name, ...shown, limit: quantity }).filter(([, value]) => value !== undefined))
   const limit = Object.freeze(given) as unknown as Limit<N>
   algorithmOf(limit).check(limit)
   const { window, ttl } = fields as { readonly window?: unknown; readonly ttl?: unknown }

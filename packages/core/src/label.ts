@@ -28,7 +28,7 @@ export function checkLabels(limits: readonly Limit[], policy: string, what: stri
   }
 }
 
-/** For `JSON.stringify`: leaves labels out, since limits that differ in their labels alone share one state. */
-export function withoutLabel(key: string, value: unknown): unknown {
-  return key === 'label' ? undefined : value
+/** For `JSON.stringify`: leaves out what only clients see, since limits that differ in that alone share one state. */
+export function withoutShown(key: string, value: unknown): unknown {
+  return key === 'label' || key === 'visible' ? undefined : value
 }

@@ -10,6 +10,8 @@ export interface Limit<N extends string = string> {
   readonly name: N
   /** The text that clients see in place of the name. Default: the name. */
   readonly label?: string | undefined
+  /** False: clients do not see this limit, neither in headers nor in bodies. Default: true. */
+  readonly visible?: false | undefined
   /** Units per window. For `concurrency`: how many requests at once. */
   readonly limit: number
   /** Length of the window in ms, or the calendar's window. For `concurrency`: how long a holder lives, in ms. */

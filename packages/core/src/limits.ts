@@ -8,7 +8,7 @@ import { knownOptions } from './known-options.ts'
 import type { CalendarAnchor, CalendarWindow, LimitRule, PerRequest } from './limit.ts'
 import { NUMBER_OPTIONS, splitNumbers } from './numbers/split.ts'
 
-const FIELDS = ['name', 'limit', 'window', 'key', 'label', 'defaults'] as const
+const FIELDS = ['name', 'limit', 'window', 'key', 'label', 'visible', 'defaults'] as const
 
 /** Options of limits that can slow a subject down before they refuse it. */
 interface DelayField {
@@ -254,7 +254,7 @@ export interface ConcurrencyOptions<N extends string = string, C = any> extends 
  * ```
  */
 export function concurrency<const N extends string, C>(options: ConcurrencyOptions<N, C>): LimitRule<N, C> {
-  knownOptions('concurrency', options, ['name', 'limit', 'key', 'label', 'ttl', 'retryHint', 'defaults'])
+  knownOptions('concurrency', options, ['name', 'limit', 'key', 'label', 'visible', 'ttl', 'retryHint', 'defaults'])
   const { fixed, numbers } = splitNumbers(options, NUMBER_OPTIONS.concurrency)
   const { ttl, retryHint } = fixed
   const label = labelOf(options)

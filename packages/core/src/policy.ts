@@ -2,7 +2,7 @@ import { algorithmOf } from './algorithms/registry.ts'
 import type { Mode } from './decision.ts'
 import { checkName } from './define-limit.ts'
 import { invalid, quoted, SluiceError } from './errors.ts'
-import { checkLabels, withoutLabel } from './label.ts'
+import { checkLabels, withoutShown } from './label.ts'
 import type { LimitRule } from './limit.ts'
 import type { LimitSet, ScopedLimit } from './limit-set.ts'
 import { NumberReader } from './numbers/reader.ts'
@@ -78,7 +78,7 @@ export function definePolicy(options: PolicyOptions): Policy {
     tiers: sets,
     names: new Set(all.flatMap((set) => set.limits.map(({ limit }) => limit.name))),
     readsNumbers: all.some((set) => set.limits.some(({ reader }) => reader !== undefined)),
-    definition: JSON.stringify(data, withoutLabel),
+    definition: JSON.stringify(data, withoutShown),
   })
 }
 

@@ -47,7 +47,7 @@ export function problemBody(decision: Decision, itemNames: readonly string[], st
     title: 'Quota Exceeded',
     status,
     detail: detailOf(decision, itemNames, retry),
-    'violated-policies': itemNames.filter((_, i) => isRefusing(decision, i)),
+    'violated-policies': itemNames.filter((_, i) => isRefusing(decision, i) && decision.charges[i]?.limit.visible !== false),
     ...wait,
   })
 }
@@ -94,9 +94,10 @@ function isRefusing(decision: Decision, i: number): boolean {
 function detailOf(decision: Decision, itemNames: readonly string[], retry: number | undefined): string {
   const i = decision.charges.findIndex(({ limit }) => limit === decision.binding)
   const charge = decision.charges[i]
-  if (charge === undefined) return retry === undefined ? 'Retrying does not help.' : retryText(retry)
+  if (charge === undefined || charge.limit.visible === false) return retry === undefined ? 'Retrying does not help.' : retryText(retry)
   const label = `Limit "${itemNames[i] ?? charge.limit.label ?? charge.limit.name}"`
-  if (algorithmOf(charge.limit).quota(charge.limit) === 0) return `${label} allows nothing: retrying does not help.`
+  if (algorithmOf(charge.limit).quota(charge.limit) === 0)
+    return retry === undefined ? `${label} allows nothing: retrying does not help.` : `${label} allows nothing. ${retryText(retry)}`
   const allows = `${label} allows ${quotaText(charge.limit)}.`
   if (retry !== undefined) return `${allows} ${retryText(retry)}`
   return `${allows} This request costs ${charge.cost}, more than the limit ever allows: retrying does not help.`

@@ -65,6 +65,7 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
       const outcome = outcomes[i]
       if (outcome === undefined || outcome.source === 'open' || outcome.source === 'closed') continue
       const each = set.items[i] as Item
+      if (!each.visible) continue
       const left = unitsLeft(outcome)
       const seconds = resetSeconds(each, outcome, left)
       if (standard === 'structured') {
@@ -144,9 +145,10 @@ function joined(line: HeaderLine | undefined, added: HeaderLine | undefined): He
   return line === undefined || added === undefined ? (line ?? added) : [line[0], `${line[1]}, ${added[1]}`]
 }
 
-function policiesOf(set: ItemSet, { partitionKeys }: HeaderEntry): HeaderLine {
-  if (partitionKeys === undefined) return set.policies
-  return ['RateLimit-Policy', set.items.map((item, i) => item.policy + partition(partitionKeys[i])).join(', ')]
+function policiesOf(set: ItemSet, { partitionKeys }: HeaderEntry): HeaderLine | undefined {
+  if (partitionKeys === undefined || set.policies === undefined) return set.policies
+  const shown = set.items.flatMap((item, i) => (item.visible ? [item.policy + partition(partitionKeys[i])] : []))
+  return ['RateLimit-Policy', shown.join(', ')]
 }
 
 function withPartition(line: HeaderLine, key: Uint8Array | undefined): HeaderLine {

@@ -10,6 +10,8 @@ export type HeaderLine = readonly [name: string, value: string]
 export interface Item {
   /** The label of the limit, or its name: in all fields and in the body. */
   readonly name: string
+  /** Whether clients see it. What they do not see is in no field. */
+  readonly visible: boolean
   /** Drafts 8 to 11: the start of its item in `RateLimit`, up to the units: `"minute";r=`. */
   readonly opening: string
   readonly quota: number
@@ -25,8 +27,8 @@ export interface Item {
 export interface ItemSet {
   readonly items: readonly Item[]
   readonly names: readonly string[]
-  /** The line `RateLimit-Policy` of drafts 8 to 11. */
-  readonly policies: HeaderLine
+  /** The line `RateLimit-Policy` of drafts 8 to 11; `undefined` if clients see no limit. */
+  readonly policies: HeaderLine | undefined
   /** That of drafts 6 and 7: `100;w=60`. There `w` is required, so a limit without a window is left out; `undefined` if all are. */
   readonly unnamed: HeaderLine | undefined
 }
@@ -84,7 +86,8 @@ function render(decision: Decision, shorthand: boolean): Cached {
   const { policy } = decision
   const limits = decision.charges.map((charge) => charge.limit)
   const items = limits.map((limit) => item(shownName(limit, policy, shorthand), limit))
-  const unnamed = items
+  const visible = items.filter((each) => each.visible)
+  const unnamed = visible
     .flatMap(({ quota, window }) => (window === undefined ? [] : `${sfInteger(quota)};w=${sfInteger(window)}`))
     .join(', ')
   return {
@@ -93,7 +96,7 @@ function render(decision: Decision, shorthand: boolean): Cached {
     shorthand,
     items,
     names: items.map(({ name }) => name),
-    policies: ['RateLimit-Policy', items.map((each) => each.policy).join(', ')],
+    policies: visible.length === 0 ? undefined : ['RateLimit-Policy', visible.map((each) => each.policy).join(', ')],
     unnamed: unnamed === '' ? undefined : ['RateLimit-Policy', unnamed],
   }
 }
@@ -102,5 +105,6 @@ function item(name: string, limit: Limit): Item {
   const { quota, window } = advertised(limit)
   const quoted = sfString(name)
   const policy = `${quoted};q=${sfInteger(quota)}${window === undefined ? ';qu="concurrent-requests"' : `;w=${sfInteger(window)}`}`
-  return { name, opening: `${quoted};r=`, quota, window, resetsAtOnce: algorithmOf(limit).resetsAtOnce, policy }
+  const visible = limit.visible !== false
+  return { name, visible, opening: `${quoted};r=`, quota, window, resetsAtOnce: algorithmOf(limit).resetsAtOnce, policy }
 }

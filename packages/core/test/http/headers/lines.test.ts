@@ -4,6 +4,7 @@ import { limitLine, NumberLines } from '../../../src/http/headers/lines.ts'
 
 const item = (name: string, window: number | undefined): Item => ({
   name,
+  visible: true,
   opening: `"${name}";r=`,
   quota: 1_000,
   window,
