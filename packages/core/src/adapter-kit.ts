@@ -5,7 +5,7 @@ export { createPipeline } from './http/pipeline.ts'
 export type { Extension, Pipeline } from './http/pipeline.ts'
 export type { Admission, HttpOutcome, Refusal } from './http/outcome.ts'
 export type { Host } from './http/host.ts'
-export { innerLimiter } from './keyed-limiter.ts'
+export { type Deciding, innerLimiter, KeyedLimiter, type StateChange } from './keyed-limiter.ts'
 export { connectionAddress, clientHasLeft } from './http/connection.ts'
 
 // Before the response: headers, and the delay of a queued request.
@@ -14,6 +14,7 @@ export { waitQueueDelay } from './http/queue-delay.ts'
 
 // After the response: settle, refund, release.
 export type { Done } from './http/settlement.ts'
+export { responseHeader } from './http/response-header.ts'
 export { type FollowedRequest, followRequest, followResponse, withWaitUntil, whenAborted, whenBodyEnds, withHeaders } from './http/web.ts'
 export type { WebResponse, WebSignal } from './runtime.ts'
 
@@ -32,6 +33,27 @@ export {
 
 // The subject of a request, for hosts of keys that are not limits of a pipeline.
 export { type Missing, type SubjectOptions, type SubjectReader, subjectReader } from './identity/subject.ts'
+
+// Policies that are data: what they read, and the limiter that decides by them.
+export { policyPipeline } from './http/policy-pipeline.ts'
+export type { PolicyPipeline } from './http/policy-pipeline.ts'
+export type {
+  DecidedAnswer,
+  EndedResponse,
+  MountablePolicies,
+  PolicyAnswer,
+  PolicyMount,
+  PolicyView,
+  Units,
+} from './http/policy-contract.ts'
+export { isRequest } from './http/subjects.ts'
+export { ObserverHub } from './observers.ts'
+export { LimiterEngine } from './limiter-engine.ts'
+export type { LimitSet, Policy, ScopedLimit } from './policy.ts'
+export { type Canonicalizer, canonicalizer } from './identity/canonical.ts'
+export { decisionOf } from './decision.ts'
+export { checkCallOptions } from './call-checks.ts'
+export { type Target } from './subject-values.ts'
 
 // The name of what no one named.
 export { derivedName, hashedName } from './define-limit.ts'

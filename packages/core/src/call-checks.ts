@@ -1,4 +1,5 @@
 import { algorithmOf } from './algorithms/registry.ts'
+import type { Decision } from './decision.ts'
 import { invalid, quoted, show, SluiceError } from './errors.ts'
 import { knownOptions, similar } from './known-options.ts'
 import type { Limit } from './limit.ts'
@@ -85,11 +86,14 @@ export function subjectMissing(limiter: string, limit: string, subject: Subject<
   )
 }
 
-/** @throws ERR_COST_INVALID */
-export function checkCost(cost: Cost<string>, policy: Policy): void {
+/**
+ * @param decision whose limits may be named too: another revision of a policy document may have made it
+ * @throws ERR_COST_INVALID
+ */
+export function checkCost(cost: Cost<string>, policy: Policy, decision?: Pick<Decision, 'charges'>): void {
   if (typeof cost === 'object' && cost !== null) {
     for (const [name, value] of Object.entries(cost)) {
-      checkLimitName(name, policy, 'cost', 'ERR_COST_INVALID')
+      if (decision?.charges.some(({ limit }) => limit.name === name) !== true) checkLimitName(name, policy, 'cost', 'ERR_COST_INVALID')
       if (value !== undefined) checkUnits(value, policy, `cost.${name}`)
     }
   } else checkUnits(cost, policy, 'cost')

@@ -46,7 +46,7 @@ export class Corrections {
 
   settle(decision: Decision, actual: Cost<string>): MaybePromise<void> {
     this.checkOwn(decision)
-    checkCost(actual, this.policy)
+    checkCost(actual, this.policy, decision)
     const { settled, peeked } = this.corrected
     if (peeked.has(decision) || decision.verdict !== 'allowed') return
     let known = settled.get(decision)
@@ -97,7 +97,7 @@ export class Corrections {
 
   private change(decision: Decision, charges: readonly Charge[], how: 'charge' | 'force'): MaybePromise<Outcomes> {
     if (charges.length === 0) return []
-    const options: ConsumeOptions = { how, failMode: this.policy.failMode }
+    const options: ConsumeOptions = { how, failMode: decision.failMode ?? this.policy.failMode }
     const ask = () => this.store.consume(charges, options)
     return this.fallback === undefined ? ask() : this.fallback.change(decision, charges, options, ask)
   }

@@ -19,7 +19,7 @@ export interface Credit {
 /** The charges of a credit. @throws ERR_SUBJECT_MISSING, ERR_COST_INVALID, ERR_OPTION_CONFLICT */
 export function creditCharges(credit: Credit, generations: Generations): readonly Charge[] {
   const { policy, set, cost = 1 } = credit
-  checkCost(cost, policy)
+  if (set.context === undefined) checkCost(cost, policy)
   return set.limits.flatMap((scoped) => {
     const units = costOf(scoped.limit.name, cost)
     return units === undefined ? [] : [creditCharge(credit, scoped, units, generations)]

@@ -1,6 +1,6 @@
 import { ceilMillis } from './clock.ts'
 import type { Limit } from './limit.ts'
-import type { Charge, Outcome, Source } from './store.ts'
+import type { Charge, FailMode, Outcome, Source } from './store.ts'
 
 /**
  * The answer to one request: the outcomes of all its limits folded into one verdict. Durations are whole milliseconds, rounded up.
@@ -42,7 +42,16 @@ export interface Decision<N extends string = string> {
   readonly charges: readonly (Charge & { readonly limit: Limit<N> })[]
   /** What the store answered, in the order of `charges`; `undefined` for a charge that it did not decide, as another was refused first. */
   readonly outcomes: readonly (Outcome | undefined)[]
+  /** The revision of the policy document that decided. Absent without a document. */
+  readonly revision?: number | undefined
+  /** The rules of the document whose limits these are, as `<policy>.<rule>`. Absent without a document. */
+  readonly policies?: readonly string[] | undefined
+  /** What decides while the store is away: the strictest failure mode of these policies. Absent without a document. */
+  readonly failMode?: FailMode | undefined
 }
+
+/** What a decision by a policy document says beside the others. */
+export type DocumentFacts = Required<Pick<Decision, 'revision' | 'policies'>>
 
 /** Whether a limiter refuses requests, only reports what it would refuse, or does nothing. */
 export type Mode = 'enforce' | 'shadow' | 'off'
@@ -64,6 +73,8 @@ export interface DecisionContext {
   readonly policy: string
   readonly tier: string | undefined
   readonly mode: Mode
+  readonly failMode: FailMode | undefined
+  readonly document?: DocumentFacts | undefined
 }
 
 /** What a decision without a binding limit reports. */
@@ -95,7 +106,7 @@ export function decisionOf(
   }
   const { remaining, retryAfter, resetAfter, at, source } = binding ?? UNLIMITED
   const allowed = verdict === 'allowed' || context.mode !== 'enforce'
-  return {
+  const decision: Decision = {
     allowed,
     verdict,
     binding: limit,
@@ -112,6 +123,7 @@ export function decisionOf(
     charges,
     outcomes,
   }
+  return context.document === undefined ? decision : { ...decision, ...context.document, failMode: context.failMode }
 }
 
 /** A block is certain, so it comes before a store that could not decide; that comes before a limit that refused. */

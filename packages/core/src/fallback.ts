@@ -26,8 +26,8 @@ export class Fallback {
   private readonly observers: ObserverHub
   private readonly events = new Events()
   private readonly outage: Outage
-  /** The outcomes that were decided here: what they took is given back here. */
-  private readonly own = new WeakSet<Outcomes>()
+  /** The outcomes that were decided here, by failure mode: what they took is given back here. */
+  private readonly own = new WeakMap<Outcomes, FailMode>()
   private local: LocalShare | undefined
 
   constructor(store: Store, failMode: FailMode, observers: ObserverHub) {
@@ -41,11 +41,10 @@ export class Fallback {
   /** Decides in place of the store, which threw `error`. @throws `error` if it is the mistake of the caller */
   decide(charges: readonly Charge[], options: ConsumeOptions, error: unknown): Outcomes {
     this.begin(error)
+    const { failMode = this.failMode } = options
     const outcomes =
-      this.failMode === 'local'
-        ? this.localShare().consume(charges, options, false)
-        : outcomesOf(this.failMode, charges, microsOf(systemClock))
-    this.own.add(outcomes)
+      failMode === 'local' ? this.localShare().consume(charges, options, false) : outcomesOf(failMode, charges, microsOf(systemClock))
+    this.own.set(outcomes, failMode)
     return outcomes
   }
 
@@ -68,7 +67,8 @@ export class Fallback {
     ask: () => MaybePromise<Outcomes>,
   ): MaybePromise<Outcomes> {
     // What `open` admits is counted nowhere.
-    if (this.own.has(decision.outcomes)) return this.failMode === 'local' ? this.localShare().consume(charges, options, false) : []
+    const failMode = this.own.get(decision.outcomes)
+    if (failMode !== undefined) return failMode === 'local' ? this.localShare().consume(charges, options, false) : []
     try {
       const done = ask()
       return isPromise(done) ? done.catch((error: unknown) => this.lose(error)) : done

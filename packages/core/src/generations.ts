@@ -13,7 +13,7 @@ export class Generations {
   /** Whether `resetAll` was never called: scopes are those of the definition. */
   isFirst = true
   private readonly store: Store
-  private readonly limiter: string
+  readonly limiter: string
   private readonly waiters: Waiters
   private generation = ''
   /** By scope of the definition, the scope in this generation. */

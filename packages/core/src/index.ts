@@ -37,6 +37,7 @@ export type { RequestFacts } from './identity/request-facts.ts'
 // Options that the adapters of all frameworks share.
 export type { RequestLimiter } from './http/request-limiter.ts'
 export type { RateLimitOptions, RefusalInfo, ResponseInfo, SettleInfo } from './http/options.ts'
+export type { RequestPolicies } from './http/request-policies.ts'
 export type { DialectOptions } from './http/headers/dialect.ts'
 
 // The store of one process, and the contract of every store.

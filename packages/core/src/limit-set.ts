@@ -1,3 +1,4 @@
+import type { DecisionContext } from './decision.ts'
 import type { KeyOf } from './identity/part.ts'
 import type { Limit, LimitRule } from './limit.ts'
 import type { ObserverHub } from './observers.ts'
@@ -19,6 +20,8 @@ export interface ScopedLimit {
 export interface LimitSet {
   readonly tier: string | undefined
   readonly limits: readonly ScopedLimit[]
+  /** Limits of a policy document: what their decision says. Names, subjects and costs are checked already. */
+  readonly context?: DecisionContext | undefined
 }
 
 /** Reads the numbers of one limit from requests. */

@@ -1,6 +1,7 @@
-import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, subjectMissing, unknownTier, warnCostNever } from './call-checks.ts'
+import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, unknownTier, warnCostNever } from './call-checks.ts'
 import { type CorrectedDecisions, Corrections } from './corrections.ts'
-import { costOf } from './cost.ts'
+import { chargesOf } from './charges.ts'
+import { consumeOptions } from './consume-options.ts'
 import { creditCharges } from './credits.ts'
 import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
 import { warnMemoryInCluster, warnShortWindows } from './creation-warnings.ts'
@@ -15,7 +16,7 @@ import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import { givenNumbers } from './numbers/sets.ts'
 import type { ObserverHub } from './observers.ts'
-import { firstTierOf, type LimitSet, type Policy, type ScopedLimit } from './policy.ts'
+import { firstTierOf, type LimitSet, type Policy } from './policy.ts'
 import { chain, isPromise, type MaybePromise } from './runtime.ts'
 import type { Charge, ConsumeOptions, Outcome, Store, StoreHealth } from './store.ts'
 import { SubjectBlocks } from './subject-blocks.ts'
@@ -28,14 +29,13 @@ type How = 'charge' | 'peek' | 'force'
 /** The limiter that `createLimiter` returns and that the HTTP pipeline uses. */
 export class LimiterEngine implements Limiter {
   readonly name: string
-  readonly policy: Policy
+  policy: Policy
   /** Whether it was defined as `{ limit, window }`. Headers then give its only limit the name of the policy. */
   readonly shorthand: boolean
   readonly observers: ObserverHub
   private readonly store: Store
   private context: DecisionContext
   private hasUnknownTier = false
-  private readonly options: Readonly<Record<How | 'credit', ConsumeOptions>>
   /** Decides when the store throws or rejects. `undefined` without a `failMode`: such a decision rejects. */
   private readonly fallback: Fallback | undefined
   private readonly corrected: CorrectedDecisions
@@ -59,7 +59,7 @@ export class LimiterEngine implements Limiter {
     this.policies = parent?.policies ?? []
     this.policies.push(policy)
     const { failMode, mode } = policy
-    this.context = { policy: policy.name, tier: undefined, mode }
+    this.context = { policy: policy.name, tier: undefined, mode, failMode }
     this.fallback = parent?.fallback ?? (failMode && new Fallback(this.store, failMode, observers))
     this.waiters = parent?.waiters ?? new Waiters(policy.name, this.store.clock)
     this.generations = parent?.generations ?? new Generations(this.store, this.name, this.waiters)
@@ -67,8 +67,6 @@ export class LimiterEngine implements Limiter {
     const parts = { policy, policies, store: this.store, fallback, corrected, generations, waiters }
     this.blocks = parent?.blocks ?? new SubjectBlocks(parts)
     this.corrections = new Corrections(parts)
-    const optionsOf = (how: ConsumeOptions['how']): ConsumeOptions => ({ how, failMode })
-    this.options = { charge: { failMode }, peek: optionsOf('peek'), force: optionsOf('force'), credit: optionsOf('credit') }
     warnShortWindows(policy, observers)
     if (parent !== undefined) {
       this.onClose = () => undefined
@@ -83,6 +81,12 @@ export class LimiterEngine implements Limiter {
       unfollow()
       return store === undefined ? this.store.close?.() : undefined
     }
+  }
+
+  /** Other limits from now on. `reset` and `block` also reach those of the last ones, which other processes may still use. */
+  change(policy: Policy): void {
+    this.policies.splice(0, this.policies.length, policy, this.policy)
+    this.policy = policy
   }
 
   /** A limiter with other limits, and the same name, store and observers. Each can settle the decisions of the other. */
@@ -131,9 +135,10 @@ export class LimiterEngine implements Limiter {
 
   /** Gives units back to a set of limits. */
   creditAt(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined): MaybePromise<Decision> {
-    this.checkSubject(subject)
+    if (set.context === undefined) this.checkSubject(subject)
     const charges = creditCharges({ policy: this.policy, set, subject, cost }, this.generations)
-    return chain(this.ask(this.contextOf(set.tier), charges, this.options.credit, 0), (decision) => {
+    const context = this.contextOf(set)
+    return chain(this.ask(context, charges, consumeOptions(context.failMode, 'credit'), 0), (decision) => {
       // A settlement would take the units again.
       this.corrected.peeked.add(decision)
       return this.waiters.after(decision, decision.charges)
@@ -215,18 +220,15 @@ export class LimiterEngine implements Limiter {
 
   /** Makes one decision over a set of limits. */
   decide(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined, how: How, atLeast?: number): MaybePromise<Decision> {
-    this.checkSubject(subject)
-    if (cost !== undefined) checkCost(cost, this.policy)
-    const options = atLeast === undefined ? this.options[how] : { ...this.options[how], atLeast: checkAtLeast(atLeast, cost, this.name) }
-    const context = this.contextOf(set.tier)
+    if (set.context === undefined) {
+      this.checkSubject(subject)
+      if (cost !== undefined) checkCost(cost, this.policy)
+    }
+    const context = this.contextOf(set)
+    const plain = consumeOptions(context.failMode, how)
+    const options = atLeast === undefined ? plain : { ...plain, atLeast: checkAtLeast(atLeast, cost, this.name) }
     if (context.mode === 'off') return this.ask(context, [], options, cost)
-    const { limits } = set
-    // A literal for the usual single limit: map() costs a call and a longer allocation.
-    const charges =
-      limits.length === 1
-        ? [this.chargeOf(limits[0] as ScopedLimit, subject, cost)]
-        : limits.map((scoped) => this.chargeOf(scoped, subject, cost))
-    return this.ask(context, charges, options, cost)
+    return this.ask(context, chargesOf(set, subject, cost, this.generations), options, cost)
   }
 
   private ask(context: DecisionContext, charges: readonly Charge[], options: ConsumeOptions, cost?: Cost<string>): MaybePromise<Decision> {
@@ -269,23 +271,16 @@ export class LimiterEngine implements Limiter {
   }
 
   /** Nearly all decisions have the same context, so its object is used again. */
-  private contextOf(tier: string | undefined): DecisionContext {
-    if (this.context.tier !== tier) this.context = { ...this.context, tier }
-    return enabled ? this.context : { ...this.context, mode: 'off' }
+  private contextOf({ tier, context }: LimitSet): DecisionContext {
+    if (context === undefined && this.context.tier !== tier) this.context = { ...this.context, tier }
+    const known = context ?? this.context
+    return enabled ? known : { ...known, mode: 'off' }
   }
 
   private report(decision: Decision): Decision {
     this.observers.emitDecision(decision)
     if (decision.retryAfter === Infinity) warnCostNever(this.observers, decision.binding as Limit)
     return decision
-  }
-
-  private chargeOf({ limit, scope, holds }: ScopedLimit, subject: Subject<string>, cost: Cost<string> | undefined): Charge {
-    const named = subjectOf(limit.name, subject)
-    if (named === undefined) throw subjectMissing(this.name, limit.name, subject)
-    const units = typeof cost === 'number' && holds ? 1 : costOf(limit.name, cost)
-    const current = this.generations.isFirst ? scope : this.generations.scopeOf(scope)
-    return { limit, scope: current, subject: named, cost: units ?? 1 }
   }
 
   checkSubject(subject: Subject<string>): void {

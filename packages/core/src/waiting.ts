@@ -40,8 +40,10 @@ export class Waiters implements QueueEvents {
   wait(limiter: WaitingLimiter, set: LimitSet, subject: Subject<string>, options: WaitOptions<string, string> = {}): Promise<Decision> {
     return new Promise((resolve, reject) => {
       const { cost, atLeast, signal, maxWait } = options
-      limiter.checkSubject(subject)
-      if (cost !== undefined) checkCost(cost, limiter.policy)
+      if (set.context === undefined) {
+        limiter.checkSubject(subject)
+        if (cost !== undefined) checkCost(cost, limiter.policy)
+      }
       if (atLeast !== undefined) checkAtLeast(atLeast, cost, this.name)
       const ms = maxWait === undefined ? Infinity : maxWait === 0 ? 0 : millisOf(maxWait, `limiter "${this.name}": wait: maxWait`)
       if (signal?.aborted === true) throw signal.reason

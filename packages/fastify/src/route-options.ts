@@ -7,10 +7,12 @@ type Name = keyof FastifyLimitOptions
 const QUANTITIES = ['limit', 'window'] as const satisfies readonly Name[]
 const LISTS = ['limits', 'tiers'] as const satisfies readonly Name[]
 const DEFINING = [...QUANTITIES, ...LISTS, 'name', 'label', 'store', 'mode', 'failMode', 'on'] as const satisfies readonly Name[]
+/** What a document of policies says. */
+const SUBJECTS = ['key', 'missing', 'ipv6Prefix'] as const satisfies readonly Name[]
 
 /**
  * The options of a route over those of the plugin. An option that defines a limiter gives the route its own limiter, called `name`.
- * With other options (`cost`, `hook`, `message`…) the route shares the quota of the plugin.
+ * With other options (`cost`, `hook`, `message`…) the route shares the quota of the plugin, or its policies.
  */
 export function inheritOptions(
   base: FastifyLimitOptions,
@@ -18,14 +20,15 @@ export function inheritOptions(
   own: FastifyLimitOptions,
   name: string | undefined,
 ): FastifyLimitOptions {
+  if (own.policies !== undefined) return { ...without(base, [...DEFINING, ...SUBJECTS, 'limiter', 'tier']), ...own }
   const hasAny = (names: readonly Name[]): boolean => names.some((each) => own[each] !== undefined)
-  if (!hasAny(DEFINING)) return { ...without(base, DEFINING), limiter, ...own }
+  if (!hasAny(DEFINING)) return base.policies === undefined ? { ...without(base, DEFINING), limiter, ...own } : { ...base, ...own }
   const replaced: Name[] = []
   if (hasAny([...QUANTITIES, ...LISTS])) replaced.push('limiter', ...LISTS)
   if (hasAny(LISTS)) replaced.push(...QUANTITIES)
   if (replaced.length > 0 && own.tiers === undefined) replaced.push('tier')
   // The label of the plugin may show its numbers, which are not those of the route.
-  return { ...without(base, [...replaced, 'label']), name, ...own }
+  return { ...without(base, [...replaced, 'label', 'policies', 'attributes']), name, ...own }
 }
 
 function without(options: FastifyLimitOptions, names: readonly Name[]): FastifyLimitOptions {

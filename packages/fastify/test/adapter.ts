@@ -74,7 +74,7 @@ async function appOf(spec: AppSpec): Promise<FastifyInstance> {
 
 /** A limiter among a route's options is called after the route; the cases expect core's name. */
 function named(mount: Mount): FastifyLimitOptions {
-  return mount.limiter === undefined ? { name: 'default', ...mount } : mount
+  return mount.limiter === undefined && mount.policies === undefined ? { name: 'default', ...mount } : mount
 }
 
 function early(end: () => Promise<void>): onRequestHookHandler {

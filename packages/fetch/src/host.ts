@@ -37,6 +37,7 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
   const host: Host<Req> = {
     id: (request) => request,
     method: (request) => request.method,
+    target: (request) => request.url,
     address(request) {
       // A request that the application passes to the limiter may be one that only another mount of it has had, or no wrapper at all.
       const rest = (request as Noted)[restArguments] ?? (request as Noted)[LAST] ?? ([] as readonly unknown[] as Rest)

@@ -6,6 +6,7 @@ export const host: Host<Context> = {
   // The context, because middleware may replace the raw request.
   id: (c) => c,
   method: (c) => c.req.method,
+  target: (c) => c.req.url,
   address: addressOf,
   addressHint: () => HINT,
   header: (c, name) => c.req.header(name),

@@ -8,6 +8,7 @@ export type KoaContext<State = Koa.DefaultState, Context = Koa.DefaultContext> =
 export const host: Host<KoaContext> = {
   id: (ctx) => ctx.req,
   method: (ctx) => ctx.req.method as string,
+  target: (ctx) => ctx.originalUrl,
   // Koa returns '' where there is no address.
   address: (ctx) => ctx.ip || undefined,
   addressHint: (ctx) => expressHost.addressHint(ctx.req),

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common'
-import { expressHost, fastifyHost, type FastifyLikeRequest, type Host } from '@sluice/core/adapter-kit'
+import { expressHost, fastifyHost, type FastifyLikeRequest, type Host, responseHeader } from '@sluice/core/adapter-kit'
 import { type HttpRequest, httpRequestOf, responseOf, transportOf } from './execution-context.ts'
+import type { RateLimitResult } from './options.ts'
 import { peerAddressOf, upgradeRequestOf } from './peer-address.ts'
 
 /** The metadata of a gRPC call, which other RPC transports do not have. */
@@ -15,6 +16,7 @@ export const contextHost: Host<ExecutionContext> = {
   call: (context) =>
     transportOf(context) === 'graphql' ? (context.getArgByIndex<object | undefined>(3) ?? context.getArgs()) : contextHost.id(context),
   method: (context) => read(context, 'method') ?? transportOf(context).toUpperCase(),
+  target: (context) => read(context, 'target'),
   address: (context) => (httpRequestOf(context) === undefined ? peerAddressOf(context) : read(context, 'address')),
   socketAddress: (context) => (httpRequestOf(context) === undefined ? peerAddressOf(context) : read(context, 'socketAddress')),
   addressHint,
@@ -27,6 +29,7 @@ export const contextHost: Host<ExecutionContext> = {
   // The path of a GraphQL operation is that of all operations.
   route: (context) =>
     (transportOf(context) === 'http' ? read(context, 'route') : undefined) ?? `${context.getClass().name}.${context.getHandler().name}`,
+  responseHeader: (result, name) => responseHeader((result as RateLimitResult).response, name),
   ends: (context) => responseOf(context) !== undefined,
   // The body of a request, the arguments of a field, the payload of a message.
   body(context) {
@@ -39,7 +42,7 @@ export const contextHost: Host<ExecutionContext> = {
       : 'create the application with bodyParser: true, which is the default, or add a parser by app.use()',
 }
 
-type Fact = 'method' | 'address' | 'addressHint' | 'socketAddress' | 'trust' | 'route' | 'unparsedHint'
+type Fact = 'method' | 'target' | 'address' | 'addressHint' | 'socketAddress' | 'trust' | 'route' | 'unparsedHint'
 
 function read<K extends Fact>(context: ExecutionContext, fact: K) {
   const request = httpRequestOf(context)

@@ -1,5 +1,16 @@
 import type { ExecutionContext } from '@nestjs/common'
-import type { Cost, Duration, KeyOf, LimitRule, MaybePromise, PerRequest, RateLimitOptions, ResponseInfo, SettleInfo } from '@sluice/core'
+import type {
+  Cost,
+  Duration,
+  KeyOf,
+  LimitRule,
+  MaybePromise,
+  PerRequest,
+  RateLimitOptions,
+  RequestPolicies,
+  ResponseInfo,
+  SettleInfo,
+} from '@sluice/core'
 import { invalid } from '@sluice/core/adapter-kit'
 import type { Refusal } from './exceptions.ts'
 
@@ -40,9 +51,12 @@ export type PolicyLimits = readonly LimitRule<string, ExecutionContext>[] | Poli
 
 /** The options of RateLimitModule: those of every adapter, and Nest's. Functions get Nest's ExecutionContext. */
 export interface RateLimitModuleOptions
-  extends Omit<RateLimitOptions<ExecutionContext, RateLimitResult>, 'handler' | 'refundWhen' | 'settle'>, ResultFunctions {
-  /** Limits by name, for `@RateLimit('name')`. A policy has one state on all routes that name it. Default none. */
-  readonly policies?: Readonly<Record<string, PolicyLimits>> | undefined
+  extends Omit<RateLimitOptions<ExecutionContext, RateLimitResult>, 'handler' | 'refundWhen' | 'settle' | 'policies'>, ResultFunctions {
+  /**
+   * Limits by name, for `@RateLimit('name')`. A policy has one state on all routes that name it. Or what `policyFeed` of `@sluice/policies`
+   * returns: a document then limits all routes, and no route has limits of its own. Default none.
+   */
+  readonly policies?: Readonly<Record<string, PolicyLimits>> | RequestPolicies | undefined
   /** Makes the exception for a refusal, on every transport. Default: the exception of the transport. */
   readonly exception?: ExceptionOf | undefined
   /** Answers a refusal over HTTP, so that no exception is thrown. Status and headers are already set. */
@@ -62,7 +76,10 @@ export interface RateLimitOptionsFactory {
 }
 
 /** The options that the guard reads; all others are core's. */
-export type NestOptions = Pick<RateLimitModuleOptions, 'policies' | 'exception' | 'graphql' | 'handler' | 'close'>
+export interface NestOptions extends Pick<RateLimitModuleOptions, 'exception' | 'graphql' | 'handler' | 'close'> {
+  /** Limits by name. A document of policies is an option of core. */
+  readonly policies?: Readonly<Record<string, PolicyLimits>> | undefined
+}
 
 interface SplitOptions {
   readonly nest: NestOptions
@@ -81,7 +98,14 @@ export function splitOptions(options: RateLimitModuleOptions): SplitOptions {
   }
   if (graphql !== undefined && graphql !== 'field' && graphql !== 'request') throw invalid('graphql', "'field' or 'request'", graphql)
   if (close !== undefined && typeof close !== 'boolean') throw invalid('close', 'true or false', close)
-  return { nest: { policies, exception, graphql, handler, close }, core: { ...core, ...resultFunctions(core) } }
+  const nest = { exception, graphql, handler, close }
+  const shared = { ...core, ...resultFunctions(core) }
+  return isDocument(policies) ? { nest, core: { ...shared, policies } } : { nest: { ...nest, policies }, core: shared }
+}
+
+/** Limits by name have no functions. */
+function isDocument(policies: RateLimitModuleOptions['policies']): policies is RequestPolicies {
+  return typeof (policies as Partial<RequestPolicies> | undefined)?.pipeline === 'function'
 }
 
 /** Core passes a `response` to these functions. For Nest it is a `RateLimitResult`, whose fields are copied into `info`. */

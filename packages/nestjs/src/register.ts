@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common'
-import type { Cost, Duration, KeyOf, LimitRule, MaybePromise, PerRequest } from '@sluice/core'
+import type { Cost, Duration, KeyOf, LimitRule, MaybePromise, PerRequest, RequestPolicies } from '@sluice/core'
 import type { Extension } from '@sluice/core/adapter-kit'
 import type { RateLimitModuleOptions, ResultFunctions } from './options.ts'
 
@@ -19,7 +19,7 @@ type ShorthandName<O> = O extends { limits: unknown } | { tiers: unknown } ? nev
 /** The names of the module's limits: any text without `Register`. */
 export type LimitName = [NamesInLimits<Options>, NamesInTiers<Options>, ShorthandName<Options>][number]
 /** The names of the module's policies: any text without `Register`. */
-export type PolicyName = Options extends { policies?: infer P } ? keyof NonNullable<P> & string : never
+export type PolicyName = Options extends { policies?: infer P } ? keyof Exclude<NonNullable<P>, RequestPolicies> & string : never
 
 /** Units for every limit but concurrency, an object of units by limit, or a function of the call. */
 export type RouteCost = Cost<string> | ((context: ExecutionContext) => MaybePromise<Cost<string>>)

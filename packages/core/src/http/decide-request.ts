@@ -1,41 +1,18 @@
 import type { Decision } from '../decision.ts'
 import type { CallOptions, Cost } from '../limiter.ts'
-import type { LimiterEngine } from '../limiter-engine.ts'
 import { readNumbers } from '../numbers/sets.ts'
 import type { LimitSet } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
-import { type Dialect, type HeaderEntry, type HeaderLine, itemsOf, renderHeaders } from './headers/headers.ts'
-import type { PartitionKeys } from './headers/partition-keys.ts'
-import type { Host } from './host.ts'
-import type { Age } from './made-per-request.ts'
+import { type HeaderLine, itemsOf } from './headers/headers.ts'
+import { type HttpOutcome, SKIPPED } from './outcome.ts'
+import type { PipelineConfig } from './pipeline-config.ts'
 import type { RateLimitOptions } from './options.ts'
-import type { HttpOutcome } from './outcome.ts'
 import { missingRefusal, refusal } from './refusal.ts'
-import { isTrue, validCost, validTier } from './request-values.ts'
-import { settlementOf, type Settling } from './settlement.ts'
-import type { Subjects } from './subjects.ts'
-
-/** All that the steps need, made once per pipeline. */
-export interface PipelineConfig<C, R> extends Settling<C, R> {
-  readonly host: Host<C>
-  // Copies of the options that every request needs: `options` has a different shape in each pipeline, so it is slower to read.
-  readonly skip: ((context: C) => MaybePromise<boolean>) | undefined
-  readonly tier: RateLimitOptions<C, R>['tier']
-  readonly cost: RateLimitOptions<C, R>['cost']
-  /** `undefined` for a limiter that an application wrapped: it has one subject, and selects its limits itself. */
-  readonly engine: LimiterEngine | undefined
-  /** Whether functions give each request its own numbers. */
-  readonly readsNumbers: boolean
-  readonly readSubjects: (context: C, set: LimitSet) => MaybePromise<Subjects>
-  readonly dialect: Dialect
-  /** The policy is `{ limit, window }`: headers give its only limit the name of the policy. */
-  readonly shorthand: boolean
-  readonly partitionKeys: PartitionKeys | undefined
-  /** `undefined` for a limiter that was given, and for an extension. */
-  readonly age: Age | undefined
-  /** False: no response of this pipeline has to be followed. */
-  readonly mayFollow: boolean
-}
+import { validCost, validTier } from './request-values.ts'
+import { headersFor } from './response-headers.ts'
+import { settlementOf } from './settlement.ts'
+import { isSkipped } from './skip.ts'
+import type { FoundSubjects, Subjects } from './subjects.ts'
 
 type Outcome<R> = MaybePromise<HttpOutcome<R>>
 
@@ -54,17 +31,13 @@ function later<C, R, V>(
 
 /** Decides one request. Throws, or rejects, only where the request could not be decided. */
 export function decideRequest<C, R>(config: PipelineConfig<C, R>, context: C): Outcome<R> {
-  const { host, skip, age } = config
-  if (age !== undefined) age.decides()
-  if (hasDecided(config, context)) return SKIPPED
-  if (host.method(context) === 'OPTIONS' && host.header(context, 'access-control-request-method')) return SKIPPED
-  if (skip === undefined) return selectLimits(config, context)
-  const skipped = skip(context)
+  if (config.age !== undefined) config.age.decides()
+  const skipped = isSkipped(config, context)
   return isPromise(skipped) ? later(skipped, unlessSkipped, config, context) : unlessSkipped(config, context, skipped)
 }
 
 function unlessSkipped<C, R>(config: PipelineConfig<C, R>, context: C, skipped: boolean): Outcome<R> {
-  return skipped !== false && isTrue(skipped, 'skip', config.observers) ? SKIPPED : selectLimits(config, context)
+  return skipped ? SKIPPED : selectLimits(config, context)
 }
 
 /** 1. The tier of the request, and the limits of that tier. */
@@ -125,8 +98,6 @@ function charge<C, R>(config: PipelineConfig<C, R>, context: C, subjects: Subjec
   return isPromise(value) ? decideLater(config, context, subjects, value) : decideFor(config, context, subjects, value)
 }
 
-export type FoundSubjects = Exclude<Subjects, { action: string }>
-
 function decideLater<C, R>(config: PipelineConfig<C, R>, context: C, subjects: FoundSubjects, cost: Promise<Cost<string>>): Outcome<R> {
   return cost.then((value) => decideFor(config, context, subjects, value))
 }
@@ -148,47 +119,17 @@ function decide<C, R>(
 
 /** 4. The headers of the response. */
 function writeHeaders<C, R>(config: PipelineConfig<C, R>, context: C, decision: Decision): Outcome<R> {
-  if (decision.charges.length === 0) return outcome(config, context, decision, NO_HEADERS)
-  if (decision.mode !== 'enforce') {
-    entriesOf(config.host.id(context), entryOf(config, context, decision, undefined))
-    return outcome(config, context, decision, NO_HEADERS)
-  }
-  if (config.partitionKeys !== undefined) return writeWithPartitionKeys(config, context, decision, config.partitionKeys)
-  return outcome(config, context, decision, headersOf(config, context, entryOf(config, context, decision, undefined)))
+  const headers = headersFor(config, context, decision)
+  return isPromise(headers) ? writeLater(config, context, decision, headers) : outcome(config, context, decision, headers)
 }
 
-async function writeWithPartitionKeys<C, R>(
+function writeLater<C, R>(
   config: PipelineConfig<C, R>,
   context: C,
   decision: Decision,
-  keysOf: PartitionKeys,
+  headers: Promise<readonly HeaderLine[]>,
 ): Promise<HttpOutcome<R>> {
-  const { observers } = config
-  let partitionKeys: HeaderEntry['partitionKeys']
-  try {
-    partitionKeys = await keysOf(decision)
-  } catch (error) {
-    // The request is charged already. If a missing header failed it, its concurrency would not be released.
-    observers.warn(
-      'WARN_VALUE_IGNORED',
-      `partitionKey: the headers have no partition key, since it could not be computed: ${String(error)}`,
-      'partitionKey',
-    )
-  }
-  return outcome(config, context, decision, headersOf(config, context, entryOf(config, context, decision, partitionKeys)))
-}
-
-function entryOf<C, R>(
-  { host, limiter, shorthand }: PipelineConfig<C, R>,
-  context: C,
-  decision: Decision,
-  partitionKeys: HeaderEntry['partitionKeys'],
-): HeaderEntry {
-  return { decision, shorthand, limiter, call: callOf(host, context), partitionKeys }
-}
-
-function headersOf<C, R>({ host, dialect }: PipelineConfig<C, R>, context: C, entry: HeaderEntry): readonly HeaderLine[] {
-  return renderHeaders(entriesOf(host.id(context), entry), dialect, decidedAt(entry.decision))
+  return headers.then((lines) => outcome(config, context, decision, lines))
 }
 
 /** 5. What the adapter applies: the request goes on, or is answered with a refusal. */
@@ -209,43 +150,4 @@ function refuse<C, R>(config: PipelineConfig<C, R>, context: C, decision: Decisi
   }))
 }
 
-const SKIPPED: HttpOutcome = Object.freeze({ pass: true, headers: [], decision: undefined, delay: 0, done: undefined })
 const NO_LIMITS: LimitSet = Object.freeze({ tier: undefined, limits: [] })
-const NO_HEADERS: readonly HeaderLine[] = Object.freeze([])
-
-// Registered, so that limiters of two copies of this package write one set of headers.
-const ENTRIES = Symbol.for('sluice.entries')
-
-/** Whether this limiter has decided the request, so that one limiter that is mounted twice charges once. */
-function hasDecided<C, R>({ host, limiter }: PipelineConfig<C, R>, context: C): boolean {
-  const entries = (host.id(context) as { [ENTRIES]?: HeaderEntry[] })[ENTRIES]
-  if (entries === undefined) return false
-  const call = callOf(host, context)
-  for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i] as HeaderEntry
-    if (entry.limiter === limiter && entry.call === call) return true
-  }
-  return false
-}
-
-function callOf<C>(host: Host<C>, context: C): object {
-  return host.call === undefined ? host.id(context) : host.call(context)
-}
-
-/** The decisions of all limiters of this request so far, this one last. */
-function entriesOf(id: object, entry: HeaderEntry): readonly HeaderEntry[] {
-  const request = id as { [ENTRIES]?: HeaderEntry[] }
-  const entries = request[ENTRIES]
-  if (entries === undefined) return (request[ENTRIES] = [entry])
-  entries.push(entry)
-  return entries
-}
-
-/** ms since the epoch, by the clock of the store that decided: only that clock knows when its windows end. */
-function decidedAt({ outcomes }: Decision): number {
-  for (let i = 0; i < outcomes.length; i++) {
-    const each = outcomes[i]
-    if (each !== undefined) return each.at / 1000
-  }
-  return 0
-}

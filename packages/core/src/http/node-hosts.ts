@@ -7,6 +7,9 @@ import type { NodeSocket } from './node.ts'
 /** As much of a request of Express 4 and 5 as core reads; also of Node's own request, which has no `ip` or `app`. */
 export interface ExpressLikeRequest {
   readonly method?: string | undefined
+  readonly url?: string | undefined
+  /** As the request came: a router of Express removes the path at which it is mounted from `url`. */
+  readonly originalUrl?: string | undefined
   readonly headers?: NodeHeaders | undefined
   readonly ip?: string | undefined
   readonly socket?: NodeSocket | null | undefined
@@ -18,6 +21,9 @@ export interface ExpressLikeRequest {
 /** As much of a request of Fastify as core reads. */
 export interface FastifyLikeRequest {
   readonly method: string
+  readonly url: string
+  /** As the request came: an application may rewrite `url`. */
+  readonly originalUrl?: string | undefined
   readonly headers: NodeHeaders
   readonly ip: string
   readonly ips?: readonly string[] | undefined
@@ -37,9 +43,10 @@ export function nodeHeader(headers: NodeHeaders, name: string): string | undefin
 }
 
 /** How core reads a request of Express. Its `address` is Express's own, by the setting `trust proxy`. */
-export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call'>> = {
+export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call' | 'responseHeader'>> = {
   id: (req) => req,
   method: (req) => req.method ?? 'GET',
+  target: (req) => req.originalUrl ?? req.url,
   address: (req) => req.ip ?? req.socket?.remoteAddress,
   addressHint: () => NODE_HINT,
   socketAddress: (req) => req.socket?.remoteAddress,
@@ -55,9 +62,10 @@ export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call
 }
 
 /** How core reads a request of Fastify. Its `address` is Fastify's own, by the option `trustProxy`. */
-export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call'>> = {
+export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call' | 'responseHeader'>> = {
   id: (request) => request,
   method: (request) => request.method,
+  target: (request) => request.originalUrl ?? request.url,
   address: (request) => request.ip,
   addressHint: () => NODE_HINT,
   socketAddress: (request) => request.socket?.remoteAddress,

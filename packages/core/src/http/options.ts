@@ -13,6 +13,7 @@ import { checkLimited, type PolicyOptions } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
 import type { FailMode, Store } from '../store.ts'
 import type { DialectOptions } from './headers/dialect.ts'
+import type { RequestPolicies } from './request-policies.ts'
 
 /** The name of a header, in any case. */
 export type ForwardedHeader =
@@ -73,6 +74,16 @@ export interface RateLimitOptions<C, R = unknown, N extends string = string> ext
   readonly name?: string | undefined
   /** An existing limiter, to mount it in another place. Excludes every option that defines a limiter, such as `limits` or `store`. */
   readonly limiter?: Limiter<any, any> | undefined
+  /**
+   * Limits that are data, and may change while the process runs: what `policyFeed` of `@sluice/policies` returns. Excludes every option that
+   * defines a limiter or says who is limited, such as `limits`, `store`, `key` or `tier`: the document says that.
+   */
+  readonly policies?: RequestPolicies | undefined
+  /**
+   * Beside `policies`: what the application knows of a request, by name, such as `{ client: 'acme', plan: 'pro' }`. The document reads
+   * subjects, tiers, conditions and costs from it. Default: nothing.
+   */
+  readonly attributes?: ((context: C) => MaybePromise<Readonly<Record<string, unknown>> | undefined>) | undefined
   /**
    * Requests per `window`: shorthand for one sliding window. A whole number, 0 or more, or a function of the request. 0 refuses every
    * request. A function may also return `Infinity`, which does not limit it. Longest wait: window + window / limit; where the window must
@@ -173,10 +184,11 @@ export interface RateLimitOptions<C, R = unknown, N extends string = string> ext
 type NamesOf<N extends string> = [N][N extends unknown ? 0 : never]
 
 const DEFINING = ['name', 'label', 'limit', 'window', 'limits', 'tiers', 'store', 'mode', 'failMode', 'on'] as const
-const FUNCTIONS = ['tier', 'cost', 'skip', 'refundWhen', 'settle', 'handler'] as const
+const FUNCTIONS = ['attributes', 'tier', 'cost', 'skip', 'refundWhen', 'settle', 'handler'] as const
 const KNOWN = [
   ...DEFINING,
   ...FUNCTIONS,
+  'policies',
   'limiter',
   'key',
   'standard',
@@ -203,6 +215,7 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
   const { skip } = options
   if (skip !== undefined && typeof skip !== 'function' && typeof skip?.matches !== 'function')
     throw invalid('skip', 'a function, or what matchesAddress() returns', skip)
+  checkPolicies(options)
   const { limiter, limits, tiers, statusCode, blockedStatus, message, strict, partitionKey } = options
   if (limiter !== undefined) {
     if (typeof limiter?.consume !== 'function') throw invalid('limiter', 'a limiter made by createLimiter() or rateLimit()', limiter)
@@ -223,6 +236,19 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
     // The message must not show the secret.
     throw new SluiceError('ERR_OPTION_INVALID', 'partitionKey: expected { secret } with at least 16 characters')
   }
+}
+
+function checkPolicies(options: RateLimitOptions<never, never>): void {
+  const { policies, attributes } = options
+  if (policies === undefined) {
+    if (attributes === undefined) return
+    throw new SluiceError(
+      'ERR_OPTION_CONFLICT',
+      'rateLimit: attributes: expected policies that read them, got none; give policies, or leave attributes out',
+    )
+  }
+  if (typeof policies?.pipeline !== 'function') throw invalid('policies', 'what policyFeed() of @sluice/policies returns', policies)
+  conflict(options, 'policies', [...DEFINING, 'limiter', 'tier', 'key', 'missing', 'ipv6Prefix'])
 }
 
 /** The policy that the options define, and whether they define it by the shorthand `{ limit, window }`. */

@@ -24,3 +24,6 @@ export interface Refusal extends RefusalResponse {
   /** `undefined` for a request without a subject, which the store did not decide. */
   readonly decision: Decision | undefined
 }
+
+/** The outcome of a request that is not limited. */
+export const SKIPPED: HttpOutcome = Object.freeze({ pass: true, headers: [], decision: undefined, delay: 0, done: undefined })

@@ -1,9 +1,6 @@
 import type { Code } from '../codes.ts'
-import { invalid } from '../errors.ts'
-import { proxyHint } from '../identity/address-unknown.ts'
-import { clientAddress, wholeAddress } from '../identity/client.ts'
+import { invalid, SluiceError } from '../errors.ts'
 import type { KeyOf } from '../identity/part.ts'
-import type { ReportWarning } from '../identity/trust.ts'
 import { knownOptions } from '../known-options.ts'
 import { innerLimiter, sharedKeysOf } from '../keyed-limiter.ts'
 import type { LimitRule } from '../limit.ts'
@@ -12,16 +9,18 @@ import type { Limiter } from '../limiter.ts'
 import { ObserverHub } from '../observers.ts'
 import { changePolicy, definePolicy, type Policy, setsOf } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
-import { decideRequest, type PipelineConfig, subjectsOfRequest } from './decide-request.ts'
+import { type ClientReading, clientReading } from './client-reading.ts'
+import { decideRequest, subjectsOfRequest } from './decide-request.ts'
+import type { PipelineConfig } from './pipeline-config.ts'
 import { checkDialect } from './headers/headers.ts'
 import { partitionKeysBy } from './headers/partition-keys.ts'
 import type { Host } from './host.ts'
 import { Age } from './made-per-request.ts'
 import { checkOptions, policyOptions, type RateLimitOptions } from './options.ts'
 import type { HttpOutcome } from './outcome.ts'
+import type { PolicyPipeline } from './policy-pipeline.ts'
 import { PipelineLimiter, type RequestLimiter } from './request-limiter.ts'
 import { subjectsReader } from './subjects.ts'
-import { readingBody } from './unparsed-body.ts'
 
 /** Decides one request. Throws, or rejects, only where the request could not be decided. */
 export type Pipeline<C, R> = ((context: C) => MaybePromise<HttpOutcome<R>>) & {
@@ -70,6 +69,7 @@ export function createPipeline<C, R = unknown, N extends string = string>(
   checkOptions(given)
   // A copy: the application may change its object while requests are in flight.
   const options = withSharedKeys(given)
+  if (options.policies !== undefined) return byPolicies(options.policies.pipeline(host as never, options as never) as PolicyPipeline<C, R>)
   const { policy, shorthand } = policyOptions(options as RateLimitOptions<C, never>)
   const limiter = options.limiter === undefined ? engineOf(policy, shorthand, options) : innerLimiter(options.limiter)
   const engine = limiter instanceof LimiterEngine ? limiter : undefined
@@ -77,16 +77,27 @@ export function createPipeline<C, R = unknown, N extends string = string>(
   const own = options.limiter === undefined ? engine : undefined
   const observers = own?.observers ?? new ObserverHub(limiter.name, undefined, options.strict)
   const age = own && new Age(own.policy.definition, observers)
-  const client = clientOf(host, options, observers)
+  const client = clientReading(host, options, observers)
   return pipelineOf({ host, ...client, limiter, engine, observers, age, keys: new Map() }, options)
 }
 
+function byPolicies<C, R>({ decide, limiter, observers }: PolicyPipeline<C, R>): Pipeline<C, R> {
+  const extend: Pipeline<C, R>['extend'] = () => {
+    throw new SluiceError(
+      'ERR_OPTION_CONFLICT',
+      'extend: expected a rateLimit whose limits are options, got one with policies; write the limits of a route into the document',
+    )
+  }
+  return Object.assign((context: C) => decide(context), { limiter, extend, warn: warningBy(observers) })
+}
+
+function warningBy(observers: ObserverHub): Pipeline<never, never>['warn'] {
+  return (code, message) => observers.warnOrThrow(code, message)
+}
+
 /** What a pipeline and its extensions share. */
-interface PipelineFamily<C> {
+interface PipelineFamily<C> extends ClientReading<C> {
   readonly host: Host<C>
-  /** The host whose `address` is the client's. */
-  readonly clientHost: Host<C>
-  readonly wholeAddress: (context: C) => string | undefined
   /** The keys of the limits without their own, by the policy of each pipeline. */
   readonly keys: Map<Policy | undefined, KeyOf<C> | undefined>
   readonly limiter: Limiter
@@ -125,7 +136,6 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     const derived = engine.derive(changePolicy(engine.policy, change))
     return pipelineOf<C, R>({ ...family, limiter: derived, engine: derived, age: undefined }, extended)
   }
-  const warn: Pipeline<C, R>['warn'] = (code, message) => observers.warnOrThrow(code, message)
   const requestLimiter = new PipelineLimiter<C>(limiter, engine, {
     facts: clientHost,
     missing,
@@ -134,7 +144,7 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     clientAddress: wholeAddress,
     keyOf: (of) => (keys.has(of) ? keys.get(of) : key),
   })
-  return Object.assign((context: C) => decideRequest(config, context), { limiter: requestLimiter, extend, warn })
+  return Object.assign((context: C) => decideRequest(config, context), { limiter: requestLimiter, extend, warn: warningBy(observers) })
 }
 
 /** A copy of the options. A mount of a limiter with a key has that key, unless it is given another. */
@@ -148,49 +158,6 @@ function withSharedKeys<C, R>(given: RateLimitOptions<C, R>): RateLimitOptions<C
 function engineOf<C, R>(defined: Parameters<typeof definePolicy>[0], shorthand: boolean, options: RateLimitOptions<C, R>): LimiterEngine {
   const policy = definePolicy(defined)
   return new LimiterEngine(policy, options.store, new ObserverHub(policy.name, options.on, options.strict), shorthand)
-}
-
-function clientOf<C, R>(
-  host: Host<C>,
-  { ipv6Prefix, trustProxy, forwardedHeader }: RateLimitOptions<C, R>,
-  observers: ObserverHub,
-): Pick<PipelineFamily<C>, 'clientHost' | 'wholeAddress'> {
-  // With `strict`, a mistake of the application throws. A warning that a client can provoke never throws.
-  const report: ReportWarning = (code, message) =>
-    code === 'WARN_FORWARDED_OTHER' ? observers.warn(code, message) : observers.warnOrThrow(code, message)
-  const hostTrusts = (context: C): boolean => {
-    const trust = host.trust?.(context) ?? 'none'
-    if (trust === 'anyone')
-      report(
-        'WARN_TRUST_PERMISSIVE',
-        'the framework is set to trust every proxy, so any client can claim any address; list your own proxies',
-      )
-    return trust !== 'none'
-  }
-  const socketAddress = (context: C) => (host.socketAddress === undefined ? host.address(context) : host.socketAddress(context))
-  // With `trustProxy`, core reads the forwarded headers from the connection on: `address` may be read from those headers already.
-  const connected = trustProxy === undefined ? host : { ...host, address: socketAddress }
-  const trusting = host.trust === undefined ? undefined : hostTrusts
-  const settings = { trustProxy, forwardedHeader, ipv6Prefix, hostTrusts: trusting, connection: host.socketAddress && socketAddress }
-  const addressHint = (context: C) =>
-    proxyHint(trustProxy, forwardedHeader?.toLowerCase() ?? 'x-forwarded-for') ?? host.addressHint?.(context)
-  const body = readingBody(host, observers)
-  let isWarned = false
-  const route = (context: C): string | undefined => {
-    const pattern = host.route?.(context)
-    if (pattern === undefined && !isWarned) {
-      isWarned = true
-      observers.warn(
-        'WARN_ROUTE_UNKNOWN',
-        'route(): the framework has not matched a route when this limiter runs, so all paths share one quota; put the limiter on the routes, or use a function as key',
-      )
-    }
-    return pattern
-  }
-  return {
-    clientHost: { ...host, address: clientAddress(connected, settings, report), addressHint, route, ...(body && { body }) },
-    wholeAddress: wholeAddress(connected, settings, report),
-  }
 }
 
 /** Whether a response may have to be followed to its end. */

@@ -11,8 +11,7 @@ import { checkNumbers } from '../numbers/sets.ts'
 import { type Policy, setsOf } from '../policy.ts'
 import { chain, mapAll, type MaybePromise } from '../runtime.ts'
 import { subjectOf, type Target, targetsOf } from '../subject-values.ts'
-import type { FoundSubjects } from './decide-request.ts'
-import { isRequest } from './subjects.ts'
+import { type FoundSubjects, isRequest } from './subjects.ts'
 
 /**
  * The limiter of `rateLimit()`. Its methods take a subject as any limiter does, and a request or context, whose subject they read. They

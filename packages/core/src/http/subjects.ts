@@ -7,6 +7,9 @@ import { chain, isPromise, mapAll, type MaybePromise } from '../runtime.ts'
 /** The limits that apply, with their subjects; or a missing subject, for which the request is refused or not limited. */
 export type Subjects = { readonly set: LimitSet; readonly subject: Subject<string> } | Missing
 
+/** The limits that apply, with their subjects. */
+export type FoundSubjects = Exclude<Subjects, { action: string }>
+
 /**
  * Makes the function that reads the subjects of a set of limits. Limits without their own key share `key`; each key is read once. With
  * `missing: 'skip'`, a limit whose own key is missing does not apply; the other limits do.

@@ -22,7 +22,7 @@ export interface ClientOptions<C> {
 }
 
 /** How many requests are checked for signs of a proxy. Later requests skip the checks. */
-const MAX_CHECKED = 1_000
+export const MAX_CHECKED = 1_000
 
 /**
  * Makes the function that returns the client's canonical address, `1.2.3.4` or `2001:db8:0:100::/56`. It returns `undefined` when
