@@ -1,10 +1,17 @@
-import { createHash } from 'node:crypto'
+import { SluiceError } from '@sluice/core'
 
 const PREFIX = 'sha256:'
 
-/** SHA-256 of a text, in hexadecimal digits. */
-export function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+/** SHA-256 of a text, in hexadecimal digits. @throws ERR_OPTION_INVALID on a runtime without Node's crypto */
+function digestOf(text: string): string {
+  // Not imported: an edge runtime without it could not load this package at all, and few documents need it.
+  const crypto = globalThis.process?.getBuiltinModule?.('node:crypto')
+  if (crypto === undefined)
+    throw new SluiceError(
+      'ERR_OPTION_INVALID',
+      'a value as sha256: expected a runtime with node:crypto, got none; on Cloudflare Workers, set the flag nodejs_compat',
+    )
+  return crypto.createHash('sha256').update(text).digest('hex')
 }
 
 /** Whether a value of a document stands for a secret: `sha256:` and 64 hexadecimal digits. A client cannot guess what it stands for. */

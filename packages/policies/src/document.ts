@@ -37,6 +37,7 @@ export type PartSpec =
 export interface TierSpec {
   readonly attribute: string
   readonly table?: string | undefined
+  readonly by?: string | undefined
   readonly default: string
 }
 

@@ -4,7 +4,7 @@ import type { Asked } from './compile/asked.ts'
 import { compile, type Revision, tierOf } from './compile/revision.ts'
 import { type Choice, type Chosen, select } from './compile/select.ts'
 import type { PolicyDocument, TestRequest } from './document.ts'
-import type { RequestView } from './request.ts'
+import { REQUEST_VIEW } from './engine/request-data.ts'
 
 /** The limit that refuses a request. */
 export interface Binding {
@@ -40,7 +40,7 @@ export class Judge {
   private now = 0
 
   constructor(document: PolicyDocument, options: { readonly maxSubjects?: number | undefined }) {
-    this.revision = compile<TestRequest>(document, VIEW)
+    this.revision = compile<TestRequest>(document, REQUEST_VIEW)
     this.store = memoryStore({ ...options, clock: { now: () => this.now } })
   }
 
@@ -48,7 +48,7 @@ export class Judge {
     this.now = now
     const attributes = request.attributes ?? NONE
     const asked: Asked<TestRequest> = { context: request, attributes, tier: tierOf(this.revision, attributes), now }
-    const { enforced, shadows, rejected } = atOnce(select(this.revision, VIEW, asked))
+    const { enforced, shadows, rejected } = atOnce(select(this.revision, REQUEST_VIEW, asked))
     if (rejected !== undefined) return { ...NOTHING, rejected }
     const answers = this.ask(enforced, asked, '')
     const refusing = answers === undefined ? -1 : refusingOf(answers)
@@ -103,18 +103,3 @@ function atOnce<T>(value: MaybePromise<T>): T {
 }
 
 const NONE = Object.freeze({})
-
-const VIEW: RequestView<TestRequest> = {
-  method: ({ method = 'GET' }) => method,
-  target: ({ path }) => path,
-  host: ({ host, headers }) => host ?? valueOf(headers, 'host'),
-  address: ({ ip }) => ip,
-  header: ({ headers }, name) => valueOf(headers, name),
-  route: ({ route }) => route,
-  body: ({ body }) => body,
-}
-
-function valueOf(headers: TestRequest['headers'], name: string): string | undefined {
-  const found = Object.entries(headers ?? {}).find(([key]) => key.toLowerCase() === name)
-  return found?.[1]
-}

@@ -9,6 +9,9 @@ export const POLICY_CODES = [
   'ERR_LOG_INVALID',
   // Rejects the start of a feed that has no document.
   'ERR_POLICY_UNAVAILABLE',
+  // Thrown when a request comes, or a limiter is mounted, for which the documents say nothing.
+  'ERR_POLICY_ROUTE',
+  'ERR_POLICY_NAMESPACE',
   // Emitted to `on.warning` of a feed, once until it changes. What was in force stays in force.
   'WARN_POLICY_STALE',
   'WARN_POLICY_MISSING',

@@ -256,6 +256,7 @@ export const documentSchema: Schema<PolicyDocument> = object({
       object({
         attribute: described(field, 'The attribute with the tier of the request.'),
         table: opt(described(text(64), 'The table of clients, which knows the tier of a client.')),
+        by: opt(described(field, 'The attribute with the id of the client in the table. Default: client.')),
         default: described(text(64), 'The tier of a request without a known one.'),
       }),
       'How the tier of a request is found.',

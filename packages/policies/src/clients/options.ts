@@ -1,5 +1,5 @@
 import type { Clock } from '@sluice/core'
-import type { FeedObservers } from '../feed/options.ts'
+import type { FeedObservers } from '../feed/observers.ts'
 import type { ClientTable } from './client-table.ts'
 
 /** The options of `clientDirectory`. */

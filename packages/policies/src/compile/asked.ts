@@ -1,3 +1,4 @@
+import type { ClientSettings } from '../clients/settings.ts'
 import type { Attributes } from '../request.ts'
 import type { Known } from './match.ts'
 
@@ -5,6 +6,8 @@ import type { Known } from './match.ts'
 export interface Asked<C> extends Known {
   readonly context: C
   readonly attributes: Attributes
+  /** What the table of clients says of the client; `undefined` where it says nothing. */
+  readonly client?: ClientSettings | undefined
   /** ms since the epoch. */
   readonly now: number
 }

@@ -12,21 +12,24 @@ export function costReader<C>(spec: CostSpec | undefined, view: RequestView<C>):
   if (spec === undefined) return () => 1
   if (typeof spec === 'number') return () => spec
   const { default: standard, max } = spec
-  const unitsOf = (value: unknown): number => {
-    const units = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
-    return Number.isSafeInteger(units) && (units as number) >= 0 ? Math.min(units as number, max) : standard
-  }
+  const valid = (value: unknown): number => unitsOf(value, max) ?? standard
   if ('header' in spec) {
     const name = spec.header.toLowerCase()
-    return ({ context }) => unitsOf(view.header(context, name))
+    return ({ context }) => valid(view.header(context, name))
   }
   if ('attribute' in spec) {
     const path = spec.attribute.split('.')
-    return ({ attributes }) => unitsOf(fieldOf(attributes, path))
+    return ({ attributes }) => valid(fieldOf(attributes, path))
   }
   const path = spec.body.split('.')
   return ({ context }) => {
     const body = view.body?.(context)
-    return isPromise(body) ? body.then((parsed) => unitsOf(fieldOf(parsed, path))) : unitsOf(fieldOf(body, path))
+    return isPromise(body) ? body.then((parsed) => valid(fieldOf(parsed, path))) : valid(fieldOf(body, path))
   }
+}
+
+/** A whole number from 0, at most `max`; `undefined` for anything else. A header has it as a text. */
+export function unitsOf(value: unknown, max: number): number | undefined {
+  const units = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
+  return Number.isSafeInteger(units) && (units as number) >= 0 ? Math.min(units as number, max) : undefined
 }

@@ -13,7 +13,7 @@ import type { LimitSpec } from '../document.ts'
 
 /** The limit of core that a limit of a policy means. @throws ERR_OPTION_INVALID, ERR_LIMIT_INEXACT */
 export function ruleOf(policy: string, spec: LimitSpec): LimitRule {
-  const fields = { name: `${policy}.${spec.name}`, limit: spec.limit }
+  const fields = { name: `${policy}.${spec.name}`, limit: spec.limit, visible: spec.visible }
   switch (spec.algorithm) {
     case 'slidingWindow':
       return slidingWindow({ ...fields, window: spec.window as Duration })

@@ -1,4 +1,5 @@
-import { matchesAddress } from '@sluice/core'
+import { matchesAddress, SluiceError } from '@sluice/core'
+import { quoted } from '@sluice/core/adapter-kit'
 import type { Match, Scalar, Values } from '../document.ts'
 import { type Attributes, fieldOf, type RequestView } from '../request.ts'
 import { type Digests, isDigest } from '../digest.ts'
@@ -34,7 +35,11 @@ export function conditionOf<C>(match: Match, { view, digests }: MatchContext<C>,
   }
   if (routes !== undefined) {
     const known = new Set(routes)
-    all.push((context) => known.has(view.route?.(context) ?? ''))
+    all.push((context) => {
+      const route = view.route?.(context)
+      if (route === undefined) throw routeUnknown(routes)
+      return known.has(route)
+    })
   }
   if (tiers !== undefined) {
     const known = new Set(tiers)
@@ -57,6 +62,14 @@ export function conditionOf<C>(match: Match, { view, digests }: MatchContext<C>,
   const [only] = all
   if (only !== undefined && all.length === 1) return only
   return (context, known) => all.every((condition) => condition(context, known))
+}
+
+/** A rule that never matches would be no limit, which nobody would notice. */
+function routeUnknown(routes: readonly string[]): SluiceError {
+  return new SluiceError(
+    'ERR_POLICY_ROUTE',
+    `match.routes: expected a framework that knows the route when the limiter runs, got none, for ${routes.map(quoted).join(', ')}; put rateLimit on the routes, or match paths`,
+  )
 }
 
 function hostMatcher(hosts: readonly string[]): (host: string) => boolean {

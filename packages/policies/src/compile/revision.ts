@@ -1,5 +1,5 @@
-import type { FailMode, Limit, LimitRule, Mode, RequestFacts } from '@sluice/core'
-import { type SubjectReader, subjectReader } from '@sluice/core/adapter-kit'
+import type { FailMode, KeyOf, Limit, LimitRule, Mode, RequestFacts } from '@sluice/core'
+import { type Canonicalizer, canonicalizer, type SubjectReader, subjectReader } from '@sluice/core/adapter-kit'
 import { scopeOf } from '@sluice/core/store-kit'
 import type { LimitSpec, NumbersSpec, OverrideSpec, PolicyDocument, PolicySpec, RuleSpec } from '../document.ts'
 import { fieldOf, type RequestView } from '../request.ts'
@@ -9,6 +9,7 @@ import { ruleOf } from './limit-rules.ts'
 import { type Condition, conditionOf } from './match.ts'
 import { SubjectOverrides } from './overrides.ts'
 import { PathIndex } from './paths.ts'
+import { Pool } from './pool.ts'
 import { type Schedule, scheduleOf } from './schedule.ts'
 import { Digests } from '../digest.ts'
 import { keyOf } from './subject-keys.ts'
@@ -21,7 +22,14 @@ export interface Revision<C> {
   readonly subjects: readonly SubjectReader<Asked<C>>[]
   /** The rules, and the exemptions, that may match a path, in the order of the document. */
   readonly paths: PathIndex<Candidate<C>>
-  readonly tier: { readonly path: readonly string[]; readonly default: string } | undefined
+  readonly tier: CompiledTier | undefined
+}
+
+export interface CompiledTier {
+  readonly path: readonly string[]
+  readonly default: string
+  /** Where the id of the client is that a table knows; `undefined` without a table. */
+  readonly client: readonly string[] | undefined
 }
 
 /** A rule or an exemption whose path fits. */
@@ -55,22 +63,43 @@ export interface CompiledRule<C> {
 export interface CompiledLimit<C> {
   readonly spec: LimitSpec
   readonly rule: LimitRule
-  /** The scope of its counter; that of a shadow policy has a leading `~`. */
+  /** The scope of its counter where the limit is enforced. */
   readonly scope: string
   readonly subject: number
+  /** How `limiter.reset` spells its subject. */
+  readonly key: KeyOf<Asked<C>>
+  /** Whether each of its subjects belongs to one client of the table, whose row may set its numbers. */
+  readonly isOfClient: boolean
   readonly cost: CostReader<C>
   /** The limit with other numbers. Made once for each of them. */
   amended(numbers: NumbersSpec): Limit
 }
 
+/** What a document is compiled with. */
+export interface CompileOptions {
+  /** How many leading bits of an IPv6 address are one client: 32 to 64. Default: 56. */
+  readonly ipv6Prefix?: number | undefined
+  /** Keeps what is the same in the next revision. Default: nothing is kept. */
+  readonly pool?: Pool | undefined
+}
+
 /** @param view reads the requests of a framework, or of a test */
-export function compile<C>(document: PolicyDocument, view: RequestView<C>): Revision<C> {
+export function compile<C>(
+  document: PolicyDocument,
+  view: RequestView<C>,
+  { ipv6Prefix, pool = new Pool() }: CompileOptions = {},
+): Revision<C> {
   const digests = new Digests()
-  const names = Object.keys(document.subjects ?? {})
-  const subjects = Object.values(document.subjects ?? {}).map((spec) =>
-    subjectReader(keyOf<C>(spec), { facts: factsOf(view), missing: spec.missing }),
+  const subjectSpecs = document.subjects ?? {}
+  const names = Object.keys(subjectSpecs)
+  const keys = Object.values(subjectSpecs).map((spec) => pool.key(spec, () => keyOf<C>(spec)))
+  const facts = factsOf(view, canonicalizer(ipv6Prefix))
+  const subjects = Object.values(subjectSpecs).map(({ missing }, i) =>
+    subjectReader(keys[i] as KeyOf<Asked<C>>, { facts, missing, ipv6Prefix }),
   )
-  const limitOf = limitCompiler(document.namespace, names, view)
+  const client = document.tier?.table === undefined ? undefined : (document.tier.by ?? 'client')
+  const isOfClient = Object.values(subjectSpecs).map(({ parts }) => parts.some((part) => 'attribute' in part && part.attribute === client))
+  const limitOf = limitCompiler(document.namespace, { names, keys, isOfClient }, view, pool)
   const paths = new PathIndex<Candidate<C>>()
   const add = (match: RuleSpec['match'] = {}, rule?: CompiledRule<C>): void => {
     const condition = conditionOf(match, { view, digests }, rule === undefined)
@@ -83,15 +112,23 @@ export function compile<C>(document: PolicyDocument, view: RequestView<C>): Revi
     for (const [i, rule] of policy.rules.entries()) add(spec.rules[i]?.match, rule)
     return policy
   })
-  const tier = document.tier && { path: document.tier.attribute.split('.'), default: document.tier.default }
+  const tier = document.tier && {
+    path: document.tier.attribute.split('.'),
+    default: document.tier.default,
+    client: client?.split('.'),
+  }
   return { document, policies, subjects, paths, tier }
 }
 
 /** What core reads subjects from, by the view of the request. */
-function factsOf<C>(view: RequestView<C>): RequestFacts<Asked<C>> {
+function factsOf<C>(view: RequestView<C>, canonical: Canonicalizer): RequestFacts<Asked<C>> {
   return {
     method: ({ context }) => view.method(context),
-    address: ({ context }) => view.address(context),
+    // The network of the client, also where it stands for a missing value.
+    address({ context }) {
+      const address = view.address(context)
+      return address && (canonical(address) ?? address)
+    },
     header: ({ context }, name) => view.header(context, name),
     route: ({ context }) => view.route?.(context),
     body: ({ context }) => view.body?.(context),
@@ -145,20 +182,30 @@ function policyOf<C>(
   return policy
 }
 
-function limitCompiler<C>(namespace: string, subjects: readonly string[], view: RequestView<C>): LimitCompiler<C> {
+/** The subjects of a document, in its order. */
+interface CompiledSubjects<C> {
+  readonly names: readonly string[]
+  readonly keys: readonly KeyOf<Asked<C>>[]
+  readonly isOfClient: readonly boolean[]
+}
+
+function limitCompiler<C>(namespace: string, subjects: CompiledSubjects<C>, view: RequestView<C>, pool: Pool): LimitCompiler<C> {
   return (policy, spec) => {
-    const rule = ruleOf(policy, spec)
+    const rule = pool.rule(ruleOf(policy, spec))
     // Only documents and tables of clients name numbers, so there are few.
     const known = new Map<string, Limit>()
     const amended = (numbers: NumbersSpec): Limit => {
       const id = `${numbers.limit ?? ''}/${numbers.burst ?? ''}`
-      const limit = known.get(id) ?? ruleOf(policy, withNumbers(spec, numbers)).limit
+      const limit = known.get(id) ?? pool.rule(ruleOf(policy, withNumbers(spec, numbers))).limit
       if (known.size >= MAX_NUMBERS) known.clear()
       known.set(id, limit)
       return limit
     }
     const cost = costReader(spec.algorithm === 'concurrency' ? undefined : spec.cost, view)
-    return { spec, rule, scope: scopeOf(namespace, undefined, rule.limit), subject: subjects.indexOf(spec.subject), cost, amended }
+    const subject = subjects.names.indexOf(spec.subject)
+    const key = subjects.keys[subject] as KeyOf<Asked<C>>
+    const scope = scopeOf(namespace, undefined, rule.limit)
+    return { spec, rule, scope, subject, key, isOfClient: subjects.isOfClient[subject] === true, cost, amended }
   }
 }
 

@@ -142,7 +142,7 @@ function limitsOf<C>(
   rule: CompiledRule<C>,
   override: Override | undefined,
   values: Values,
-  { tier, now }: Asked<C>,
+  { tier, client, now }: Asked<C>,
   revision: Revision<C>,
 ): readonly Chosen<C>[] | Missing {
   const { tiers } = rule
@@ -156,7 +156,9 @@ function limitsOf<C>(
       continue
     }
     const name = compiled.spec.name
-    const numbers = override?.limits !== undefined && Object.hasOwn(override.limits, name) ? override.limits[name] : undefined
+    const own = override?.limits !== undefined && Object.hasOwn(override.limits, name) ? override.limits[name] : undefined
+    // The table of clients has no prototype to find names in.
+    const numbers = own ?? (client !== undefined && compiled.isOfClient ? client.limits[compiled.rule.limit.name] : undefined)
     const limit = numbers === undefined ? compiled.rule.limit : compiled.amended(numbers)
     const endsAt = limit.limit === 0 ? endOf(rule, now) : undefined
     chosen.push({ policy: rule.policy.name, compiled, limit, subject, endsAt })

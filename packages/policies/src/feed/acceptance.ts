@@ -1,4 +1,3 @@
-import { digestOf } from '../digest.ts'
 import type { PolicyDocument } from '../document.ts'
 import { parseDocument } from '../parse.ts'
 
@@ -6,7 +5,6 @@ import { parseDocument } from '../parse.ts'
 export interface Accepted {
   readonly document: PolicyDocument
   readonly text: string
-  readonly digest: string
 }
 
 /** What becomes of a text that came from a source. */
@@ -40,11 +38,15 @@ export function answerTo(
   const { namespace, revision } = document
   if (!isFollowed(namespace)) return { kind: 'foreign', namespace }
   const current = currentOf(namespace)
-  const digest = digestOf(text)
   if (current !== undefined) {
     if (revision < current.document.revision) return { kind: 'stale', revision, current: current.document.revision }
-    if (revision === current.document.revision)
-      return digest === current.digest ? { kind: 'confirmed', namespace } : { kind: 'fork', revision }
+    if (revision === current.document.revision) return text === current.text ? { kind: 'confirmed', namespace } : { kind: 'fork', revision }
   }
-  return { kind: 'accepted', accepted: { document, text, digest } }
+  return { kind: 'accepted', accepted: { document, text } }
+}
+
+/** A document that did not come as text. */
+export function acceptedOf(document: PolicyDocument): Accepted {
+  const text = JSON.stringify(document)
+  return { document, text }
 }

@@ -1,6 +1,22 @@
 import { invalid, keptAlive, knownOptions } from '@sluice/core/adapter-kit'
+import { ClientDirectory } from '../clients/client-directory.ts'
+import type { ClientTable } from '../clients/client-table.ts'
 import type { FeedOptions } from './options.ts'
 import { PolicyFeed } from './policy-feed.ts'
+
+const KNOWN = [
+  'source',
+  'namespaces',
+  'cache',
+  'fallback',
+  'onMissing',
+  'store',
+  'clients',
+  'ipv6Prefix',
+  'startTimeout',
+  'on',
+  'clock',
+] as const
 
 /**
  * Follows the documents of a source, and resolves when there is one. While the source is away, or has a document that is not valid, the
@@ -22,8 +38,8 @@ import { PolicyFeed } from './policy-feed.ts'
  * ```
  */
 export async function policyFeed(options: FeedOptions): Promise<PolicyFeed> {
-  knownOptions('policyFeed', options, ['source', 'namespaces', 'cache', 'fallback', 'startTimeout', 'on', 'clock'])
-  const { source, startTimeout, namespaces, cache } = options
+  knownOptions('policyFeed', options, KNOWN)
+  const { source, startTimeout, namespaces, cache, onMissing, clients } = options
   if (typeof source?.load !== 'function' || typeof source.watch !== 'function')
     throw invalid('policyFeed: source', "a source such as fileSource('sluice.yaml')", source)
   if (startTimeout !== undefined && !(Number.isFinite(startTimeout) && startTimeout >= 0))
@@ -31,6 +47,12 @@ export async function policyFeed(options: FeedOptions): Promise<PolicyFeed> {
   if (namespaces !== undefined && !(Array.isArray(namespaces) && namespaces.length > 0))
     throw invalid('policyFeed: namespaces', 'a list of at least one namespace', namespaces)
   if (cache !== undefined && (typeof cache !== 'string' || cache === '')) throw invalid('policyFeed: cache', 'the path of a folder', cache)
+  if (onMissing !== undefined) {
+    if (onMissing !== 'open' && onMissing !== 'closed') throw invalid('policyFeed: onMissing', "'open' or 'closed'", onMissing)
+    if (namespaces === undefined) throw invalid('policyFeed: namespaces', 'the namespaces that onMissing is for', namespaces)
+  }
+  if (clients !== undefined && typeof (clients as Partial<ClientTable>)?.load !== 'function' && !(clients instanceof ClientDirectory))
+    throw invalid('policyFeed: clients', 'a table such as sqlTable({ … }), or a clientDirectory()', clients)
   const feed = new PolicyFeed(options)
   await keptAlive(feed.start())
   return feed

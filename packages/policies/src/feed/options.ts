@@ -1,6 +1,9 @@
-import type { Clock } from '@sluice/core'
+import type { Clock, Store } from '@sluice/core'
 import type { PolicySource } from '@sluice/core/store-kit'
+import type { ClientDirectory } from '../clients/client-directory.ts'
+import type { ClientTable } from '../clients/client-table.ts'
 import type { PolicyDocument } from '../document.ts'
+import type { FeedObservers } from './observers.ts'
 
 /** The options of `policyFeed`. */
 export interface FeedOptions {
@@ -14,6 +17,20 @@ export interface FeedOptions {
   readonly cache?: string | undefined
   /** Documents that hold from the start while the source, and the cache, have none of their namespace. Their revision should be low. */
   readonly fallback?: readonly PolicyDocument[] | undefined
+  /**
+   * What holds for a namespace of `namespaces` that no source, cache or fallback has when the feed starts, until a document comes: `'open'`
+   * limits nothing, `'closed'` answers every request with 503. Default: the start rejects with ERR_POLICY_UNAVAILABLE.
+   */
+  readonly onMissing?: 'open' | 'closed' | undefined
+  /** Where requests are counted, such as `redisStore(client)`. Default: the memory of this process. */
+  readonly store?: Store | undefined
+  /**
+   * The table that `tier.table` of a document names: it knows the tier and the numbers of clients. Give `clientDirectory({ table, … })` for
+   * other times than its defaults. Default: none.
+   */
+  readonly clients?: ClientTable | ClientDirectory | undefined
+  /** How many leading bits of an IPv6 address are one client: 32 to 64. All processes must have the same. Default: 56. */
+  readonly ipv6Prefix?: number | undefined
   /** How long the start waits for the source before it goes on with the cache or the fallback: ms, from 0. Default: 2,000. */
   readonly startTimeout?: number | undefined
   /** Functions that are called with what happens. */
@@ -22,23 +39,15 @@ export interface FeedOptions {
   readonly clock?: Clock | undefined
 }
 
-/** What an application may hear of a feed. */
-export interface FeedObservers {
-  /** A document came into force. `previous` is `undefined` for the first of its namespace. */
-  readonly change?: ((change: { readonly document: PolicyDocument; readonly previous: PolicyDocument | undefined }) => void) | undefined
-  /**
-   * Something is wrong, and what was in force stays: ERR_POLICY_INVALID, WARN_POLICY_STALE, ANOMALY_POLICY_FORK, WARN_POLICY_MISSING,
-   * WARN_POLICY_SOURCE. Each is reported once until it changes. Default: to the console.
-   */
-  readonly warning?: ((warning: { readonly code: string; readonly message: string }) => void) | undefined
-}
+/** Where a document in force came from. `missing`: it is what `onMissing` says. */
+export type Origin = 'source' | 'cache' | 'fallback' | 'missing'
 
 /** How current a namespace is. */
 export interface NamespaceHealth {
   readonly namespace: string
   readonly revision: number
   /** Where the document in force came from. */
-  readonly from: 'source' | 'cache' | 'fallback'
+  readonly from: Origin
   /** ms since the epoch: when this process last heard from the source that nothing newer is there. `undefined`: never. */
   readonly confirmedAt: number | undefined
 }

@@ -1,18 +1,28 @@
-import { type Clock, SluiceError, systemClock } from '@sluice/core'
-import { keptAlive } from '@sluice/core/adapter-kit'
+import {
+  type Clock,
+  type Decision,
+  type MaybePromise,
+  type RateLimitOptions,
+  type RequestPolicies,
+  SluiceError,
+  systemClock,
+} from '@sluice/core'
+import { type Host, keptAlive, type PolicyPipeline } from '@sluice/core/adapter-kit'
 import type { PolicySource, Snapshot, SourceEvent } from '@sluice/core/store-kit'
-import type { PolicyDocument } from '../document.ts'
-import { digestOf } from '../digest.ts'
-import { type Accepted, answerTo } from './acceptance.ts'
+import type { PolicyDocument, TestRequest } from '../document.ts'
+import type { NamespacePolicies } from '../engine/namespace.ts'
+import { documentOfNone, Namespaces } from '../engine/namespaces.ts'
+import type { CheckOptions } from '../engine/request-data.ts'
+import { type Accepted, acceptedOf, answerTo } from './acceptance.ts'
 import { backOff, LONGEST, pause } from './back-off.ts'
 import { DiskCache } from './disk-cache.ts'
-import type { FeedHealth, FeedOptions } from './options.ts'
+import type { FeedHealth, FeedOptions, Origin } from './options.ts'
 import { Warnings } from './warnings.ts'
 
 /** One namespace as this process has it. */
 interface Followed {
   accepted: Accepted
-  from: 'source' | 'cache' | 'fallback'
+  from: Origin
   confirmedAt: number | undefined
   /** Under which key the source has it. */
   key: string | undefined
@@ -30,13 +40,14 @@ interface Followed {
  * }
  * ```
  */
-export class PolicyFeed {
+export class PolicyFeed implements RequestPolicies {
   private readonly options: FeedOptions
   private readonly source: PolicySource
   private readonly clock: Clock
   private readonly cache: DiskCache | undefined
   private readonly followed = new Map<string, Followed>()
   private readonly warnings: Warnings
+  private readonly limiters: Namespaces
   private readonly closing = new AbortController()
   private state: FeedHealth['source'] = 'connecting'
   private loading: Promise<void> | undefined
@@ -49,6 +60,29 @@ export class PolicyFeed {
     this.clock = options.clock ?? systemClock
     this.cache = options.cache === undefined ? undefined : new DiskCache(options.cache)
     this.warnings = new Warnings(options.on?.warning)
+    this.limiters = new Namespaces(options)
+  }
+
+  /**
+   * The policies of one namespace, for `rateLimit({ policies })`. A feed of one namespace can be given itself.
+   * @throws ERR_POLICY_NAMESPACE if the feed has no such namespace
+   */
+  of(namespace: string): NamespacePolicies {
+    return this.limiters.of(namespace)
+  }
+
+  /** Called by `rateLimit({ policies })`. @throws ERR_POLICY_NAMESPACE if there are several namespaces */
+  pipeline<C, R>(host: Host<C>, options: RateLimitOptions<C, R>): PolicyPipeline<C, R> {
+    return this.limiters.of(undefined).pipeline(host, options)
+  }
+
+  /**
+   * Decides a request that is data, such as a message of a queue, by the only namespace. Nothing limits it: the decision has no charges.
+   * @throws ERR_SUBJECT_MISSING if a subject is missing without which the document refuses; ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN;
+   * ERR_POLICY_NAMESPACE if there are several namespaces
+   */
+  check(request: TestRequest, options?: CheckOptions): MaybePromise<Decision> {
+    return this.limiters.of(undefined).check(request, options)
   }
 
   /** The document in force; `undefined` where there is none. A document that was deleted says so. */
@@ -79,11 +113,12 @@ export class PolicyFeed {
     this.closing.abort()
     await this.running
     await this.source.close?.()
+    await this.limiters.close()
   }
 
   /** Resolves when each namespace has a document. @throws ERR_POLICY_UNAVAILABLE */
   async start(): Promise<void> {
-    const { startTimeout = 2_000, fallback = [] } = this.options
+    const { startTimeout = 2_000, fallback = [], onMissing } = this.options
     const timeout = new AbortController()
     const first = new Promise<void>((resolve) => {
       this.running = this.run(resolve)
@@ -95,6 +130,9 @@ export class PolicyFeed {
       if (!this.followed.has(document.namespace)) this.accept(acceptedOf(document), 'fallback', undefined)
     }
     const missing = (this.options.namespaces ?? []).filter((namespace) => !this.followed.has(namespace))
+    if (onMissing !== undefined) {
+      for (const namespace of missing.splice(0)) this.accept(acceptedOf(documentOfNone(namespace, onMissing)), 'missing', undefined)
+    }
     if (missing.length === 0 && this.followed.size > 0) return
     await this.close()
     const what = missing.length === 0 ? 'no document' : `no document of ${missing.join(', ')}`
@@ -193,8 +231,8 @@ export class PolicyFeed {
       key,
       (namespace) => {
         const current = this.followed.get(namespace)
-        // The first document of the source replaces a fallback of any revision.
-        return current?.from === 'fallback' ? undefined : current?.accepted
+        // The first document of the source replaces what stands in for it, of any revision.
+        return current?.from === 'fallback' || current?.from === 'missing' ? undefined : current?.accepted
       },
       (namespace) => namespaces?.includes(namespace) ?? true,
     )
@@ -232,8 +270,9 @@ export class PolicyFeed {
     }
   }
 
-  private accept(accepted: Accepted, from: Followed['from'], key: string | undefined): void {
+  private accept(accepted: Accepted, from: Origin, key: string | undefined): void {
     const { document } = accepted
+    this.limiters.use(document)
     const previous = this.followed.get(document.namespace)?.accepted.document
     const confirmedAt = from === 'source' ? this.clock.now() : undefined
     this.followed.set(document.namespace, { accepted, from, confirmedAt, key })
@@ -257,9 +296,4 @@ export class PolicyFeed {
       )
     })
   }
-}
-
-function acceptedOf(document: PolicyDocument): Accepted {
-  const text = JSON.stringify(document)
-  return { document, text, digest: digestOf(text) }
 }

@@ -1,6 +1,6 @@
 import type { Code } from '@sluice/core'
 import { printWarning, withCode } from '@sluice/core/adapter-kit'
-import type { FeedObservers } from './options.ts'
+import type { FeedObservers } from './observers.ts'
 
 /** Reports each problem once, until it changes or ends. A source is read again and again, and would report it each time. */
 export class Warnings {

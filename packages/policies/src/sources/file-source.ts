@@ -1,10 +1,7 @@
-import { type FSWatcher, watch } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import type { FSWatcher } from 'node:fs'
 import { type Clock, systemClock } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/adapter-kit'
 import type { PolicySource, Snapshot } from '@sluice/core/store-kit'
-import { digestOf } from '../digest.ts'
 import { pause } from '../feed/back-off.ts'
 
 /** The options of `fileSource`. */
@@ -39,7 +36,7 @@ export function fileSource(path: string, options: FileSourceOptions = {}): Polic
     name: path,
     async load(signal): Promise<Snapshot> {
       const text = await settled(path, clock, signal)
-      last = digestOf(text)
+      last = text
       return { documents: [{ key: path, text }] }
     },
     async watch(_, emit, signal): Promise<void> {
@@ -52,7 +49,7 @@ export function fileSource(path: string, options: FileSourceOptions = {}): Polic
         isChanged = true
         wake.abort()
       }
-      const watcher = watched(dirname(path), basename(path), notice)
+      const watcher = await watched(path, notice)
       const stop = (): void => wake.abort()
       signal.addEventListener('abort', stop)
       try {
@@ -62,10 +59,9 @@ export function fileSource(path: string, options: FileSourceOptions = {}): Polic
           isChanged = false
           wake = new AbortController()
           const text = await settled(path, clock, signal)
-          const digest = digestOf(text)
-          if (digest === last) emit({ type: 'progress' })
+          if (text === last) emit({ type: 'progress' })
           else emit({ type: 'put', key: path, text })
-          last = digest
+          last = text
         }
       } finally {
         watcher?.close()
@@ -77,6 +73,8 @@ export function fileSource(path: string, options: FileSourceOptions = {}): Polic
 
 /** Reads a file until it is the same twice. */
 async function settled(path: string, clock: Clock, signal: AbortSignal): Promise<string> {
+  // Imported here, so that an edge runtime without files can load this package.
+  const { readFile } = await import('node:fs/promises')
   let before = await readFile(path, 'utf8')
   for (let i = 0; i < MAX_READS; i++) {
     await pause(SETTLE, clock, signal)
@@ -88,9 +86,12 @@ async function settled(path: string, clock: Clock, signal: AbortSignal): Promise
 }
 
 /** `undefined` where the directory cannot be watched: the file is then read at intervals only. */
-function watched(directory: string, file: string, notice: () => void): FSWatcher | undefined {
+async function watched(path: string, notice: () => void): Promise<FSWatcher | undefined> {
+  const { watch } = await import('node:fs')
+  const names = await import('node:path')
+  const file = names.basename(path)
   try {
-    const watcher = watch(directory, { persistent: false }, (_, name) => {
+    const watcher = watch(names.dirname(path), { persistent: false }, (_, name) => {
       if (name === null || name === file || name.startsWith('..')) notice()
     })
     watcher.on('error', () => watcher.close())

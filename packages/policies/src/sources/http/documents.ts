@@ -1,4 +1,3 @@
-import { digestOf } from '../../digest.ts'
 import { MAX } from '../../schema-parts.ts'
 import { Deadline } from './deadline.ts'
 import { discard, type FetchedResponse, textOf } from './fetch.ts'
@@ -21,7 +20,7 @@ export const ACCEPT_STREAM: string = `text/event-stream, ${ACCEPT}`
 export class Documents {
   private readonly settings: HttpSettings
   private etag: string | undefined
-  private last: { readonly text: string; readonly digest: string } | undefined
+  private last: { readonly text: string } | undefined
 
   constructor(settings: HttpSettings) {
     this.settings = settings
@@ -75,10 +74,9 @@ export class Documents {
     const text = await textOf(response, MAX.bytes)
     if (!hasKnownEnd(response)) await this.confirm(text, deadline)
     if (text.trim() === '') return this.missing()
-    const digest = digestOf(text)
     this.etag = headers.get('etag') ?? undefined
-    if (digest === this.last?.digest) return { kind: 'same' }
-    this.last = { text, digest }
+    if (text === this.last?.text) return { kind: 'same' }
+    this.last = { text }
     return { kind: 'text', text }
   }
 

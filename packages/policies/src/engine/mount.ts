@@ -1,0 +1,110 @@
+import type { Cost, Decision, MaybePromise } from '@sluice/core'
+import { isPromise, type PolicyAnswer, type PolicyMount, type PolicyView } from '@sluice/core/adapter-kit'
+import type { ClientRow } from '../clients/client-table.ts'
+import type { Asked } from '../compile/asked.ts'
+import { tierOf } from '../compile/revision.ts'
+import { type Choice, select } from '../compile/select.ts'
+import { type Attributes, fieldOf } from '../request.ts'
+import type { Deciding, InForce, Selected, Selecting } from './in-force.ts'
+import { limitsOf, type Plan, planOf, retryAfterOf } from './plan.ts'
+import { PolicyLimiter } from './policy-limiter.ts'
+import { settleOf } from './settlements.ts'
+import { VIEWED, type Viewed } from './viewed.ts'
+
+/** The policies of a namespace over the requests of one `rateLimit`. */
+export class Mount<C> implements PolicyMount<C>, Selecting<C> {
+  readonly limiter: PolicyLimiter<C>
+  private readonly policies: Deciding
+  private readonly view: PolicyView<C>
+
+  constructor(policies: Deciding, view: PolicyView<C>) {
+    this.policies = policies
+    this.view = view
+    this.limiter = new PolicyLimiter<C>(policies, this)
+  }
+
+  get engine(): Deciding['engine'] {
+    return this.policies.engine
+  }
+
+  decide(context: C, cost: Cost<string> | undefined): MaybePromise<PolicyAnswer> {
+    const selected = this.select(context)
+    return isPromise(selected) ? selected.then((late) => this.answer(late, cost)) : this.answer(selected, cost)
+  }
+
+  /** What the revision in force says about a request. */
+  select(context: C): MaybePromise<Selected> {
+    const { current } = this.policies
+    const attributes = this.view.attributes(context)
+    return isPromise(attributes)
+      ? attributes.then((late) => this.selectWith(current, context, late))
+      : this.selectWith(current, context, attributes)
+  }
+
+  address(context: C): string | undefined {
+    return this.view.address(context)
+  }
+
+  private selectWith(current: InForce, context: C, attributes: Attributes): MaybePromise<Selected> {
+    const { clients } = this.policies
+    const { tier } = current.revision
+    const id = clients === undefined || tier?.client === undefined ? undefined : idOf(fieldOf(attributes, tier.client))
+    const row = clients === undefined || id === undefined ? undefined : clients.rowOf(id)
+    return isPromise(row)
+      ? row.then((late) => this.selectFor(current, context, attributes, late))
+      : this.selectFor(current, context, attributes, row)
+  }
+
+  private selectFor(inForce: InForce, context: C, attributes: Attributes, row: ClientRow | undefined): MaybePromise<Selected> {
+    const { revision } = inForce
+    const client = row && inForce.settingsOf(row)
+    const tier = client?.tier ?? tierOf(revision, attributes)
+    const asked = { context: { view: this.view, context }, attributes, tier, client, now: this.policies.clock.now() }
+    const selection = select(revision, VIEWED, asked)
+    return isPromise(selection) ? selection.then((late) => ({ inForce, asked, selection: late })) : { inForce, asked, selection }
+  }
+
+  private answer(selected: Selected, cost: Cost<string> | undefined): MaybePromise<PolicyAnswer> {
+    const { enforced, rejected } = selected.selection
+    if (rejected !== undefined) return { missing: rejected }
+    if (enforced.length === 0) return { background: this.tryShadows(selected, cost) }
+    const plan = planOf(enforced, selected.asked, cost)
+    return isPromise(plan) ? plan.then((late) => this.decideBy(selected, cost, late)) : this.decideBy(selected, cost, plan)
+  }
+
+  private decideBy(selected: Selected, given: Cost<string> | undefined, { subject, cost }: Plan): MaybePromise<PolicyAnswer> {
+    const { inForce, asked, selection } = selected
+    const set = inForce.sets.of(selection.enforced, 'enforce', asked.tier)
+    const decision = this.engine.decide(set, subject, cost, 'charge')
+    return isPromise(decision) ? decision.then((late) => this.answerOf(selected, given, late)) : this.answerOf(selected, given, decision)
+  }
+
+  private answerOf(selected: Selected, cost: Cost<string> | undefined, decision: Decision): PolicyAnswer {
+    const { asked, selection } = selected
+    const limits = limitsOf(selection.enforced)
+    if (decision.allowed)
+      return { decided: { decision, status: 429, settle: settleOf(limits, asked.context) }, background: this.tryShadows(selected, cost) }
+    const status = selection.enforced.find((choice) => choice.limits.some(({ limit }) => limit === decision.binding))?.policy.status ?? 429
+    const retryAfter = decision.retryAfter === Infinity ? retryAfterOf(limits, decision.outcomes, asked.now) : decision.retryAfter
+    const shown = retryAfter === decision.retryAfter ? decision : { ...decision, retryAfter }
+    return { decided: { decision: shown, status, settle: undefined } }
+  }
+
+  /** Each policy in shadow decides alone. The request does not wait, and a failure does not concern it. */
+  private tryShadows({ inForce, asked, selection }: Selected, cost: Cost<string> | undefined): Promise<void> | undefined {
+    const { shadows } = selection
+    if (shadows.length === 0) return undefined
+    return Promise.allSettled(shadows.map((choice) => this.tryShadow(inForce, asked, choice, cost))).then(() => undefined)
+  }
+
+  private async tryShadow(inForce: InForce, asked: Asked<Viewed>, choice: Choice<Viewed>, cost: Cost<string> | undefined): Promise<void> {
+    const plan = await planOf([choice], asked, cost)
+    await this.engine.decide(inForce.sets.of([choice], 'shadow', asked.tier), plan.subject, plan.cost, 'charge')
+  }
+}
+
+/** Ids are often numbers. Any other value is no id. */
+function idOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : undefined
+}

@@ -1,0 +1,131 @@
+import type { Clock, Cost, Decision, MaybePromise, Observers, Store, RateLimitOptions, RequestPolicies } from '@sluice/core'
+import { SluiceError, systemClock } from '@sluice/core'
+import {
+  LimiterEngine,
+  ObserverHub,
+  type Policy,
+  type PolicyMount,
+  type PolicyView,
+  type MountablePolicies,
+  type Host,
+  type PolicyPipeline,
+  policyPipeline,
+  type ScopedLimit,
+} from '@sluice/core/adapter-kit'
+import { stateNameOf } from '@sluice/core/store-kit'
+import type { ClientDirectory } from '../clients/client-directory.ts'
+import { settingsReader } from '../clients/settings.ts'
+import { compile, type CompiledPolicy } from '../compile/revision.ts'
+import { Pool } from '../compile/pool.ts'
+import type { PolicyDocument, TestRequest } from '../document.ts'
+import type { Deciding, InForce } from './in-force.ts'
+import { LimitSets, ScopedLimits } from './limit-sets.ts'
+import { Mount } from './mount.ts'
+import { type CheckOptions, checkRequest, REQUEST_VIEW } from './request-data.ts'
+import { VIEWED, type Viewed } from './viewed.ts'
+
+/** What a namespace is made with. */
+export interface NamespaceParts {
+  readonly namespace: string
+  readonly store?: Store | undefined
+  readonly clients?: ClientDirectory | undefined
+  readonly ipv6Prefix?: number | undefined
+  readonly on?: Observers | undefined
+  readonly clock?: Clock | undefined
+}
+
+/** The policies of one namespace, as limiters use them. All mounts share one engine, and a new revision replaces one reference. */
+export class NamespacePolicies implements RequestPolicies, MountablePolicies, Deciding {
+  readonly name: string
+  readonly on: Observers | undefined
+  readonly clients: ClientDirectory | undefined
+  readonly clock: Clock
+  readonly ipv6Prefix: number | undefined
+  readonly engine: LimiterEngine
+  current: InForce
+  private readonly pool = new Pool()
+  private readonly scoped = new ScopedLimits()
+  private readonly data: PolicyMount<TestRequest>
+
+  constructor(document: PolicyDocument, { namespace, store, clients, ipv6Prefix, on, clock }: NamespaceParts) {
+    this.name = namespace
+    this.on = on
+    this.clients = clients
+    this.ipv6Prefix = ipv6Prefix
+    this.clock = clock ?? store?.clock ?? systemClock
+    this.current = this.compiled(document)
+    this.engine = new LimiterEngine(this.policy(), store, new ObserverHub(namespace, on))
+    this.data = this.mount(REQUEST_VIEW)
+  }
+
+  /** Puts a revision in force: from now on all requests that begin are decided by it. */
+  use(document: PolicyDocument): void {
+    this.current = this.compiled(document)
+    this.engine.change(this.policy())
+  }
+
+  /** Called by `rateLimit({ policies })`. */
+  pipeline<C, R>(host: Host<C>, options: RateLimitOptions<C, R>): PolicyPipeline<C, R> {
+    return policyPipeline(host, options, this)
+  }
+
+  mount<C>(view: PolicyView<C>): PolicyMount<C> {
+    return new Mount<C>(this, view)
+  }
+
+  /**
+   * Decides a request that is data, such as a message of a queue. A request that nothing limits is allowed, by a decision without charges.
+   * @throws ERR_SUBJECT_MISSING if a subject is missing without which the document refuses; ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+   */
+  check(request: TestRequest, options: CheckOptions = {}): MaybePromise<Decision> {
+    checkRequest(request, options)
+    return this.decided(request, options.cost)
+  }
+
+  private async decided(request: TestRequest, cost: Cost<string> | undefined): Promise<Decision> {
+    const { missing, decided } = await this.data.decide(request, cost)
+    if (missing !== undefined)
+      throw new SluiceError(
+        'ERR_SUBJECT_MISSING',
+        `policies "${this.name}": expected a request with ${missing.part}, without which the document refuses it`,
+      )
+    return decided?.decision ?? this.engine.decide({ ...UNLIMITED, context: this.unlimited() }, '', undefined, 'charge')
+  }
+
+  private unlimited() {
+    const { revision } = this.current.revision.document
+    return { policy: this.name, tier: undefined, mode: 'enforce', failMode: 'local', document: { revision, policies: [] } } as const
+  }
+
+  private compiled(document: PolicyDocument): InForce {
+    const { pool, ipv6Prefix, scoped, name } = this
+    pool.next()
+    const revision = compile<Viewed>(document, VIEWED, { ipv6Prefix, pool })
+    return { revision, sets: new LimitSets(name, document.revision, scoped), settingsOf: settingsReader(document.columns) }
+  }
+
+  /** All limits of the revision in force, for `reset` and `block`. */
+  private policy(): Policy {
+    const limits = this.current.revision.policies.flatMap((policy) => this.limitsOf(policy))
+    const states = new Map(limits.map((scoped) => [`${scoped.scope} ${stateNameOf(scoped)}`, scoped]))
+    return {
+      name: this.name,
+      mode: 'enforce',
+      failMode: 'local',
+      base: { tier: undefined, limits: [...states.values()] },
+      tiers: new Map(),
+      names: new Set(limits.map(({ limit }) => limit.name)),
+      readsNumbers: false,
+      definition: 'policies',
+    }
+  }
+
+  private limitsOf({ mode, rollout, rules }: CompiledPolicy<Viewed>): readonly ScopedLimit[] {
+    const modes =
+      mode === 'off' ? [] : mode === 'shadow' ? (['shadow'] as const) : rollout ? (['enforce', 'shadow'] as const) : (['enforce'] as const)
+    const compiled = rules.flatMap(({ limits, tiers }) => [limits, ...(tiers?.values() ?? [])].flat())
+    return modes.flatMap((each) => compiled.map((limit) => this.scoped.of(limit, limit.rule.limit, each)))
+  }
+}
+
+const UNLIMITED = { tier: undefined, limits: [] } as const

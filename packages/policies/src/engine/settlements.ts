@@ -1,0 +1,50 @@
+import type { MaybePromise } from '@sluice/core'
+import { type EndedResponse, isPromise, type Units } from '@sluice/core/adapter-kit'
+import { unitsOf } from '../compile/costs.ts'
+import type { Chosen } from '../compile/select.ts'
+import type { SettleSpec, StatusSpec } from '../document.ts'
+import { type Attributes, fieldOf } from '../request.ts'
+import type { Viewed } from './viewed.ts'
+
+type Settle = (response: EndedResponse) => MaybePromise<Units>
+
+/** How the document corrects the charges of a request after its response; `undefined` if it does not. */
+export function settleOf(limits: readonly Chosen<Viewed>[], { view, context }: Viewed): Settle | undefined {
+  const corrected = limits.filter(({ compiled: { spec } }) => 'refundOn' in spec || 'settle' in spec)
+  if (corrected.length === 0) return undefined
+  const needsAttributes = corrected.some(
+    ({ compiled: { spec } }) => 'settle' in spec && spec.settle !== undefined && 'attribute' in spec.settle,
+  )
+  return (response) => {
+    // Read again: the application may know only now what the request took.
+    const attributes: MaybePromise<Attributes> = needsAttributes ? view.attributes(context) : {}
+    return isPromise(attributes)
+      ? attributes.then((late) => unitsAfter(corrected, response, late))
+      : unitsAfter(corrected, response, attributes)
+  }
+}
+
+function unitsAfter(limits: readonly Chosen<Viewed>[], response: EndedResponse, attributes: Attributes): Units {
+  const units: Record<string, number> = {}
+  for (const { compiled, limit } of limits) {
+    const { spec } = compiled
+    if (spec.algorithm === 'concurrency') continue
+    const { refundOn, settle } = spec
+    const taken =
+      refundOn?.some((status) => isStatus(response.status, status)) === true ? 0 : settle && settledUnits(settle, response, attributes)
+    if (taken !== undefined) units[limit.name] = taken
+  }
+  return units
+}
+
+/** `undefined` leaves the charge as it is. */
+function settledUnits(settle: SettleSpec, response: EndedResponse, attributes: Attributes): number | undefined {
+  const value =
+    'attribute' in settle ? fieldOf(attributes, settle.attribute.split('.')) : response.header(settle.responseHeader.toLowerCase())
+  return unitsOf(value, settle.max)
+}
+
+function isStatus(status: number | undefined, expected: StatusSpec): boolean {
+  if (status === undefined) return false
+  return typeof expected === 'number' ? status === expected : Math.floor(status / 100) === Number(expected[0])
+}
