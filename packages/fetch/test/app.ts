@@ -25,7 +25,8 @@ export function appOf(spec: AppSpec): FetchHandler {
     const limiter = made.get(mount)
     const wrapped = rateLimit(handler, {
       ...(mount as FetchOptions),
-      ...(limiter === undefined ? {} : { ...DEFINED, ...CHOSEN, limiter }),
+      // All mounts of policies share one limiter.
+      ...(limiter === undefined || mount.policies !== undefined ? {} : { ...DEFINED, ...CHOSEN, limiter }),
       error,
     })
     made.set(mount, wrapped.limiter)

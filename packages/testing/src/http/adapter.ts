@@ -1,4 +1,4 @@
-import type { Clock, Decision, MaybePromise, RateLimitOptions, RequestLimiter, Store } from '@sluice/core'
+import type { Clock, Decision, MaybePromise, Observers, RateLimitOptions, RequestLimiter, Store } from '@sluice/core'
 
 // What httpConformance() needs from a framework's package. These types and the cases need no Node and no test runner, so a
 // server in another process or runtime can build the same apps.
@@ -148,6 +148,8 @@ export interface Fixture {
   readonly read: ContextReader
   /** These options, plus the store of the case and an observer that logs warnings. */
   limits(options: Mount): Mount
+  /** The store of the case and an observer that logs warnings, for what makes limiters by other means. */
+  observed(): { readonly store: Store; readonly on: Observers }
   /** Adds a text to the server's log. */
   note(text: string): void
   /** The limiter of a route, made with these options. */

@@ -1,4 +1,4 @@
-import type { RequestLimiter, Store } from '@sluice/core'
+import type { Observers, RequestLimiter, Store } from '@sluice/core'
 import type { FakeClock } from '../fake-clock.ts'
 import type { AppSpec, ServerControl, ServerLog, Mount, ContextReader, AppParts, Fixture } from './adapter.ts'
 import { observedStore } from './observed-store.ts'
@@ -31,11 +31,11 @@ export class ServerFixture implements Fixture, ServerControl {
   }
 
   limits(options: Mount): Mount {
-    return {
-      store: this.store,
-      on: { warning: ({ code }) => this.recorded.warnings.push(code) },
-      ...options,
-    }
+    return { ...this.observed(), ...options }
+  }
+
+  observed(): { readonly store: Store; readonly on: Observers } {
+    return { store: this.store, on: { warning: ({ code }) => this.recorded.warnings.push(code) } }
   }
 
   note(text: string): void {

@@ -6,6 +6,7 @@ import { blockCases } from './blocks.ts'
 import { headerCases } from './headers.ts'
 import { numberCases } from './numbers.ts'
 import { optionCases } from './options.ts'
+import { policyCases } from './policies.ts'
 import { proxyCases } from './proxies.ts'
 import { refusalCases } from './refusals.ts'
 import { requestCases } from './requests.ts'
@@ -34,4 +35,5 @@ export const httpCases: readonly HttpCase[] = [
   ...routeCases,
   ...proxyCases,
   ...storeCases,
+  ...policyCases,
 ]
