@@ -31,6 +31,8 @@ const WRAPPED = [
   'packages/policies/src/sources/http/event-stream.ts',
   'packages/policies/src/sources/http/request.ts',
   'packages/cloudflare/src/batcher.ts',
+  'packages/etcd/src/etcd-client.ts',
+  'packages/etcd/src/etcd-source.ts',
   'packages/redis/src/client/attempt.ts',
   'packages/redis/src/client/connect.ts',
   'packages/redis/src/client/glide.ts',

@@ -26,8 +26,13 @@ export class Deadline {
     this.cancel = this.after(ms, () => this.controller.abort(new Error(message)))
   }
 
-  end(): void {
+  /** Lets the request take as long as it takes, until `within` is called again. */
+  clear(): void {
     this.cancel?.()
+  }
+
+  end(): void {
+    this.clear()
     this.outer.removeEventListener('abort', this.stop)
   }
 }
