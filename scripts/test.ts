@@ -4,6 +4,7 @@
 // @sluice/redis on Redis 6.2 and on Valkey 8 and 9, and a quick run of every benchmark.
 import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
+import { ensureEtcd } from './etcd.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'
 import { ensureRedis } from './redis.ts'
 import { type EnsuredServer, ensureServers } from './servers.ts'
@@ -23,6 +24,7 @@ if (name === undefined) {
   auditDependencies()
   await ensureRedis()
   await ensureSql()
+  await ensureEtcd()
   const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])
   steps.tests([], isSlow ? { SLUICE_FUZZ: LONG_FUZZ, SLUICE_FAULTS: 'full' } : {})
   if (isSlow) for (const server of servers) onServer(server)
@@ -32,6 +34,7 @@ if (name === undefined) {
   await ensureRedis()
   if (name === 'redis') await ensureServers([DAILY_SERVER])
   if (name === 'policies') await ensureSql()
+  if (name === 'etcd') await ensureEtcd()
   steps.tests(projectsOf(name).flatMap((project) => ['--project', project]))
 }
 steps.finish()
