@@ -57,6 +57,7 @@ export default defineConfig({
       project('cloudflare', 'packages/cloudflare'),
       project('policies', 'packages/policies'),
       project('etcd', 'packages/etcd'),
+      project('cli', 'packages/cli'),
       project('dynamodb', 'packages/dynamodb'),
       project('redis', 'packages/redis'),
       project('e2e', 'test-e2e', { exclude: [FAULTS, ...SLOW], testTimeout: 120_000 }),

@@ -27,6 +27,7 @@ const isChecking = process.argv.includes('--check') || process.argv.includes('--
 const problems: string[] = []
 
 keep('packages/core/src/errors-page.ts', errorsPage())
+keep('packages/cli/src/version.ts', versionOf('cli'))
 for (const folder of packageNames()) {
   const file = `packages/${folder}/package.json`
   const manifest = JSON.parse(read(file)) as Manifest
@@ -81,6 +82,12 @@ function errorsPage(): string {
     `export const ERRORS_PAGE = '${REPOSITORY === '' ? path : `${REPOSITORY}/blob/main/${path}`}'`,
     '',
   ].join('\n')
+}
+
+/** A program says its own version without a look at the files around it. */
+function versionOf(folder: string): string {
+  const { version } = JSON.parse(read(`packages/${folder}/package.json`)) as { readonly version: string }
+  return `// Written by scripts/package-fields.ts from package.json.\nexport const VERSION = '${version}'\n`
 }
 
 /** Which build a program loads: docs/decisions/0034-commonjs.md. */

@@ -1,0 +1,48 @@
+import { SluiceError } from '@sluice/core'
+import { parseDocument, runTests } from '@sluice/policies'
+import type { CommandOption, Invocation } from '../command.ts'
+import { usageError } from '../terminal/terminal.ts'
+import type { PolicyWriter, StoredDocument } from '../writers/writer.ts'
+import { printTests } from './test.ts'
+
+export const TO: CommandOption = {
+  name: 'to',
+  value: 'URL',
+  means: 'Where the document is: file:PATH, as fileSource follows it.',
+}
+
+/** A document that may be published. Its own tests decide, unless they are left out. */
+export function publishable(invocation: Invocation, source: string, text: string): StoredDocument | undefined {
+  const document = parseDocument(text, { source })
+  const { namespace, revision } = document
+  if (invocation.has('skip-tests')) return { namespace, revision, text }
+  const tests = runTests(document)
+  if (tests.every(({ failures }) => failures.length === 0)) return { namespace, revision, text }
+  if (invocation.isJson) invocation.printJson({ published: false, tests })
+  else printTests(invocation, source, tests)
+  return undefined
+}
+
+/** @throws ERR_PUBLISH_CONFLICT, ERR_COMMAND_FAILED */
+export async function writeTo(writer: PolicyWriter, document: StoredDocument, previous: number): Promise<void> {
+  const { isPublished, current } = await writer.write(document, previous)
+  if (isPublished) return
+  throw conflict(writer, document, current ?? 0)
+}
+
+export function conflict(writer: PolicyWriter, { revision }: StoredDocument, current: number): SluiceError {
+  const next = current >= revision ? `write revision ${current + 1}` : 'read the change, and try again'
+  return new SluiceError(
+    'ERR_PUBLISH_CONFLICT',
+    `revision ${revision} is not published: ${writer.name} has revision ${current === 0 ? 'none' : current} now; ${next}`,
+  )
+}
+
+/** A revision from the command line. @throws ERR_COMMAND_INVALID */
+export function revisionOption({ option }: Pick<Invocation, 'option'>, name: string, least: number): number | undefined {
+  const text = option(name)
+  if (text === undefined) return undefined
+  const revision = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  if (!(revision >= least)) throw usageError(`--${name}: expected a whole number, at least ${least}, got ${text}`)
+  return revision
+}

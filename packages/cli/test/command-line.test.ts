@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { COMMANDS } from '../src/commands.ts'
+import { documentText, newFolder, sluice } from './sluice.ts'
+
+const folder = newFolder()
+
+describe('help', () => {
+  test('without a command: the list, and status 2', () => {
+    const { status, out } = sluice([])
+    expect(status).toBe(2)
+    for (const { name, summary } of COMMANDS) expect(out.replaceAll(/\s+/g, ' ')).toContain(`${name} ${summary}`)
+  })
+
+  test.each([['--help'], ['help'], ['policies', '--help'], ['help', 'policies']])('sluice %s %s', (...args) => {
+    expect(sluice(args.filter((word) => word !== undefined))).toMatchObject({ status: 0, out: expect.stringContaining('policies lint') })
+  })
+
+  test.each(COMMANDS.map(({ name }) => name))('sluice %s --help is a page of 80 columns with an example', (name) => {
+    const { status, out } = sluice([...name.split(' '), '--help'])
+    expect(status).toBe(0)
+    for (const title of ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'OPTIONS', 'EXIT STATUS', 'EXAMPLES']) expect(out).toContain(`${title}\n`)
+    const text = out.slice(0, out.indexOf('EXAMPLES'))
+    expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
+    expect(sluice(['help', ...name.split(' ')]).out).toBe(out)
+  })
+
+  test('--version', () => {
+    expect(sluice(['--version'])).toMatchObject({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  })
+})
+
+describe('a wrong command line has status 2, and says what to do', () => {
+  test.each([
+    [['polices', 'lint'], 'there is no command "polices"; did you mean sluice policies?'],
+    [['policies', 'lnit'], 'there is no command "policies lnit"; did you mean sluice policies lint?'],
+    [['policies', 'lint'], 'sluice policies lint: expected FILE [--previous FILE]; see  sluice policies lint --help'],
+    [['policies', 'lint', 'a', 'b'], 'one argument too many: b'],
+    [['policies', 'lint', 'a', '--prevous', 'b'], 'unknown option --prevous; did you mean --previous?'],
+    [['policies', 'lint', 'a', '--previous'], '--previous needs a value: FILE'],
+    [['policies', 'lint', 'a', '--previous', '--json'], '--previous needs a value: FILE'],
+    [['policies', 'lint', 'a', '--json=yes'], '--json takes no value'],
+    [['policies', 'lint', 'a', '--previous', 'b', '--previous', 'c'], '--previous is given twice'],
+    [['policies', 'lint', 'no-such-file.yaml'], 'no-such-file.yaml cannot be read: there is no such file'],
+  ])('sluice %j', (args, message) => {
+    const { status, err, out } = sluice(args, { cwd: folder.path })
+    expect({ status, out: args.includes('--json') ? '' : out }).toEqual({ status: 2, out: '' })
+    expect(err).toMatch(/^sluice: /)
+    expect(err).toContain(message)
+  })
+
+  test('with --json, the error is JSON as well', () => {
+    const { status, out } = sluice(['policies', 'lint', 'no-such-file.yaml', '--json'], { cwd: folder.path })
+    expect(status).toBe(2)
+    expect(JSON.parse(out)).toEqual({ error: { code: 'ERR_COMMAND_FAILED', message: expect.stringContaining('there is no such file') } })
+  })
+})
+
+describe('colour', () => {
+  const file = folder.file('sluice.yaml', documentText(1))
+  const ESCAPE = '\u001B['
+  test.each([
+    ['a pipe has none', {}, [], false],
+    ['FORCE_COLOR gives it', { FORCE_COLOR: '1' }, [], true],
+    ['NO_COLOR takes it away', { FORCE_COLOR: '1', NO_COLOR: '1' }, [], false],
+    ['an empty NO_COLOR does not', { FORCE_COLOR: '1', NO_COLOR: '' }, [], true],
+    ['--no-color takes it away', { FORCE_COLOR: '1' }, ['--no-color'], false],
+  ])('%s', (_, env, args, isColoured) => {
+    expect(sluice(['policies', 'test', file, ...args], { env }).out.includes(ESCAPE)).toBe(isColoured)
+  })
+
+  test('JSON never has any', () => {
+    const { out } = sluice(['policies', 'test', file, '--json'], { env: { FORCE_COLOR: '1' } })
+    expect(JSON.parse(out)).toEqual({ files: [{ file, tests: [{ name: 'two', failures: [] }] }] })
+  })
+})
+
+test('a text of a document cannot control the terminal', () => {
+  const file = folder.file('control.yaml', documentText(1).replace('name: two', String.raw`name: "a\e[31mb"`))
+  const { out } = sluice(['policies', 'test', file])
+  expect(out).toContain(String.raw`a\u001b[31mb`)
+  expect(out).not.toContain('\u001B')
+})

@@ -1,0 +1,64 @@
+// Runs the program itself, as a shell does.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+
+export const BIN = join(import.meta.dirname, '../src/bin.ts')
+
+export interface Ran {
+  readonly status: number | null
+  readonly out: string
+  readonly err: string
+}
+
+export interface Settings {
+  readonly input?: string | Buffer
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+/** Runs `sluice` with these arguments, without a terminal. */
+export function sluice(args: readonly string[], { input = '', env = {}, cwd }: Settings = {}): Ran {
+  const { NO_COLOR: _n, FORCE_COLOR: _f, ...inherited } = process.env
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--conditions=source', '--disable-warning=ExperimentalWarning', BIN, ...args],
+    {
+      input,
+      env: { ...inherited, ...env },
+      encoding: 'utf8',
+      ...(cwd === undefined ? {} : { cwd }),
+    },
+  )
+  return { status, out: stdout, err: stderr }
+}
+
+/** A folder of the test file, removed after it. */
+export function newFolder(): { readonly path: string; readonly file: (name: string, text: string | Buffer) => string } {
+  const path = mkdtempSync(join(tmpdir(), 'sluice-cli-'))
+  afterAll(() => rmSync(path, { recursive: true, force: true }))
+  return {
+    path,
+    file(name, text) {
+      const file = join(path, name)
+      writeFileSync(file, text)
+      return file
+    },
+  }
+}
+
+/** A document with one limit by address, and a test of it. */
+export function documentText(revision: number, limit = 2, fields = ''): string {
+  return `apiVersion: sluice/v1
+namespace: shop
+revision: ${revision} # rises
+subjects: { address: { parts: [{ ip: true }] } }
+${fields}policies:
+  - name: api
+    rules: [{ name: all, limits: [{ name: minute, algorithm: slidingWindow, limit: ${limit}, window: 1m, subject: address }] }]
+tests:
+  - { name: two, request: { path: /, ip: 203.0.113.7 }, times: ${limit + 1}, expect: { refusedBy: api.minute, at: 3 } }
+`
+}
