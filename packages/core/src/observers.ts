@@ -27,6 +27,8 @@ type EventOf<T extends StoreEvent['type']> = Extract<StoreEvent, { readonly type
 
 const NAMES = ['decision', 'tier', 'breaker', 'anomaly', 'warning'] as const
 
+const MAX_REPORTED = 1_000
+
 /** The observers of one limiter. Checks them, calls them, and catches their errors. */
 export class ObserverHub {
   private readonly on: Observers
@@ -78,6 +80,8 @@ export class ObserverHub {
   warn(code: Code, message: string, topic = ''): void {
     const key = `${code} ${topic}`
     if (this.reported.has(key)) return
+    // Some topics are names of limits, of which policies that change can make any number.
+    if (this.reported.size >= MAX_REPORTED) this.reported.clear()
     this.reported.add(key)
     this.emit({ type: 'warning', code, message: `limiter "${this.limiter}": ${message}` })
   }

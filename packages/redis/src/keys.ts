@@ -20,6 +20,9 @@ const SHORT = { fixedWindow: 'fw', slidingWindow: 'sw', slidingLog: 'sl', concur
 /** The most state names that are remembered for a policy. A function that returns window lengths can make any number. */
 const MAX_NAMES = 1_024
 
+/** The most scopes that are remembered. Policies that change while the process runs can make any number. */
+const MAX_SCOPES = 10_000
+
 /** Where the states of a limit are, in one scope. */
 export interface Placement {
   readonly limit: Limit
@@ -91,7 +94,10 @@ export class Keys {
   /** @throws ERR_NAME_COLLISION if a state of the policy has the same id */
   placementOf({ limit, scope: name }: Pick<Charge, 'limit' | 'scope'>): Placement {
     let scope = this.scopes.get(name)
-    if (scope === undefined) this.scopes.set(name, (scope = { last: undefined, all: new WeakMap() }))
+    if (scope === undefined) {
+      if (this.scopes.size >= MAX_SCOPES) this.scopes.clear()
+      this.scopes.set(name, (scope = { last: undefined, all: new WeakMap() }))
+    }
     if (scope.last?.limit === limit) return scope.last
     let placement = scope.all.get(limit)
     if (placement === undefined) scope.all.set(limit, (placement = this.newPlacement(limit, name)))

@@ -28,6 +28,8 @@ interface Scope {
 
 /** A scope with more tables drops its empty ones. A function that returns window lengths can make any number of tables. */
 const MAX_TABLES = 64
+/** A store with more scopes drops the empty ones. Policies that change while the process runs can make any number of scopes. */
+const MAX_SCOPES = 1_000
 
 /** Finds the table of a charge by its scope and its limit. */
 export class Scopes {
@@ -38,6 +40,9 @@ export class Scopes {
   private readonly recent: ResolvedLimit[] = []
   /** The scopes with more than `MAX_TABLES` tables. */
   private readonly crowded: Scope[] = []
+  /** As many scopes are kept, so that the search for empty ones is seldom. */
+  private room = MAX_SCOPES
+  private isFull = false
 
   constructor(slots: Slots) {
     this.slots = slots
@@ -49,9 +54,9 @@ export class Scopes {
     return recent !== undefined && recent.limit === limit && recent.scope === scope ? recent : this.lookUp(scope, limit, position)
   }
 
-  /** Removes empty tables of scopes that have many. Call between decisions: a decision may be about to fill an empty table. */
+  /** Removes empty tables and scopes where there are many. Call between decisions: a decision may be about to fill an empty table. */
   prune(): void {
-    if (this.crowded.length > 0) this.pruneCrowded()
+    if (this.isFull || this.crowded.length > 0) this.pruneNow()
   }
 
   /** The chains of the policies for which `isChosen`. */
@@ -89,17 +94,20 @@ export class Scopes {
   }
 
   // Separate from `prune`, so that V8 inlines `prune` into each decision.
-  private pruneCrowded(): void {
+  private pruneNow(): void {
     this.recent.length = 0
-    for (const scope of this.crowded) {
+    for (const scope of this.isFull ? this.scopes.values() : this.crowded) {
       scope.latest = undefined
       for (const [variant, table] of scope.tables) {
         if (table.size > 0) continue
         scope.tables.delete(variant)
         this.slots.removeTable(table)
       }
+      if (this.isFull && scope.tables.size === 0) this.scopes.delete(scope.name)
     }
     this.crowded.length = 0
+    if (this.isFull) this.room = Math.max(MAX_SCOPES, 2 * this.scopes.size)
+    this.isFull = false
   }
 
   // Separate from `resolve`, so that V8 inlines `resolve` into each decision.
@@ -115,6 +123,7 @@ export class Scopes {
     if (chains === undefined) this.chainsByPolicy.set(policy, (chains = new Map()))
     const scope: Scope = { name, chains, tables: new Map(), latest: undefined }
     this.scopes.set(name, scope)
+    this.isFull = this.scopes.size > this.room
     return scope
   }
 

@@ -31,6 +31,20 @@ test('a table that a decision is about to fill is not dropped by the next charge
   expect(store.consume(both).map((outcome) => outcome?.remaining)).toEqual([8, 6])
 })
 
+test('policies that change: scopes whose states have expired are dropped, and those in use stay', () => {
+  let now = 1_700_000_000_000
+  const store = new MemoryStore({ clock: { now: () => now } })
+  const kept = { ...charge(86_400_000, 1), scope: 'p+kept.fixedWindow' }
+  for (let revision = 0; revision < 10_000; revision++) {
+    now += 1_000
+    store.consume([{ ...charge(1_000, 1), scope: `p+limit${revision}.fixedWindow` }, kept])
+  }
+  const { scopes } = (store as unknown as { states: { scopes: { scopes: ReadonlyMap<string, unknown> } } }).states.scopes
+  expect(scopes.size).toBeLessThan(1_200)
+  expect(tablesOf(store)).toBeLessThan(1_200)
+  expect(store.consume([kept])[0]?.used).toBeGreaterThan(1)
+})
+
 test('close forgets the tables too', () => {
   const store = new MemoryStore({})
   store.consume([charge(60_000, 3)])
