@@ -8,6 +8,8 @@ export interface Override {
   readonly tier: string | undefined
   /** The numbers of limits, by name. `undefined`: those of the rule. */
   readonly limits: Readonly<Record<string, NumbersSpec>> | undefined
+  /** Those that it was made of, the most exact first. */
+  readonly parts: readonly OverrideSpec[]
 }
 
 /** Finds the overrides of one subject. Its time does not depend on how many there are. */
@@ -73,7 +75,7 @@ export function merged(byRank: readonly (readonly OverrideSpec[] | undefined)[])
   let limits: Record<string, NumbersSpec> | undefined
   for (const override of all) {
     if (override.exempt === true) {
-      if (tier === undefined && limits === undefined) return { exempt: true, tier: undefined, limits: undefined }
+      if (tier === undefined && limits === undefined) return { exempt: true, tier: undefined, limits: undefined, parts: all }
       continue
     }
     tier ??= override.tier
@@ -81,5 +83,30 @@ export function merged(byRank: readonly (readonly OverrideSpec[] | undefined)[])
       limits = { ...limits, [name]: { ...numbers, ...limits?.[name] } }
     }
   }
-  return { exempt: false, tier, limits }
+  return { exempt: false, tier, limits, parts: all }
+}
+
+/**
+ * The instant at which overrides stop refusing by a number of 0, in ms since the epoch; `Infinity` if they do not. Where one of them ends, the
+ * next one holds, which may be 0 as well.
+ */
+export function endOfZero({ parts }: Override, name: string): number {
+  let end = -Infinity
+  for (const { limits, exempt, until } of parts) {
+    if (exempt === true) return end
+    const quantity = limits !== undefined && Object.hasOwn(limits, name) ? limits[name]?.limit : undefined
+    if (quantity === undefined) continue
+    if (quantity > 0) return end
+    end = Math.max(end, instantOf(until))
+  }
+  return end
+}
+
+/** The instant at which the override ends that gave the tier; `Infinity` if it does not. */
+export function endOfTier({ parts }: Override): number {
+  return instantOf(parts.find(({ tier }) => tier !== undefined)?.until)
+}
+
+function instantOf(until: string | undefined): number {
+  return until === undefined ? Infinity : Date.parse(until)
 }

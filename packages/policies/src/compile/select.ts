@@ -1,9 +1,9 @@
 import type { Limit, MaybePromise } from '@sluice/core'
 import { isPromise, type Missing } from '@sluice/core/adapter-kit'
-import type { OverrideSpec } from '../document.ts'
+import type { NumbersSpec, OverrideSpec } from '../document.ts'
 import type { RequestView } from '../request.ts'
 import type { Asked } from './asked.ts'
-import { merged, type Override, pointOf } from './overrides.ts'
+import { endOfTier, endOfZero, merged, type Override, pointOf } from './overrides.ts'
 import type { CompiledLimit, CompiledPolicy, CompiledRule, Revision } from './revision.ts'
 
 /** One limit of a request, with its numbers and its subject. */
@@ -148,6 +148,7 @@ function limitsOf<C>(
   const { tiers } = rule
   const fallback = revision.tier?.default ?? ''
   const list = tiers === undefined ? rule.limits : (tiers.get(override?.tier ?? tier ?? fallback) ?? tiers.get(fallback) ?? [])
+  const isTierOverridden = override?.tier !== undefined && tiers?.has(override.tier) === true
   const chosen: Chosen<C>[] = []
   for (const compiled of list) {
     const subject = values[compiled.subject]
@@ -160,15 +161,30 @@ function limitsOf<C>(
     // The table of clients has no prototype to find names in.
     const numbers = own ?? (client !== undefined && compiled.isOfClient ? client.limits[compiled.rule.limit.name] : undefined)
     const limit = numbers === undefined ? compiled.rule.limit : compiled.amended(numbers)
-    const endsAt = limit.limit === 0 ? endOf(rule, now) : undefined
+    const endsAt = limit.limit === 0 ? endOf(rule, now, untilOf(compiled, own, override, isTierOverridden)) : undefined
     chosen.push({ policy: rule.policy.name, compiled, limit, subject, endsAt })
   }
   return chosen
 }
 
-function endOf<C>({ schedule, policy }: CompiledRule<C>, now: number): number | undefined {
-  const ends = [schedule?.endsAt(now), policy.schedule?.endsAt(now)].filter((end) => end !== undefined)
-  return ends.length === 0 ? undefined : Math.min(...ends)
+/** The instant at which overrides stop giving a limit of 0; `Infinity` if they do not give it, or do not end. */
+function untilOf<C>(
+  { spec, rule }: CompiledLimit<C>,
+  own: NumbersSpec | undefined,
+  override: Override | undefined,
+  isTierOverridden: boolean,
+): number {
+  if (override === undefined) return Infinity
+  const isInList = rule.limit.limit === 0
+  const ofNumber = own?.limit === 0 ? endOfZero(override, spec.name) : -Infinity
+  if (!isInList && ofNumber > -Infinity) return ofNumber
+  return Math.max(ofNumber, isInList && isTierOverridden ? endOfTier(override) : Infinity)
+}
+
+/** @param until the instant at which the overrides end that give the 0; `Infinity` if none do */
+function endOf<C>({ schedule, policy }: CompiledRule<C>, now: number, until: number): number | undefined {
+  const end = Math.min(schedule?.endsAt(now) ?? Infinity, policy.schedule?.endsAt(now) ?? Infinity, until)
+  return end === Infinity ? undefined : end
 }
 
 function isMissing(value: readonly unknown[] | Missing): value is Missing {
