@@ -43,6 +43,7 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
   readonly ipv6Prefix: number | undefined
   readonly engine: LimiterEngine
   current: InForce
+  private readonly observers: ObserverHub
   private readonly pool = new Pool()
   private readonly scoped = new ScopedLimits()
   private readonly data: PolicyMount<TestRequest>
@@ -54,14 +55,17 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
     this.ipv6Prefix = ipv6Prefix
     this.clock = clock ?? store?.clock ?? systemClock
     this.current = this.compiled(document)
-    this.engine = new LimiterEngine(this.policy(), store, new ObserverHub(namespace, on))
+    this.observers = new ObserverHub(namespace, on)
+    this.engine = new LimiterEngine(this.policy(), store, this.observers)
     this.data = this.mount(REQUEST_VIEW)
+    this.warnOfTable(document)
   }
 
   /** Puts a revision in force: from now on all requests that begin are decided by it. */
   use(document: PolicyDocument): void {
     this.current = this.compiled(document)
     this.engine.change(this.policy())
+    this.warnOfTable(document)
   }
 
   /** Called by `rateLimit({ policies })`. */
@@ -90,6 +94,14 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
         `policies "${this.name}": expected a request with ${missing.part}, without which the document refuses it`,
       )
     return decided?.decision ?? this.engine.decide({ ...UNLIMITED, context: this.unlimited() }, '', undefined, 'charge')
+  }
+
+  private warnOfTable({ tier }: PolicyDocument): void {
+    if (tier?.table === undefined || this.clients !== undefined) return
+    const message =
+      `tier.table: expected clients, the table "${tier.table}" that the document names, got none; ` +
+      'until then each request has the tier of its attribute, or the default one'
+    this.observers.warn('WARN_CLIENT_TABLE', message, tier.table)
   }
 
   private unlimited() {
