@@ -16,12 +16,19 @@ export function checkOneLimit({ subjects = {} }: PolicyDocument, limit: LimitSpe
     return
   }
   if (limit.algorithm !== 'concurrency') checkCost(limit, path, report)
+  checkRule(limit, path, report)
+}
+
+/** Checks what core checks of a limit. @returns whether it is a limit of core */
+export function checkRule(limit: LimitSpec, path: Path, report: Report): boolean {
   try {
     ruleOf('policy', limit)
+    return true
   } catch (error) {
     if (!isSluiceError(error)) throw error
     // Without the code and its page, which the whole error has once.
     report(path, error.message.replace(/^limit "[^"]*": /, '').replace(/ \([A-Z_]+, see [^)]*\)$/, ''))
+    return false
   }
 }
 

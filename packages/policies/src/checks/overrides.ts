@@ -1,4 +1,6 @@
 import { limitsOfRule, type Report, unknownSubject } from './common.ts'
+import { checkRule } from './limits.ts'
+import { withNumbers } from '../compile/limit-rules.ts'
 import { isDigest } from '../digest.ts'
 import type { LimitSpec, NumbersSpec, OverrideSpec, PolicyDocument, PolicySpec, SubjectSpec } from '../document.ts'
 import type { Path } from '../problems.ts'
@@ -64,6 +66,8 @@ function checkNumbers(
     if (count(numbers.limit, numbers.burst) === 0) report(at, 'expected limit or burst')
     if (numbers.burst !== undefined && !uses.every(({ algorithm }) => algorithm === 'tokenBucket' || algorithm === 'leakyBucket'))
       report([...at, 'burst'], 'expected a bucket: only tokenBucket and leakyBucket have a burst')
+    // Once is enough, also where two tiers cannot have them.
+    uses.every((use) => checkRule(withNumbers(use, numbers), at, report))
     const narrow = uses.find((use) => Object.hasOwn(subjects, use.subject) && !contains(subjects[use.subject] as SubjectSpec, own))
     if (narrow !== undefined)
       report(

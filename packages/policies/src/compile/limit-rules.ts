@@ -9,7 +9,7 @@ import {
   slidingWindow,
   tokenBucket,
 } from '@sluice/core'
-import type { LimitSpec } from '../document.ts'
+import type { LimitSpec, NumbersSpec } from '../document.ts'
 
 /** The limit of core that a limit of a policy means. @throws ERR_OPTION_INVALID, ERR_LIMIT_INEXACT */
 export function ruleOf(policy: string, spec: LimitSpec): LimitRule {
@@ -34,4 +34,10 @@ export function ruleOf(policy: string, spec: LimitSpec): LimitRule {
     case 'concurrency':
       return concurrency({ ...fields, ttl: spec.ttl as Duration, retryHint: spec.retryHint as Duration | undefined })
   }
+}
+
+/** A burst that the limit does not have is its quantity, so it grows with the quantity. */
+export function withNumbers(spec: LimitSpec, { limit, burst }: NumbersSpec): LimitSpec {
+  const numbers = { ...(limit === undefined ? {} : { limit }), ...(burst === undefined ? {} : { burst }) }
+  return { ...spec, ...numbers }
 }

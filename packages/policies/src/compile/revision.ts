@@ -1,11 +1,11 @@
-import type { FailMode, KeyOf, Limit, LimitRule, Mode, RequestFacts } from '@sluice/core'
+import { type FailMode, isSluiceError, type KeyOf, type Limit, type LimitRule, type Mode, type RequestFacts } from '@sluice/core'
 import { type Canonicalizer, canonicalizer, type SubjectReader, subjectReader } from '@sluice/core/adapter-kit'
 import { scopeOf } from '@sluice/core/store-kit'
 import type { LimitSpec, NumbersSpec, OverrideSpec, PolicyDocument, PolicySpec, RuleSpec } from '../document.ts'
 import { fieldOf, type RequestView } from '../request.ts'
 import type { Asked } from './asked.ts'
 import { type CostReader, costReader } from './costs.ts'
-import { ruleOf } from './limit-rules.ts'
+import { ruleOf, withNumbers } from './limit-rules.ts'
 import { type Condition, conditionOf } from './match.ts'
 import { SubjectOverrides } from './overrides.ts'
 import { PathIndex } from './paths.ts'
@@ -196,10 +196,19 @@ function limitCompiler<C>(namespace: string, subjects: CompiledSubjects<C>, view
     const known = new Map<string, Limit>()
     const amended = (numbers: NumbersSpec): Limit => {
       const id = `${numbers.limit ?? ''}/${numbers.burst ?? ''}`
-      const limit = known.get(id) ?? pool.rule(ruleOf(policy, withNumbers(spec, numbers))).limit
+      const limit = known.get(id) ?? limitWith(numbers)
       if (known.size >= MAX_NUMBERS) known.clear()
       known.set(id, limit)
       return limit
+    }
+    const limitWith = (numbers: NumbersSpec): Limit => {
+      try {
+        return pool.rule(ruleOf(policy, withNumbers(spec, numbers))).limit
+      } catch (error) {
+        // Numbers of a row, or of two overrides together, with which the limit is not exact. No request may fail for them.
+        if (isSluiceError(error)) return rule.limit
+        throw error
+      }
     }
     const cost = costReader(spec.algorithm === 'concurrency' ? undefined : spec.cost, view)
     const subject = subjects.names.indexOf(spec.subject)
@@ -210,12 +219,6 @@ function limitCompiler<C>(namespace: string, subjects: CompiledSubjects<C>, view
 }
 
 const MAX_NUMBERS = 1_000
-
-/** A burst that the limit does not have is its quantity, so it grows with the quantity. */
-function withNumbers(spec: LimitSpec, { limit, burst }: NumbersSpec): LimitSpec {
-  const numbers = { ...(limit === undefined ? {} : { limit }), ...(burst === undefined ? {} : { burst }) }
-  return { ...spec, ...numbers }
-}
 
 /** The tier that the attributes name; `undefined` where the document has none. */
 export function tierOf<C>({ tier }: Revision<C>, attributes: unknown): string | undefined {
