@@ -29,6 +29,7 @@ const project = (name: string, root: string, { include = ['**/*.test.ts'], exclu
   },
 })
 const FAULTS = 'faults.test.ts'
+const FLEET = 'policy-fleet.test.ts'
 // Left out unless `npm run test:all` sets the variable: Next takes 370 MB and two minutes, too much for each `npm test`.
 const SLOW = process.env['SLUICE_FAULTS'] === 'full' ? [] : ['nextjs.test.ts']
 
@@ -60,9 +61,10 @@ export default defineConfig({
       project('cli', 'packages/cli'),
       project('dynamodb', 'packages/dynamodb'),
       project('redis', 'packages/redis'),
-      project('e2e', 'test-e2e', { exclude: [FAULTS, ...SLOW], testTimeout: 120_000 }),
-      // It measures CPU and memory, so it runs after all others.
+      project('e2e', 'test-e2e', { exclude: [FAULTS, FLEET, ...SLOW], testTimeout: 120_000 }),
+      // They measure CPU, memory and delays, so they run after all others, one after the other.
       project('faults', 'test-e2e', { include: [FAULTS], testTimeout: 600_000, sequence: { groupOrder: 1 } }),
+      project('fleet', 'test-e2e', { include: [FLEET], testTimeout: 300_000, sequence: { groupOrder: 2 } }),
     ],
   },
 })

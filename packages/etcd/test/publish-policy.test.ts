@@ -1,7 +1,8 @@
 // Publishing a document: compare-and-set, however many publish at once.
+import { createServer, request as forward, type RequestOptions } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { type EtcdPublication, publishPolicy } from '@sluice/etcd'
 import { type EtcdMember, startEtcd } from '@sluice/testing/etcd'
-import { tcpProxy } from '@sluice/testing/redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { document } from './support.ts'
 
@@ -42,24 +43,38 @@ describe('a document is written', () => {
 
   test('once, where the answer to the first attempt is lost', async () => {
     await publish(1)
-    const proxy = await tcpProxy(etcd)
-    onTestFinished(() => proxy.close())
-    // Its body, which may come after its headers.
-    const isWrite = (request: Buffer): boolean => request.toString('latin1').includes('request_put')
-    proxy.loseReplies({ after: isWrite })
-    const endpoints = [`http://${proxy.host}:${proxy.port}`]
-    const lost = publishPolicy({ endpoints, prefix }, { text: document(2), previous: 1 })
+    const gateway = await losesAnswers()
+    const lost = publishPolicy({ endpoints: [gateway], prefix }, { text: document(2), previous: 1 })
     await expect(lost).rejects.toThrow(/closed|reset/i)
     expect(await stored()).toBe(document(2))
-    expect(await publishPolicy({ endpoints, prefix }, { text: document(2), previous: 1 })).toEqual({ isPublished: true, current: 2 })
+    expect(await publishPolicy({ endpoints: [gateway], prefix }, { text: document(2), previous: 1 })).toEqual({
+      isPublished: true,
+      current: 2,
+    })
     // With another member to ask, the second attempt is made at once.
-    proxy.loseReplies({ after: isWrite })
-    expect(await publishPolicy({ endpoints: [...endpoints, etcd.url], prefix }, { text: document(3) })).toEqual({
+    expect(await publishPolicy({ endpoints: [gateway, etcd.url], prefix }, { text: document(3) })).toEqual({
       isPublished: true,
       current: 3,
     })
+    expect(await stored()).toBe(document(3))
   })
 })
+
+/** The address of a gateway that loses the answers of transactions, after etcd has run them. */
+async function losesAnswers(): Promise<string> {
+  const gateway = createServer((request, response) => {
+    const { url, headers, method } = request
+    const isLost = url === '/v3/kv/txn'
+    const upstream = forward(`${etcd.url}${url ?? ''}`, { method, headers, agent: false } as RequestOptions, (answer) => {
+      if (isLost) answer.resume().once('end', () => request.socket.destroy())
+      else answer.pipe(response.writeHead(answer.statusCode ?? 0, answer.headers))
+    })
+    request.pipe(upstream)
+  })
+  await new Promise<void>((resolve) => gateway.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void gateway.close())
+  return `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`
+}
 
 describe('nothing is written', () => {
   test('over the same revision, a higher one, or another one than the expected', async () => {

@@ -1,0 +1,31 @@
+// A process with some feeds, which policy-fleet.test.ts starts: `feeds-process.ts <kind> <url> <feeds>`. It writes a line of JSON when the last
+// of its feeds has a new revision: { revision, at }, with `at` in ms since the epoch.
+import { etcdSource } from '@sluice/etcd'
+import { httpSource, policyFeed, type PolicySource } from '@sluice/policies'
+import { redisSource } from '@sluice/redis'
+
+const [kind = '', url = '', count = '1'] = process.argv.slice(2)
+const SOURCES: Readonly<Record<string, () => PolicySource>> = {
+  redis: () => redisSource({ url }),
+  etcd: () => etcdSource({ endpoints: [url] }),
+  http: () => httpSource(url),
+}
+const reached = new Map<number, number>()
+
+function change({ document: { revision } }: { readonly document: { readonly revision: number } }): void {
+  const feeds = (reached.get(revision) ?? 0) + 1
+  reached.set(revision, feeds)
+  if (feeds === Number(count)) console.log(JSON.stringify({ revision, at: performance.timeOrigin + performance.now() }))
+}
+
+const feeds = await Promise.all(
+  Array.from({ length: Number(count) }, () =>
+    policyFeed({
+      source: SOURCES[kind]?.() as PolicySource,
+      startTimeout: 30_000,
+      on: { change, warning: ({ message }) => console.error(message) },
+    }),
+  ),
+)
+process.stdin.on('end', () => void Promise.all(feeds.map((feed) => feed.close())).then(() => process.exit()))
+process.stdin.resume()
