@@ -3,7 +3,7 @@ import { algorithmOf } from '@sluice/core/algorithms'
 import {
   blockChangeOf,
   checkLease,
-  checkReceipt,
+  stepWithoutState,
   consumePartitions,
   groupByPartition,
   invalid,
@@ -122,10 +122,10 @@ function decisionOf(charges: readonly Charge[], { how = 'charge', atLeast, lease
   return { how, atLeast, holder: holds ? uniqueId() : undefined, lease, charges }
 }
 
-/** @throws ERR_COST_INVALID, and what `checkReceipt` throws, before a request is sent */
-function checkCharge(charge: Charge, options: ConsumeOptions): void {
+/** Runs the algorithm without a state, so that an unknown algorithm or a wrong receipt is refused before a request is sent. */
+function checkCharge(charge: Charge, { how }: ConsumeOptions): void {
   // JSON turns NaN and Infinity into null.
   if (!Number.isSafeInteger(charge.cost))
     throw invalid(`limit "${charge.limit.name}": cost`, 'a whole number', charge.cost, 'ERR_COST_INVALID')
-  checkReceipt(charge, options)
+  stepWithoutState(charge, how)
 }

@@ -15,7 +15,7 @@ export { checkLease, decideWithLeases, readLeases } from './layers/leases/ledger
 export type { LeasedCharges, LeaseLedger, LeaseTerms, LeasingResult } from './layers/leases/ledger.ts'
 
 // The check of a charge, before a store sends it.
-export { checkReceipt } from './layers/leases/check-receipt.ts'
+export { checkReceipt, stepWithoutState } from './layers/leases/check-receipt.ts'
 
 // Blocked subjects, for a store with `block`.
 export { blockAnswers, blockChangeOf, refuseBlocked } from './blocked.ts'
