@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import { diff } from './policies/diff.ts'
 import { history } from './policies/history.ts'
+import { importCommand } from './policies/import.ts'
 import { lint } from './policies/lint.ts'
 import { publish } from './policies/publish.ts'
 import { replayCommand } from './policies/replay.ts'
@@ -8,4 +9,4 @@ import { rollback } from './policies/rollback.ts'
 import { test } from './policies/test.ts'
 
 /** All commands, in the order of help. */
-export const COMMANDS: readonly Command[] = [lint, diff, test, replayCommand, publish, rollback, history]
+export const COMMANDS: readonly Command[] = [lint, diff, test, replayCommand, publish, rollback, history, importCommand]
