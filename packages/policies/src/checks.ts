@@ -1,5 +1,6 @@
 import type { PolicyDocument, PolicySpec, RuleSpec } from './document.ts'
 import { checkNames, limitsOfRule, type Report, unknownSubject } from './checks/common.ts'
+import { checkLabels } from './checks/labels.ts'
 import { checkLimits, checkOneLimit } from './checks/limits.ts'
 import { checkMatch } from './checks/match.ts'
 import { checkOverrides } from './checks/overrides.ts'
@@ -31,6 +32,7 @@ export function checkDocument(document: PolicyDocument): readonly Finding[] {
   }
   checkNames(policies ?? [], ['policies'], 'policy', report)
   for (const [i, policy] of (policies ?? []).entries()) checkPolicy(document, policy, ['policies', i], report)
+  checkLabels(document, report)
   checkReferences(document, report)
   checkBounds(policies ?? [], report)
   return findings

@@ -84,6 +84,7 @@ export interface LimitBase {
   readonly name: string
   readonly limit: number
   readonly subject: string
+  readonly label?: string | undefined
   readonly visible?: boolean | undefined
   readonly shared?: boolean | undefined
 }
@@ -95,13 +96,21 @@ export interface Counted extends LimitBase {
   readonly refundOn?: readonly StatusSpec[] | undefined
 }
 
+/** What a limit has that can slow a subject down before it refuses it. */
+export interface Delayed extends Counted {
+  readonly window: string
+  readonly delay?: DelaySpec | undefined
+}
+
 export type LimitSpec =
-  | (Counted & { readonly algorithm: 'slidingWindow' | 'slidingLog'; readonly window: string })
-  | (Counted & {
+  | (Delayed & { readonly algorithm: 'slidingWindow' })
+  | (Delayed & { readonly algorithm: 'slidingLog'; readonly maxLog?: number | undefined })
+  | (Delayed & {
       readonly algorithm: 'fixedWindow'
       /** A duration, or a window of the calendar. */
       readonly window: string
       readonly timeZone?: string | undefined
+      readonly anchor?: 'epoch' | 'first' | AnchorSpec | undefined
     })
   | (Counted & {
       readonly algorithm: 'tokenBucket'
@@ -117,6 +126,22 @@ export type LimitSpec =
       readonly maxDelay?: string | undefined
     })
   | (LimitBase & { readonly algorithm: 'concurrency'; readonly ttl: string; readonly retryHint?: string | undefined })
+
+/** How long admitted requests wait: `step` for each unit above `after`. */
+export interface DelaySpec {
+  readonly after: number
+  readonly step: string
+  readonly max?: string | undefined
+}
+
+/** The date and the time at which a window of the calendar begins. */
+export interface AnchorSpec {
+  readonly month?: number | undefined
+  readonly day?: number | undefined
+  readonly weekday?: Day | undefined
+  readonly hour?: number | undefined
+  readonly minute?: number | undefined
+}
 
 /** The units that a request takes: a number, or where the number is read from. */
 export type CostSpec = number | (CostSource & { readonly default: number; readonly max: number })

@@ -61,6 +61,7 @@ export const NAMESPACE: Form = [/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, nameForm(63, '
 export const POLICY_NAME: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,30}$/, nameForm(30)]
 export const LIMIT_NAME: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,31}$/, nameForm(31)]
 export const NAME: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, nameForm(63)]
+export const LABEL: Form = [/^(?=.*[!-~])[ -~]{1,64}$/, 'at most 64 characters of printable ASCII, not only spaces']
 export const QUALIFIED: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,30}\.[A-Za-z][A-Za-z0-9_-]{0,31}$/, 'a limit as <policy>.<limit>']
 export const DURATION: Form = [/^\d{1,12}(?:\.\d{1,6})?(?:ms|s|m|h|d)$/, "a duration with its unit, such as '30s', '15m', '1h' or '1d'"]
 export const TOKEN: Form = [/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, 'the name of a header or a cookie']

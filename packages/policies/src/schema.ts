@@ -1,7 +1,10 @@
 import * as v from 'valibot'
 import type {
   ActiveSpec,
+  AnchorSpec,
   CostSpec,
+  Day,
+  DelaySpec,
   Expectation,
   LimitSpec,
   Match,
@@ -21,6 +24,7 @@ import {
   DURATION,
   FIELD,
   INSTANT,
+  LABEL,
   like,
   LIMIT_NAME,
   MAX,
@@ -48,6 +52,7 @@ const duration = like(DURATION)
 const instant = like(INSTANT)
 const field = like(FIELD)
 const units = whole(0)
+const day: Schema<Day> = v.picklist(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])
 const scalar = v.union([v.pipe(v.string(), v.maxLength(1_024)), v.pipe(v.number(), v.finite()), v.boolean()])
 const values: Schema<Values> = v.union([scalar, listOf(scalar)])
 
@@ -107,6 +112,9 @@ const base = {
   name: described(like(LIMIT_NAME), 'Names the counter. In headers and events the limit is <policy>.<name>.'),
   limit: described(units, 'Units per window, or requests at once. 0 refuses every request.'),
   subject: described(text(64), 'Who is limited: a name in subjects.'),
+  label: opt(
+    described(like(LABEL), 'The text that clients see in headers and bodies in place of the name. No other limit of a request shows it.'),
+  ),
   visible: opt(described(v.boolean(), 'False: no header of a response shows this limit. Default: true.')),
   shared: opt(described(v.boolean(), 'True: the rules of this policy that have a limit of this name count together. Default: false.')),
 }
@@ -123,13 +131,51 @@ const counted = {
 const window = described(duration, 'The length of the window, from 1ms to 366d, such as 30s, 15m, 1h or 1d.')
 const burst = opt(described(whole(1), 'The most units at once. Default: limit.'))
 
+const delaySpec: Schema<DelaySpec> = object({
+  after: described(units, 'Units that are not delayed. The first unit above it waits one step, the next one two.'),
+  step: described(duration, 'How much longer each further unit waits.'),
+  max: opt(described(duration, 'The longest delay. Default: 20s.')),
+})
+const delay = opt(
+  described(delaySpec, 'Requests above a number of units wait, each one longer than the one before. Above limit they are refused.'),
+)
+
+const anchorSpec: Schema<AnchorSpec> = object({
+  month: opt(
+    described(whole(1, 12), 'For year: the month in which it begins. For quarter: a month in which one begins. Default: 1, January.'),
+  ),
+  day: opt(described(whole(1, 31), 'For month, quarter and year: the day of the month, or the last one of a shorter month. Default: 1.')),
+  weekday: opt(described(day, 'For week: the day on which it begins. Default: mon.')),
+  hour: opt(described(whole(0, 23), 'The hour of the day. Default: 0.')),
+  minute: opt(described(whole(0, 59), 'The minute of the hour. Default: 0.')),
+})
+
 const limit: Schema<LimitSpec> = v.variant('algorithm', [
-  object({ ...counted, algorithm: v.picklist(['slidingWindow', 'slidingLog']), window }),
+  object({ ...counted, algorithm: v.literal('slidingWindow'), window, delay }),
+  object({
+    ...counted,
+    algorithm: v.literal('slidingLog'),
+    window,
+    maxLog: opt(
+      described(whole(1, 2_000), 'The largest limit that is accepted. It raises the memory that one subject may take. Default: 1000.'),
+    ),
+    delay,
+  }),
   object({
     ...counted,
     algorithm: v.literal('fixedWindow'),
-    window: described(v.union([duration, v.picklist(['day', 'week', 'month'])]), 'A length from 1ms to 366d, or a window of the calendar.'),
+    window: described(
+      v.union([duration, v.picklist(['day', 'week', 'month', 'quarter', 'year'])]),
+      'A length from 1ms to 366d, or a window of the calendar.',
+    ),
     timeZone: opt(described(text(64), 'The IANA time zone of a window of the calendar. Default: UTC.')),
+    anchor: opt(
+      described(
+        v.union([v.picklist(['epoch', 'first']), anchorSpec]),
+        'Where windows begin. first: with the first request of a subject. A date and a time: for a window of the calendar. Default: epoch.',
+      ),
+    ),
+    delay,
   }),
   object({
     ...counted,
@@ -163,10 +209,7 @@ const active: Schema<ActiveSpec> = object({
     described(
       listOf(
         object({
-          days: described(
-            listOf(v.picklist(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']), 1, 7),
-            'Days on which the range begins. One over midnight belongs to the day on which it began.',
-          ),
+          days: described(listOf(day, 1, 7), 'Days on which the range begins. One over midnight belongs to the day on which it began.'),
           from: described(like(TIME_OF_DAY), 'Local time: 22:00.'),
           to: described(like(TIME_OF_DAY), 'Local time: 06:00, or 24:00.'),
           timeZone: opt(described(text(64), 'An IANA time zone. Default: UTC.')),

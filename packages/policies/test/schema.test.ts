@@ -73,6 +73,14 @@ policies:
           free: [{ name: minute, algorithm: slidingWindow, limit: 100, window: 1m, subject: client, refundOn: [2xx] }]
           pro: [{ name: minute, algorithm: slidingWindow, limit: 900, window: 1m, subject: client, cost: { body: n, default: 1, max: 9 } }]
     overrides: [{ subject: client, is: acme, limits: { minute: { limit: 5000 } }, until: '2027-01-01T00:00:00Z' }]
+  - name: quota
+    rules:
+      - name: all
+        limits:
+          - { name: m, algorithm: fixedWindow, limit: 9, window: month, timeZone: UTC, anchor: { day: 15, hour: 6 }, subject: client, label: 9 a month }
+          - { name: w, algorithm: fixedWindow, limit: 9, window: week, anchor: { weekday: sun }, subject: client, delay: { after: 1, step: 1s, max: 5s } }
+          - { name: h, algorithm: fixedWindow, limit: 9, window: 1h, anchor: first, subject: client }
+          - { name: l, algorithm: slidingLog, limit: 9, window: 1h, maxLog: 20, subject: client }
 tests: [{ request: { path: /v1/x, ip: 203.0.113.7 }, times: 6, expect: { refusedBy: api.minute, at: 6 } }]
 `
 
@@ -120,7 +128,7 @@ function mutation(): fc.Arbitrary<Mutation> {
       (text) =>
         text.slice(0, at) + part + text.slice(at),
   )
-  const swap = fc.tuple(fc.nat(200), value).map(
+  const swap = fc.tuple(fc.nat(400), value).map(
     ([at, changed]): Mutation =>
       (text) =>
         changedNode(text, at, changed),

@@ -5,17 +5,18 @@ import type { LimitSpec, PolicyDocument, PolicySpec } from '../document.ts'
 import type { Path } from '../problems.ts'
 import { checkTimeZone } from './schedule.ts'
 
-const CALENDAR = new Set<unknown>(['day', 'week', 'month'])
+const CALENDAR = ['day', 'week', 'month', 'quarter', 'year']
 
 /** Checks one limit: its subject, its numbers, and what its algorithm needs. */
 export function checkOneLimit({ subjects = {} }: PolicyDocument, limit: LimitSpec, path: Path, report: Report): void {
   if (!Object.hasOwn(subjects, limit.subject)) report([...path, 'subject'], unknownSubject(limit.subject, subjects))
-  if (limit.algorithm === 'fixedWindow' && limit.timeZone !== undefined) {
-    if (!CALENDAR.has(limit.window)) report([...path, 'timeZone'], 'expected a window of the calendar with it: day, week or month')
-    checkTimeZone(limit.timeZone, [...path, 'timeZone'], report)
-    return
-  }
   if (limit.algorithm !== 'concurrency') checkCost(limit, path, report)
+  const { timeZone, window } = limit as { readonly timeZone?: string; readonly window?: string }
+  if (timeZone !== undefined) {
+    const isCalendar = CALENDAR.includes(window ?? '')
+    if (!isCalendar) report([...path, 'timeZone'], `expected a window of the calendar with it: ${CALENDAR.join(', ')}`)
+    if (!checkTimeZone(timeZone, [...path, 'timeZone'], report) || !isCalendar) return
+  }
   checkRule(limit, path, report)
 }
 
@@ -27,7 +28,12 @@ export function checkRule(limit: LimitSpec, path: Path, report: Report): boolean
   } catch (error) {
     if (!isSluiceError(error)) throw error
     // Without the code and its page, which the whole error has once.
-    report(path, error.message.replace(/^limit "[^"]*": /, '').replace(/ \([A-Z_]+, see [^)]*\)$/, ''))
+    const message = error.message.replace(/^limit "[^"]*": /, '').replace(/ \([A-Z_]+, see [^)]*\)$/, '')
+    // Core names the field that is wrong.
+    const [start, fields = ''] = /^([a-zA-Z.]+): /.exec(message) ?? ['']
+    const steps = fields.split('.')
+    const isHere = Object.hasOwn(limit, steps[0] ?? '')
+    report(isHere ? [...path, ...steps] : path, isHere ? message.slice(start.length) : message)
     return false
   }
 }
@@ -67,10 +73,21 @@ export function checkLimits(policy: PolicySpec, path: Path, report: Report): voi
 }
 
 function differenceOf(one: LimitSpec, other: LimitSpec): string | undefined {
-  const fields = ['name', 'algorithm', 'subject', 'window', 'timeZone', 'ttl'] as const
+  const fields = ['name', 'algorithm', 'subject', 'window', 'timeZone', 'anchor', 'ttl'] as const
   return fields.find((field) => valueOf(one, field) !== valueOf(other, field))
 }
 
 function valueOf(limit: LimitSpec, field: string): unknown {
-  return (limit as unknown as Readonly<Record<string, unknown>>)[field]
+  const value = (limit as unknown as Readonly<Record<string, unknown>>)[field]
+  return field === 'anchor' ? anchorId(value as AnchorOf) : value
+}
+
+type AnchorOf = Extract<LimitSpec, { algorithm: 'fixedWindow' }>['anchor']
+
+/** One text for each beginning, in whatever order its parts are. */
+function anchorId(anchor: AnchorOf): string {
+  if (typeof anchor !== 'object') return anchor === 'first' ? anchor : ''
+  const { month, day, weekday, hour = 0, minute = 0 } = anchor
+  const parts = [month, day, weekday, hour === 0 && minute === 0 ? undefined : `${hour}:${minute}`]
+  return parts.some((part) => part !== undefined) ? JSON.stringify(parts) : ''
 }

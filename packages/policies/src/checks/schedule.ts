@@ -26,6 +26,9 @@ export function checkInstant(instant: string | undefined, path: Path, report: Re
   if (Number.isNaN(date.getTime()) || dayOfMonth !== instant.slice(0, 10)) report(path, `expected an instant that exists, got "${instant}"`)
 }
 
-export function checkTimeZone(timeZone: string | undefined, path: Path, report: Report): void {
-  if (timeZone !== undefined && !isTimeZone(timeZone)) report(path, `expected an IANA time zone such as Europe/Berlin, got "${timeZone}"`)
+/** @returns whether it is one, or none is given */
+export function checkTimeZone(timeZone: string | undefined, path: Path, report: Report): boolean {
+  if (timeZone === undefined || isTimeZone(timeZone)) return true
+  report(path, `expected an IANA time zone such as Europe/Berlin, got "${timeZone}"`)
+  return false
 }

@@ -35,11 +35,23 @@ export function differencesOf(before: Counter, after: Counter): readonly string[
     .map((field) => `its ${field} was ${before.identity[field]} and is ${after.identity[field]}`)
 }
 
-/** The length of a window: calendar windows have their zone. `concurrency` has none, and its ttl changes no counter. */
+/** The length of a window: calendar windows have their zone, and their beginning. `concurrency` has none, and its ttl changes no counter. */
 export function windowOf(limit: LimitSpec): string {
   if (limit.algorithm === 'concurrency') return 'none'
-  const zone = limit.algorithm === 'fixedWindow' && /^[a-z]/.test(limit.window) ? ` in ${limit.timeZone ?? 'UTC'}` : ''
-  return `${limit.window}${zone}`
+  if (limit.algorithm !== 'fixedWindow') return limit.window
+  const { window, timeZone = 'UTC', anchor } = limit
+  const zone = /^[a-z]/.test(window) ? ` in ${timeZone}` : ''
+  return `${window}${zone}${anchorInWords(anchor)}`
+}
+
+function anchorInWords(anchor: Extract<LimitSpec, { algorithm: 'fixedWindow' }>['anchor']): string {
+  if (anchor === undefined || anchor === 'epoch') return ''
+  if (anchor === 'first') return ' from the first request'
+  const { month, day, weekday, hour = 0, minute = 0 } = anchor
+  const time = hour + minute === 0 ? '' : `${hour}:${String(minute).padStart(2, '0')}`
+  const parts = [month === undefined ? '' : `month ${month}`, day === undefined ? '' : `day ${day}`, weekday ?? '', time]
+  const words = parts.filter((part) => part !== '').join(', ')
+  return words === '' ? '' : ` from ${words}`
 }
 
 function identityOf({ subjects = {} }: PolicyDocument, limit: LimitSpec): Counter['identity'] {

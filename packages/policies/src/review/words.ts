@@ -42,7 +42,7 @@ export function limitInWords(limit: LimitSpec): string {
 /** What else a limit has, by name, for comparing. */
 export function detailsOf(limit: LimitSpec): Readonly<Record<string, string>> {
   const { algorithm: _a, name: _n, limit: _l, subject: _s, ...others } = limit
-  const { window: _w, burst: _b, timeZone: _t, ...rest } = others as Readonly<Record<string, unknown>>
+  const { window: _w, burst: _b, timeZone: _t, anchor: _c, ...rest } = others as Readonly<Record<string, unknown>>
   return Object.fromEntries(
     Object.entries(rest).map(([name, value]) => [name, name === 'cost' ? costInWords(value as CostSpec) : shown(value)]),
   )
