@@ -13,7 +13,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
 /** Makes `count` decisions, from position `from` in the order of the subjects. */
-type Run = (subjects: Subjects, from: number, count: number) => void | Promise<void>
+export type Run = (subjects: Subjects, from: number, count: number) => void | Promise<void>
 
 const sliding = slidingWindow({ name: 'a', limit: LIMIT, window: '1h' })
 const WINDOWS_OF_THREE = [HOUR, DAY, 7 * DAY]
@@ -35,6 +35,11 @@ const CONTENDERS: Readonly<Record<string, () => Run>> = {
 export function memoryContender(name: string, subjects: Subjects): (order: Order) => Promise<Sample> {
   const run = CONTENDERS[name]?.()
   if (run === undefined) throw new Error(`No contender is named "${name}".`)
+  return inTurns(run, subjects)
+}
+
+/** A function that obeys an order: it makes decisions for so long, or one for each subject. */
+export function inTurns(run: Run, subjects: Subjects): (order: Order) => Promise<Sample> {
   let position = 0
   return async (order) => {
     const cpu = cpuMicros()
