@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
 import { ensureEtcd } from './etcd.ts'
+import { ensureKafka } from './kafka.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'
 import { ensureRedis } from './redis.ts'
 import { type EnsuredServer, ensureServers } from './servers.ts'
@@ -25,6 +26,7 @@ if (name === undefined) {
   await ensureRedis()
   await ensureSql()
   await ensureEtcd()
+  await ensureKafka()
   const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])
   steps.tests([], isSlow ? { SLUICE_FUZZ: LONG_FUZZ, SLUICE_FAULTS: 'full' } : {})
   if (isSlow) for (const server of servers) onServer(server)
@@ -35,6 +37,7 @@ if (name === undefined) {
   if (name === 'redis') await ensureServers([DAILY_SERVER])
   if (name === 'policies') await ensureSql()
   if (name === 'etcd') await ensureEtcd()
+  if (name === 'kafka') await ensureKafka()
   steps.tests(projectsOf(name).flatMap((project) => ['--project', project]))
 }
 steps.finish()
