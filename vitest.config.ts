@@ -60,6 +60,7 @@ export default defineConfig({
       project('etcd', 'packages/etcd'),
       project('cli', 'packages/cli'),
       project('dynamodb', 'packages/dynamodb'),
+      project('kafka', 'packages/kafka'),
       project('redis', 'packages/redis'),
       project('e2e', 'test-e2e', { exclude: [FAULTS, FLEET, ...SLOW], testTimeout: 120_000 }),
       // They measure CPU, memory and delays, so they run after all others, one after the other.

@@ -83,6 +83,9 @@ class Server extends SupervisedServer implements KafkaServer {
       'transaction.state.log.min.isr': 1,
       'transaction.state.log.num.partitions': 1,
       'group.initial.rebalance.delay.ms': 0,
+      // A broker that was killed is let in again when the controller has given its last session up: by default after 9 s.
+      'broker.session.timeout.ms': 1_000,
+      'broker.heartbeat.interval.ms': 200,
       'num.network.threads': 1,
       'num.io.threads': 2,
     }

@@ -1,0 +1,9 @@
+// Policy documents in a compacted topic, for `policyFeed` of `@sluice/policies`.
+export { kafkaSource } from './kafka-source.ts'
+export type { KafkaClient, KafkaSourceOptions } from './options.ts'
+export type { KafkajsAdmin, KafkajsBatch, KafkajsClient, KafkajsConsumer, KafkajsHeaders } from './readers/kafkajs.ts'
+export type { FetchedPartition, FetchOptions, PlatformaticConsumer } from './readers/platformatic.ts'
+
+// Writes a document into the topic.
+export { publishPolicy } from './publish-policy.ts'
+export type { KafkaProducer, PublishOptions } from './publish-policy.ts'

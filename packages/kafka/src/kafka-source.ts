@@ -1,0 +1,63 @@
+import { knownOptions, type PolicySource, type Snapshot, type SourceEvent } from '@sluice/core/store-kit'
+import { checkOptions, type KafkaSourceOptions } from './options.ts'
+import { Session } from './session.ts'
+
+/**
+ * Policy documents in a topic of Kafka. Each process reads the whole topic from its beginning, then follows it. A tombstone is a document that
+ * is missing: its limits stay.
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
+ * @example
+ * ```ts
+ * import { kafkaSource } from '@sluice/kafka'
+ * import { policyFeed } from '@sluice/policies'
+ * import { Kafka } from 'kafkajs'
+ *
+ * const client = new Kafka({ clientId: 'shop', brokers: ['localhost:9092'] })
+ * const feed = await policyFeed({ source: kafkaSource({ client, topic: 'policies' }), startTimeout: 10_000 })
+ * ```
+ */
+export function kafkaSource(options: KafkaSourceOptions): PolicySource {
+  knownOptions('kafkaSource', options, ['client', 'topic', 'group', 'clock'])
+  checkOptions('kafkaSource', options)
+  let session: Session | undefined
+  return {
+    name: `Kafka (${options.topic})`,
+    async load(signal: AbortSignal): Promise<Snapshot> {
+      if (session === undefined || session.isOver) session = new Session(options)
+      const { log } = session
+      await untilAborted(log.caughtUp(), signal)
+      return { cursor: String(log.position), documents: log.documents() }
+    },
+    async watch(cursor: string | undefined, emit: (event: SourceEvent) => void, signal: AbortSignal): Promise<void> {
+      const current = session
+      // Everything is loaded again.
+      if (current === undefined || current.isOver) return
+      for (const event of current.log.since(BigInt(cursor ?? 0))) emit(event)
+      current.log.listener = emit
+      try {
+        await untilAborted(current.ended, signal)
+      } finally {
+        current.log.listener = undefined
+      }
+    },
+    async close(): Promise<void> {
+      await session?.close()
+      session = undefined
+    },
+  }
+}
+
+/** As the promise, but resolves when the signal is aborted. */
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  let stop: (() => void) | undefined
+  const aborted = new Promise<void>((resolve) => {
+    stop = resolve
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', resolve as () => void, { once: true })
+  })
+  try {
+    await Promise.race([promise, aborted])
+  } finally {
+    if (stop !== undefined) signal.removeEventListener('abort', stop)
+  }
+}

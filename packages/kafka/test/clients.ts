@@ -1,0 +1,125 @@
+import * as platformatic2 from '@platformatic/kafka'
+import type { KafkaClient, KafkaProducer } from '@sluice/kafka'
+import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
+import * as platformatic1 from 'platformatic-kafka-1'
+import { onTestFinished } from 'vitest'
+
+/** How to make the clients of a library. Each ends with the test. */
+export interface Library {
+  client(address: string): KafkaClient
+  producer(address: string): Promise<KafkaProducer>
+}
+
+let clients = 0
+const named = (): string => `test-${(clients += 1)}`
+
+const kafkajs = (address: string): Kafka =>
+  new Kafka({ clientId: named(), brokers: [address], logLevel: logLevel.NOTHING, connectionTimeout: 1_000, retry: { retries: 2 } })
+
+const platformatic = ({ Consumer, Producer }: Pick<typeof platformatic2, 'Consumer' | 'Producer'>): Library => ({
+  client(address) {
+    const options = { clientId: named(), groupId: 'not-joined', bootstrapBrokers: [address], timeout: 2_000, retries: 0 }
+    const consumer = new Consumer(options)
+    onTestFinished(() => consumer.close(true).catch(() => undefined))
+    return consumer
+  },
+  async producer(address) {
+    const producer = new Producer({ clientId: named(), bootstrapBrokers: [address] })
+    onTestFinished(() => producer.close().catch(() => undefined))
+    return producer
+  },
+})
+
+export const LIBRARIES: Readonly<Record<'kafkajs' | 'platformatic 2' | 'platformatic 1', Library>> = {
+  kafkajs: {
+    client: kafkajs,
+    async producer(address) {
+      const producer = kafkajs(address).producer({ createPartitioner: Partitioners.DefaultPartitioner })
+      await producer.connect()
+      onTestFinished(() => producer.disconnect())
+      return producer
+    },
+  },
+  'platformatic 2': platformatic(platformatic2),
+  'platformatic 1': platformatic(platformatic1 as unknown as typeof platformatic2),
+}
+
+/** What the tests do with a topic besides. */
+export class Topic {
+  readonly name: string
+  private readonly kafka: Kafka
+  private readonly ready: Promise<unknown>
+
+  constructor(address: string, config: Readonly<Record<string, string>> = {}, partitions = 1) {
+    this.name = `policies-${named()}`
+    this.kafka = kafkajs(address)
+    const admin = this.kafka.admin()
+    const configEntries = Object.entries({ 'cleanup.policy': 'compact', ...config }).map(([name, value]) => ({ name, value }))
+    const topics = [{ topic: this.name, numPartitions: partitions, replicationFactor: 1, configEntries }]
+    this.ready = admin
+      .connect()
+      .then(() => admin.createTopics({ topics, waitForLeaders: true }))
+      .finally(() => admin.disconnect())
+  }
+
+  async created(): Promise<this> {
+    await this.ready
+    return this
+  }
+
+  /** Writes records without looking what is there. A record without a text is a tombstone. */
+  async write(...records: readonly { readonly key: string; readonly text: string | null; readonly revision?: number }[]): Promise<void> {
+    const producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, retry: { retries: 10 } })
+    await producer.connect()
+    const messages = records.map(({ key, text, revision }) => {
+      return { key, value: text, ...(revision === undefined ? {} : { headers: { revision: String(revision) } }) }
+    })
+    await producer.send({ topic: this.name, messages })
+    await producer.disconnect()
+  }
+
+  async delete(): Promise<void> {
+    const admin = this.kafka.admin()
+    await admin.connect()
+    await admin.deleteTopics({ topics: [this.name] })
+    await admin.disconnect()
+  }
+
+  /** The offsets of the records that are still there. */
+  async offsets(): Promise<readonly number[]> {
+    return (await this.records()).map(({ offset }) => Number(offset))
+  }
+
+  /** The text of the last record of a key: what compaction leaves of it. */
+  async last(key: string): Promise<string | undefined> {
+    return (await this.records()).findLast((message) => message.key?.toString() === key)?.value?.toString()
+  }
+
+  private async records(): Promise<readonly KafkaMessage[]> {
+    const found: KafkaMessage[] = []
+    const admin = this.kafka.admin()
+    await admin.connect()
+    const [{ high } = { high: '0' }] = await admin.fetchTopicOffsets(this.name)
+    await admin.disconnect()
+    const consumer = this.kafka.consumer({ groupId: named(), maxWaitTimeInMs: 100 })
+    await consumer.connect()
+    await consumer.subscribe({ topics: [this.name], fromBeginning: true })
+    await new Promise<void>((resolve, reject) => {
+      const eachMessage = async ({ message }: { readonly message: KafkaMessage }): Promise<void> => {
+        found.push(message)
+        if (Number(message.offset) + 1 >= Number(high)) resolve()
+      }
+      consumer.run({ autoCommit: false, eachMessage }).catch(reject)
+    })
+    await consumer.disconnect()
+    return found
+  }
+
+  async groups(): Promise<readonly string[]> {
+    const admin = this.kafka.admin()
+    await admin.connect()
+    const { groups } = await admin.listGroups()
+    await admin.disconnect()
+    return groups.map(({ groupId }) => groupId)
+  }
+}
