@@ -50,11 +50,8 @@ function fetchJars(version: string, folder: string): string {
     const fresh = `${folder}.new`
     rmSync(fresh, { recursive: true, force: true })
     mkdirSync(dirname(fresh), { recursive: true })
-    const { status, output } = run(
-      'mvn',
-      ...['-q', '-B', '-ntp', '-f', join(temporary, 'pom.xml'), 'dependency:copy-dependencies'],
-      ...['-DincludeScope=runtime', `-DoutputDirectory=${fresh}`],
-    )
+    const options = ['-q', '-B', '-ntp', '-f', join(temporary, 'pom.xml'), '-DincludeScope=runtime', `-DoutputDirectory=${fresh}`]
+    const { status, output } = run('mvn', ...options, 'dependency:copy-dependencies')
     if (status !== 0) return output
     rmSync(folder, { recursive: true, force: true })
     renameSync(fresh, folder)

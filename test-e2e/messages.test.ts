@@ -33,6 +33,8 @@ const WRAPPED = [
   'packages/cloudflare/src/batcher.ts',
   'packages/etcd/src/etcd-client.ts',
   'packages/etcd/src/etcd-source.ts',
+  'packages/kafka/src/readers/reader.ts',
+  'packages/kafka/src/session.ts',
   'packages/redis/src/client/attempt.ts',
   'packages/redis/src/client/connect.ts',
   'packages/redis/src/client/glide.ts',

@@ -2,7 +2,7 @@
 export { kafkaSource } from './kafka-source.ts'
 export type { KafkaClient, KafkaSourceOptions } from './options.ts'
 export type { KafkajsAdmin, KafkajsBatch, KafkajsClient, KafkajsConsumer, KafkajsHeaders } from './readers/kafkajs.ts'
-export type { FetchedPartition, FetchOptions, PlatformaticConsumer } from './readers/platformatic.ts'
+export type { FetchedPartition, PlatformaticConsumer, PlatformaticFetch } from './readers/platformatic.ts'
 
 // Writes a document into the topic.
 export { publishPolicy } from './publish-policy.ts'

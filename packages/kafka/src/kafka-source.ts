@@ -49,15 +49,15 @@ export function kafkaSource(options: KafkaSourceOptions): PolicySource {
 
 /** As the promise, but resolves when the signal is aborted. */
 async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  let stop: (() => void) | undefined
+  let stop: () => void = () => undefined
   const aborted = new Promise<void>((resolve) => {
-    stop = resolve
+    stop = () => resolve()
     if (signal.aborted) resolve()
-    else signal.addEventListener('abort', resolve as () => void, { once: true })
+    else signal.addEventListener('abort', stop, { once: true })
   })
   try {
     await Promise.race([promise, aborted])
   } finally {
-    if (stop !== undefined) signal.removeEventListener('abort', stop)
+    signal.removeEventListener('abort', stop)
   }
 }

@@ -48,7 +48,7 @@ export const LIBRARIES: Readonly<Record<'kafkajs' | 'platformatic 2' | 'platform
 export class Topic {
   readonly name: string
   private readonly kafka: Kafka
-  private readonly ready: Promise<unknown>
+  private readonly ready: () => Promise<void>
 
   constructor(address: string, config: Readonly<Record<string, string>> = {}, partitions = 1) {
     this.name = `policies-${named()}`
@@ -56,14 +56,15 @@ export class Topic {
     const admin = this.kafka.admin()
     const configEntries = Object.entries({ 'cleanup.policy': 'compact', ...config }).map(([name, value]) => ({ name, value }))
     const topics = [{ topic: this.name, numPartitions: partitions, replicationFactor: 1, configEntries }]
-    this.ready = admin
-      .connect()
-      .then(() => admin.createTopics({ topics, waitForLeaders: true }))
-      .finally(() => admin.disconnect())
+    this.ready = async () => {
+      await admin.connect()
+      await admin.createTopics({ topics, waitForLeaders: true })
+      await admin.disconnect()
+    }
   }
 
   async created(): Promise<this> {
-    await this.ready
+    await this.ready()
     return this
   }
 

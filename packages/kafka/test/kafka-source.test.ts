@@ -1,23 +1,11 @@
 import { join } from 'node:path'
 import { kafkaSource, publishPolicy } from '@sluice/kafka'
-import { type FeedOptions, parseDocument, policyFeed, type PolicyFeed } from '@sluice/policies'
+import { parseDocument, policyFeed } from '@sluice/policies'
 import { type KafkaServer, startKafka } from '@sluice/testing/kafka'
 import { runReadme, waitUntil } from '@sluice/testing/processes'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { LIBRARIES, type Library, Topic } from './clients.ts'
-
-const isFull = process.env['SLUICE_FAULTS'] === 'full'
-
-/** A document. Its only limit has as many units as `units`. */
-const text = (revision: number, units = revision, namespace = 'shop'): string => `
-apiVersion: sluice/v1
-namespace: ${namespace}
-revision: ${revision}
-subjects: { address: { parts: [{ ip: true }] } }
-policies:
-  - name: api
-    rules: [{ name: all, limits: [{ name: minute, algorithm: slidingWindow, limit: ${units}, window: 1m, subject: address }] }]
-`
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LIBRARIES, Topic } from './clients.ts'
+import { follow, text } from './feeds.ts'
 
 let server: KafkaServer
 beforeAll(async () => {
@@ -28,30 +16,6 @@ beforeAll(async () => {
   })
 }, 90_000)
 afterAll(() => server?.stop())
-
-interface Followed {
-  readonly feed: PolicyFeed
-  readonly warnings: string[]
-  revision(): number | undefined
-  units(): number | undefined
-}
-
-async function follow(library: Library, topic: Topic, options: Partial<FeedOptions> = {}, address = server.address): Promise<Followed> {
-  const warnings: string[] = []
-  const feed = await policyFeed({
-    source: kafkaSource({ client: library.client(address), topic: topic.name }),
-    startTimeout: 20_000,
-    on: { warning: ({ code }) => warnings.push(code) },
-    ...options,
-  })
-  onTestFinished(() => feed.close())
-  return {
-    feed,
-    warnings,
-    revision: () => feed.document('shop')?.revision,
-    units: () => feed.document('shop')?.policies?.[0]?.rules[0]?.limits?.[0]?.limit,
-  }
-}
 
 test('the program of the README', async () => {
   expect(await runReadme(join(import.meta.dirname, '..'), { KAFKA: server.address, NODE_NO_WARNINGS: '1' })).toBe(
@@ -65,7 +29,7 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
   test('the document of the topic, then each that is written', async () => {
     const topic = await newTopic()
     await topic.write({ key: 'shop', text: text(1) }, { key: 'other', text: text(5, 5, 'other') })
-    const { feed, revision, warnings } = await follow(library, topic)
+    const { feed, revision, warnings } = await follow(library, topic, server.address)
     expect(revision()).toBe(1)
     expect(feed.document('other')?.revision).toBe(5)
     for (const number of [2, 3]) {
@@ -79,7 +43,7 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
   test('a topic that is empty, and gets its first document', async () => {
     const topic = await newTopic()
     const fallback = [parseDocument(text(1, 7))]
-    const { revision, units } = await follow(library, topic, { fallback })
+    const { revision, units } = await follow(library, topic, server.address, { fallback })
     expect(units()).toBe(7)
     await topic.write({ key: 'shop', text: text(2) })
     await waitUntil('revision 2', () => revision() === 2)
@@ -88,7 +52,7 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
   test('refresh reads what was written before it', async () => {
     const topic = await newTopic()
     await topic.write({ key: 'shop', text: text(1) })
-    const { feed, revision } = await follow(library, topic)
+    const { feed, revision } = await follow(library, topic, server.address)
     await topic.write({ key: 'shop', text: text(2) })
     await feed.refresh()
     expect(revision()).toBe(2)
@@ -112,7 +76,7 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
     await topic.write({ key: 'shop', text: text(1) })
     let last = 0
     const on = { change: () => void (last = performance.now()), warning: () => undefined }
-    const feeds = await Promise.all(Array.from({ length: 20 }, () => follow(library, topic, { on })))
+    const feeds = await Promise.all(Array.from({ length: 20 }, () => follow(library, topic, server.address, { on })))
     for (const revision of [2, 3, 4]) {
       const start = performance.now()
       await topic.write({ key: 'shop', text: text(revision) })
@@ -126,7 +90,7 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
     test('duplicate: the same record again changes nothing', async () => {
       const topic = await newTopic()
       await topic.write({ key: 'shop', text: text(2) })
-      const { revision, warnings } = await follow(library, topic)
+      const { revision, warnings } = await follow(library, topic, server.address)
       await topic.write({ key: 'shop', text: text(2) }, { key: 'shop', text: text(2) }, { key: 'end', text: text(1, 1, 'end') })
       await waitUntil('the last record', () => revision() === 2)
       expect(warnings).toEqual([])
@@ -135,10 +99,10 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
     test('reorder: a lower revision is ignored, also by a process that starts after it', async () => {
       const topic = await newTopic()
       await topic.write({ key: 'shop', text: text(3) })
-      const before = await follow(library, topic)
+      const before = await follow(library, topic, server.address)
       await topic.write({ key: 'shop', text: text(2) })
       await waitUntil('the warning', () => before.warnings.length === 1)
-      const after = await follow(library, topic)
+      const after = await follow(library, topic, server.address)
       expect([before.revision(), after.revision()]).toEqual([3, 3])
       expect([before.warnings, after.warnings]).toEqual([['WARN_POLICY_STALE'], ['WARN_POLICY_STALE']])
     })
@@ -146,10 +110,10 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
     test('fork: the first of two documents of one revision stays, also in a process that starts after it', async () => {
       const topic = await newTopic()
       await topic.write({ key: 'shop', text: text(3, 10) })
-      const before = await follow(library, topic)
+      const before = await follow(library, topic, server.address)
       await topic.write({ key: 'shop', text: text(3, 99) })
       await waitUntil('the anomaly', () => before.warnings.length === 1)
-      const after = await follow(library, topic)
+      const after = await follow(library, topic, server.address)
       expect([before.units(), after.units()]).toEqual([10, 10])
       expect([before.warnings, after.warnings]).toEqual([['ANOMALY_POLICY_FORK'], ['ANOMALY_POLICY_FORK']])
     })
@@ -157,20 +121,20 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
     test('poison: a document that is not valid is refused, also by a process that starts after it', async () => {
       const topic = await newTopic()
       await topic.write({ key: 'shop', text: text(3) })
-      const before = await follow(library, topic)
+      const before = await follow(library, topic, server.address)
       await topic.write({ key: 'shop', text: 'policies: [', revision: 4 }, { key: 'shop', text: '\u0000\uFFFF' })
       await waitUntil('the error', () => before.warnings.includes('ERR_POLICY_INVALID'))
       expect(before.revision()).toBe(3)
       await topic.write({ key: 'shop', text: text(5) })
       await waitUntil('revision 5', () => before.revision() === 5)
-      const after = await follow(library, topic)
+      const after = await follow(library, topic, server.address)
       expect(after.revision()).toBe(5)
     })
 
     test('tombstone: the document stays in force, with a warning, and comes back', async () => {
       const topic = await newTopic()
       await topic.write({ key: 'shop', text: text(3) })
-      const { revision, warnings } = await follow(library, topic)
+      const { revision, warnings } = await follow(library, topic, server.address)
       await topic.write({ key: 'shop', text: null })
       await waitUntil('the warning', () => warnings.length === 1)
       expect(warnings).toEqual(['WARN_POLICY_MISSING'])
@@ -193,7 +157,7 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
         },
         50_000,
       )
-      const { revision, feed } = await follow(library, topic)
+      const { revision, feed } = await follow(library, topic, server.address)
       expect(revision()).toBe(5 + revisions)
       expect(feed.namespaces).toEqual(['shop'])
       await topic.write({ key: 'shop', text: text(1_000_000) })
@@ -202,51 +166,15 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
 
     test('several partitions have no order, so they are refused', async () => {
       const topic = await new Topic(server.address, {}, 3).created()
-      await expect(follow(library, topic, { startTimeout: 1_500 })).rejects.toThrow(/has 3 partitions; create it with one/)
+      await expect(follow(library, topic, server.address, { startTimeout: 1_500 })).rejects.toThrow(/has 3 partitions; create it with one/)
     })
 
     test('a topic that is not there: the start fails, and does not create it', async () => {
       const topic = await newTopic()
       await topic.delete()
-      await expect(follow(library, topic, { startTimeout: 1_500 })).rejects.toThrow(/ERR_POLICY_UNAVAILABLE/)
+      await expect(follow(library, topic, server.address, { startTimeout: 1_500 })).rejects.toThrow(/ERR_POLICY_UNAVAILABLE/)
     })
   })
-
-  // They wait for a broker of their own to start again, which takes 10 s each time.
-  const whenBroker = (): void => {
-    test('is away at the start: the fallback holds, and the topic follows when the broker comes', { timeout: 120_000 }, async () => {
-      const own = await startKafka()
-      onTestFinished(() => own.stop())
-      const topic = await new Topic(own.address).created()
-      await topic.write({ key: 'shop', text: text(2) })
-      await own.kill()
-      const fallback = [parseDocument(text(1, 7))]
-      const { feed, units, revision, warnings } = await follow(library, topic, { fallback, startTimeout: 500 }, own.address)
-      expect(units()).toBe(7)
-      expect(feed.health().namespaces[0]?.from).toBe('fallback')
-      await waitUntil('the warning', () => warnings.includes('WARN_POLICY_SOURCE'))
-      await own.restart()
-      await waitUntil('revision 2', () => revision() === 2, 60_000)
-    })
-
-    test('restarts: the document stays, and every later one comes', { timeout: 120_000 }, async () => {
-      const own = await startKafka()
-      onTestFinished(() => own.stop())
-      const topic = await new Topic(own.address).created()
-      await topic.write({ key: 'shop', text: text(1) })
-      const { feed, revision } = await follow(library, topic, {}, own.address)
-      for (const number of isFull ? [2, 3] : [2]) {
-        await own.kill()
-        await waitUntil('the loss to be noticed', () => feed.health().source === 'away', 60_000)
-        expect(revision()).toBe(number - 1)
-        await own.restart()
-        await topic.write({ key: 'shop', text: text(number) })
-        await waitUntil(`revision ${number}`, () => revision() === number, 60_000)
-      }
-      expect(feed.health().source).toBe('connected')
-    })
-  }
-  if (isFull || name !== 'platformatic 1') describe('when the broker', whenBroker)
 
   describe('publishPolicy', () => {
     test('writes a higher revision, and no other', async () => {
@@ -262,7 +190,7 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
       expect(await publish(4, 2)).toEqual({ isPublished: false, current: 5 })
       expect(await publish(6, 2, 4)).toEqual({ isPublished: false, current: 5 })
       expect(await publish(6, 2, 5)).toEqual({ isPublished: true, current: 6 })
-      const { units, warnings } = await follow(library, topic)
+      const { units, warnings } = await follow(library, topic, server.address)
       expect(units()).toBe(2)
       expect(warnings).toEqual([])
     })
@@ -270,7 +198,7 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
     test('of several at once with one revision, one has published, and all processes follow that one', { timeout: 120_000 }, async () => {
       const topic = await newTopic()
       await topic.write({ key: 'shop', text: text(1) })
-      const before = await follow(library, topic)
+      const before = await follow(library, topic, server.address)
       const answers = await Promise.all(
         [10, 20, 30, 40].map(async (units) => {
           const [client, producer] = [library.client(server.address), await library.producer(server.address)]
@@ -280,7 +208,7 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
       expect(answers.filter(({ isPublished }) => isPublished)).toHaveLength(1)
       expect(answers.map(({ current }) => current)).toEqual([2, 2, 2, 2])
       const winner = answers.findIndex(({ isPublished }) => isPublished)
-      const after = await follow(library, topic)
+      const after = await follow(library, topic, server.address)
       await waitUntil('revision 2', () => before.revision() === 2)
       expect([before.units(), after.units()]).toEqual([[10, 20, 30, 40][winner], [10, 20, 30, 40][winner]])
       // What compaction leaves.

@@ -1,7 +1,7 @@
 import { checkPartitions, MAX_WAIT, type Reader, recordOf, REVISION } from './reader.ts'
 
 /** What `fetch` of `@platformatic/kafka` takes. */
-export interface FetchOptions {
+export interface PlatformaticFetch {
   readonly node: number
   readonly topics: {
     topicId: string
@@ -46,7 +46,7 @@ export interface PlatformaticConsumer {
     >
   }>
   listOffsets(options: { topics: string[]; timestamp?: bigint }): Promise<ReadonlyMap<string, readonly bigint[]>>
-  fetch(options: FetchOptions): Promise<{ readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[] }>
+  fetch(options: PlatformaticFetch): Promise<{ readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[] }>
 }
 
 const EARLIEST = -2n
@@ -97,7 +97,7 @@ export function platformaticReader(client: PlatformaticConsumer): Reader {
   }
 }
 
-function partitionAt(fetchOffset: bigint): FetchOptions['topics'][number]['partitions'][number] {
+function partitionAt(fetchOffset: bigint): PlatformaticFetch['topics'][number]['partitions'][number] {
   return { partition: 0, fetchOffset, partitionMaxBytes: MAX_BYTES, currentLeaderEpoch: -1, lastFetchedEpoch: -1 }
 }
 
