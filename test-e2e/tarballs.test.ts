@@ -9,7 +9,7 @@ import { oneState } from './support/tarballs/one-state.ts'
 import { IDENTITY, PROGRAM, TYPES } from './support/tarballs/programs.ts'
 import { binary, ROOT } from './support/workspace.ts'
 
-const PACKAGES = ['core', 'express', 'redis', 'cloudflare', ...Object.keys(ADAPTERS)]
+const PACKAGES = ['core', 'express', 'redis', 'cloudflare', 'policies', 'etcd', ...Object.keys(ADAPTERS)]
 const consumer = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-consumer-')))
 /** A project that differs in its Nest: version 12 is an ES module only, and 11 is CommonJS only. */
 const older = join(consumer, 'nest11')
@@ -29,7 +29,8 @@ const filesOf = (folder: string): readonly string[] =>
     )
 const entriesOf = (name: string): readonly string[] => {
   const { exports } = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8')) as { exports: Record<string, unknown> }
-  return Object.keys(exports).filter((entry) => entry !== './package.json')
+  // Others are data, such as a schema.
+  return Object.keys(exports).filter((entry) => !entry.endsWith('.json'))
 }
 
 function install(name: string, project: string): void {
@@ -47,6 +48,7 @@ beforeAll(() => {
   const frameworks = ['express', '@types/express', 'koa', '@types/koa', 'fastify', 'hono', 'ioredis']
   link(consumer, E2E, ...frameworks, '@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs')
   link(consumer, ROOT, '@types/node')
+  link(consumer, join(ROOT, 'packages', 'policies'), 'valibot', 'yaml')
   install('nestjs', older)
   link(older, STARTER, '@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs')
 }, 120_000)
@@ -58,7 +60,7 @@ describe.each(PACKAGES)('@sluice/%s', (name) => {
     const sources = files.filter((file) => file.startsWith('src/'))
     const { exports } = JSON.parse(readFileSync(join(installed(name), 'package.json'), 'utf8')) as { exports: Record<string, object> }
     const targets = JSON.stringify(exports)
-      .match(/\.\/dist\/[^"]*/g)!
+      .match(/\.\/(?:dist|schema)\/[^"]*/g)!
       .map((file) => file.slice('./'.length))
     const built = sources.flatMap((file) =>
       ['dist$1.js', 'dist$1.js.map', ...['.js', '.js.map', '.d.ts', '.d.ts.map'].map((end) => `dist/cjs$1${end}`)].map((path) =>
@@ -80,7 +82,7 @@ describe.each(PACKAGES)('@sluice/%s', (name) => {
       'package.json',
     ])
     expect(files.toSorted()).toEqual(Array.from(expected).toSorted())
-    expect(files.filter((file) => /test|tsbuildinfo/.test(file))).toEqual([])
+    expect(files.filter((file) => /(?:^|\/)tests?\/|\.(?:test|check)\.|tsbuildinfo/.test(file))).toEqual([])
   })
   test('each map leads to its source', () => {
     const maps = filesOf(join(installed(name), 'dist')).filter((file) => file.endsWith('.map'))

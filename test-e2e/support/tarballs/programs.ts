@@ -47,8 +47,10 @@ export const TYPES = `
 import { createLimiter, type Decision, fixedWindow, slidingWindow } from '@sluice/core'
 import { algorithms } from '@sluice/core/algorithms'
 import { rateLimit } from '@sluice/express'
-import { redisStore } from '@sluice/redis'
+import { publishPolicy, redisSource, redisStore } from '@sluice/redis'
 import { durableObjectStore, type ObjectNamespace, RateLimitObject } from '@sluice/cloudflare'
+import { etcdSource } from '@sluice/etcd'
+import { httpSource, policyFeed, type PolicyFeed, type PolicySource } from '@sluice/policies'
 import express from 'express'
 
 export const limiter = createLimiter({
@@ -65,6 +67,20 @@ export const edge = (namespace: ObjectNamespace) => durableObjectStore(namespace
 export class Sooner extends RateLimitObject {
   override readonly keepExpired = 60_000
 }
+
+export const sources: PolicySource[] = [
+  httpSource('https://config.example.com/sluice.yaml'),
+  redisSource({ url: 'redis://localhost' }),
+  etcdSource({ endpoints: ['http://127.0.0.1:2379'], fetch: (url, init) => fetch(url, init) }),
+  {
+    name: 'of my own',
+    load: async (signal) => ({ documents: [{ key: 'shop', text: await (await fetch('https://config.example.com/', { signal })).text() }] }),
+    watch: async (cursor, emit, signal) => signal.throwIfAborted(),
+  },
+]
+export const feed = (source: PolicySource): Promise<PolicyFeed> => policyFeed({ source })
+export const published = async (): Promise<boolean> =>
+  (await publishPolicy({ url: 'redis://localhost' }, { namespace: 'shop', revision: 1, text: '' })).isPublished
 
 const app = express()
 app.use(rateLimit())
