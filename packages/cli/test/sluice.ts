@@ -1,5 +1,5 @@
 // Runs the program itself, as a shell does.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,6 +33,24 @@ export function sluice(args: readonly string[], { input = '', env = {}, cwd }: S
     },
   )
   return { status, out: stdout, err: stderr }
+}
+
+/** As `sluice`, while this process answers requests. */
+export async function sluiceBeside(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const child = spawn(process.execPath, ['--conditions=source', '--disable-warning=ExperimentalWarning', BIN, ...args], {
+    env: { ...process.env, NO_COLOR: '1', ...env },
+  })
+  const read = async (stream: NodeJS.ReadableStream): Promise<string> => {
+    let text = ''
+    for await (const chunk of stream) text += String(chunk)
+    return text
+  }
+  const [out, err, status] = await Promise.all([
+    read(child.stdout),
+    read(child.stderr),
+    new Promise<number | null>((resolve) => child.once('exit', resolve)),
+  ])
+  return { status, out, err }
 }
 
 /** A folder of the test file, removed after it. */

@@ -18,7 +18,7 @@ export const history: Command = {
   exits: ['The list was read.', 'Not used.'],
   examples: [['sluice policies history --to file:/etc/sluice/sluice.yaml', 'See who could have changed a limit at night.']],
   async run(invocation) {
-    const writer = openWriter('policies history', invocation)
+    const writer = await openWriter('policies history', invocation)
     try {
       const { current, kept } = await revisionsOf(writer, invocation.option('namespace'))
       const entries = kept.map((each) => ({ ...entryOf(each), isCurrent: each.revision === current.revision }))

@@ -14,7 +14,7 @@ export const publish: Command = {
   description: [
     'Checks the document, runs its tests, and writes it whole, if the place still has the revision that was read before: two publishers at once never overwrite each other. Prints what changes for whom.',
     'The revision of the document must be higher than that of the place. A second call with the same document changes nothing and is fine.',
-    'file:PATH writes the file in one step, and keeps each revision in the folder PATH.history.',
+    'file:PATH writes the file in one step, and keeps each revision in the folder PATH.history. redis: and etcd: write as the sources of these names read, and keep each revision under keys that begin with the same name and :history or .history/, which the user must be allowed to write. http: and https: use PUT with If-Match, and keep nothing.',
   ],
   options: [
     TO,
@@ -30,9 +30,10 @@ export const publish: Command = {
   examples: [
     ['sluice policies publish sluice.yaml --to file:/etc/sluice/sluice.yaml', 'Publish to a file that processes follow.'],
     ['sluice policies publish sluice.yaml --to file:/etc/sluice/sluice.yaml --dry-run', 'See first what would change.'],
+    ['sluice policies publish sluice.yaml --to redis://localhost:6379', 'Publish to a fleet that follows Redis.'],
   ],
   async run(invocation) {
-    const writer = openWriter('policies publish', invocation)
+    const writer = await openWriter('policies publish', invocation)
     try {
       if (invocation.has('wait'))
         throw usageError(`sluice policies publish: --wait needs a control service that knows its instances; ${writer.name} does not`)

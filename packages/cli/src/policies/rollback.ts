@@ -28,7 +28,7 @@ export const rollback: Command = {
     ['sluice policies rollback --to file:/etc/sluice/sluice.yaml --revision 40', 'Go back to revision 40.'],
   ],
   async run(invocation) {
-    const writer = openWriter('policies rollback', invocation)
+    const writer = await openWriter('policies rollback', invocation)
     try {
       const { current, kept } = await revisionsOf(writer, invocation.option('namespace'))
       const target = targetOf(kept, current, revisionOption(invocation, 'revision', 1), writer)
