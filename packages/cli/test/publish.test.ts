@@ -145,8 +145,8 @@ describe('policies publish, rollback and history, to a file', () => {
 
   test.each([
     [['publish', doc(1)], '--to is missing'],
-    [['publish', doc(1), '--to', 'ftp://host/x'], '--to: expected a URL such as file:sluice.yaml'],
-    [['publish', doc(1), '--to', 'sluice.yaml'], '--to: expected a URL such as file:sluice.yaml'],
+    [['publish', doc(1), '--to', 'ftp://host/x'], '--to: expected a URL: file:sluice.yaml'],
+    [['publish', doc(1), '--to', 'sluice.yaml'], '--to: expected a URL: file:sluice.yaml'],
     [['publish', doc(1), '--to', 'file:x.yaml', '--wait'], '--wait needs a control service that knows its instances'],
     [['rollback', '--to', 'file:no-such.yaml'], 'no-such.yaml has no document'],
     [['history', '--to', 'file:no-such.yaml'], 'no-such.yaml has no document'],
