@@ -33,7 +33,18 @@ const MAX_BATCHES = 4
 /** Everything else never asks the table: some make a whole query fail, such as NUL in PostgreSQL. */
 const IS_ID = /^[^\p{Cc}\p{Cs}]{1,256}$/u
 
-/** The rows of clients, in memory, so that a request seldom waits for the table. `clientDirectory` makes it. */
+/**
+ * The rows of clients, in memory, so that a request seldom waits for the table. `clientDirectory` makes it.
+ * @example
+ * ```ts
+ * import type { ClientDirectory } from '@sluice/policies'
+ *
+ * export async function planChanged(directory: ClientDirectory, client: string): Promise<void> {
+ *   directory.forget(client)
+ *   console.log(await directory.rowOf(client), directory.health())
+ * }
+ * ```
+ */
 export class ClientDirectory {
   private readonly entries: BoundedEntries<Entry>
   private readonly maxBusy: number

@@ -20,6 +20,14 @@ const [IS_QUALIFIED] = QUALIFIED
 /**
  * Reads rows as a document means them. The settings of a row are made once and kept as long as the row, so a request makes no object.
  * @param columns of the document: which limit a column sets
+ * @example
+ * ```ts
+ * import { settingsReader } from '@sluice/policies'
+ *
+ * const settingsOf = settingsReader({ rps_limit: 'api.second' })
+ * const { tier, limits } = settingsOf({ client_id: 'acme', tier: 'pro', rps_limit: 50 })
+ * console.log(tier, limits['api.second'])
+ * ```
  */
 export function settingsReader(columns: Readonly<Record<string, string>> = {}): (row: ClientRow) => ClientSettings {
   const known = new WeakMap<ClientRow, ClientSettings>()

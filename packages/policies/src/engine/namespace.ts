@@ -34,7 +34,18 @@ export interface NamespaceParts {
   readonly clock?: Clock | undefined
 }
 
-/** The policies of one namespace, as limiters use them. All mounts share one engine, and a new revision replaces one reference. */
+/**
+ * The policies of one namespace, as limiters use them. All mounts share one engine, and a new revision replaces one reference.
+ * @example
+ * ```ts
+ * import type { NamespacePolicies } from '@sluice/policies'
+ *
+ * export async function isAllowed(policies: NamespacePolicies, client: string): Promise<boolean> {
+ *   const { allowed } = await policies.check({ method: 'POST', path: '/jobs', attributes: { client } })
+ *   return allowed
+ * }
+ * ```
+ */
 export class NamespacePolicies implements RequestPolicies, MountablePolicies, Deciding {
   readonly name: string
   readonly on: Observers | undefined
