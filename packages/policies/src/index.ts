@@ -1,9 +1,10 @@
 // The document: its types, and how it is read and checked.
-export { parseDocument } from './parse.ts'
+export { parseCeilings, parseDocument } from './parse.ts'
 export type { ParseOptions } from './parse.ts'
 export { PolicyError, POLICY_CODES } from './problems.ts'
 export type { Problem } from './problems.ts'
 export type * from './document.ts'
+export type { CeilingsDocument, CeilingSpec, RateSpec } from './ceilings.ts'
 
 // What a document answers, without a server: its own tests, and requests of the past.
 export { Evaluator } from './evaluate.ts'

@@ -1,10 +1,13 @@
 import { type Document, isAlias, isCollection, isMap, isNode, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml'
 import { safeParse } from 'valibot'
+import type { CeilingsDocument } from './ceilings.ts'
+import { ceilingsSchema } from './ceilings-schema.ts'
+import { checkCeilings } from './checks/ceilings.ts'
 import { checkDocument } from './checks.ts'
 import type { PolicyDocument } from './document.ts'
 import { type Finding, type Path, pathText, PolicyError, type Problem } from './problems.ts'
 import { documentSchema } from './schema.ts'
-import { MAX } from './schema-parts.ts'
+import { MAX, type Schema } from './schema-parts.ts'
 import { findingsOf } from './schema-findings.ts'
 
 /** Where a text comes from, for messages. */
@@ -37,15 +40,61 @@ export function parseDocument(text: string, options: ParseOptions = {}): PolicyD
   return parseLocated(text, options.source).document
 }
 
+/**
+ * Reads a document of ceilings from YAML or JSON, and checks all of it.
+ * @param text at most 1 MiB of UTF-8
+ * @throws PolicyError (ERR_POLICY_INVALID) with line, column and reason of each problem
+ * @example
+ * ```ts
+ * import { parseCeilings } from '@sluice/policies'
+ *
+ * const ceilings = parseCeilings(`
+ * apiVersion: sluice/v1
+ * kind: ceilings
+ * revision: 1
+ * namespaces:
+ *   payments: { rates: [{ limit: 1000, window: 1m }], failMode: local, overrides: 500 }
+ *   '*': { rates: [{ limit: 100, window: 1m }] }
+ * `)
+ * console.log(ceilings.revision)
+ * ```
+ */
+export function parseCeilings(text: string, options: ParseOptions = {}): CeilingsDocument {
+  return parseLocatedCeilings(text, options.source ?? 'ceilings').document
+}
+
+/** Reads ceilings as `parseCeilings` does. @throws PolicyError */
+export function parseLocatedCeilings(text: string, source: string): LocatedDocument<CeilingsDocument> {
+  return located(text, source, CEILINGS)
+}
+
+/** Checks ceilings that are data already. @throws PolicyError */
+export function checkCeilingsData(value: unknown, source: string): CeilingsDocument {
+  return checkedData(value, source, CEILINGS)
+}
+
+/** How a kind of document is checked. */
+interface Kind<T> {
+  readonly schema: Schema<T>
+  check(this: void, document: T): readonly Finding[]
+}
+
+const POLICIES: Kind<PolicyDocument> = { schema: documentSchema, check: checkDocument }
+const CEILINGS: Kind<CeilingsDocument> = { schema: ceilingsSchema, check: checkCeilings }
+
 /** A document, and where its values are in its text. */
-export interface LocatedDocument {
-  readonly document: PolicyDocument
+export interface LocatedDocument<T = PolicyDocument> {
+  readonly document: T
   /** A finding with the line of its value, or of the nearest value around it. */
   readonly locate: (finding: Finding) => Problem
 }
 
 /** Reads a document as `parseDocument` does. @throws PolicyError */
 export function parseLocated(text: string, source: string = 'document'): LocatedDocument {
+  return located(text, source, POLICIES)
+}
+
+function located<T>(text: string, source: string, kind: Kind<T>): LocatedDocument<T> {
   const whole = (message: string): never => {
     throw new PolicyError(source, [{ path: '', message, line: undefined, column: undefined }])
   }
@@ -59,8 +108,8 @@ export function parseLocated(text: string, source: string = 'document'): Located
   const { root, errors } = parsed
   if (errors.length > 0) throw new PolicyError(source, errors)
   const value: unknown = root.toJS({ maxAliasCount: 0 })
-  const checked = checkValue(value)
-  const locate = (finding: Finding): Problem => located(finding, root, lines)
+  const checked = checkValue(value, kind)
+  const locate = (finding: Finding): Problem => placed(finding, root, lines)
   if ('document' in checked) return { document: checked.document, locate }
   throw new PolicyError(
     source,
@@ -70,16 +119,20 @@ export function parseLocated(text: string, source: string = 'document'): Located
 
 /** Checks a document that is data already. @throws PolicyError */
 export function checkData(value: unknown, source: string): PolicyDocument {
-  const checked = checkValue(value)
+  return checkedData(value, source, POLICIES)
+}
+
+function checkedData<T>(value: unknown, source: string, kind: Kind<T>): T {
+  const checked = checkValue(value, kind)
   if ('document' in checked) return checked.document
   const problems = checked.findings.map(({ path, message }) => ({ path: pathText(path), message, line: undefined, column: undefined }))
   throw new PolicyError(source, problems)
 }
 
-function checkValue(value: unknown): { readonly document: PolicyDocument } | { readonly findings: readonly Finding[] } {
-  const result = safeParse(documentSchema, value)
+function checkValue<T>(value: unknown, { schema, check }: Kind<T>): { readonly document: T } | { readonly findings: readonly Finding[] } {
+  const result = safeParse(schema, value)
   if (!result.success) return { findings: findingsOf(result.issues) }
-  const findings = checkDocument(result.output)
+  const findings = check(result.output)
   return findings.length > 0 ? { findings } : { document: result.output }
 }
 
@@ -153,7 +206,7 @@ function problemAt(message: string, offset: number, lines: LineCounter): Problem
 }
 
 /** A finding with the line of its value, or of the nearest value around it. */
-function located({ path, message }: Finding, root: Document, lines: LineCounter): Problem {
+function placed({ path, message }: Finding, root: Document, lines: LineCounter): Problem {
   const { line, column } = problemAt(message, offsetOf(root, path), lines)
   return { path: pathText(path), message, line, column }
 }

@@ -17,6 +17,7 @@ export const POLICY_CODES = [
   'WARN_POLICY_MISSING',
   'WARN_POLICY_SOURCE',
   'ANOMALY_POLICY_FORK',
+  'WARN_POLICY_CEILING',
   // Emitted to `on.warning` of a feed or a directory of clients, once for each outage.
   'WARN_CLIENT_TABLE',
 ] as const

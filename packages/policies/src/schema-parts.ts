@@ -57,6 +57,7 @@ type Form = readonly [pattern: RegExp, words: string]
 
 const nameForm = (length: number, chars = '_ or -'): string => `a name: a letter, then at most ${length} letters, digits, ${chars}`
 export const NAMESPACE: Form = [/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, nameForm(63, '_, . or -')]
+export const NAMESPACE_OR_ALL: Form = [/^(?:\*|[A-Za-z][A-Za-z0-9_.-]{0,63})$/, `* or ${nameForm(63, '_, . or -')}`]
 // A limit is named <policy>.<limit> in headers and events. Core allows 64 characters for both.
 export const POLICY_NAME: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,30}$/, nameForm(30)]
 export const LIMIT_NAME: Form = [/^[A-Za-z][A-Za-z0-9_-]{0,31}$/, nameForm(31)]

@@ -7,16 +7,21 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { isMap, isScalar, isSeq, parseDocument as parseYaml, stringify } from 'yaml'
 import { isSluiceError } from '@sluice/core'
 import { parseDocument, PolicyError } from '../src/index.ts'
+import { ceilingsSchema } from '../src/ceilings-schema.ts'
 import { documentSchema } from '../src/schema.ts'
 
 const FILE = join(import.meta.dirname, '../schema/sluice-v1.json')
+const CEILINGS = join(import.meta.dirname, '../schema/sluice-ceilings-v1.json')
 const NEEDS = readFileSync(join(import.meta.dirname, 'samples/needs.yaml'), 'utf8')
 
-test('the JSON Schema is made from the code that validates', async () => {
+test.each([
+  ['Sluice policy document', documentSchema, FILE],
+  ['Sluice ceilings', ceilingsSchema, CEILINGS],
+])('the JSON Schema is made from the code that validates: %s', async (title, code, path) => {
   // A number of a document is finite: JSON has no other.
-  const schema = toJsonSchema(documentSchema, { target: 'draft-2020-12', ignoreActions: ['finite'] })
-  const file = { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'Sluice policy document', ...schema }
-  await expect(`${JSON.stringify(file, null, 1)}\n`).toMatchFileSnapshot(FILE)
+  const schema = toJsonSchema(code, { target: 'draft-2020-12', ignoreActions: ['finite'] })
+  const file = { $schema: 'https://json-schema.org/draft/2020-12/schema', title, ...schema }
+  await expect(`${JSON.stringify(file, null, 1)}\n`).toMatchFileSnapshot(path)
 })
 
 describe('the JSON Schema and the code', () => {

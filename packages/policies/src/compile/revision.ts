@@ -1,3 +1,4 @@
+import type { Ceiling } from '../checks/ceilings.ts'
 import { type FailMode, isSluiceError, type KeyOf, type Limit, type LimitRule, type Mode, type RequestFacts } from '@sluice/core'
 import { type Canonicalizer, canonicalizer, type SubjectReader, subjectReader } from '@sluice/core/adapter-kit'
 import { scopeOf } from '@sluice/core/store-kit'
@@ -73,6 +74,8 @@ export interface CompiledLimit<C> {
   readonly cost: CostReader<C>
   /** The limit with other numbers. Made once for each of them. */
   amended(numbers: NumbersSpec): Limit
+  /** The limit with the numbers of a row of the table, cut to the ceilings. */
+  ofClient(numbers: NumbersSpec): Limit
 }
 
 /** What a document is compiled with. */
@@ -81,13 +84,15 @@ export interface CompileOptions {
   readonly ipv6Prefix?: number | undefined
   /** Keeps what is the same in the next revision. Default: nothing is kept. */
   readonly pool?: Pool | undefined
+  /** Cuts the numbers of the table of clients. Default: they are not cut. */
+  readonly ceiling?: Ceiling | undefined
 }
 
 /** @param view reads the requests of a framework, or of a test */
 export function compile<C>(
   document: PolicyDocument,
   view: RequestView<C>,
-  { ipv6Prefix, pool = new Pool() }: CompileOptions = {},
+  { ipv6Prefix, pool = new Pool(), ceiling }: CompileOptions = {},
 ): Revision<C> {
   const digests = new Digests()
   const subjectSpecs = document.subjects ?? {}
@@ -99,7 +104,7 @@ export function compile<C>(
   )
   const client = document.tier?.table === undefined ? undefined : (document.tier.by ?? 'client')
   const isOfClient = Object.values(subjectSpecs).map(({ parts }) => parts.some((part) => 'attribute' in part && part.attribute === client))
-  const limitOf = limitCompiler(document.namespace, { names, keys, isOfClient }, view, pool)
+  const limitOf = limitCompiler(document.namespace, { names, keys, isOfClient }, view, { pool, ceiling })
   const paths = new PathIndex<Candidate<C>>()
   const add = (match: RuleSpec['match'] = {}, rule?: CompiledRule<C>): void => {
     const condition = conditionOf(match, { view, digests }, rule === undefined)
@@ -189,7 +194,17 @@ interface CompiledSubjects<C> {
   readonly isOfClient: readonly boolean[]
 }
 
-function limitCompiler<C>(namespace: string, subjects: CompiledSubjects<C>, view: RequestView<C>, pool: Pool): LimitCompiler<C> {
+interface LimitParts {
+  readonly pool: Pool
+  readonly ceiling: Ceiling | undefined
+}
+
+function limitCompiler<C>(
+  namespace: string,
+  subjects: CompiledSubjects<C>,
+  view: RequestView<C>,
+  { pool, ceiling }: LimitParts,
+): LimitCompiler<C> {
   return (policy, spec) => {
     const rule = pool.rule(ruleOf(policy, spec))
     // Only documents and tables of clients name numbers, so there are few.
@@ -210,15 +225,22 @@ function limitCompiler<C>(namespace: string, subjects: CompiledSubjects<C>, view
         throw error
       }
     }
+    const isOfClient = subjects.isOfClient[subjects.names.indexOf(spec.subject)] === true
+    const most = isOfClient && ceiling !== undefined ? ceiling.of(spec) : Infinity
+    const ofClient = (numbers: NumbersSpec): Limit => amended(most === Infinity ? numbers : cutTo(most, numbers))
     const cost = costReader(spec.algorithm === 'concurrency' ? undefined : spec.cost, view)
     const subject = subjects.names.indexOf(spec.subject)
     const key = subjects.keys[subject] as KeyOf<Asked<C>>
     const scope = scopeOf(namespace, undefined, rule.limit)
-    return { spec, rule, scope, subject, key, isOfClient: subjects.isOfClient[subject] === true, cost, amended }
+    return { spec, rule, scope, subject, key, isOfClient, cost, amended, ofClient }
   }
 }
 
 const MAX_NUMBERS = 1_000
+
+function cutTo(most: number, { limit, burst }: NumbersSpec): NumbersSpec {
+  return { limit: limit && Math.min(limit, most), burst: burst && Math.min(burst, most) }
+}
 
 /** The tier that the attributes name; `undefined` where the document has none. */
 export function tierOf<C>({ tier }: Revision<C>, attributes: unknown): string | undefined {

@@ -159,8 +159,8 @@ function limitsOf<C>(
     const name = compiled.spec.name
     const own = override?.limits !== undefined && Object.hasOwn(override.limits, name) ? override.limits[name] : undefined
     // The table of clients has no prototype to find names in.
-    const numbers = own ?? (client !== undefined && compiled.isOfClient ? client.limits[compiled.rule.limit.name] : undefined)
-    const limit = numbers === undefined ? compiled.rule.limit : compiled.amended(numbers)
+    const row = client !== undefined && compiled.isOfClient ? client.limits[compiled.rule.limit.name] : undefined
+    const limit = own !== undefined ? compiled.amended(own) : row !== undefined ? compiled.ofClient(row) : compiled.rule.limit
     const endsAt = limit.limit === 0 ? endOf(rule, now, untilOf(compiled, own, override, isTierOverridden)) : undefined
     chosen.push({ policy: rule.policy.name, compiled, limit, subject, endsAt })
   }

@@ -13,6 +13,7 @@ import {
   type ScopedLimit,
 } from '@sluice/core/adapter-kit'
 import { stateNameOf } from '@sluice/core/store-kit'
+import type { Ceiling } from '../checks/ceilings.ts'
 import type { ClientDirectory } from '../clients/client-directory.ts'
 import { settingsReader } from '../clients/settings.ts'
 import { compile, type CompiledPolicy } from '../compile/revision.ts'
@@ -32,6 +33,7 @@ export interface NamespaceParts {
   readonly ipv6Prefix?: number | undefined
   readonly on?: Observers | undefined
   readonly clock?: Clock | undefined
+  readonly ceiling?: Ceiling | undefined
 }
 
 /**
@@ -59,22 +61,25 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
   private readonly scoped = new ScopedLimits()
   private readonly data: PolicyMount<TestRequest>
 
-  constructor(document: PolicyDocument, { namespace, store, clients, ipv6Prefix, on, clock }: NamespaceParts) {
+  constructor(document: PolicyDocument, { namespace, store, clients, ipv6Prefix, on, clock, ceiling }: NamespaceParts) {
     this.name = namespace
     this.on = on
     this.clients = clients
     this.ipv6Prefix = ipv6Prefix
     this.clock = clock ?? store?.clock ?? systemClock
-    this.current = this.compiled(document)
+    this.current = this.compiled(document, ceiling)
     this.observers = new ObserverHub(namespace, on)
     this.engine = new LimiterEngine(this.policy(), store, this.observers)
     this.data = this.mount(REQUEST_VIEW)
     this.warnOfTable(document)
   }
 
-  /** Puts a revision in force: from now on all requests that begin are decided by it. */
-  use(document: PolicyDocument): void {
-    this.current = this.compiled(document)
+  /**
+   * Puts a revision in force: from now on all requests that begin are decided by it.
+   * @param ceiling what numbers of the table of clients are cut to
+   */
+  use(document: PolicyDocument, ceiling?: Ceiling): void {
+    this.current = this.compiled(document, ceiling)
     this.engine.change(this.policy())
     this.warnOfTable(document)
   }
@@ -120,10 +125,10 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
     return { policy: this.name, tier: undefined, mode: 'enforce', failMode: 'local', document: { revision, policies: [] } } as const
   }
 
-  private compiled(document: PolicyDocument): InForce {
+  private compiled(document: PolicyDocument, ceiling: Ceiling | undefined): InForce {
     const { pool, ipv6Prefix, scoped, name } = this
     pool.next()
-    const revision = compile<Viewed>(document, VIEWED, { ipv6Prefix, pool })
+    const revision = compile<Viewed>(document, VIEWED, { ipv6Prefix, pool, ceiling })
     return { revision, sets: new LimitSets(name, document.revision, scoped), settingsOf: settingsReader(document.columns) }
   }
 

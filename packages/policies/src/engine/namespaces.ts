@@ -1,4 +1,5 @@
 import { SluiceError, type Store } from '@sluice/core'
+import type { Ceiling } from '../checks/ceilings.ts'
 import type { ClientDirectory } from '../clients/client-directory.ts'
 import type { PolicyDocument } from '../document.ts'
 import type { FeedOptions } from '../feed/options.ts'
@@ -19,14 +20,14 @@ export class Namespaces {
     this.clients = directoryOf(clients, on)
   }
 
-  use(document: PolicyDocument): void {
+  use(document: PolicyDocument, ceiling: Ceiling | undefined): void {
     const { namespace } = document
     const { store, clients } = this
     const { ipv6Prefix, on = {}, clock } = this.options
     const known = this.known.get(namespace)
-    if (known !== undefined) return known.use(document)
+    if (known !== undefined) return known.use(document, ceiling)
     const { change: _, ...observers } = on
-    const made = new NamespacePolicies(document, { namespace, store, clients, ipv6Prefix, on: observers, clock })
+    const made = new NamespacePolicies(document, { namespace, store, clients, ipv6Prefix, on: observers, clock, ceiling })
     this.known.set(namespace, made)
   }
 

@@ -1,6 +1,12 @@
 import type { SourceDocument } from '@sluice/core/store-kit'
+import type { Warnings } from './warnings.ts'
 
 const SUFFIX = '.policy.yaml'
+
+/** The file of a namespace: a letter, then letters, digits, dots, `_` and `-`, so it is a name of a file on every system. */
+export function fileOf(namespace: string): string {
+  return `${namespace}${SUFFIX}`
+}
 
 /** Keeps the last good document of each namespace in a folder. */
 export class DiskCache {
@@ -23,20 +29,29 @@ export class DiskCache {
     })
   }
 
-  /** One after another, and whole: a process that ends meanwhile leaves the old file. */
-  save(namespace: string, text: string): Promise<void> {
-    // A namespace is a letter and then letters, digits, dots, `_` and `-`: a name of a file on every system.
-    const next = this.writing.then(async () => {
-      const { fs, path } = await node()
-      const file = path.join(this.folder, `${namespace}${SUFFIX}`)
-      await fs.mkdir(this.folder, { recursive: true })
-      // Processes may share the folder.
-      const written = `${file}.${process.pid}.new`
-      await fs.writeFile(written, text, { mode: 0o600 })
-      await fs.rename(written, file)
-    })
-    this.writing = next.catch(() => undefined)
-    return next
+  /** The text of a file; `undefined` if it is not there. */
+  async read(file: string): Promise<string | undefined> {
+    const { fs, path } = await node()
+    return fs.readFile(path.join(this.folder, file), 'utf8').catch(() => undefined)
+  }
+
+  /** One after another, and whole: a process that ends meanwhile leaves the old file. A failure is reported. */
+  save(file: string, text: string, warnings: Warnings): void {
+    this.writing = this.writing
+      .then(() => this.write(file, text))
+      .catch((error: unknown) => {
+        warnings.report('cache', 'WARN_POLICY_SOURCE', `the last document could not be kept in ${this.folder}: ${String(error)}`)
+      })
+  }
+
+  private async write(file: string, text: string): Promise<void> {
+    const { fs, path } = await node()
+    const target = path.join(this.folder, file)
+    await fs.mkdir(this.folder, { recursive: true })
+    // Processes may share the folder.
+    const written = `${target}.${process.pid}.new`
+    await fs.writeFile(written, text, { mode: 0o600 })
+    await fs.rename(written, target)
   }
 }
 

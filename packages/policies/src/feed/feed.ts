@@ -1,7 +1,10 @@
 import { invalid, keptAlive, knownOptions } from '@sluice/core/adapter-kit'
+import type { CeilingsDocument } from '../ceilings.ts'
 import { ClientDirectory } from '../clients/client-directory.ts'
 import type { ClientTable } from '../clients/client-table.ts'
+import { checkCeilingsData } from '../parse.ts'
 import type { FeedOptions } from './options.ts'
+import { isSource } from './ceilings-in-force.ts'
 import { PolicyFeed } from './policy-feed.ts'
 
 const KNOWN = [
@@ -10,6 +13,7 @@ const KNOWN = [
   'cache',
   'fallback',
   'onMissing',
+  'ceilings',
   'store',
   'clients',
   'ipv6Prefix',
@@ -39,9 +43,13 @@ const KNOWN = [
  */
 export async function policyFeed(options: FeedOptions): Promise<PolicyFeed> {
   knownOptions('policyFeed', options, KNOWN)
-  const { source, startTimeout, namespaces, cache, onMissing, clients } = options
-  if (typeof source?.load !== 'function' || typeof source.watch !== 'function')
-    throw invalid('policyFeed: source', "a source such as fileSource('sluice.yaml')", source)
+  const { source, startTimeout, namespaces, cache, onMissing, clients, ceilings } = options
+  if (!isSource(source)) throw invalid('policyFeed: source', "a source such as fileSource('sluice.yaml')", source)
+  if (ceilings !== undefined && !isSource(ceilings)) {
+    if ((ceilings as Partial<CeilingsDocument> | null)?.kind !== 'ceilings')
+      throw invalid('policyFeed: ceilings', "what parseCeilings() returns, or a source such as fileSource('ceilings.yaml')", ceilings)
+    checkCeilingsData(ceilings, 'policyFeed: ceilings')
+  }
   if (startTimeout !== undefined && !(Number.isFinite(startTimeout) && startTimeout >= 0))
     throw invalid('policyFeed: startTimeout', 'milliseconds, 0 or more', startTimeout)
   if (namespaces !== undefined && !(Array.isArray(namespaces) && namespaces.length > 0))

@@ -1,5 +1,6 @@
 import type { Clock, Store } from '@sluice/core'
 import type { PolicySource } from '@sluice/core/store-kit'
+import type { CeilingsDocument } from '../ceilings.ts'
 import type { ClientDirectory } from '../clients/client-directory.ts'
 import type { ClientTable } from '../clients/client-table.ts'
 import type { PolicyDocument } from '../document.ts'
@@ -22,6 +23,12 @@ export interface FeedOptions {
    * limits nothing, `'closed'` answers every request with 503. Default: the start rejects with ERR_POLICY_UNAVAILABLE.
    */
   readonly onMissing?: 'open' | 'closed' | undefined
+  /**
+   * The largest numbers and sizes that documents of each namespace may have: a document of `parseCeilings()`, or a source of its own, to which
+   * only the operator can write. A document that exceeds them is refused whole. Until the ceilings of a source are known, no document of
+   * `source` comes into force. Default: none.
+   */
+  readonly ceilings?: CeilingsDocument | PolicySource | undefined
   /** Where requests are counted, such as `redisStore(client)`. Default: the memory of this process. */
   readonly store?: Store | undefined
   /**
@@ -58,5 +65,7 @@ export interface FeedHealth {
   readonly source: 'connecting' | 'connected' | 'away'
   /** Why the source does not answer, or why its last document was refused. */
   readonly problem: string | undefined
+  /** The revision of the ceilings that hold; `undefined` if there are none. */
+  readonly ceilings: number | undefined
   readonly namespaces: readonly NamespaceHealth[]
 }

@@ -8,15 +8,19 @@ import {
   systemClock,
 } from '@sluice/core'
 import { type Host, keptAlive, type PolicyPipeline } from '@sluice/core/adapter-kit'
-import type { PolicySource, Snapshot, SourceEvent } from '@sluice/core/store-kit'
+import type { SourceDocument } from '@sluice/core/store-kit'
 import type { PolicyDocument, TestRequest } from '../document.ts'
 import type { NamespacePolicies } from '../engine/namespace.ts'
 import { documentOfNone, Namespaces } from '../engine/namespaces.ts'
 import type { CheckOptions } from '../engine/request-data.ts'
-import { type Accepted, acceptedOf, answerTo } from './acceptance.ts'
-import { backOff, LONGEST, pause } from './back-off.ts'
-import { DiskCache } from './disk-cache.ts'
+import { parseLocated } from '../parse.ts'
+import { pathText } from '../problems.ts'
+import { type Accepted, acceptedOf, answerTo, reportAnswer } from './acceptance.ts'
+import { pause } from './back-off.ts'
+import { CeilingsInForce } from './ceilings-in-force.ts'
+import { DiskCache, fileOf } from './disk-cache.ts'
 import type { FeedHealth, FeedOptions, Origin } from './options.ts'
+import { SourceFollower } from './source-follower.ts'
 import { Warnings } from './warnings.ts'
 
 /** One namespace as this process has it. */
@@ -42,25 +46,37 @@ interface Followed {
  */
 export class PolicyFeed implements RequestPolicies {
   private readonly options: FeedOptions
-  private readonly source: PolicySource
   private readonly clock: Clock
   private readonly cache: DiskCache | undefined
   private readonly followed = new Map<string, Followed>()
+  /** Texts of the source that their ceilings refuse, or that came before these, by key. */
+  private readonly held = new Map<string, string>()
   private readonly warnings: Warnings
   private readonly limiters: Namespaces
-  private readonly closing = new AbortController()
-  private state: FeedHealth['source'] = 'connecting'
-  private loading: Promise<void> | undefined
-  private isLoadWanted = false
-  private running: Promise<void> | undefined
+  private readonly source: SourceFollower
+  private readonly ceilings: CeilingsInForce
 
   constructor(options: FeedOptions) {
     this.options = options
-    this.source = options.source
     this.clock = options.clock ?? systemClock
     this.cache = options.cache === undefined ? undefined : new DiskCache(options.cache)
     this.warnings = new Warnings(options.on?.warning)
     this.limiters = new Namespaces(options)
+    const { clock, warnings, cache } = this
+    this.ceilings = new CeilingsInForce(options.ceilings, { clock, warnings, cache }, () => this.recheck())
+    this.source = new SourceFollower(
+      options.source,
+      'source',
+      { clock, warnings },
+      {
+        all: (documents) => this.takeAll(documents),
+        put: (text, key) => this.take(text, key, 'source'),
+        missing: (key) => this.miss(key),
+        progress: () => {
+          for (const followed of this.followed.values()) if (followed.from === 'source') followed.confirmedAt = clock.now()
+        },
+      },
+    )
   }
 
   /**
@@ -100,19 +116,22 @@ export class PolicyFeed implements RequestPolicies {
     const namespaces = [...this.followed].map(([namespace, { accepted, from, confirmedAt }]) => {
       return { namespace, revision: accepted.document.revision, from, confirmedAt }
     })
-    return { source: this.state, problem: this.warnings.last, namespaces }
+    return { source: this.source.state, problem: this.warnings.last, ceilings: this.ceilings.revision, namespaces }
   }
 
   /** Reads the source now, and resolves when its documents are in force or refused. Rejects if the source is away. */
   refresh(): Promise<void> {
-    return keptAlive(this.load().then(() => undefined))
+    return keptAlive(
+      this.ceilings
+        .load()
+        .then(() => this.source.load())
+        .then(() => undefined),
+    )
   }
 
   /** Stops following. The documents in force stay. */
   async close(): Promise<void> {
-    this.closing.abort()
-    await this.running
-    await this.source.close?.()
+    await Promise.all([this.source.close(), this.ceilings.close()])
     await this.limiters.close()
   }
 
@@ -120,11 +139,10 @@ export class PolicyFeed implements RequestPolicies {
   async start(): Promise<void> {
     const { startTimeout = 2_000, fallback = [], onMissing } = this.options
     const timeout = new AbortController()
-    const first = new Promise<void>((resolve) => {
-      this.running = this.run(resolve)
-    })
+    const first = Promise.all([this.ceilings.start(), this.source.start()])
     await Promise.race([first, pause(startTimeout, this.clock, timeout.signal)])
     timeout.abort()
+    await this.ceilings.restore()
     for (const { key, text } of (await this.cache?.load()) ?? []) this.take(text, key, 'cache')
     for (const document of fallback) {
       if (!this.followed.has(document.namespace)) this.accept(acceptedOf(document), 'fallback', undefined)
@@ -143,140 +161,76 @@ export class PolicyFeed implements RequestPolicies {
     )
   }
 
-  private async run(isFirst: () => void): Promise<void> {
-    const { signal } = this.closing
-    const time = this.clock.monotonic?.bind(this.clock) ?? systemClock.monotonic
-    for (let attempt = 0; !signal.aborted;) {
-      const begin = time()
-      try {
-        const cursor = await this.load()
-        isFirst()
-        await this.source.watch(cursor, (event) => this.hear(event), signal)
-      } catch (error) {
-        if (signal.aborted) break
-        this.state = 'away'
-        const reason = error instanceof Error ? error.message : String(error)
-        this.warnings.report(
-          'source',
-          'WARN_POLICY_SOURCE',
-          `${this.source.name} does not answer, so its last documents stay in force: ${reason}`,
-        )
-      }
-      // A source that can be read, and not be watched, is away as well: a load alone must not end the back-off.
-      if (time() - begin >= LONGEST) attempt = 0
-      await pause(backOff(attempt++), this.clock, signal)
-    }
-  }
-
-  private async load(): Promise<string | undefined> {
-    const snapshot = await this.source.load(this.closing.signal)
-    this.state = 'connected'
-    this.warnings.clear('source')
-    this.takeAll(snapshot)
-    return snapshot.cursor
-  }
-
-  /** Hints that come while a load is under way need one more load after it. */
-  private reload(): void {
-    this.isLoadWanted = true
-    this.loading ??= (async () => {
-      while (this.isLoadWanted && !this.closing.signal.aborted) {
-        this.isLoadWanted = false
-        await this.load().catch((error: unknown) => {
-          this.warnings.report('source', 'WARN_POLICY_SOURCE', `${this.source.name} could not be read: ${String(error)}`)
-        })
-      }
-      this.loading = undefined
-    })()
-  }
-
-  private hear(event: SourceEvent): void {
-    if (this.closing.signal.aborted) return
-    switch (event.type) {
-      case 'put':
-        this.take(event.text, event.key, 'source')
-        break
-      case 'missing':
-        this.miss(event.key)
-        break
-      case 'progress':
-        for (const followed of this.followed.values()) if (followed.from === 'source') followed.confirmedAt = this.clock.now()
-        break
-      case 'resync':
-        this.reload()
-        break
-    }
-  }
-
-  private takeAll({ documents }: Snapshot): void {
+  private takeAll(documents: readonly SourceDocument[]): void {
     const keys = new Set(documents.map(({ key }) => key))
+    for (const key of this.held.keys()) if (!keys.has(key)) this.held.delete(key)
     for (const { key, text } of documents) this.take(text, key, 'source')
     for (const { key } of this.followed.values()) if (key !== undefined && !keys.has(key)) this.miss(key)
   }
 
   private miss(key: string): void {
+    this.held.delete(key)
     const found = [...this.followed].find(([, followed]) => followed.key === key)
     if (found === undefined) return
     this.warnings.report(
       key,
       'WARN_POLICY_MISSING',
-      `${key} is gone from ${this.source.name}, and namespace "${found[0]}" stays in force; to remove its limits, publish a document with deleted: true`,
+      `${key} is gone from ${this.options.source.name}, and namespace "${found[0]}" stays in force; to remove its limits, publish a document with deleted: true`,
     )
   }
 
   private take(text: string, key: string, from: 'source' | 'cache'): void {
     const { namespaces } = this.options
-    const answer = answerTo(
-      text,
-      key,
-      (namespace) => {
+    const answer = answerTo<PolicyDocument>(text, key, {
+      parse: parseLocated,
+      isFollowed: ({ namespace }) => namespaces?.includes(namespace) ?? true,
+      currentOf: ({ namespace }) => {
         const current = this.followed.get(namespace)
         // The first document of the source replaces what stands in for it, of any revision.
         return current?.from === 'fallback' || current?.from === 'missing' ? undefined : current?.accepted
       },
-      (namespace) => namespaces?.includes(namespace) ?? true,
-    )
-    switch (answer.kind) {
-      case 'accepted':
-        this.accept(answer.accepted, from, from === 'source' ? key : undefined)
-        this.warnings.clear(key)
-        if (from === 'source') this.keep(answer.accepted)
-        break
-      case 'confirmed':
-        this.confirm(answer.namespace, from, key)
-        this.warnings.clear(key)
-        break
-      case 'stale':
-        if (from === 'source')
-          this.warnings.report(
-            key,
-            'WARN_POLICY_STALE',
-            `${key} has revision ${answer.revision}, which is lower than the one in force (${answer.current}), so it is ignored`,
-          )
-        break
-      case 'fork':
-        if (from === 'source')
-          this.warnings.report(
-            key,
-            'ANOMALY_POLICY_FORK',
-            `${key} has other content than the document in force, and the same revision (${answer.revision}), so it is ignored; publish it with a higher revision`,
-          )
-        break
-      case 'invalid':
-        this.warnings.report(key, 'ERR_POLICY_INVALID', answer.error.message)
-        break
-      case 'foreign':
-        break
+      // What the cache has was in force before, so it stays in force.
+      exceedingOf: (document) => (from === 'source' ? this.ceilings.exceedingOf(document) : []),
+    })
+    if (answer.kind !== 'foreign' && (from === 'source' || answer.kind === 'accepted' || answer.kind === 'invalid'))
+      reportAnswer(this.warnings, key, answer)
+    if (from === 'source') {
+      if (answer.kind === 'held') this.held.set(key, text)
+      else this.held.delete(key)
     }
+    if (answer.kind === 'confirmed') this.confirm(answer.document.namespace, from, key)
+    if (answer.kind !== 'accepted') return
+    this.accept(answer.accepted, from, from === 'source' ? key : undefined)
+    if (from === 'source') this.cache?.save(fileOf(answer.accepted.document.namespace), text, this.warnings)
   }
 
   private accept(accepted: Accepted, from: Origin, key: string | undefined): void {
     const { document } = accepted
-    this.limiters.use(document)
     const previous = this.followed.get(document.namespace)?.accepted.document
     const confirmedAt = from === 'source' ? this.clock.now() : undefined
+    this.use(document)
     this.followed.set(document.namespace, { accepted, from, confirmedAt, key })
     this.options.on?.change?.({ document, previous })
+  }
+
+  private use(document: PolicyDocument): void {
+    const { namespace } = document
+    this.limiters.use(document, this.ceilings.of(namespace))
+    const about = `ceilings of ${namespace}`
+    const [first] = this.ceilings.exceedingOf(document) ?? []
+    if (first === undefined) return this.warnings.clear(about)
+    this.warnings.report(
+      about,
+      'WARN_POLICY_CEILING',
+      `namespace "${namespace}": revision ${document.revision} exceeds the ceilings, and stays in force: ${pathText(first.path)}: ` +
+        `${first.message}; publish a revision that keeps to them`,
+    )
+  }
+
+  /** Ceilings have changed: documents in force are compiled again, and those that were refused are asked again. */
+  private recheck(): void {
+    for (const { accepted } of this.followed.values()) this.use(accepted.document)
+    for (const [key, text] of this.held) this.take(text, key, 'source')
   }
 
   private confirm(namespace: string, from: 'source' | 'cache', key: string): void {
@@ -285,15 +239,5 @@ export class PolicyFeed implements RequestPolicies {
     followed.from = 'source'
     followed.key = key
     followed.confirmedAt = this.clock.now()
-  }
-
-  private keep({ document, text }: Accepted): void {
-    this.cache?.save(document.namespace, text).catch((error: unknown) => {
-      this.warnings.report(
-        'cache',
-        'WARN_POLICY_SOURCE',
-        `the last document could not be kept in ${this.options.cache ?? ''}: ${String(error)}`,
-      )
-    })
   }
 }
