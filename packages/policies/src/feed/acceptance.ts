@@ -79,8 +79,12 @@ export function reportAnswer(warnings: Warnings, key: string, answer: Answer<unk
     case 'held':
       if (answer.error !== undefined) warnings.report(key, 'ERR_POLICY_INVALID', answer.error.message)
       break
-    default:
+    case 'accepted':
+    case 'confirmed':
       warnings.clear(key)
+      break
+    case 'foreign':
+      break
   }
 }
 

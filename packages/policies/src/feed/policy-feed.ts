@@ -192,8 +192,7 @@ export class PolicyFeed implements RequestPolicies {
       // What the cache has was in force before, so it stays in force.
       exceedingOf: (document) => (from === 'source' ? this.ceilings.exceedingOf(document) : []),
     })
-    if (answer.kind !== 'foreign' && (from === 'source' || answer.kind === 'accepted' || answer.kind === 'invalid'))
-      reportAnswer(this.warnings, key, answer)
+    if (from === 'source' || answer.kind === 'accepted' || answer.kind === 'invalid') reportAnswer(this.warnings, key, answer)
     if (from === 'source') {
       if (answer.kind === 'held') this.held.set(key, text)
       else this.held.delete(key)
