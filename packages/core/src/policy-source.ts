@@ -38,7 +38,7 @@ export interface PolicySource {
   load(signal: SourceSignal): Promise<Snapshot>
   /**
    * Reports every change after `cursor`, or only hints. Resolves when the watch has ended and everything must be loaded again. Rejects if
-   * the source is away. Ends when `signal` is aborted.
+   * the source is away. Resolves when `signal` is aborted.
    */
   watch(cursor: string | undefined, emit: (event: SourceEvent) => void, signal: SourceSignal): Promise<void>
   close?(): void | Promise<void>

@@ -278,6 +278,21 @@ describe('a server that is away', () => {
     expect(one.codes).toEqual([])
   })
 
+  test('and one that is silent: the next one is asked after the timeout, also to watch', async () => {
+    await put(1)
+    const source = etcdSource(behind({ endpoints: [`http://${proxy.host}:${proxy.port}`, etcd.url] }))
+    const { cursor } = await source.load(AbortSignal.timeout(10_000))
+    proxy.blackHole(true)
+    const end = new AbortController()
+    const texts: string[] = []
+    const watching = source.watch(cursor, (event) => event.type === 'put' && texts.push(event.text), end.signal)
+    await put(2)
+    await waitUntil('the document', () => texts.includes(document(2)))
+    end.abort()
+    await watching
+    proxy.blackHole(false)
+  })
+
   test('a watch that is silent is compared with the store, and confirmed', async () => {
     await put(1)
     const one = await followed(options({ interval: 100 }))

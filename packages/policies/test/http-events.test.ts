@@ -1,63 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { httpSource, type HttpSourceOptions, policyFeed, type PolicyFeed } from '../src/index.ts'
+import { Control, event } from './control-service.ts'
 import { withPolicy } from './documents.ts'
-import { type TestServer, testServer } from './http-server.ts'
+import { testServer } from './http-server.ts'
 
 const revision = (number: number, namespace = 'shop'): string =>
   withPolicy('').replace('revision: 7', `revision: ${number}`).replace('namespace: shop', `namespace: ${namespace}`)
-
-/** What a control service does, as docs/policies.md says. Each change has an id; it remembers the last `remembers` of them. */
-class Control {
-  readonly documents = new Map<string, string>()
-  readonly server: TestServer
-  remembers = 100
-  /** Runs before a stream is answered: what a test lets happen between a load and its watch. */
-  before: ((since: string | undefined) => void) | undefined
-  private readonly log: { readonly id: number; readonly key: string }[] = []
-  private id = 0
-
-  constructor(server: TestServer) {
-    this.server = server
-    server.answer = (request, response) => this.listen(request, response)
-  }
-
-  put(key: string, text: string | undefined): void {
-    if (text === undefined) this.documents.delete(key)
-    else this.documents.set(key, text)
-    this.log.push({ id: (this.id += 1), key })
-    this.log.splice(0, this.log.length - this.remembers)
-    for (const stream of this.server.streams) this.send(stream, this.id, key)
-  }
-
-  raw(text: string): void {
-    for (const stream of this.server.streams) stream.write(text)
-  }
-
-  progress(): void {
-    this.raw(event('progress', this.id, {}))
-  }
-
-  private listen(request: IncomingMessage, response: ServerResponse): void {
-    const since = request.headers['last-event-id'] as string | undefined
-    this.before?.(since)
-    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
-    this.server.streams.add(response)
-    response.once('close', () => this.server.streams.delete(response))
-    const first = this.log[0]?.id ?? this.id + 1
-    if (since === undefined) for (const key of this.documents.keys()) this.send(response, this.id, key)
-    else if (Number(since) < first - 1 || Number(since) > this.id) response.write(event('resync', this.id, {}))
-    else for (const { id, key } of this.log) if (id > Number(since)) this.send(response, id, key)
-    response.write(event('progress', this.id, {}))
-  }
-
-  private send(response: ServerResponse, id: number, key: string): void {
-    const text = this.documents.get(key)
-    response.write(text === undefined ? event('missing', id, { key }) : event('put', id, { key, text }))
-  }
-}
-
-const event = (type: string, id: number, data: object): string => `event: ${type}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`
 
 let control: Control
 let warnings: { code: string; message: string }[]

@@ -23,6 +23,7 @@ export class TestServer {
 
   /** Again on the same port after `stop`. */
   async start(): Promise<void> {
+    if (this.server !== undefined) return
     const server = createServer((request, response) => {
       this.asked.push({ path: request.url ?? '', headers: request.headers })
       this.answer(request, response)
@@ -33,6 +34,11 @@ export class TestServer {
       server.listen(this.port, '127.0.0.1', resolve)
     })
     this.port = (server.address() as AddressInfo).port
+  }
+
+  /** Closes all connections, as a network does. */
+  cut(): void {
+    this.server?.closeAllConnections()
   }
 
   async stop(): Promise<void> {

@@ -25,6 +25,10 @@ export type {
   ServerLog,
 } from './http/adapter.ts'
 
+// The contract of a source of policy documents, as tests over a real server.
+export { policySourceConformance } from './sources/conformance.ts'
+export type { OpenedSource, OpenSource, SourceAbilities } from './sources/conformance.ts'
+
 // A store that reports what happens after a decision: refunds, renewals, credits.
 export { observedStore } from './http/observed-store.ts'
 

@@ -39,8 +39,15 @@ export function httpSource(url: string, options: HttpSourceOptions = {}): Policy
         deadline.end()
       }
     },
-    watch: (cursor, emit, signal: AbortSignal) =>
-      sendsEvents ? listen(settings, documents, cursor, emit, signal) : poll(settings, documents, name, emit, signal),
+    async watch(cursor, emit, signal: AbortSignal): Promise<void> {
+      try {
+        if (sendsEvents) await listen(settings, documents, cursor, emit, signal)
+        else await poll(settings, documents, name, emit, signal)
+      } catch (error) {
+        // The request was aborted with the watch.
+        if (!signal.aborted) throw error
+      }
+    },
   }
 }
 
@@ -54,7 +61,7 @@ async function listen(
 ): Promise<void> {
   const deadline = documents.deadline(signal)
   try {
-    const since: Record<string, string> = cursor === undefined ? {} : { 'last-event-id': cursor }
+    const since: Record<string, string> = cursor === undefined || cursor === '' ? {} : { 'last-event-id': cursor }
     const response = await get(settings, { accept: ACCEPT_STREAM, ...since }, deadline)
     if (isStream(response)) await follow(response, emit, deadline, settings.idleTimeout)
     else await discard(response)
