@@ -29,25 +29,16 @@ export class EtcdClient {
     return this.onEach((endpoint) => this.withToken((token) => this.exchange<T>(endpoint, path, body, token, signal)), signal)
   }
 
-  /** The lines of an answer that goes on, from the first member that answers. `isOpen` is called with the first line. */
+  /** The lines of an answer that goes on, from the first member that answers. */
   async *lines<T>(path: string, body: object, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
-    const { settings, clock } = this
-    const deadline = new Deadline(signal, clock)
+    const { response, deadline } = await this.onEach(
+      (endpoint) => this.withToken((token) => this.open(endpoint, path, body, token, signal)),
+      signal,
+    )
     try {
-      const response = await this.onEach(
-        (endpoint) =>
-          this.withToken(async (token) => {
-            deadline.within(settings.timeout, `${endpoint}: no answer within ${settings.timeout} ms`)
-            const answer = await this.send(endpoint, path, body, token, deadline.signal)
-            if (answer.status === 200) return answer
-            throw await failure(endpoint, answer)
-          }),
-        signal,
-      )
       const decoder = new TextDecoder()
       let rest = ''
       for await (const chunk of chunksOf(response)) {
-        deadline.clear()
         const parts = decoder.decode(chunk, { stream: true }).split('\n')
         for (const [i, part] of parts.entries()) {
           rest += part
@@ -109,10 +100,35 @@ export class EtcdClient {
     return token ?? ''
   }
 
-  private async exchange<T>(endpoint: string, path: string, body: object, token: string | undefined, signal: AbortSignal): Promise<T> {
+  /** An answer whose body takes as long as it takes. */
+  private async open(
+    endpoint: string,
+    path: string,
+    body: object,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: FetchedResponse; readonly deadline: Deadline }> {
+    const deadline = this.deadline(endpoint, signal)
+    try {
+      const response = await this.send(endpoint, path, body, token, deadline.signal)
+      if (response.status !== 200) throw await failure(endpoint, response)
+      deadline.clear()
+      return { response, deadline }
+    } catch (error) {
+      deadline.end()
+      throw error
+    }
+  }
+
+  private deadline(endpoint: string, signal: AbortSignal): Deadline {
     const { timeout } = this.settings
     const deadline = new Deadline(signal, this.clock)
     deadline.within(timeout, `${endpoint}: no answer within ${timeout} ms`)
+    return deadline
+  }
+
+  private async exchange<T>(endpoint: string, path: string, body: object, token: string | undefined, signal: AbortSignal): Promise<T> {
+    const deadline = this.deadline(endpoint, signal)
     try {
       const response = await this.send(endpoint, path, body, token, deadline.signal)
       if (response.status !== 200) throw await failure(endpoint, response)

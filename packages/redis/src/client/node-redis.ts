@@ -108,8 +108,19 @@ export class NodeRedisAdapter extends AdaptedClient {
     const own = duplicate.call(client)
     // An `error` event without a listener would end the process. Each failed command also rejects, so no error is lost.
     own.on('error', () => undefined)
-    const cancel = systemClock.after(CONNECT_TIMEOUT, () => own.destroy())
-    await own.connect().finally(cancel)
+    const close = (): void => {
+      // A client that has ended already throws.
+      if (own.isOpen) own.destroy()
+    }
+    const cancel = systemClock.after(CONNECT_TIMEOUT, close)
+    try {
+      await own.connect()
+    } catch (error) {
+      close()
+      throw error
+    } finally {
+      cancel()
+    }
     const options = { typeMapping: BYTES }
     return {
       command: (key, args) => {
@@ -117,7 +128,7 @@ export class NodeRedisAdapter extends AdaptedClient {
         if (kind === 'sentinel') return (own as unknown as SentinelClient).sendCommand(false, args, options)
         return (own as unknown as SingleClient).sendCommand(args, options)
       },
-      close: () => own.destroy(),
+      close,
     }
   }
 
