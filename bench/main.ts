@@ -10,13 +10,14 @@ import { memory } from './groups/memory.ts'
 import { policies } from './groups/policies.ts'
 import { redisBytes } from './groups/redis-bytes.ts'
 import { redis } from './groups/redis.ts'
+import { replay } from './groups/replay.ts'
 import { subjects } from './groups/subjects.ts'
 import { zipf } from './groups/zipf.ts'
 import { draw } from './report/chart.ts'
 import { type Group, isReached, type Report } from './report/report.ts'
 import { markdown } from './report/table.ts'
 
-const GROUPS: readonly Group[] = [memory, subjects, bytes, redis, cluster, zipf, policies, latency, http, httpRedis, redisBytes]
+const GROUPS: readonly Group[] = [memory, subjects, bytes, redis, cluster, zipf, policies, latency, http, httpRedis, redisBytes, replay]
 const OPTIONS = ['--quick', '--write']
 const RESULTS = new URL('results/', import.meta.url)
 const README = new URL('README.md', import.meta.url)

@@ -52,9 +52,15 @@ export class Judge {
     if (rejected !== undefined) return { ...NOTHING, rejected }
     const answers = this.ask(enforced, asked, '')
     const refusing = answers === undefined ? -1 : refusingOf(answers)
-    if (answers !== undefined && refusing >= 0) return { ...NOTHING, asked: answers, binding: bindingOf(enforced, answers, refusing) }
+    if (answers !== undefined && refusing >= 0)
+      return { rejected: undefined, asked: answers, binding: bindingOf(enforced, answers, refusing), shadows: NOTHING.shadows }
     if (answers === undefined && shadows.length === 0) return NOTHING
-    return { ...NOTHING, asked: answers, shadows: shadows.length === 0 ? NOTHING.shadows : this.shadowsOf(shadows, asked) }
+    return {
+      rejected: undefined,
+      asked: answers,
+      binding: undefined,
+      shadows: shadows.length === 0 ? NOTHING.shadows : this.shadowsOf(shadows, asked),
+    }
   }
 
   /** Each policy in shadow decides alone, on counters of its own. */
