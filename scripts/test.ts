@@ -1,11 +1,12 @@
 // `npm test`: every check and every test.
 // `npm test -- --package express`: the types and the tests of one package.
 // `npm run test:all`: as `npm test`, with ten times as much fuzzing, faults that last longer, an application of Next, the tests of
-// @sluice/redis on Redis 6.2 and on Valkey 8 and 9, and a quick run of every benchmark.
+// @sluice/redis on Redis 6.2 and on Valkey 8 and 9, those of @sluice/dynamodb on moto, and a quick run of every benchmark.
 import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
 import { ensureEtcd } from './etcd.ts'
 import { ensureKafka } from './kafka.ts'
+import { ensureMoto } from './moto.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'
 import { ensureRedis } from './redis.ts'
 import { type EnsuredServer, ensureServers } from './servers.ts'
@@ -30,6 +31,7 @@ if (name === undefined) {
   const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])
   steps.tests([], isSlow ? { SLUICE_FUZZ: LONG_FUZZ, SLUICE_FAULTS: 'full' } : {})
   if (isSlow) for (const server of servers) onServer(server)
+  if (isSlow) onMoto()
   if (isSlow) steps.command(['benchmarks run', 'node', '--conditions=source', 'bench/main.ts', '--quick'])
 } else {
   steps.command(['types', 'tsc', '-b', ...typesOf(name)])
@@ -47,6 +49,14 @@ function onServer({ name: server, path, problem }: EnsuredServer): void {
   const title = `tests on ${server}`
   if (path === undefined) return steps.report(title, performance.now(), 'failed', problem)
   steps.tests(['--project', 'redis'], { SLUICE_REDIS_SERVER: path, SLUICE_REDIS_TLS_SERVER: 'redis-server' }, title)
+}
+
+/** A second server with the API of DynamoDB. */
+function onMoto(): void {
+  const title = 'tests on moto'
+  const problem = ensureMoto()
+  if (problem !== undefined) return steps.report(title, performance.now(), 'failed', problem)
+  steps.tests(['--project', 'dynamodb'], { SLUICE_DYNAMODB: 'moto' }, title)
 }
 
 function options(): { readonly isSlow: boolean; readonly name: string | undefined } {

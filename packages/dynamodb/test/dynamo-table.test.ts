@@ -3,7 +3,7 @@ import { BatchGetItemCommand, CreateTableCommand, DynamoDBClient, PutItemCommand
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { dynamoTable, type DynamoTableOptions } from '@sluice/dynamodb'
 import { type ClientDirectory, clientDirectory, type ClientTable, settingsReader } from '@sluice/policies'
-import { type DynamoServer, startDynalite } from '@sluice/testing/dynamodb'
+import { type DynamoServer, startDynamo } from '@sluice/testing/dynamodb'
 import { runReadme, waitUntil } from '@sluice/testing/processes'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
@@ -13,7 +13,7 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 let server: DynamoServer
 let client: DynamoDBClient
 beforeAll(async () => {
-  server = await startDynalite()
+  server = await startDynamo()
   client = clientOf(server)
   await fill(client)
 })
@@ -154,7 +154,7 @@ test('a table that is not there says so', async () => {
 })
 
 test('DynamoDB is away and comes back: rows stay, and new clients come back', async () => {
-  const own = await startDynalite()
+  const own = await startDynamo()
   onTestFinished(() => own.stop())
   const to = clientOf(own, 1)
   onTestFinished(() => to.destroy())
@@ -171,7 +171,7 @@ test('DynamoDB is away and comes back: rows stay, and new clients come back', as
 })
 
 test('DynamoDB hangs: no request waits past the deadline, and the request is aborted', async () => {
-  const own = await startDynalite()
+  const own = await startDynamo()
   onTestFinished(() => own.stop())
   const to = clientOf(own, 1)
   onTestFinished(() => to.destroy())

@@ -1,7 +1,9 @@
 /// <reference types="node" />
 // Entry `@sluice/testing/dynamodb`: servers with the API of DynamoDB. They end with the test process, even when it is killed.
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { makeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
 import { waitUntil } from '../processes/wait-until.ts'
@@ -21,15 +23,24 @@ export interface DynamoServer {
   logs(): string
 }
 
-/** dynalite, in memory, on a free port of 127.0.0.1. */
-export async function startDynalite(): Promise<DynamoServer> {
-  const folder = dirname(createRequire(import.meta.url).resolve('dynalite/package.json'))
-  const program = join(folder, 'cli.js')
-  const instant = ['--createTableMs', '0', '--deleteTableMs', '0']
-  const command = (port: number): string[] => [process.execPath, program, '--host', HOST, '--port', `${port}`, ...instant]
-  const server = new Server(await makeFolder(), await freePort(), command)
+const MOTO = fileURLToPath(new URL('../../../../.tools/servers/moto/bin/moto_server', import.meta.url))
+
+/** In memory, on a free port of 127.0.0.1: dynalite, or moto with `SLUICE_DYNAMODB=moto`. */
+export async function startDynamo(): Promise<DynamoServer> {
+  const server = new Server(await makeFolder(), await freePort(), process.env['SLUICE_DYNAMODB'] === 'moto' ? moto : dynalite)
   await server.start()
   return server
+}
+
+function moto(port: number): readonly string[] {
+  if (!existsSync(MOTO)) throw new Error('The tests need moto, and it is not there: node scripts/moto.ts')
+  return [MOTO, '-H', HOST, '-p', `${port}`]
+}
+
+function dynalite(port: number): readonly string[] {
+  const folder = dirname(createRequire(import.meta.url).resolve('dynalite/package.json'))
+  const instant = ['--createTableMs', '0', '--deleteTableMs', '0']
+  return [process.execPath, join(folder, 'cli.js'), '--host', HOST, '--port', `${port}`, ...instant]
 }
 
 class Server extends SupervisedServer implements DynamoServer {
