@@ -2,6 +2,9 @@ import { knownOptions, type PolicySource, type Snapshot, type SourceEvent } from
 import { checkOptions, type KafkaSourceOptions } from './options.ts'
 import { Session } from './session.ts'
 
+/** ms that the broker holds a fetch. A new record ends it at once, so only the fetches of many idle processes cost something. */
+const MAX_WAIT = 1_000
+
 /**
  * Policy documents in a topic of Kafka. Each process reads the whole topic from its beginning, then follows it. A tombstone is a document that
  * is missing: its limits stay.
@@ -23,7 +26,7 @@ export function kafkaSource(options: KafkaSourceOptions): PolicySource {
   return {
     name: `Kafka (${options.topic})`,
     async load(signal: AbortSignal): Promise<Snapshot> {
-      if (session === undefined || session.isOver) session = new Session(options)
+      if (session === undefined || session.isOver) session = new Session(options, MAX_WAIT)
       const { log } = session
       await untilAborted(log.caughtUp(), signal)
       return { cursor: String(log.position), documents: log.documents() }

@@ -23,6 +23,8 @@ export interface PublishOptions extends KafkaSourceOptions {
   readonly previous?: number | undefined
 }
 
+/** ms that the broker holds a fetch: the publisher waits for one that finds nothing. */
+const MAX_WAIT = 100
 const MAX_BYTES = 1_048_576
 const NAMESPACE = /^[A-Za-z][\w.-]{0,63}$/
 const FIELDS = ['client', 'topic', 'group', 'clock', 'producer', 'namespace', 'revision', 'text', 'previous']
@@ -52,7 +54,7 @@ export async function publishPolicy(options: PublishOptions): Promise<PublishAns
   checkOptions('publishPolicy', options)
   checkPublished(options)
   const { producer, topic, namespace, revision, text, previous } = options
-  const session = new Session(options)
+  const session = new Session(options, MAX_WAIT)
   const { log } = session
   const send = (content: string, number: number): Promise<unknown> => producer.send(messageOf(producer, topic, namespace, content, number))
   try {

@@ -5,7 +5,7 @@ import { platformaticReader } from './readers/platformatic.ts'
 import type { Reader } from './readers/reader.ts'
 import { TopicLog } from './topic-log.ts'
 
-/** ms without an answer of the broker after which the topic is read anew. The broker answers twice a second. */
+/** ms without an answer of the broker after which the topic is read anew. The broker answers every second. */
 const SILENCE = 30_000
 /** ms that a close waits for the client. */
 const CLOSING = 2_000
@@ -21,12 +21,12 @@ export class Session {
   private readonly clock: Clock
   private cancelAlarm: () => void = () => undefined
 
-  constructor({ client, topic, group = 'sluice-policies', clock = systemClock }: KafkaSourceOptions) {
+  constructor({ client, topic, group = 'sluice-policies', clock = systemClock }: KafkaSourceOptions, maxWait: number) {
     this.clock = clock
     const reader: Reader = isKafkajs(client) ? kafkajsReader(client, group) : platformaticReader(client)
     const silent = new Promise<never>((_, reject) => this.watchSilence(reject))
     this.reading = reader(
-      topic,
+      { topic, maxWait, signal: this.stop.signal },
       {
         record: (record) => {
           if (!this.isOver) this.log.record(record)
@@ -37,7 +37,6 @@ export class Session {
           this.log.fetched(next, isAtEnd)
         },
       },
-      this.stop.signal,
     )
     this.reading.catch(() => undefined)
     this.ended = Promise.race([this.reading, silent]).finally(() => {

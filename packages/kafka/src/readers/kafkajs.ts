@@ -1,5 +1,5 @@
 import { uniqueId } from '@sluice/core/store-kit'
-import { checkPartitions, MAX_WAIT, type Reader, recordOf, REVISION } from './reader.ts'
+import { checkPartitions, type Reader, recordOf, REVISION } from './reader.ts'
 
 /** The headers of a message of kafkajs. */
 export type KafkajsHeaders = Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>
@@ -46,11 +46,11 @@ export interface KafkajsClient {
 
 /** Reads as the only member of a new group, since kafkajs reads in no other way. Nothing is committed, so the group ends with its member. */
 export function kafkajsReader(client: KafkajsClient, group: string): Reader {
-  return async (topic, events, signal) => {
+  return async ({ topic, maxWait, signal }, events) => {
     const { low, high } = await endsOf(client, topic)
     if (signal.aborted) return
     const isEmpty = low === high
-    const consumer = client.consumer({ groupId: `${group}-${uniqueId()}`, allowAutoTopicCreation: false, maxWaitTimeInMs: MAX_WAIT })
+    const consumer = client.consumer({ groupId: `${group}-${uniqueId()}`, allowAutoTopicCreation: false, maxWaitTimeInMs: maxWait })
     let hasFetched = false
     const failed = new Promise<never>((_, reject) => {
       consumer.on('consumer.crash', ({ payload }) => {

@@ -1,4 +1,4 @@
-import { checkPartitions, MAX_WAIT, type Reader, recordOf, REVISION } from './reader.ts'
+import { checkPartitions, type Reader, recordOf, REVISION } from './reader.ts'
 
 /** What `fetch` of `@platformatic/kafka` takes. */
 export interface PlatformaticFetch {
@@ -50,6 +50,7 @@ export interface PlatformaticConsumer {
 }
 
 const EARLIEST = -2n
+const LATEST = -1n
 /** More than a document of 1 MiB. */
 const MAX_BYTES = 8 * 1_048_576
 /** Marks a batch of the broker's own, such as the end of a transaction. */
@@ -57,13 +58,15 @@ const IS_CONTROL = 0b10_0000
 
 /** Reads the partition itself: neither a group nor an offset is stored in Kafka. */
 export function platformaticReader(client: PlatformaticConsumer): Reader {
-  return async (topic, events, signal) => {
+  return async ({ topic, maxWait, signal }, events) => {
     const { topics } = await client.metadata({ topics: [topic], autocreateTopics: false, forceUpdate: true })
     const found = topics.get(topic)
     const partitions = Object.values(found?.partitions ?? {})
     checkPartitions(topic, partitions.length)
-    const offsets = await client.listOffsets({ topics: [topic], timestamp: EARLIEST })
-    let next = offsets.get(topic)?.[0] ?? 0n
+    const [begin, end] = [await offsetOf(client, topic, EARLIEST), await offsetOf(client, topic, LATEST)]
+    let next = begin
+    // The first fetch of an empty topic would wait for its first record.
+    if (begin === end) events.fetched(begin, true)
     const stopped = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }))
     while (!signal.aborted) {
       const fetched = client.fetch({
@@ -71,7 +74,7 @@ export function platformaticReader(client: PlatformaticConsumer): Reader {
         topics: [{ topicId: found?.id ?? '', partitions: [partitionAt(next)] }],
         minBytes: 1,
         maxBytes: MAX_BYTES,
-        maxWaitTime: MAX_WAIT,
+        maxWaitTime: maxWait,
       })
       // The broker may hold a fetch for a while, and a close does not wait for that.
       const answer = await Promise.race([fetched, stopped])
@@ -95,6 +98,11 @@ export function platformaticReader(client: PlatformaticConsumer): Reader {
       events.fetched(next, batches.length === 0 || next >= (partition?.highWatermark ?? 0n))
     }
   }
+}
+
+async function offsetOf(client: PlatformaticConsumer, topic: string, timestamp: bigint): Promise<bigint> {
+  const offsets = await client.listOffsets({ topics: [topic], timestamp })
+  return offsets.get(topic)?.[0] ?? 0n
 }
 
 function partitionAt(fetchOffset: bigint): PlatformaticFetch['topics'][number]['partitions'][number] {

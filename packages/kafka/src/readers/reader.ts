@@ -7,11 +7,16 @@ export interface ReaderEvents {
   fetched(next: bigint, isAtEnd: boolean): void
 }
 
-/** Reads a topic from its beginning on, until the signal is aborted. Rejects if it cannot. */
-export type Reader = (topic: string, events: ReaderEvents, signal: AbortSignal) => Promise<void>
+/** How a topic is read. `maxWait`: ms that the broker waits for a record before it answers with none. */
+export interface Reading {
+  readonly topic: string
+  readonly maxWait: number
+  readonly signal: AbortSignal
+}
 
-/** ms that the broker waits for a record before it answers with none. */
-export const MAX_WAIT = 500
+/** Reads a topic from its beginning on, until the signal is aborted. Rejects if it cannot. */
+export type Reader = (reading: Reading, events: ReaderEvents) => Promise<void>
+
 /** The header with the revision of a document. */
 export const REVISION = 'revision'
 
