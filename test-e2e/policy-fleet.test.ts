@@ -5,10 +5,14 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Consumer } from '@platformatic/kafka'
 import { publishPolicy as publishToEtcd } from '@sluice/etcd'
+import { publishPolicy as publishToKafka } from '@sluice/kafka'
 import { publishPolicy as publishToRedis } from '@sluice/redis'
 import { startEtcd } from '@sluice/testing/etcd'
+import { startKafka } from '@sluice/testing/kafka'
 import { startRedis, waitUntil } from '@sluice/testing/redis'
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { expect, onTestFinished, test } from 'vitest'
 
 const isFull = process.env['SLUICE_FAULTS'] === 'full'
@@ -43,6 +47,8 @@ const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
     onTestFinished(() => server.stop())
     return { url: server.url, publish: (_, text) => publishToEtcd({ endpoints: [server.url] }, { text }) }
   },
+  'kafka by kafkajs': onKafka,
+  ...(isFull ? { 'kafka by platformatic': onKafka } : {}),
   // A control service, as docs/policy-sources.md says.
   async http() {
     let text = ''
@@ -69,6 +75,28 @@ const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
     }
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, publish }
   },
+}
+
+async function onKafka(): Promise<Place> {
+  const server = await startKafka()
+  onTestFinished(() => server.stop())
+  const kafka = new Kafka({ clientId: 'publisher', brokers: [server.address], logLevel: logLevel.NOTHING })
+  const topic = 'policies'
+  const admin = kafka.admin()
+  await admin.connect()
+  const configEntries = [{ name: 'cleanup.policy', value: 'compact' }]
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true })
+  await admin.disconnect()
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  onTestFinished(() => producer.disconnect())
+  const publish = async (revision: number, text: string): Promise<void> => {
+    // It reads with a client that joins no group: forming one takes longer than the rest.
+    const client = new Consumer({ clientId: 'publisher', groupId: 'unused', bootstrapBrokers: [server.address] })
+    await publishToKafka({ client, producer, topic, namespace: 'shop', revision, text })
+    await client.close(true)
+  }
+  return { url: server.address, publish }
 }
 
 /** Processes with feeds, and when the last one had each revision. */
