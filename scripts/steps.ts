@@ -24,6 +24,7 @@ export const LINT: readonly Command[] = [
   ['embedded Lua', 'node', 'scripts/embed-lua.ts', '--check'],
   ['Lua', 'node', 'scripts/lint-lua.ts'],
   ['size budget', 'node', 'scripts/size.ts'],
+  ['policy reference', 'node', 'scripts/policy-reference.ts', '--check'],
   ['package fields', 'node', 'scripts/package-fields.ts', '--check'],
 ]
 export const TYPES: Command = ['types', 'tsc', '-b']

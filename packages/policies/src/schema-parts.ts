@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { Day } from './document.ts'
 
 // The parts of the schema: texts, numbers, lists and objects, and the forms of texts.
 
@@ -9,6 +10,11 @@ export type Schema<T> = v.GenericSchema<unknown, T>
 
 export function described<S extends v.GenericSchema>(schema: S, text: string): S {
   return v.pipe(schema, v.description(text)) as unknown as S
+}
+
+/** Names an object, for editors and for the reference. */
+export function titled<S extends v.GenericSchema>(title: string, schema: S): S {
+  return v.pipe(schema, v.title(title)) as unknown as S
 }
 
 export function text(max = 256): v.GenericSchema<string> {
@@ -78,3 +84,10 @@ export const INSTANT: Form = [
   "an instant with its offset, such as '2027-01-01T00:00:00Z'",
 ]
 export const TIME_OF_DAY: Form = [/^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/, "a time of day, such as '22:00'"]
+
+// The values that several objects have.
+export const duration: v.GenericSchema<string> = like(DURATION)
+export const instant: v.GenericSchema<string> = like(INSTANT)
+export const field: v.GenericSchema<string> = like(FIELD)
+export const units: v.GenericSchema<number> = whole(0)
+export const day: Schema<Day> = v.picklist(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])

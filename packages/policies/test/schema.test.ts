@@ -20,7 +20,7 @@ test.each([
 ])('the JSON Schema is made from the code that validates: %s', async (title, code, path) => {
   // A number of a document is finite: JSON has no other.
   const schema = toJsonSchema(code, { target: 'draft-2020-12', ignoreActions: ['finite'] })
-  const file = { $schema: 'https://json-schema.org/draft/2020-12/schema', title, ...schema }
+  const file = { $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema, title }
   await expect(`${JSON.stringify(file, null, 1)}\n`).toMatchFileSnapshot(path)
 })
 
