@@ -210,6 +210,20 @@ describe('a source that is away', () => {
     await loadsAfter(100, clock)
   })
 
+  test('one that ends each watch after a while is asked at once, each time', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const clock = fakeClock()
+    source.texts = { a: revision(1) }
+    await started({ clock })
+    for (let i = 0; i < 10; i++) {
+      await vi.waitFor(() => expect(source.emit).toBeDefined())
+      clock.advance(25_000)
+      source.cut()
+      await loadsAfter(100, clock)
+    }
+  })
+
   test('one that stays away is asked after twice the time, each time', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     onTestFinished(() => void vi.restoreAllMocks())

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@sluice/core'
 import type { PolicySource, SourceDocument, SourceEvent } from '@sluice/core/store-kit'
-import { backOff, LONGEST, pause } from './back-off.ts'
+import { backOff, longestBackOff, pause } from './back-off.ts'
 import type { FeedHealth } from './options.ts'
 import type { Warnings } from './warnings.ts'
 
@@ -61,10 +61,11 @@ export class SourceFollower {
     const { signal } = this.closing
     const time = this.clock.monotonic?.bind(this.clock) ?? systemClock.monotonic
     for (let attempt = 0; !signal.aborted;) {
-      const begin = time()
+      let watchedSince = Infinity
       try {
         const cursor = await this.load()
         isFirst()
+        watchedSince = time()
         await this.source.watch(cursor, (event) => this.hear(event), signal)
       } catch (error) {
         if (signal.aborted) break
@@ -76,8 +77,9 @@ export class SourceFollower {
           `${this.source.name} does not answer, so its last documents stay in force: ${reason}`,
         )
       }
-      // A source that can be read, and not be watched, is away as well: a load alone must not end the back-off.
-      if (time() - begin >= LONGEST) attempt = 0
+      // A source that can be read, and not be watched, is away as well: a load alone must not end the back-off. A server that ends each
+      // stream after some seconds is well.
+      if (time() - watchedSince >= longestBackOff(attempt)) attempt = 0
       await pause(backOff(attempt++), this.clock, signal)
     }
   }
