@@ -6,19 +6,27 @@ import { onTestFinished } from 'vitest'
 
 /** How to make the clients of a library. Each ends with the test. */
 export interface Library {
-  client(address: string): KafkaClient
+  /** @param timeout ms that the client waits for an answer */
+  client(address: string, timeout?: number): KafkaClient
   producer(address: string): Promise<KafkaProducer>
 }
 
 let clients = 0
 const named = (): string => `test-${(clients += 1)}`
 
-const kafkajs = (address: string): Kafka =>
-  new Kafka({ clientId: named(), brokers: [address], logLevel: logLevel.NOTHING, connectionTimeout: 1_000, retry: { retries: 2 } })
+const kafkajs = (address: string, requestTimeout = 2_000): Kafka =>
+  new Kafka({
+    clientId: named(),
+    brokers: [address],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 1_000,
+    requestTimeout,
+    retry: { retries: 2 },
+  })
 
 const platformatic = ({ Consumer, Producer }: Pick<typeof platformatic2, 'Consumer' | 'Producer'>): Library => ({
-  client(address) {
-    const options = { clientId: named(), groupId: 'not-joined', bootstrapBrokers: [address], timeout: 2_000, retries: 0 }
+  client(address, timeout = 2_000) {
+    const options = { clientId: named(), groupId: 'not-joined', bootstrapBrokers: [address], timeout, retries: 0 }
     const consumer = new Consumer(options)
     onTestFinished(() => consumer.close(true).catch(() => undefined))
     return consumer

@@ -1,4 +1,6 @@
-import { parseDocument } from '@sluice/policies'
+import { kafkaSource } from '@sluice/kafka'
+import { parseDocument, policyFeed } from '@sluice/policies'
+import { fakeClock } from '@sluice/testing'
 import { startKafka } from '@sluice/testing/kafka'
 import { waitUntil } from '@sluice/testing/processes'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -42,5 +44,26 @@ describe.each(names)('%s, when the broker', (name) => {
       await waitUntil(`revision ${number}`, () => revision() === number, 60_000)
     }
     expect(feed.health().source).toBe('connected')
+  })
+
+  test('hangs: the document stays, the source is away after 30 s, and the next document comes', { timeout: 120_000 }, async () => {
+    const own = await startKafka()
+    onTestFinished(() => own.stop())
+    const topic = await new Topic(own.address).created()
+    await topic.write({ key: 'shop', text: text(1) })
+    const clock = fakeClock()
+    const source = kafkaSource({ client: library.client(own.address, 60_000), topic: topic.name, clock })
+    const feed = await policyFeed({ source, startTimeout: 20_000, on: { warning: () => undefined } })
+    onTestFinished(() => feed.close())
+    await own.pause()
+    clock.advance(29_999)
+    expect(feed.health().source).toBe('connected')
+    clock.advance(1)
+    await waitUntil('the silence to be noticed', () => feed.health().source === 'away')
+    expect(feed.health().problem).toContain('no answer for 30000 ms')
+    expect(feed.document('shop')?.revision).toBe(1)
+    await own.resume()
+    await topic.write({ key: 'shop', text: text(2) })
+    await waitUntil('revision 2', () => feed.document('shop')?.revision === 2, 60_000)
   })
 })

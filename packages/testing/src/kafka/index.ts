@@ -29,13 +29,17 @@ export interface KafkaServer {
 /**
  * Starts Apache Kafka in a temporary folder.
  * @param settings of the broker, such as `log.cleaner.backoff.ms`
+ * @param proxied a second port, whose clients hear that the broker has the port `advertised`
  */
-export async function startKafka(settings: Readonly<Record<string, string | number>> = {}): Promise<KafkaServer> {
+export async function startKafka(
+  settings: Readonly<Record<string, string | number>> = {},
+  proxied?: { readonly port: number; readonly advertised: number },
+): Promise<KafkaServer> {
   const { java, classPath } = kafkaCommand()
   const folder = await makeFolder()
   try {
     const server = new Server(folder, await freePort(), java, classPath)
-    server.configure(await freePort(), settings)
+    server.configure(await freePort(), { ...settings, ...(proxied && server.second(proxied)) })
     await server.start()
     return server
   } catch (error) {
@@ -74,7 +78,8 @@ class Server extends SupervisedServer implements KafkaServer {
       listeners: `PLAINTEXT://${HOST}:${this.port},CONTROLLER://${HOST}:${controller}`,
       'advertised.listeners': `PLAINTEXT://${HOST}:${this.port}`,
       'controller.listener.names': 'CONTROLLER',
-      'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+      'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT',
+      'inter.broker.listener.name': 'PLAINTEXT',
       'log.dirs': data,
       'auto.create.topics.enable': false,
       'offsets.topic.replication.factor': 1,
@@ -89,7 +94,16 @@ class Server extends SupervisedServer implements KafkaServer {
       'num.network.threads': 1,
       'num.io.threads': 2,
     }
-    writeFileSync(join(this.folder, 'server.properties'), properties({ ...own, ...settings }))
+    // A second port adds to these two lists.
+    const both = Object.fromEntries(
+      (['listeners', 'advertised.listeners'] as const).map((name) => [name, [own[name], settings[name]].filter(Boolean).join(',')]),
+    )
+    writeFileSync(join(this.folder, 'server.properties'), properties({ ...own, ...settings, ...both }))
+  }
+
+  /** The settings of a second port. */
+  second({ port, advertised }: { readonly port: number; readonly advertised: number }): Readonly<Record<string, string>> {
+    return { listeners: `PROXIED://${HOST}:${port}`, 'advertised.listeners': `PROXIED://${HOST}:${advertised}` }
   }
 
   async start(): Promise<void> {
