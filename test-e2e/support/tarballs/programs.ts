@@ -47,10 +47,12 @@ export const TYPES = `
 import { createLimiter, type Decision, fixedWindow, slidingWindow } from '@sluice/core'
 import { algorithms } from '@sluice/core/algorithms'
 import { rateLimit } from '@sluice/express'
-import { publishPolicy, redisSource, redisStore } from '@sluice/redis'
+import { publishPolicy, redisSource, redisStore, redisTable } from '@sluice/redis'
 import { durableObjectStore, type ObjectNamespace, RateLimitObject } from '@sluice/cloudflare'
+import { type DynamoClient, dynamoTable } from '@sluice/dynamodb'
 import { etcdSource } from '@sluice/etcd'
-import { httpSource, policyFeed, type PolicyFeed, type PolicySource } from '@sluice/policies'
+import { type KafkaClient, kafkaSource } from '@sluice/kafka'
+import { clientDirectory, type ClientTable, httpSource, policyFeed, type PolicyFeed, type PolicySource } from '@sluice/policies'
 import express from 'express'
 
 export const limiter = createLimiter({
@@ -78,6 +80,12 @@ export const sources: PolicySource[] = [
     watch: async (cursor, emit, signal) => signal.throwIfAborted(),
   },
 ]
+export const ofKafka = (client: KafkaClient): PolicySource => kafkaSource({ client, topic: 'policies' })
+export const tables = (client: DynamoClient): ClientTable[] => [
+  dynamoTable({ client, table: 'clients' }),
+  redisTable({ url: 'redis://localhost' }),
+]
+export const directory = (table: ClientTable) => clientDirectory({ table, ttl: 60_000 })
 export const feed = (source: PolicySource): Promise<PolicyFeed> => policyFeed({ source })
 export const published = async (): Promise<boolean> =>
   (await publishPolicy({ url: 'redis://localhost' }, { namespace: 'shop', revision: 1, text: '' })).isPublished
