@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { realpathSync } from 'node:fs'
-import { isMainThread, Worker, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads'
 import { runCli } from './run-cli.ts'
 import type { TextStream } from './terminal/terminal.ts'
 
@@ -14,18 +14,26 @@ const args = process.argv.slice(2)
 // A heap that may grow as it likes keeps garbage of hundreds of MB while it reads a log. Only a worker's heap can be bounded from here.
 const MEGABYTES = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: args.some((word) => word.startsWith('--under')) ? 2_048 : 512 }
 
-if (isMainThread && args[0] === 'policies' && args[1] === 'replay') inWorker()
+if (parentPort !== null) void runInside(parentPort)
+else if (args[0] === 'policies' && args[1] === 'replay') inWorker()
 else void run()
 
 async function run(): Promise<void> {
-  const given = isMainThread ? undefined : (workerData as Streams)
-  const stream = (of: NodeJS.WriteStream, isTTY: boolean | undefined): TextStream => ({
-    write: (text) => of.write(text),
-    isTTY: isTTY ?? of.isTTY,
-    columns: of.columns,
-  })
-  const io = { out: stream(process.stdout, given?.out), err: stream(process.stderr, given?.err), in: process.stdin, env: process.env }
-  process.exitCode = await runCli(args, io)
+  process.exitCode = await runCli(args, { out: process.stdout, err: process.stderr, in: process.stdin, env: process.env })
+}
+
+/** What a worker says: what it writes, and at last how the command ended. */
+type Said = { readonly to: 'out' | 'err'; readonly text: string } | { readonly status: number }
+
+/** The streams of a worker may lose what it writes last, so it sends its texts as messages, and waits to be ended. */
+async function runInside(port: MessagePort): Promise<void> {
+  const { out, err } = workerData as Streams
+  const say = (said: Said): void => port.postMessage(said)
+  const stream = (to: 'out' | 'err', isTTY: boolean): TextStream => ({ write: (text) => say({ to, text }), isTTY, columns: undefined })
+  // A listener keeps the worker.
+  port.on('message', () => undefined)
+  const status = await runCli(args, { out: stream('out', out), err: stream('err', err), in: process.stdin, env: process.env })
+  say({ status })
 }
 
 function inWorker(): void {
@@ -37,14 +45,19 @@ function inWorker(): void {
     stdin: args.includes('-'),
   })
   if (worker.stdin !== null) process.stdin.pipe(worker.stdin)
+  worker.on('message', (said: Said) => {
+    if ('status' in said) {
+      process.exitCode = said.status
+      void worker.terminate()
+    } else (said.to === 'out' ? process.stdout : process.stderr).write(said.text)
+  })
   worker.once('error', (error) => {
     process.stderr.write(
       `sluice: ${(error as { readonly code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY' ? `the replay needs more than ${MEGABYTES.maxOldGenerationSizeMb} MB; replay a part of the log` : String(error.stack)}\n`,
     )
     process.exitCode = 2
   })
-  worker.once('exit', (code) => {
-    process.exitCode ??= code
+  worker.once('exit', () => {
     // Standard input that nobody reads to its end would keep the process.
     process.stdin.destroy()
   })
