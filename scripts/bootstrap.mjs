@@ -12,6 +12,7 @@ import { pnpmProgress, runWithProgress } from './progress.mjs'
 const TASKS = {
   setup: [],
   start: ['--conditions=source', 'examples/express/main.ts'],
+  platform: ['--conditions=source', 'examples/policies/main.ts'],
   check: ['scripts/check.ts'],
   test: ['scripts/test.ts'],
   'test-all': ['scripts/test.ts', '--all'],
