@@ -1,15 +1,19 @@
 import type { Cost, Decision, MaybePromise } from '@sluice/core'
-import { isPromise, type PolicyAnswer, type PolicyMount, type PolicyView } from '@sluice/core/adapter-kit'
+import { type DecidedAnswer, isPromise, type PolicyAnswer, type PolicyMount, type PolicyView } from '@sluice/core/adapter-kit'
 import type { ClientRow } from '../clients/client-table.ts'
 import type { Asked } from '../compile/asked.ts'
 import { tierOf } from '../compile/revision.ts'
 import { type Choice, select } from '../compile/select.ts'
 import { type Attributes, fieldOf } from '../request.ts'
 import type { Deciding, InForce, Selected, Selecting } from './in-force.ts'
+import type { MergedSet } from './limit-sets.ts'
 import { limitsOf, type Plan, planOf, retryAfterOf } from './plan.ts'
 import { PolicyLimiter } from './policy-limiter.ts'
 import { settleOf } from './settlements.ts'
 import { VIEWED, type Viewed } from './viewed.ts'
+
+/** Units for the limits of which the document says none. */
+type GivenCost = Cost<string> | undefined
 
 /** The policies of a namespace over the requests of one `rateLimit`. */
 export class Mount<C> implements PolicyMount<C>, Selecting<C> {
@@ -27,7 +31,7 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     return this.policies.engine
   }
 
-  decide(context: C, cost: Cost<string> | undefined): MaybePromise<PolicyAnswer> {
+  decide(context: C, cost: GivenCost): MaybePromise<PolicyAnswer> {
     const selected = this.select(context)
     return isPromise(selected) ? selected.then((late) => this.answer(late, cost)) : this.answer(selected, cost)
   }
@@ -64,42 +68,49 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     return isPromise(selection) ? selection.then((late) => ({ inForce, asked, selection: late })) : { inForce, asked, selection }
   }
 
-  private answer(selected: Selected, cost: Cost<string> | undefined): MaybePromise<PolicyAnswer> {
+  private answer(selected: Selected, cost: GivenCost): MaybePromise<PolicyAnswer> {
     const { enforced, rejected } = selected.selection
     if (rejected !== undefined) return { missing: rejected }
     if (enforced.length === 0) return { background: this.tryShadows(selected, cost) }
-    const plan = planOf(enforced, selected.asked, cost)
-    return isPromise(plan) ? plan.then((late) => this.decideBy(selected, cost, late)) : this.decideBy(selected, cost, plan)
+    const { inForce, asked } = selected
+    const merged = inForce.sets.of(enforced, 'enforce', asked.tier)
+    const plan = planOf(enforced, asked, cost, merged.isPlain)
+    return isPromise(plan) ? plan.then((late) => this.decideBy(selected, merged, cost, late)) : this.decideBy(selected, merged, cost, plan)
   }
 
-  private decideBy(selected: Selected, given: Cost<string> | undefined, { subject, cost }: Plan): MaybePromise<PolicyAnswer> {
-    const { inForce, asked, selection } = selected
-    const set = inForce.sets.of(selection.enforced, 'enforce', asked.tier)
-    const decision = this.engine.decide(set, subject, cost, 'charge')
-    return isPromise(decision) ? decision.then((late) => this.answerOf(selected, given, late)) : this.answerOf(selected, given, decision)
+  private decideBy(selected: Selected, merged: MergedSet, given: GivenCost, { subject, cost }: Plan): MaybePromise<PolicyAnswer> {
+    const decision = this.engine.decide(merged.set, subject, cost, 'charge')
+    return isPromise(decision)
+      ? decision.then((late) => this.answerOf(selected, merged, given, late))
+      : this.answerOf(selected, merged, given, decision)
   }
 
-  private answerOf(selected: Selected, cost: Cost<string> | undefined, decision: Decision): PolicyAnswer {
-    const { asked, selection } = selected
-    const limits = limitsOf(selection.enforced)
-    if (decision.allowed)
-      return { decided: { decision, status: 429, settle: settleOf(limits, asked.context) }, background: this.tryShadows(selected, cost) }
-    const status = selection.enforced.find((choice) => choice.limits.some(({ limit }) => limit === decision.binding))?.policy.status ?? 429
+  private answerOf(selected: Selected, { isCorrected }: MergedSet, cost: GivenCost, decision: Decision): PolicyAnswer {
+    const { enforced, shadows } = selected.selection
+    if (!decision.allowed) return { decided: this.refusalOf(selected, decision) }
+    const settle = isCorrected ? settleOf(limitsOf(enforced), selected.asked.context) : undefined
+    const background = shadows.length === 0 ? undefined : this.tryShadows(selected, cost)
+    return { decided: { decision, status: 429, settle }, background }
+  }
+
+  private refusalOf({ asked, selection: { enforced } }: Selected, decision: Decision): DecidedAnswer {
+    const status = enforced.find((choice) => choice.limits.some(({ limit }) => limit === decision.binding))?.policy.status ?? 429
+    const limits = limitsOf(enforced)
     const retryAfter = decision.retryAfter === Infinity ? retryAfterOf(limits, decision.outcomes, asked.now) : decision.retryAfter
-    const shown = retryAfter === decision.retryAfter ? decision : { ...decision, retryAfter }
-    return { decided: { decision: shown, status, settle: undefined } }
+    return { decision: retryAfter === decision.retryAfter ? decision : { ...decision, retryAfter }, status, settle: undefined }
   }
 
   /** Each policy in shadow decides alone. The request does not wait, and a failure does not concern it. */
-  private tryShadows({ inForce, asked, selection }: Selected, cost: Cost<string> | undefined): Promise<void> | undefined {
+  private tryShadows({ inForce, asked, selection }: Selected, cost: GivenCost): Promise<void> | undefined {
     const { shadows } = selection
     if (shadows.length === 0) return undefined
     return Promise.allSettled(shadows.map((choice) => this.tryShadow(inForce, asked, choice, cost))).then(() => undefined)
   }
 
-  private async tryShadow(inForce: InForce, asked: Asked<Viewed>, choice: Choice<Viewed>, cost: Cost<string> | undefined): Promise<void> {
-    const plan = await planOf([choice], asked, cost)
-    await this.engine.decide(inForce.sets.of([choice], 'shadow', asked.tier), plan.subject, plan.cost, 'charge')
+  private async tryShadow(inForce: InForce, asked: Asked<Viewed>, choice: Choice<Viewed>, cost: GivenCost): Promise<void> {
+    const { set, isPlain } = inForce.sets.of([choice], 'shadow', asked.tier)
+    const plan = await planOf([choice], asked, cost, isPlain)
+    await this.engine.decide(set, plan.subject, plan.cost, 'charge')
   }
 }
 

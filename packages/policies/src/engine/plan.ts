@@ -11,11 +11,16 @@ export interface Plan {
   readonly cost: Cost<string> | undefined
 }
 
-/** @param cost for the limits whose units the document does not say */
-export function planOf(choices: readonly Choice<Viewed>[], asked: Asked<Viewed>, cost: Cost<string> | undefined): MaybePromise<Plan> {
+/** @param cost for the limits whose units the document does not say. @param isPlain whether it says of no limit that it takes others than one */
+export function planOf(
+  choices: readonly Choice<Viewed>[],
+  asked: Asked<Viewed>,
+  cost: Cost<string> | undefined,
+  isPlain: boolean,
+): MaybePromise<Plan> {
   const limits = limitsOf(choices)
   const subject = subjectsOf(limits)
-  if (cost === undefined && limits.every(({ compiled }) => isPlain(compiled.spec))) return { subject, cost: undefined }
+  if (cost === undefined && isPlain) return { subject, cost: undefined }
   const units = mapAll(limits, ({ compiled }) => (hasCost(compiled.spec) ? compiled.cost(asked) : unitsIn(cost, compiled.rule.limit.name)))
   return isPromise(units) ? units.then((late) => ({ subject, cost: byName(limits, late) })) : { subject, cost: byName(limits, units) }
 }
@@ -26,12 +31,8 @@ export function limitsOf(choices: readonly Choice<Viewed>[]): readonly Chosen<Vi
 
 type Spec = Chosen<Viewed>['compiled']['spec']
 
-/** Whether a request takes one unit of the limit, unless the application says otherwise. */
-function isPlain(spec: Spec): boolean {
-  return !hasCost(spec) || spec.cost === 1
-}
-
-function hasCost(spec: Spec): spec is Spec & { readonly cost: CostSpec } {
+/** Whether the document says how many units a request takes. */
+export function hasCost(spec: Spec): spec is Spec & { readonly cost: CostSpec } {
   return 'cost' in spec && spec.cost !== undefined
 }
 

@@ -29,7 +29,7 @@ export class PolicyLimiter<C> extends KeyedLimiter<C> implements RequestLimiter<
     const selected = this.requests.select(request)
     const subject = ({ asked, selection }: Selected): MaybePromise<Subject<string> | undefined> => {
       if (selection.enforced.length === 0 || selection.rejected !== undefined) return undefined
-      const plan = planOf(selection.enforced, asked, undefined)
+      const plan = planOf(selection.enforced, asked, undefined, true)
       return isPromise(plan) ? plan.then((late) => late.subject) : plan.subject
     }
     return isPromise(selected) ? selected.then(subject) : subject(selected)
@@ -57,8 +57,8 @@ export class PolicyLimiter<C> extends KeyedLimiter<C> implements RequestLimiter<
     const { inForce, asked, selection } = await this.requests.select(request)
     if (selection.rejected !== undefined) throw this.missing(selection.rejected.part)
     const { engine } = this.policies
-    const set = inForce.sets.of(selection.enforced, 'enforce', asked.tier)
-    const { subject, cost } = await planOf(selection.enforced, asked, options?.cost)
+    const { set, isPlain } = inForce.sets.of(selection.enforced, 'enforce', asked.tier)
+    const { subject, cost } = await planOf(selection.enforced, asked, options?.cost, isPlain)
     if (method === 'wait') return engine.waitAt(set, subject, { ...options, cost })
     if (method === 'credit') return engine.creditAt(set, subject, cost)
     if (method === 'peek') return engine.peekAt(set, subject, cost, options?.atLeast)
@@ -72,7 +72,7 @@ export class PolicyLimiter<C> extends KeyedLimiter<C> implements RequestLimiter<
     const targets: Target[] = []
     for (const mode of ['enforce', 'shadow'] as const) {
       for (const choice of mode === 'enforce' ? selection.enforced : selection.shadows) {
-        const { limits } = inForce.sets.of([choice], mode, asked.tier)
+        const { limits } = inForce.sets.of([choice], mode, asked.tier).set
         for (const [i, { limit, scope }] of limits.entries()) targets.push({ limit, scope, subject: choice.limits[i]?.subject ?? '' })
       }
     }

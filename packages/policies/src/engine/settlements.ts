@@ -2,16 +2,20 @@ import type { MaybePromise } from '@sluice/core'
 import { type EndedResponse, isPromise, type Units } from '@sluice/core/adapter-kit'
 import { unitsOf } from '../compile/costs.ts'
 import type { Chosen } from '../compile/select.ts'
-import type { SettleSpec, StatusSpec } from '../document.ts'
+import type { LimitSpec, SettleSpec, StatusSpec } from '../document.ts'
 import { type Attributes, fieldOf } from '../request.ts'
 import type { Viewed } from './viewed.ts'
 
 type Settle = (response: EndedResponse) => MaybePromise<Units>
 
-/** How the document corrects the charges of a request after its response; `undefined` if it does not. */
-export function settleOf(limits: readonly Chosen<Viewed>[], { view, context }: Viewed): Settle | undefined {
-  const corrected = limits.filter(({ compiled: { spec } }) => 'refundOn' in spec || 'settle' in spec)
-  if (corrected.length === 0) return undefined
+/** Whether a response corrects what a request took from this limit. */
+export function isCorrected(spec: LimitSpec): boolean {
+  return 'refundOn' in spec || 'settle' in spec
+}
+
+/** How the document corrects the charges of a request after its response. */
+export function settleOf(limits: readonly Chosen<Viewed>[], { view, context }: Viewed): Settle {
+  const corrected = limits.filter(({ compiled: { spec } }) => isCorrected(spec))
   const needsAttributes = corrected.some(
     ({ compiled: { spec } }) => 'settle' in spec && spec.settle !== undefined && 'attribute' in spec.settle,
   )
