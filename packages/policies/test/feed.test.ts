@@ -205,12 +205,12 @@ describe('a source that is away', () => {
       await loadsAfter(ms, clock)
     }
     await vi.waitFor(() => expect(source.emit).toBeDefined())
-    clock.advance(30_000)
+    clock.advance(1_000)
     source.cut(new Error('lost'))
     await loadsAfter(100, clock)
   })
 
-  test('one that ends each watch after a while is asked at once, each time', async () => {
+  test('one that was watched for a second is asked at once, each time', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     onTestFinished(() => void vi.restoreAllMocks())
     const clock = fakeClock()
@@ -218,7 +218,7 @@ describe('a source that is away', () => {
     await started({ clock })
     for (let i = 0; i < 10; i++) {
       await vi.waitFor(() => expect(source.emit).toBeDefined())
-      clock.advance(25_000)
+      clock.advance(1_000)
       source.cut()
       await loadsAfter(100, clock)
     }
@@ -236,7 +236,7 @@ describe('a source that is away', () => {
     source.failure = undefined
     await loadsAfter(15_000, clock)
     await vi.waitFor(() => expect(source.emit).toBeDefined())
-    clock.advance(30_000)
+    clock.advance(1_000)
     source.cut(new Error('lost'))
     await loadsAfter(100, clock)
   })

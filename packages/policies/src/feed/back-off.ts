@@ -6,12 +6,7 @@ const LONGEST = 30_000
 /** How long to wait before attempt number `attempt` (from 0), in ms: up to 200 ms, then twice as long each time, up to 30 s. */
 export function backOff(attempt: number): number {
   // Full jitter: after an outage, the processes of a fleet do not come back together.
-  return Math.random() * longestBackOff(attempt)
-}
-
-/** The longest that `backOff` gives for the attempt, in ms. */
-export function longestBackOff(attempt: number): number {
-  return Math.min(LONGEST, FIRST * 2 ** Math.min(attempt, 10))
+  return Math.random() * Math.min(LONGEST, FIRST * 2 ** Math.min(attempt, 10))
 }
 
 /** Resolves after `ms`, or at once when the signal is aborted. */

@@ -1,8 +1,11 @@
 import { type Clock, systemClock } from '@sluice/core'
 import type { PolicySource, SourceDocument, SourceEvent } from '@sluice/core/store-kit'
-import { backOff, longestBackOff, pause } from './back-off.ts'
+import { backOff, pause } from './back-off.ts'
 import type { FeedHealth } from './options.ts'
 import type { Warnings } from './warnings.ts'
+
+/** ms. A source that was watched for as long is well, so the next outage begins with the shortest pause. */
+const WELL_AFTER = 1_000
 
 /** What a follower passes on. */
 export interface SourceListener {
@@ -79,7 +82,7 @@ export class SourceFollower {
       }
       // A source that can be read, and not be watched, is away as well: a load alone must not end the back-off. A server that ends each
       // stream after some seconds is well.
-      if (time() - watchedSince >= longestBackOff(attempt)) attempt = 0
+      if (time() - watchedSince >= WELL_AFTER) attempt = 0
       await pause(backOff(attempt++), this.clock, signal)
     }
   }

@@ -18,8 +18,8 @@ const READ = script('', READ_POLICIES)
 const BLOCK = 5_000
 /** ms that a reply may take above that. */
 const SLACK = 2_000
-/** ms between two readings if the stream has an entry that the script did not write. */
-const REST = 100
+/** ms between two readings if the stream has an entry that is no change: from before the documents were lost. */
+const REST = 500
 
 interface Read {
   readonly kind: string

@@ -130,6 +130,16 @@ describe('what does not come into force', () => {
     await holds(one, 6)
   })
 
+  test('that the documents are gone, and their changes are not', async () => {
+    await publish(where(), 5)
+    const one = await followed(where())
+    await admin.del(DOCUMENTS)
+    await waitUntil('the warning', () => one.codes.includes('WARN_POLICY_MISSING'))
+    expect(one.feed.document('shop')?.revision).toBe(5)
+    await publish(where(), 6)
+    await holds(one, 6)
+  })
+
   test('that one of several is gone', async () => {
     await publish(where(), 5)
     await publish(where(), 1, 'other')
