@@ -28,6 +28,16 @@ describe('policies lint', () => {
     expect(out).toContain('invalid: policies[0].rules[0].limits[0].window: expected a text, got 1')
   })
 
+  test('what exceeds the ceilings of the operator', () => {
+    const ceilings = folder.file(
+      'ceilings.yaml',
+      "apiVersion: sluice/v1\nkind: ceilings\nrevision: 1\nnamespaces: { '*': { rates: [{ limit: 1, window: 1m }] } }\n",
+    )
+    const { status, out } = sluice(['policies', 'lint', one, '--ceilings', ceilings])
+    expect(status).toBe(1)
+    expect(out).toMatch(/one\.yaml:7:\d+: ceiling: policies\[0\]\.rules\[0\]\.limits\[0\]\.limit: expected at most 1, by the ceilings/)
+  })
+
   test('counters that start anew against a previous document, as JSON', () => {
     const file = folder.file('hour.yaml', documentText(2).replace('window: 1m', 'window: 1h'))
     const { status, out } = sluice(['policies', 'lint', file, '--previous', one, '--json'])

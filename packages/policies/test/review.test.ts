@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { diffDocuments, lintDocument } from '../src/index.ts'
+import { diffDocuments, lintDocument, parseCeilings } from '../src/index.ts'
 import { covers } from '../src/review/covers.ts'
 import { head, limit, parsed, withPolicy } from './documents.ts'
 
@@ -107,6 +107,40 @@ describe('lint', () => {
         .filter(({ rule }) => rule === 'unused')
         .map(({ path }) => path),
     ).toContain('subjects.tenant')
+  })
+
+  const unused = (text: string): readonly string[] =>
+    lintDocument(text, { now: NOW })
+      .filter(({ rule, path }) => rule === 'unused' && !path.startsWith('subjects'))
+      .map(({ line, path, message }) => `${line} ${path}: ${message}`)
+
+  test('columns without a table, and a delay above the limit', () => {
+    const columns = `${withPolicy('')}columns: { rpm_limit: api.minute }\n`
+    expect(unused(columns)).toEqual([expect.stringContaining('16 columns.rpm_limit: nothing uses the column "rpm_limit"')])
+    expect(unused(columns.replace('attribute: plan,', 'attribute: plan, table: clients,'))).toEqual([])
+    const delay = (after: number): string => withPolicy('', `limits: [${limit(`delay: { after: ${after}, step: 1s }`)}]`)
+    expect(unused(delay(3))).toEqual([
+      '15 policies[0].rules[0].limits[0].delay.after: no request is delayed: it is refused above 3; expected less',
+    ])
+    expect(unused(delay(2))).toEqual([])
+  })
+
+  test('what exceeds the ceilings of the namespace, with its line', () => {
+    const ceilings = (namespace: string) =>
+      parseCeilings(
+        `apiVersion: sluice/v1\nkind: ceilings\nrevision: 1\nnamespaces: { ${namespace}: { rates: [{ limit: 2, window: 1m }] } }\n`,
+      )
+    const found = (namespace: string) =>
+      lintDocument(withPolicy(''), { now: NOW, ceilings: ceilings(namespace) }).filter(({ rule }) => rule === 'ceiling')
+    expect(found('shop')).toEqual([
+      expect.objectContaining({
+        line: 15,
+        path: 'policies[0].rules[0].limits[0].limit',
+        message: 'expected at most 2, by the ceilings of the namespace, got 3',
+      }),
+    ])
+    expect(found("'*'")).toHaveLength(1)
+    expect(found('other')).toEqual([])
   })
 })
 

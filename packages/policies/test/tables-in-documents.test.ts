@@ -46,13 +46,26 @@ describe('tier.table without clients', () => {
   })
 })
 
+test('a row with values that make no sense is reported once, and these are ignored', async () => {
+  const warnings: { code: string; message: string }[] = []
+  const row = { client_id: 'acme', limits: { 'api.minute': 'many' }, tier: '' }
+  const policies = documentPolicies(parsed(withTable(withPolicy('', `tiers: { free: [${limit()}] }`))), {
+    clients: tableOf(row),
+    clock: fakeClock(),
+    on: { warning: (warning) => warnings.push(warning) },
+  })
+  for (let i = 0; i < 3; i++) expect((await policies.check(acme)).charges[0]?.limit.limit).toBe(3)
+  expect(warnings.map(({ code }) => code)).toEqual(['WARN_CLIENT_TABLE'])
+  expect(warnings[0]?.message).toContain('the row of client "acme": limits["api.minute"]: expected a whole number, 0 or more, got "many"')
+})
+
 // Such a number would fail each request that it is for.
 describe('numbers for which a limit is not exact', () => {
   test('of an override are refused, with their line', () => {
     const text = withPolicy(`overrides: [{ subject: client, is: acme, limits: { minute: { limit: ${2 ** 53 - 1} } } }]`)
     expect(problemsOf(text)).toEqual([
       expect.objectContaining({
-        path: 'policies[0].overrides[0].limits.minute',
+        path: 'policies[0].overrides[0].limits.minute.limit',
         line: text.split('\n').findIndex((line) => line.includes('overrides')) + 1,
       }),
     ])

@@ -1,4 +1,4 @@
-import { type LintFinding, lintDocument, parseDocument, PolicyError, type Problem } from '@sluice/policies'
+import { type LintFinding, lintDocument, parseCeilings, parseDocument, PolicyError, type Problem } from '@sluice/policies'
 import type { Command, Invocation } from '../command.ts'
 import { readText } from '../files.ts'
 import { plain } from '../terminal/terminal.ts'
@@ -6,14 +6,18 @@ import { plain } from '../terminal/terminal.ts'
 export const lint: Command = {
   name: 'policies lint',
   summary: 'find what is wrong, or probably not meant, in a document',
-  synopsis: 'FILE [--previous FILE]',
+  synopsis: 'FILE [--previous FILE] [--ceilings FILE]',
   operands: [1, 1],
   description: [
     'Reads a policy document and prints each finding with its line. FILE may be - for the standard input.',
-    'A document that is not valid has findings of the kind invalid: no process would use it. In a valid one, unreachable is a rule that no request reaches; forgeable is a rule whose limits are all by a value that a client can choose, such as a header; ended is what held until a time that is over; unused is a subject without a limit.',
+    'A document that is not valid has findings of the kind invalid: no process would use it. In a valid one, unreachable is a rule that no request reaches; forgeable is a rule whose limits are all by a value that a client can choose, such as a header; ended is what held until a time that is over; unused is a subject without a limit, a column without a table, or a delay that no request has.',
+    'With --ceilings, ceiling is what exceeds the ceilings of the operator: a process with these would not use the document.',
     'With --previous, new-counter is a limit that counts from 0 when the document takes the place of the previous one, and revision is a revision that is not higher.',
   ],
-  options: [{ name: 'previous', value: 'FILE', means: 'The document that is in force now.' }],
+  options: [
+    { name: 'previous', value: 'FILE', means: 'The document that is in force now.' },
+    { name: 'ceilings', value: 'FILE', means: 'The ceilings of the operator.' },
+  ],
   exits: ['There is no finding.', 'There are findings.'],
   examples: [
     ['sluice policies lint sluice.yaml', 'Check a document before it is committed.'],
@@ -27,7 +31,10 @@ export const lint: Command = {
     const path = invocation.option('previous')
     const before = path === undefined ? undefined : await readText(path, invocation)
     const previous = before && parseDocument(before.text, before)
-    const findings = findingsOf(text, () => lintDocument(text, { source, previous }))
+    const bounds = invocation.option('ceilings')
+    const most = bounds === undefined ? undefined : await readText(bounds, invocation)
+    const ceilings = most && parseCeilings(most.text, most)
+    const findings = findingsOf(text, () => lintDocument(text, { source, previous, ceilings }))
     if (invocation.isJson) invocation.printJson({ file: source, findings })
     else printFindings(invocation, source, findings)
     return findings.length > 0 ? 1 : 0

@@ -23,6 +23,7 @@ import type { Deciding, InForce } from './in-force.ts'
 import { LimitSets, ScopedLimits } from './limit-sets.ts'
 import { Mount } from './mount.ts'
 import { type CheckOptions, checkRequest, REQUEST_VIEW } from './request-data.ts'
+import { show } from '../problems.ts'
 import { VIEWED, type Viewed } from './viewed.ts'
 
 /** What a namespace is made with. */
@@ -129,7 +130,19 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
     const { pool, ipv6Prefix, scoped, name } = this
     pool.next()
     const revision = compile<Viewed>(document, VIEWED, { ipv6Prefix, pool, ceiling })
-    return { revision, sets: new LimitSets(name, document.revision, scoped), settingsOf: settingsReader(document.columns) }
+    return { revision, sets: new LimitSets(name, document.revision, scoped), settingsOf: this.settingsReader(document) }
+  }
+
+  /** Reads rows of the table. What is wrong with one is reported once: every row of a table may have the same fault. */
+  private settingsReader({ columns }: PolicyDocument): InForce['settingsOf'] {
+    const read = settingsReader(columns)
+    return (row) => {
+      const settings = read(row)
+      const [first] = settings.problems
+      if (first !== undefined)
+        this.observers.warn('WARN_CLIENT_TABLE', `the row of client ${show(row.client_id)}: ${first}; values like this are ignored`, 'row')
+      return settings
+    }
   }
 
   /** All limits of the revision in force, for `reset` and `block`. */

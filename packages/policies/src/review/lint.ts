@@ -1,4 +1,6 @@
 import { systemClock } from '@sluice/core'
+import { type CeilingsDocument, ceilingOf } from '../ceilings.ts'
+import { Ceiling } from '../checks/ceilings.ts'
 import type { LimitSpec, PolicyDocument, PolicySpec, RuleSpec } from '../document.ts'
 import { parseLocated } from '../parse.ts'
 import type { Path, Problem } from '../problems.ts'
@@ -13,12 +15,14 @@ export interface LintOptions {
   readonly source?: string | undefined
   /** The document that is in force now. With it, limits that start to count anew are found. Default: none. */
   readonly previous?: PolicyDocument | undefined
+  /** The ceilings of the operator. With them, what exceeds those of the namespace is found. Default: none. */
+  readonly ceilings?: CeilingsDocument | undefined
   /** The time at which the document is read: ms since the epoch. Default: now. */
   readonly now?: number | undefined
 }
 
 /** What kind of doubt a finding is. */
-export type LintRule = 'unreachable' | 'new-counter' | 'forgeable' | 'ended' | 'unused' | 'revision'
+export type LintRule = 'unreachable' | 'new-counter' | 'forgeable' | 'ended' | 'unused' | 'revision' | 'ceiling'
 
 /** Something in a valid document that is probably not meant. */
 export interface LintFinding extends Problem {
@@ -27,7 +31,7 @@ export interface LintFinding extends Problem {
 
 /**
  * Finds what is valid in a document, but probably not meant: rules that no request reaches, limits by a value that a client can choose,
- * limits that start to count anew, and what has ended or is not used.
+ * limits that start to count anew, what exceeds the ceilings, and what has ended or is not used.
  * @param text a document, as `parseDocument` reads it
  * @returns the findings in the order of the document
  * @throws PolicyError (ERR_POLICY_INVALID) for a document that is not valid
@@ -40,7 +44,7 @@ export interface LintFinding extends Problem {
  * ```
  */
 export function lintDocument(text: string, options: LintOptions = {}): readonly LintFinding[] {
-  const { source, previous, now = systemClock.now() } = options
+  const { source, previous, ceilings, now = systemClock.now() } = options
   const { document, locate } = parseLocated(text, source)
   const findings: LintFinding[] = []
   const reporter =
@@ -53,6 +57,9 @@ export function lintDocument(text: string, options: LintOptions = {}): readonly 
   findEnded(document, now, reporter('ended'))
   findUnused(document, reporter('unused'))
   if (previous !== undefined) findNew(document, previous, reporter)
+  const ceiling = ceilings && ceilingOf(ceilings, document.namespace)
+  const exceeding = ceiling === undefined ? [] : new Ceiling(ceiling).findingsOf(document)
+  for (const { path, message } of exceeding) reporter('ceiling')(path, message)
   return findings.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
 }
 
@@ -124,7 +131,8 @@ function findEnded({ policies = [] }: PolicyDocument, now: number, report: Repor
   }
 }
 
-function findUnused({ policies = [], subjects = {} }: PolicyDocument, report: Report): void {
+function findUnused(document: PolicyDocument, report: Report): void {
+  const { policies = [], subjects = {}, columns = {}, tier } = document
   const used = new Set<string>()
   for (const { rules, overrides = [], rollout } of policies) {
     for (const rule of rules) for (const { limit } of limitsOfRule(rule, [])) used.add(limit.subject)
@@ -132,6 +140,18 @@ function findUnused({ policies = [], subjects = {} }: PolicyDocument, report: Re
     if (rollout !== undefined) used.add(rollout.by)
   }
   for (const name of Object.keys(subjects)) if (!used.has(name)) report(['subjects', name], `nothing uses the subject "${name}"; remove it`)
+  if (tier?.table === undefined) {
+    for (const column of Object.keys(columns))
+      report(['columns', column], `nothing uses the column "${column}", since no table is named; set tier.table, or remove it`)
+  }
+  for (const [p, { rules }] of policies.entries()) {
+    for (const [r, rule] of rules.entries()) {
+      for (const { limit, path } of limitsOfRule(rule, ['policies', p, 'rules', r])) {
+        if ('delay' in limit && limit.delay !== undefined && limit.limit > 0 && limit.delay.after >= limit.limit)
+          report([...path, 'delay', 'after'], `no request is delayed: it is refused above ${limit.limit}; expected less`)
+      }
+    }
+  }
 }
 
 function findNew(document: PolicyDocument, previous: PolicyDocument, reporter: (rule: LintRule) => Report): void {
