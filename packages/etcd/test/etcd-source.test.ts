@@ -217,7 +217,7 @@ describe('a server that is away', () => {
 
   test('at the start: the fallback holds, and etcd is found when it is there', async () => {
     await proxy.refuse(true)
-    await expect(followed(behind(), { startTimeout: 300 })).rejects.toThrow(/no document after 300 ms: .*ECONNREFUSED/)
+    await expect(followed(behind(), { startTimeout: 1_000 })).rejects.toThrow(/no document after 1000 ms: .*ECONNREFUSED/)
     const one = await followed(behind(), {
       startTimeout: 300,
       fallback: [{ apiVersion: 'sluice/v1', namespace: 'shop', revision: 1 } as never],

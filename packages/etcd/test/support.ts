@@ -30,6 +30,8 @@ export async function followed(options: EtcdSourceOptions, feedOptions: Partial<
   const changes: number[] = []
   const feed = await policyFeed({
     source: etcdSource(options),
+    // A busy machine needs longer than an application would wait.
+    startTimeout: 20_000,
     on: {
       warning: ({ code, message }) => {
         codes.push(code)

@@ -25,6 +25,8 @@ const since = (): readonly unknown[] => control.server.asked.map(({ headers }) =
 async function followed(options: HttpSourceOptions = {}): Promise<PolicyFeed> {
   const feed = await policyFeed({
     source: httpSource(`${control.server.url}/v1/policies`, options),
+    // A busy machine needs longer than an application would wait.
+    startTimeout: 20_000,
     on: { warning: (warning) => warnings.push(warning), change: ({ document }) => changes.push(document.revision) },
   })
   onTestFinished(() => feed.close())
@@ -200,7 +202,7 @@ describe('a stream', () => {
   test('that ends before all documents came is no answer', async () => {
     control.server.answer = (_, response) =>
       void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(event('put', 1, { key: 'shop', text: revision(1) }))
-    const started = policyFeed({ source: httpSource(control.server.url), startTimeout: 300, on: { warning: () => undefined } })
+    const started = policyFeed({ source: httpSource(control.server.url), startTimeout: 1_000, on: { warning: () => undefined } })
     await expect(started).rejects.toThrow('the stream ended before all documents had come')
   })
 

@@ -22,6 +22,8 @@ const codes = (): readonly string[] => warnings.map(({ code }) => code)
 async function followed(options: HttpSourceOptions = {}, feedOptions: Partial<FeedOptions> = {}): Promise<PolicyFeed> {
   const feed = await policyFeed({
     source: httpSource(`${server.url}/sluice.yaml`, { interval: 100, ...options }),
+    // A busy machine needs longer than an application would wait.
+    startTimeout: 20_000,
     on: { warning: (warning) => warnings.push(warning), change: ({ document }) => changes.push(document.revision) },
     ...feedOptions,
   })
@@ -76,7 +78,7 @@ describe('a document at a URL', () => {
     const granted = server.answer
     server.answer = (request, response) =>
       /^Bearer \d$/.test(request.headers.authorization ?? '') ? granted(request, response) : write(response, 401)
-    await expect(followed({}, { startTimeout: 300 })).rejects.toThrow('the server answered 401; check the option headers')
+    await expect(followed({}, { startTimeout: 1_000 })).rejects.toThrow('the server answered 401; check the option headers')
     let token = 0
     await followed({ headers: async () => ({ authorization: `Bearer ${token++ % 10}` }) })
     await vi.waitFor(() => expect(token).toBeGreaterThan(2), 20_000)
@@ -127,7 +129,7 @@ describe('a document at a URL', () => {
 
   test('an answer of 304 that nobody asked for is none', async () => {
     server.answer = (_, response) => write(response, 304)
-    await expect(followed({}, { startTimeout: 300 })).rejects.toThrow('the server answered 304')
+    await expect(followed({}, { startTimeout: 1_000 })).rejects.toThrow('the server answered 304')
   })
 
   test('a lower revision and a fork are ignored, and a poisoned document is refused', async () => {
@@ -209,7 +211,7 @@ describe('half an answer', () => {
   test('that ends with the connection is asked for twice, since its end is not known', async () => {
     let sent = half
     server.answer = (request) => void request.socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${(sent += '\n')}`)
-    await expect(followed({}, { startTimeout: 300 })).rejects.toThrow('the answer has no known end, and two of them differ')
+    await expect(followed({}, { startTimeout: 1_000 })).rejects.toThrow('the answer has no known end, and two of them differ')
     server.answer = (request) => void request.socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${whole}`)
     const feed = await followed()
     expect(feed.document('shop')?.revision).toBe(2)
@@ -260,7 +262,7 @@ describe('a redirection', () => {
     const other = await testServer()
     other.answer = (_, response) => void response.end(revision(1))
     server.answer = (_, response) => write(response, 307, { location: `${other.url}/sluice.yaml` })
-    const started = followed({ headers: { authorization: 'Bearer secret' } }, { startTimeout: 300 })
+    const started = followed({ headers: { authorization: 'Bearer secret' } }, { startTimeout: 1_000 })
     await expect(started).rejects.toThrow(`the server redirects to another origin, ${other.url}, which is not followed`)
     expect(other.asked).toEqual([])
   })
@@ -270,7 +272,7 @@ describe('a redirection', () => {
     ['http://[', 'without a valid location'],
   ])('to %s ends', async (location, message) => {
     server.answer = (_, response) => write(response, 301, { location })
-    await expect(followed({}, { startTimeout: 300 })).rejects.toThrow(message)
+    await expect(followed({}, { startTimeout: 1_000 })).rejects.toThrow(message)
   })
 })
 

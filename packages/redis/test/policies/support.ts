@@ -43,6 +43,8 @@ export async function followed(
   const changes: number[] = []
   const feed = await policyFeed({
     source: redisSource(redis, options),
+    // A busy machine needs longer than an application would wait.
+    startTimeout: 20_000,
     on: {
       warning: ({ code, message }) => {
         codes.push(code)
