@@ -12,7 +12,7 @@ interface Streams {
 
 const args = process.argv.slice(2)
 // A heap that may grow as it likes keeps garbage of hundreds of MB while it reads a log. Only a worker's heap can be bounded from here.
-const MEGABYTES = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: args.some((word) => word.startsWith('--under')) ? 2_048 : 512 }
+const MEGABYTES = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: args.some((word) => word.startsWith('--under')) ? 2_048 : 512 }
 
 if (parentPort !== null) void runInside(parentPort)
 else if (args[0] === 'policies' && args[1] === 'replay') inWorker()

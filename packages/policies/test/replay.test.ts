@@ -85,6 +85,27 @@ test('a policy in shadow refuses nothing, and is reported', async () => {
 })
 
 test.each([
+  ['a stream', (text: string) => text.match(/[\s\S]{1,40}/g) ?? [], '\n'],
+  ['one piece', (text: string) => [text], '\n'],
+  ['lines of Windows', (text: string) => text.match(/[\s\S]{1,97}/g) ?? [], '\r\n'],
+])('the text of a log comes in pieces: %s', async (_, pieces, separator) => {
+  const lines = Array.from({ length: 30 }, (_, i) => nginx('/', `203.0.113.${i % 3}`, Math.floor(i / 2)))
+  const expected = await replay(lines, BY_ADDRESS)
+  for (const end of ['', separator]) {
+    const text = lines.join(separator) + end
+    const found = pieces(text)
+    // The first piece decides, and a stream's has thousands of characters.
+    const first = found.findIndex((__, i) =>
+      found
+        .slice(0, i + 1)
+        .join('')
+        .includes('\n'),
+    )
+    expect(await replay([found.slice(0, first + 1).join(''), ...found.slice(first + 1)], BY_ADDRESS)).toEqual(expected)
+  }
+})
+
+test.each([
   [
     'in the middle',
     [nginx(), nginx(), 'hello'],
