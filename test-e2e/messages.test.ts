@@ -35,6 +35,7 @@ const WRAPPED = [
   'packages/etcd/src/etcd-source.ts',
   'packages/kafka/src/readers/reader.ts',
   'packages/kafka/src/session.ts',
+  'packages/kafka/src/topic-log.ts',
   'packages/redis/src/client/attempt.ts',
   'packages/redis/src/client/connect.ts',
   'packages/redis/src/client/glide.ts',

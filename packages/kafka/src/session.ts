@@ -29,7 +29,15 @@ export class Session {
       { topic, maxWait, signal: this.stop.signal },
       {
         record: (record) => {
-          if (!this.isOver) this.log.record(record)
+          if (this.isOver) return
+          try {
+            this.log.record(record)
+          } catch (error) {
+            // At once: the end of the same fetch must not count as read.
+            this.isOver = true
+            this.log.fail(error)
+            this.alarm(error)
+          }
         },
         fetched: (next, isAtEnd) => {
           if (this.isOver) return
@@ -58,9 +66,9 @@ export class Session {
     await Promise.race([this.reading.catch(() => undefined), new Promise<void>((resolve) => void after(CLOSING, resolve))])
   }
 
-  private alarm: (error: Error) => void = () => undefined
+  private alarm: (error: unknown) => void = () => undefined
 
-  private watchSilence(alarm: (error: Error) => void): void {
+  private watchSilence(alarm: (error: unknown) => void): void {
     this.alarm = alarm
     this.cancelAlarm()
     const after = this.clock.after?.bind(this.clock) ?? systemClock.after

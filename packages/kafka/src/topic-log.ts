@@ -22,6 +22,8 @@ interface Waiter {
   readonly reject: (error: unknown) => void
 }
 
+const MAX_KEYS = 1_000
+
 /** What one process has read of the topic. */
 export class TopicLog {
   /** The offset after the last record. */
@@ -34,8 +36,11 @@ export class TopicLog {
   private waiters: Waiter[] = []
   private failure: { readonly error: unknown } | undefined
 
+  /** @throws if the topic has more keys than any process has namespaces: it is another topic, and would fill the memory */
   record(record: TopicRecord): void {
     const { key } = record
+    if (this.entries.size >= MAX_KEYS && !this.entries.has(key))
+      throw new Error(`it has more than ${MAX_KEYS} keys; expected a topic of policies, whose keys are namespaces`)
     const highest = record.text === undefined ? undefined : higher(this.entries.get(key)?.highest, record)
     this.entries.set(key, { latest: record, highest })
     if (record.offset >= this.position) this.position = record.offset + 1n
