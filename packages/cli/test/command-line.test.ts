@@ -33,7 +33,7 @@ describe('a wrong command line has status 2, and says what to do', () => {
   test.each([
     [['polices', 'lint'], 'there is no command "polices"; did you mean sluice policies?'],
     [['policies', 'lnit'], 'there is no command "policies lnit"; did you mean sluice policies lint?'],
-    [['policies', 'lint'], 'sluice policies lint: expected FILE [--previous FILE]; see  sluice policies lint --help'],
+    [['policies', 'lint'], 'sluice policies lint: expected FILE [--previous FILE] [--ceilings FILE]; see  sluice policies lint --help'],
     [['policies', 'lint', 'a', 'b'], 'one argument too many: b'],
     [['policies', 'lint', 'a', '--prevous', 'b'], 'unknown option --prevous; did you mean --previous?'],
     [['policies', 'lint', 'a', '--previous'], '--previous needs a value: FILE'],
