@@ -251,6 +251,20 @@ describe('a feed', () => {
     }
   })
 
+  test('a start that fails says why the source failed, though its last load is aborted and answers', async () => {
+    let loads = 0
+    const source: PolicySource = {
+      ...nothing,
+      load: (signal) => {
+        loads += 1
+        if (loads === 1) return Promise.reject(new Error('it is another topic'))
+        return new Promise((resolve) => signal.addEventListener('abort', () => resolve({ documents: [] })))
+      },
+    }
+    await expect(policyFeed({ source, startTimeout: 500, on: { warning: () => undefined } })).rejects.toThrow('it is another topic')
+    expect(loads).toBe(2)
+  })
+
   test('several namespaces are mounted by name', async () => {
     const documents = ['a', 'b'].map((name) => ({ key: name, text: one(`${MINUTE}, limit: 5`).replace('shop', name) }))
     const feed = await policyFeed({ source: { ...nothing, load: () => Promise.resolve({ documents }) } })

@@ -152,9 +152,10 @@ export class PolicyFeed implements RequestPolicies {
       for (const namespace of missing.splice(0)) this.accept(acceptedOf(documentOfNone(namespace, onMissing)), 'missing', undefined)
     }
     if (missing.length === 0 && this.followed.size > 0) return
+    // Before it is closed: a source may answer a load that was aborted.
+    const reason = this.warnings.last ?? 'the source has none'
     await this.close()
     const what = missing.length === 0 ? 'no document' : `no document of ${missing.join(', ')}`
-    const reason = this.warnings.last ?? 'the source has none'
     throw new SluiceError(
       'ERR_POLICY_UNAVAILABLE',
       `policyFeed: ${what} after ${startTimeout} ms: ${reason}; set cache or fallback to start without the source`,

@@ -48,6 +48,8 @@ export class SourceFollower {
   /** Reads the source now. Rejects if it is away. */
   async load(): Promise<string | undefined> {
     const { cursor, documents } = await this.source.load(this.closing.signal)
+    // A load that was aborted may have read a part.
+    if (this.closing.signal.aborted) return cursor
     this.state = 'connected'
     this.warnings.clear(this.about)
     this.listener.all(documents)
@@ -67,6 +69,7 @@ export class SourceFollower {
       let watchedSince = Infinity
       try {
         const cursor = await this.load()
+        if (signal.aborted) break
         isFirst()
         watchedSince = time()
         await this.source.watch(cursor, (event) => this.hear(event), signal)
