@@ -5,7 +5,7 @@ import { ObserverHub } from '../observers.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { MAX_CHECKED } from '../identity/client.ts'
 import { type ClientReading, clientReading } from './client-reading.ts'
-import { checkDialect, itemsOf } from './headers/headers.ts'
+import { checkDialect, type HeaderLine, itemsOf } from './headers/headers.ts'
 import { partitionKeysBy } from './headers/partition-keys.ts'
 import type { Host } from './host.ts'
 import type { RateLimitOptions, SettleInfo } from './options.ts'
@@ -17,7 +17,7 @@ import type { DecidedAnswer, PolicyAnswer, PolicyMount, PolicyView, MountablePol
 import { validCost } from './request-values.ts'
 import { responseHeader } from './response-header.ts'
 import { headersFor } from './response-headers.ts'
-import { type Done, settlementOf } from './settlement.ts'
+import { type Done, settlementOf, type Settling } from './settlement.ts'
 import { isSkipped } from './skip.ts'
 
 interface PolicyConfig<C, R> extends RequestConfig<C, R> {
@@ -54,45 +54,105 @@ export function policyPipeline<C, R>(host: Host<C>, options: RateLimitOptions<C,
   return { decide: (context) => decideByPolicies(config, context), limiter: mount.limiter, observers }
 }
 
-function decideByPolicies<C, R>(config: PolicyConfig<C, R>, context: C): MaybePromise<HttpOutcome<R>> {
-  return chain(isSkipped(config, context), (skipped) => {
-    if (skipped) return SKIPPED
-    const { mount, cost, names, observers } = config
-    const units = cost === undefined ? undefined : chain(cost(context), (value) => validCost(value, names, 'cost', observers))
-    const answer = isPromise(units) ? units.then((late) => mount.decide(context, late)) : mount.decide(context, units)
-    return chain(answer, (decided) => outcomeOf(config, context, decided))
-  })
+// As in decide-request.ts: each step calls the next one, at once or when a promise resolves, and none contains a closure that each request
+// would make.
+
+type Outcome<R> = MaybePromise<HttpOutcome<R>>
+
+function decideByPolicies<C, R>(config: PolicyConfig<C, R>, context: C): Outcome<R> {
+  const skipped = isSkipped(config, context)
+  return isPromise(skipped) ? later(skipped, unlessSkipped, config, context) : unlessSkipped(config, context, skipped)
 }
 
-function outcomeOf<C, R>(config: PolicyConfig<C, R>, context: C, answer: PolicyAnswer): MaybePromise<HttpOutcome<R>> {
+function later<C, R, V>(
+  value: Promise<V>,
+  step: (config: PolicyConfig<C, R>, context: C, value: V) => Outcome<R>,
+  config: PolicyConfig<C, R>,
+  context: C,
+): Promise<HttpOutcome<R>> {
+  return value.then((resolved) => step(config, context, resolved))
+}
+
+function unlessSkipped<C, R>(config: PolicyConfig<C, R>, context: C, skipped: boolean): Outcome<R> {
+  if (skipped) return SKIPPED
+  const { cost } = config
+  if (cost === undefined) return ask(config, context, undefined)
+  const units = cost(context)
+  return isPromise(units) ? later(units, askFor, config, context) : askFor(config, context, units)
+}
+
+function askFor<C, R>(config: PolicyConfig<C, R>, context: C, units: Cost<string>): Outcome<R> {
+  return ask(config, context, validCost(units, config.names, 'cost', config.observers))
+}
+
+function ask<C, R>(config: PolicyConfig<C, R>, context: C, cost: Cost<string> | undefined): Outcome<R> {
+  const answer = config.mount.decide(context, cost)
+  return isPromise(answer) ? later(answer, outcomeOf, config, context) : outcomeOf(config, context, answer)
+}
+
+function outcomeOf<C, R>(config: PolicyConfig<C, R>, context: C, answer: PolicyAnswer): Outcome<R> {
   const { missing, decided, background } = answer
   if (missing !== undefined) return { pass: false, ...missingRefusal(missing), decision: undefined }
-  if (decided === undefined)
-    return background === undefined ? SKIPPED : { pass: true, headers: [], decision: undefined, delay: 0, done: () => background }
+  if (decided !== undefined) {
+    const headers = headersFor(config, context, decided.decision)
+    return isPromise(headers)
+      ? outcomeLater(config, context, decided, background, headers)
+      : outcomeWith(config, context, decided, background, headers)
+  }
+  return background === undefined ? SKIPPED : { pass: true, headers: [], decision: undefined, delay: 0, done: () => background }
+}
+
+function outcomeLater<C, R>(
+  config: PolicyConfig<C, R>,
+  context: C,
+  decided: DecidedAnswer,
+  background: Promise<void> | undefined,
+  headers: Promise<readonly HeaderLine[]>,
+): Promise<HttpOutcome<R>> {
+  return headers.then((lines) => outcomeWith(config, context, decided, background, lines))
+}
+
+function outcomeWith<C, R>(
+  config: PolicyConfig<C, R>,
+  context: C,
+  decided: DecidedAnswer,
+  background: Promise<void> | undefined,
+  headers: readonly HeaderLine[],
+): Outcome<R> {
   const { decision } = decided
-  return chain(headersFor(config, context, decision), (headers): MaybePromise<HttpOutcome<R>> => {
-    if (decision.allowed) {
-      const done = afterBoth(doneOf(config, context, decided), background)
-      return { pass: true, headers, decision, delay: decision.delay, done }
-    }
-    const options = { ...config.options, statusCode: decided.status } as RateLimitOptions<C, never>
-    const response = refusal(decision, context, headers, itemsOf(decision, false).names, options)
-    return chain(response, (given) => ({ pass: false, ...given, decision }))
-  })
+  if (!decision.allowed) return refuse(config, context, decided, headers)
+  const settlement = doneOf(config, context, decided)
+  const done = background === undefined ? settlement : afterBoth(settlement, background)
+  return { pass: true, headers, decision, delay: decision.delay, done }
+}
+
+function refuse<C, R>(
+  config: PolicyConfig<C, R>,
+  context: C,
+  { decision, status }: DecidedAnswer,
+  headers: readonly HeaderLine[],
+): Outcome<R> {
+  const options = { ...config.options, statusCode: status } as RateLimitOptions<C, never>
+  const response = refusal(decision, context, headers, itemsOf(decision, false).names, options)
+  return chain(response, (given): HttpOutcome<R> => ({ pass: false, ...given, decision }))
 }
 
 /** An edge runtime may stop after the response, unless `done` has it wait. */
-function afterBoth<R>(done: Done<R> | undefined, background: Promise<void> | undefined): Done<R> | undefined {
-  if (background === undefined) return done
+function afterBoth<R>(done: Done<R> | undefined, background: Promise<void>): Done<R> {
   return (status, response) => chain(done?.(status, response), () => background)
 }
 
 function doneOf<C, R>(config: PolicyConfig<C, R>, context: C, { decision, settle }: DecidedAnswer): Done<R> | undefined {
+  const { host } = config
+  const renews = host.ends?.(context) ?? true
+  return settlementOf(settle === undefined ? config : settledBy(config, settle), decision, context, renews)
+}
+
+/** What settles a request whose charge the document corrects. */
+function settledBy<C, R>(config: PolicyConfig<C, R>, settle: NonNullable<DecidedAnswer['settle']>): Settling<C, R> {
   const { host, limiter, names, observers, options } = config
-  const option: Settle<C, R> | undefined = options.settle
-  const settles = settle === undefined ? option : settling(settle, option, host.responseHeader ?? responseHeader)
-  const settlement = { limiter, names, observers, options: { ...options, settle: settles } }
-  return settlementOf(settlement, decision, context, host.ends?.(context) ?? true)
+  const settles = settling(settle, options.settle, host.responseHeader ?? responseHeader)
+  return { limiter, names, observers, options: { ...options, settle: settles } }
 }
 
 /** What the document says of a limit comes before what the option says. */
