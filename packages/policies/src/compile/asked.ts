@@ -8,6 +8,6 @@ export interface Asked<C> extends Known {
   readonly attributes: Attributes
   /** What the table of clients says of the client; `undefined` where it says nothing. */
   readonly client?: ClientSettings | undefined
-  /** ms since the epoch. */
+  /** ms since the epoch. Any number where the document reads no time. */
   readonly now: number
 }

@@ -9,16 +9,21 @@ export interface Override {
   /** The numbers of limits, by name. `undefined`: those of the rule. */
   readonly limits: Readonly<Record<string, NumbersSpec>> | undefined
   /** Those that it was made of, the most exact first. */
-  readonly parts: readonly OverrideSpec[]
+  readonly parts: readonly TimedOverride[]
+}
+
+/** An override with the instant at which it ends: `Infinity` if it does not. */
+export interface TimedOverride extends OverrideSpec {
+  readonly endsAt: number
 }
 
 /** Finds the overrides of one subject. Its time does not depend on how many there are. */
 export class SubjectOverrides {
-  private readonly exact = new Map<string, OverrideSpec>()
-  private readonly hashed = new Map<string, OverrideSpec>()
+  private readonly exact = new Map<string, TimedOverride>()
+  private readonly hashed = new Map<string, TimedOverride>()
   /** By the length of the prefix, the longest first. */
-  private readonly prefixes: (readonly [length: number, overrides: Map<string, OverrideSpec>])[] = []
-  private readonly shares: OverrideSpec[] = []
+  private readonly prefixes: (readonly [length: number, overrides: Map<string, TimedOverride>])[] = []
+  private readonly shares: TimedOverride[] = []
   private readonly salt: string
   private readonly digests: Digests
 
@@ -26,13 +31,14 @@ export class SubjectOverrides {
   constructor(overrides: readonly OverrideSpec[], salt: string, digests: Digests) {
     this.salt = salt
     this.digests = digests
-    const byLength = new Map<number, Map<string, OverrideSpec>>()
-    for (const override of overrides) {
+    const byLength = new Map<number, Map<string, TimedOverride>>()
+    for (const spec of overrides) {
+      const override = { ...spec, endsAt: spec.until === undefined ? Infinity : Date.parse(spec.until) }
       const { is, startsWith, percent } = override
       if (is !== undefined) (isDigest(is) ? this.hashed : this.exact).set(is, override)
       else if (startsWith !== undefined) {
         const { length } = startsWith
-        byLength.set(length, (byLength.get(length) ?? new Map<string, OverrideSpec>()).set(startsWith, override))
+        byLength.set(length, (byLength.get(length) ?? new Map<string, TimedOverride>()).set(startsWith, override))
       } else if (percent !== undefined) this.shares.push(override)
     }
     this.prefixes = [...byLength].toSorted(([a], [b]) => b - a)
@@ -41,9 +47,9 @@ export class SubjectOverrides {
   }
 
   /** Adds those that hold for a value, by their rank, lower ranks first: exact, longest prefix, share. */
-  collect(value: string, now: number, found: OverrideSpec[][]): void {
-    const add = (rank: number, override: OverrideSpec | undefined): void => {
-      if (override !== undefined && !isOver(override, now)) (found[rank] ??= []).push(override)
+  collect(value: string, now: number, found: TimedOverride[][]): void {
+    const add = (rank: number, override: TimedOverride | undefined): void => {
+      if (override !== undefined && override.endsAt > now) (found[rank] ??= []).push(override)
     }
     add(0, this.exact.get(value))
     if (this.hashed.size > 0) add(0, this.hashed.get(this.digests.of(value)))
@@ -55,10 +61,6 @@ export class SubjectOverrides {
   }
 }
 
-function isOver({ until }: OverrideSpec, now: number): boolean {
-  return until !== undefined && Date.parse(until) <= now
-}
-
 /** A number from 0 to 100 that is the same in every process. */
 export function pointOf(salt: string, value: string): number {
   return (hash32(`${salt}\n${value}`) / 2 ** 32) * 100
@@ -68,7 +70,7 @@ export function pointOf(salt: string, value: string): number {
  * One override from several. Each limit takes its number from the most exact one that names it. A tier or an exemption holds unless a
  * more exact override says something else.
  */
-export function merged(byRank: readonly (readonly OverrideSpec[] | undefined)[]): Override | undefined {
+export function merged(byRank: readonly (readonly TimedOverride[] | undefined)[]): Override | undefined {
   const all = byRank.flatMap((each) => each ?? [])
   if (all.length === 0) return undefined
   let tier: string | undefined
@@ -92,21 +94,17 @@ export function merged(byRank: readonly (readonly OverrideSpec[] | undefined)[])
  */
 export function endOfZero({ parts }: Override, name: string): number {
   let end = -Infinity
-  for (const { limits, exempt, until } of parts) {
+  for (const { limits, exempt, endsAt } of parts) {
     if (exempt === true) return end
     const quantity = limits !== undefined && Object.hasOwn(limits, name) ? limits[name]?.limit : undefined
     if (quantity === undefined) continue
     if (quantity > 0) return end
-    end = Math.max(end, instantOf(until))
+    end = Math.max(end, endsAt)
   }
   return end
 }
 
 /** The instant at which the override ends that gave the tier; `Infinity` if it does not. */
 export function endOfTier({ parts }: Override): number {
-  return instantOf(parts.find(({ tier }) => tier !== undefined)?.until)
-}
-
-function instantOf(until: string | undefined): number {
-  return until === undefined ? Infinity : Date.parse(until)
+  return parts.find(({ tier }) => tier !== undefined)?.endsAt ?? Infinity
 }

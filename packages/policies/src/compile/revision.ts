@@ -24,6 +24,8 @@ export interface Revision<C> {
   /** The rules, and the exemptions, that may match a path, in the order of the document. */
   readonly paths: PathIndex<Candidate<C>>
   readonly tier: CompiledTier | undefined
+  /** Whether the time decides anything: a schedule, or the end of an override. */
+  readonly readsTime: boolean
 }
 
 export interface CompiledTier {
@@ -122,7 +124,7 @@ export function compile<C>(
     default: document.tier.default,
     client: client?.split('.'),
   }
-  return { document, policies, subjects, paths, tier }
+  return { document, policies, subjects, paths, tier, readsTime: (document.policies ?? []).some(readsTime) }
 }
 
 /** What core reads subjects from, by the view of the request. */
@@ -247,4 +249,8 @@ export function tierOf<C>({ tier }: Revision<C>, attributes: unknown): string | 
   if (tier === undefined) return undefined
   const value = fieldOf(attributes, tier.path)
   return typeof value === 'string' ? value : tier.default
+}
+
+function readsTime({ active, rules, overrides = [] }: PolicySpec): boolean {
+  return active !== undefined || rules.some((rule) => rule.active !== undefined) || overrides.some(({ until }) => until !== undefined)
 }

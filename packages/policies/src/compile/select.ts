@@ -1,9 +1,9 @@
 import type { Limit, MaybePromise } from '@sluice/core'
 import { isPromise, type Missing } from '@sluice/core/adapter-kit'
-import type { NumbersSpec, OverrideSpec } from '../document.ts'
+import type { NumbersSpec } from '../document.ts'
 import type { RequestView } from '../request.ts'
 import type { Asked } from './asked.ts'
-import { endOfTier, endOfZero, merged, type Override, pointOf } from './overrides.ts'
+import { endOfTier, endOfZero, merged, type Override, pointOf, type TimedOverride } from './overrides.ts'
 import type { CompiledLimit, CompiledPolicy, CompiledRule, Revision } from './revision.ts'
 
 /** One limit of a request, with its numbers and its subject. */
@@ -116,7 +116,7 @@ function selectionOf<C>(rules: readonly CompiledRule<C>[], values: Values, asked
 
 function overrideOf<C>(policy: CompiledPolicy<C>, values: Values, now: number): Override | undefined {
   if (policy.overrides.length === 0) return undefined
-  const byRank: OverrideSpec[][] = []
+  const byRank: TimedOverride[][] = []
   for (const { subject, of } of policy.overrides) {
     const value = plainValue(values[subject])
     if (value !== undefined) of.collect(value, now, byRank)

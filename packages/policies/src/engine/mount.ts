@@ -63,7 +63,13 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     const { revision } = inForce
     const client = row && inForce.settingsOf(row)
     const tier = client?.tier ?? tierOf(revision, attributes)
-    const asked = { context: { view: this.view, context }, attributes, tier, client, now: this.policies.clock.now() }
+    const asked = {
+      context: { view: this.view, context },
+      attributes,
+      tier,
+      client,
+      now: revision.readsTime ? this.policies.clock.now() : 0,
+    }
     const selection = select(revision, VIEWED, asked)
     return isPromise(selection) ? selection.then((late) => ({ inForce, asked, selection: late })) : { inForce, asked, selection }
   }
