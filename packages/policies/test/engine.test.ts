@@ -7,6 +7,7 @@ import { createPipeline } from '@sluice/core/adapter-kit'
 import { fakeClock } from '@sluice/testing'
 import { describe, expect, test } from 'vitest'
 import {
+  clientDirectory,
   type ClientRow,
   type ClientTable,
   type DocumentOptions,
@@ -249,6 +250,58 @@ describe('a feed', () => {
       expect(feed.health().namespaces).toMatchObject([{ namespace: 'shop', from: 'missing', revision: 0 }])
       await feed.close()
     }
+  })
+
+  test('an observer that throws does no harm to the feed', async () => {
+    const codes: string[] = []
+    const source: PolicySource = {
+      ...nothing,
+      load: () => Promise.resolve({ documents: [{ key: 'a', text: one(`${MINUTE}, limit: 5`) }] }),
+    }
+    const on = {
+      change: () => {
+        throw new Error('of the application')
+      },
+      warning: ({ code }: { readonly code: string }) => void codes.push(code),
+    }
+    const feed = await policyFeed({ source, on })
+    expect(feed.health()).toMatchObject({ source: 'connected', namespaces: [{ revision: 1 }] })
+    expect(codes).toEqual(['WARN_OBSERVER_FAILED'])
+    await feed.close()
+  })
+
+  test.each([
+    ['store', { store: 'redis' }],
+    ['clients', { clients: {} }],
+    ['ipv6Prefix', { ipv6Prefix: 200 }],
+  ])('a wrong %s is refused before the source is asked', async (name, options) => {
+    const load = (): never => {
+      throw new Error('asked')
+    }
+    const refused = { code: 'ERR_OPTION_INVALID', message: expect.stringContaining(`${name}: expected`) as string }
+    await expect(policyFeed({ source: { ...nothing, load }, ...options } as never)).rejects.toMatchObject(refused)
+    expect(() => documentPolicies(parseDocument(one(`${MINUTE}, limit: 5`)), options as never)).toThrow(`${name}: expected`)
+  })
+
+  test('what was given stays open, and what was made ends with it', async () => {
+    const closed: string[] = []
+    const table = (name: string): ClientTable => ({ name, load: () => Promise.resolve([]), close: () => void closed.push(name) })
+    const memory = memoryStore()
+    const store: Store = {
+      name: 'own',
+      consume: memory.consume.bind(memory),
+      reset: memory.reset.bind(memory),
+      close: () => void closed.push('store'),
+    }
+    const given = clientDirectory({ table: table('given') })
+    const documents = [{ key: 'a', text: one(`${MINUTE}, limit: 5`) }]
+    const source: PolicySource = { ...nothing, load: () => Promise.resolve({ documents }) }
+    await (await policyFeed({ source, store, clients: given })).close()
+    expect(closed).toEqual([])
+    await (await policyFeed({ source, store, clients: table('of the feed') })).close()
+    await documentPolicies(parseDocument(one(`${MINUTE}, limit: 5`)), { store, clients: table('of the document') }).close()
+    expect(closed).toEqual(['of the feed', 'of the document'])
+    await given.close()
   })
 
   test('a start that fails says why the source failed, though its last load is aborted and answers', async () => {

@@ -1,11 +1,9 @@
-import { memoryStore, type Observers, type Store } from '@sluice/core'
+import type { Observers } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/adapter-kit'
-import { ClientDirectory } from '../clients/client-directory.ts'
-import type { ClientTable } from '../clients/client-table.ts'
-import { clientDirectory } from '../clients/create-directory.ts'
 import type { PolicyDocument } from '../document.ts'
 import type { FeedObservers } from '../feed/observers.ts'
 import type { FeedOptions } from '../feed/options.ts'
+import { Backing } from './backing.ts'
 import { NamespacePolicies } from './namespace.ts'
 
 /** The options of `documentPolicies`, with the meaning that they have for `policyFeed`. */
@@ -31,26 +29,9 @@ export interface DocumentOptions extends Pick<FeedOptions, 'store' | 'clients' |
 export function documentPolicies(document: PolicyDocument, options: DocumentOptions = {}): NamespacePolicies {
   knownOptions('documentPolicies', options, ['store', 'clients', 'ipv6Prefix', 'clock', 'on'])
   if (typeof document?.namespace !== 'string') throw invalid('documentPolicies', 'what parseDocument() returns', document)
-  const { store, clients, ipv6Prefix, clock, on } = options
-  return new NamespacePolicies(document, {
-    namespace: document.namespace,
-    store: storeOf(store, clock),
-    clients: directoryOf(clients, warningOf(on)),
-    ipv6Prefix,
-    clock,
-    on,
-  })
-}
-
-export function storeOf(store: Store | undefined, clock: FeedOptions['clock']): Store {
-  return store ?? memoryStore({ clock })
-}
-
-export function directoryOf(
-  clients: ClientTable | ClientDirectory | undefined,
-  on: Pick<FeedObservers, 'warning'> | undefined,
-): ClientDirectory | undefined {
-  return clients === undefined || clients instanceof ClientDirectory ? clients : clientDirectory({ table: clients, on })
+  const { ipv6Prefix, clock, on } = options
+  const backing = new Backing(options, warningOf(on))
+  return new NamespacePolicies(document, { namespace: document.namespace, backing, ipv6Prefix, clock, on, onClose: () => backing.close() })
 }
 
 /** An observer of a limiter also gets the type of the event. */

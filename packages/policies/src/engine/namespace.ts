@@ -1,4 +1,4 @@
-import type { Clock, Cost, Decision, MaybePromise, Observers, Store, RateLimitOptions, RequestPolicies } from '@sluice/core'
+import type { Clock, Cost, Decision, MaybePromise, Observers, RateLimitOptions, RequestPolicies } from '@sluice/core'
 import { SluiceError, systemClock } from '@sluice/core'
 import {
   LimiterEngine,
@@ -19,6 +19,7 @@ import { settingsReader } from '../clients/settings.ts'
 import { compile, type CompiledPolicy } from '../compile/revision.ts'
 import { Pool } from '../compile/pool.ts'
 import type { PolicyDocument, TestRequest } from '../document.ts'
+import type { Backing } from './backing.ts'
 import type { Deciding, InForce } from './in-force.ts'
 import { LimitSets, ScopedLimits } from './limit-sets.ts'
 import { Mount } from './mount.ts'
@@ -29,12 +30,12 @@ import { VIEWED, type Viewed } from './viewed.ts'
 /** What a namespace is made with. */
 export interface NamespaceParts {
   readonly namespace: string
-  readonly store?: Store | undefined
-  readonly clients?: ClientDirectory | undefined
+  readonly backing: Pick<Backing, 'store' | 'clients'>
   readonly ipv6Prefix?: number | undefined
   readonly on?: Observers | undefined
   readonly clock?: Clock | undefined
   readonly ceiling?: Ceiling | undefined
+  readonly onClose?: (() => Promise<void>) | undefined
 }
 
 /**
@@ -58,16 +59,19 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
   readonly engine: LimiterEngine
   current: InForce
   private readonly observers: ObserverHub
+  private readonly onClose: NamespaceParts['onClose']
   private readonly pool = new Pool()
   private readonly scoped = new ScopedLimits()
   private readonly data: PolicyMount<TestRequest>
 
-  constructor(document: PolicyDocument, { namespace, store, clients, ipv6Prefix, on, clock, ceiling }: NamespaceParts) {
+  constructor(document: PolicyDocument, { namespace, backing, ipv6Prefix, on, clock, ceiling, onClose }: NamespaceParts) {
+    const { store, clients } = backing
+    this.onClose = onClose
     this.name = namespace
     this.on = on
     this.clients = clients
     this.ipv6Prefix = ipv6Prefix
-    this.clock = clock ?? store?.clock ?? systemClock
+    this.clock = clock ?? store.clock ?? systemClock
     this.current = this.compiled(document, ceiling)
     this.observers = new ObserverHub(namespace, on)
     this.engine = new LimiterEngine(this.policy(), store, this.observers)
@@ -101,6 +105,12 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
   check(request: TestRequest, options: CheckOptions = {}): MaybePromise<Decision> {
     checkRequest(request, options)
     return this.decided(request, options.cost)
+  }
+
+  /** Ends the limiter. A store or a table that was given stays open. Of a feed, call `close()` of the feed. */
+  async close(): Promise<void> {
+    await this.engine.close()
+    await this.onClose?.()
   }
 
   private async decided(request: TestRequest, cost: Cost<string> | undefined): Promise<Decision> {

@@ -1,33 +1,29 @@
-import { SluiceError, type Store } from '@sluice/core'
+import { SluiceError } from '@sluice/core'
 import type { Ceiling } from '../checks/ceilings.ts'
-import type { ClientDirectory } from '../clients/client-directory.ts'
 import type { PolicyDocument } from '../document.ts'
 import type { FeedOptions } from '../feed/options.ts'
-import { directoryOf, storeOf } from './document-policies.ts'
+import { Backing } from './backing.ts'
 import { NamespacePolicies } from './namespace.ts'
 
 /** The limiters of a feed: one for each namespace, over one store. */
 export class Namespaces {
   private readonly known = new Map<string, NamespacePolicies>()
   private readonly options: FeedOptions
-  private readonly store: Store
-  private readonly clients: ClientDirectory | undefined
+  private readonly backing: Backing
 
   constructor(options: FeedOptions) {
-    const { store, clients, on, clock } = options
     this.options = options
-    this.store = storeOf(store, clock)
-    this.clients = directoryOf(clients, on)
+    this.backing = new Backing(options, options.on)
   }
 
   use(document: PolicyDocument, ceiling: Ceiling | undefined): void {
     const { namespace } = document
-    const { store, clients } = this
+    const { backing } = this
     const { ipv6Prefix, on = {}, clock } = this.options
     const known = this.known.get(namespace)
     if (known !== undefined) return known.use(document, ceiling)
     const { change: _, ...observers } = on
-    const made = new NamespacePolicies(document, { namespace, store, clients, ipv6Prefix, on: observers, clock, ceiling })
+    const made = new NamespacePolicies(document, { namespace, backing, ipv6Prefix, on: observers, clock, ceiling })
     this.known.set(namespace, made)
   }
 
@@ -45,9 +41,8 @@ export class Namespaces {
   }
 
   async close(): Promise<void> {
-    await this.clients?.close()
-    for (const each of this.known.values()) await each.engine.close()
-    if (this.options.store === undefined) await this.store.close?.()
+    for (const each of this.known.values()) await each.close()
+    await this.backing.close()
   }
 }
 

@@ -1,7 +1,5 @@
 import { invalid, keptAlive, knownOptions } from '@sluice/core/adapter-kit'
 import type { CeilingsDocument } from '../ceilings.ts'
-import { ClientDirectory } from '../clients/client-directory.ts'
-import type { ClientTable } from '../clients/client-table.ts'
 import { checkCeilingsData } from '../parse.ts'
 import type { FeedOptions } from './options.ts'
 import { isSource } from './ceilings-in-force.ts'
@@ -43,7 +41,7 @@ const KNOWN = [
  */
 export async function policyFeed(options: FeedOptions): Promise<PolicyFeed> {
   knownOptions('policyFeed', options, KNOWN)
-  const { source, startTimeout, namespaces, cache, onMissing, clients, ceilings } = options
+  const { source, startTimeout, namespaces, cache, onMissing, ceilings } = options
   if (!isSource(source)) throw invalid('policyFeed: source', "a source such as fileSource('sluice.yaml')", source)
   if (ceilings !== undefined && !isSource(ceilings)) {
     if ((ceilings as Partial<CeilingsDocument> | null)?.kind !== 'ceilings')
@@ -59,8 +57,6 @@ export async function policyFeed(options: FeedOptions): Promise<PolicyFeed> {
     if (onMissing !== 'open' && onMissing !== 'closed') throw invalid('policyFeed: onMissing', "'open' or 'closed'", onMissing)
     if (namespaces === undefined) throw invalid('policyFeed: namespaces', 'the namespaces that onMissing is for', namespaces)
   }
-  if (clients !== undefined && typeof (clients as Partial<ClientTable>)?.load !== 'function' && !(clients instanceof ClientDirectory))
-    throw invalid('policyFeed: clients', 'a table such as sqlTable({ … }), or a clientDirectory()', clients)
   const feed = new PolicyFeed(options)
   await keptAlive(feed.start())
   return feed

@@ -210,7 +210,12 @@ export class PolicyFeed implements RequestPolicies {
     const confirmedAt = from === 'source' ? this.clock.now() : undefined
     this.use(document)
     this.followed.set(document.namespace, { accepted, from, confirmedAt, key })
-    this.options.on?.change?.({ document, previous })
+    try {
+      this.options.on?.change?.({ document, previous })
+    } catch (error) {
+      // It would look like a failure of the source.
+      this.warnings.report('on.change', 'WARN_OBSERVER_FAILED', `policyFeed: on.change threw: ${String(error)}`)
+    }
   }
 
   private use(document: PolicyDocument): void {
