@@ -27,6 +27,7 @@ export type {
 
 // The contract of a source of policy documents, as tests over a real server.
 export { policySourceConformance } from './sources/conformance.ts'
+export { type Followed, followedSource, holdsRevision, policyText } from './sources/followed.ts'
 export type { OpenedSource, OpenSource, SourceAbilities } from './sources/conformance.ts'
 
 // A store that reports what happens after a decision: refunds, renewals, credits.
