@@ -4,6 +4,7 @@ import { calendarCases } from './calendars.ts'
 import { delayCases } from './delays.ts'
 import { blockCases } from './blocks.ts'
 import { headerCases } from './headers.ts'
+import { limiterCallCases } from './limiter-calls.ts'
 import { numberCases } from './numbers.ts'
 import { optionCases } from './options.ts'
 import { policyCases } from './policies.ts'
@@ -32,6 +33,7 @@ export const httpCases: readonly HttpCase[] = [
   ...numberCases,
   ...settlingCases,
   ...subjectCases,
+  ...limiterCallCases,
   ...routeCases,
   ...proxyCases,
   ...storeCases,

@@ -1,45 +1,8 @@
-import { documentPolicies, type PolicyDocument, parseDocument } from '@sluice/policies'
-import type { AppParts, Fixture, Mount } from '../adapter.ts'
+import { documentPolicies } from '@sluice/policies'
 import { allowedLines, bodyLines, type HttpCase, OK_BODY, refusedLines } from '../case.ts'
+import { appOf, documentOf, MINUTE, mountOf, one, policiesOf } from './policy-documents.ts'
 
 // Limits as a document. The same document must mean the same in every framework.
-
-/** A document of the namespace `api`. `yaml`: what is in it beside its head and its subjects. */
-function documentOf(yaml: string, revision = 1): PolicyDocument {
-  return parseDocument(`
-apiVersion: sluice/v1
-namespace: api
-revision: ${revision}
-subjects:
-  address: { parts: [{ ip: true }] }
-  client: { parts: [{ attribute: client }], missing: reject }
-  maybe: { parts: [{ attribute: client }], missing: skip }
-${yaml}`)
-}
-
-function policiesOf(fixture: Fixture, yaml: string) {
-  const { clock } = fixture
-  return documentPolicies(documentOf(yaml), { ...fixture.observed(), clock })
-}
-
-/** One middleware of the whole app. The attributes are headers of the request. */
-function mountOf({ read }: Fixture, policies: ReturnType<typeof policiesOf>, options: Mount = {}): Mount {
-  return {
-    policies,
-    attributes: (context) => ({ client: read.header(context, 'x-client'), plan: read.header(context, 'x-plan') }),
-    ...options,
-  }
-}
-
-function appOf(fixture: Fixture, yaml: string, parts: AppParts = {}, options: Mount = {}): AppParts {
-  return { use: [mountOf(fixture, policiesOf(fixture, yaml), options)], ...parts }
-}
-
-const MINUTE = 'name: minute, algorithm: fixedWindow, window: 1m'
-/** A policy `all` with one limit. */
-function one(limit: string, more = ''): string {
-  return `policies: [{ name: all, ${more} rules: [{ name: any, limits: [{ ${limit} }] }] }]`
-}
 
 const named = '"api.all.minute";q=2;w=60'
 
