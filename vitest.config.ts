@@ -62,6 +62,7 @@ export default defineConfig({
       project('dynamodb', 'packages/dynamodb'),
       project('kafka', 'packages/kafka'),
       project('redis', 'packages/redis'),
+      project('telemetry', 'packages/telemetry'),
       project('e2e', 'test-e2e', { exclude: [FAULTS, FLEET, ...SLOW], testTimeout: 120_000 }),
       // They measure CPU, memory and delays, so they run after all others, one after the other.
       project('faults', 'test-e2e', { include: [FAULTS], testTimeout: 600_000, sequence: { groupOrder: 1 } }),

@@ -21,7 +21,7 @@ const INTERNALS = [
   'withHeaders',
 ]
 
-test.each(['core', 'express', 'koa', 'hono', 'nestjs', 'fastify', 'fetch', 'cloudflare', 'redis', 'policies', 'etcd', 'cli'])(
+test.each(['core', 'express', 'koa', 'hono', 'nestjs', 'fastify', 'fetch', 'cloudflare', 'redis', 'policies', 'etcd', 'telemetry', 'cli'])(
   'newcomer 24: @sluice/%s exports no internals',
   async (name) => {
     const names = Object.keys((await import(`@sluice/${name}`)) as object)
