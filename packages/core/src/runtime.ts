@@ -14,7 +14,10 @@ interface Runtime {
   readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> }
   readonly ReadableStream: new (source: object, strategy: { readonly highWaterMark: number }) => WebBody
   readonly Response: new (body: WebBody | null, init: WebResponse) => WebResponse
-  readonly TextEncoder: new () => { encode(text: string): Uint8Array }
+  readonly TextEncoder: new () => {
+    encode(text: string): Uint8Array
+    encodeInto(text: string, bytes: Uint8Array): { readonly written: number }
+  }
   /** Absent in some edge runtimes. */
   readonly WeakRef?: new <T extends object>(target: T) => { deref(): T | undefined }
   readonly FinalizationRegistry?: new (run: (held: () => void) => void) => { register(target: object, held: () => void): void }

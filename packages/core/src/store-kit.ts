@@ -28,6 +28,12 @@ export type { ChargeGroup, PartitionGroup } from './consume-across.ts'
 export { generationIn, limiterIn, scopeOf, splitScope, stateCollision, stateIdOf, stateNameOf } from './scope.ts'
 // A hash without a key, for what a client cannot gain from.
 export { hash32 } from './hashing/hash32.ts'
+// What stands for a subject in everything that leaves the process.
+export { subjectHash } from './hashing/subject-hash.ts'
+
+// The policy and the name of a limit, and what a decision adds to counts of usage: the same in metrics, events and boards.
+export { limitNameOf, policyOf } from './charge-names.ts'
+export { eachUsage } from './usage.ts'
 
 // The error of a charge whose generation `resetAll` has ended.
 export { outdatedGeneration } from './generations.ts'
