@@ -44,6 +44,11 @@ function problemsOf(row: Row): readonly string[] {
   return Object.entries(row).flatMap(([column, { text, problem }]) => (problem === undefined ? [] : [`${column}: ${text}: ${problem}`]))
 }
 
+/** One decision in a busy moment of the machine exceeds the threshold too, so the time alone counts when it is exceeded twice. */
+function isOnlySlow(row: Row): boolean {
+  return row['added latency'].problem !== undefined && problemsOf(row).length === 1
+}
+
 const acquireLoad = async (): Promise<Load> => idle.pop() ?? new Promise((resolve) => waiting.push(resolve))
 function releaseLoad(load: Load): void {
   const next = waiting.shift()
@@ -54,7 +59,8 @@ function releaseLoad(load: Load): void {
 test.concurrent.for(cases.map((fault) => [fault.name, fault] as const))('%s', { timeout: 600_000 }, async ([name, fault]) => {
   const load = await acquireLoad()
   try {
-    const row = await run(fault, load, control.url)
+    let row = await run(fault, load, control.url)
+    if (isOnlySlow(row)) row = await run(fault, load, control.url)
     rows.set(name, row)
     expect(problemsOf(row)).toEqual([])
   } finally {

@@ -33,12 +33,16 @@ async function followed(options: HttpSourceOptions = {}): Promise<PolicyFeed> {
   return feed
 }
 
-/** Waits until the feed listens. */
 async function listening(options?: HttpSourceOptions): Promise<PolicyFeed> {
   const feed = await followed(options)
+  await listens()
+  return feed
+}
+
+/** Waits until the feed watches: its stream of the load has ended, and the next one goes on from an id. */
+async function listens(): Promise<void> {
   await vi.waitFor(() => expect(since().at(-1)).toBeDefined(), 20_000)
   await vi.waitFor(() => expect(control.server.streams.size).toBe(1), 20_000)
-  return feed
 }
 
 async function holds(feed: PolicyFeed, number: number, namespace = 'shop'): Promise<void> {
@@ -160,7 +164,7 @@ describe('a stream', () => {
   test('that is cut within an event loses nothing', async () => {
     const feed = await listening()
     for (let number = 2; number <= 4; number++) {
-      await vi.waitFor(() => expect(control.server.streams.size).toBe(1), 20_000)
+      await listens()
       control.documents.set('shop', revision(number))
       const half = event('put', 90, { key: 'shop', text: revision(90) }).slice(0, -1)
       for (const stream of control.server.streams) {

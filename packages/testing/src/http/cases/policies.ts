@@ -237,6 +237,7 @@ policies:
           {
             path: '/slow',
             async answer() {
+              fixture.note('slow')
               await fixture.gate('slow')
               return { json: { ok: true } }
             },
@@ -245,7 +246,8 @@ policies:
       }),
     async run(t) {
       const slow = t.send({ path: '/slow' })
-      await t.until(async () => (await t.get()).status === 429)
+      await t.until(async () => (await t.log()).notes.includes('slow'))
+      t.is((await t.get()).status, 429)
       await t.open('slow')
       t.is((await slow).status, 200)
       await t.until(async () => (await t.get()).status === 200)
