@@ -115,6 +115,6 @@ describe('warnings and anomalies', () => {
 
   test('nothing but the gate writes to the console', () => {
     const writers = SOURCES.filter((file) => /\bconsole\b\??\.|emitWarning/.test(codeOf(file)))
-    expect(writers).toEqual(['packages/core/src/observers.ts'])
+    expect(writers).toEqual(['packages/core/src/print-warning.ts'])
   })
 })

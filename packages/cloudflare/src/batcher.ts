@@ -1,11 +1,14 @@
-import type { Clock, Outcome } from '@sluice/core'
-import { inMicrotask } from '@sluice/core/store-kit'
+import type { Outcome } from '@sluice/core'
+import { areCommandsHeard, beginCommand, inMicrotask } from '@sluice/core/store-kit'
+import type { Settings } from './options.ts'
 import type { ObjectNamespace } from './runtime.ts'
 import { DurableObjectStoreError, nextBatchNumber } from './store-error.ts'
 import { decodeOutcomes, type WireAnswer, type WireBatch, type WireDecision } from './wire.ts'
 
 /** The most charges in one batch: an object decides one batch at a time, while others wait. */
 export const MAX_CHARGES = 512
+
+type BatcherSettings = Pick<Settings, 'locationHint' | 'clock' | 'shardOf'>
 
 interface QueuedDecision {
   readonly decision: WireDecision
@@ -19,14 +22,12 @@ interface QueuedDecision {
  */
 export class Batcher {
   private readonly namespace: ObjectNamespace
-  private readonly locationHint: string | undefined
-  private readonly clock: Clock | undefined
+  private readonly settings: BatcherSettings
   private readonly queues = new Map<string, QueuedDecision[]>()
 
-  constructor(namespace: ObjectNamespace, locationHint: string | undefined, clock: Clock | undefined) {
+  constructor(namespace: ObjectNamespace, settings: BatcherSettings) {
     this.namespace = namespace
-    this.locationHint = locationHint
-    this.clock = clock
+    this.settings = settings
   }
 
   add(object: string, decision: WireDecision): Promise<readonly (Outcome | undefined)[]> {
@@ -61,8 +62,10 @@ export class Batcher {
 
   private async send(object: string, batch: readonly QueuedDecision[]): Promise<void> {
     const batchNumber = nextBatchNumber()
+    const ended = areCommandsHeard() ? beginCommand('durable-object', this.shardOf(batch), batch.length) : undefined
     try {
       const answers = await this.request(object, batch)
+      ended?.(batch.every((_, i) => answers[i] !== undefined && !('error' in answers[i])))
       for (const [i, queued] of batch.entries()) {
         const answer = answers[i]
         if (answer === undefined)
@@ -71,13 +74,19 @@ export class Batcher {
         else queued.resolve(decodeOutcomes(answer.outcomes))
       }
     } catch (cause) {
+      ended?.(false)
       const error = new DurableObjectStoreError(cause, object, batchNumber)
       for (const queued of batch) queued.reject(error)
     }
   }
 
+  private shardOf([first]: readonly QueuedDecision[]): string {
+    return this.settings.shardOf(first?.decision.charges[0]?.subject ?? '')
+  }
+
   private async request(object: string, batch: readonly QueuedDecision[]): Promise<readonly (WireAnswer | undefined)[]> {
-    const { namespace, locationHint, clock } = this
+    const { namespace } = this
+    const { locationHint, clock } = this.settings
     const message: WireBatch = {
       now: clock === undefined ? undefined : Math.round(clock.now() * 1000),
       decisions: batch.map(({ decision }) => decision),

@@ -62,7 +62,7 @@ class DurableObjectStore implements Store {
   constructor(namespace: ObjectNamespace, settings: Settings) {
     this.settings = settings
     this.clock = settings.clock
-    this.batcher = new Batcher(namespace, settings.locationHint, settings.clock)
+    this.batcher = new Batcher(namespace, settings)
   }
 
   async consume(charges: readonly Charge[], options: ConsumeOptions = {}): Promise<Outcomes> {

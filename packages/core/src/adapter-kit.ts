@@ -48,6 +48,8 @@ export type {
 } from './http/policy-contract.ts'
 export { isRequest } from './http/subjects.ts'
 export { ObserverHub } from './observers.ts'
+export { type Facts, factsOf } from './decision-facts.ts'
+export { distinctLimits } from './configured-limits.ts'
 export { LimiterEngine } from './limiter-engine.ts'
 export type { LimitSet, Policy, ScopedLimit } from './policy.ts'
 export { type Canonicalizer, canonicalizer } from './identity/canonical.ts'
@@ -69,6 +71,6 @@ export { firstInstant, localTime } from './algorithms/time-zone.ts'
 // A program may wait for nothing but this.
 export { keptAlive } from './clock.ts'
 
-// Values that may be promises.
-export { printWarning } from './observers.ts'
+// Values that may be promises, and what is printed.
+export { printWarning } from './print-warning.ts'
 export { isPromise, mapAll } from './runtime.ts'

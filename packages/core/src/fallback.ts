@@ -35,7 +35,7 @@ export class Fallback {
     this.failMode = failMode
     this.observers = observers
     this.outage = new Outage({ store, settings: SETTINGS, events: this.events })
-    this.events.subscribe((event) => observers.pass(event, (tier) => tier))
+    this.events.subscribe((event) => observers.pass(event, store.name))
   }
 
   /** Decides in place of the store, which threw `error`. @throws `error` if it is the mistake of the caller */

@@ -22,6 +22,10 @@ export type { LimiterOptions, LimitNames } from './create-limiter.ts'
 export type { CallOptions, Cost, Limiter, Subject, SubjectValue, TakeOptions, WaitOptions, WaitSignal } from './limiter.ts'
 export type { Decision, Mode } from './decision.ts'
 export type { Observers } from './observers.ts'
+export { observe } from './observe.ts'
+export type { CommandEvent, EventOf, ProcessEvent, ProcessObservers } from './observe.ts'
+export type { ConfiguredLimit, ObservedLimiter } from './observed-limiters.ts'
+export type { DecisionFacts } from './decision-facts.ts'
 
 // Who is limited: the parts of a subject.
 export { body, cookie, header, ip, route, user } from './identity/parts.ts'

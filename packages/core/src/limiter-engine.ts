@@ -1,29 +1,31 @@
-import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, unknownTier, warnCostNever } from './call-checks.ts'
+import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, unknownTier } from './call-checks.ts'
 import { type CorrectedDecisions, Corrections } from './corrections.ts'
 import { chargesOf } from './charges.ts'
 import { consumeOptions } from './consume-options.ts'
 import { creditCharges } from './credits.ts'
-import { type Decision, type DecisionContext, decisionOf } from './decision.ts'
+import type { Decision, DecisionContext } from './decision.ts'
+import { configuredLimits } from './configured-limits.ts'
 import { warnMemoryInCluster, warnShortWindows } from './creation-warnings.ts'
+import { Facts } from './decision-facts.ts'
 import type { Duration } from './duration.ts'
 import { enabled } from './enabled.ts'
 import { invalid } from './errors.ts'
 import { Fallback, tiersOf } from './fallback.ts'
-import { Generations, isOutdated } from './generations.ts'
-import type { Limit } from './limit.ts'
+import { Generations } from './generations.ts'
 import type { CallOptions, Cost, Limiter, Subject, TakeOptions, WaitOptions } from './limiter.ts'
 import { memoryStore } from './memory/memory-store.ts'
 import { claimName } from './name-registry.ts'
 import { givenNumbers } from './numbers/sets.ts'
+import { type ConfiguredLimit, forgetLimiter } from './observed-limiters.ts'
 import type { ObserverHub } from './observers.ts'
 import { firstTierOf, type LimitSet, type Policy } from './policy.ts'
-import { chain, isPromise, type MaybePromise } from './runtime.ts'
-import type { Charge, ConsumeOptions, Outcome, Store, StoreHealth } from './store.ts'
+import { chain, type MaybePromise } from './runtime.ts'
+import type { Store, StoreHealth } from './store.ts'
+import { StoreDecisions } from './store-decisions.ts'
 import { SubjectBlocks } from './subject-blocks.ts'
 import { namedLimits, subjectOf, type Target, targetsOf, textsOf } from './subject-values.ts'
 import { Waiters } from './waiting.ts'
 
-type Outcomes = readonly (Outcome | undefined)[]
 type How = 'charge' | 'peek' | 'force'
 
 /** The limiter that `createLimiter` returns and that the HTTP pipeline uses. */
@@ -45,6 +47,7 @@ export class LimiterEngine implements Limiter {
   private readonly generations: Generations
   /** The policies of the first limiter and of all limiters derived from it. `reset` deletes the state of each. */
   readonly policies: Policy[]
+  private readonly decisions: StoreDecisions
   private readonly onClose: () => MaybePromise<void>
 
   constructor(policy: Policy, store: Store | undefined, observers: ObserverHub, shorthand = false, parent?: LimiterEngine) {
@@ -67,18 +70,22 @@ export class LimiterEngine implements Limiter {
     const parts = { policy, policies, store: this.store, fallback, corrected, generations, waiters }
     this.blocks = parent?.blocks ?? new SubjectBlocks(parts)
     this.corrections = new Corrections(parts)
+    this.decisions = parent?.decisions ?? new StoreDecisions({ store: this.store, fallback, generations, observers })
     warnShortWindows(policy, observers)
     if (parent !== undefined) {
       this.onClose = () => undefined
+      observers.announce()
       return
     }
     warnMemoryInCluster(this.store, observers)
     const releaseName = claimName(this.store, policy, observers)
     observers.onGeneration = () => this.generations.read()
     const unfollow = observers.follow(this.store, tiersOf(failMode))
+    observers.announce(this)
     this.onClose = () => {
       releaseName()
       unfollow()
+      forgetLimiter(this)
       return store === undefined ? this.store.close?.() : undefined
     }
   }
@@ -87,6 +94,12 @@ export class LimiterEngine implements Limiter {
   change(policy: Policy): void {
     this.policies.splice(0, this.policies.length, policy, this.policy)
     this.policy = policy
+    this.observers.announce()
+  }
+
+  /** What is configured, for observers: also the limits of the limiters that are derived from this one. */
+  configured(): readonly ConfiguredLimit[] {
+    return this.policy.configured?.() ?? configuredLimits(this.policies)
   }
 
   /** A limiter with other limits, and the same name, store and observers. Each can settle the decisions of the other. */
@@ -138,7 +151,8 @@ export class LimiterEngine implements Limiter {
     if (set.context === undefined) this.checkSubject(subject)
     const charges = creditCharges({ policy: this.policy, set, subject, cost }, this.generations)
     const context = this.contextOf(set)
-    return chain(this.ask(context, charges, consumeOptions(context.failMode, 'credit'), 0), (decision) => {
+    const facts = this.observers.hears ? new Facts().begin('credit') : undefined
+    return chain(this.decisions.decide(context, charges, consumeOptions(context.failMode, 'credit'), 0, facts), (decision) => {
       // A settlement would take the units again.
       this.corrected.peeked.add(decision)
       return this.waiters.after(decision, decision.charges)
@@ -218,56 +232,25 @@ export class LimiterEngine implements Limiter {
     return set
   }
 
-  /** Makes one decision over a set of limits. */
-  decide(set: LimitSet, subject: Subject<string>, cost: Cost<string> | undefined, how: How, atLeast?: number): MaybePromise<Decision> {
+  /** Makes one decision over a set of limits. @param given what is known of its request, if somebody hears decisions */
+  decide(
+    set: LimitSet,
+    subject: Subject<string>,
+    cost: Cost<string> | undefined,
+    how: How,
+    atLeast?: number,
+    given?: Facts,
+  ): MaybePromise<Decision> {
     if (set.context === undefined) {
       this.checkSubject(subject)
       if (cost !== undefined) checkCost(cost, this.policy)
     }
+    const facts = this.observers.hears ? (given ?? new Facts()).begin(how) : undefined
     const context = this.contextOf(set)
     const plain = consumeOptions(context.failMode, how)
     const options = atLeast === undefined ? plain : { ...plain, atLeast: checkAtLeast(atLeast, cost, this.name) }
-    if (context.mode === 'off') return this.ask(context, [], options, cost)
-    return this.ask(context, chargesOf(set, subject, cost, this.generations), options, cost)
-  }
-
-  private ask(context: DecisionContext, charges: readonly Charge[], options: ConsumeOptions, cost?: Cost<string>): MaybePromise<Decision> {
-    if (context.mode === 'off' || charges.length === 0) return this.report(decisionOf(context, [], [], cost))
-    let outcomes: MaybePromise<Outcomes>
-    try {
-      outcomes = this.store.consume(charges, options)
-    } catch (error) {
-      return this.report(decisionOf(context, charges, this.fallBack(charges, options, error), cost))
-    }
-    if (isPromise(outcomes)) return this.reportLater(outcomes, context, charges, options, cost)
-    this.fallback?.end()
-    return this.report(decisionOf(context, charges, outcomes, cost))
-  }
-
-  /** Apart from `ask`: a function that contains a closure allocates memory for it at every call. */
-  private reportLater(
-    outcomes: Promise<Outcomes>,
-    context: DecisionContext,
-    charges: readonly Charge[],
-    options: ConsumeOptions,
-    cost: Cost<string> | undefined,
-  ): Promise<Decision> {
-    return outcomes.then(
-      (later) => {
-        this.fallback?.end()
-        return this.report(decisionOf(context, charges, later, cost))
-      },
-      (error: unknown) => {
-        if (!isOutdated(error)) return this.report(decisionOf(context, charges, this.fallBack(charges, options, error), cost))
-        return this.ask(context, this.generations.chargesOf(charges, error), options, cost)
-      },
-    )
-  }
-
-  private fallBack(charges: readonly Charge[], options: ConsumeOptions, error: unknown): Outcomes {
-    // Nobody else knows what the store counts, so no failure mode can give it back.
-    if (this.fallback === undefined || options.how === 'credit') throw error
-    return this.fallback.decide(charges, options, error)
+    if (context.mode === 'off') return this.decisions.decide(context, [], options, cost, facts)
+    return this.decisions.decide(context, chargesOf(set, subject, cost, this.generations), options, cost, facts)
   }
 
   /** Nearly all decisions have the same context, so its object is used again. */
@@ -275,12 +258,6 @@ export class LimiterEngine implements Limiter {
     if (context === undefined && this.context.tier !== tier) this.context = { ...this.context, tier }
     const known = context ?? this.context
     return enabled ? known : { ...known, mode: 'off' }
-  }
-
-  private report(decision: Decision): Decision {
-    this.observers.emitDecision(decision)
-    if (decision.retryAfter === Infinity) warnCostNever(this.observers, decision.binding as Limit)
-    return decision
   }
 
   checkSubject(subject: Subject<string>): void {

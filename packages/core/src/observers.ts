@@ -1,8 +1,12 @@
 import type { Decision } from './decision.ts'
 import { inMicrotask } from './clock.ts'
 import type { Code } from './codes.ts'
-import { invalid, SluiceError, withCode } from './errors.ts'
+import type { DecisionFacts, Facts } from './decision-facts.ts'
+import { invalid, SluiceError } from './errors.ts'
 import { knownOptions } from './known-options.ts'
+import { emitStoreEvent, emitToProcess, type EventOf, heard, withPage } from './observe.ts'
+import { type Observable, type ObservedLimiter, rememberLimiter } from './observed-limiters.ts'
+import { printCoded } from './print-warning.ts'
 import { runtime } from './runtime.ts'
 import type { Source, Store, StoreEvent } from './store.ts'
 
@@ -12,7 +16,7 @@ import type { Source, Store, StoreEvent } from './store.ts'
  */
 export interface Observers {
   /** Called for every decision, in a microtask after it: it never delays the request. */
-  readonly decision?: ((decision: Decision) => void) | undefined
+  readonly decision?: ((decision: Decision, facts: DecisionFacts) => void) | undefined
   /** Called when another tier begins to answer: from the store to the local fallback, and back. */
   readonly tier?: ((event: EventOf<'tier'>) => void) | undefined
   /** Called when a circuit breaker of the store opens, half-opens or closes. */
@@ -22,8 +26,6 @@ export interface Observers {
   /** Called once for each likely mistake in the set-up: `WARN_…` codes. Default: `console.warn`. */
   readonly warning?: ((event: EventOf<'warning'>) => void) | undefined
 }
-
-type EventOf<T extends StoreEvent['type']> = Extract<StoreEvent, { readonly type: T }>
 
 const NAMES = ['decision', 'tier', 'breaker', 'anomaly', 'warning'] as const
 
@@ -36,6 +38,8 @@ export class ObserverHub {
   private readonly strict: boolean
   private readonly reported = new Set<string>()
   private decisions: Decision[] = []
+  private facts: Facts[] = []
+  private shown: ObservedLimiter | undefined
   /** Called when the store has another generation of this limiter. */
   onGeneration: () => void = () => undefined
 
@@ -53,27 +57,42 @@ export class ObserverHub {
   follow(store: Store, tierOf: (tier: Source) => Source = (tier) => tier): () => void {
     const { WeakRef, FinalizationRegistry } = runtime
     if (store.subscribe === undefined) return () => undefined
-    if (WeakRef === undefined || FinalizationRegistry === undefined) return store.subscribe((event) => this.pass(event, tierOf))
-    const unfollow = store.subscribe(weakly(new WeakRef<ObserverHub>(this), tierOf))
+    if (WeakRef === undefined || FinalizationRegistry === undefined) return store.subscribe((event) => this.pass(event, store.name, tierOf))
+    const unfollow = store.subscribe(weakly(new WeakRef<ObserverHub>(this), store.name, tierOf))
     ended ??= new FinalizationRegistry((end) => end())
     ended.register(this, unfollow)
     return unfollow
   }
 
-  pass(event: StoreEvent, tierOf: (tier: Source) => Source): void {
+  /** Shows the limiter to observers of the process, or shows it again when its limits have changed. */
+  announce(limiter?: Observable): void {
+    if (limiter !== undefined) this.shown = rememberLimiter(limiter)
+    if (heard.limiter && this.shown !== undefined) emitToProcess('limiter', this.shown)
+  }
+
+  /** Passes on an event of the store with this name. */
+  pass(event: StoreEvent, store: string, tierOf?: (tier: Source) => Source): void {
     if (event.type === 'generation') {
       if (event.limiter === this.limiter) this.onGeneration()
-    } else this.emit(event.type === 'tier' ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)
+      return
+    }
+    this.emit(event.type === 'tier' && tierOf !== undefined ? { ...event, from: tierOf(event.from), to: tierOf(event.to) } : event)
+    emitStoreEvent(event, store)
   }
 
-  /** Emits a decision in the next microtask, together with all others of this turn. */
-  emitDecision(decision: Decision): void {
-    if (this.on.decision !== undefined) this.enqueue(decision)
+  /** Whether anybody hears the decisions of this limiter. Nobody: no decision needs facts. */
+  get hears(): boolean {
+    return heard.decision || heard.refusal || this.on.decision !== undefined
   }
 
-  private enqueue(decision: Decision): void {
+  /** Emits a decision: refusals at once, all in the next microtask, together with all others of this turn. */
+  emitDecision(decision: Decision, facts: Facts): void {
+    facts.end()
+    if (heard.refusal && isRefusal(decision, facts)) emitToProcess('refusal', decision, facts)
+    if (!heard.decision && this.on.decision === undefined) return
     if (this.decisions.length === 0) inMicrotask(() => this.flush())
     this.decisions.push(decision)
+    this.facts.push(facts)
   }
 
   /** Reports a likely mistake, once for each code and topic. */
@@ -83,7 +102,9 @@ export class ObserverHub {
     // Some topics are names of limits, of which policies that change can make any number.
     if (this.reported.size >= MAX_REPORTED) this.reported.clear()
     this.reported.add(key)
-    this.emit({ type: 'warning', code, message: `limiter "${this.limiter}": ${message}` })
+    const event = { type: 'warning', code, message: `limiter "${this.limiter}": ${message}` } as const
+    this.emit(event)
+    if (heard.warning) emitToProcess('warning', { ...withPage(event), limiter: this.limiter })
   }
 
   /** Reports a likely mistake in the set-up: as a warning, or with `strict` by throwing each time. */
@@ -93,9 +114,14 @@ export class ObserverHub {
   }
 
   private flush(): void {
-    const { decisions } = this
+    const { decisions, facts } = this
     this.decisions = []
-    for (const decision of decisions) this.guard('decision', () => this.on.decision?.(decision))
+    this.facts = []
+    for (const [i, decision] of decisions.entries()) {
+      const given = facts[i] as Facts
+      if (this.on.decision !== undefined) this.guard('decision', () => this.on.decision?.(decision, given))
+      if (heard.decision) emitToProcess('decision', decision, given)
+    }
   }
 
   private emit(event: Exclude<StoreEvent, { readonly type: 'generation' }>): void {
@@ -111,7 +137,7 @@ export class ObserverHub {
     } catch (error) {
       // Printed rather than passed to the warning observer, which may be the one that failed.
       const key = `WARN_OBSERVER_FAILED ${name}`
-      if (!this.reported.has(key)) print('WARN_OBSERVER_FAILED', `limiter "${this.limiter}": on.${name} threw: ${String(error)}`)
+      if (!this.reported.has(key)) printCoded('WARN_OBSERVER_FAILED', `limiter "${this.limiter}": on.${name} threw: ${String(error)}`)
       this.reported.add(key)
     }
   }
@@ -121,13 +147,18 @@ export class ObserverHub {
 let ended: { register(target: object, end: () => void): void } | undefined
 
 /** Apart from the hub, since a closure made in a method of it would keep it. */
-function weakly(hub: { deref(): ObserverHub | undefined }, tierOf: (tier: Source) => Source): (event: StoreEvent) => void {
-  return (event) => hub.deref()?.pass(event, tierOf)
+function weakly(hub: { deref(): ObserverHub | undefined }, store: string, tierOf: (tier: Source) => Source): (event: StoreEvent) => void {
+  return (event) => hub.deref()?.pass(event, store, tierOf)
 }
 
-/** The event as an observer gets it. A store emits one object to all of its limiters, so the message is completed in a copy. */
-function withPage(event: StoreEvent): StoreEvent {
-  return 'code' in event ? { ...event, message: withCode(event.message, event.code) } : event
+/** Whether a request was refused, or something else than the store decided it. */
+function isRefusal({ verdict, outcomes }: Decision, { how }: DecisionFacts): boolean {
+  if (how === 'peek' || how === 'credit') return false
+  return verdict !== 'allowed' || outcomes.some((outcome) => outcome !== undefined && isFailMode(outcome.source))
+}
+
+function isFailMode(source: Source): boolean {
+  return source === 'local' || source === 'open' || source === 'closed'
 }
 
 const printed = new WeakSet<StoreEvent>()
@@ -141,14 +172,5 @@ function printOnce(event: EventOf<'warning'>): void {
   const isOfStore = code === 'WARN_STORE_AWAY' || code === 'WARN_STORE_BACK'
   if (isOfStore && message === lastOfStore) return
   if (isOfStore) lastOfStore = message
-  print(code, message)
-}
-
-function print(code: string, message: string): void {
-  printWarning(withCode(message, code))
-}
-
-/** Prints a warning that no observer takes. All that Sluice writes to the console goes through here. */
-export function printWarning(message: string): void {
-  runtime.console?.warn(`sluice: ${message}`)
+  printCoded(code, message)
 }

@@ -5,6 +5,7 @@ import { invalid, quoted, SluiceError } from './errors.ts'
 import { checkLabels, withoutShown } from './label.ts'
 import type { LimitRule } from './limit.ts'
 import type { LimitSet, ScopedLimit } from './limit-set.ts'
+import type { ConfiguredLimit } from './observed-limiters.ts'
 import { NumberReader } from './numbers/reader.ts'
 import { scopeOf, splitScope, stateCollision, stateIdOf, stateNameOf } from './scope.ts'
 import type { FailMode } from './store.ts'
@@ -39,6 +40,8 @@ export interface Policy {
   readonly names: ReadonlySet<string>
   /** Whether a limit has functions for its numbers. */
   readonly readsNumbers: boolean
+  /** Its limits for observers, where they are not those of `base` and `tiers`. */
+  configured?(): readonly ConfiguredLimit[]
   /** The policy as text. Two policies with the same text are the same definition. */
   readonly definition: string
 }

@@ -40,6 +40,8 @@ export { outdatedGeneration } from './generations.ts'
 
 // Events of a store, for its `subscribe`.
 export { Events } from './events.ts'
+// Commands of a store, for `observe()`: measured and emitted only if somebody listens.
+export { areCommandsHeard, beginCommand } from './observe.ts'
 
 // The id of a concurrency holder, which a store must know before it sends the charge.
 export { uniqueId } from './runtime.ts'

@@ -2,6 +2,7 @@ import {
   concurrency,
   createLimiter,
   type Decision,
+  type DecisionFacts,
   denyCache,
   fixedWindow,
   leakyBucket,
@@ -25,14 +26,14 @@ const used = (decision: Decision<any>) => decision.outcomes.map((outcome) => out
 
 describe('Pd: credit', () => {
   it('Pd: gives units back without a decision, and decides as penalize does', async () => {
-    const onDecision = vi.fn<(decision: Decision) => void>()
+    const onDecision = vi.fn<(decision: Decision, facts: DecisionFacts) => void>()
     const limiter = createLimiter({ limits: [minute(10), hour, tokens], store: store(), on: { decision: onDecision } })
     void limiter.penalize('u', { cost: 8 })
     const decision = limiter.credit('u', { cost: 5 }) as Decision
     expect(decision).toMatchObject({ allowed: true, verdict: 'allowed', remaining: 7, granted: 0, retryAfter: 0, source: 'memory' })
     expect(used(decision)).toEqual([3, 3, 3])
     expect(decision.outcomes.map((outcome) => outcome?.granted)).toEqual([-5, -5, -5])
-    await vi.waitFor(() => expect(onDecision).toHaveBeenLastCalledWith(decision))
+    await vi.waitFor(() => expect(onDecision).toHaveBeenLastCalledWith(decision, expect.objectContaining({ how: 'credit' })))
     expect(used(limiter.credit('u') as Decision)).toEqual([2, 2, 2])
   })
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type Charge, type Decision, memoryStore, type Store } from '@sluice/core'
+import { type Charge, type Decision, memoryStore, observe, type ObservedLimiter, type Store } from '@sluice/core'
 import type { Host, PolicyPipeline } from '@sluice/core/adapter-kit'
 import { createPipeline } from '@sluice/core/adapter-kit'
 import { fakeClock } from '@sluice/testing'
@@ -366,5 +366,47 @@ describe('options beside policies', () => {
     if (outcome.pass) await outcome.done?.(200, {})
     const used = (await shop.engine.peek('~ip:203.0.113.7')).outcomes.map((each) => each?.used)
     expect(used).toEqual([2, 5])
+  })
+})
+
+describe('observe', () => {
+  test('shows the limits of a document for each tier that it knows, and again with each revision', () => {
+    const shown: ObservedLimiter[] = []
+    const stop = observe({ limiter: (limiter) => void (limiter.name === 'shop' && shown.push(limiter)) })
+    const rules = `rules:
+      - name: plans
+        tiers:
+          free: [{ ${MINUTE}, limit: 5 }]
+          pro: [{ ${MINUTE}, limit: 50 }]
+      - name: rest
+        limits: [{ name: day, algorithm: fixedWindow, window: 1d, subject: client, limit: 1000 }]`
+    const trial = `  - { name: trial, rollout: { percent: 5, by: client }, rules: [{ name: all, limits: [{ ${MINUTE}, limit: 1 }] }] }`
+    const off = `  - { name: gone, mode: off, rules: [{ name: all, limits: [{ ${MINUTE}, limit: 1 }] }] }`
+    const head = 'tier: { attribute: plan, default: free }'
+    shown.length = 0
+    const { use, policies } = started(textOf(`  - name: api\n    ${rules}\n${trial}\n${off}`, 1, head))
+    expect(
+      shown
+        .at(-1)
+        ?.limits()
+        .map(({ policy, limit, tier, mode, units }) => [policy, limit, tier, mode, units]),
+    ).toEqual([
+      ['api', 'api.minute', 'free', 'enforce', 5],
+      ['api', 'api.day', 'free', 'enforce', 1_000],
+      ['api', 'api.minute', 'pro', 'enforce', 50],
+      ['api', 'api.day', 'pro', 'enforce', 1_000],
+      ['trial', 'trial.minute', 'free', 'enforce', 1],
+      ['trial', 'trial.minute', 'free', 'shadow', 1],
+      ['trial', 'trial.minute', 'pro', 'enforce', 1],
+      ['trial', 'trial.minute', 'pro', 'shadow', 1],
+    ])
+    use(one(`${MINUTE}, limit: 7`, 2))
+    expect(shown).toHaveLength(2)
+    expect(shown[1]).toBe(shown[0])
+    expect(shown[0]?.limits()).toEqual([{ policy: 'api', limit: 'api.minute', tier: undefined, mode: 'enforce', units: 7 }])
+    expect(shown[0]?.health()?.tier).toBe('memory')
+    void policies.close()
+    expect(shown[0]?.limits()).toEqual([])
+    stop()
   })
 })

@@ -1,4 +1,5 @@
 import type { Decision } from '../decision.ts'
+import { factsOf } from '../decision-facts.ts'
 import type { CallOptions, Cost } from '../limiter.ts'
 import { readNumbers } from '../numbers/sets.ts'
 import type { LimitSet } from '../policy.ts'
@@ -113,7 +114,10 @@ function decide<C, R>(
   cost: Cost<string> | undefined,
 ): Outcome<R> {
   const { engine, limiter } = config
-  const decision = engine === undefined ? limiter.consume(subject, { cost, tier: set.tier }) : engine.decide(set, subject, cost, 'charge')
+  const decision =
+    engine === undefined
+      ? limiter.consume(subject, { cost, tier: set.tier })
+      : engine.decide(set, subject, cost, 'charge', undefined, engine.observers.hears ? factsOf(config.host, context) : undefined)
   return isPromise(decision) ? later(decision, writeHeaders, config, context) : writeHeaders(config, context, decision)
 }
 

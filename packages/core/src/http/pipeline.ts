@@ -137,6 +137,7 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     return pipelineOf<C, R>({ ...family, limiter: derived, engine: derived, age: undefined }, extended)
   }
   const requestLimiter = new PipelineLimiter<C>(limiter, engine, {
+    host,
     facts: clientHost,
     missing,
     ipv6Prefix,

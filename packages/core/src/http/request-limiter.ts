@@ -1,10 +1,12 @@
 import type { Decision } from '../decision.ts'
+import { factsOf } from '../decision-facts.ts'
 import type { Duration } from '../duration.ts'
 import { SluiceError } from '../errors.ts'
 import type { KeyOf } from '../identity/part.ts'
 import { checkCallOptions } from '../call-checks.ts'
 import { isMissing, type Missing, type SubjectOptions, subjectReader } from '../identity/subject.ts'
 import { type Deciding, KeyedLimiter, type StateChange } from '../keyed-limiter.ts'
+import type { RequestFacts } from '../identity/request-facts.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { CallOptions, Limiter, Subject, TakeOptions, WaitOptions } from '../limiter.ts'
 import { checkNumbers } from '../numbers/sets.ts'
@@ -60,6 +62,8 @@ export interface RequestLimiter<C, N extends string = string, T extends string =
 
 /** What a `PipelineLimiter` reads requests with. */
 export interface RequestReading<C> extends SubjectOptions<C> {
+  /** As it is: `facts` warns where there is no route. */
+  readonly host: RequestFacts<C>
   /** The limits and subjects of a request, by its tier and numbers unless others are asked for; `undefined` if a key is missing. */
   subjectsOf(request: C, asked: CallOptions<string, string> | undefined): MaybePromise<FoundSubjects | undefined>
   clientAddress(request: C): string | undefined
@@ -103,7 +107,8 @@ export class PipelineLimiter<C> extends KeyedLimiter<C> implements RequestLimite
       if (method === 'wait') return engine.waitAt(found.set, found.subject, options)
       if (method === 'credit') return engine.creditAt(found.set, found.subject, options?.cost)
       if (method === 'peek') return engine.peekAt(found.set, found.subject, options?.cost, options?.atLeast)
-      return engine.decide(found.set, found.subject, options?.cost, method === 'consume' ? 'charge' : 'force', options?.atLeast)
+      const facts = engine.observers.hears ? factsOf(this.reading.host, subject) : undefined
+      return engine.decide(found.set, found.subject, options?.cost, method === 'consume' ? 'charge' : 'force', options?.atLeast, facts)
     })
   }
 

@@ -10,7 +10,7 @@ import type { MergedSet } from './limit-sets.ts'
 import { limitsOf, type Plan, planOf, retryAfterOf } from './plan.ts'
 import { PolicyLimiter } from './policy-limiter.ts'
 import { settleOf } from './settlements.ts'
-import { VIEWED, type Viewed } from './viewed.ts'
+import { factsOfAsked, VIEWED, type Viewed } from './viewed.ts'
 
 /** Units for the limits of which the document says none. */
 type GivenCost = Cost<string> | undefined
@@ -85,7 +85,9 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
   }
 
   private decideBy(selected: Selected, merged: MergedSet, given: GivenCost, { subject, cost }: Plan): MaybePromise<PolicyAnswer> {
-    const decision = this.engine.decide(merged.set, subject, cost, 'charge')
+    const { engine } = this
+    const facts = engine.observers.hears ? factsOfAsked(selected.asked) : undefined
+    const decision = engine.decide(merged.set, subject, cost, 'charge', undefined, facts)
     return isPromise(decision)
       ? decision.then((late) => this.answerOf(selected, merged, given, late))
       : this.answerOf(selected, merged, given, decision)
@@ -116,7 +118,8 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
   private async tryShadow(inForce: InForce, asked: Asked<Viewed>, choice: Choice<Viewed>, cost: GivenCost): Promise<void> {
     const { set, isPlain } = inForce.sets.of([choice], 'shadow', asked.tier)
     const plan = await planOf([choice], asked, cost, isPlain)
-    await this.engine.decide(set, plan.subject, plan.cost, 'charge')
+    const facts = this.engine.observers.hears ? factsOfAsked(asked) : undefined
+    await this.engine.decide(set, plan.subject, plan.cost, 'charge', undefined, facts)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock, Cost, Decision, MaybePromise, Observers, RateLimitOptions, RequestPolicies } from '@sluice/core'
 import { SluiceError, systemClock } from '@sluice/core'
 import {
+  factsOf,
   LimiterEngine,
   ObserverHub,
   type Policy,
@@ -22,6 +23,7 @@ import type { PolicyDocument, TestRequest } from '../document.ts'
 import type { Backing } from './backing.ts'
 import type { Deciding, InForce } from './in-force.ts'
 import { LimitSets, ScopedLimits } from './limit-sets.ts'
+import { configuredLimits, modesOf } from './configured-limits.ts'
 import { Mount } from './mount.ts'
 import { type CheckOptions, checkRequest, REQUEST_VIEW } from './request-data.ts'
 import { show } from '../problems.ts'
@@ -120,7 +122,9 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
         'ERR_SUBJECT_MISSING',
         `policies "${this.name}": expected a request with ${missing.part}, without which the document refuses it`,
       )
-    return decided?.decision ?? this.engine.decide({ ...UNLIMITED, context: this.unlimited() }, '', undefined, 'charge')
+    if (decided !== undefined) return decided.decision
+    const facts = this.observers.hears ? factsOf(REQUEST_VIEW, request, request.attributes?.['tenant']) : undefined
+    return this.engine.decide({ ...UNLIMITED, context: this.unlimited() }, '', undefined, 'charge', undefined, facts)
   }
 
   private warnOfTable({ tier }: PolicyDocument): void {
@@ -163,6 +167,7 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
       name: this.name,
       mode: 'enforce',
       failMode: 'local',
+      configured: () => configuredLimits(this.current.revision),
       base: { tier: undefined, limits: [...states.values()] },
       tiers: new Map(),
       names: new Set(limits.map(({ limit }) => limit.name)),
@@ -171,11 +176,10 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
     }
   }
 
-  private limitsOf({ mode, rollout, rules }: CompiledPolicy<Viewed>): readonly ScopedLimit[] {
-    const modes =
-      mode === 'off' ? [] : mode === 'shadow' ? (['shadow'] as const) : rollout ? (['enforce', 'shadow'] as const) : (['enforce'] as const)
+  private limitsOf(policy: CompiledPolicy<Viewed>): readonly ScopedLimit[] {
+    const { rules } = policy
     const compiled = rules.flatMap(({ limits, tiers }) => [limits, ...(tiers?.values() ?? [])].flat())
-    return modes.flatMap((each) => compiled.map((limit) => this.scoped.of(limit, limit.rule.limit, each)))
+    return modesOf(policy).flatMap((each) => compiled.map((limit) => this.scoped.of(limit, limit.rule.limit, each)))
   }
 }
 

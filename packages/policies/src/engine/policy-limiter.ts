@@ -10,6 +10,7 @@ import {
 } from '@sluice/core/adapter-kit'
 import type { Deciding as Policies, Selected, Selecting } from './in-force.ts'
 import { planOf } from './plan.ts'
+import { factsOfAsked } from './viewed.ts'
 
 type CallOptions = WaitOptions<string, string>
 
@@ -62,7 +63,8 @@ export class PolicyLimiter<C> extends KeyedLimiter<C> implements RequestLimiter<
     if (method === 'wait') return engine.waitAt(set, subject, { ...options, cost })
     if (method === 'credit') return engine.creditAt(set, subject, cost)
     if (method === 'peek') return engine.peekAt(set, subject, cost, options?.atLeast)
-    return engine.decide(set, subject, cost, method === 'consume' ? 'charge' : 'force', options?.atLeast)
+    const facts = engine.observers.hears ? factsOfAsked(asked) : undefined
+    return engine.decide(set, subject, cost, method === 'consume' ? 'charge' : 'force', options?.atLeast, facts)
   }
 
   /** The states of the limits that hold for the request, and of those in shadow. */

@@ -1,5 +1,6 @@
-import type { PolicyView } from '@sluice/core/adapter-kit'
-import type { RequestView } from '../request.ts'
+import { type Facts, factsOf, type PolicyView } from '@sluice/core/adapter-kit'
+import type { Asked } from '../compile/asked.ts'
+import { fieldOf, type RequestView } from '../request.ts'
 
 /** A request of any framework, with what reads it. So one compiled document serves all mounts. */
 export interface Viewed {
@@ -17,3 +18,10 @@ export const VIEWED: RequestView<Viewed> = {
   route: ({ view, context }) => view.route(context),
   body: ({ view, context }) => view.body?.(context),
 }
+
+/** What observers of a decision get of its request. */
+export function factsOfAsked({ context: { view, context }, attributes }: Asked<Viewed>): Facts {
+  return factsOf(view, context, fieldOf(attributes, TENANT))
+}
+
+const TENANT = ['tenant']

@@ -1,6 +1,6 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, systemClock } from '@sluice/core'
 import { decide } from '@sluice/core/algorithms'
-import { afterTurn, blockAnswers, decideWithLeases, readLeases } from '@sluice/core/store-kit'
+import { afterTurn, beginCommand, blockAnswers, decideWithLeases, readLeases } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
 import { refreshSlots } from '../client/refresh-slots.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
@@ -143,13 +143,17 @@ export class Batcher implements Executor {
       rejectAll(batch, notReady(client.status, this.shard, command))
       return
     }
+    const ended = beginCommand('redis', this.shard, batch.length)
     try {
       const check = this.settings.generations.check()
       const reply = (await within(run(client, this.scriptFor(fast), message), timeout)) as Reply
+      // The script names the error that ended it before all decisions were made.
+      ended?.(reply[3].length === 0)
       // The answer counts only if the generations of its charges have not ended.
       if (check !== undefined) await check
       this.receive(batch, fast, reply, command)
     } catch (cause) {
+      ended?.(false)
       if (!isSlotMoving(cause) || !(await this.sendSingly(batch))) this.fail(batch, new RedisStoreError(cause, this.shard, command))
     }
   }

@@ -1,5 +1,5 @@
 import { type Charge, type Clock, type ConsumeOptions, type Outcome, SluiceError, systemClock } from '@sluice/core'
-import { afterTurn, outdatedGeneration, readLeases } from '@sluice/core/store-kit'
+import { afterTurn, beginCommand, outdatedGeneration, readLeases } from '@sluice/core/store-kit'
 import type { RedisClient } from '../client/connect.ts'
 import { refreshSlots } from '../client/refresh-slots.ts'
 import { answerOf, isSlotMoving, nextCommand, RedisStoreError } from '../errors.ts'
@@ -139,13 +139,15 @@ export class TransactionExecutor implements Executor {
   private async run(batch: readonly Waiting[]): Promise<void> {
     const command = nextCommand()
     const deadline = systemClock.monotonic() + MAX_WAIT
+    const ended = beginCommand('redis', this.shard, batch.length)
     let askAddress: Address | undefined
     for (let attempts = 1; ; attempts++) {
-      const retry = await this.attempt(batch, command, askAddress)
+      const retry = await this.attempt(batch, command, askAddress, ended)
       if (retry === undefined) return
       // Valid only for the attempt that follows the ASK, and only for its batch. Keys of other batches would be absent on that server.
       askAddress = retry.askAddress
       if (attempts === MAX_RACES || systemClock.monotonic() > deadline) {
+        ended?.(false)
         this.fail(batch, new Error(`${retry.reason} in ${attempts} tries; nothing was charged`), false, command)
         return
       }
@@ -154,7 +156,12 @@ export class TransactionExecutor implements Executor {
   }
 
   /** Runs the batch once. Returns `undefined` when every decision has been answered. */
-  private async attempt(batch: readonly Waiting[], command: number, askAddress: Address | undefined): Promise<Retry | undefined> {
+  private async attempt(
+    batch: readonly Waiting[],
+    command: number,
+    askAddress: Address | undefined,
+    ended: ReturnType<typeof beginCommand>,
+  ): Promise<Retry | undefined> {
     let isSent = false
     try {
       const session = await this.open(askAddress)
@@ -176,11 +183,14 @@ export class TransactionExecutor implements Executor {
         isSent = true
         if (!(await session.commit(writes))) return { reason: 'lost the race for its keys', askAddress: undefined }
       }
+      ended?.(true)
       reportLost(this.report, staged.unreadable, staged.dropped)
       for (const [i, answer] of answers.entries()) settle(batch[i] as Waiting, answer)
       return undefined
     } catch (thrown) {
-      return await this.recover(thrown, isSent, batch, command)
+      const retry = await this.recover(thrown, isSent, batch, command)
+      if (retry === undefined) ended?.(false)
+      return retry
     }
   }
 

@@ -3,6 +3,7 @@ import { abortCases } from './aborts.ts'
 import { calendarCases } from './calendars.ts'
 import { delayCases } from './delays.ts'
 import { blockCases } from './blocks.ts'
+import { factCases } from './facts.ts'
 import { headerCases } from './headers.ts'
 import { limiterCallCases } from './limiter-calls.ts'
 import { numberCases } from './numbers.ts'
@@ -34,6 +35,7 @@ export const httpCases: readonly HttpCase[] = [
   ...settlingCases,
   ...subjectCases,
   ...limiterCallCases,
+  ...factCases,
   ...routeCases,
   ...proxyCases,
   ...storeCases,
