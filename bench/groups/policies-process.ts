@@ -8,6 +8,7 @@ import { inTurns, type Run } from './memory-contenders.ts'
 
 class Request {
   readonly client: string
+  readonly operation = 'orders'
   constructor(client: string) {
     this.client = client
   }
@@ -33,13 +34,16 @@ const CONTENDERS: Readonly<Record<string, () => ReturnType<typeof createPipeline
   options: () => createPipeline(host, OPTIONS),
   one: () => mounted(1, 0),
   many: () => mounted(200, 0),
+  attributes: () => mounted(200, 0, (rule) => `attributes: { operation: ${rule} }`),
   overrides: () => mounted(200, 10_000),
 }
 
+const byPath = (rule: string): string => `paths: [${rule === 'orders' ? "'/v1/orders/:id'" : `/v1/${rule}/*`}]`
+
 /** A document whose last rule is the one for these requests. */
-function mounted(rules: number, overrides: number): ReturnType<typeof createPipeline<Request>> {
+function mounted(rules: number, overrides: number, matchOf = byPath): ReturnType<typeof createPipeline<Request>> {
   const limits = `limits: [{ name: a, algorithm: slidingWindow, limit: ${LIMIT}, window: 1h, subject: client, shared: true }]`
-  const others = Array.from({ length: rules - 1 }, (_, i) => `      - { name: r${i}, match: { paths: [/v1/other${i}/*] }, ${limits} }`)
+  const others = Array.from({ length: rules - 1 }, (_, i) => `      - { name: r${i}, match: { ${matchOf(`other${i}`)} }, ${limits} }`)
   const listed = Array.from({ length: overrides }, (_, i) => `{ subject: client, is: other${i}, limits: { a: { limit: ${LIMIT - i} } } }`)
   const document = parseDocument(`
 apiVersion: sluice/v1
@@ -50,7 +54,7 @@ policies:
   - name: api
     rules:
 ${others.join('\n')}
-      - { name: orders, match: { paths: ['/v1/orders/:id'] }, ${rules === 1 ? limits.replace(', shared: true', '') : limits} }
+      - { name: orders, match: { ${matchOf('orders')} }, ${rules === 1 ? limits.replace(', shared: true', '') : limits} }
     overrides: [${listed.join(', ')}]`)
   const policies = documentPolicies(document, { store })
   return createPipeline(host, { policies, trustProxy: 0, attributes: (request) => request as never })

@@ -60,8 +60,13 @@ export function conditionOf<C>(match: Match, { view, digests }: MatchContext<C>,
     all.push((context) => !(isExempt && view.isForwarded?.(context) === true) && list.matches(view.address(context)))
   }
   const [only] = all
-  if (only !== undefined && all.length === 1) return only
+  if (only === undefined) return always
+  if (all.length === 1) return only
   return (context, known) => all.every((condition) => condition(context, known))
+}
+
+function always(): boolean {
+  return true
 }
 
 /** A rule that never matches would be no limit, which nobody would notice. */

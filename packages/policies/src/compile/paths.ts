@@ -7,27 +7,39 @@ interface Node<T> {
   readonly below: T[]
 }
 
+/** Values in order, and what is made of them. */
+interface Found<T, F> {
+  readonly values: readonly T[]
+  readonly made: F
+}
+
 /** The nodes that some first segments of a path lead to. It knows where each next segment leads, once a path had it. */
-interface State<T> {
+interface State<T, F> {
   readonly nodes: readonly Node<T>[]
   /** The values of this path and of all paths below it. */
-  readonly below: readonly T[]
+  readonly below: Found<T, F>
   /** The values of this path. */
-  readonly found: readonly T[]
+  readonly found: Found<T, F>
   /** Where the segments lead that a pattern names. */
-  readonly next: Map<string, State<T>>
+  readonly next: Map<string, State<T, F>>
   /** Where every other segment leads. */
-  other: State<T> | undefined
+  other: State<T, F> | undefined
 }
 
 /** Finds the values whose patterns match a path. Its time depends on the length of the path, not on the number of patterns. */
-export class PathIndex<T> {
+export class PathIndex<T, F> {
   private readonly exact = newNode<T>()
   private readonly folded = newNode<T>()
   private readonly orders = new Map<T, number>()
+  private readonly make: (values: readonly T[]) => F
   private hasExact = false
-  private roots: { readonly exact: State<T>; readonly folded: State<T> } | undefined
+  private roots: { readonly exact: State<T, F>; readonly folded: State<T, F> } | undefined
   private states = 0
+
+  /** @param make what is found, of the values in order. Paths of one form share it */
+  constructor(make: (values: readonly T[]) => F) {
+    this.make = make
+  }
 
   /**
    * @param pattern `/a/b`, with `*` or `:name` for one segment, or `/*` at the end for all below, and the path itself; `undefined` for
@@ -53,8 +65,8 @@ export class PathIndex<T> {
     node.here.push(value)
   }
 
-  /** Each value once, in the order in which they were added. The list is shared: it never changes. */
-  find(target: string): readonly T[] {
+  /** What is made of the values of a path: each once, in the order in which they were added. */
+  find(target: string): F {
     const { exact, folded } = (this.roots ??= this.newRoots())
     const path = pathOf(target)
     // Nearly every path has one form. Splitting it would make a list for each request.
@@ -62,10 +74,15 @@ export class PathIndex<T> {
     const found = new Set<T>()
     for (const form of pathForms(path, false)) for (const value of this.along(folded, form)) found.add(value)
     if (this.hasExact) for (const form of pathForms(path, true)) for (const value of this.along(exact, form)) found.add(value)
-    return this.sorted(found)
+    return this.make(this.sorted(found))
   }
 
-  private alongText(root: State<T>, path: string): readonly T[] {
+  /** Drops what is remembered of paths. */
+  forget(): void {
+    this.roots = undefined
+  }
+
+  private alongText(root: State<T, F>, path: string): F {
     let state = root
     for (let start = 1; start < path.length && state.nodes.length > 0;) {
       const slash = path.indexOf('/', start)
@@ -73,14 +90,14 @@ export class PathIndex<T> {
       state = this.step(state, path.slice(start, end))
       start = end + 1
     }
-    return state.nodes.length > 0 ? state.found : state.below
+    return (state.nodes.length > 0 ? state.found : state.below).made
   }
 
-  private along(root: State<T>, segments: readonly string[]): readonly T[] {
-    return segments.reduce((state, segment) => this.step(state, segment), root).found
+  private along(root: State<T, F>, segments: readonly string[]): readonly T[] {
+    return segments.reduce((state, segment) => this.step(state, segment), root).found.values
   }
 
-  private step(state: State<T>, segment: string): State<T> {
+  private step(state: State<T, F>, segment: string): State<T, F> {
     const known = state.next.get(segment)
     if (known !== undefined) return known
     if (!state.nodes.some(({ children }) => children.has(segment))) return (state.other ??= this.newState(state, segment))
@@ -89,22 +106,37 @@ export class PathIndex<T> {
     return next
   }
 
-  private newState({ nodes, below }: State<T>, segment: string): State<T> {
+  private newState({ nodes, below }: State<T, F>, segment: string): State<T, F> {
     const next = nodes.flatMap(({ children, any }) => [children.get(segment), any].filter((node) => node !== undefined))
     // A client chooses the paths, so it must not choose how much is remembered.
-    if (++this.states > MAX_STATES) this.roots = undefined
+    if (++this.states > MAX_STATES) this.forget()
     return this.stateOf(next, below)
   }
 
-  private stateOf(nodes: readonly Node<T>[], above: readonly T[]): State<T> {
-    const below = nodes.some((node) => node.below.length > 0) ? this.sorted([...above, ...nodes.flatMap((node) => node.below)]) : above
-    const found = nodes.some((node) => node.here.length > 0) ? this.sorted([...below, ...nodes.flatMap((node) => node.here)]) : below
+  private stateOf(nodes: readonly Node<T>[], above: Found<T, F>): State<T, F> {
+    const below = this.with(
+      above,
+      nodes.flatMap((node) => node.below),
+    )
+    const found = this.with(
+      below,
+      nodes.flatMap((node) => node.here),
+    )
     return { nodes, below, found, next: new Map(), other: undefined }
   }
 
-  private newRoots(): { readonly exact: State<T>; readonly folded: State<T> } {
+  private with(found: Found<T, F>, more: readonly T[]): Found<T, F> {
+    return more.length === 0 ? found : this.foundOf(this.sorted([...found.values, ...more]))
+  }
+
+  private foundOf(values: readonly T[]): Found<T, F> {
+    return { values, made: this.make(values) }
+  }
+
+  private newRoots(): { readonly exact: State<T, F>; readonly folded: State<T, F> } {
     this.states = 0
-    return { exact: this.stateOf([this.exact], []), folded: this.stateOf([this.folded], []) }
+    const none = this.foundOf([])
+    return { exact: this.stateOf([this.exact], none), folded: this.stateOf([this.folded], none) }
   }
 
   private sorted(values: Iterable<T>): readonly T[] {

@@ -8,9 +8,10 @@ import type { Asked } from './asked.ts'
 import { type CostReader, costReader } from './costs.ts'
 import { ruleOf, withNumbers } from './limit-rules.ts'
 import { type Condition, conditionOf } from './match.ts'
+import { allowedValues, type Narrowable } from './narrowing.ts'
 import { SubjectOverrides } from './overrides.ts'
-import { PathIndex } from './paths.ts'
 import { Pool } from './pool.ts'
+import { RuleIndex } from './rule-index.ts'
 import { type Schedule, scheduleOf } from './schedule.ts'
 import { Digests } from '../digest.ts'
 import { keyOf } from './subject-keys.ts'
@@ -21,8 +22,8 @@ export interface Revision<C> {
   readonly policies: readonly CompiledPolicy<C>[]
   /** Reads a subject, by its index. */
   readonly subjects: readonly SubjectReader<Asked<C>>[]
-  /** The rules, and the exemptions, that may match a path, in the order of the document. */
-  readonly paths: PathIndex<Candidate<C>>
+  /** The rules, and the exemptions, that may match a request, in the order of the document. */
+  readonly rules: RuleIndex<Candidate<C>>
   readonly tier: CompiledTier | undefined
   /** Whether the time decides anything: a schedule, or the end of an override. */
   readonly readsTime: boolean
@@ -36,7 +37,7 @@ export interface CompiledTier {
 }
 
 /** A rule or an exemption whose path fits. */
-export interface Candidate<C> {
+export interface Candidate<C> extends Narrowable {
   readonly condition: Condition<C>
   /** `undefined` for an exemption. */
   readonly rule: CompiledRule<C> | undefined
@@ -107,11 +108,10 @@ export function compile<C>(
   const client = document.tier?.table === undefined ? undefined : (document.tier.by ?? 'client')
   const isOfClient = Object.values(subjectSpecs).map(({ parts }) => parts.some((part) => 'attribute' in part && part.attribute === client))
   const limitOf = limitCompiler(document.namespace, { names, keys, isOfClient }, view, { pool, ceiling })
-  const paths = new PathIndex<Candidate<C>>()
+  const rules = new RuleIndex<Candidate<C>>()
   const add = (match: RuleSpec['match'] = {}, rule?: CompiledRule<C>): void => {
     const condition = conditionOf(match, { view, digests }, rule === undefined)
-    const candidate = { condition, rule }
-    for (const path of match.paths ?? [undefined]) paths.add(path, match.caseSensitive === true, candidate)
+    rules.add({ condition, rule, allowed: allowedValues(match) }, match)
   }
   for (const match of document.exempt ?? []) add(match)
   const policies = (document.policies ?? []).map((spec) => {
@@ -124,7 +124,7 @@ export function compile<C>(
     default: document.tier.default,
     client: client?.split('.'),
   }
-  return { document, policies, subjects, paths, tier, readsTime: (document.policies ?? []).some(readsTime) }
+  return { document, policies, subjects, rules, tier, readsTime: (document.policies ?? []).some(readsTime) }
 }
 
 /** What core reads subjects from, by the view of the request. */

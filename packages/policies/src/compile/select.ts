@@ -55,7 +55,7 @@ function rulesOf<C>(revision: Revision<C>, view: RequestView<C>, asked: Asked<C>
   const { context, now } = asked
   const rules: CompiledRule<C>[] = []
   let last: CompiledPolicy<C> | undefined
-  for (const { condition, rule } of revision.paths.find(view.target(context))) {
+  for (const { condition, rule } of revision.rules.find(view.target(context), asked.attributes)) {
     if (rule === undefined) {
       if (condition(context, asked)) return undefined
       continue
