@@ -351,13 +351,13 @@ describe('rows of the table of clients', () => {
     'attribute: plan, default',
     'attribute: plan, table: clients, default',
   )
-  async function limitOf(row: ClientRow): Promise<readonly [PolicyFeed, () => Promise<number | undefined>]> {
+  async function limitOf(...rows: readonly ClientRow[]): Promise<readonly [PolicyFeed, (client?: string) => Promise<number | undefined>]> {
     operator.texts = { c: perMinute(100) }
     source.texts = { a: withTable }
-    const clients = { name: 'clients', load: () => Promise.resolve([row]) }
+    const clients = { name: 'clients', load: () => Promise.resolve(rows) }
     const feed = await started({ clients, clock: fakeClock() })
-    const ask = async (): Promise<number | undefined> => {
-      const { charges } = await feed.check({ path: '/', ip: '203.0.113.7', attributes: { client: 'acme' } })
+    const ask = async (client = 'acme'): Promise<number | undefined> => {
+      const { charges } = await feed.check({ path: '/', ip: '203.0.113.7', attributes: { client } })
       return charges[0]?.limit.limit
     }
     return [feed, ask]
@@ -371,6 +371,25 @@ describe('rows of the table of clients', () => {
   ])('a number of %j is %i', async (given, expected) => {
     const [, ask] = await limitOf({ client_id: 'acme', limits: { 'api.minute': given } })
     await vi.waitFor(async () => expect(await ask()).toBe(expected))
+  })
+
+  test('what is cut is reported, once for each limit', async () => {
+    const rows = ['acme', 'globex'].map((client_id) => ({ client_id, limits: { 'api.minute': 5_000, 'api.other': 5_000 } }))
+    const [feed, ask] = await limitOf(...rows)
+    await vi.waitFor(async () => expect(await ask()).toBe(100))
+    await vi.waitFor(async () => expect(await ask('globex')).toBe(100))
+    const cut = warnings.filter(({ code }) => code === 'WARN_POLICY_CEILING')
+    expect(cut).toHaveLength(1)
+    expect(cut[0]?.message).toContain(
+      'the row of client "acme": api.minute: expected at most 100, by the ceilings of the namespace, got 5000; it is cut to 100',
+    )
+    expect(feed.health().problem).toBeUndefined()
+  })
+
+  test('a row within the ceilings is not reported', async () => {
+    const [, ask] = await limitOf({ client_id: 'acme', limits: { 'api.minute': 100 } })
+    await vi.waitFor(async () => expect(await ask()).toBe(100))
+    expect(warnings).toEqual([])
   })
 
   test('other ceilings hold from the next request on', async () => {

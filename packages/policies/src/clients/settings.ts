@@ -30,6 +30,14 @@ const [IS_QUALIFIED] = QUALIFIED
  * ```
  */
 export function settingsReader(columns: Readonly<Record<string, string>> = {}): (row: ClientRow) => ClientSettings {
+  return reportingReader(columns, () => undefined)
+}
+
+/** As `settingsReader`. @param onMade is called once for each row, so that a request does not look for what is wrong with it */
+export function reportingReader(
+  columns: Readonly<Record<string, string>> = {},
+  onMade: (settings: ClientSettings, row: ClientRow) => void,
+): (row: ClientRow) => ClientSettings {
   const known = new WeakMap<ClientRow, ClientSettings>()
   const pairs = Object.entries(columns)
   return (row) => {
@@ -37,6 +45,7 @@ export function settingsReader(columns: Readonly<Record<string, string>> = {}): 
     if (settings === undefined) {
       settings = settingsOf(row, pairs)
       known.set(row, settings)
+      onMade(settings, row)
     }
     return settings
   }

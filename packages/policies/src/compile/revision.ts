@@ -74,6 +74,8 @@ export interface CompiledLimit<C> {
   readonly key: KeyOf<Asked<C>>
   /** Whether each of its subjects belongs to one client of the table, whose row may set its numbers. */
   readonly isOfClient: boolean
+  /** What the numbers of a row are cut to, by the ceilings. `Infinity`: they are not cut. */
+  readonly most: number
   readonly cost: CostReader<C>
   /** The limit with other numbers. Made once for each of them. */
   amended(numbers: NumbersSpec): Limit
@@ -234,7 +236,7 @@ function limitCompiler<C>(
     const subject = subjects.names.indexOf(spec.subject)
     const key = subjects.keys[subject] as KeyOf<Asked<C>>
     const scope = scopeOf(namespace, undefined, rule.limit)
-    return { spec, rule, scope, subject, key, isOfClient, cost, amended, ofClient }
+    return { spec, rule, scope, subject, key, isOfClient, most, cost, amended, ofClient }
   }
 }
 

@@ -16,7 +16,7 @@ import {
 import { stateNameOf } from '@sluice/core/store-kit'
 import type { Ceiling } from '../checks/ceilings.ts'
 import type { ClientDirectory } from '../clients/client-directory.ts'
-import { settingsReader } from '../clients/settings.ts'
+import { reportingReader } from '../clients/settings.ts'
 import { compile, type CompiledPolicy } from '../compile/revision.ts'
 import { Pool } from '../compile/pool.ts'
 import type { PolicyDocument, TestRequest } from '../document.ts'
@@ -26,7 +26,7 @@ import { LimitSets, ScopedLimits } from './limit-sets.ts'
 import { configuredLimits, modesOf } from './configured-limits.ts'
 import { Mount } from './mount.ts'
 import { type CheckOptions, checkRequest, REQUEST_VIEW } from './request-data.ts'
-import { show } from '../problems.ts'
+import { rowReporter } from './row-reporter.ts'
 import { VIEWED, type Viewed } from './viewed.ts'
 
 /** What a namespace is made with. */
@@ -74,8 +74,8 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
     this.clients = clients
     this.ipv6Prefix = ipv6Prefix
     this.clock = clock ?? store.clock ?? systemClock
-    this.current = this.compiled(document, ceiling)
     this.observers = new ObserverHub(namespace, on)
+    this.current = this.compiled(document, ceiling)
     this.engine = new LimiterEngine(this.policy(), store, this.observers)
     this.data = this.mount(REQUEST_VIEW)
     this.warnOfTable(document)
@@ -144,19 +144,8 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
     const { pool, ipv6Prefix, scoped, name } = this
     pool.next()
     const revision = compile<Viewed>(document, VIEWED, { ipv6Prefix, pool, ceiling })
-    return { revision, sets: new LimitSets(name, document.revision, scoped), settingsOf: this.settingsReader(document) }
-  }
-
-  /** Reads rows of the table. What is wrong with one is reported once: every row of a table may have the same fault. */
-  private settingsReader({ columns }: PolicyDocument): InForce['settingsOf'] {
-    const read = settingsReader(columns)
-    return (row) => {
-      const settings = read(row)
-      const [first] = settings.problems
-      if (first !== undefined)
-        this.observers.warn('WARN_CLIENT_TABLE', `the row of client ${show(row.client_id)}: ${first}; values like this are ignored`, 'row')
-      return settings
-    }
+    const settingsOf = reportingReader(document.columns, rowReporter(this.observers, revision))
+    return { revision, sets: new LimitSets(name, document.revision, scoped), settingsOf }
   }
 
   /** All limits of the revision in force, for `reset` and `block`. */
