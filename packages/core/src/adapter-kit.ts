@@ -6,7 +6,7 @@ export type { Extension, Pipeline } from './http/pipeline.ts'
 export type { Admission, HttpOutcome, Refusal } from './http/outcome.ts'
 export type { Host } from './http/host.ts'
 export { type Deciding, innerLimiter, KeyedLimiter, type StateChange } from './keyed-limiter.ts'
-export { connectionAddress, clientHasLeft } from './http/connection.ts'
+export { connectionAddress, clientHasLeft, platformAddress } from './http/connection.ts'
 
 // Before the response: headers, and the delay of a queued request.
 export { type HeaderLine, lowerCase } from './http/headers/headers.ts'

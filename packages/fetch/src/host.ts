@@ -1,5 +1,5 @@
 import type { MaybePromise, RateLimitOptions, RefusalInfo } from '@sluice/core'
-import { connectionAddress, createPipeline, type Host, invalid, type Pipeline } from '@sluice/core/adapter-kit'
+import { connectionAddress, createPipeline, type Host, invalid, type Pipeline, platformAddress } from '@sluice/core/adapter-kit'
 import { parsedBody } from './body.ts'
 
 /** The options of `createCheck`, and of `rateLimit`. Option functions get the `Request`. */
@@ -45,7 +45,7 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
     },
     addressHint: () => (address === undefined ? HINT : 'the option address returned undefined for this request'),
     // The application may read the address from a header. Then a request is counted, even if that text is no address.
-    ...(address === undefined ? {} : { trust: () => 'some' as const }),
+    ...(address === undefined ? { platformAddress } : { trust: () => 'some' as const }),
     header: (request, name) => request.headers.get(name) ?? undefined,
     body: parsedBody,
   }

@@ -1,4 +1,4 @@
-import { connectionAddress, type Host } from '@sluice/core/adapter-kit'
+import { connectionAddress, type Host, platformAddress } from '@sluice/core/adapter-kit'
 import type { Context } from 'hono'
 
 /** How core reads a request of Hono, on any runtime. */
@@ -9,6 +9,7 @@ export const host: Host<Context> = {
   target: (c) => c.req.url,
   address: addressOf,
   addressHint: () => HINT,
+  platformAddress: (c) => platformAddress(c.req.raw),
   header: (c, name) => c.req.header(name),
   route: routeOf,
   body: bodyOf,

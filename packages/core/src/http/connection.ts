@@ -3,7 +3,15 @@ import type { NodeResponse, NodeSocket } from './node.ts'
 
 interface WebRequest {
   readonly headers: { get(name: string): string | null }
-  readonly cf?: { readonly clientIp?: string } | undefined
+  readonly cf?: CloudflareFacts | undefined
+}
+
+/** What workerd knows of a request. No header of a client can change it. */
+interface CloudflareFacts {
+  /** Of a workerd outside of Cloudflare, if the connection has an address. */
+  readonly clientIp?: string | undefined
+  /** The data center of Cloudflare that took the request. */
+  readonly colo?: unknown
 }
 
 /** What the servers of Node (@hono/node-server), Bun and Deno pass to a fetch handler after the request. */
@@ -21,14 +29,24 @@ interface Connection {
  */
 export function connectionAddress(request: WebRequest, given: unknown): string | undefined {
   if (isOnWorkerd(request)) {
-    // Cloudflare overwrites `cf-connecting-ip`. A self-hosted workerd passes on any such header, but has the address in `cf`.
-    return request.cf === undefined ? undefined : (request.cf.clientIp ?? request.headers.get('cf-connecting-ip') ?? undefined)
+    return request.cf?.clientIp ?? platformAddress(request)
   }
   if (typeof given !== 'object' || given === null) return undefined
   const connection = given as Connection
   if (connection.incoming !== undefined) return connection.incoming?.socket?.remoteAddress
   if (typeof connection.requestIP === 'function') return connection.requestIP(request)?.address
   return connection.remoteAddr?.hostname
+}
+
+/**
+ * The address that Cloudflare itself has written into the headers of a request, over whatever the client had sent. `undefined` on any other
+ * platform: a workerd outside of Cloudflare, also one behind a Unix socket, passes on `cf-connecting-ip` of a client.
+ */
+export function platformAddress(request: WebRequest): string | undefined {
+  if (!isOnWorkerd(request)) return undefined
+  const { cf } = request
+  const isOnCloudflare = typeof cf?.colo === 'string' && cf.clientIp === undefined
+  return isOnCloudflare ? (request.headers.get('cf-connecting-ip') ?? undefined) : undefined
 }
 
 /** Node's response to a web request, or the socket of a request that is upgraded to a WebSocket. Other runtimes show neither. */

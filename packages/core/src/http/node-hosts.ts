@@ -43,7 +43,7 @@ export function nodeHeader(headers: NodeHeaders, name: string): string | undefin
 }
 
 /** How core reads a request of Express. Its `address` is Express's own, by the setting `trust proxy`. */
-export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call' | 'responseHeader'>> = {
+export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call' | 'responseHeader' | 'platformAddress'>> = {
   id: (req) => req,
   method: (req) => req.method ?? 'GET',
   target: (req) => req.originalUrl ?? req.url,
@@ -62,7 +62,7 @@ export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call
 }
 
 /** How core reads a request of Fastify. Its `address` is Fastify's own, by the option `trustProxy`. */
-export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call' | 'responseHeader'>> = {
+export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call' | 'responseHeader' | 'platformAddress'>> = {
   id: (request) => request,
   method: (request) => request.method,
   target: (request) => request.originalUrl ?? request.url,

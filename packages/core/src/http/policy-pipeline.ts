@@ -4,6 +4,7 @@ import type { Cost } from '../limiter.ts'
 import { ObserverHub } from '../observers.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { MAX_CHECKED } from '../identity/client.ts'
+import { FORWARDING, isForwarded } from '../identity/forwarding.ts'
 import { type ClientReading, clientReading } from './client-reading.ts'
 import { checkDialect, type HeaderLine, itemsOf } from './headers/headers.ts'
 import { partitionKeysBy } from './headers/partition-keys.ts'
@@ -183,7 +184,7 @@ function viewOf<C, R>(
 ): PolicyView<C> {
   if (host.target === undefined) throw invalid('policies', 'an adapter whose requests have a path', 'one without', 'ERR_OPTION_CONFLICT')
   let unchecked = MAX_CHECKED
-  const forwarding = [...new Set(['x-forwarded-for', 'forwarded', forwardedHeader?.toLowerCase() ?? 'forwarded'])]
+  const forwarding = [...new Set([...FORWARDING, forwardedHeader?.toLowerCase() ?? 'forwarded'])]
   const valid = (value: unknown): Readonly<Record<string, unknown>> => {
     if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>
     if (value !== undefined && value !== null)
@@ -207,7 +208,7 @@ function viewOf<C, R>(
       return wholeAddress(context)
     },
     isForwarded(context) {
-      if (!forwarding.some((name) => host.header(context, name))) return false
+      if (!isForwarded(host, context, forwarding)) return false
       // An address that the application reads itself, from what its platform says.
       const isOwn = trustProxy === undefined && host.socketAddress === undefined && (host.trust?.(context) ?? 'none') !== 'none'
       return !isOwn && wholeAddress(context) === connectionAddress(context)

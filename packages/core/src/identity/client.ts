@@ -1,5 +1,6 @@
 import { isPlainIPv4 } from './address.ts'
 import { type Canonicalizer, canonicalizer, wholeCanonicalizer } from './canonical.ts'
+import { FORWARDING, isForwarded } from './forwarding.ts'
 import { NO_ADDRESS, viaProxies } from './proxies.ts'
 import { headerOf, type ReportWarning, trustOf } from './trust.ts'
 import type { RequestFacts } from './request-facts.ts'
@@ -105,11 +106,7 @@ function checkingForProxy<C>(
     seen += 1
     if (seen === 1) first = current
     single &&= current !== undefined && current === first
-    if (
-      facts !== undefined &&
-      (facts.header(context, 'x-forwarded-for') || facts.header(context, 'forwarded')) &&
-      !isTrusting(options.hostTrusts, context)
-    ) {
+    if (facts !== undefined && isForwarded(facts, context, FORWARDING) && !isTrusting(options.hostTrusts, context)) {
       report(
         'WARN_FORWARDED_UNTRUSTED',
         'a request has forwarded headers, but no proxy is trusted: behind a proxy, set trustProxy, or all its clients share one quota; without a proxy, set trustProxy: 0',

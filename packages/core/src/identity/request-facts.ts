@@ -7,6 +7,11 @@ export interface RequestFacts<C> {
   address(context: C): string | undefined
   /** What to do where there is no address, for the message of ERR_ADDRESS_UNKNOWN. Default: general advice. */
   addressHint?(context: C): string | undefined
+  /**
+   * The address that the platform of this request writes into `x-forwarded-for` by itself, so that a header with this address alone names no
+   * other proxy. It must not come from what a client can send. `undefined`, or absent, where no platform does.
+   */
+  platformAddress?(context: C): string | undefined
   /** A request header. `name` is in lower case. */
   header(context: C, name: string): string | undefined
   /**

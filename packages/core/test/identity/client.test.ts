@@ -372,6 +372,18 @@ describe('checks of the first requests', () => {
     expect(run(options, from(50, many, headers)).warnings).toEqual([])
   })
 
+  it.each([
+    ['the address that the platform writes', { 'x-forwarded-for': '1.2.3.4' }, []],
+    ['another', { 'x-forwarded-for': '1.1.1.1' }, ['WARN_FORWARDED_UNTRUSTED']],
+    ['one more', { 'x-forwarded-for': '1.2.3.4, 1.2.3.4' }, ['WARN_FORWARDED_UNTRUSTED']],
+    ['one in another header', { 'x-forwarded-for': '1.2.3.4', forwarded: 'for=1.2.3.4' }, ['WARN_FORWARDED_UNTRUSTED']],
+  ])('a platform that writes the header itself: %s', (_, headers, expected) => {
+    const warnings: string[] = []
+    const onPlatform = { ...host, platformAddress: ({ peer }: Request) => peer }
+    clientAddress(onPlatform, {}, (code) => warnings.push(code))({ peer: '1.2.3.4', headers })
+    expect(warnings).toEqual(expected)
+  })
+
   it('WARN_SINGLE_ADDRESS once, after 1,000 requests from one address, with that address', () => {
     expect(
       run(

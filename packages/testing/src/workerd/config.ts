@@ -8,6 +8,8 @@ export interface WorkerOptions {
   readonly objects?: Readonly<Record<string, string>>
   /** How many isolates run the worker. All share its objects, which run in the first. Default 1. */
   readonly isolates?: number
+  /** The request header from which `request.cf` is parsed, as the edge of Cloudflare sends it. Default: workerd makes `cf` of the connection. */
+  readonly cfHeader?: string
   /** Default: a fixed date, so that the tests do not change with time. */
   readonly compatibilityDate?: string
   /** Such as `nodejs_compat`. Default: none, so that no Node API exists. */
@@ -23,10 +25,11 @@ export const socketOf = (isolate: number): string => `http${isolate}`
 
 /** The configuration in the text format of Cap'n Proto. Its strings are written as JSON strings. */
 export function configOf(options: WorkerOptions): string {
-  const { env = {}, objects = {}, isolates = 1, compatibilityDate = COMPATIBILITY_DATE, compatibilityFlags = [] } = options
+  const { env = {}, objects = {}, isolates = 1, cfHeader, compatibilityDate = COMPATIBILITY_DATE, compatibilityFlags = [] } = options
   const texts = Object.entries(env).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`)
   const classes = [...new Set(Object.values(objects))]
   const all = Array.from({ length: isolates }, (_, isolate) => isolate)
+  const http = cfHeader === undefined ? '()' : `(cfBlobHeader = ${text(cfHeader)})`
   // Each service is an isolate. Only the first has the classes. The others name it in their bindings.
   const workerOf = (isolate: number): string => {
     const bindings = Object.entries(objects).map(([name, className]) => {
@@ -54,7 +57,7 @@ const config :Workerd.Config = (
     (name = "internet", network = (allow = ["local"])),
     (name = "disk", disk = (path = ${text(OBJECTS)}, writable = true)),
   ],
-  sockets = ${list(all.map((isolate) => `(name = ${text(socketOf(isolate))}, address = "127.0.0.1:0", http = (), service = "worker${isolate}")`))},
+  sockets = ${list(all.map((isolate) => `(name = ${text(socketOf(isolate))}, address = "127.0.0.1:0", http = ${http}, service = "worker${isolate}")`))},
 );
 
 ${all.map(workerOf).join('\n')}`
