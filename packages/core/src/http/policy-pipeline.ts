@@ -17,7 +17,7 @@ import type { RequestLimiter } from './request-limiter.ts'
 import type { DecidedAnswer, PolicyAnswer, PolicyMount, PolicyView, MountablePolicies, Units } from './policy-contract.ts'
 import { validCost } from './request-values.ts'
 import { responseHeader } from './response-header.ts'
-import { headersFor } from './response-headers.ts'
+import { headersFor, noteShadows } from './response-headers.ts'
 import { type Done, settlementOf, type Settling } from './settlement.ts'
 import { isSkipped } from './skip.ts'
 
@@ -100,7 +100,9 @@ function outcomeOf<C, R>(config: PolicyConfig<C, R>, context: C, answer: PolicyA
       ? outcomeLater(config, context, decided, background, headers)
       : outcomeWith(config, context, decided, background, headers)
   }
-  return background === undefined ? SKIPPED : { pass: true, headers: [], decision: undefined, delay: 0, done: () => background }
+  if (background === undefined) return SKIPPED
+  noteShadows(config, context)
+  return { pass: true, headers: [], decision: undefined, delay: 0, done: () => background }
 }
 
 function outcomeLater<C, R>(

@@ -1,4 +1,4 @@
-import type { Decision } from '../decision.ts'
+import { type Decision, decisionOf } from '../decision.ts'
 import type { MaybePromise } from '../runtime.ts'
 import { type HeaderEntry, type HeaderLine, renderHeaders } from './headers/headers.ts'
 import type { PartitionKeys } from './headers/partition-keys.ts'
@@ -16,6 +16,14 @@ export function headersFor<C, R>(config: RequestConfig<C, R>, context: C, decisi
   }
   if (config.partitionKeys !== undefined) return withPartitionKeys(config, context, decision, config.partitionKeys)
   return headersOf(config, context, entryOf(config, context, decision, undefined))
+}
+
+/** What is known of a request whose limits are all in shadow when it goes on. */
+const SHADOWED: Decision = decisionOf({ policy: '', tier: undefined, mode: 'shadow', failMode: undefined }, [], [], 0)
+
+/** `hasDecided` knows from now on that this limiter decides the request, although all its limits are in shadow and have no headers. */
+export function noteShadows<C, R>(config: RequestConfig<C, R>, context: C): void {
+  entriesOf(config.host.id(context), entryOf(config, context, SHADOWED, undefined))
 }
 
 async function withPartitionKeys<C, R>(

@@ -214,6 +214,22 @@ policies:
     },
   },
   {
+    name: 'policies: one request is counted once in shadow, although two mounts of the policies have it',
+    app(fixture) {
+      const { store, on } = fixture.observed()
+      const decision: NonNullable<typeof on.decision> = ({ mode, outcomes }) => fixture.note(`${mode} ${outcomes[0]?.used}`)
+      const text = one(`${MINUTE}, limit: 9, subject: address`, 'mode: shadow,')
+      const policies = documentPolicies(documentOf(text), { store, clock: fixture.clock, on: { ...on, decision } })
+      return { use: [mountOf(fixture, policies), mountOf(fixture, policies)] }
+    },
+    async run(t) {
+      t.answers(await t.get(), 200, [], OK_BODY)
+      t.answers(await t.get(), 200, [], OK_BODY)
+      await t.until(async () => (await t.log()).notes.length >= 2)
+      t.is((await t.log()).notes.toSorted(), ['shadow 1', 'shadow 2'])
+    },
+  },
+  {
     name: 'policies: a limit of 0 ends when its policy does',
     app: (fixture) => appOf(fixture, one(`${MINUTE}, limit: 0, subject: address`, "active: { until: '2027-01-15T08:00:30Z' },")),
     async run(t) {
