@@ -24,6 +24,8 @@ const REST = 500
 interface Read {
   readonly kind: string
   readonly cursor: string
+  /** How many fields the hash of the documents has. */
+  readonly size: number
   readonly documents: readonly { readonly key: string; readonly text: string | undefined }[]
 }
 
@@ -40,18 +42,25 @@ interface Read {
  * ```
  */
 export function redisSource(redis: RedisSource, options: RedisSourceOptions = {}): PolicySource {
+  return sourceWaiting(redis, options, BLOCK)
+}
+
+/** As `redisSource`. @param block ms that the server waits for a change, at least 1 */
+export function sourceWaiting(redis: RedisSource, options: RedisSourceOptions, block: number): PolicySource {
   knownOptions('redisSource', options, ['key', 'interval'])
   const { interval = 500 } = options
   const keys = policyKeys('redisSource', options)
   if (!(Number.isFinite(interval) && interval >= 50)) throw invalid('redisSource: interval', 'milliseconds, at least 50', interval)
   const connection = connect(redis)
+  let size = 0
   return {
     name: `Redis (${keys[0]})`,
     async load(): Promise<Snapshot> {
-      const { cursor, documents } = await read(connection, keys, '*')
+      const { cursor, documents, size: loaded } = await read(connection, keys, '*')
+      size = loaded
       return { cursor, documents: documents.flatMap(({ key, text }) => (text === undefined ? [] : [{ key, text }])) }
     },
-    watch: (cursor, emit, signal: AbortSignal) => watch(connection, keys, cursor ?? '', emit, signal, interval),
+    watch: (cursor, emit, signal: AbortSignal) => watch({ connection, keys, interval, block, size }, cursor ?? '', emit, signal),
     close() {
       if (connection.isOwn) connection.client.disconnect()
     },
@@ -60,35 +69,45 @@ export function redisSource(redis: RedisSource, options: RedisSourceOptions = {}
 
 async function read(connection: Connection, keys: readonly string[], since: string): Promise<Read> {
   const reply = await runWhenReady(connection, READ, { keys, args: [since] })
-  const [kind, cursor, ...fields] = reply.map((value) => (value === null ? undefined : String(value as Buffer | string)))
+  const [kind, cursor, size, ...fields] = reply.map((value) => (value === null ? undefined : String(value as Buffer | string)))
   const documents = []
   for (let i = 0; i < fields.length; i += 2) documents.push({ key: fields[i] ?? '', text: fields[i + 1] })
-  return { kind: kind ?? '', cursor: cursor ?? '', documents }
+  return { kind: kind ?? '', cursor: cursor ?? '', size: Number(size), documents }
 }
 
-/** Ends when a change is missing: then all is loaded again. */
+interface Watched {
+  readonly connection: Connection
+  readonly keys: readonly [documents: string, changes: string]
+  readonly interval: number
+  readonly block: number
+  /** Of the last load; 0 before it. */
+  readonly size: number
+}
+
+/** Ends when a change is missing, or a document was deleted by hand: then all is loaded again. */
 async function watch(
-  connection: Connection,
-  keys: readonly [documents: string, changes: string],
+  { connection, keys, interval, block, size: loaded }: Watched,
   since: string,
   emit: (event: SourceEvent) => void,
   signal: AbortSignal,
-  interval: number,
 ): Promise<void> {
   const blocking = await openBlocking(connection.client)
   const stop = (): void => blocking?.close()
   signal.addEventListener('abort', stop)
   try {
     let isWoken = false
+    let least = loaded
     for (let at = since; !signal.aborted;) {
-      const { kind, cursor, documents } = await read(connection, keys, at)
-      if (kind !== 'same' && kind !== 'changes') return
+      const { kind, cursor, size, documents } = await read(connection, keys, at)
+      // Documents are replaced, and never removed, by who publishes them.
+      if ((kind !== 'same' && kind !== 'changes') || size < least) return
+      least = size
       for (const { key, text } of documents)
         emit(text === undefined ? { type: 'missing', key, cursor } : { type: 'put', key, text, cursor })
       emit({ type: 'progress', cursor })
       at = cursor
       if (isWoken && kind === 'same') await pause(REST, signal)
-      isWoken = blocking !== undefined && (await hasChanged(blocking, keys[1], at))
+      isWoken = blocking !== undefined && (await hasChanged(blocking, keys[1], at, block))
       if (blocking === undefined) await pause(interval, signal)
     }
   } catch (error) {
@@ -100,11 +119,11 @@ async function watch(
   }
 }
 
-/** Waits until the stream has an entry after the cursor, but no longer than BLOCK. */
-async function hasChanged(blocking: BlockingConnection, changes: string, since: string): Promise<boolean> {
+/** Waits until the stream has an entry after the cursor, but no longer than `block` ms. */
+async function hasChanged(blocking: BlockingConnection, changes: string, since: string, block: number): Promise<boolean> {
   const reply = await within(
-    blocking.command(changes, ['xread', 'COUNT', '1', 'BLOCK', String(BLOCK), 'STREAMS', changes, since]),
-    BLOCK + SLACK,
+    blocking.command(changes, ['xread', 'COUNT', '1', 'BLOCK', String(block), 'STREAMS', changes, since]),
+    block + SLACK,
   )
   return reply !== null && reply !== undefined
 }

@@ -887,9 +887,10 @@ return { 1, revision }`
 
 const readPolicies = String.raw`local documents, changes = KEYS[1], KEYS[2]
 local since = ARGV[1]
+local size = redis.call('HLEN', documents)
 if since == '*' then
 local fields = redis.call('HGETALL', documents)
-local reply = { 'all', '0-0' }
+local reply = { 'all', '0-0', size }
 for i = 1, #fields, 2 do
 local field, value = fields[i], fields[i + 1]
 if field == ':cursor' then
@@ -903,14 +904,14 @@ return reply
 end
 local cursor = redis.call('HMGET', documents, ':cursor')[1] or '0-0'
 if cursor == since then
-return { 'same', cursor }
+return { 'same', cursor, size }
 end
 local names, seen = {}, {}
 local last = since
 for _, entry in ipairs(redis.call('XRANGE', changes, string.format('(%s', since), '+')) do
 local name, previous = entry[2][2], entry[2][6]
 if previous ~= last then
-return { 'resync', cursor }
+return { 'resync', cursor, size }
 end
 last = entry[1]
 if not seen[name] then
@@ -919,13 +920,13 @@ names[#names + 1] = name
 end
 end
 if last ~= cursor then
-return { 'resync', cursor }
+return { 'resync', cursor, size }
 end
-local reply = { 'changes', cursor }
+local reply = { 'changes', cursor, size }
 local texts = redis.call('HMGET', documents, unpack(names, 1, #names))
 for i, name in ipairs(names) do
-reply[2 * i + 1] = name
-reply[2 * i + 2] = texts[i]
+reply[2 * i + 2] = name
+reply[2 * i + 3] = texts[i]
 end
 return reply`
 

@@ -147,9 +147,21 @@ describe('what does not come into force', () => {
     await admin.hdel(DOCUMENTS, 'other', 'other:revision')
     await publish(where(), 6)
     await holds(one, 6)
-    await one.feed.refresh()
+    await waitUntil('the warning', () => one.codes.length > 0)
     expect(one.codes).toEqual(['WARN_POLICY_MISSING'])
     expect(one.feed.document('other')?.revision).toBe(1)
+  })
+
+  test('that one of several is gone, while nothing else changes', async () => {
+    await publish(where(), 5)
+    await publish(where(), 1, 'other')
+    const one = await followed(where())
+    await admin.hdel(DOCUMENTS, 'other', 'other:revision')
+    await waitUntil('the warning', () => one.codes.length > 0)
+    expect(one.codes).toEqual(['WARN_POLICY_MISSING'])
+    expect(one.feed.health().problem).toContain('other is gone from Redis')
+    await publish(where(), 6)
+    await holds(one, 6)
   })
 })
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FeedOptions } from '@sluice/policies'
-import { publishPolicy, type RedisSource, redisSource, type RedisSourceOptions } from '@sluice/redis'
+import { publishPolicy, type RedisSource, type RedisSourceOptions } from '@sluice/redis'
 import { type Followed, followedSource, policyText } from '@sluice/testing'
+import { sourceWaiting } from '../../src/policies/redis-source.ts'
 
 export { holdsRevision as holds, policyText as document } from '@sluice/testing'
 
@@ -14,8 +15,11 @@ export async function publish(
   return (await publishPolicy(redis, { namespace, revision, text })).isPublished
 }
 
+/** A tenth of the wait of `redisSource`, after which it compares its place: with it, the tests would wait for most of a minute. */
+const BLOCK = 500
+
 export const followed = (redis: RedisSource, options: RedisSourceOptions = {}, feedOptions: Partial<FeedOptions> = {}): Promise<Followed> =>
-  followedSource(redisSource(redis, options), feedOptions)
+  followedSource(sourceWaiting(redis, options, BLOCK), feedOptions)
 
 /** How long a new revision took to come into force, in ms. */
 export async function arrival(to: Followed, redis: RedisSource, revision: number): Promise<number> {
