@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type FakeClock, fakeClock } from '@sluice/testing'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
+  parseCeilings,
   type FeedOptions,
   type PolicyDocument,
   policyFeed,
@@ -79,6 +80,70 @@ async function folder(): Promise<string> {
   onTestFinished(() => rm(path, { recursive: true }))
   return path
 }
+
+describe('what the source has, in health()', () => {
+  async function confirmed(more: Partial<FeedOptions> = {}) {
+    const clock = fakeClock()
+    source.texts = { a: revision(5) }
+    const feed = await started({ clock, ...more })
+    const progress = (): void => {
+      clock.advance(1_000)
+      source.emit?.({ type: 'progress' })
+    }
+    const start = clock.now()
+    const health = () => {
+      const { inSource, confirmedAt = Number.NaN } = feed.health().namespaces[0] ?? {}
+      return [inSource, confirmedAt - start]
+    }
+    return { feed, progress, health }
+  }
+
+  test.each<readonly [string, SourceEvent]>([
+    ['refused', { type: 'put', key: 'a', text: 'nothing' }],
+    ['refused', { type: 'put', key: 'a', text: revision(5, 9) }],
+    ['older', { type: 'put', key: 'a', text: revision(4) }],
+    ['gone', { type: 'missing', key: 'a' }],
+  ])('%s: a source that is well confirms nothing until it has the document again', async (expected, event) => {
+    const { progress, health } = await confirmed()
+    progress()
+    expect(health()).toEqual(['same', 1_000])
+    source.emit?.(event)
+    progress()
+    expect(health()).toEqual([expected, 1_000])
+    source.emit?.({ type: 'put', key: 'a', text: revision(5) })
+    expect(health()).toEqual(['same', 2_000])
+    source.emit?.(event)
+    source.emit?.({ type: 'put', key: 'a', text: revision(6) })
+    progress()
+    expect(health()).toEqual(['same', 3_000])
+  })
+
+  test('a document that exceeds its ceilings is refused', async () => {
+    const spec = '{ rates: [{ limit: 10, window: 1m }] }'
+    const ceilings = parseCeilings(`apiVersion: sluice/v1\nkind: ceilings\nrevision: 1\nnamespaces: { shop: ${spec} }`)
+    const { progress, health } = await confirmed({ ceilings })
+    source.emit?.({ type: 'put', key: 'a', text: revision(6, 11) })
+    progress()
+    expect(health()).toEqual(['refused', 0])
+  })
+
+  test('other keys say nothing of it', async () => {
+    const { progress, health } = await confirmed()
+    source.emit?.({ type: 'put', key: 'b', text: 'nothing' })
+    source.emit?.({ type: 'put', key: 'b', text: revision(4) })
+    source.emit?.({ type: 'missing', key: 'b' })
+    progress()
+    expect(health()).toEqual(['same', 1_000])
+  })
+
+  test('a fallback is unknown to it', async () => {
+    source.failure = new Error('refused')
+    const feed = await started({ fallback: [parsed(revision(1))] })
+    expect(feed.health().namespaces).toEqual([
+      { namespace: 'shop', revision: 1, from: 'fallback', inSource: 'unknown', confirmedAt: undefined },
+    ])
+  })
+})
 
 describe('what comes into force', () => {
   test('the document of the source, then each with a higher revision', async () => {

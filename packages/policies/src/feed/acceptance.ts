@@ -1,6 +1,7 @@
 import type { PolicyDocument } from '../document.ts'
 import type { LocatedDocument } from '../parse.ts'
 import { type Finding, PolicyError } from '../problems.ts'
+import type { InSource } from './options.ts'
 import type { Warnings } from './warnings.ts'
 
 /** A document that is in force. */
@@ -56,6 +57,14 @@ export function answerTo<T extends { readonly revision: number }>(text: string, 
   if (exceeding === undefined) return { kind: 'held', error: undefined }
   if (exceeding.length > 0) return { kind: 'held', error: new PolicyError(source, exceeding.map(locate)) }
   return { kind: 'accepted', accepted: { document, text } }
+}
+
+/** What the source has under the key of a document in force, by the answer to it. */
+export function inSourceOf({ kind }: Answer<unknown>): InSource {
+  if (kind === 'accepted' || kind === 'confirmed') return 'same'
+  if (kind === 'stale') return 'older'
+  // The key has a document of another namespace now.
+  return kind === 'foreign' ? 'gone' : 'refused'
 }
 
 /** Reports why a text does not come into force. */

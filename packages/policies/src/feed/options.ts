@@ -49,13 +49,21 @@ export interface FeedOptions {
 /** Where a document in force came from. `missing`: it is what `onMissing` says. */
 export type Origin = 'source' | 'cache' | 'fallback' | 'missing'
 
+/**
+ * What the source has instead of a document in force. `same`: that document. `refused`: another one, which is not valid, exceeds the ceilings, or
+ * has the same revision. `older`: a lower revision. `gone`: nothing. `unknown`: it was not heard yet.
+ */
+export type InSource = 'same' | 'refused' | 'older' | 'gone' | 'unknown'
+
 /** How current a namespace is. */
 export interface NamespaceHealth {
   readonly namespace: string
   readonly revision: number
   /** Where the document in force came from. */
   readonly from: Origin
-  /** ms since the epoch: when this process last heard from the source that nothing newer is there. `undefined`: never. */
+  /** What the source has instead of it. Anything but `same` asks for somebody to look. */
+  readonly inSource: InSource
+  /** ms since the epoch: when the source was last known to have this document, and none that is newer. `undefined`: never. */
   readonly confirmedAt: number | undefined
 }
 

@@ -15,11 +15,11 @@ import { documentOfNone, Namespaces } from '../engine/namespaces.ts'
 import type { CheckOptions } from '../engine/request-data.ts'
 import { parseLocated } from '../parse.ts'
 import { pathText } from '../problems.ts'
-import { type Accepted, acceptedOf, answerTo, reportAnswer } from './acceptance.ts'
+import { type Accepted, acceptedOf, answerTo, inSourceOf, reportAnswer } from './acceptance.ts'
 import { pause } from './back-off.ts'
 import { CeilingsInForce } from './ceilings-in-force.ts'
 import { DiskCache, fileOf } from './disk-cache.ts'
-import type { FeedHealth, FeedOptions, Origin } from './options.ts'
+import type { FeedHealth, FeedOptions, InSource, Origin } from './options.ts'
 import { SourceFollower } from './source-follower.ts'
 import { Warnings } from './warnings.ts'
 
@@ -28,6 +28,8 @@ interface Followed {
   accepted: Accepted
   from: Origin
   confirmedAt: number | undefined
+  /** What the source has under `key`. */
+  inSource: InSource
   /** Under which key the source has it. */
   key: string | undefined
 }
@@ -73,7 +75,8 @@ export class PolicyFeed implements RequestPolicies {
         put: (text, key) => this.take(text, key, 'source'),
         missing: (key) => this.miss(key),
         progress: () => {
-          for (const followed of this.followed.values()) if (followed.from === 'source') followed.confirmedAt = clock.now()
+          // A source that is well says nothing of a document that it does not have, or that was refused.
+          for (const followed of this.followed.values()) if (followed.inSource === 'same') followed.confirmedAt = clock.now()
         },
       },
     )
@@ -113,8 +116,8 @@ export class PolicyFeed implements RequestPolicies {
 
   /** Whether the source answers, and how current each namespace is. */
   health(): FeedHealth {
-    const namespaces = [...this.followed].map(([namespace, { accepted, from, confirmedAt }]) => {
-      return { namespace, revision: accepted.document.revision, from, confirmedAt }
+    const namespaces = [...this.followed].map(([namespace, { accepted, from, inSource, confirmedAt }]) => {
+      return { namespace, revision: accepted.document.revision, from, inSource, confirmedAt }
     })
     return { source: this.source.state, problem: this.warnings.last, ceilings: this.ceilings.revision, namespaces }
   }
@@ -173,6 +176,7 @@ export class PolicyFeed implements RequestPolicies {
     this.held.delete(key)
     const found = [...this.followed].find(([, followed]) => followed.key === key)
     if (found === undefined) return
+    found[1].inSource = 'gone'
     this.warnings.report(
       key,
       'WARN_POLICY_MISSING',
@@ -197,6 +201,8 @@ export class PolicyFeed implements RequestPolicies {
     if (from === 'source') {
       if (answer.kind === 'held') this.held.set(key, text)
       else this.held.delete(key)
+      const followed = [...this.followed.values()].find((each) => each.key === key)
+      if (followed !== undefined) followed.inSource = inSourceOf(answer)
     }
     if (answer.kind === 'confirmed') this.confirm(answer.document.namespace, from, key)
     if (answer.kind !== 'accepted') return
@@ -208,8 +214,9 @@ export class PolicyFeed implements RequestPolicies {
     const { document } = accepted
     const previous = this.followed.get(document.namespace)?.accepted.document
     const confirmedAt = from === 'source' ? this.clock.now() : undefined
+    const inSource = from === 'source' ? 'same' : 'unknown'
     this.use(document)
-    this.followed.set(document.namespace, { accepted, from, confirmedAt, key })
+    this.followed.set(document.namespace, { accepted, from, inSource, confirmedAt, key })
     try {
       this.options.on?.change?.({ document, previous })
     } catch (error) {
@@ -242,6 +249,7 @@ export class PolicyFeed implements RequestPolicies {
     const followed = this.followed.get(namespace)
     if (followed === undefined || from !== 'source') return
     followed.from = 'source'
+    followed.inSource = 'same'
     followed.key = key
     followed.confirmedAt = this.clock.now()
   }
