@@ -1,4 +1,4 @@
-// An exempt address on Cloudflare, on a real workerd that is told what the edge tells it: `cf`, CF-Connecting-IP and X-Forwarded-For.
+// An exempt address on Cloudflare, on a real workerd that gets what the edge sends: `cf`, CF-Connecting-IP and X-Forwarded-For.
 import { startWorkerd, type Workerd } from '@sluice/testing/workerd'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
