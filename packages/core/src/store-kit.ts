@@ -46,6 +46,12 @@ export { areCommandsHeard, beginCommand } from './observe.ts'
 // The id of a concurrency holder, which a store must know before it sends the charge.
 export { uniqueId } from './runtime.ts'
 
+// A copy of a text that may be a view of a longer one, for what is kept.
+export { detach } from './detach.ts'
+
+// The functions of a clock that an application gave, completed by those of the system.
+export { completeClock } from './clock.ts'
+
 // The two moments at which a store sends what it has collected.
 export { afterTurn, inMicrotask } from './clock.ts'
 
