@@ -2,11 +2,13 @@ import { type Code, CODES, type CodeRegistry } from '@sluice/core'
 import { CLI_CODES } from '@sluice/cli'
 import { POLICY_CODES } from '@sluice/policies'
 import { REDIS_CODES } from '@sluice/redis'
+import { EVENT_CODES } from '@sluice/telemetry'
 
 // Does not compile when a package declares codes that are not listed here.
 const BY_PACKAGE: { readonly [P in keyof CodeRegistry]: readonly CodeRegistry[P][] } = {
   cli: CLI_CODES,
   core: CODES,
+  events: EVENT_CODES,
   policies: POLICY_CODES,
   redis: REDIS_CODES,
 }

@@ -1,0 +1,44 @@
+import type { Decision, DecisionFacts } from '@sluice/core'
+import { detach, limitNameOf, policyOf } from '@sluice/core/store-kit'
+import type { DecisionEvent } from './events.ts'
+
+/** An event that was not sent yet: without an id, and with the subject as it is. */
+export type UnsentEvent = { -readonly [Name in keyof DecisionEvent]: DecisionEvent[Name] }
+
+/** What all events of a process have in common. */
+export interface Origin {
+  readonly region: string
+  readonly instance: string
+}
+
+const MAX_LATENCY = 2 ** 32 - 1
+
+export function eventOf(decision: Decision, facts: DecisionFacts, { region, instance }: Origin, at: number, weight: number): UnsentEvent {
+  const { binding, charges, retryAfter, remaining } = decision
+  const charge = charges.find(({ limit }) => limit === binding)
+  return {
+    id: '',
+    at: Math.floor(at),
+    region,
+    instance,
+    namespace: decision.policy,
+    tenant: detach(facts.tenant ?? ''),
+    policy: binding === undefined ? '' : policyOf(decision, binding),
+    limit: binding === undefined ? '' : limitNameOf(decision, binding),
+    tier: decision.tier ?? '',
+    mode: decision.mode,
+    verdict: decision.verdict,
+    source: decision.source,
+    endpoint: facts.route ?? '',
+    method: facts.method ?? '',
+    // A view would keep the whole header in memory that it was cut from.
+    subject: detach(charge?.subject ?? ''),
+    cost: charge?.cost ?? decision.granted,
+    remaining: remaining === Infinity ? -1 : remaining,
+    retry_after_ms: retryAfter === Infinity ? -1 : retryAfter,
+    latency_us: Math.min(MAX_LATENCY, Math.round(facts.latency ?? 0)),
+    revision: decision.revision ?? 0,
+    weight,
+    trace_id: '',
+  }
+}
