@@ -174,6 +174,21 @@ describe('what comes into force', () => {
     expect(changes).toEqual([5])
   })
 
+  test('health() counts what became of each document of the source', async () => {
+    source.texts = { a: revision(2) }
+    const feed = await started()
+    const expected = { accepted: 1, confirmed: 0, stale: 0, fork: 0, invalid: 0, held: 0 }
+    expect(feed.health().loads).toEqual(expected)
+    const emit = (text: string): void => source.emit?.({ type: 'put', key: 'a', text })
+    emit(revision(2))
+    emit(revision(1))
+    emit(revision(2, 5))
+    emit('{')
+    emit(revision(3))
+    await turn()
+    expect(feed.health().loads).toEqual({ accepted: 2, confirmed: 1, stale: 1, fork: 1, invalid: 1, held: 0 })
+  })
+
   test('a document that is not valid changes nothing, and says line and reason', async () => {
     source.texts = { a: revision(1) }
     const feed = await started()

@@ -76,4 +76,12 @@ export interface FeedHealth {
   /** The revision of the ceilings that hold; `undefined` if there are none. */
   readonly ceilings: number | undefined
   readonly namespaces: readonly NamespaceHealth[]
+  /** How many documents came from the source since the start, by what became of them. */
+  readonly loads: Readonly<Record<LoadResult, number>>
 }
+
+/**
+ * What became of a document of the source: in force from then on, in force already, of a lower revision, with the revision in force and other
+ * content, not valid, or beyond its ceilings.
+ */
+export type LoadResult = 'accepted' | 'confirmed' | 'stale' | 'fork' | 'invalid' | 'held'

@@ -19,7 +19,7 @@ import { type Accepted, acceptedOf, answerTo, inSourceOf, reportAnswer } from '.
 import { pause } from './back-off.ts'
 import { CeilingsInForce } from './ceilings-in-force.ts'
 import { DiskCache, fileOf } from './disk-cache.ts'
-import type { FeedHealth, FeedOptions, InSource, Origin } from './options.ts'
+import type { FeedHealth, FeedOptions, InSource, LoadResult, Origin } from './options.ts'
 import { SourceFollower } from './source-follower.ts'
 import { Warnings } from './warnings.ts'
 
@@ -53,6 +53,7 @@ export class PolicyFeed implements RequestPolicies {
   private readonly followed = new Map<string, Followed>()
   /** Texts of the source that their ceilings refuse, or that came before these, by key. */
   private readonly held = new Map<string, string>()
+  private readonly loads: Record<LoadResult, number> = { accepted: 0, confirmed: 0, stale: 0, fork: 0, invalid: 0, held: 0 }
   private readonly warnings: Warnings
   private readonly limiters: Namespaces
   private readonly source: SourceFollower
@@ -119,7 +120,13 @@ export class PolicyFeed implements RequestPolicies {
     const namespaces = [...this.followed].map(([namespace, { accepted, from, inSource, confirmedAt }]) => {
       return { namespace, revision: accepted.document.revision, from, inSource, confirmedAt }
     })
-    return { source: this.source.state, problem: this.warnings.last, ceilings: this.ceilings.revision, namespaces }
+    return {
+      source: this.source.state,
+      problem: this.warnings.last,
+      ceilings: this.ceilings.revision,
+      namespaces,
+      loads: { ...this.loads },
+    }
   }
 
   /** Reads the source now, and resolves when its documents are in force or refused. Rejects if the source is away. */
@@ -199,6 +206,7 @@ export class PolicyFeed implements RequestPolicies {
     })
     if (from === 'source' || answer.kind === 'accepted' || answer.kind === 'invalid') reportAnswer(this.warnings, key, answer)
     if (from === 'source') {
+      if (answer.kind !== 'foreign') this.loads[answer.kind] += 1
       if (answer.kind === 'held') this.held.set(key, text)
       else this.held.delete(key)
       const followed = [...this.followed.values()].find((each) => each.key === key)
