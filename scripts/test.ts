@@ -8,6 +8,7 @@ import { ensureEtcd } from './etcd.ts'
 import { ensureKafka } from './kafka.ts'
 import { ensureMoto } from './moto.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'
+import { ensurePrometheus } from './prometheus.ts'
 import { ensureRedis } from './redis.ts'
 import { type EnsuredServer, ensureServers } from './servers.ts'
 import { ensureSql } from './sql.ts'
@@ -28,6 +29,7 @@ if (name === undefined) {
   await ensureSql()
   await ensureEtcd()
   await ensureKafka()
+  await ensurePrometheus()
   const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])
   steps.tests([], isSlow ? { SLUICE_FUZZ: LONG_FUZZ, SLUICE_FAULTS: 'full' } : {})
   if (isSlow) for (const server of servers) onServer(server)
@@ -40,6 +42,7 @@ if (name === undefined) {
   if (name === 'policies') await ensureSql()
   if (name === 'etcd') await ensureEtcd()
   if (name === 'kafka') await ensureKafka()
+  if (name === 'telemetry') await ensurePrometheus()
   steps.tests(projectsOf(name).flatMap((project) => ['--project', project]))
 }
 steps.finish()

@@ -49,6 +49,7 @@ beforeAll(() => {
   link(consumer, E2E, ...frameworks, '@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs')
   link(consumer, ROOT, '@types/node')
   link(consumer, join(ROOT, 'packages', 'policies'), 'valibot', 'yaml')
+  link(consumer, join(ROOT, 'packages', 'telemetry'), '@opentelemetry/api', 'prom-client')
   install('nestjs', older)
   link(older, STARTER, '@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs')
 }, 120_000)

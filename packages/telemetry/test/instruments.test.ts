@@ -12,6 +12,7 @@ const LABELS = [
   'source',
   'store',
   'shard',
+  'state',
   'result',
   'rule',
   'action',

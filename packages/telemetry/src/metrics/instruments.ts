@@ -1,6 +1,6 @@
 /**
  * One metric. Its name, labels and buckets are the same in OpenTelemetry and in Prometheus, so that one dashboard serves both.
- * All of its labels come from configuration, never from a request.
+ * Values of labels come from the configuration or from a short fixed list, never from a request.
  */
 export interface Instrument {
   readonly name: string
@@ -13,6 +13,8 @@ export interface Instrument {
   readonly help: string
   /** Upper bounds of the buckets of a histogram, without `+Inf`. */
   readonly buckets?: readonly number[] | undefined
+  /** How the workers of one cluster of Node are joined into one process, by prom-client. Default: `sum`. */
+  readonly workers?: 'sum' | 'min' | 'max' | undefined
 }
 
 /** What names a limit. */
@@ -23,7 +25,32 @@ const DECISION_SECONDS = [0.00001, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005
 const COMMAND_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 const SHARES = [0.25, 0.5, 0.75, 0.9, 1]
 
-const TABLE = {
+/** What the code calls each metric. */
+type Key =
+  | 'exceeded'
+  | 'decisions'
+  | 'units'
+  | 'limitUnits'
+  | 'utilisation'
+  | 'decisionSeconds'
+  | 'commandSeconds'
+  | 'commandErrors'
+  | 'breakerState'
+  | 'breakerChanges'
+  | 'instances'
+  | 'policyRevision'
+  | 'policyAge'
+  | 'policyLoads'
+  | 'policyCacheRequests'
+  | 'blocksActive'
+  | 'blockChanges'
+  | 'eventsDropped'
+  | 'anomalies'
+  | 'warnings'
+  | 'folded'
+
+/** The one table of all metrics. The bindings, the documentation and the tests read it. */
+export const TABLE: Readonly<Record<Key, Instrument>> = {
   exceeded: {
     name: 'rate_limit_exceeded_total',
     kind: 'counter',
@@ -50,7 +77,8 @@ const TABLE = {
     kind: 'gauge',
     unit: '{unit}',
     labels: LIMIT,
-    help: 'Units that the configuration allows of a limit. Absent where a function of the request sets the number.',
+    help: 'Units that the configuration allows of a limit. Absent where requests have different numbers.',
+    workers: 'max',
   },
   utilisation: {
     name: 'sluice_utilisation_ratio',
@@ -58,7 +86,7 @@ const TABLE = {
     unit: '1',
     labels: ['namespace', 'policy', 'limit'],
     buckets: SHARES,
-    help: 'Used units as a share of the limit, of each limit of each decision.',
+    help: 'Used units as a share of the limit, after each decision and for each of its limits.',
   },
   decisionSeconds: {
     name: 'sluice_decision_duration_seconds',
@@ -66,7 +94,7 @@ const TABLE = {
     unit: 's',
     labels: ['source'],
     buckets: DECISION_SECONDS,
-    help: 'Time from the start of a decision to its end, by what decided.',
+    help: 'Time from the call of the store, or of what decides for it, to its answer.',
   },
   commandSeconds: {
     name: 'sluice_store_command_duration_seconds',
@@ -83,7 +111,111 @@ const TABLE = {
     labels: ['store', 'shard'],
     help: 'Commands to a store that failed, or were not answered in time.',
   },
-} as const satisfies Readonly<Record<string, Instrument>>
+  breakerState: {
+    name: 'sluice_breaker_state',
+    kind: 'gauge',
+    unit: '',
+    labels: ['namespace'],
+    help: 'Circuit breaker of the store of a limiter, the worst of its shards: 0 closed, 1 half-open, 2 open.',
+    workers: 'max',
+  },
+  breakerChanges: {
+    name: 'sluice_breaker_changes_total',
+    kind: 'counter',
+    unit: '{change}',
+    labels: ['store', 'shard', 'state'],
+    help: 'Times that the circuit breaker of a shard came into a state: closed, half-open or open.',
+  },
+  instances: {
+    name: 'sluice_instances',
+    kind: 'gauge',
+    unit: '{process}',
+    labels: ['namespace'],
+    help: 'Processes that share the limits, as this process knows. Absent where the store does not count them.',
+    workers: 'max',
+  },
+  policyRevision: {
+    name: 'sluice_policy_revision',
+    kind: 'gauge',
+    unit: '',
+    labels: ['namespace'],
+    help: 'Revision of the policy document in force.',
+    workers: 'min',
+  },
+  policyAge: {
+    name: 'sluice_policy_age_seconds',
+    kind: 'gauge',
+    unit: 's',
+    labels: ['namespace'],
+    help: 'Time since the source last confirmed the document in force. A source that is quiet confirms too.',
+    workers: 'max',
+  },
+  policyLoads: {
+    name: 'sluice_policy_loads_total',
+    kind: 'counter',
+    unit: '{document}',
+    labels: ['result'],
+    help: 'Documents that came from a source: accepted, confirmed, stale, forked, invalid, or held back by ceilings.',
+  },
+  policyCacheRequests: {
+    name: 'sluice_policy_cache_requests_total',
+    kind: 'counter',
+    unit: '{request}',
+    labels: ['result'],
+    help: 'Look-ups of a client in the table of clients: hit, stale (used past its time), or miss.',
+  },
+  blocksActive: {
+    name: 'sluice_blocks_active',
+    kind: 'gauge',
+    unit: '{block}',
+    labels: ['action'],
+    help: 'Entries of the block list that hold now, as this process knows.',
+    workers: 'max',
+  },
+  blockChanges: {
+    name: 'sluice_block_changes_total',
+    kind: 'counter',
+    unit: '{change}',
+    labels: ['rule', 'action'],
+    help: 'Changes of the block list that this process made, by the rule that asked for them.',
+  },
+  eventsDropped: {
+    name: 'sluice_events_dropped_total',
+    kind: 'counter',
+    unit: '{event}',
+    labels: ['reason'],
+    help: 'Decision events that were not sent.',
+  },
+  anomalies: {
+    name: 'sluice_anomalies_total',
+    kind: 'counter',
+    unit: '{anomaly}',
+    labels: ['code'],
+    help: 'Times that Sluice went on after an unexpected failure.',
+  },
+  warnings: {
+    name: 'sluice_warnings_total',
+    kind: 'counter',
+    unit: '{warning}',
+    labels: ['code'],
+    help: 'Warnings of a likely mistake in the set-up, or of a store or a source that is away.',
+  },
+  folded: {
+    name: 'sluice_series_folded_total',
+    kind: 'counter',
+    unit: '{value}',
+    labels: [],
+    help: 'Values that were recorded under the name `__other__`, since the process has as many series as it may.',
+  },
+}
 
-/** All metrics of Sluice, in the order of the documentation. */
+/**
+ * All metrics of Sluice, in the order of the documentation. For dashboards and rules that are made by a program.
+ * @example
+ * ```ts
+ * import { INSTRUMENTS } from '@sluice/telemetry'
+ *
+ * for (const { name, kind, labels } of INSTRUMENTS) console.log(kind, name, labels.join(', '))
+ * ```
+ */
 export const INSTRUMENTS: readonly Instrument[] = Object.values(TABLE)
