@@ -47,6 +47,7 @@ export class NodeRedisAdapter extends AdaptedClient {
   readonly isCluster: boolean
   private readonly client: AnyClient
   private readonly kind: Kind
+  private readonly waiting = new Set<Attempt>()
   private isFinding = false
 
   constructor(client: NodeRedisClient) {
@@ -54,6 +55,7 @@ export class NodeRedisAdapter extends AdaptedClient {
     this.client = client as unknown as AnyClient
     this.kind = kindOf(client)
     this.isCluster = this.kind === 'cluster'
+    if (this.kind === 'single') this.client.on('error', () => this.withdrawAll())
   }
 
   get status(): string {
@@ -64,7 +66,7 @@ export class NodeRedisAdapter extends AdaptedClient {
   protected send(key: string | undefined, isReadonly: boolean, args: Argument[]): Promise<unknown> {
     const { client, kind } = this
     // A Sentinel client sends a command again whose connection was lost, and the first one may have run.
-    const attempt = new Attempt(kind === 'sentinel')
+    const attempt = new Attempt(kind === 'sentinel', this.waiting)
     const options = { typeMapping: BYTES, abortSignal: attempt }
     // Before version 6, removing commands from the queue can break it, so that the client hangs. It reads the arguments when it writes them.
     const takeBack = (): unknown => args.splice(0, args.length, 'PING')
@@ -76,12 +78,20 @@ export class NodeRedisAdapter extends AdaptedClient {
     return key === undefined ? settled : settled.catch((error: unknown) => this.findNode(error, key))
   }
 
+  /**
+   * Before version 6, the client writes a command of the same turn to the connection that has just ended. On the next connection it takes
+   * the first reply for that command's, and never becomes ready. The last command goes first, since the queue loses its end otherwise.
+   */
+  private withdrawAll(): void {
+    for (const attempt of [...this.waiting].toReversed()) attempt.abort()
+  }
+
   override async servers(): Promise<readonly SendToServer[]> {
     if (this.kind !== 'cluster') return super.servers()
     const cluster = this.client as unknown as ClusterClient
     const nodes = await Promise.all(cluster.masters.map((node) => cluster.nodeClient(node)))
     return nodes.map((node) => (args) => {
-      const attempt = new Attempt(false)
+      const attempt = new Attempt(false, this.waiting)
       return attempt.settle(node.sendCommand(args, { typeMapping: BYTES, abortSignal: attempt }), () => args.splice(0, args.length, 'PING'))
     })
   }
