@@ -9,7 +9,7 @@ const GIVEN = new Set(
   'KEYS ARGV redis cjson struct string table math tonumber tostring ipairs pairs next select type unpack error pcall assert'.split(' '),
 )
 /** Commands that write nothing. If one fails by `redis.call`, the script ends, and nothing has been charged yet. */
-const READS = new Set(['TIME', 'MGET', 'HMGET', 'HGETALL', 'XRANGE'])
+const READS = new Set(['TIME', 'GET', 'MGET', 'HMGET', 'HGETALL', 'HLEN', 'XRANGE', 'ZMSCORE'])
 
 const ROOT = join(import.meta.dirname, '..')
 

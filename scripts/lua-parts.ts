@@ -5,6 +5,8 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   GENERATIONS: ['generations'],
   PUBLISH_POLICY: ['publishPolicy'],
   READ_POLICIES: ['readPolicies'],
+  COUNT_VIOLATIONS: ['countViolations'],
+  COUNT_USAGE: ['countUsage'],
   FULL: [
     'arithmetic',
     'state',

@@ -55,6 +55,9 @@ export { completeClock } from './clock.ts'
 // The two moments at which a store sends what it has collected.
 export { afterTurn, inMicrotask } from './clock.ts'
 
+// Durations in options.
+export { millisOf } from './duration.ts'
+
 // Checks of options, with the same messages in all packages.
 export { invalid } from './errors.ts'
 export { knownOptions } from './known-options.ts'

@@ -11,6 +11,8 @@ export const REDIS_CODES = [
   'WARN_EVICTION',
   'WARN_EVICTION_UNKNOWN',
   'WARN_PACKED_ENTRIES',
+  // Reported to `on.warning` of analytics, or printed.
+  'WARN_ANALYTICS',
   // Emitted to `on.anomaly`.
   'ANOMALY_STATE_UNREADABLE',
   'ANOMALY_STATE_DROPPED',

@@ -24,5 +24,13 @@ export { publishPolicy } from './policies/publish-policy.ts'
 export type { PublishOptions } from './policies/publish-policy.ts'
 export type { PolicyKeyOptions } from './policies/policy-keys.ts'
 
+// Top violators and usage in Redis, of all processes.
+export { redisAnalytics } from './analytics/redis-analytics.ts'
+export type { AnalyticsHealth, RedisAnalytics } from './analytics/redis-analytics.ts'
+export { analyticsReader } from './analytics/analytics-reader.ts'
+export type { AnalyticsReader } from './analytics/analytics-reader.ts'
+export type { AnalyticsObservers, AnalyticsReaderOptions, RedisAnalyticsOptions } from './analytics/options.ts'
+export type { SubjectViolations, UsageKey, UsageQuery, UsageRow, ViolationsQuery, Violator, ViolatorsQuery } from './analytics/queries.ts'
+
 // The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.
 export { REDIS_CODES, type RedisAnswer, RedisStoreError } from './errors.ts'

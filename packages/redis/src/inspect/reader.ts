@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { AdaptedClient, type Argument, type SendToServer } from '../client/adapted-client.ts'
-import { connect, readyWithin, type RedisClient, type RedisSource, within } from '../client/connect.ts'
+import { connect, type Connection, readyWithin, type RedisClient, type RedisSource, within } from '../client/connect.ts'
 import { lastErrorOf } from '../client/last-error.ts'
 import { messageOf, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 
@@ -23,7 +23,7 @@ export class Reader {
   /** What the client puts before each key. SCAN does not know it. */
   private readonly keyPrefix: string
 
-  private constructor({ client, timeout, isOwn }: ReturnType<typeof connect>) {
+  private constructor({ client, timeout, isOwn }: Connection) {
     this.client = client
     this.timeout = timeout
     this.isOwn = isOwn
@@ -33,7 +33,12 @@ export class Reader {
 
   /** @throws ERR_OPTION_INVALID, and RedisStoreError if there is no connection after 2 s */
   static async open(source: RedisSource): Promise<Reader> {
-    const reader = new Reader(connect(source, false))
+    return Reader.on(connect(source, false))
+  }
+
+  /** On a connection that is open already. @throws RedisStoreError if there is no connection after 2 s */
+  static async on(connection: Connection): Promise<Reader> {
+    const reader = new Reader(connection)
     const { client } = reader
     await readyWithin(client, READY_WITHIN)
     if (client.status === 'ready') return reader
@@ -91,6 +96,31 @@ export class Reader {
       return score === null || score === undefined ? [] : [[id, Number(String(score))] as const]
     })
     return { count: Number(count ?? 0), members }
+  }
+
+  /** The members of a sorted set with the highest scores, the first the highest. None of a key of another type. */
+  async highest(key: string, most: number): Promise<readonly (readonly [member: string, score: number])[]> {
+    const members = (((await this.typed(key, 'zrevrange', '0', String(most - 1))) ?? []) as readonly unknown[]).map(String)
+    if (members.length === 0) return []
+    const scores = await this.scores(key, members)
+    // One that was removed since the first command has no score.
+    return members.flatMap((member, i) => ((scores[i] ?? 0) > 0 ? [[member, scores[i] as number] as const] : []))
+  }
+
+  /** The scores of members of a sorted set; 0 for what is not in it. */
+  async scores(key: string, members: readonly string[]): Promise<readonly number[]> {
+    const scores = ((await this.typed(key, 'zmscore', ...members)) ?? []) as readonly (Buffer | number | string | null)[]
+    return members.map((_, i) => Number(String(scores[i] ?? 0)))
+  }
+
+  /** All members of a sorted set, the lowest score first. */
+  async members(key: string): Promise<readonly string[]> {
+    return (((await this.typed(key, 'zrange', '0', '-1')) ?? []) as readonly unknown[]).map(String)
+  }
+
+  /** All members of a set. Clients give a list, or a set. */
+  async set(key: string): Promise<readonly string[]> {
+    return Array.from(((await this.typed(key, 'smembers')) ?? []) as Iterable<unknown>, String)
   }
 
   /** One for each primary: a step of SCAN with `cursor`, that looks at about `count` keys. */

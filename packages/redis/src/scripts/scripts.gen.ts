@@ -930,6 +930,123 @@ reply[2 * i + 3] = texts[i]
 end
 return reply`
 
+const countViolations = String.raw`local FIRST = 6
+local MOST_ENDPOINTS = 16
+local OTHER = '__other__'
+local sent, board, endpoints, boards = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local number, marked, life, most, name = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+if tonumber(redis.call('GET', sent) or '0') >= tonumber(number) then
+return 0
+end
+local subjects = {}
+for i = FIRST, #ARGV, 3 do
+subjects[#subjects + 1] = ARGV[i]
+end
+local scores = redis.call('ZMSCORE', board, unpack(subjects, 1, #subjects))
+local known = redis.call('HMGET', endpoints, unpack(subjects, 1, #subjects))
+local function merged(old, new)
+local counts, names = {}, {}
+for _, text in ipairs({ old, new }) do
+for count, endpoint in string.gmatch(text, '(%d+) ([^\n]*)\n') do
+if not counts[endpoint] and #names >= MOST_ENDPOINTS then
+endpoint = OTHER
+end
+if not counts[endpoint] then
+names[#names + 1] = endpoint
+counts[endpoint] = 0
+end
+counts[endpoint] = counts[endpoint] + tonumber(count)
+end
+end
+local lines = {}
+for i, endpoint in ipairs(names) do
+lines[i] = string.format('%.0f %s\n', counts[endpoint], endpoint)
+end
+return table.concat(lines)
+end
+local added, merges = {}, {}
+for i, subject in ipairs(subjects) do
+local at = FIRST + 3 * (i - 1)
+added[2 * i - 1] = string.format('%.0f', tonumber(scores[i] or '0') + tonumber(ARGV[at + 1]))
+added[2 * i] = subject
+merges[2 * i - 1] = subject
+merges[2 * i] = merged(known[i] or '', ARGV[at + 2])
+end
+local written = redis.pcall('ZADD', board, unpack(added, 1, #added))
+if type(written) == 'table' and written.err then
+return written
+end
+redis.pcall('SET', sent, number, 'PX', marked)
+redis.pcall('HSET', endpoints, unpack(merges, 1, #merges))
+redis.pcall('SADD', boards, name)
+for _, key in ipairs({ board, endpoints, boards }) do
+redis.pcall('PEXPIRE', key, life)
+end
+local count = redis.pcall('ZCARD', board)
+local over = type(count) == 'number' and count - most or 0
+if over > 0 then
+local last = string.format('%.0f', over - 1)
+local lowest = redis.pcall('ZRANGE', board, '0', last)
+if not lowest.err and #lowest > 0 then
+redis.pcall('HDEL', endpoints, unpack(lowest, 1, #lowest))
+redis.pcall('ZREMRANGEBYRANK', board, '0', last)
+end
+end
+return 1`
+
+const countUsage = String.raw`local FIRST = 6
+local sent, minute, hour = KEYS[1], KEYS[2], KEYS[3]
+local number, marked, most = ARGV[1], ARGV[2], tonumber(ARGV[5])
+if tonumber(redis.call('GET', sent) or '0') >= tonumber(number) then
+return 0
+end
+local function sums(key)
+local fields = {}
+for i = FIRST, #ARGV, 4 do
+fields[#fields + 1] = ARGV[i]
+fields[#fields + 1] = ARGV[i + 1]
+end
+local stored = redis.call('HMGET', key, unpack(fields, 1, #fields))
+local length = redis.call('HLEN', key)
+local requests, units, order = {}, {}, {}
+local function add(field, text, more, moreunits)
+if not requests[field] then
+local before, beforeunits = string.match(text or '0 0', '^(%d+) (%d+)$')
+requests[field], units[field] = tonumber(before or '0'), tonumber(beforeunits or '0')
+order[#order + 1] = field
+end
+requests[field] = requests[field] + tonumber(more)
+units[field] = units[field] + tonumber(moreunits)
+end
+for i = FIRST, #ARGV, 4 do
+local at = (i - FIRST) / 2 + 1
+if stored[at] or requests[ARGV[i]] or length < most then
+if not stored[at] and not requests[ARGV[i]] then
+length = length + 1
+end
+add(ARGV[i], stored[at], ARGV[i + 2], ARGV[i + 3])
+else
+add(ARGV[i + 1], stored[at + 1], ARGV[i + 2], ARGV[i + 3])
+end
+end
+local written = {}
+for i, field in ipairs(order) do
+written[2 * i - 1] = field
+written[2 * i] = string.format('%.0f %.0f', requests[field], units[field])
+end
+return written
+end
+local minutes, hours = sums(minute), sums(hour)
+local written = redis.pcall('HSET', minute, unpack(minutes, 1, #minutes))
+if type(written) == 'table' and written.err then
+return written
+end
+redis.pcall('SET', sent, number, 'PX', marked)
+redis.pcall('HSET', hour, unpack(hours, 1, #hours))
+redis.pcall('PEXPIRE', minute, ARGV[3])
+redis.pcall('PEXPIRE', hour, ARGV[4])
+return 1`
+
 const algorithms = String.raw`local algorithms = {}
 local function newstate(isadmitted, first, second, third)
 return isadmitted, first and { first, second, third } or nil
@@ -1983,6 +2100,10 @@ export const GENERATIONS: string = [generations].join('\n')
 export const PUBLISH_POLICY: string = [publishPolicy].join('\n')
 
 export const READ_POLICIES: string = [readPolicies].join('\n')
+
+export const COUNT_VIOLATIONS: string = [countViolations].join('\n')
+
+export const COUNT_USAGE: string = [countUsage].join('\n')
 
 export const FULL: string = [
   arithmetic,
