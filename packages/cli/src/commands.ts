@@ -7,6 +7,7 @@ import { publish } from './policies/publish.ts'
 import { replayCommand } from './policies/replay.ts'
 import { rollback } from './policies/rollback.ts'
 import { test } from './policies/test.ts'
+import { top } from './redis/top.ts'
 
 /** All commands, in the order of help. */
-export const COMMANDS: readonly Command[] = [lint, diff, test, replayCommand, publish, rollback, history, importCommand]
+export const COMMANDS: readonly Command[] = [lint, diff, test, replayCommand, publish, rollback, history, importCommand, top]

@@ -55,11 +55,12 @@ export { completeClock } from './clock.ts'
 // The two moments at which a store sends what it has collected.
 export { afterTurn, inMicrotask } from './clock.ts'
 
-// Durations in options.
+// Options that are durations.
 export { millisOf } from './duration.ts'
 
-// Checks of options, with the same messages in all packages.
-export { invalid } from './errors.ts'
+// Checks of options, with the same messages in all packages, and warnings that no observer takes.
+export { invalid, withCode } from './errors.ts'
+export { printWarning } from './print-warning.ts'
 export { knownOptions } from './known-options.ts'
 
 // The contract of a source of policy documents, for @sluice/policies and for packages with a transport.

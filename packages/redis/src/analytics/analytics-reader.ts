@@ -1,3 +1,4 @@
+import { systemClock } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/store-kit'
 import type { RedisSource } from '../client/connect.ts'
 import { Reader } from '../inspect/reader.ts'
@@ -62,7 +63,7 @@ export class Boards implements AnalyticsReader {
   private opening: Promise<Reader> | undefined
 
   /** @throws ERR_OPTION_INVALID */
-  constructor(open: () => Promise<Reader>, where: string, options: AnalyticsReaderOptions, now: () => number = Date.now) {
+  constructor(open: () => Promise<Reader>, where: string, options: AnalyticsReaderOptions, now: () => number = systemClock.now) {
     this.open = open
     this.keys = new AnalyticsKeys(prefixOf(where, options))
     this.hash = hashOf(where, options)
@@ -106,7 +107,10 @@ export class Boards implements AnalyticsReader {
       const id = JSON.stringify([board.namespace, boardText(board)])
       const entry = found.get(id) ?? { board, count: 0, endpoints: new Map<string, number>() }
       entry.count += count
-      for (const [, number, endpoint = ''] of String(lines.filter((line) => line !== null).join('')).matchAll(/(\d+) (.*)\n/g))
+      for (const [, number, endpoint = ''] of lines
+        .filter((line) => line !== null)
+        .join('')
+        .matchAll(/(\d+) (.*)\n/g))
         entry.endpoints.set(endpoint, (entry.endpoints.get(endpoint) ?? 0) + Number(number))
       found.set(id, entry)
     })

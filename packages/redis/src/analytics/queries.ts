@@ -44,12 +44,15 @@ export interface SubjectViolations extends Omit<Violator, 'subject'> {
   readonly endpoints: readonly { readonly endpoint: string; readonly violations: number }[]
 }
 
-/** A part by which usage can be told apart. */
+/** A part by which usage can be separated. */
 export type UsageKey = 'namespace' | UsagePart
 
 /** What `usage` sums. */
 export interface UsageQuery extends BoardQuery {
-  /** Counts what this policy said. Default: each request once, whatever its policies said. */
+  /**
+   * Counts what this policy said. Default: each request once, whatever its policies said. With `policy` in `by`: both, the requests under the
+   * policy ''.
+   */
   readonly policy?: string | undefined
   /** A `Date`, or ms since the epoch. Default: an hour ago. */
   readonly from?: Date | number | undefined
@@ -71,7 +74,9 @@ export interface UsageRow extends Readonly<Partial<Record<UsageKey, string>>> {
 }
 
 /** A query after the checks: the starts of the hours. */
-export interface Sought extends BoardQuery {
+export interface Sought {
+  readonly namespace?: string | undefined
+  readonly policy?: string | undefined
   readonly hours: readonly number[]
   readonly limit: number
   readonly mode: string
@@ -79,7 +84,8 @@ export interface Sought extends BoardQuery {
 
 /** Which rows are summed, and how. */
 export interface UsageRange {
-  readonly policy: string
+  /** '' for the requests; `undefined` for all. */
+  readonly policy: string | undefined
   readonly mode: string
   readonly isByHour: boolean
   /** The starts of the minutes, or of the hours. */
@@ -103,18 +109,25 @@ export function checkedBoards(where: 'topViolators' | 'violations', query: Viola
   if (ms > MAX_HOURS * HOUR) throw invalid(`${where}: since`, 'a duration of at most 31 days', since)
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
     throw invalid(`${where}: limit`, `a whole number, 1 to ${MAX_LIMIT}`, limit)
-  return { ...query, ...names(where, query), limit, hours: startsOf(hourOf(now - ms), now + 1, HOUR) }
+  return {
+    namespace: query.namespace,
+    policy: query.policy,
+    ...names(where, query),
+    limit,
+    hours: startsOf(hourOf(now - ms), now + 1, HOUR),
+  }
 }
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
 export function checkedUsage(query: UsageQuery, now: number): UsageRange {
   knownOptions('usage', query, ['namespace', 'policy', 'mode', 'from', 'to', 'step', 'by'])
-  const { policy = '', by = ['verdict'] } = query
+  const { by = ['verdict'] } = query
   const from = timeOf('from', query.from ?? now - HOUR)
   const to = timeOf('to', query.to ?? now + 1)
   if (to <= from) throw invalid('usage: to', 'a time after from', new Date(to).toISOString())
   if (to - from > MAX_HOURS * HOUR) throw invalid('usage: from', 'a time at most 31 days before to', new Date(from).toISOString())
   if (!Array.isArray(by) || !by.every((key) => KEYS.includes(key))) throw invalid('usage: by', `a list of ${KEYS.join(', ')}`, by)
+  const policy = query.policy ?? (by.includes('policy') ? undefined : '')
   const hasMinutes = from >= now - MINUTES_LIVE
   const step = millisOf(query.step ?? (hasMinutes ? '1m' : '1h'), 'usage: step')
   const isByHour = step % HOUR === 0

@@ -19,7 +19,7 @@ export async function readUsage(
     const at = Math.floor(start / step) * step
     for (const [field, value] of await reader.hash(isByHour ? keys.hour(namespace, start) : keys.minute(namespace, start))) {
       const parts = usagePartsOf(field)
-      if (parts === undefined || parts.policy !== policy || parts.mode !== mode) continue
+      if (parts === undefined || parts.mode !== mode || (policy !== undefined && parts.policy !== policy)) continue
       const [requests = 0, units = 0] = value.split(' ').map(Number)
       const named = Object.fromEntries(by.map((key) => [key, key === 'namespace' ? namespace : parts[key]]))
       const id = JSON.stringify([at, ...Object.values(named)])

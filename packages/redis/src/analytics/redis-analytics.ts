@@ -1,6 +1,5 @@
-import { type Decision, type DecisionFacts, observe } from '@sluice/core'
-import { printWarning, withCode } from '@sluice/core/adapter-kit'
-import { completeClock } from '@sluice/core/store-kit'
+import { type Decision, type DecisionFacts, observe, systemClock } from '@sluice/core'
+import { completeClock, printWarning, withCode } from '@sluice/core/store-kit'
 import { connect, type RedisSource } from '../client/connect.ts'
 import { messageOf } from '../errors.ts'
 import { Reader } from '../inspect/reader.ts'
@@ -73,7 +72,7 @@ class Analytics implements RedisAnalytics {
   constructor(source: RedisSource, settings: AnalyticsSettings, { prefix, secret }: RedisAnalyticsOptions) {
     const connection = connect(source)
     this.settings = settings
-    this.clock = completeClock(settings.clock ?? { now: () => Date.now() })
+    this.clock = completeClock(settings.clock ?? systemClock)
     this.keys = new AnalyticsKeys(settings.prefix)
     this.counted = new UsageCounts(settings.region)
     this.sender = new Sender(connection, this.keys, settings.keep, this.clock.monotonic)

@@ -1,7 +1,6 @@
 import { uniqueId } from '@sluice/core/store-kit'
-import { type Connection, readyWithin, within } from '../client/connect.ts'
-import { lastErrorOf } from '../client/last-error.ts'
-import { messageOf } from '../errors.ts'
+import { type Connection, within } from '../client/connect.ts'
+import { requireReady } from '../client/require-ready.ts'
 import { run } from '../scripts/script.ts'
 import type { AnalyticsKeys } from './keys.ts'
 import type { CountMessage } from './message.ts'
@@ -59,12 +58,8 @@ export class Sender {
   }
 
   /** Rejects with the reason if there is no connection. */
-  async ready(): Promise<void> {
-    const { client } = this.connection
-    await readyWithin(client, READY_WITHIN)
-    if (client.status === 'ready') return
-    const last = lastErrorOf(client)
-    throw new Error(`the connection is not ready (${client.status})${last === undefined ? '' : `: ${messageOf(last)}`}`, { cause: last })
+  ready(): Promise<void> {
+    return requireReady(this.connection, READY_WITHIN)
   }
 
   queue(messages: readonly CountMessage[]): void {

@@ -10,7 +10,7 @@ const MAX_STORED = 2_000
 /** Minutes that wait while Redis is away. */
 const MAX_MINUTES = 15
 /** ms that a minute lives in Redis. Its hour lives as long as the boards. */
-export const MINUTES_LIVE = 3 * 3_600_000
+export const MINUTES_LIVE: number = 3 * 3_600_000
 
 /** Of a request, beside its decision. */
 export interface RequestFacts {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLimiter, fixedWindow, type Limiter, memoryStore } from '@sluice/core'
 import { redisAnalytics, type RedisAnalytics, type RedisAnalyticsOptions, type RedisSource } from '@sluice/redis'
-import { onTestFinished } from 'vitest'
+import { type RedisServer, ttlViolations } from '@sluice/testing/redis'
+import { afterEach, expect, onTestFinished } from 'vitest'
 
 export const SECRET = 'a secret of sixteen or more'
 
@@ -29,4 +30,13 @@ export async function heard(): Promise<void> {
 export async function consume(limiter: Limiter, subject: string, times: number): Promise<void> {
   for (let i = 0; i < times; i++) await limiter.consume(subject)
   await heard()
+}
+
+/** Checks after each test that every key expires within the 48 hours that boards live, then deletes all keys. */
+export function checkKeysAfterEach(server: () => RedisServer): void {
+  afterEach(async () => {
+    const violations = await ttlViolations(server().client(), { bound: () => 48 * 3_600_000 })
+    expect(violations).toEqual([])
+    await server().call('FLUSHALL')
+  })
 }
