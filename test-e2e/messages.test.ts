@@ -44,7 +44,7 @@ const WRAPPED = [
   'packages/redis/src/client/glide.ts',
   'packages/redis/src/client/last-error.ts',
   'packages/redis/src/client/prepare.ts',
-  'packages/redis/src/client/require-ready.ts',
+  'packages/redis/src/client/ready.ts',
   'packages/redis/src/transactions/executor.ts',
   'packages/redis/src/transactions/session.ts',
 ]

@@ -1,6 +1,6 @@
 import { uniqueId } from '@sluice/core/store-kit'
 import { type Connection, within } from '../client/connect.ts'
-import { requireReady } from '../client/require-ready.ts'
+import { requireReady } from '../client/ready.ts'
 import { run } from '../scripts/script.ts'
 import type { AnalyticsKeys } from './keys.ts'
 import type { CountMessage } from './message.ts'

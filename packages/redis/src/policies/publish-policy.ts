@@ -3,7 +3,7 @@ import { connect, type RedisSource } from '../client/connect.ts'
 import { script } from '../scripts/script.ts'
 import { PUBLISH_POLICY } from '../scripts/scripts.gen.ts'
 import { type PolicyKeyOptions, policyKeys } from './policy-keys.ts'
-import { runWhenReady } from '../client/require-ready.ts'
+import { runWhenReady } from '../client/ready.ts'
 
 /** The options of `publishPolicy`. */
 export interface PublishOptions extends PolicyKeyOptions {

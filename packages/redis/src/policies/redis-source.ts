@@ -5,7 +5,7 @@ import type { BlockingConnection } from '../client/redis-client.ts'
 import { script } from '../scripts/script.ts'
 import { READ_POLICIES } from '../scripts/scripts.gen.ts'
 import { type PolicyKeyOptions, policyKeys } from './policy-keys.ts'
-import { runWhenReady } from '../client/require-ready.ts'
+import { runWhenReady } from '../client/ready.ts'
 
 /** The options of `redisSource`. */
 export interface RedisSourceOptions extends PolicyKeyOptions {
