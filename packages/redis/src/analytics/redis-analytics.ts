@@ -58,7 +58,7 @@ class Analytics implements RedisAnalytics {
   private readonly settings: AnalyticsSettings
   private readonly clock: ReturnType<typeof completeClock>
   private readonly keys: AnalyticsKeys
-  private readonly refused = new Violations()
+  private readonly refused: Violations
   private readonly counted: UsageCounts
   private readonly sender: Sender
   private readonly unobserve: () => void
@@ -75,6 +75,7 @@ class Analytics implements RedisAnalytics {
     this.clock = completeClock(settings.clock ?? systemClock)
     this.keys = new AnalyticsKeys(settings.prefix)
     this.counted = new UsageCounts(settings.region)
+    this.refused = new Violations(settings.hide)
     this.sender = new Sender(connection, this.keys, settings.keep, this.clock.monotonic)
     const reader = new Boards(() => Reader.on({ ...connection, isOwn: false }), 'redisAnalytics', { prefix, secret }, this.clock.now)
     this.topViolators = (query) => reader.topViolators(query)
@@ -127,8 +128,7 @@ class Analytics implements RedisAnalytics {
     const { sender, settings, keys } = this
     try {
       await sender.ready()
-      if (sender.waiting < MAX_WAITING)
-        sender.queue([...this.counted.take(keys, settings.keep), ...this.refused.take(keys, settings.hide, settings.keep)])
+      if (sender.waiting < MAX_WAITING) sender.queue([...this.counted.take(keys, settings.keep), ...this.refused.take(keys, settings.keep)])
       await sender.send(this.clock.now())
       this.reason = undefined
     } catch (error) {

@@ -36,8 +36,7 @@ interface Minute {
 export class UsageCounts {
   private readonly region: string
   private readonly minutes = new Map<number, Minute>()
-  /** A clock that is set back must not open a minute again that was sent. */
-  private latest = 0
+  private now = 0
   private missed = 0
   private folded = 0
   // What `count` reads of the decision: a function made for each would be garbage.
@@ -52,7 +51,7 @@ export class UsageCounts {
 
   /** @param now ms since the epoch */
   add(decision: Decision, tenant: string, endpoint: string, now: number): void {
-    this.latest = Math.max(this.latest, minuteOf(now))
+    this.now = now
     this.decision = decision
     this.tenant = tenant
     this.endpoint = endpoint
@@ -80,7 +79,8 @@ export class UsageCounts {
 
   private addRow(policy: string, verdict: string, units: number): void {
     const decision = this.decision as Decision
-    const minute = this.minutes.get(this.latest) ?? this.begin(this.latest)
+    const start = minuteOf(this.now)
+    const minute = this.minutes.get(start) ?? this.begin(start)
     const row =
       rowIn(minute.rows, decision, policy, verdict, this.tenant, this.endpoint) ??
       this.newRow(minute, decision, policy, verdict, this.tenant, this.endpoint)

@@ -15,21 +15,32 @@ const MAX_ENDPOINTS = 8
 /** Hours that wait while Redis is away. */
 const MAX_HOURS = 2
 
-/** The refusals of a subject by endpoint. `undefined` until one is known. */
-interface ByEndpoint {
+/** UTF-16 units. A longer subject is hidden when it is counted, since a client must not choose how much memory it takes. */
+const MAX_SUBJECT = 256
+
+interface Kept {
+  /** Whether the sketch has the subject as Redis gets it. */
+  isHidden: boolean
+  /** By endpoint. `undefined` until one is known. */
   refusals: Map<string, number> | undefined
 }
 
 interface Sketch {
   readonly name: BoardName
-  readonly counts: SpaceSaving<ByEndpoint>
+  readonly counts: SpaceSaving<Kept>
 }
 
 /** Counts the subjects that this process refuses, in a bounded sketch for each hour, policy and mode. */
 export class Violations {
+  private readonly hide: (subject: string) => string
   private readonly hours = new Map<number, Map<string, Sketch>>()
   /** Refusals that were not counted, since there were too many sketches, or Redis was away too long. */
   private missed = 0
+
+  /** @param hide how Redis gets a subject */
+  constructor(hide: (subject: string) => string) {
+    this.hide = hide
+  }
 
   /** @param endpoint '' if it is not known. @param now ms since the epoch */
   add(decision: Decision, endpoint: string, now: number): void {
@@ -45,7 +56,10 @@ export class Violations {
         this.missed += 1
         continue
       }
-      addEndpoint(sketch.counts.add(subject), endpoint)
+      const isLong = subject.length > MAX_SUBJECT
+      const kept = sketch.counts.add(isLong ? this.hide(subject) : subject)
+      kept.isHidden = isLong
+      addEndpoint(kept, endpoint)
     }
   }
 
@@ -56,10 +70,10 @@ export class Violations {
     return missed
   }
 
-  /** What was counted since the last call, in messages. @param hide how a subject is written. @param keep ms that a board lives after it was written */
-  take(keys: AnalyticsKeys, hide: (subject: string) => string, keep: number): readonly CountMessage[] {
+  /** What was counted since the last call, in messages. @param keep ms that a board lives after it was written */
+  take(keys: AnalyticsKeys, keep: number): readonly CountMessage[] {
     const messages = [...this.hours].flatMap(([hour, sketches]) =>
-      [...sketches.values()].flatMap((sketch) => messagesOf(sketch, hour, keys, hide, keep)),
+      [...sketches.values()].flatMap((sketch) => messagesOf(sketch, hour, keys, this.hide, keep)),
     )
     this.hours.clear()
     return messages
@@ -72,7 +86,7 @@ export class Violations {
     const known = sketches.get(id)
     if (known !== undefined || sketches.size >= MAX_SKETCHES) return known
     const name = { namespace: decision.policy, policy, mode: decision.mode }
-    const sketch = { name, counts: new SpaceSaving<ByEndpoint>(SKETCH_SIZE, () => ({ refusals: undefined })) }
+    const sketch = { name, counts: new SpaceSaving<Kept>(SKETCH_SIZE, () => ({ isHidden: false, refusals: undefined })) }
     sketches.set(id, sketch)
     return sketch
   }
@@ -103,7 +117,7 @@ function isCounted(decision: Decision, before: number, policy: string, subject: 
   return false
 }
 
-function addEndpoint(detail: ByEndpoint, endpoint: string): void {
+function addEndpoint(detail: Kept, endpoint: string): void {
   if (endpoint === '') return
   const refusals = (detail.refusals ??= new Map())
   const kept = refusals.has(endpoint) || refusals.size < MAX_ENDPOINTS ? endpoint : OTHER
@@ -125,12 +139,12 @@ function messagesOf(
       String(keep),
       String(BOARD_SIZE),
       boardText(name),
-      ...chunk.flatMap(({ subject, count, detail }) => [hide(subject), String(count), linesOf(detail)]),
+      ...chunk.flatMap(({ subject, count, detail }) => [detail.isHidden ? subject : hide(subject), String(count), linesOf(detail)]),
     ],
     counts: chunk.reduce((sum, { count }) => sum + count, 0),
   }))
 }
 
-function linesOf({ refusals }: ByEndpoint): string {
+function linesOf({ refusals }: Kept): string {
   return Array.from(refusals ?? [], ([endpoint, count]) => `${count} ${boundedText(endpoint)}\n`).join('')
 }

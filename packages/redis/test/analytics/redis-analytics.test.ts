@@ -208,16 +208,18 @@ describe('usage', () => {
     expect(await rows({ step: '1m', from: start + 59 * 60_000, to: start + 60 * 60_000 })).toEqual([[59, 2]])
   })
 
-  test('a clock that is set back does not open a minute again', async () => {
+  test('a clock that is set back counts in the minute that it says', async () => {
     const clock = fakeClock(Math.floor(Date.now() / 60_000) * 60_000)
     const analytics = analyticsOn(source(), { clock })
     const { limiter, name } = limiterOf(1_000)
     await consume(limiter, 'u', 1)
+    await analytics.flush()
     clock.advance(-120_000)
     await consume(limiter, 'u', 2)
-    await analytics.flush()
     clock.advance(120_000)
-    expect((await analytics.usage({ namespace: name })).map(({ requests }) => requests)).toEqual([3])
+    await consume(limiter, 'u', 4)
+    await analytics.flush()
+    expect((await analytics.usage({ namespace: name })).map(({ requests }) => requests)).toEqual([2, 5])
   })
 
   test('a minute has 2,000 rows, and what is above is counted as __other__', async () => {
@@ -250,6 +252,16 @@ describe('what leaves the process', () => {
     const text = await allText()
     expect(text).toContain(hash('203.0.113.7'))
     expect(text).not.toMatch(/203\.0\.113|sk-live|sixteen/)
+  })
+
+  test('a long subject is found as well', async () => {
+    const { limiter, name } = limiterOf(0)
+    const analytics = analyticsOn(source())
+    const long = `${'x'.repeat(1_000)}!`
+    await consume(limiter, long, 3)
+    await analytics.flush()
+    expect(await analytics.topViolators({ namespace: name })).toMatchObject([{ subject: hash(long), violations: 3 }])
+    expect(await analytics.violations(long)).toMatchObject([{ violations: 3 }])
   })
 
   test("with subjects: 'plain' they are, and a long one is hashed", async () => {
