@@ -1,3 +1,5 @@
+import { detach } from '@sluice/core/store-kit'
+
 /** A subject with many refusals. */
 export interface Counted {
   /** Never less than the true count, and at most `excess` more. */
@@ -45,7 +47,9 @@ export class SpaceSaving<T> {
     return this.heap.toSorted((a, b) => b.count - a.count)
   }
 
-  private placeFor(subject: string): Entry<T> {
+  private placeFor(given: string): Entry<T> {
+    // A part of a header would keep the whole header.
+    const subject = detach(given)
     const least = this.heap[0]
     if (least === undefined || this.heap.length < this.size) {
       const entry = { subject, count: 0, excess: 0, detail: this.detailOf(), at: this.heap.length }

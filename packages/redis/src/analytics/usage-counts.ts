@@ -1,9 +1,12 @@
 import type { Decision } from '@sluice/core'
-import { eachUsage } from '@sluice/core/store-kit'
+import { detach, eachUsage } from '@sluice/core/store-kit'
 import { type AnalyticsKeys, hourOf, minuteOf, OTHER, usageField, type UsagePart } from './keys.ts'
 import { boundedText, chunksOf, COUNT_USAGE_SCRIPT, type CountMessage } from './message.ts'
 
-/** Rows of a process and a minute. What is above is counted with the tenant and the endpoint `__other__`. */
+/**
+ * Rows of a process and a minute. What is above is counted with the tenant and the endpoint `__other__`, in as many rows again: limiters that are made
+ * without end must not take memory without end.
+ */
 export const MAX_ROWS = 2_000
 /** Rows of a minute, and of an hour, of a namespace in Redis. */
 const MAX_STORED = 2_000
@@ -58,14 +61,14 @@ export class UsageCounts {
     eachUsage(decision, this.count)
   }
 
-  /** How many requests were not counted since the last call, since Redis was away too long. */
+  /** How many requests were not counted since the last call: Redis was away too long, or there were too many rows. */
   takeMissed(): number {
     const { missed } = this
     this.missed = 0
     return missed
   }
 
-  /** How many rows' requests were counted with `__other__` in all. */
+  /** How many requests were counted with the tenant and the endpoint `__other__` in all. */
   get foldedRequests(): number {
     return this.folded
   }
@@ -84,16 +87,22 @@ export class UsageCounts {
     const row =
       rowIn(minute.rows, decision, policy, verdict, this.tenant, this.endpoint) ??
       this.newRow(minute, decision, policy, verdict, this.tenant, this.endpoint)
+    if (row === undefined) {
+      if (policy === '') this.missed += 1
+      return
+    }
     row.requests += 1
     row.units += units
   }
 
-  private newRow(minute: Minute, decision: Decision, policy: string, verdict: string, tenant: string, endpoint: string): Row {
+  private newRow(minute: Minute, decision: Decision, policy: string, verdict: string, tenant: string, endpoint: string): Row | undefined {
     const isFull = minute.count >= MAX_ROWS
-    const kept = isFull ? { tenant: OTHER, endpoint: OTHER } : { tenant, endpoint }
+    // A part of a header would keep the whole header.
+    const kept = isFull ? { tenant: OTHER, endpoint: OTHER } : { tenant: detach(tenant), endpoint: detach(endpoint) }
     if (isFull) {
-      this.folded += 1
       const known = rowIn(minute.rows, decision, policy, verdict, OTHER, OTHER)
+      if (known === undefined && minute.count >= 2 * MAX_ROWS) return undefined
+      if (policy === '') this.folded += 1
       if (known !== undefined) return known
     }
     minute.count += 1
