@@ -3,6 +3,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { runCli } from '@sluice/cli'
 import { afterAll } from 'vitest'
 
 export const BIN = join(import.meta.dirname, '../src/bin.ts')
@@ -51,6 +53,14 @@ export async function sluiceBeside(args: readonly string[], env: Readonly<Record
     new Promise<number | null>((resolve) => child.once('exit', resolve)),
   ])
   return { status, out, err }
+}
+
+/** As `sluice`, in this process: a process of its own takes a second to start. */
+export async function sluiceHere(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const written = { out: '', err: '' }
+  const stream = (name: 'out' | 'err') => ({ write: (text: string) => void (written[name] += text) })
+  const status = await runCli(args, { out: stream('out'), err: stream('err'), in: Readable.from([]), env })
+  return { status, ...written }
 }
 
 /** A folder of the test file, removed after it. */

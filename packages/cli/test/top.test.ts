@@ -4,7 +4,7 @@ import { createLimiter, fixedWindow, memoryStore } from '@sluice/core'
 import { redisAnalytics } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BIN, sluice, sluiceBeside } from './sluice.ts'
+import { BIN, sluiceBeside, sluiceHere } from './sluice.ts'
 
 const SECRET = 'a secret of sixteen or more'
 const LONG = `long-${'n'.repeat(40)}`
@@ -26,7 +26,15 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 const top = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-  sluiceBeside(['top', ...args], { REDIS_URL: server.url, ...env })
+  sluiceHere(['top', ...args], { REDIS_URL: server.url, ...env })
+
+test('the program itself', async () => {
+  expect(await sluiceBeside(['top'], { REDIS_URL: server.url })).toMatchObject({
+    status: 0,
+    err: '',
+    out: expect.stringMatching(/^orders /m),
+  })
+})
 
 test('shows usage and the subjects that were refused most, in 80 columns', async () => {
   const { status, out, err } = await top([])
@@ -34,13 +42,13 @@ test('shows usage and the subjects that were refused most, in 80 columns', async
   expect(out.split('\n').filter((line) => line.length > 80)).toEqual([])
   expect(out).toMatch(/^orders +\(requests\) +1,255 +1,251 +99\.7 %/m)
   expect(out).toMatch(/^orders +orders +1,255 +1,251 +99\.7 %/m)
-  expect(out).toMatch(/^long-n{14}… +long-n{14}… +1 +0 +0\.0 %/m)
+  expect(out).toMatch(/^long-n{10}… +long-n{10}… +1 +0 +0\.0 %/m)
   expect(out).toMatch(/^ +1,248 {2}orders +[\da-f]{32}\n +3 {2}orders +[\da-f]{32}$/m)
 })
 
 test('colour changes nothing else', async () => {
   const plain = await top([])
-  const coloured = await top([], { NO_COLOR: '', FORCE_COLOR: '1' })
+  const coloured = await top([], { FORCE_COLOR: '1' })
   // oxlint-disable-next-line no-control-regex
   expect(coloured.out.replaceAll(/\u001B\[\d+m/g, '').replaceAll(/\d\d:\d\d/g, '')).toBe(plain.out.replaceAll(/\d\d:\d\d/g, ''))
   expect(coloured.out).toContain('\u001B[')
@@ -113,8 +121,8 @@ test.each([
   [['--limit', '0'], {}, '--limit: expected a whole number, 1 to 1000, got 0'],
   [['--live', 'x'], {}, '--live: expected a whole number, 1 to 3600, got x'],
   [[], { REDIS_URL: 'redis://127.0.0.1:1', SLUICE_SECRET: 'geheim' }, 'secret: expected a text of at least 16 characters, got one of 6'],
-])('sluice top %j is refused', (args, env, message) => {
-  const { status, err } = sluice(['top', ...args], { env: { REDIS_URL: '', ...env } })
+])('sluice top %j is refused', async (args, env, message) => {
+  const { status, err } = await sluiceHere(['top', ...args], env)
   expect(status).toBe(2)
   expect(err).toContain(message)
   expect(err).not.toContain('geheim')

@@ -3,7 +3,7 @@ import { type Paint, table } from '../terminal/terminal.ts'
 import type { PolicyUsage, Top, TopQuery } from './read-top.ts'
 
 /** Columns of 80 that remain for names beside the numbers. */
-const WIDEST_NAME = 20
+const WIDEST_NAME = 16
 /** A hash has 32. */
 const WIDEST_SUBJECT = 40
 
@@ -45,7 +45,7 @@ export function subjectView(subject: string, policies: readonly SubjectViolation
 
 function usageTable(usage: readonly PolicyUsage[]): string {
   return table(
-    ['namespace', 'policy', 'requests', 'refused', 'share', 'per second'],
+    ['namespace', 'policy', 'requests', 'refused', 'share', 'now/s'],
     usage.map(({ namespace, policy, requests, refused, blocked, unavailable, perSecond }) => {
       const all = refused + blocked + unavailable
       return [

@@ -49,7 +49,7 @@ export function redisAnalytics(source: RedisSource, options: RedisAnalyticsOptio
 }
 
 /** Messages that wait for a server that does not answer. Above, counts stay where they take less memory: in the counters. */
-const MAX_WAITING = 200
+const MAX_WAITING = 400
 
 class Analytics implements RedisAnalytics {
   readonly topViolators: AnalyticsReader['topViolators']
@@ -65,6 +65,7 @@ class Analytics implements RedisAnalytics {
   private readonly disconnect: () => void
   private cancel: () => void = () => undefined
   private running: Promise<void> | undefined
+  private next: Promise<void> | undefined
   private isClosed = false
   private reason: string | undefined
   private lost = 0
@@ -93,8 +94,16 @@ class Analytics implements RedisAnalytics {
   }
 
   flush(): Promise<void> {
-    this.running ??= this.sendAll().finally(() => (this.running = undefined))
-    return this.running
+    if (this.running === undefined) {
+      this.running = this.sendAll().finally(() => (this.running = undefined))
+      return this.running
+    }
+    // The flush that runs may not have the last counts.
+    this.next ??= this.running.then(() => {
+      this.next = undefined
+      return this.flush()
+    })
+    return this.next
   }
 
   async close(): Promise<void> {
@@ -102,8 +111,6 @@ class Analytics implements RedisAnalytics {
     this.isClosed = true
     this.unobserve()
     this.cancel()
-    // A flush that runs already may not have the last counts.
-    await this.running
     await this.flush()
     this.disconnect()
   }

@@ -36,6 +36,8 @@ export class Violations {
   private readonly hours = new Map<number, Map<string, Sketch>>()
   /** Refusals that were not counted, since there were too many sketches, or Redis was away too long. */
   private missed = 0
+  /** Of the last refusal: many refusals in a row are by the same policy. */
+  private last: { readonly hour: number; readonly sketch: Sketch } | undefined
 
   /** @param hide how Redis gets a subject */
   constructor(hide: (subject: string) => string) {
@@ -76,11 +78,20 @@ export class Violations {
       [...sketches.values()].flatMap((sketch) => messagesOf(sketch, hour, keys, this.hide, keep)),
     )
     this.hours.clear()
+    this.last = undefined
     return messages
   }
 
   private sketchOf(decision: Decision, policy: string, now: number): Sketch | undefined {
     const hour = hourOf(now)
+    const { last } = this
+    if (last !== undefined && last.hour === hour && isOf(last.sketch.name, decision, policy)) return last.sketch
+    const sketch = this.findSketch(decision, policy, hour)
+    this.last = sketch && { hour, sketch }
+    return sketch
+  }
+
+  private findSketch(decision: Decision, policy: string, hour: number): Sketch | undefined {
     const sketches = this.hours.get(hour) ?? this.begin(hour)
     const id = `${decision.policy} ${policy} ${decision.mode}`
     const known = sketches.get(id)
@@ -96,11 +107,16 @@ export class Violations {
     this.hours.set(hour, sketches)
     if (this.hours.size > MAX_HOURS) {
       const oldest = Math.min(...this.hours.keys())
+      this.last = undefined
       for (const { counts } of this.hours.get(oldest)?.values() ?? []) this.missed += counts.total
       this.hours.delete(oldest)
     }
     return sketches
   }
+}
+
+function isOf(name: BoardName, { policy: namespace, mode }: Decision, policy: string): boolean {
+  return name.namespace === namespace && name.policy === policy && name.mode === mode
 }
 
 /** A store that is away refuses nobody for what it has done. */
@@ -120,8 +136,9 @@ function isCounted(decision: Decision, before: number, policy: string, subject: 
 function addEndpoint(detail: Kept, endpoint: string): void {
   if (endpoint === '') return
   const refusals = (detail.refusals ??= new Map())
-  const kept = refusals.has(endpoint) || refusals.size < MAX_ENDPOINTS ? endpoint : OTHER
-  refusals.set(kept, (refusals.get(kept) ?? 0) + 1)
+  const known = refusals.get(endpoint)
+  if (known !== undefined || refusals.size < MAX_ENDPOINTS) refusals.set(endpoint, (known ?? 0) + 1)
+  else refusals.set(OTHER, (refusals.get(OTHER) ?? 0) + 1)
 }
 
 function messagesOf(

@@ -123,7 +123,7 @@ policies:
     const analytics = analyticsOn(source())
     const limits = [fixedWindow({ name: 'hour', limit: 5, window: '1h' })]
     const away = { name: 'away', consume: () => Promise.reject(new Error('away')), reset: () => undefined }
-    const limiter = createLimiter({ name: 'closed', failMode: 'closed', limits, store: away })
+    const limiter = createLimiter({ name: 'closed', failMode: 'closed', limits, store: away, on: { warning: () => undefined } })
     await consume(limiter, 'user', 3)
     await analytics.flush()
     expect(await analytics.topViolators({ namespace: 'closed' })).toEqual([])
@@ -329,6 +329,16 @@ describe('each count is sent once', () => {
     const reader = analyticsReader(source())
     onTestFinished(() => reader.close())
     expect(await reader.topViolators({ namespace: name })).toMatchObject([{ violations: 2 }])
+  })
+
+  test('a flush while another one runs has the last counts', async () => {
+    const { limiter, name } = limiterOf(0)
+    const analytics = analyticsOn(source())
+    await consume(limiter, 'bot', 3)
+    const first = analytics.flush()
+    await consume(limiter, 'bot', 4)
+    await Promise.all([first, analytics.flush(), analytics.flush()])
+    expect(await analytics.topViolators({ namespace: name })).toMatchObject([{ violations: 7 }])
   })
 
   test('it sends by itself at each interval', async () => {
