@@ -5,7 +5,7 @@ export const COUNT_VIOLATIONS_SCRIPT: Script = script('', COUNT_VIOLATIONS)
 export const COUNT_USAGE_SCRIPT: Script = script('', COUNT_USAGE)
 
 /** Subjects or rows of one message, which take Redis about 0.5 ms: more would hold up its other clients. */
-export const PER_MESSAGE = 100
+const PER_MESSAGE = 100
 
 /** One call of a script, for one namespace. */
 export interface CountMessage {

@@ -7,19 +7,13 @@ import { boundedText, chunksOf, COUNT_USAGE_SCRIPT, type CountMessage } from './
  * Rows of a process and a minute. What is above is counted with the tenant and the endpoint `__other__`, in as many rows again: limiters that are made
  * without end must not take memory without end.
  */
-export const MAX_ROWS = 2_000
+const MAX_ROWS = 2_000
 /** Rows of a minute, and of an hour, of a namespace in Redis. */
 const MAX_STORED = 2_000
 /** Minutes that wait while Redis is away. */
 const MAX_MINUTES = 15
 /** ms that a minute lives in Redis. Its hour lives as long as the boards. */
 export const MINUTES_LIVE: number = 3 * 3_600_000
-
-/** Of a request, beside its decision. */
-export interface RequestFacts {
-  readonly tenant: string
-  readonly endpoint: string
-}
 
 interface Row {
   readonly parts: Readonly<Record<UsagePart, string>>

@@ -5,9 +5,9 @@ import { boundedText, chunksOf, COUNT_VIOLATIONS_SCRIPT, type CountMessage } fro
 import { SpaceSaving } from './space-saving.ts'
 
 /** Subjects of a policy and mode that a process keeps between two messages. */
-export const SKETCH_SIZE = 1_000
+const SKETCH_SIZE = 1_000
 /** Subjects of a board in Redis. */
-export const BOARD_SIZE = 10_000
+const BOARD_SIZE = 10_000
 /** Sketches of a process, so that limiters which are made without end take no memory without end. */
 const MAX_SKETCHES = 100
 /** Endpoints of a subject. */
