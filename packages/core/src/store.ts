@@ -160,6 +160,8 @@ export interface StoreHealth {
   readonly breaker: 'closed' | 'open' | 'half-open'
   /** How many processes share the limits, where the store counts them. */
   readonly instances?: number | undefined
+  /** Units that this process has leased of the store and not spent yet, of all its limiters. Absent without leases. */
+  readonly leased?: number | undefined
   /** Why the store does not decide, in its own words. Absent while it decides. */
   readonly cause?: string | undefined
 }

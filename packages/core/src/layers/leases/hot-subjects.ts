@@ -55,6 +55,13 @@ export class HotSubjects {
     return pool
   }
 
+  /** Units of all live leases that are not spent. */
+  left(now: Instant): number {
+    let sum = 0
+    for (const pool of this.pools.values()) sum += pool.left(now)
+    return sum
+  }
+
   /** Each request calls this where timers end with their request: it checks the leases if it is time to. */
   poll(): void {
     void this.background.poll()

@@ -36,6 +36,7 @@ export function leases(inner: Store, options: LeaseOptions = {}, parts: LeasePar
     reset: (targets) => layer.reset(targets),
     ...(inner.block && { block: (targets, ms) => layer.block(targets, ms) }),
     close: () => layer.close(),
+    health: () => ({ ...(inner.health?.() ?? { tier: inner.name, breaker: 'closed' }), leased: layer.left() }),
   })
 }
 
@@ -75,6 +76,11 @@ class Leases {
       return outcomes
     }
     return this.consumeRest(charges, spent, options, now)
+  }
+
+  /** Units on lease that are not spent. */
+  left(): number {
+    return this.subjects.left(this.now())
   }
 
   /** A subject that is reset has its whole limit again, so its leases must not be added to it. */

@@ -33,6 +33,17 @@ describe('a hot subject', () => {
     expect(used()).toBe(before)
   })
 
+  test('health() says how many units are on lease, and not how many were', async () => {
+    const store = await leasedStore()
+    const before = store.health?.().leased ?? 0
+    expect(before).toBeGreaterThan(5)
+    spendNow(store)
+    spendNow(store)
+    expect(store.health?.()).toEqual({ tier: 'memory', breaker: 'closed', leased: before - 2 })
+    lab.clock.advance(TTL)
+    expect(store.health?.().leased).toBe(0)
+  })
+
   test('sends the call before the request for a lease, which could take its unit', async () => {
     const store = leases(leasingStore(), { clock: lab.clock, hot: 10 })
     await Promise.all(Array.from({ length: 12 }, () => consumeOne(store)))
@@ -259,6 +270,6 @@ describe('a give-back of leased units', () => {
 test('has the optional methods of the wrapped store', async () => {
   const store = leases(leasingStore(), { clock: lab.clock })
   expect(store.name).toBe('memory')
-  expect(store.health?.()).toEqual({ tier: 'memory', breaker: 'closed' })
+  expect(store.health?.()).toEqual({ tier: 'memory', breaker: 'closed', leased: 0 })
   expect([store.shardOf, store.peekReplica, store.subscribe]).toEqual([undefined, undefined, undefined])
 })
