@@ -69,6 +69,12 @@ export default dashboard('sluice-store', 'Sluice: store', 'Is the store fast and
     queries: [[`sum by (source) (rate(sluice_decisions_total{${CHOSEN},source=~"deny-cache|lease"}[$__rate_interval]))`, '{{source}}']],
   }),
   series({
+    title: 'Units on lease',
+    description: 'Units that processes hold ahead and have not spent. Those of a process that is killed are lost until their lease ends.',
+    unit: 'short',
+    queries: [[`sum by (namespace) (sluice_lease_units{${CHOSEN}})`, '{{namespace}}']],
+  }),
+  series({
     title: 'Processes',
     description: 'Processes that share the limits, as each of them counts. Without the store each decides by its share.',
     unit: 'short',

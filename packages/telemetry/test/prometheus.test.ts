@@ -38,6 +38,7 @@ test('a run is counted by namespace, policy, limit, tier, mode, verdict and sour
   expect(of('rate_limit_exceeded_total', 'namespace="trial",policy="trial",limit="minute",tier="",mode="shadow"')).toBe(2)
   expect(of('sluice_limit_units', pro)).toBe(1_000)
   expect(of('sluice_instances', 'namespace="api"')).toBe(3)
+  expect(of('sluice_lease_units', 'namespace="api"')).toBe(12)
   expect(of('sluice_breaker_state', 'namespace="api"')).toBe(0)
   expect(of('sluice_breaker_changes_total', 'store="fragile",shard="s1",state="open"')).toBe(1)
   expect(of('sluice_anomalies_total', 'code="ANOMALY_VERDICT"')).toBe(1)

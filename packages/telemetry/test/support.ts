@@ -29,7 +29,7 @@ export function fragile(clock: FakeClock): Store & { isAway: boolean; emit(event
       return outcomes.map((outcome) => outcome && { ...outcome, source: 'fragile' })
     },
     reset: (targets) => inner.reset(targets),
-    health: () => ({ tier: 'fragile', breaker: 'closed', instances: 3 }),
+    health: () => ({ tier: 'fragile', breaker: 'closed', instances: 3, leased: 12 }),
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

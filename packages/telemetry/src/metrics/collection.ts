@@ -114,6 +114,8 @@ export class Collection {
         return this.limiters().map(({ limiter, health }) => [[limiter.name], BREAKERS[health.breaker]] as const)
       case TABLE.instances:
         return this.limiters().map(({ limiter, health }) => [[limiter.name], health.instances] as const)
+      case TABLE.leaseUnits:
+        return this.limiters().map(({ limiter, health }) => [[limiter.name], health.leased] as const)
       case TABLE.policyRevision:
         return this.namespaces().map(({ namespace, revision }) => [[namespace], revision] as const)
       case TABLE.policyAge:

@@ -38,6 +38,7 @@ type Key =
   | 'breakerState'
   | 'breakerChanges'
   | 'instances'
+  | 'leaseUnits'
   | 'policyRevision'
   | 'policyAge'
   | 'policyLoads'
@@ -133,6 +134,13 @@ export const TABLE: Readonly<Record<Key, Instrument>> = {
     labels: ['namespace'],
     help: 'Processes that share the limits, as this process knows. Absent where the store does not count them.',
     workers: 'max',
+  },
+  leaseUnits: {
+    name: 'sluice_lease_units',
+    kind: 'gauge',
+    unit: '{unit}',
+    labels: ['namespace'],
+    help: 'Units that this process has leased and not spent yet, of the store of the limiter. Limiters on one store show the same. Absent without leases.',
   },
   policyRevision: {
     name: 'sluice_policy_revision',

@@ -1,0 +1,89 @@
+// A process that metrics.test.ts starts: `measured-process.ts <redis url> <folder of policies>`. It makes every kind of decision some times a
+// second, and serves /metrics. It prints its port.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createLimiter, fixedWindow, memoryStore, slidingWindow } from '@sluice/core'
+import { clientDirectory, fileSource, policyFeed } from '@sluice/policies'
+import { redisStore } from '@sluice/redis'
+import { decisionEvents } from '@sluice/telemetry'
+import { prometheusMetrics } from '@sluice/telemetry/prometheus'
+import { register } from 'prom-client'
+
+const [url = '', policies = ''] = process.argv.slice(2)
+const quiet = { warning: () => undefined }
+// A full queue of a sink that is away: events are dropped.
+const events = decisionEvents({
+  sink: () => Promise.reject(new Error('away')),
+  secret: 'a secret of at least 16',
+  maxQueue: 1,
+  sample: 1,
+  on: quiet,
+})
+const clients = clientDirectory({
+  table: { name: 'plans', load: (ids) => Promise.resolve(ids.map((id) => ({ client_id: id, tier: 'pro' }))) },
+})
+const store = redisStore({ url }, { leases: { hot: 10 }, failover: { instances: 2 } })
+const metrics = prometheusMetrics(register, { events: [events], clients: [clients] })
+// Until the process has a block list of @sluice/blocklist, this stands for it.
+let blocks = 0
+metrics.add({
+  blockLists: [
+    {
+      health: () => ({
+        active: { refuse: 1, drop: 0, shadow: 1 },
+        changes: [
+          { rule: 'default', action: 'block', count: (blocks += 1) },
+          { rule: 'default', action: 'over-budget', count: 0 },
+        ],
+      }),
+    },
+  ],
+})
+const feed = await policyFeed({ source: fileSource(policies), store, on: quiet })
+metrics.add({ feeds: [feed] })
+const api = createLimiter({
+  name: 'api',
+  store,
+  on: quiet,
+  tiers: {
+    free: [slidingWindow({ name: 'minute', limit: 5, window: '1m' })],
+    pro: [slidingWindow({ name: 'minute', limit: 100_000, window: '1m' })],
+  },
+})
+// Nobody listens there, so each decision is local.
+const lost = createLimiter({
+  name: 'lost',
+  store: redisStore({ url: 'redis://127.0.0.1:1' }, { failover: { instances: 2 } }),
+  on: quiet,
+  limits: [fixedWindow({ name: 'hour', limit: 9, window: '1h' })],
+})
+// Two subjects at most, each of which has used its limit: a third is an anomaly.
+const small = createLimiter({
+  name: 'small',
+  store: memoryStore({ maxSubjects: 2 }),
+  on: quiet,
+  limits: [fixedWindow({ name: 'hour', limit: 1, window: '1h' })],
+})
+const blocked = createLimiter({ name: 'admin', store, on: quiet, limits: [fixedWindow({ name: 'hour', limit: 9, window: '1h' })] })
+await store.ready?.()
+await blocked.block('user:666', '1h')
+
+const server = createServer((_, response) => {
+  void register.metrics().then((text) => response.setHeader('content-type', register.contentType).end(text))
+}).listen(0, '127.0.0.1', () => console.log(`listening on ${(server.address() as AddressInfo).port}`))
+
+for (let round = 0; ; round += 1) {
+  const admitted = await Promise.all([
+    ...Array.from({ length: 20 }, () => api.consume('user:hot', { tier: 'pro' })),
+    api.consume('203.0.113.7', { tier: 'free' }),
+    api.consume('203.0.113.7', { tier: 'free' }),
+    blocked.consume('user:666'),
+    feed.check({ method: 'GET', path: '/private/path', attributes: { client: `user:${round % 9}`, plan: 'free' } }),
+    lost.consume('user:1'),
+    small.consume(`user:${round}`),
+    clients.rowOf(`user:${round % 9}`),
+  ])
+  if (admitted.length === 0) break
+  await sleep(50)
+}
