@@ -1,31 +1,49 @@
 import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../src/commands.ts'
-import { documentText, newFolder, sluice } from './sluice.ts'
+import { documentText, newFolder, sluice, sluiceProcess } from './sluice.ts'
 
 const folder = newFolder()
 
 describe('help', () => {
-  test('without a command: the list, and status 2', () => {
-    const { status, out } = sluice([])
+  test('without a command: the list, and status 2', async () => {
+    const { status, out } = await sluice([])
     expect(status).toBe(2)
     for (const { name, summary } of COMMANDS) expect(out.replaceAll(/\s+/g, ' ')).toContain(`${name} ${summary}`)
   })
 
-  test.each([['--help'], ['help'], ['policies', '--help'], ['help', 'policies']])('sluice %s %s', (...args) => {
-    expect(sluice(args.filter((word) => word !== undefined))).toMatchObject({ status: 0, out: expect.stringContaining('policies lint') })
+  test.each([['--help'], ['help'], ['policies', '--help'], ['help', 'policies']])('sluice %s %s', async (...args) => {
+    expect(await sluice(args.filter((word) => word !== undefined))).toMatchObject({
+      status: 0,
+      out: expect.stringContaining('policies lint'),
+    })
   })
 
-  test.each(COMMANDS.map(({ name }) => name))('sluice %s --help is a page of 80 columns with an example', (name) => {
-    const { status, out } = sluice([...name.split(' '), '--help'])
+  test.each(COMMANDS.map(({ name }) => name))('sluice %s --help is a page of 80 columns with an example', async (name) => {
+    const { status, out } = await sluice([...name.split(' '), '--help'])
     expect(status).toBe(0)
     for (const title of ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'OPTIONS', 'EXIT STATUS', 'EXAMPLES']) expect(out).toContain(`${title}\n`)
     const text = out.slice(0, out.indexOf('EXAMPLES'))
     expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
-    expect(sluice(['help', ...name.split(' ')]).out).toBe(out)
+    expect((await sluice(['help', ...name.split(' ')])).out).toBe(out)
   })
 
-  test('--version', () => {
-    expect(sluice(['--version'])).toMatchObject({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  test('--version', async () => {
+    expect(await sluice(['--version'])).toMatchObject({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  })
+})
+
+test('as a process: the status, and both streams', () => {
+  const cwd = folder.path
+  folder.file('one.yaml', documentText(1))
+  expect(sluiceProcess(['policies', 'test', 'one.yaml'], { cwd, env: { FORCE_COLOR: '1' } })).toEqual({
+    status: 0,
+    out: expect.stringContaining('\u001B['),
+    err: '',
+  })
+  expect(sluiceProcess(['policies', 'lint', 'none.yaml'], { cwd })).toMatchObject({
+    status: 2,
+    out: '',
+    err: expect.stringContaining('none.yaml cannot be read: there is no such file'),
   })
 })
 
@@ -41,15 +59,15 @@ describe('a wrong command line has status 2, and says what to do', () => {
     [['policies', 'lint', 'a', '--json=yes'], '--json takes no value'],
     [['policies', 'lint', 'a', '--previous', 'b', '--previous', 'c'], '--previous is given twice'],
     [['policies', 'lint', 'no-such-file.yaml'], 'no-such-file.yaml cannot be read: there is no such file'],
-  ])('sluice %j', (args, message) => {
-    const { status, err, out } = sluice(args, { cwd: folder.path })
+  ])('sluice %j', async (args, message) => {
+    const { status, err, out } = await sluice(args)
     expect({ status, out: args.includes('--json') ? '' : out }).toEqual({ status: 2, out: '' })
     expect(err).toMatch(/^sluice: /)
     expect(err).toContain(message)
   })
 
-  test('with --json, the error is JSON as well', () => {
-    const { status, out } = sluice(['policies', 'lint', 'no-such-file.yaml', '--json'], { cwd: folder.path })
+  test('with --json, the error is JSON as well', async () => {
+    const { status, out } = await sluice(['policies', 'lint', 'no-such-file.yaml', '--json'])
     expect(status).toBe(2)
     expect(JSON.parse(out)).toEqual({ error: { code: 'ERR_COMMAND_FAILED', message: expect.stringContaining('there is no such file') } })
   })
@@ -64,19 +82,19 @@ describe('colour', () => {
     ['NO_COLOR takes it away', { FORCE_COLOR: '1', NO_COLOR: '1' }, [], false],
     ['an empty NO_COLOR does not', { FORCE_COLOR: '1', NO_COLOR: '' }, [], true],
     ['--no-color takes it away', { FORCE_COLOR: '1' }, ['--no-color'], false],
-  ])('%s', (_, env, args, isColoured) => {
-    expect(sluice(['policies', 'test', file, ...args], { env }).out.includes(ESCAPE)).toBe(isColoured)
+  ])('%s', async (_, env, args, isColoured) => {
+    expect((await sluice(['policies', 'test', file, ...args], { env })).out.includes(ESCAPE)).toBe(isColoured)
   })
 
-  test('JSON never has any', () => {
-    const { out } = sluice(['policies', 'test', file, '--json'], { env: { FORCE_COLOR: '1' } })
+  test('JSON never has any', async () => {
+    const { out } = await sluice(['policies', 'test', file, '--json'], { env: { FORCE_COLOR: '1' } })
     expect(JSON.parse(out)).toEqual({ files: [{ file, tests: [{ name: 'two', failures: [] }] }] })
   })
 })
 
-test('a text of a document cannot control the terminal', () => {
+test('a text of a document cannot control the terminal', async () => {
   const file = folder.file('control.yaml', documentText(1).replace('name: two', String.raw`name: "a\e[31mb"`))
-  const { out } = sluice(['policies', 'test', file])
+  const { out } = await sluice(['policies', 'test', file])
   expect(out).toContain(String.raw`a\u001b[31mb`)
   expect(out).not.toContain('\u001B')
 })

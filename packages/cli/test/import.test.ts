@@ -1,6 +1,6 @@
 import { Evaluator, parseDocument } from '@sluice/policies'
-import { describe, expect, test } from 'vitest'
-import { documentText, newFolder, sluice } from './sluice.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { documentText, newFolder, type Ran, sluice } from './sluice.ts'
 
 const folder = newFolder()
 const AT = Date.parse('2026-11-30T12:00:00Z')
@@ -40,9 +40,14 @@ descriptors:
   - { key: plan, value: staff }
   - { key: free, rate_limit: { unlimited: true } }
 `
-  const { status, out, err } = imported(CONFIG)
+  let status: Ran['status']
+  let out = ''
+  let err = ''
+  beforeAll(async () => {
+    ;({ status, out, err } = await imported(CONFIG))
+  })
 
-  test('the document is valid, and nothing is left out', () => {
+  test('the document is valid, and nothing is left out', async () => {
     expect({ status, err }).toEqual({ status: 0, err: '' })
     expect(parseDocument(out)).toMatchObject({ namespace: 'rl', revision: 1 })
     expect(out).toMatch(/^# Imported from .*, a configuration of envoyproxy\/ratelimit\.\n/)
@@ -58,11 +63,11 @@ descriptors:
     ['a value without a limit', { plan: 'staff' }, 9, undefined],
     ['a value that is refused', { plan: 'gold', user: 'banned' }, 1, undefined],
     ['unlimited', { free: 'x' }, 99, undefined],
-  ])('%s', (_, attributes, times, refusing) => {
+  ])('%s', async (_, attributes, times, refusing) => {
     expect(refusedBy(out, { attributes }, times)).toBe(refusing)
   })
 
-  test('a value in shadow is refused by nothing, and the limit of other values is not for it', () => {
+  test('a value in shadow is refused by nothing, and the limit of other values is not for it', async () => {
     const document = parseDocument(out)
     expect(document.policies?.map(({ name, mode }) => [name, mode])).toContainEqual(['plan-user-shadow', 'shadow'])
     const silver = (user: string) => ({ attributes: { plan: 'silver', user } })
@@ -86,20 +91,23 @@ descriptors:
     ['- { key: a, rate_limit: { unit: fortnight, requests_per_unit: 1 } }', '3: the limit is left out: expected unit'],
     ['- { key: a, rate_limit: { unit: minute, requests_per_unit: 1, replaces: [{ name: x }] } }', '3: replaces is left out'],
     ['- { key: a, quota_mode: true, rate_limit: { unit: minute, requests_per_unit: 1 } }', '3: quota_mode is left out'],
-  ])('%s is named with its line', (descriptor, message) => {
-    expect(imported(`domain: a\ndescriptors:\n  ${descriptor}\n`)).toMatchObject({ status: 1, err: expect.stringContaining(message) })
+  ])('%s is named with its line', async (descriptor, message) => {
+    expect(await imported(`domain: a\ndescriptors:\n  ${descriptor}\n`)).toMatchObject({ status: 1, err: expect.stringContaining(message) })
   })
 
-  test('a namespace of ours', () => {
-    expect(imported('domain: "7 sins/x"\ndescriptors: [{ key: a, rate_limit: { unit: day, requests_per_unit: 1 } }]').out).toContain(
-      'namespace: sins-x\n',
-    )
-    expect(imported(CONFIG, '--namespace', 'edge').out).toContain('namespace: edge\n')
+  test('a namespace of ours', async () => {
+    expect(
+      (await imported('domain: "7 sins/x"\ndescriptors: [{ key: a, rate_limit: { unit: day, requests_per_unit: 1 } }]')).out,
+    ).toContain('namespace: sins-x\n')
+    expect((await imported(CONFIG, '--namespace', 'edge')).out).toContain('namespace: edge\n')
   })
 
-  test('what is no configuration', () => {
-    expect(imported('domain: [')).toMatchObject({ status: 2, err: expect.stringContaining('line 1: expected YAML') })
-    expect(imported('a: 1', '--from', 'envoy')).toMatchObject({ status: 2, err: expect.stringContaining('with domain and descriptors') })
+  test('what is no configuration', async () => {
+    expect(await imported('domain: [')).toMatchObject({ status: 2, err: expect.stringContaining('line 1: expected YAML') })
+    expect(await imported('a: 1', '--from', 'envoy')).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('with domain and descriptors'),
+    })
   })
 })
 
@@ -127,8 +135,8 @@ policies:
     ),
   )
 
-  test('each client becomes an override', () => {
-    const { status, out, err } = imported(
+  test('each client becomes an override', async () => {
+    const { status, out, err } = await imported(
       'client_id,tier,rps_limit,rpm_limit\nacme,,50,5000\r\n"glo,bex",pro,,\ninitech,,0,null\numbrella,,,\n',
       '--into',
       into,
@@ -150,8 +158,8 @@ policies:
     ['client_id,tier,rps_limit\nacme,pro,5\n', '2: the tier of acme is left out in policy api'],
     ['client_id,rps_limit\nacme,many\nb,1\n', '2: rps_limit of acme is left out: expected a whole number, got "many"'],
     ['client_id,rps_limit\n,5\nb,1\n', '2: the client is left out: it has no client_id'],
-  ])('%j is named with its line', (text, message) => {
-    expect(imported(text, '--into', into)).toMatchObject({ status: 1, err: expect.stringContaining(message) })
+  ])('%j is named with its line', async (text, message) => {
+    expect(await imported(text, '--into', into)).toMatchObject({ status: 1, err: expect.stringContaining(message) })
   })
 
   test.each([
@@ -160,13 +168,13 @@ policies:
     ['client_id,rps_limit\na\n', 'line 2: expected 2 fields, got 1'],
     ['client_id,rps_limit\n"a,1\n', 'line 2: a quote is not closed'],
     ['client_id,rps_limit\n', 'has no client'],
-  ])('%j is refused', (text, message) => {
-    expect(imported(text, '--from', 'csv', '--into', into)).toMatchObject({ status: 2, err: expect.stringContaining(message) })
+  ])('%j is refused', async (text, message) => {
+    expect(await imported(text, '--from', 'csv', '--into', into)).toMatchObject({ status: 2, err: expect.stringContaining(message) })
   })
 
-  test('the document must be named, and have the subject', () => {
-    expect(imported('client_id\na\n')).toMatchObject({ status: 2, err: expect.stringContaining('needs --into FILE') })
-    expect(imported('client_id\na\n', '--into', into, '--subject', 'user')).toMatchObject({
+  test('the document must be named, and have the subject', async () => {
+    expect(await imported('client_id\na\n')).toMatchObject({ status: 2, err: expect.stringContaining('needs --into FILE') })
+    expect(await imported('client_id\na\n', '--into', into, '--subject', 'user')).toMatchObject({
       status: 2,
       err: expect.stringContaining('has no subject "user"'),
     })
@@ -193,9 +201,14 @@ http {
   server { listen 81; location /any/ { limit_req zone=keys burst=1 delay=1; limit_req_status 503; } }
 }
 `
-  const { status, out, err } = imported(CONFIG)
+  let status: Ran['status']
+  let out = ''
+  let err = ''
+  beforeAll(async () => {
+    ;({ status, out, err } = await imported(CONFIG))
+  })
 
-  test('what cannot be taken over is named with its line', () => {
+  test('what cannot be taken over is named with its line', async () => {
     expect(status).toBe(1)
     expect(err.split('\n').map((line) => line.replace(/^\S*import-\d+/, ''))).toEqual([
       ':5: the zone odd is left out: Sluice has no value for $request_id; give it as an attribute',
@@ -220,11 +233,11 @@ http {
     ['a location without a limit that is known', on('/odd/x'), 99, undefined],
     ['the default server', { path: '/any/x', host: 'example.com', headers: { 'x-api-key': 'k' } }, 3, 'nginx-2.keys'],
     ['another server has its own locations', { path: '/any/x', host: 'a.example.net', headers: { 'x-api-key': 'k' } }, 5, undefined],
-  ])('%s', (_, request, times, refusing) => {
+  ])('%s', async (_, request, times, refusing) => {
     expect(refusedBy(out, request, times)).toBe(refusing)
   })
 
-  test('statuses, dry runs and queues', () => {
+  test('statuses, dry runs and queues', async () => {
     const { namespace, policies = [] } = parseDocument(out)
     expect(namespace).toBe('nginx')
     expect(policies.map(({ name, mode, status: code, rules }) => [name, mode, code, rules.map((rule) => rule.name)])).toEqual([
@@ -242,15 +255,15 @@ http {
     ['limit_req zone=a', 'line 1: expected ; at the end of limit_req'],
     ['http {\n limit_req zone=a;', 'expected } at the end'],
     ['limit_req zone=a; }', 'line 1: expected a directive, got }'],
-  ])('%j is no configuration', (text, message) => {
-    expect(imported(text)).toMatchObject({ status: 2, err: expect.stringContaining(message) })
+  ])('%j is no configuration', async (text, message) => {
+    expect(await imported(text)).toMatchObject({ status: 2, err: expect.stringContaining(message) })
   })
 })
 
-test('a file of none of the formats', () => {
-  expect(imported(documentText(1))).toMatchObject({
+test('a file of none of the formats', async () => {
+  expect(await imported(documentText(1))).toMatchObject({
     status: 2,
     err: expect.stringContaining('--from: expected envoy, csv, nginx, got a file of none of them'),
   })
-  expect(imported(documentText(1), '--from', 'haproxy')).toMatchObject({ status: 2, err: expect.stringContaining('got haproxy') })
+  expect(await imported(documentText(1), '--from', 'haproxy')).toMatchObject({ status: 2, err: expect.stringContaining('got haproxy') })
 })

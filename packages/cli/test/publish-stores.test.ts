@@ -8,7 +8,7 @@ import { redisSource } from '@sluice/redis'
 import { type EtcdMember, startEtcd } from '@sluice/testing/etcd'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { documentText, newFolder, sluice, sluiceBeside } from './sluice.ts'
+import { documentText, newFolder, sluice } from './sluice.ts'
 
 const folder = newFolder()
 const doc = (revision: number, namespace = 'shop'): string =>
@@ -16,7 +16,7 @@ const doc = (revision: number, namespace = 'shop'): string =>
 
 /** Publishes, changes and rolls back, under the eyes of a feed. */
 async function isFollowed(to: readonly string[], source: PolicySource): Promise<void> {
-  const run = (...args: readonly string[]) => sluiceBeside(['policies', ...args, ...to])
+  const run = (...args: readonly string[]) => sluice(['policies', ...args, ...to])
   expect(await run('publish', doc(1))).toMatchObject({ status: 0, err: '', out: expect.stringContaining('shop revision 1 is published: ') })
   const feed = await policyFeed({ source })
   const second = folder.file('changed.yaml', documentText(2, 5))
@@ -50,12 +50,15 @@ describe('etcd:', () => {
     isFollowed(['--to', `${etcd.url.replace('http:', 'etcd:')}${path}`], etcdSource({ endpoints: [etcd.url], prefix })),
   )
 
-  test.each(['etcd://', 'etcd://127.0.0.1:1?x', 'etcd:host'])('%s is no place', (to) => {
-    expect(sluice(['policies', 'history', '--to', to])).toMatchObject({ status: 2, err: expect.stringContaining('--to: expected a URL') })
+  test.each(['etcd://', 'etcd://127.0.0.1:1?x', 'etcd:host'])('%s is no place', async (to) => {
+    expect(await sluice(['policies', 'history', '--to', to])).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('--to: expected a URL'),
+    })
   })
 
-  test('a server that is away', () => {
-    expect(sluice(['policies', 'history', '--to', 'etcd://127.0.0.1:1'])).toMatchObject({
+  test('a server that is away', async () => {
+    expect(await sluice(['policies', 'history', '--to', 'etcd://127.0.0.1:1'])).toMatchObject({
       status: 2,
       err: expect.stringContaining('cannot be reached'),
     })
@@ -73,42 +76,42 @@ describe('redis:', () => {
   test('a feed of Redis follows what is published and rolled back', () =>
     isFollowed(to(), redisSource({ url: redis.url, options: { password: 'secret' } })))
 
-  test('no message has the password', () => {
-    const { out, err } = sluice(['policies', 'publish', doc(1), ...to('messages')])
+  test('no message has the password', async () => {
+    const { out, err } = await sluice(['policies', 'publish', doc(1), ...to('messages')])
     expect(out + err).not.toContain('secret')
-    expect(sluice(['policies', 'publish', doc(1), '--to', 'rediss+x://:secret@host'])).toMatchObject({
+    expect(await sluice(['policies', 'publish', doc(1), '--to', 'rediss+x://:secret@host'])).toMatchObject({
       status: 2,
       err: expect.not.stringContaining('secret'),
     })
   })
 
-  test('a revision that is not higher is a conflict', () => {
-    sluice(['policies', 'publish', doc(7), ...to('conflict')])
-    expect(sluice(['policies', 'publish', doc(6), ...to('conflict')])).toMatchObject({
+  test('a revision that is not higher is a conflict', async () => {
+    await sluice(['policies', 'publish', doc(7), ...to('conflict')])
+    expect(await sluice(['policies', 'publish', doc(6), ...to('conflict')])).toMatchObject({
       status: 1,
       err: expect.stringContaining('has revision 7 now; write revision 8'),
     })
-    expect(sluice(['policies', 'publish', doc(7), ...to('conflict')])).toMatchObject({
+    expect(await sluice(['policies', 'publish', doc(7), ...to('conflict')])).toMatchObject({
       status: 0,
       out: expect.stringContaining('is there already'),
     })
   })
 
-  test('of several namespaces, one is chosen', () => {
+  test('of several namespaces, one is chosen', async () => {
     for (const namespace of ['shop', 'store'])
-      for (const revision of [1, 2]) sluice(['policies', 'publish', doc(revision, namespace), ...to('two')])
-    expect(sluice(['policies', 'history', ...to('two')])).toMatchObject({
+      for (const revision of [1, 2]) await sluice(['policies', 'publish', doc(revision, namespace), ...to('two')])
+    expect(await sluice(['policies', 'history', ...to('two')])).toMatchObject({
       status: 2,
       err: expect.stringMatching(/several namespaces \((?:shop, store|store, shop)\); choose one with --namespace/),
     })
-    expect(sluice(['policies', 'rollback', ...to('two'), '--namespace', 'store'])).toMatchObject({
+    expect(await sluice(['policies', 'rollback', ...to('two'), '--namespace', 'store'])).toMatchObject({
       status: 0,
       out: expect.stringContaining('store revision 3, which repeats 1'),
     })
   })
 
-  test('a server that is away', () => {
-    const { status, err } = sluice(['policies', 'publish', doc(1), '--to', 'redis://127.0.0.1:1'])
+  test('a server that is away', async () => {
+    const { status, err } = await sluice(['policies', 'publish', doc(1), '--to', 'redis://127.0.0.1:1'])
     expect(status).toBe(2)
     expect(err).toMatch(/redis:\/\/127\.0\.0\.1:1.* cannot be reached: .*\(ERR_COMMAND_FAILED/)
   })
@@ -143,7 +146,7 @@ describe('http:', () => {
   })
   afterAll(() => server.close())
   const publish = (revision: number, path: string, env: Record<string, string> = { SLUICE_TOKEN: 'token' }) =>
-    sluiceBeside(['policies', 'publish', doc(revision), '--to', `${origin}${path}`], env)
+    sluice(['policies', 'publish', doc(revision), '--to', `${origin}${path}`], { env })
 
   test('a document is created and replaced', async () => {
     for (const revision of [1, 2]) {
@@ -172,7 +175,7 @@ describe('http:', () => {
 
   test('there is no history, and a message says what to do', async () => {
     stored.set('/history', documentText(4))
-    const { status, err } = await sluiceBeside(['policies', 'rollback', '--to', `${origin}/history`], { SLUICE_TOKEN: 'token' })
+    const { status, err } = await sluice(['policies', 'rollback', '--to', `${origin}/history`], { env: { SLUICE_TOKEN: 'token' } })
     expect({ status, err }).toEqual({
       status: 2,
       err: expect.stringContaining('keeps no history; publish the earlier document with revision 5'),

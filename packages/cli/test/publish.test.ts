@@ -15,19 +15,22 @@ const newPlace = (): { readonly file: string; readonly to: readonly string[] } =
 const doc = (revision: number, limit = 2): string => folder.file(`r${revision}-${limit}.yaml`, documentText(revision, limit))
 
 describe('policies publish, rollback and history, to a file', () => {
-  test('a document is published, changed, and rolled back with its comments', () => {
+  test('a document is published, changed, and rolled back with its comments', async () => {
     const { file, to } = newPlace()
-    expect(sluice(['policies', 'publish', doc(1), ...to])).toMatchObject({ status: 0, out: `shop revision 1 is published: ${file}\n` })
+    expect(await sluice(['policies', 'publish', doc(1), ...to])).toMatchObject({
+      status: 0,
+      out: `shop revision 1 is published: ${file}\n`,
+    })
     expect(readFileSync(file, 'utf8')).toBe(documentText(1))
-    const second = sluice(['policies', 'publish', doc(2, 5), ...to, '--skip-tests'])
+    const second = await sluice(['policies', 'publish', doc(2, 5), ...to, '--skip-tests'])
     expect(second).toMatchObject({ status: 0, err: '' })
     expect(second.out).toContain('+ every request: api.minute was 2 per 1m and is 5 per 1m')
 
-    const back = sluice(['policies', 'rollback', ...to])
+    const back = await sluice(['policies', 'rollback', ...to])
     expect(back).toMatchObject({ status: 0, out: expect.stringContaining(`shop revision 3, which repeats 1, is published: ${file}`) })
     expect(readFileSync(file, 'utf8')).toBe(documentText(1).replace('revision: 1 # rises', 'revision: 3 # rises\nrollbackOf: 1'))
 
-    const { status, out } = sluice(['policies', 'history', ...to, '--json'])
+    const { status, out } = await sluice(['policies', 'history', ...to, '--json'])
     expect(status).toBe(0)
     expect(JSON.parse(out)).toEqual({
       from: file,
@@ -38,11 +41,11 @@ describe('policies publish, rollback and history, to a file', () => {
         { revision: 1, at: expect.any(String), isCurrent: false },
       ],
     })
-    expect(sluice(['policies', 'history', ...to]).out).toMatch(
+    expect((await sluice(['policies', 'history', ...to])).out).toMatch(
       /^shop: .*\n {2}revision {2}published .*\n\* 3 .* repeats 1\n {2}2 .*\n {2}1 /,
     )
-    expect(sluice(['policies', 'rollback', ...to, '--revision', '2']).out).toContain('shop revision 4, which repeats 2')
-    expect(sluice(['policies', 'rollback', ...to, '--revision', '9'])).toMatchObject({
+    expect((await sluice(['policies', 'rollback', ...to, '--revision', '2'])).out).toContain('shop revision 4, which repeats 2')
+    expect(await sluice(['policies', 'rollback', ...to, '--revision', '9'])).toMatchObject({
       status: 2,
       err: expect.stringContaining('it has kept: 3, 2, 1'),
     })
@@ -51,34 +54,37 @@ describe('policies publish, rollback and history, to a file', () => {
 
   test('a feed that follows the file hears of it', async () => {
     const { file, to } = newPlace()
-    sluice(['policies', 'publish', doc(1), ...to])
+    await sluice(['policies', 'publish', doc(1), ...to])
     const feed = await policyFeed({ source: fileSource(file, { interval: 100 }) })
-    sluice(['policies', 'publish', doc(2, 5), ...to, '--skip-tests'])
+    await sluice(['policies', 'publish', doc(2, 5), ...to, '--skip-tests'])
     await expect.poll(() => feed.document('shop')?.revision).toBe(2)
     await feed.close()
   })
 
-  test('the same document again is fine, and another one under the same revision is not', () => {
+  test('the same document again is fine, and another one under the same revision is not', async () => {
     const { to } = newPlace()
-    sluice(['policies', 'publish', doc(3), ...to])
-    expect(sluice(['policies', 'publish', doc(3), ...to])).toMatchObject({ status: 0, out: expect.stringContaining('is there already') })
+    await sluice(['policies', 'publish', doc(3), ...to])
+    expect(await sluice(['policies', 'publish', doc(3), ...to])).toMatchObject({
+      status: 0,
+      out: expect.stringContaining('is there already'),
+    })
     for (const file of [doc(3, 5), doc(2)]) {
-      const { status, err } = sluice(['policies', 'publish', file, ...to, '--skip-tests'])
+      const { status, err } = await sluice(['policies', 'publish', file, ...to, '--skip-tests'])
       expect(status).toBe(1)
       expect(err).toMatch(/revision \d is not published: .* has revision 3 now; write revision 4 \(ERR_PUBLISH_CONFLICT/)
     }
   })
 
-  test('--previous must be the revision that is there', () => {
+  test('--previous must be the revision that is there', async () => {
     const { file, to } = newPlace()
-    expect(sluice(['policies', 'publish', doc(1), ...to, '--previous', '4'])).toMatchObject({
+    expect(await sluice(['policies', 'publish', doc(1), ...to, '--previous', '4'])).toMatchObject({
       status: 1,
       err: expect.stringContaining('has revision none now'),
     })
     expect(existsSync(file)).toBe(false)
-    expect(sluice(['policies', 'publish', doc(1), ...to, '--previous', '0'])).toMatchObject({ status: 0 })
-    expect(sluice(['policies', 'publish', doc(2), ...to, '--previous', '0'])).toMatchObject({ status: 1 })
-    expect(sluice(['policies', 'publish', doc(2), ...to, '--previous', 'x'])).toMatchObject({ status: 2 })
+    expect(await sluice(['policies', 'publish', doc(1), ...to, '--previous', '0'])).toMatchObject({ status: 0 })
+    expect(await sluice(['policies', 'publish', doc(2), ...to, '--previous', '0'])).toMatchObject({ status: 1 })
+    expect(await sluice(['policies', 'publish', doc(2), ...to, '--previous', 'x'])).toMatchObject({ status: 2 })
   })
 
   test('of twelve publishers at once, one writes each revision', async () => {
@@ -96,22 +102,22 @@ describe('policies publish, rollback and history, to a file', () => {
     expect(readdirSync(join(`${file}.history`, 'shop'))).toEqual(['1.yaml'])
   })
 
-  test('--dry-run writes nothing', () => {
+  test('--dry-run writes nothing', async () => {
     const { file, to } = newPlace()
-    expect(sluice(['policies', 'publish', doc(1), ...to, '--dry-run'])).toMatchObject({
+    expect(await sluice(['policies', 'publish', doc(1), ...to, '--dry-run'])).toMatchObject({
       status: 0,
       out: expect.stringContaining('would be published'),
     })
     expect(existsSync(file)).toBe(false)
-    sluice(['policies', 'publish', doc(1), ...to])
-    sluice(['policies', 'publish', doc(2), ...to])
-    sluice(['policies', 'rollback', ...to, '--dry-run'])
+    await sluice(['policies', 'publish', doc(1), ...to])
+    await sluice(['policies', 'publish', doc(2), ...to])
+    await sluice(['policies', 'rollback', ...to, '--dry-run'])
     expect(readFileSync(file, 'utf8')).toBe(documentText(2))
   })
 
-  test('a document whose test fails is not published', () => {
+  test('a document whose test fails is not published', async () => {
     const { file, to } = newPlace()
-    const { status, out } = sluice(['policies', 'publish', doc(1, 5), ...to])
+    const { status, out } = await sluice(['policies', 'publish', doc(1, 5), ...to])
     expect({ status, isThere: existsSync(file) }).toEqual({ status: 1, isThere: false })
     expect(out).toContain('FAIL two')
   })
@@ -119,28 +125,28 @@ describe('policies publish, rollback and history, to a file', () => {
   test.each([
     ['another namespace', 'namespace: shop', 'namespace: store', 'has the namespace "shop", not "store"'],
     ['one that is not valid', 'revision: 2', 'revision: two', 'ERR_POLICY_INVALID'],
-  ])('%s is refused', (_, from, to, message) => {
+  ])('%s is refused', async (_, from, to, message) => {
     const place = newPlace()
-    sluice(['policies', 'publish', doc(1), ...place.to])
+    await sluice(['policies', 'publish', doc(1), ...place.to])
     const file = folder.file('other.yaml', documentText(2).replace(from, to))
-    expect(sluice(['policies', 'publish', file, ...place.to])).toMatchObject({ status: 2, err: expect.stringContaining(message) })
+    expect(await sluice(['policies', 'publish', file, ...place.to])).toMatchObject({ status: 2, err: expect.stringContaining(message) })
     expect(readFileSync(place.file, 'utf8')).toBe(documentText(1))
   })
 
-  test('a lock of another process is respected', () => {
+  test('a lock of another process is respected', async () => {
     const { file, to } = newPlace()
     writeFileSync(`${file}.lock`, '1')
-    expect(sluice(['policies', 'publish', doc(1), ...to])).toMatchObject({
+    expect(await sluice(['policies', 'publish', doc(1), ...to])).toMatchObject({
       status: 2,
       err: expect.stringContaining('is being published by another process'),
     })
   })
 
-  test('what was there before the first publication is in the history', () => {
+  test('what was there before the first publication is in the history', async () => {
     const { file, to } = newPlace()
     writeFileSync(file, documentText(1))
-    sluice(['policies', 'publish', doc(2), ...to])
-    expect(sluice(['policies', 'rollback', ...to])).toMatchObject({ status: 0, out: expect.stringContaining('repeats 1') })
+    await sluice(['policies', 'publish', doc(2), ...to])
+    expect(await sluice(['policies', 'rollback', ...to])).toMatchObject({ status: 0, out: expect.stringContaining('repeats 1') })
   })
 
   test.each([
@@ -151,8 +157,8 @@ describe('policies publish, rollback and history, to a file', () => {
     [['rollback', '--to', 'file:no-such.yaml'], 'no-such.yaml has no document'],
     [['history', '--to', 'file:no-such.yaml'], 'no-such.yaml has no document'],
     [['publish', doc(1), '--to', 'file:no-such-folder/x.yaml'], 'cannot be written: there is no such file'],
-  ])('%j', (args, message) => {
-    expect(sluice(['policies', ...args], { cwd: folder.path })).toMatchObject({ status: 2, err: expect.stringContaining(message) })
+  ])('%j', async (args, message) => {
+    expect(await sluice(['policies', ...args])).toMatchObject({ status: 2, err: expect.stringContaining(message) })
   })
 })
 
@@ -165,7 +171,7 @@ describe('another revision in a text', () => {
     ['{"revision": 7, "b": 2}', '{"revision": 9, "rollbackOf": 4, "b": 2}'],
     ['{ rollbackOf: 2, revision: 7 }', '{ rollbackOf: 4, revision: 9 }'],
     ['"revision": 7\r\nb: 2\r\n', '"revision": 9\r\nrollbackOf: 4\nb: 2\r\n'],
-  ])('%j', (text, expected) => {
+  ])('%j', async (text, expected) => {
     expect(withRevision(text, 9, 4)).toBe(expected)
   })
 })

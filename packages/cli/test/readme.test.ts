@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { newFolder, sluice } from './sluice.ts'
+import { newFolder, sluiceProcess } from './sluice.ts'
 
 const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
 const fences = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language, code]) => ({ language, code: code ?? '' }))
@@ -16,11 +16,11 @@ test('each command of README.md is fine', () => {
   const commands = lines.filter((line) => line.startsWith('npx sluice '))
   expect(commands).toHaveLength(6)
   for (const command of commands) {
-    const { status, err } = sluice(command.slice('npx sluice '.length).split(' '), { cwd: path })
+    const { status, err } = sluiceProcess(command.slice('npx sluice '.length).split(' '), { cwd: path })
     expect({ command, status, err }).toEqual({ command, status: 0, err: '' })
   }
   writeFileSync(join(path, 'sluice.yaml'), readFileSync(join(path, 'sluice.yaml'), 'utf8').replace('limit: 5', 'limit: 6'))
-  expect(sluice(['policies', 'diff', 'live/sluice.yaml', 'sluice.yaml'], { cwd: path }).out).toContain(
+  expect(sluiceProcess(['policies', 'diff', 'live/sluice.yaml', 'sluice.yaml'], { cwd: path }).out).toContain(
     'login.address was 5 per 15m and is 6 per 15m',
   )
 })

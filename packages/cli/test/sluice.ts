@@ -1,11 +1,11 @@
-// Runs the program itself, as a shell does.
-import { spawn, spawnSync } from 'node:child_process'
+// Runs commands, in this process or in one of their own.
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { runCli } from '@sluice/cli'
 import { afterAll } from 'vitest'
+import { runCli } from '../src/run-cli.ts'
 
 export const BIN = join(import.meta.dirname, '../src/bin.ts')
 
@@ -21,46 +21,28 @@ export interface Settings {
   readonly cwd?: string
 }
 
-/** Runs `sluice` with these arguments, without a terminal. */
-export function sluice(args: readonly string[], { input = '', env = {}, cwd }: Settings = {}): Ran {
-  const { NO_COLOR: _n, FORCE_COLOR: _f, ...inherited } = process.env
+/** Runs `sluice` with these arguments in this process, without a terminal. A process of its own for each test would take minutes. */
+export async function sluice(args: readonly string[], { input = '', env = {} }: Omit<Settings, 'cwd'> = {}): Promise<Ran> {
+  const texts = { out: '', err: '' }
+  const into = (stream: keyof typeof texts) => ({ write: (text: string): void => void (texts[stream] += text), isTTY: false })
+  const status = await runCli(args, { out: into('out'), err: into('err'), in: Readable.from([input]), env: environment(env) })
+  return { status, ...texts }
+}
+
+/** As `sluice`, in a process of its own, as a shell does: for what bin.ts does, and in another folder. */
+export function sluiceProcess(args: readonly string[], { input = '', env = {}, cwd }: Settings = {}): Ran {
+  const options = { input, env: environment(env), encoding: 'utf8', ...(cwd === undefined ? {} : { cwd }) } as const
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['--conditions=source', '--disable-warning=ExperimentalWarning', BIN, ...args],
-    {
-      input,
-      env: { ...inherited, ...env },
-      encoding: 'utf8',
-      ...(cwd === undefined ? {} : { cwd }),
-    },
+    options,
   )
   return { status, out: stdout, err: stderr }
 }
 
-/** As `sluice`, while this process answers requests. */
-export async function sluiceBeside(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const child = spawn(process.execPath, ['--conditions=source', '--disable-warning=ExperimentalWarning', BIN, ...args], {
-    env: { ...process.env, NO_COLOR: '1', ...env },
-  })
-  const read = async (stream: NodeJS.ReadableStream): Promise<string> => {
-    let text = ''
-    for await (const chunk of stream) text += String(chunk)
-    return text
-  }
-  const [out, err, status] = await Promise.all([
-    read(child.stdout),
-    read(child.stderr),
-    new Promise<number | null>((resolve) => child.once('exit', resolve)),
-  ])
-  return { status, out, err }
-}
-
-/** As `sluice`, in this process: a process of its own takes a second to start. */
-export async function sluiceHere(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const written = { out: '', err: '' }
-  const stream = (name: 'out' | 'err') => ({ write: (text: string) => void (written[name] += text) })
-  const status = await runCli(args, { out: stream('out'), err: stream('err'), in: Readable.from([]), env })
-  return { status, ...written }
+function environment(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const { NO_COLOR: _n, FORCE_COLOR: _f, ...inherited } = process.env
+  return { ...inherited, ...env }
 }
 
 /** A folder of the test file, removed after it. */

@@ -4,7 +4,7 @@ import { createLimiter, fixedWindow, memoryStore } from '@sluice/core'
 import { redisAnalytics } from '@sluice/redis'
 import { type RedisServer, startRedis } from '@sluice/testing/redis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BIN, sluiceBeside, sluiceHere } from './sluice.ts'
+import { BIN, sluice, sluiceProcess } from './sluice.ts'
 
 const SECRET = 'a secret of sixteen or more'
 const LONG = `long-${'n'.repeat(40)}`
@@ -26,10 +26,10 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 const top = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-  sluiceHere(['top', ...args], { REDIS_URL: server.url, ...env })
+  sluice(['top', ...args], { env: { REDIS_URL: server.url, ...env } })
 
-test('the program itself', async () => {
-  expect(await sluiceBeside(['top'], { REDIS_URL: server.url })).toMatchObject({
+test('the program itself', () => {
+  expect(sluiceProcess(['top'], { env: { REDIS_URL: server.url } })).toMatchObject({
     status: 0,
     err: '',
     out: expect.stringMatching(/^orders /m),
@@ -122,7 +122,7 @@ test.each([
   [['--live', 'x'], {}, '--live: expected a whole number, 1 to 3600, got x'],
   [[], { REDIS_URL: 'redis://127.0.0.1:1', SLUICE_SECRET: 'geheim' }, 'secret: expected a text of at least 16 characters, got one of 6'],
 ])('sluice top %j is refused', async (args, env, message) => {
-  const { status, err } = await sluiceHere(['top', ...args], env)
+  const { status, err } = await sluice(['top', ...args], { env })
   expect(status).toBe(2)
   expect(err).toContain(message)
   expect(err).not.toContain('geheim')
