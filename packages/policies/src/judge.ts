@@ -1,5 +1,5 @@
 import { type Charge, memoryStore, type MaybePromise, type Outcome, type Store } from '@sluice/core'
-import type { Missing } from '@sluice/core/adapter-kit'
+import { type Missing, passingCanonicalizer } from '@sluice/core/adapter-kit'
 import type { Asked } from './compile/asked.ts'
 import { compile, type Revision, tierOf } from './compile/revision.ts'
 import { type Choice, type Chosen, select } from './compile/select.ts'
@@ -40,7 +40,7 @@ export class Judge {
   private now = 0
 
   constructor(document: PolicyDocument, options: { readonly maxSubjects?: number | undefined }) {
-    this.revision = compile<TestRequest>(document, REQUEST_VIEW)
+    this.revision = compile<TestRequest>(document, REQUEST_VIEW, { canonical: passingCanonicalizer() })
     this.store = memoryStore({ ...options, clock: { now: () => this.now } })
   }
 

@@ -1,5 +1,4 @@
 import { createReadStream, openSync, statSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { replay, type ReplayReport } from '@sluice/policies'
@@ -41,8 +40,11 @@ export const replayCommand: Command = {
     const path = invocation.operands[0] ?? ''
     const source = path === '-' ? 'standard input' : path
     const progress = progressOn(invocation)
-    const lines = createInterface({ input: await logOf(path, invocation), crlfDelay: Infinity })
-    const report = await replay(lines, document, { source, under: shareOf(invocation.option('under')), progress: progress.show })
+    const report = await replay(textOf(await logOf(path, invocation)), document, {
+      source,
+      under: shareOf(invocation.option('under')),
+      progress: progress.show,
+    })
     progress.end()
     if (invocation.isJson) invocation.printJson(report)
     else printReport(invocation, source, report)
@@ -56,6 +58,19 @@ function shareOf(under: string | undefined): number | undefined {
   if (!(share >= 0 && share <= 100) || under.trim() === '')
     throw usageError(`sluice policies replay: --under: expected a share in percent, from 0 to 100, got ${plain(under)}`)
   return share
+}
+
+/** The text of a log in pieces, of which the first has a whole line. Lines one by one would cost a promise each. */
+async function* textOf(bytes: Readable): AsyncGenerator<string> {
+  let first: string | undefined = ''
+  for await (const piece of bytes.setEncoding('utf8') as AsyncIterable<string>) {
+    if (first === undefined) yield piece
+    else if ((first += piece).includes('\n')) {
+      yield first
+      first = undefined
+    }
+  }
+  if (first) yield first
 }
 
 /** The bytes of a log, unpacked. Errors of reading come when it is opened, since a stream would report them to nobody. */

@@ -43,6 +43,11 @@ export function isPlainIPv4(text: string): boolean {
   return scanV4(text, 0) >= 0
 }
 
+/** The 32 bits of a canonical IPv4 address as a whole number; −1 for any other text. Allocates nothing. */
+export function bitsOfIPv4(text: string): number {
+  return scanV4(text, 0)
+}
+
 /**
  * Returns a new text of an IPv4 address; `undefined` for any other text. A text cut from a header would keep the whole header, up
  * to 16 kB, in memory.

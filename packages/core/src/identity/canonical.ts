@@ -1,6 +1,6 @@
 import { detach } from '../detach.ts'
 import { invalid } from '../errors.ts'
-import { canonicalAddress, formatAddress, parseAddress, plainIPv4 } from './address.ts'
+import { canonicalAddress, formatAddress, isPlainIPv4, parseAddress, plainIPv4 } from './address.ts'
 import { translated } from './translated.ts'
 
 /** The prefix that most providers assign to one customer. */
@@ -23,6 +23,23 @@ export type Canonicalizer = (text: string) => string | undefined
 export function canonicalizer(ipv6Prefix: number = DEFAULT_IPV6_PREFIX): Canonicalizer {
   checkPrefix(ipv6Prefix)
   return remembering((text) => networkOf(text, ipv6Prefix))
+}
+
+/**
+ * As `canonicalizer`, for texts that are not kept, such as those of a log: an IPv4 address is returned as it is. No address is remembered but
+ * the last: the limits of one request ask for the same one.
+ * @throws ERR_OPTION_INVALID unless `ipv6Prefix` is a whole number of bits from 32 to 64
+ */
+export function passingCanonicalizer(ipv6Prefix: number = DEFAULT_IPV6_PREFIX): Canonicalizer {
+  checkPrefix(ipv6Prefix)
+  let last: string | undefined
+  let canonical: string | undefined
+  return (text) => {
+    // The text of a limit by address is canonical already.
+    if (text === last || text === canonical) return canonical
+    last = text
+    return (canonical = isPlainIPv4(text) ? text : networkOf(text, ipv6Prefix))
+  }
 }
 
 /** Makes a canonicalizer that keeps all bits: `2001:db8::1`. It is for logs and lists of addresses, not for subjects. */

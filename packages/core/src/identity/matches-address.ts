@@ -1,6 +1,7 @@
 import { detach } from '../detach.ts'
 import { invalid } from '../errors.ts'
-import { inCidr, parseAddress } from './address.ts'
+import { bitsOfIPv4, inCidr, parseAddress } from './address.ts'
+import { ipv4Ranges } from './ranges.ts'
 import { translated } from './translated.ts'
 import { cidrsOf } from './trust.ts'
 
@@ -30,6 +31,7 @@ const MAX_LENGTH = 64
 export function matchesAddress(list: readonly string[]): AddressMatcher {
   if (!Array.isArray(list) || list.length === 0) throw invalid('matchesAddress', 'an array of one or more addresses or CIDRs', list)
   const blocks = list.flatMap((text, i) => cidrsOf(text, `matchesAddress[${i}]`))
+  const isListedIPv4 = ipv4Ranges(blocks)
   const known = new Map<string, boolean>()
   const isListed = (text: string): boolean => {
     const bytes = parseAddress(text)
@@ -40,6 +42,9 @@ export function matchesAddress(list: readonly string[]): AddressMatcher {
   return Object.freeze({
     matches(address: string | undefined): boolean {
       if (typeof address !== 'string') return false
+      // Nearly every client has one. Of more clients than are remembered, each would be parsed and stored anew.
+      const bits = bitsOfIPv4(address)
+      if (bits >= 0) return isListedIPv4(bits)
       const remembered = known.get(address)
       if (remembered !== undefined) return remembered
       const listed = isListed(address)

@@ -24,6 +24,8 @@ export interface SubjectOptions<C> {
   readonly missing?: MissingRule | undefined
   /** How many leading bits of an IPv6 address are used, 32 to 64; default 56. */
   readonly ipv6Prefix?: number | undefined
+  /** Writes addresses instead of one that `ipv6Prefix` makes. Default: none. */
+  readonly canonical?: Canonicalizer | undefined
 }
 
 export type SubjectReader<C> = (context: C) => MaybePromise<string | Missing>
@@ -40,7 +42,7 @@ export function subjectReader<C>(key: KeyOf<C> | undefined, options: SubjectOpti
   const { facts, missing = 'address' } = options
   if (missing !== 'address' && missing !== 'reject' && missing !== 'skip')
     throw invalid('missing', "'address', 'reject' or 'skip'", missing)
-  const canonical = canonicalizer(options.ipv6Prefix)
+  const canonical = options.canonical ?? canonicalizer(options.ipv6Prefix)
   if (key === undefined) return (context) => knownAddress(facts, context)
   const readers = partsOf(key).map((part) => valueReader(part, facts, missing, canonical))
   return readers.length === 1 ? (readers[0] as SubjectReader<C>) : joiningReader(readers)

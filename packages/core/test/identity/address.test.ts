@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { canonicalAddress, formatAddress, inCidr, isPlainIPv4, parseAddress, parseCidr, plainIPv4 } from '../../src/identity/address.ts'
 import { detach } from '../../src/detach.ts'
-import { canonicalizer } from '../../src/identity/canonical.ts'
+import { canonicalizer, passingCanonicalizer } from '../../src/identity/canonical.ts'
 
 const v4Bytes = fc.uint8Array({ minLength: 4, maxLength: 4 })
 // Zero bytes are common in real IPv6 addresses, and rare in random ones.
@@ -267,6 +267,24 @@ describe('canonicalAddress', () => {
     const bytes = new Uint8Array(16).fill(255)
     canonicalAddress(bytes, 32)
     expect(bytes).toEqual(new Uint8Array(16).fill(255))
+  })
+})
+
+describe('passingCanonicalizer', () => {
+  it('writes what canonicalizer writes, in any order and twice', () => {
+    const texts = ['1.2.3.4', '1.2.3.4:80', '::ffff:1.2.3.4', '2001:db8:0:1ff::1', '2001:db8:0:100::/56', 'ann', '', '01.2.3.4']
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...texts)), (given) => {
+        const passing = passingCanonicalizer()
+        const remembering = canonicalizer()
+        for (const text of given) {
+          const canonical = remembering(text)
+          expect(passing(text)).toBe(canonical)
+          // Limits ask for what was written as well.
+          expect(canonical && passing(canonical)).toBe(canonical)
+        }
+      }),
+    )
   })
 })
 

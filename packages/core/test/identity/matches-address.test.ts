@@ -1,4 +1,6 @@
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { inCidr, parseAddress, parseCidr } from '../../src/identity/address.ts'
 import { matchesAddress } from '../../src/identity/matches-address.ts'
 
 describe('matchesAddress', () => {
@@ -16,6 +18,20 @@ describe('matchesAddress', () => {
   })
   it.each([undefined, '', 'ann', '10.1.2', 10, {}])('does not match %j', (address) => {
     expect(matchesAddress(['0.0.0.0/0', '::/0']).matches(address as never)).toBe(false)
+  })
+  it('an address is listed if it is in one of the blocks, however they overlap', () => {
+    const byte = fc.constantFrom(0, 1, 2, 127, 128, 254, 255)
+    const address = fc.tuple(byte, byte, byte, byte).map((bytes) => bytes.join('.'))
+    const block = fc.tuple(address, fc.constantFrom(0, 1, 7, 8, 9, 16, 23, 24, 30, 31, 32)).map(([text, bits]) => `${text}/${bits}`)
+    const both = fc.constantFrom('::/0', '::ffff:0:0/96', '2001:db8::/32')
+    fc.assert(
+      fc.property(fc.array(fc.oneof({ weight: 9, arbitrary: block }, both), { minLength: 1, maxLength: 8 }), address, (blocks, text) => {
+        const bytes = parseAddress(text) as Uint8Array
+        const isInOne = blocks.some((each) => inCidr(bytes, parseCidr(each) as never))
+        expect(matchesAddress(blocks).matches(text)).toBe(isInOne)
+      }),
+      { numRuns: 2_000 },
+    )
   })
   it('remembers a bounded number of addresses', () => {
     const list = matchesAddress(['10.0.0.0/16'])

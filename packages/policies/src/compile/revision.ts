@@ -87,6 +87,8 @@ export interface CompiledLimit<C> {
 export interface CompileOptions {
   /** How many leading bits of an IPv6 address are one client: 32 to 64. Default: 56. */
   readonly ipv6Prefix?: number | undefined
+  /** Writes addresses instead of one that `ipv6Prefix` makes. Default: none. */
+  readonly canonical?: Canonicalizer | undefined
   /** Keeps what is the same in the next revision. Default: nothing is kept. */
   readonly pool?: Pool | undefined
   /** Cuts the numbers of the table of clients. Default: they are not cut. */
@@ -97,15 +99,15 @@ export interface CompileOptions {
 export function compile<C>(
   document: PolicyDocument,
   view: RequestView<C>,
-  { ipv6Prefix, pool = new Pool(), ceiling }: CompileOptions = {},
+  { ipv6Prefix, canonical = canonicalizer(ipv6Prefix), pool = new Pool(), ceiling }: CompileOptions = {},
 ): Revision<C> {
   const digests = new Digests()
   const subjectSpecs = document.subjects ?? {}
   const names = Object.keys(subjectSpecs)
   const keys = Object.values(subjectSpecs).map((spec) => pool.key(spec, () => keyOf<C>(spec)))
-  const facts = factsOf(view, canonicalizer(ipv6Prefix))
+  const facts = factsOf(view, canonical)
   const subjects = Object.values(subjectSpecs).map(({ missing }, i) =>
-    subjectReader(keys[i] as KeyOf<Asked<C>>, { facts, missing, ipv6Prefix }),
+    subjectReader(keys[i] as KeyOf<Asked<C>>, { facts, missing, canonical }),
   )
   const client = document.tier?.table === undefined ? undefined : (document.tier.by ?? 'client')
   const isOfClient = Object.values(subjectSpecs).map(({ parts }) => parts.some((part) => 'attribute' in part && part.attribute === client))

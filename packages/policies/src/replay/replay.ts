@@ -1,4 +1,4 @@
-import { SluiceError } from '@sluice/core'
+import { type Charge, SluiceError } from '@sluice/core'
 import { invalid, quoted } from '@sluice/core/adapter-kit'
 import type { CompiledLimit } from '../compile/revision.ts'
 import type { PolicyDocument, TestRequest } from '../document.ts'
@@ -123,9 +123,9 @@ function withoutReturn(line: string): string {
 class Replay {
   private readonly judge: Judge
   private readonly options: ReplayOptions
-  private readonly asked = new Map<string, number>()
-  private readonly refusedBy = new Map<string, number>()
-  private readonly shadowedBy = new Map<string, number>()
+  private readonly asked = new Counts()
+  private readonly refusedBy = new Counts()
+  private readonly shadowedBy = new Counts()
   private readonly traces = new Map<CompiledLimit<TestRequest>, Trace>()
   private readonly subjects = new Map<string, RefusedSubject & { refused: number }>()
   private format: LogFormat | undefined
@@ -156,21 +156,21 @@ class Replay {
     this.requests += 1
     const { rejected, asked, binding, shadows } = this.judge.decide(logged.request, this.now)
     if (asked !== undefined || rejected !== undefined) this.limited += 1
-    if (asked !== undefined) for (const { limit } of asked.charges) increase(this.asked, limit.name)
+    if (asked !== undefined) this.asked.addAll(asked.charges)
     if (asked !== undefined && this.options.under !== undefined) this.trace(asked)
-    for (const { limit } of shadows) increase(this.shadowedBy, limit.name)
+    this.shadowedBy.addAll(shadows)
     if (binding === undefined && rejected === undefined) return
     this.refused += 1
     if (binding === undefined) return
     const { limit, subject } = binding.chosen
-    increase(this.refusedBy, limit.name)
+    this.refusedBy.add(limit.name)
     this.count(limit.name, subject)
   }
 
   report(): ReplayReport {
     const { requests, limited, refused, from, now } = this
-    const limits = [...this.asked].map(([limit, asked]) => ({ limit, asked, refused: this.refusedBy.get(limit) ?? 0 }))
-    const shadowed = [...this.shadowedBy].map(([limit, count]) => ({ limit, asked: requests, refused: count }))
+    const limits = this.asked.entries().map(([limit, asked]) => ({ limit, asked, refused: this.refusedBy.of(limit) }))
+    const shadowed = this.shadowedBy.entries().map(([limit, count]) => ({ limit, asked: requests, refused: count }))
     const top = [...this.subjects.values()].toSorted((a, b) => b.refused - a.refused).slice(0, SHOWN)
     const to = from === undefined ? undefined : now
     return { format: this.format?.name, requests, limited, refused, from, to, limits, shadowed, top, smallest: this.smallest() }
@@ -213,6 +213,25 @@ class Replay {
   }
 }
 
-function increase(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1)
+/** How often each limit was counted. */
+class Counts {
+  private readonly byName = new Map<string, { count: number }>()
+
+  add(name: string): void {
+    const known = this.byName.get(name)
+    if (known === undefined) this.byName.set(name, { count: 1 })
+    else known.count += 1
+  }
+
+  addAll(charges: readonly Charge[]): void {
+    for (let i = 0; i < charges.length; i++) this.add((charges[i] as Charge).limit.name)
+  }
+
+  of(name: string): number {
+    return this.byName.get(name)?.count ?? 0
+  }
+
+  entries(): readonly (readonly [name: string, count: number])[] {
+    return [...this.byName].map(([name, { count }]) => [name, count])
+  }
 }
