@@ -6,7 +6,7 @@ import { waitUntil } from '@sluice/testing'
 import { type RedisCluster, type RedisServer, startCluster, startRedis, tcpProxy } from '@sluice/testing/redis'
 import { Redis as Iovalkey } from 'iovalkey'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { asAnotherProcess, keptForTest } from './support.ts'
+import { asAnotherProcess } from './support.ts'
 
 const LIMITS = [fixedWindow({ name: 'day', limit: 50, window: '1d' })]
 /** ms for which a process may use the generation before. */
@@ -17,8 +17,14 @@ let cluster: RedisCluster
 beforeAll(async () => {
   ;[server, cluster] = await Promise.all([startRedis(), startCluster()])
 })
-const kept = keptForTest()
+/** Closed at the end: the tests run at the same time, since each waits for two seconds. */
+const stores: Store[] = []
+function kept<T extends Store>(store: T): T {
+  stores.push(store)
+  return store
+}
 afterAll(async () => {
+  await Promise.all(stores.map((store) => store.close?.()))
   await Promise.all([server.stop(), cluster.stop()])
 })
 
@@ -43,7 +49,7 @@ const kinds: readonly (readonly [name: string, options: RedisStoreOptions, isClu
   ['a cluster', {}, true],
 ]
 
-describe.each(kinds)('Pf: resetAll, %s', (_, options, isCluster) => {
+describe.concurrent.each(kinds)('Pf: resetAll, %s', (_, options, isCluster) => {
   const source = () => (isCluster ? { cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) } : { url: server.url })
 
   test('ends blocks in every process, and a later block holds in every process', async () => {
@@ -87,7 +93,7 @@ describe.each(kinds)('Pf: resetAll, %s', (_, options, isCluster) => {
 })
 
 // Each call is the first that an idle process makes after another process has called resetAll.
-describe.each(kinds)('Pf: an idle process, %s', (_, options, isCluster) => {
+describe.concurrent.each(kinds)('Pf: an idle process, %s', (_, options, isCluster) => {
   const source = () => (isCluster ? { cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) } : { url: server.url })
 
   test('its first call is of the new generation', async () => {
@@ -113,7 +119,7 @@ describe.each(kinds)('Pf: an idle process, %s', (_, options, isCluster) => {
   }, 20_000)
 })
 
-test('Pf: in its own process it holds at once, and in others after a second', async () => {
+test.concurrent('Pf: in its own process it holds at once, and in others after a second', async () => {
   const [own, other] = processes({}, 2)
   await own.limiter.consume('a', { cost: 50 })
   await other!.limiter.consume('b', { cost: 50 })
@@ -127,7 +133,7 @@ test('Pf: in its own process it holds at once, and in others after a second', as
   expect(await other!.limiter.consume('b')).toMatchObject({ allowed: true })
 })
 
-test('Pf: a decision of another process, made before, gives nothing back after', async () => {
+test.concurrent('Pf: a decision of another process, made before, gives nothing back after', async () => {
   const [own, other] = processes({}, 2)
   const before = await other!.limiter.consume('a', { cost: 20 })
   await own.limiter.resetAll()
@@ -138,7 +144,7 @@ test('Pf: a decision of another process, made before, gives nothing back after',
   expect(usedOf(await own.limiter.peek('a'))).toBe(23)
 })
 
-test('Pf: holders are forgotten, and a renewal of one says so', async () => {
+test.concurrent('Pf: holders are forgotten, and a renewal of one says so', async () => {
   const prefix = 'holders'
   const [one, two] = [0, 1].map(() => asAnotherProcess(() => redisStore({ url: server.url }, { prefix }))) as [Store, Store]
   kept(one)
@@ -172,7 +178,7 @@ test('Pf: a limiter that was never reset has no key, and a busy process reads on
   expect(key).toHaveLength(1)
 })
 
-test('Pf: it holds for a limiter that is made while generations are read', async () => {
+test.concurrent('Pf: it holds for a limiter that is made while generations are read', async () => {
   const proxy = await tcpProxy(server)
   const [own] = processes({}, 1)
   const options = { prefix: `all${prefixes}`, failover: false } as const
@@ -200,7 +206,7 @@ test('Pf: it holds for a limiter that is made while generations are read', async
   await proxy.close()
 })
 
-test.each([{}, { scripting: false }])(
+test.concurrent.each([{}, { scripting: false }])(
   'Pf: it holds for a limiter beyond the thousand whose generations are read, %j',
   async (options) => {
     const [own, other] = processes({ ...options, failover: false }, 2)
@@ -224,7 +230,7 @@ test.each([{}, { scripting: false }])(
   20_000,
 )
 
-test('Pf: it holds on a client that adds a keyPrefix to commands in lower case only', async () => {
+test.concurrent('Pf: it holds on a client that adds a keyPrefix to commands in lower case only', async () => {
   const clients = [0, 1].map(() => new Iovalkey({ host: server.host, port: server.port, keyPrefix: 'own:' }))
   const [own, other] = clients.map((client) => {
     const store = asAnotherProcess(() => redisStore(client, { prefix: 'prefixed' }))
@@ -243,7 +249,7 @@ test('Pf: it holds on a client that adds a keyPrefix to commands in lower case o
   for (const client of clients) client.disconnect()
 })
 
-test('Pf: while Redis is away it rejects, and changes nothing', async () => {
+test.concurrent('Pf: while Redis is away it rejects, and changes nothing', async () => {
   const gone = await startRedis()
   const store = redisStore({ url: gone.url }, { failover: {} })
   kept(store)

@@ -10,8 +10,8 @@ const main = async () => {
   check('first', (await limiter.consume('user:42')).allowed, true)
   check('second', (await limiter.consume('user:42')).allowed, false)
 
-  // No server listens on this port, so the store rejects. Afterwards nothing keeps the process alive.
-  const away = redisStore({ url: 'redis://127.0.0.1:1' }, { failover: false })
+  // No server listens on this port, so the store rejects, at once since its client does not try again. Afterwards nothing keeps the process alive.
+  const away = redisStore({ url: 'redis://127.0.0.1:1', options: { retryStrategy: null, disconnectTimeout: 50 } }, { failover: false })
   const unheard = core.createLimiter({ name: 'away', limits: [core.slidingWindow({ name: 'minute', limit: 1, window: '1m' })], store: away })
   check('away', await unheard.consume('user:42').then(() => 'decided', (error) => error.code), 'ERR_STORE_UNAVAILABLE')
   await away.close()

@@ -16,11 +16,16 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close()
   if (!server.alive) await server.restart()
 })
-afterAll(() => server.stop())
+/** Of the tests that run at the same time, since each waits for seconds. They use other servers. */
+const atEnd: (() => unknown)[] = []
+afterAll(async () => {
+  for (const close of atEnd) await close()
+  await server.stop()
+})
 
-function stored(source: RedisSource, options?: RedisStoreOptions): Store {
+function stored(source: RedisSource, options?: RedisStoreOptions, until = closing): Store {
   const store = redisStore(source, options)
-  closing.push(() => store.close?.())
+  until.push(() => store.close?.())
   return store
 }
 
@@ -51,19 +56,6 @@ test.each<[string, RedisStoreOptions]>([
   await settlesIn(1_000, store.ready?.())
 })
 
-test('D19: ready() rejects with the cause when the time is over', async () => {
-  const port = await freePort()
-  const store = stored({ url: `redis://127.0.0.1:${port}` })
-  const error = await failure(settlesIn(3_000, store.ready?.(300)))
-  expect(error).toMatchObject({
-    code: 'ERR_STORE_UNAVAILABLE',
-    reason: expect.stringMatching(/^not ready within 300 ms: the connection is not ready \(\w+\): connect ECONNREFUSED/),
-    cause: expect.any(Error),
-  })
-  expect(await failure(settlesIn(3_000, store.ready?.(0)))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
-  expect(await failure(store.ready?.(Number.NaN))).toMatchObject({ code: 'ERR_OPTION_INVALID' })
-})
-
 test('D19: ready() rejects on data with other partitions, and after close()', async () => {
   await stored({ url: server.url }, { prefix: 'parts' }).ready?.()
   const store = stored({ url: server.url }, { prefix: 'parts', partitions: 4 })
@@ -84,11 +76,24 @@ test('D19: the memory store is always ready', () => {
   expect(memoryStore().ready?.()).toBeUndefined()
 })
 
-test('D19: ready() of a Cluster', async () => {
+test.concurrent('D19: ready() rejects with the cause when the time is over', async () => {
+  const port = await freePort()
+  const store = stored({ url: `redis://127.0.0.1:${port}` }, {}, atEnd)
+  const error = await failure(settlesIn(3_000, store.ready?.(300)))
+  expect(error).toMatchObject({
+    code: 'ERR_STORE_UNAVAILABLE',
+    reason: expect.stringMatching(/^not ready within 300 ms: the connection is not ready \(\w+\): connect ECONNREFUSED/),
+    cause: expect.any(Error),
+  })
+  expect(await failure(settlesIn(3_000, store.ready?.(0)))).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+  expect(await failure(store.ready?.(Number.NaN))).toMatchObject({ code: 'ERR_OPTION_INVALID' })
+})
+
+test.concurrent('D19: ready() of a Cluster', async () => {
   const cluster = await startCluster()
-  closing.push(() => cluster.stop())
+  atEnd.unshift(() => cluster.stop())
   for (const { server: node } of cluster.nodes) await node.kill()
-  const store = stored({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) })
+  const store = stored({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) }, {}, atEnd)
   const ready = Promise.resolve(store.ready?.(30_000))
   await sleep(1_500)
   for (const { server: node } of cluster.nodes) await node.restart({ keepData: true })
@@ -96,11 +101,11 @@ test('D19: ready() of a Cluster', async () => {
   expect(await took(store, charge('first'))).toMatchObject({ source: 'redis' })
 }, 60_000)
 
-test('D19: ready() behind Sentinel, while the primary fails over', async () => {
+test.concurrent('D19: ready() behind Sentinel, while the primary fails over', async () => {
   const sentinel = await startSentinel()
-  closing.push(() => sentinel.stop())
+  atEnd.unshift(() => sentinel.stop())
   await sentinel.killPrimary()
-  const store = stored({ sentinels: sentinel.sentinels, name: sentinel.name })
+  const store = stored({ sentinels: sentinel.sentinels, name: sentinel.name }, {}, atEnd)
   await store.ready?.(60_000)
   expect(await took(store, charge('first'))).toMatchObject({ source: 'redis' })
 }, 90_000)

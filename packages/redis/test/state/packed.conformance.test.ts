@@ -9,6 +9,7 @@ import { rawStore, scanAfterEach } from '../support.ts'
 
 // All other states have their own keys.
 const PACKED: ModelPropertyOptions = {
+  share: 0.2,
   families: ['fixedWindow, epoch', 'slidingWindow', 'mixed'],
   // A block is in the bucket of its window, so a window of another length does not meet it.
   blockPlaceOf: (limit) => (isPackable(limit) ? `${limit.algorithm} ${limit.window}` : ''),

@@ -21,7 +21,7 @@ const make = (clock?: Clock, partitions = 4, prefix = `t${++stores}`): Store => 
 
 storeConformance('redisStore without scripts, a cluster', { make: (clock) => make(clock) })
 // One partition, since the model does not hold for decisions across slots.
-modelProperty('redisStore without scripts, a cluster', (clock) => make(clock, 1), { steps: 1_000 })
+modelProperty('redisStore without scripts, a cluster', (clock) => make(clock, 1), { share: 0.1 })
 
 const LIMIT = fixedWindow({ name: 'fixed', limit: 300, window: '1d', anchor: 'first' }).limit
 const charge = (subject: string): Charge => ({ limit: LIMIT, scope: 'p+fixed.fixedWindow', subject, cost: 1 })

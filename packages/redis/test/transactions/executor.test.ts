@@ -27,7 +27,7 @@ const FIXED = fixedWindow({ name: 'fixed', limit: 150, window: '1d', anchor: 'fi
 
 describe('data shared with a store that has scripts', () => {
   // The two stores take turns at random in one history. A state that one of them misreads would differ from the model's.
-  modelProperty('with and without scripts in turns', (clock: Clock): Store => {
+  const make = (clock: Clock): Store => {
     const prefix = `both${++stores}`
     const [lua, bare] = [true, false].map((scripting) => rawStore({ url: server.url }, { prefix, clock, scripting })) as [Store, Store]
     let calls = stores
@@ -41,7 +41,8 @@ describe('data shared with a store that has scripts', () => {
         await bare.close?.()
       },
     }
-  })
+  }
+  modelProperty('with and without scripts in turns', make, { share: 0.2 })
 })
 
 describe('races', () => {

@@ -8,6 +8,11 @@ import { modelFamilies, runHistories } from './run-histories.ts'
 export interface ModelPropertyOptions {
   /** Number of random steps for each family. Default: the environment variable SLUICE_FUZZ, else 10,000. */
   readonly steps?: number | undefined
+  /**
+   * A share of these steps, above 0 to 1: for a variant of a store whose steps another test walks in full. `npm run test:all` walks ten times as
+   * many of both. Default: 1.
+   */
+  readonly share?: number | undefined
   /** Time limit for each family in ms. Default: 60,000 plus five for each step. */
   readonly timeout?: number | undefined
   /** Maximum number of charges in a decision. Default 3. */
@@ -36,7 +41,7 @@ export interface ModelPropertyOptions {
  * ```
  */
 export function modelProperty(name: string, makeStore: (clock: Clock) => MaybePromise<Store>, options: ModelPropertyOptions = {}): void {
-  const target = options.steps ?? environment('SLUICE_FUZZ') ?? 10_000
+  const target = options.steps ?? Math.ceil((environment('SLUICE_FUZZ') ?? 10_000) * (options.share ?? 1))
   const seed = options.seed ?? environment('SLUICE_SEED')
   describe(`${name}: the model`, () => {
     for (const family of options.families ?? modelFamilies) {
