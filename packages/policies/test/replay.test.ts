@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Evaluator, parseDocument, replay } from '../src/index.ts'
-import { FORMATS } from '../src/replay/formats.ts'
+import { FORMATS, readByExpression } from '../src/replay/formats.ts'
 import { limit, parsed, withPolicy } from './documents.ts'
 
 const NEEDS = parseDocument(readFileSync(join(import.meta.dirname, 'samples/needs.yaml'), 'utf8'))
@@ -57,6 +58,47 @@ describe('formats', () => {
       expect(FORMATS.filter((format) => format.read(line) !== undefined)).toEqual([])
     },
   )
+})
+
+test('lines are read without the expression as it would read them', () => {
+  const word = fc.constantFrom('-', 'ann', '203.0.113.7', '2001:db8::1', '', 'a"b', 'x:443', '[x]', 'a\\"b')
+  const text = fc.constantFrom('-', '', 'Mozilla/5.0 (X11)', 'a "b', 'a\\"b', '" "', 'a" "b', ']')
+  const time = fc.constantFrom(
+    '30/Nov/2026:08:00:00 +0000',
+    '30/Nov/2026:09:00:00 +0100',
+    '30/Nov/2026',
+    'x'.repeat(33),
+    '30/Nov/2026:08:00:00',
+  )
+  const request = fc.constantFrom(
+    'GET / HTTP/1.1',
+    'POST /a?b',
+    'GET',
+    'get / HTTP/1.1',
+    'PURGE /a HTTP/1.0',
+    'GET  / x',
+    'GET /a"b HTTP/1.1',
+    '-',
+    '',
+  )
+  const numbers = fc.constantFrom('200 612', '200 -', '99 1', '200', '200 1 2', '404 0 ')
+  const rest = fc.oneof(
+    fc.constant(''),
+    fc.tuple(text, text).map(([referer, agent]) => ` "${referer}" "${agent}"`),
+    fc.tuple(text, text, text).map(([referer, agent, more]) => ` "${referer}" "${agent}" ${more}`),
+    text.map((referer) => ` "${referer}"`),
+  )
+  let read = 0
+  fc.assert(
+    fc.property(fc.option(word), word, word, word, time, request, numbers, rest, (host, ip, ident, user, at, asked, status, more) => {
+      const line = `${host === null ? '' : `${host} `}${ip} ${ident} ${user} [${at}] "${asked}" ${status}${more}`
+      const found = FORMATS[0]?.read(line)
+      expect(found, line).toEqual(readByExpression(line))
+      read += Number(found !== undefined)
+    }),
+    { numRuns: 5_000 },
+  )
+  expect(read).toBeGreaterThan(50)
 })
 
 test('a log is decided request by request, each at its time', async () => {

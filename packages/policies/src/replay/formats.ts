@@ -20,23 +20,77 @@ const COMBINED = /^(?:\S+:\d+ )?(\S+) \S+ (\S+) \[([^\]]{20,32})\] "([A-Z]+) (\S
 /** The format of nginx (`combined`) and of Apache (`common`, `combined`, `vhost_combined`). */
 const combined: LogFormat = {
   name: 'nginx and Apache',
-  read(line) {
-    const match = COMBINED.exec(line)
-    if (match === null) return undefined
-    const [, ip, user, time, method, path, agent] = match
-    const at = apacheTime(time ?? '')
-    if (Number.isNaN(at)) return undefined
-    return {
-      at,
-      request: {
-        method: method ?? 'GET',
-        path: path ?? '/',
-        ip: ip ?? '',
-        attributes: user === '-' ? NONE : { user },
-        headers: agent === undefined || agent === '-' ? NONE_SENT : { 'user-agent': agent },
-      },
-    }
-  },
+  read: (line) => usualLine(line) ?? anyLine(line),
+}
+
+function anyLine(line: string): LoggedRequest | undefined {
+  const match = COMBINED.exec(line)
+  if (match === null) return undefined
+  const [, ip = '', user = '-', time = '', method = 'GET', path = '/', agent] = match
+  return loggedRequest(apacheTime(time, 0, time.length), ip, user, method, path, agent)
+}
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+const STATUS = /^" \d{3} \S+$/
+
+/** What COMBINED finds in a line as nearly all are: without a host before the address, and without a backslash. It takes a third of the time. */
+function usualLine(line: string): LoggedRequest | undefined {
+  const ipEnd = line.indexOf(' ')
+  const userStart = line.indexOf(' ', ipEnd + 1) + 1
+  const userEnd = line.indexOf(' ', userStart)
+  const timeEnd = line.indexOf(']', userEnd)
+  const methodStart = timeEnd + 3
+  const methodEnd = line.indexOf(' ', methodStart)
+  const requestEnd = line.indexOf('"', methodStart)
+  const space = line.indexOf(' ', methodEnd + 1)
+  const pathEnd = space < requestEnd ? space : requestEnd
+  const bytesEnd = line.indexOf(' "', requestEnd + 6)
+  const refererEnd = line.indexOf('"', bytesEnd + 2)
+  const agentEnd = line.indexOf('"', refererEnd + 3)
+  const method = line.slice(methodStart, methodEnd)
+  const isUsual =
+    ipEnd > 0 &&
+    userStart > ipEnd + 2 &&
+    userEnd > userStart &&
+    line.startsWith(' [', userEnd) &&
+    isTimeLength(timeEnd - userEnd - 2) &&
+    line.startsWith('] "', timeEnd) &&
+    METHODS.has(method) &&
+    pathEnd > methodEnd + 1 &&
+    bytesEnd > 0 &&
+    STATUS.test(line.slice(requestEnd, bytesEnd)) &&
+    line.startsWith('" "', refererEnd) &&
+    agentEnd > 0 &&
+    !line.includes('\\')
+  if (!isUsual) return undefined
+  const user = line.slice(userStart, userEnd)
+  const agent = line.slice(refererEnd + 3, agentEnd)
+  return loggedRequest(
+    apacheTime(line, userEnd + 2, timeEnd),
+    line.slice(0, ipEnd),
+    user,
+    method,
+    line.slice(methodEnd + 1, pathEnd),
+    agent,
+  )
+}
+
+function isTimeLength(length: number): boolean {
+  return length >= 20 && length <= 32
+}
+
+function loggedRequest(
+  at: number,
+  ip: string,
+  user: string,
+  method: string,
+  path: string,
+  agent: string | undefined,
+): LoggedRequest | undefined {
+  if (Number.isNaN(at)) return undefined
+  const attributes = user === '-' ? NONE : { user }
+  const headers = agent === undefined || agent === '-' ? NONE_SENT : { 'user-agent': agent }
+  return { at, request: { method, path, ip, attributes, headers } }
 }
 
 const NONE: Readonly<Record<string, unknown>> = Object.freeze({})
@@ -48,8 +102,9 @@ let lastTime = ''
 let lastMillis = Number.NaN
 
 /** `30/Nov/2026:08:00:00 +0000` */
-function apacheTime(text: string): number {
-  if (text === lastTime) return lastMillis
+function apacheTime(line: string, start: number, end: number): number {
+  if (end - start === lastTime.length && line.startsWith(lastTime, start)) return lastMillis
+  const text = line.slice(start, end)
   const month = String(MONTHS.indexOf(text.slice(3, 6)) + 1).padStart(2, '0')
   const iso = `${text.slice(7, 11)}-${month}-${text.slice(0, 2)}T${text.slice(12, 20)}${text.slice(21, 24)}:${text.slice(24, 26)}`
   lastTime = text
@@ -142,3 +197,6 @@ const alb: LogFormat = {
 }
 
 export const FORMATS: readonly LogFormat[] = [combined, json, alb]
+
+/** For a test: what the expression alone finds. */
+export const readByExpression: LogFormat['read'] = anyLine
