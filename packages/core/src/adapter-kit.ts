@@ -52,6 +52,7 @@ export { type Facts, factsOf } from './decision-facts.ts'
 export { distinctLimits } from './configured-limits.ts'
 export { LimiterEngine } from './limiter-engine.ts'
 export type { LimitSet, Policy, ScopedLimit } from './policy.ts'
+export { bitsOfIPv4 } from './identity/address.ts'
 export { type Canonicalizer, canonicalizer, passingCanonicalizer } from './identity/canonical.ts'
 export { decisionOf } from './decision.ts'
 export { checkCallOptions } from './call-checks.ts'
@@ -64,6 +65,9 @@ export { derivedName, hashedName } from './define-limit.ts'
 export { invalid, quoted, withCode } from './errors.ts'
 export { isTimeZone } from './calendar-options.ts'
 export { knownOptions } from './known-options.ts'
+
+// Texts that are kept.
+export { detach } from './detach.ts'
 
 // Local times of a time zone.
 export { firstInstant, localTime } from './algorithms/time-zone.ts'

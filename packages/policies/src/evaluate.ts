@@ -55,7 +55,7 @@ export class Evaluator {
     const { rejected, asked, binding, shadows } = this.judge.decide(request, now)
     if (rejected !== undefined) return { ...ADMITTED, isLimited: true, isAdmitted: false, status: rejected.status }
     if (asked === undefined && shadows.length === 0) return ADMITTED
-    const limits = (asked?.charges ?? []).map(({ limit, subject }, i) => {
+    const limits = (asked?.chosen ?? []).map(({ limit, subject }, i) => {
       return { name: limit.name, limit: limit.limit, remaining: asked?.outcomes[i]?.remaining ?? 0, subject }
     })
     if (binding !== undefined) return refusalOf(binding, now, limits)

@@ -5,6 +5,7 @@ import { compile, type Revision, tierOf } from './compile/revision.ts'
 import { type Choice, type Chosen, select } from './compile/select.ts'
 import type { PolicyDocument, TestRequest } from './document.ts'
 import { REQUEST_VIEW } from './engine/request-data.ts'
+import { StatePlaces } from './state-places.ts'
 
 /** The limit that refuses a request. */
 export interface Binding {
@@ -37,6 +38,7 @@ const NOTHING: Judgement = Object.freeze({ rejected: undefined, asked: undefined
 export class Judge {
   private readonly revision: Revision<TestRequest>
   private readonly store: Store
+  private readonly places = new StatePlaces<TestRequest>()
   private now = 0
 
   constructor(document: PolicyDocument, options: { readonly maxSubjects?: number | undefined }) {
@@ -50,7 +52,7 @@ export class Judge {
     const asked: Asked<TestRequest> = { context: request, attributes, tier: tierOf(this.revision, attributes), now }
     const { enforced, shadows, rejected } = atOnce(select(this.revision, REQUEST_VIEW, asked))
     if (rejected !== undefined) return { ...NOTHING, rejected }
-    const answers = this.ask(enforced, asked, '')
+    const answers = this.ask(enforced, asked, false)
     const refusing = answers === undefined ? -1 : refusingOf(answers)
     if (answers !== undefined && refusing >= 0)
       return { rejected: undefined, asked: answers, binding: bindingOf(enforced, answers, refusing), shadows: NOTHING.shadows }
@@ -67,23 +69,23 @@ export class Judge {
   private shadowsOf(shadows: readonly Choice<TestRequest>[], asked: Asked<TestRequest>): readonly Charge[] {
     const refusing: Charge[] = []
     for (const shadow of shadows) {
-      const answers = this.ask([shadow], asked, '~')
+      const answers = this.ask([shadow], asked, true)
       const charge = answers?.charges[refusingOf(answers)]
       if (charge !== undefined) refusing.push(charge)
     }
     return refusing
   }
 
-  private ask(choices: readonly Choice<TestRequest>[], asked: Asked<TestRequest>, mark: '' | '~'): Answers | undefined {
+  private ask(choices: readonly Choice<TestRequest>[], asked: Asked<TestRequest>, isShadow: boolean): Answers | undefined {
     const all: Chosen<TestRequest>[] = []
     const charges: Charge[] = []
     for (const { limits } of choices) {
       for (const chosen of limits) {
-        const { compiled, limit, subject } = chosen
+        const { compiled, limit } = chosen
         // How long requests take is not known, so each has ended before the next one comes.
         if (limit.algorithm === 'concurrency' && limit.limit !== 0) continue
         all.push(chosen)
-        charges.push({ limit, subject, cost: atOnce(compiled.cost(asked)), scope: mark + compiled.scope })
+        charges.push(this.places.chargeOf(chosen, isShadow, atOnce(compiled.cost(asked))))
       }
     }
     return charges.length === 0 ? undefined : { chosen: all, charges, outcomes: atOnce(this.store.consume(charges)) }

@@ -1,5 +1,5 @@
 import { type Charge, SluiceError } from '@sluice/core'
-import { invalid, quoted } from '@sluice/core/adapter-kit'
+import { detach, invalid, quoted } from '@sluice/core/adapter-kit'
 import type { CompiledLimit } from '../compile/revision.ts'
 import type { PolicyDocument, TestRequest } from '../document.ts'
 import { type Answers, Judge } from '../judge.ts'
@@ -200,7 +200,9 @@ class Replay {
     const key = `${limit} ${subject}`
     const known = this.subjects.get(key)
     if (known !== undefined) known.refused += 1
-    else if (this.subjects.size < (this.options.maxSubjects ?? 100_000)) this.subjects.set(key, { limit, subject, refused: 1 })
+    // A view of a line would keep the whole piece of the log that it was cut from.
+    else if (this.subjects.size < (this.options.maxSubjects ?? 100_000))
+      this.subjects.set(detach(key), { limit, subject: detach(subject), refused: 1 })
   }
 
   private refusedLine(line: string): SluiceError {

@@ -1,4 +1,5 @@
 import { type Limit, memoryStore, type Outcome } from '@sluice/core'
+import { detach } from '@sluice/core/adapter-kit'
 
 /** Makes the limit with another number. */
 type WithNumber = (limit: number) => Limit
@@ -19,7 +20,7 @@ export class Trace {
     let owner = this.subjects.get(subject)
     if (owner === undefined) {
       owner = this.subjects.size
-      this.subjects.set(subject, owner)
+      this.subjects.set(detach(subject), owner)
     }
     this.units += cost
     this.times[this.length] = at
