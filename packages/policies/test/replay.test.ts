@@ -4,7 +4,7 @@ import { memoryStore } from '@sluice/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { documentPolicies, Evaluator, parseDocument, type PolicyDocument, replay } from '../src/index.ts'
-import { FORMATS, type LoggedRequest, readByExpression } from '../src/replay/formats.ts'
+import { FORMATS, type LogFormat, type LoggedRequest, readByExpression } from '../src/replay/formats.ts'
 import { limit, parsed, withPolicy } from './documents.ts'
 
 const NEEDS = parseDocument(readFileSync(join(import.meta.dirname, 'samples/needs.yaml'), 'utf8'))
@@ -168,10 +168,10 @@ describe('the verdicts are those of the same requests, decided live', () => {
     let now = 0
     const clock = { now: () => now }
     const live = documentPolicies(document, { store: memoryStore({ clock }), clock, on: { warning: () => undefined } })
-    const format = FORMATS.find((each) => each.read(lines[0] ?? '') !== undefined)
+    const format = FORMATS.find((each) => each.read(lines[0] ?? '') !== undefined) as LogFormat
     let refused = 0
     for (const line of lines) {
-      const { at, request } = format?.read(line) as LoggedRequest
+      const { at, request } = format.read(line) as LoggedRequest
       now = Math.max(now, at)
       // Without a subject that is needed, it is refused as well.
       const isAdmitted = await Promise.resolve(live.check(request)).then(
@@ -209,9 +209,9 @@ describe('the verdicts are those of the same requests, decided live', () => {
     expect(report.refused).toBe(await refusedLive(NEEDS, lines))
     expect(report.refused).toBeGreaterThan(100)
     const evaluator = new Evaluator(NEEDS)
-    const read = FORMATS[1]?.read
+    const json = FORMATS[1] as LogFormat
     const refused = lines.filter((line) => {
-      const { at, request } = read?.(line) as LoggedRequest
+      const { at, request } = json.read(line) as LoggedRequest
       return !evaluator.decide(request, at).isAdmitted
     })
     expect(report.refused).toBe(refused.length)
