@@ -7,6 +7,7 @@ import { cluster } from './groups/cluster.ts'
 import { http, httpRedis } from './groups/http.ts'
 import { latency } from './groups/latency.ts'
 import { memory } from './groups/memory.ts'
+import { metrics } from './groups/metrics.ts'
 import { policies } from './groups/policies.ts'
 import { redisBytes } from './groups/redis-bytes.ts'
 import { redis } from './groups/redis.ts'
@@ -17,7 +18,21 @@ import { draw } from './report/chart.ts'
 import { type Group, isReached, type Report } from './report/report.ts'
 import { markdown } from './report/table.ts'
 
-const GROUPS: readonly Group[] = [memory, subjects, bytes, redis, cluster, zipf, policies, latency, http, httpRedis, redisBytes, replay]
+const GROUPS: readonly Group[] = [
+  memory,
+  subjects,
+  bytes,
+  redis,
+  cluster,
+  zipf,
+  policies,
+  metrics,
+  latency,
+  http,
+  httpRedis,
+  redisBytes,
+  replay,
+]
 const OPTIONS = ['--quick', '--write']
 const RESULTS = new URL('results/', import.meta.url)
 const README = new URL('README.md', import.meta.url)
