@@ -31,7 +31,8 @@ const project = (name: string, root: string, { include = ['**/*.test.ts'], exclu
 const FAULTS = 'faults.test.ts'
 const FLEET = 'policy-fleet.test.ts'
 // Left out unless `npm run test:all` sets the variable: Next takes 370 MB and two minutes, too much for each `npm test`.
-const SLOW = process.env['SLUICE_FAULTS'] === 'full' ? [] : ['nextjs.test.ts']
+const isFull = process.env['SLUICE_FAULTS'] === 'full'
+const SLOW = isFull ? [] : ['nextjs.test.ts']
 
 // The same tests on another version of Nest. All imports of Nest must come from one copy, since a copy does not know the providers of another.
 const onNest = (version: string) => {
@@ -62,7 +63,8 @@ export default defineConfig({
       project('dynamodb', 'packages/dynamodb'),
       project('kafka', 'packages/kafka'),
       project('redis', 'packages/redis'),
-      project('telemetry', 'packages/telemetry'),
+      // Go compiles the collector for minutes.
+      project('telemetry', 'packages/telemetry', { exclude: isFull ? [] : ['test/collector.test.ts'] }),
       project('e2e', 'test-e2e', { exclude: [FAULTS, FLEET, ...SLOW], testTimeout: 120_000 }),
       // They measure CPU, memory and delays, so they run after all others, one after the other.
       project('faults', 'test-e2e', { include: [FAULTS], testTimeout: 600_000, sequence: { groupOrder: 1 } }),

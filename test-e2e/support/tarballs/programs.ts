@@ -21,7 +21,16 @@ const main = async () => {
   const charges = [{ limit: core.slidingWindow({ name: 'minute', limit: 1, window: '1m' }).limit, scope: 'a', subject: 'b', cost: 1 }]
   check('edge', await edge.consume(charges).then(() => 'decided', (error) => error.code), 'ERR_STORE_UNAVAILABLE')
 
-  const app = express()
+  export const measured = async (source: PolicySource, table: ClientTable): Promise<Metrics[]> => [
+  prometheusMetrics(register, { feeds: [await policyFeed({ source })], clients: [clientDirectory({ table })] }),
+  prometheusMetrics(new Registry()),
+  prometheusMetrics(new AggregatorRegistry()),
+  openTelemetryMetrics(metrics.getMeter('sluice'), { maxSeries: 5_000 }),
+]
+export const stop: () => void = annotateSpans()
+export const metricNames: string[] = INSTRUMENTS.map(({ name }) => name)
+
+const app = express()
   app.use(rateLimit({ limit: 1, window: '1m' }))
   app.get('/', (req, res) => { res.send('hello') })
   const server = app.listen(0, '127.0.0.1')
@@ -53,6 +62,11 @@ import { type DynamoClient, dynamoTable } from '@sluice/dynamodb'
 import { etcdSource } from '@sluice/etcd'
 import { type KafkaClient, kafkaSource } from '@sluice/kafka'
 import { clientDirectory, type ClientTable, httpSource, policyFeed, type PolicyFeed, type PolicySource } from '@sluice/policies'
+import { INSTRUMENTS } from '@sluice/telemetry'
+import { annotateSpans, openTelemetryMetrics } from '@sluice/telemetry/opentelemetry'
+import { type Metrics, prometheusMetrics } from '@sluice/telemetry/prometheus'
+import { metrics } from '@opentelemetry/api'
+import { AggregatorRegistry, register, Registry } from 'prom-client'
 import express from 'express'
 
 export const limiter = createLimiter({

@@ -20,8 +20,8 @@ export interface Instrument {
 /** What names a limit. */
 const LIMIT = ['namespace', 'policy', 'limit', 'tier', 'mode'] as const
 
-/** A decision in this process takes microseconds, one over the network milliseconds. */
-const DECISION_SECONDS = [0.00001, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
+/** From 0.1 ms: Go writes smaller bounds as `1e-05`, so that a collector would not serve the series of prom-client. */
+const DECISION_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 const COMMAND_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 const SHARES = [0.25, 0.5, 0.75, 0.9, 1]
 
