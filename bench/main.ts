@@ -8,6 +8,7 @@ import { http, httpRedis } from './groups/http.ts'
 import { latency } from './groups/latency.ts'
 import { memory } from './groups/memory.ts'
 import { metrics } from './groups/metrics.ts'
+import { observed } from './groups/observed.ts'
 import { policies } from './groups/policies.ts'
 import { redisBytes } from './groups/redis-bytes.ts'
 import { redis } from './groups/redis.ts'
@@ -27,6 +28,7 @@ const GROUPS: readonly Group[] = [
   zipf,
   policies,
   metrics,
+  observed,
   latency,
   http,
   httpRedis,

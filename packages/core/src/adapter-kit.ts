@@ -6,7 +6,7 @@ export type { Extension, Pipeline } from './http/pipeline.ts'
 export type { Admission, HttpOutcome, Refusal } from './http/outcome.ts'
 export type { Host } from './http/host.ts'
 export { type Deciding, innerLimiter, KeyedLimiter, type StateChange } from './keyed-limiter.ts'
-export { connectionAddress, clientHasLeft, platformAddress } from './http/connection.ts'
+export { connectionAddress, clientHasLeft, dropConnection, platformAddress } from './http/connection.ts'
 
 // Before the response: headers, and the delay of a queued request.
 export { type HeaderLine, lowerCase } from './http/headers/headers.ts'
@@ -19,7 +19,16 @@ export { type FollowedRequest, followRequest, followResponse, withWaitUntil, whe
 export type { WebResponse, WebSignal } from './runtime.ts'
 
 // Frameworks on Node's own request and response.
-export { continueAfter, followNodeResponse, isGone, type NodeResponse, type NodeSocket, whenClosed } from './http/node.ts'
+export {
+  continueAfter,
+  type DroppableRequest,
+  dropNodeRequest,
+  followNodeResponse,
+  isGone,
+  type NodeResponse,
+  type NodeSocket,
+  whenClosed,
+} from './http/node.ts'
 export { exposeNames, setNodeHeaders } from './http/node-headers.ts'
 export { EXPOSE } from './http/headers/exposed-names.ts'
 export {
@@ -46,6 +55,7 @@ export type {
   PolicyView,
   Units,
 } from './http/policy-contract.ts'
+export { type BlockedRequest, type BlockGate, isAuthenticated } from './http/block-gate.ts'
 export { isRequest } from './http/subjects.ts'
 export { ObserverHub } from './observers.ts'
 export { type Facts, factsOf } from './decision-facts.ts'

@@ -21,7 +21,10 @@ export interface DecisionFacts {
   readonly method: string | undefined
   /** The attribute `tenant` of a request that policies decide: a text, or a whole number as text. `undefined` if there is none. */
   readonly tenant: string | undefined
-  /** µs that the decision took, with a fraction: from the call of the store, or of what decides for it, to its answer. */
+  /**
+   * µs that the decision took, with a fraction: from the call of the store, or of what decides for it, to its answer. 0 on Workers where nothing
+   * was awaited: their clock stands still.
+   */
   readonly latency: number
 }
 

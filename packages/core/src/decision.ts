@@ -10,8 +10,8 @@ export interface Decision<N extends string = string> {
   /** Whether the request may go on. Always true in the modes `shadow` and `off`. */
   readonly allowed: boolean
   /**
-   * What the limits said. `blocked`: `limiter.block()` refuses the subject, until `retryAfter` has passed. `unavailable`: the store could
-   * not decide, and the failure mode is `closed`.
+   * What the limits said. `blocked`: `limiter.block()` or the option `blockList` refuses the client, until `retryAfter` has passed.
+   * `unavailable`: the store could not decide, and the failure mode is `closed`.
    */
   readonly verdict: 'allowed' | 'refused' | 'blocked' | 'unavailable'
   /** The limit to report to the client; `undefined` when none applies: an unlimited tier, or mode `off`. */
@@ -21,7 +21,7 @@ export interface Decision<N extends string = string> {
    * of them. Whole units. Of a credit 0: its `outcomes` say what was given back.
    */
   readonly granted: number
-  /** Units left of the binding limit, 0 or more; `Infinity` without one. */
+  /** Units left of the binding limit, 0 or more; `Infinity` without one; 0 where a block list refuses. */
   readonly remaining: number
   /** ms until the binding limit would admit the request: 0 when it is admitted, `Infinity` if it never will be. */
   readonly retryAfter: number
@@ -36,12 +36,14 @@ export interface Decision<N extends string = string> {
   /** The tier whose limits applied; `undefined` for the limits beside the tiers. */
   readonly tier: string | undefined
   readonly mode: Mode
-  /** What decided the binding limit: a store by its name, or a layer; `none` without a binding limit. */
+  /** What decided the binding limit: a store by its name, or a layer; `block` for a block list; `none` without a binding limit. */
   readonly source: Source
   /** What the store was asked to decide: one charge for each limit. */
   readonly charges: readonly (Charge & { readonly limit: Limit<N> })[]
   /** What the store answered, in the order of `charges`; `undefined` for a charge that it did not decide, as another was refused first. */
   readonly outcomes: readonly (Outcome | undefined)[]
+  /** The rule of the block list that blocks the client. Absent unless `source` is `block`. */
+  readonly rule?: string | undefined
   /** The revision of the policy document that decided. Absent without a document. */
   readonly revision?: number | undefined
   /** The rules of the document whose limits these are, as `<policy>.<rule>`. Absent without a document. */

@@ -41,6 +41,7 @@ export type { RequestFacts } from './identity/request-facts.ts'
 // Options that the adapters of all frameworks share.
 export type { RequestLimiter } from './http/request-limiter.ts'
 export type { RateLimitOptions, RefusalInfo, ResponseInfo, SettleInfo } from './http/options.ts'
+export type { BlockFacts, RequestBlock, RequestBlockList } from './http/request-blocks.ts'
 export type { RequestPolicies } from './http/request-policies.ts'
 export type { DialectOptions } from './http/headers/dialect.ts'
 

@@ -232,7 +232,7 @@ export class LimiterEngine implements Limiter {
     return set
   }
 
-  /** Makes one decision over a set of limits. @param given what is known of its request, if somebody hears decisions */
+  /** Makes one decision over a set of limits. @param given what is known of its request, if somebody needs it */
   decide(
     set: LimitSet,
     subject: Subject<string>,
@@ -245,7 +245,7 @@ export class LimiterEngine implements Limiter {
       this.checkSubject(subject)
       if (cost !== undefined) checkCost(cost, this.policy)
     }
-    const facts = this.observers.hears ? (given ?? new Facts()).begin(how) : undefined
+    const facts = given !== undefined || this.observers.hears ? (given ?? new Facts()).begin(how) : undefined
     const context = this.contextOf(set)
     const plain = consumeOptions(context.failMode, how)
     const options = atLeast === undefined ? plain : { ...plain, atLeast: checkAtLeast(atLeast, cost, this.name) }

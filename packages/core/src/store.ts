@@ -27,10 +27,10 @@ export interface Charge {
 }
 
 /**
- * What decided: a store by its name, or a layer. `local`, `open` and `closed` are the failure modes. `none` is the source of a
- * decision without limits.
+ * What decided: a store by its name, or a layer. `local`, `open` and `closed` are the failure modes. `block` is the option `blockList`. `none`
+ * is the source of a decision without limits.
  */
-export type Source = 'memory' | 'deny-cache' | 'lease' | 'local' | 'open' | 'closed' | 'none' | (string & {})
+export type Source = 'memory' | 'deny-cache' | 'lease' | 'local' | 'open' | 'closed' | 'block' | 'none' | (string & {})
 
 /** What happens while a store is unavailable: admit this process's share of each limit, admit everything, or refuse everything. */
 export type FailMode = 'local' | 'open' | 'closed'

@@ -15,6 +15,7 @@ import {
   slidingWindow,
   type Store,
   type StoreEvent,
+  systemClock,
 } from '@sluice/core'
 import { areCommandsHeard, beginCommand } from '@sluice/core/store-kit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -167,6 +168,20 @@ describe('observe: decisions', () => {
     await decision
     await Promise.resolve()
     expect(heard).toEqual([])
+  })
+
+  it('cost nothing while nobody listens: no facts, and no look at a clock', async () => {
+    const clock = vi.spyOn(systemClock, 'monotonic')
+    const limiter = limiterOf()
+    await limiter.consume('a')
+    expect(clock).not.toHaveBeenCalled()
+    const stop = observing({ decision: () => undefined })
+    await limiter.consume('a')
+    expect(clock).toHaveBeenCalledTimes(2)
+    stop()
+    await limiter.consume('a')
+    expect(clock).toHaveBeenCalledTimes(2)
+    clock.mockRestore()
   })
 
   it('refuses what is no observer', () => {

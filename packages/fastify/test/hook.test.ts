@@ -15,6 +15,16 @@ async function statuses(app: FastifyInstance, ...asks: readonly (string | Inject
 }
 
 describe('createHook()', () => {
+  test('a dropped client gets 403 where there is no connection to close, as from inject()', async () => {
+    const app = fastify()
+    const until = Date.now() + 60_000
+    app.addHook('onRequest', createHook({ limits: [minute(3)], blockList: { check: () => ({ until, rule: 'default', action: 'drop' }) } }))
+    app.get('/', () => 'reached')
+    const { statusCode, headers, payload } = await app.inject('/')
+    expect([statusCode, headers['content-type'], headers['retry-after']]).toEqual([403, 'application/problem+json', '60'])
+    expect(payload).toContain('Requests are blocked for a time.')
+  })
+
   test.each<Stage>(['onRequest', 'preParsing', 'preValidation', 'preHandler'])('as %s of the app, and of a route', async (stage) => {
     const app = fastify()
     app.addHook(stage as 'onRequest', createHook({ name: 'app', limits: [minute(3)] }))

@@ -1,5 +1,13 @@
 import type { MaybePromise, RateLimitOptions, RefusalInfo } from '@sluice/core'
-import { connectionAddress, createPipeline, type Host, invalid, type Pipeline, platformAddress } from '@sluice/core/adapter-kit'
+import {
+  connectionAddress,
+  createPipeline,
+  dropConnection,
+  type Host,
+  invalid,
+  type Pipeline,
+  platformAddress,
+} from '@sluice/core/adapter-kit'
 import { parsedBody } from './body.ts'
 
 /** The options of `createCheck`, and of `rateLimit`. Option functions get the `Request`. */
@@ -48,6 +56,7 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
     ...(address === undefined ? { platformAddress } : { trust: () => 'some' as const }),
     header: (request, name) => request.headers.get(name) ?? undefined,
     body: parsedBody,
+    drop: (request) => dropConnection(request, (request as Noted)[restArguments]?.[0] ?? (request as Noted)[LAST]?.[0]),
   }
   const pipeline = createPipeline<Req, Response>(host, options && shared)
   const note = (request: Noted, rest: Rest): void => {

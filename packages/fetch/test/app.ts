@@ -12,7 +12,14 @@ export const read: ContextReader = {
 }
 
 /** There is no framework to have them. */
-export const unsupported: readonly Feature[] = ['framework proxy trust', 'route pattern', 'early response head', 'headers before', 'HTTP/2']
+export const unsupported: readonly Feature[] = [
+  'framework proxy trust',
+  'route pattern',
+  'early response head',
+  'headers before',
+  'HTTP/2',
+  'dropped connections',
+]
 
 /** The app of a case, for any server of requests and responses. */
 export function appOf(spec: AppSpec): FetchHandler {

@@ -9,7 +9,7 @@ import { appOf, unsupported, read } from './app.ts'
 /** On node:http, by way of a server for such code. */
 export const onNode: HttpAdapter = {
   read,
-  unsupported: unsupported.filter((feature) => feature !== 'HTTP/2'),
+  unsupported: unsupported.filter((feature) => feature !== 'HTTP/2' && feature !== 'dropped connections'),
   async serve(spec) {
     // Without its own faster Request and Response, so that these are Node's.
     const server = createAdaptorServer({

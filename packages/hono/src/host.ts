@@ -1,4 +1,4 @@
-import { connectionAddress, type Host, platformAddress } from '@sluice/core/adapter-kit'
+import { connectionAddress, dropConnection, type Host, platformAddress } from '@sluice/core/adapter-kit'
 import type { Context } from 'hono'
 
 /** How core reads a request of Hono, on any runtime. */
@@ -13,6 +13,7 @@ export const host: Host<Context> = {
   header: (c, name) => c.req.header(name),
   route: routeOf,
   body: bodyOf,
+  drop: (c) => dropConnection(c.req.raw, connectionOf(c)),
 }
 
 const HINT =

@@ -23,6 +23,7 @@ const SHARED = [
   'forwardedHeader',
   'ipv6Prefix',
   'missing',
+  'blockList',
   'strict',
   'message',
   'handler',

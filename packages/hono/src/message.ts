@@ -58,4 +58,11 @@ export const messageHost: Host<ReceivedMessage> = {
   addressHint: ({ c }) => host.addressHint?.(c),
   header: ({ handshake }, name) => handshake.headers[name],
   route: ({ handshake }) => handshake.route,
+  drop({ ws }) {
+    ws.close(POLICY_VIOLATION)
+    return true
+  },
 }
+
+/** The status code with which the WebSocket protocol closes such a connection (RFC 6455, section 7.4). */
+const POLICY_VIOLATION = 1008

@@ -14,7 +14,7 @@ export const read: ContextReader = {
 }
 
 /** Hono has no setting that trusts a proxy, and a `Response` has no head that can be written early. */
-export const unsupported: readonly Feature[] = ['framework proxy trust', 'early response head', 'HTTP/2']
+export const unsupported: readonly Feature[] = ['framework proxy trust', 'early response head', 'HTTP/2', 'dropped connections']
 
 export function appOf(spec: AppSpec, framework: typeof Hono = Hono): Hono {
   const made = new Map<Mount, HonoRateLimit>()

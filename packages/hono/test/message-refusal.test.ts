@@ -25,6 +25,21 @@ test('messages over the limit are not delivered; one answer says when to retry, 
   expect(client.got[3]).toBe('6')
 })
 
+test('a client on the block list gets one answer; `drop` closes its connection', async () => {
+  const clock = fakeClock(START)
+  const options = { limits: [minute(2)], key: () => 'bot', store: memoryStore({ clock }) }
+  const block = { until: START + 60_000, rule: 'default' }
+  const refused = await (await limitedSockets({ ...options, blockList: { clock, check: () => ({ ...block, action: 'refuse' }) } })).open()
+  for (const text of ['1', '2']) refused.send(text)
+  await waitUntil('an answer', () => refused.got.length === 1)
+  expect(JSON.parse(refused.got[0] ?? '')).toMatchObject({ title: 'Forbidden', status: 403, retry_after: 60 })
+  const name = 'dropping'
+  const dropped = await (await limitedSockets({ ...options, name, blockList: { check: () => ({ ...block, action: 'drop' }) } })).open()
+  dropped.send('1')
+  expect((await dropped.closed)[0]).toBe(1008)
+  expect([refused.got.length, dropped.got]).toEqual([1, []])
+})
+
 test('`handler` answers each refused message itself', async () => {
   const { open } = await limitedSockets({
     limits: [minute(1)],

@@ -1,4 +1,4 @@
-import { expressHost, type Host, nodeHeader, type NodeSocket } from '@sluice/core/adapter-kit'
+import { dropNodeRequest, expressHost, type Host, nodeHeader, type NodeSocket } from '@sluice/core/adapter-kit'
 import type Koa from 'koa'
 
 /** Koa's context, as option functions get it, with the application's own types of state and context. */
@@ -21,6 +21,7 @@ export const host: Host<KoaContext> = {
   header: (ctx, name) => nodeHeader(ctx.req.headers, name),
   route,
   body: (ctx) => (ctx.request as { readonly body?: unknown }).body,
+  drop: (ctx) => dropNodeRequest(ctx.req),
   unparsedHint: () => 'add the parser before the limiter, such as app.use(bodyParser()) of @koa/bodyparser',
 }
 

@@ -18,6 +18,7 @@ import {
   leakyBucket,
   memoryStore,
   rateLimit,
+  type RequestBlockList,
   route,
   type Store,
   type StoreEvent,
@@ -358,5 +359,27 @@ describe.each([
     late.close(8)
     await free()
     expect(statuses).toEqual([200])
+  })
+
+  test('a dropped client loses its stream, and other requests of the connection go on', async () => {
+    const app = silent()
+    const until = Date.now() + 60_000
+    const blockList: RequestBlockList = { check: (subject) => (subject === 'bot' ? { until, rule: 'default', action: 'drop' } : undefined) }
+    app.use(rateLimit({ limit: 9, key: header('x-api-key'), missing: 'address', blockList }))
+    app.use((ctx) => void (ctx.body = 'done'))
+    const server = createHttp2Server(app.callback() as never).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    onTestFinished(() => {
+      session.close()
+      server.close()
+    })
+    const other = session.request({ ':path': '/', 'x-api-key': 'a' })
+    const bot = session.request({ ':path': '/', 'x-api-key': 'bot' })
+    const [head] = (await once(other, 'response')) as [Record<string, unknown>]
+    if (!bot.closed) await once(bot, 'close')
+    expect([head[':status'], bot.rstCode]).toEqual([200, 8])
+    const [later] = (await once(session.request({ ':path': '/', 'x-api-key': 'a' }), 'response')) as [Record<string, unknown>]
+    expect(later[':status']).toBe(200)
   })
 })

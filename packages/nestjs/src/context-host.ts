@@ -31,6 +31,7 @@ export const contextHost: Host<ExecutionContext> = {
     (transportOf(context) === 'http' ? read(context, 'route') : undefined) ?? `${context.getClass().name}.${context.getHandler().name}`,
   responseHeader: (result, name) => responseHeader((result as RateLimitResult).response, name),
   ends: (context) => responseOf(context) !== undefined,
+  drop: (context) => transportOf(context) === 'http' && read(context, 'drop') === true,
   // The body of a request, the arguments of a field, the payload of a message.
   body(context) {
     const transport = transportOf(context)
@@ -42,7 +43,7 @@ export const contextHost: Host<ExecutionContext> = {
       : 'create the application with bodyParser: true, which is the default, or add a parser by app.use()',
 }
 
-type Fact = 'method' | 'target' | 'address' | 'addressHint' | 'socketAddress' | 'trust' | 'route' | 'unparsedHint'
+type Fact = 'method' | 'target' | 'address' | 'addressHint' | 'socketAddress' | 'trust' | 'route' | 'unparsedHint' | 'drop'
 
 function read<K extends Fact>(context: ExecutionContext, fact: K) {
   const request = httpRequestOf(context)

@@ -1,5 +1,5 @@
 import { isSluiceError } from '../errors.ts'
-import type { NodeResponse, NodeSocket } from './node.ts'
+import { type DroppableRequest, dropNodeRequest, type NodeResponse, type NodeSocket } from './node.ts'
 
 interface WebRequest {
   readonly headers: { get(name: string): string | null }
@@ -16,7 +16,7 @@ interface CloudflareFacts {
 
 /** What the servers of Node (@hono/node-server), Bun and Deno pass to a fetch handler after the request. */
 interface Connection {
-  readonly incoming?: { readonly socket?: NodeSocket | null }
+  readonly incoming?: DroppableRequest
   /** Present, but undefined, for a request that is upgraded to a WebSocket. */
   readonly outgoing?: NodeResponse | undefined
   requestIP?(request: object): { readonly address: string } | null
@@ -58,6 +58,13 @@ export function nodeConnection(
   if (!('outgoing' in given)) return {}
   const { incoming, outgoing } = given as Connection
   return outgoing === undefined ? { upgraded: incoming?.socket ?? undefined } : { response: outgoing }
+}
+
+/** Closes the connection of a web request on Node's server. Returns whether it could: other runtimes close none. */
+export function dropConnection(request: object, given: unknown): boolean {
+  if (isOnWorkerd(request) || typeof given !== 'object' || given === null || !('incoming' in given)) return false
+  const { incoming } = given as Connection
+  return incoming !== undefined && dropNodeRequest(incoming)
 }
 
 /** Only workerd's requests have this property. There, `given` has bindings, and reading one may call it. */

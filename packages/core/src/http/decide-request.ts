@@ -1,9 +1,10 @@
 import type { Decision } from '../decision.ts'
-import { factsOf } from '../decision-facts.ts'
+import { type Facts, factsOf } from '../decision-facts.ts'
 import type { CallOptions, Cost } from '../limiter.ts'
 import { readNumbers } from '../numbers/sets.ts'
 import type { LimitSet } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
+import { type BlockedRequest, type BlockGate, isAuthenticated, isVerified } from './block-gate.ts'
 import { type HeaderLine, itemsOf } from './headers/headers.ts'
 import { type HttpOutcome, SKIPPED } from './outcome.ts'
 import type { PipelineConfig } from './pipeline-config.ts'
@@ -61,7 +62,11 @@ function limitsOfTier<C, R>(config: PipelineConfig<C, R>, context: C, value: str
 /** 2. Who is limited: a subject for each limit. */
 function readSubjects<C, R>(config: PipelineConfig<C, R>, context: C, set: LimitSet): Outcome<R> {
   // A tier without limits is unlimited: it needs neither a subject nor a cost.
-  if (set.limits.length === 0 && config.engine !== undefined) return decide(config, context, { set, subject: 'unlimited' }, undefined)
+  if (set.limits.length === 0 && config.engine !== undefined) {
+    const blocked = config.blocks?.check(context, undefined, set.tier)
+    if (blocked !== undefined) return refuseBlocked(config, context, blocked)
+    return decide(config, context, { set, subject: 'unlimited' }, undefined)
+  }
   const subjects = config.readSubjects(context, set)
   return isPromise(subjects) ? later(subjects, charge, config, context) : charge(config, context, subjects)
 }
@@ -88,8 +93,13 @@ export function subjectsOfRequest<C, R>(
   })
 }
 
-/** 3. The cost of the request, and the decision of the store. */
+/** 3. The block list, the cost of the request, and the decision of the store. */
 function charge<C, R>(config: PipelineConfig<C, R>, context: C, subjects: Subjects): Outcome<R> {
+  if (config.blocks !== undefined) {
+    const isMissing = 'action' in subjects
+    const blocked = config.blocks.check(context, isMissing ? undefined : subjects.subject, isMissing ? undefined : subjects.set.tier)
+    if (blocked !== undefined) return refuseBlocked(config, context, blocked)
+  }
   if ('action' in subjects) {
     return subjects.action === 'skip' ? SKIPPED : { pass: false, ...missingRefusal(subjects), decision: undefined }
   }
@@ -107,18 +117,46 @@ function decideFor<C, R>(config: PipelineConfig<C, R>, context: C, subjects: Fou
   return decide(config, context, subjects, validCost(cost, config.names, 'cost', config.observers))
 }
 
-function decide<C, R>(
-  config: PipelineConfig<C, R>,
-  context: C,
+function decide<C, R>(config: PipelineConfig<C, R>, context: C, found: FoundSubjects, cost: Cost<string> | undefined): Outcome<R> {
+  const { engine, blocks } = config
+  const facts = blocks !== undefined || engine?.observers.hears === true ? factsOf(config.host, context) : undefined
+  const decision = consume(config, found, cost, facts)
+  if (blocks !== undefined) return reportToBlocks(config, context, decision, found, facts as Facts)
+  return isPromise(decision) ? later(decision, writeHeaders, config, context) : writeHeaders(config, context, decision)
+}
+
+function consume<C, R>(
+  { engine, limiter }: PipelineConfig<C, R>,
   { set, subject }: FoundSubjects,
   cost: Cost<string> | undefined,
+  facts: Facts | undefined,
+): MaybePromise<Decision> {
+  if (engine !== undefined) return engine.decide(set, subject, cost, 'charge', undefined, facts)
+  facts?.begin('charge')
+  return limiter.consume(subject, { cost, tier: set.tier })
+}
+
+/** Apart from `decide`: only a pipeline with a block list makes a closure. */
+function reportToBlocks<C, R>(
+  config: PipelineConfig<C, R>,
+  context: C,
+  decision: MaybePromise<Decision>,
+  { set, subject }: FoundSubjects,
+  facts: Facts,
 ): Outcome<R> {
-  const { engine, limiter } = config
-  const decision =
-    engine === undefined
-      ? limiter.consume(subject, { cost, tier: set.tier })
-      : engine.decide(set, subject, cost, 'charge', undefined, engine.observers.hears ? factsOf(config.host, context) : undefined)
-  return isPromise(decision) ? later(decision, writeHeaders, config, context) : writeHeaders(config, context, decision)
+  const { engine, blocks } = config
+  const { key } = config.options
+  return chain(decision, (decided) => {
+    if (engine === undefined) facts.end()
+    // A limiter that an application wrapped has limits that are not known here, and one subject.
+    const isKnown = engine === undefined ? isVerified(key, subject as string) : isAuthenticated(set, subject, key)
+    blocks?.decided(context, decided, facts, isKnown)
+    return writeHeaders(config, context, decided)
+  })
+}
+
+function refuseBlocked<C, R>({ blocks, options }: PipelineConfig<C, R>, context: C, blocked: BlockedRequest): Outcome<R> {
+  return (blocks as BlockGate<C>).refuse(context, blocked, options)
 }
 
 /** 4. The headers of the response. */

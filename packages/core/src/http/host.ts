@@ -22,6 +22,8 @@ export interface Host<C> extends RequestFacts<C> {
   trust?(context: C): 'none' | 'some' | 'anyone'
   /** A header of the response with which `done` was called, by its name in lower case. Default: as of Node's response, or the web's. */
   responseHeader?(this: void, response: unknown, name: string): string | undefined
+  /** Closes the connection of a request without an answer. Returns whether it could. Absent where the host cannot. */
+  drop?(context: C): boolean
   /** False where `done` may never be called, such as for a message without a response: then concurrency is not renewed. Default: true. */
   ends?(context: C): boolean
 }

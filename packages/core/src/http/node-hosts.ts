@@ -1,6 +1,6 @@
 import { expressRoute } from './express-route.ts'
 import type { Host } from './host.ts'
-import type { NodeSocket } from './node.ts'
+import { dropNodeRequest, type NodeSocket } from './node.ts'
 
 // How core reads the requests of frameworks on Node. Types are structural, since core is compiled without the types of a framework.
 
@@ -57,6 +57,7 @@ export const expressHost: Required<Omit<Host<ExpressLikeRequest>, 'ends' | 'call
   header: (req, name) => req.headers && nodeHeader(req.headers, name),
   route: (req) => (typeof req.route === 'object' && req.route !== null ? expressRoute(req.route, req.app) : undefined),
   body: (req) => req.body,
+  drop: (req) => dropNodeRequest(req),
   // A parser sets `body`, to `undefined` where it leaves a body to another parser.
   unparsedHint: (req) => ('body' in req ? undefined : 'add the parser before the limiter, such as app.use(express.json())'),
 }
@@ -73,6 +74,7 @@ export const fastifyHost: Required<Omit<Host<FastifyLikeRequest>, 'ends' | 'call
   header: (request, name) => nodeHeader(request.headers, name),
   route: (request) => (request.is404 ? '*' : request.routeOptions.url),
   body: (request) => request.body,
+  drop: ({ raw }) => dropNodeRequest(raw),
   unparsedHint: () => "decide after the body is parsed: hook: 'preValidation', or add the hook there",
 }
 

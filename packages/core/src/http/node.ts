@@ -28,6 +28,7 @@ export interface NodeSocket {
   readonly remoteAddress?: string | undefined
   readonly destroyed?: boolean | undefined
   once?(event: 'close' | 'finish', run: () => void): unknown
+  destroy?(): unknown
 }
 
 /**
@@ -113,6 +114,30 @@ export function followNodeResponse<R>(res: NodeResponse, outcome: HttpOutcome<R>
 
 function settleWhenClosed<R>(res: NodeResponse, done: Done<R>, response: R): void {
   whenClosed(res, () => void done(sentStatus(res), response))
+}
+
+/** As much of Node's request as is needed to close its connection. */
+export interface DroppableRequest {
+  readonly socket?: NodeSocket | null | undefined
+  /** HTTP/2 only. */
+  readonly stream?: { readonly destroyed: boolean; close?(code: number): void } | null | undefined
+}
+
+/** An error code of HTTP/2. Node emits an error for most others, which frameworks log, and clients repeat a `REFUSED_STREAM` by themselves. */
+const CANCEL = 8
+
+/**
+ * Closes the connection of a request; over HTTP/2 only its stream, since a proxy sends the requests of many clients over one connection.
+ * Returns whether it is closed: a simulated request has no connection.
+ */
+export function dropNodeRequest(request: DroppableRequest): boolean {
+  const { stream, socket } = request
+  if (typeof stream?.close === 'function') {
+    stream.close(CANCEL)
+    return true
+  }
+  socket?.destroy?.()
+  return socket?.destroyed === true
 }
 
 /** Calls `next` at once, or after the delay of a queued request. If the client leaves during the delay, `next` is not called. */

@@ -13,6 +13,7 @@ import { checkLimited, type PolicyOptions } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
 import type { FailMode, Store } from '../store.ts'
 import type { DialectOptions } from './headers/dialect.ts'
+import type { RequestBlockList } from './request-blocks.ts'
 import type { RequestPolicies } from './request-policies.ts'
 
 /** The name of a header, in any case. */
@@ -174,8 +175,16 @@ export interface RateLimitOptions<C, R = unknown, N extends string = string> ext
   readonly message?: string | object | ((context: C, info: RefusalInfo) => MaybePromise<string | object>) | undefined
   /** The status of a refusal: 400 to 599. Default: 429. A request refused because the store is unavailable always gets 503. */
   readonly statusCode?: number | undefined
-  /** The status of a refusal because `limiter.block()` blocked the subject: 429 or 403. Default: `statusCode`, else 429. */
+  /**
+   * The status of a refusal because `limiter.block()` or `blockList` blocked the client: 429 or 403. Default of `limiter.block()`:
+   * `statusCode`, else 429. Default of `blockList`: 403.
+   */
   readonly blockedStatus?: 429 | 403 | undefined
+  /**
+   * Clients that are refused before the limiter is asked, such as `blockList()` of `@sluice/blocklist`. A blocked client gets 403, or
+   * `blockedStatus`, and nothing is charged. Requests that `skip` exempts are not blocked. Default: nobody.
+   */
+  readonly blockList?: RequestBlockList | undefined
   /** Answers a refused request. Replaces `message`. Status and headers are already set, except `Content-Type`. Default: `message`. */
   readonly handler?: ((context: C, info: ResponseInfo<R>) => unknown) | undefined
 }
@@ -203,6 +212,7 @@ const KNOWN = [
   'message',
   'statusCode',
   'blockedStatus',
+  'blockList',
 ] as const
 
 /** Checks the options that no other part of the pipeline checks. @throws ERR_OPTION_UNKNOWN, ERR_OPTION_INVALID, ERR_OPTION_CONFLICT */
@@ -216,6 +226,7 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
   if (skip !== undefined && typeof skip !== 'function' && typeof skip?.matches !== 'function')
     throw invalid('skip', 'a function, or what matchesAddress() returns', skip)
   checkPolicies(options)
+  checkBlockList(options)
   const { limiter, limits, tiers, statusCode, blockedStatus, message, strict, partitionKey } = options
   if (limiter !== undefined) {
     if (typeof limiter?.consume !== 'function') throw invalid('limiter', 'a limiter made by createLimiter() or rateLimit()', limiter)
@@ -236,6 +247,12 @@ export function checkOptions(options: RateLimitOptions<never, never>): void {
     // The message must not show the secret.
     throw new SluiceError('ERR_OPTION_INVALID', 'partitionKey: expected { secret } with at least 16 characters')
   }
+}
+
+function checkBlockList({ blockList }: RateLimitOptions<never, never>): void {
+  if (blockList === undefined) return
+  const isList = typeof blockList?.check === 'function' && ['undefined', 'function'].includes(typeof blockList.decided)
+  if (!isList) throw invalid('blockList', 'what blockList() of @sluice/blocklist returns', blockList)
 }
 
 function checkPolicies(options: RateLimitOptions<never, never>): void {

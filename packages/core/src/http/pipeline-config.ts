@@ -1,6 +1,7 @@
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { LimitSet } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
+import type { BlockGate } from './block-gate.ts'
 import type { Dialect } from './headers/headers.ts'
 import type { PartitionKeys } from './headers/partition-keys.ts'
 import type { Host } from './host.ts'
@@ -19,6 +20,8 @@ export interface RequestConfig<C, R> extends Settling<C, R> {
   /** The policy is `{ limit, window }`: headers give its only limit the name of the policy. */
   readonly shorthand: boolean
   readonly partitionKeys: PartitionKeys | undefined
+  /** `undefined` without a block list. */
+  readonly blocks: BlockGate<C> | undefined
 }
 
 /** All that the steps need of a pipeline whose limits are in its options. */

@@ -9,6 +9,7 @@ import type { Limiter } from '../limiter.ts'
 import { ObserverHub } from '../observers.ts'
 import { changePolicy, definePolicy, type Policy, setsOf } from '../policy.ts'
 import type { MaybePromise } from '../runtime.ts'
+import { BlockGate } from './block-gate.ts'
 import { type ClientReading, clientReading } from './client-reading.ts'
 import { decideRequest, subjectsOfRequest } from './decide-request.ts'
 import type { PipelineConfig } from './pipeline-config.ts'
@@ -110,6 +111,7 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
   const { host, clientHost, wholeAddress, keys, limiter, engine, observers, age } = family
   const { skip, tier, cost, key, missing, ipv6Prefix, partitionKey } = options
   keys.set(engine?.policy, key)
+  const dialect = checkDialect(options)
   const config: PipelineConfig<C, R> = {
     host,
     options,
@@ -123,9 +125,11 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     shorthand: engine?.shorthand ?? false,
     readsNumbers: engine?.policy.readsNumbers ?? false,
     readSubjects: subjectsReader(engine?.policy, key, { facts: clientHost, missing, ipv6Prefix }),
-    dialect: checkDialect(options),
+    dialect,
     partitionKeys: partitionKey && partitionKeysBy(partitionKey.secret),
     age,
+    blocks:
+      options.blockList && new BlockGate({ host, list: options.blockList, name: limiter.name, engine, observers, dialect, wholeAddress }),
     mayFollow: mayFollow(engine?.policy, options),
   }
   const extend: Pipeline<C, R>['extend'] = (change, given = {}) => {

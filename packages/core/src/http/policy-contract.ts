@@ -1,8 +1,10 @@
 import type { Decision } from '../decision.ts'
 import type { Missing } from '../identity/subject.ts'
-import type { Cost, Limiter } from '../limiter.ts'
+import type { LimiterEngine } from '../limiter-engine.ts'
+import type { Cost } from '../limiter.ts'
 import type { Observers } from '../observers.ts'
 import type { MaybePromise } from '../runtime.ts'
+import type { BlockedRequest, BlockGate } from './block-gate.ts'
 import type { RequestLimiter } from './request-limiter.ts'
 
 /** Policies with which `policyPipeline` decides. */
@@ -37,17 +39,20 @@ export interface PolicyView<C> {
 /** The policies as one `rateLimit` uses them. */
 export interface PolicyMount<C> {
   /** What decides, and settles: all mounts of the policies share it. */
-  readonly engine: Limiter
+  readonly engine: LimiterEngine
   readonly limiter: RequestLimiter<C>
   /**
    * Decides a request.
    * @param cost for the limits whose units the document does not say
+   * @param blocks is asked before anything is charged, and gets what was decided
    */
-  decide(context: C, cost: Cost<string> | undefined): MaybePromise<PolicyAnswer>
+  decide(context: C, cost: Cost<string> | undefined, blocks?: BlockGate<C>): MaybePromise<PolicyAnswer>
 }
 
-/** What policies answer to a request: at most one of `missing` and `decided`. With neither, nothing limits the request. */
+/** What policies answer to a request: at most one of `blocked`, `missing` and `decided`. With none, nothing limits the request. */
 export interface PolicyAnswer {
+  /** The block list refuses the request. Nothing was charged. */
+  readonly blocked?: BlockedRequest | undefined
   /** A subject is missing, without which the request is refused. Nothing was charged. */
   readonly missing?: Missing | undefined
   readonly decided?: DecidedAnswer | undefined

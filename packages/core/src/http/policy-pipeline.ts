@@ -5,6 +5,7 @@ import { ObserverHub } from '../observers.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { MAX_CHECKED } from '../identity/client.ts'
 import { FORWARDING, isForwarded } from '../identity/forwarding.ts'
+import { BlockGate } from './block-gate.ts'
 import { type ClientReading, clientReading } from './client-reading.ts'
 import { checkDialect, type HeaderLine, itemsOf } from './headers/headers.ts'
 import { partitionKeysBy } from './headers/partition-keys.ts'
@@ -37,20 +38,24 @@ export function policyPipeline<C, R>(host: Host<C>, options: RateLimitOptions<C,
   const observers = new ObserverHub(policies.name, policies.on, options.strict)
   const reading = clientReading(host, options, observers)
   const mount = policies.mount(viewOf(host, options, reading, observers))
-  const { skip, cost, partitionKey } = options
+  const { skip, cost, partitionKey, blockList: list } = options
+  const { wholeAddress } = reading
+  const { name } = policies
+  const dialect = checkDialect(options)
   const config: PolicyConfig<C, R> = {
     host,
     options,
     mount,
-    skip: typeof skip === 'object' ? (context) => skip.matches(reading.wholeAddress(context)) : skip,
+    skip: typeof skip === 'object' ? (context) => skip.matches(wholeAddress(context)) : skip,
     cost,
     limiter: mount.engine,
     observers,
     // Another revision may name other limits.
     names: new Set(),
     shorthand: false,
-    dialect: checkDialect(options),
+    dialect,
     partitionKeys: partitionKey && partitionKeysBy(partitionKey.secret),
+    blocks: list && new BlockGate({ host, list, name, engine: mount.engine, observers, dialect, wholeAddress }),
   }
   return { decide: (context) => decideByPolicies(config, context), limiter: mount.limiter, observers }
 }
@@ -87,12 +92,13 @@ function askFor<C, R>(config: PolicyConfig<C, R>, context: C, units: Cost<string
 }
 
 function ask<C, R>(config: PolicyConfig<C, R>, context: C, cost: Cost<string> | undefined): Outcome<R> {
-  const answer = config.mount.decide(context, cost)
+  const answer = config.mount.decide(context, cost, config.blocks)
   return isPromise(answer) ? later(answer, outcomeOf, config, context) : outcomeOf(config, context, answer)
 }
 
 function outcomeOf<C, R>(config: PolicyConfig<C, R>, context: C, answer: PolicyAnswer): Outcome<R> {
-  const { missing, decided, background } = answer
+  const { blocked, missing, decided, background } = answer
+  if (blocked !== undefined) return (config.blocks as BlockGate<C>).refuse(context, blocked, config.options)
   if (missing !== undefined) return { pass: false, ...missingRefusal(missing), decision: undefined }
   if (decided !== undefined) {
     const headers = headersFor(config, context, decided.decision)

@@ -7,6 +7,8 @@ export interface Part<C> {
   readonly name: string
   /** Whether it is a credential. With `missing: 'reject'`, a request without it gets 401, not 400. */
   readonly credential?: boolean | undefined
+  /** Whether the application has verified the value, as for `user()`. A block list then knows that different clients share an address. */
+  readonly verified?: boolean | undefined
   /** Whether it is an address: it is then parsed, and an IPv6 address is cut to its prefix. */
   readonly address?: boolean | undefined
   /** Whether spellings of one name are one value: it is trimmed and in lower case. */

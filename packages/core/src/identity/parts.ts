@@ -130,7 +130,7 @@ export function route(): Part<any> {
  * ```
  */
 export function user<C = any>(read: KeyFunction<C>): Part<C> {
-  return part({ name: 'user', credential: true, read: reader('user', read) })
+  return part({ name: 'user', credential: true, verified: true, read: reader('user', read) })
 }
 
 function part<C>(fields: Part<C>): Part<C> {

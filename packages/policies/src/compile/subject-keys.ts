@@ -4,8 +4,11 @@ import { fieldOf } from '../request.ts'
 import type { Asked } from './asked.ts'
 
 /** The key of core that a subject of a document means. */
-export function keyOf<C>({ parts }: SubjectSpec): KeyOf<Asked<C>> {
-  return parts.map((part) => partOf<C>(part))
+export function keyOf<C>({ parts, trusted }: SubjectSpec): KeyOf<Asked<C>> {
+  return parts.map((spec) => {
+    const part = partOf<C>(spec)
+    return trusted === true && !('ip' in spec || 'route' in spec) ? { ...part, verified: true } : part
+  })
 }
 
 function partOf<C>(part: PartSpec): Part<Asked<C>> {
@@ -19,6 +22,7 @@ function partOf<C>(part: PartSpec): Part<Asked<C>> {
     name: `attribute:${part.attribute}`,
     // An application gives it for a user that it knows.
     credential: true,
+    verified: true,
     read: ({ attributes }) => textOf(fieldOf(attributes, path)),
   }
 }

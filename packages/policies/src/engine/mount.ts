@@ -1,5 +1,14 @@
 import type { Cost, Decision, MaybePromise } from '@sluice/core'
-import { type DecidedAnswer, isPromise, type PolicyAnswer, type PolicyMount, type PolicyView } from '@sluice/core/adapter-kit'
+import {
+  type BlockedRequest,
+  type BlockGate,
+  type DecidedAnswer,
+  isAuthenticated,
+  isPromise,
+  type PolicyAnswer,
+  type PolicyMount,
+  type PolicyView,
+} from '@sluice/core/adapter-kit'
 import type { ClientRow } from '../clients/client-table.ts'
 import type { Asked } from '../compile/asked.ts'
 import { tierOf } from '../compile/revision.ts'
@@ -10,7 +19,7 @@ import type { MergedSet } from './limit-sets.ts'
 import { limitsOf, type Plan, planOf, retryAfterOf } from './plan.ts'
 import { PolicyLimiter } from './policy-limiter.ts'
 import { settleOf } from './settlements.ts'
-import { factsOfAsked, VIEWED, type Viewed } from './viewed.ts'
+import { factsOfAsked, tenantOf, VIEWED, type Viewed } from './viewed.ts'
 
 /** Units for the limits of which the document says none. */
 type GivenCost = Cost<string> | undefined
@@ -31,9 +40,9 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     return this.policies.engine
   }
 
-  decide(context: C, cost: GivenCost): MaybePromise<PolicyAnswer> {
+  decide(context: C, cost: GivenCost, blocks?: BlockGate<C>): MaybePromise<PolicyAnswer> {
     const selected = this.select(context)
-    return isPromise(selected) ? selected.then((late) => this.answer(late, cost)) : this.answer(selected, cost)
+    return isPromise(selected) ? selected.then((late) => this.answer(late, cost, blocks)) : this.answer(selected, cost, blocks)
   }
 
   /** What the revision in force says about a request. */
@@ -74,23 +83,56 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     return isPromise(selection) ? selection.then((late) => ({ inForce, asked, selection: late })) : { inForce, asked, selection }
   }
 
-  private answer(selected: Selected, cost: GivenCost): MaybePromise<PolicyAnswer> {
+  private answer(selected: Selected, cost: GivenCost, blocks: BlockGate<C> | undefined): MaybePromise<PolicyAnswer> {
     const { enforced, rejected } = selected.selection
-    if (rejected !== undefined) return { missing: rejected }
-    if (enforced.length === 0) return { background: this.tryShadows(selected, cost) }
+    if (rejected !== undefined || enforced.length === 0) {
+      const blocked = blocks && blockedBy(blocks, selected, undefined)
+      if (blocked !== undefined) return { blocked }
+      return rejected === undefined ? { background: this.tryShadows(selected, cost) } : { missing: rejected }
+    }
     const { inForce, asked } = selected
     const merged = inForce.sets.of(enforced, 'enforce', asked.tier)
     const plan = planOf(enforced, asked, cost, merged.isPlain)
-    return isPromise(plan) ? plan.then((late) => this.decideBy(selected, merged, cost, late)) : this.decideBy(selected, merged, cost, plan)
+    return isPromise(plan)
+      ? plan.then((late) => this.decideBy(selected, merged, cost, late, blocks))
+      : this.decideBy(selected, merged, cost, plan, blocks)
   }
 
-  private decideBy(selected: Selected, merged: MergedSet, given: GivenCost, { subject, cost }: Plan): MaybePromise<PolicyAnswer> {
+  private decideBy(
+    selected: Selected,
+    merged: MergedSet,
+    given: GivenCost,
+    plan: Plan,
+    blocks: BlockGate<C> | undefined,
+  ): MaybePromise<PolicyAnswer> {
+    if (blocks !== undefined) return this.decideUnlessBlocked(blocks, selected, merged, given, plan)
     const { engine } = this
     const facts = engine.observers.hears ? factsOfAsked(selected.asked) : undefined
-    const decision = engine.decide(merged.set, subject, cost, 'charge', undefined, facts)
+    const decision = engine.decide(merged.set, plan.subject, plan.cost, 'charge', undefined, facts)
     return isPromise(decision)
       ? decision.then((late) => this.answerOf(selected, merged, given, late))
       : this.answerOf(selected, merged, given, decision)
+  }
+
+  /** As `decideBy`, with a block list: it is asked first, and gets the decision with the wait that the client sees. */
+  private decideUnlessBlocked(
+    blocks: BlockGate<C>,
+    selected: Selected,
+    merged: MergedSet,
+    given: GivenCost,
+    { subject, cost }: Plan,
+  ): MaybePromise<PolicyAnswer> {
+    const blocked = blockedBy(blocks, selected, subject)
+    if (blocked !== undefined) return { blocked }
+    const facts = factsOfAsked(selected.asked)
+    const report = (decision: Decision): PolicyAnswer => {
+      const answer = this.answerOf(selected, merged, given, decision)
+      const shown = answer.decided?.decision ?? decision
+      blocks.decided(selected.asked.context.context as C, shown, facts, isAuthenticated(merged.set, subject, undefined))
+      return answer
+    }
+    const decision = this.engine.decide(merged.set, subject, cost, 'charge', undefined, facts)
+    return isPromise(decision) ? decision.then(report) : report(decision)
   }
 
   private answerOf(selected: Selected, { isCorrected }: MergedSet, cost: GivenCost, decision: Decision): PolicyAnswer {
@@ -121,6 +163,11 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     const facts = this.engine.observers.hears ? factsOfAsked(asked) : undefined
     await this.engine.decide(set, plan.subject, plan.cost, 'charge', undefined, facts)
   }
+}
+
+function blockedBy<C>(blocks: BlockGate<C>, selected: Selected, subject: Plan['subject'] | undefined): BlockedRequest | undefined {
+  const { context, attributes, tier } = selected.asked
+  return blocks.check(context.context as C, subject, tier, tenantOf(attributes))
 }
 
 /** Ids are often numbers. Any other value is no id. */

@@ -1,6 +1,6 @@
 import { type Facts, factsOf, type PolicyView } from '@sluice/core/adapter-kit'
 import type { Asked } from '../compile/asked.ts'
-import { fieldOf, type RequestView } from '../request.ts'
+import { type Attributes, fieldOf, type RequestView } from '../request.ts'
 
 /** A request of any framework, with what reads it. So one compiled document serves all mounts. */
 export interface Viewed {
@@ -21,7 +21,11 @@ export const VIEWED: RequestView<Viewed> = {
 
 /** What observers of a decision get of its request. */
 export function factsOfAsked({ context: { view, context }, attributes }: Asked<Viewed>): Facts {
-  return factsOf(view, context, fieldOf(attributes, TENANT))
+  return factsOf(view, context, tenantOf(attributes))
+}
+
+export function tenantOf(attributes: Attributes): unknown {
+  return fieldOf(attributes, TENANT)
 }
 
 const TENANT = ['tenant']

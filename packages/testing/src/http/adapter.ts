@@ -16,8 +16,16 @@ export type Mount = RateLimitOptions<any, any>
  * - `headers before`: middleware can set headers of the response before the limiter runs.
  * - `HTTP/2`: the framework can be served over HTTP/2.
  * - `reset of all`: the store can forget all subjects.
+ * - `dropped connections`: the server lets a limiter close the connection of a request.
  */
-export type Feature = 'framework proxy trust' | 'route pattern' | 'early response head' | 'headers before' | 'HTTP/2' | 'reset of all'
+export type Feature =
+  | 'framework proxy trust'
+  | 'route pattern'
+  | 'early response head'
+  | 'headers before'
+  | 'HTTP/2'
+  | 'reset of all'
+  | 'dropped connections'
 
 /** How a client aborts its connection: with FIN (`close`) or with RST (`reset`). */
 export type AbortBy = 'close' | 'reset'

@@ -17,6 +17,8 @@ export async function stream(url: string, request: RequestSpec = {}): Promise<Op
   const head = await new Promise<IncomingHttpHeaders>((resolve, reject) => {
     sent.once('response', resolve)
     sent.once('error', reject)
+    // A server that cancels a stream causes no error.
+    sent.once('close', () => reject(new Error('the stream was closed without a response')))
   })
   let body = ''
   let ended = false

@@ -129,6 +129,12 @@ function resetOf(legacy: 'epoch' | 'delta', reset: number, now: number): number 
 }
 
 const RETRY_AFTER = new NumberLines('Retry-After')
+
+/** `Retry-After` of a decision that is not allowed; `undefined` when no wait helps. */
+export function retryAfterLine(decision: Decision): HeaderLine | undefined {
+  const wait = retrySeconds(decision)
+  return wait === undefined ? undefined : RETRY_AFTER.of(wait)
+}
 const DRAFT_6 = bindingLines('RateLimit')
 const LEGACY = bindingLines('X-RateLimit')
 

@@ -1,5 +1,6 @@
 import type { HttpCase } from '../case.ts'
 import { abortCases } from './aborts.ts'
+import { blockListCases } from './block-list.ts'
 import { calendarCases } from './calendars.ts'
 import { delayCases } from './delays.ts'
 import { blockCases } from './blocks.ts'
@@ -24,6 +25,7 @@ export const httpCases: readonly HttpCase[] = [
   ...headerCases,
   ...refusalCases,
   ...blockCases,
+  ...blockListCases,
   ...requestCases,
   ...streamCases,
   ...abortCases,

@@ -1,0 +1,161 @@
+import { systemClock } from '../clock.ts'
+import type { Decision } from '../decision.ts'
+import { type DecisionFacts, factsOf } from '../decision-facts.ts'
+import { enabled } from '../enabled.ts'
+import { hasVerifiedPart, isOfAddress } from '../identity/verified.ts'
+import type { LimiterEngine } from '../limiter-engine.ts'
+import type { Subject } from '../limiter.ts'
+import { subjectOf, textsOf } from '../subject-values.ts'
+import type { KeyOf } from '../identity/part.ts'
+import type { LimitSet } from '../limit-set.ts'
+import type { ObserverHub } from '../observers.ts'
+import { chain, type MaybePromise } from '../runtime.ts'
+import { EXPOSE } from './headers/exposed-names.ts'
+import { type Dialect, type HeaderLine, retryAfterLine } from './headers/headers.ts'
+import type { Host } from './host.ts'
+import type { RateLimitOptions } from './options.ts'
+import type { HttpOutcome } from './outcome.ts'
+import { blockRefusal } from './refusal.ts'
+import type { RequestBlock, RequestBlockList } from './request-blocks.ts'
+
+/** A request that a block list refuses. */
+export interface BlockedRequest {
+  readonly decision: Decision
+  readonly action: 'refuse' | 'drop'
+}
+
+interface GateParts<C> {
+  readonly host: Host<C>
+  readonly list: RequestBlockList
+  readonly name: string
+  /** `undefined` for a limiter that an application wrapped. */
+  readonly engine: LimiterEngine | undefined
+  readonly observers: ObserverHub
+  readonly dialect: Dialect
+  readonly wholeAddress: (context: C) => string | undefined
+}
+
+/** The block list of one pipeline: asked before its limiter. It gets what the limiter decided. */
+export class BlockGate<C> {
+  private readonly parts: GateParts<C>
+
+  constructor(parts: GateParts<C>) {
+    this.parts = parts
+  }
+
+  /**
+   * What blocks a request; `undefined` if it goes on.
+   * @param subject of its limits; `undefined` if it has none
+   */
+  check(context: C, subject: Subject<string> | undefined, tier?: string, tenant?: unknown): BlockedRequest | undefined {
+    const { list, wholeAddress, engine } = this.parts
+    const mode = engine?.policy.mode ?? 'enforce'
+    if (!enabled || mode === 'off') return undefined
+    let block: RequestBlock | undefined
+    try {
+      block = list.check(subject === undefined ? NONE : typeof subject === 'string' ? subject : distinct(subject), wholeAddress(context))
+    } catch (error) {
+      this.warn('check', error)
+    }
+    return block && this.blocked(context, block, mode === 'shadow' ? 'shadow' : block.action, tier, tenant)
+  }
+
+  /** Passes on to the list what a limiter decided. */
+  decided(context: C, decision: Decision, facts: DecisionFacts, authenticated: boolean): void {
+    const { list, wholeAddress } = this.parts
+    if (list.decided === undefined) return
+    try {
+      list.decided(decision, { ...facts, address: wholeAddress(context), authenticated })
+    } catch (error) {
+      this.warn('decided', error)
+    }
+  }
+
+  /** The answer to a blocked request. */
+  refuse<R>(context: C, { decision, action }: BlockedRequest, options: RateLimitOptions<C, R>): MaybePromise<HttpOutcome<R>> {
+    const { host, dialect } = this.parts
+    // Nobody reads the answer on a closed connection, so no function of the application makes one.
+    const isDropped = action === 'drop' && host.drop?.(context) === true
+    const own = (isDropped ? { blockedStatus: options.blockedStatus } : options) as RateLimitOptions<C, never>
+    const response = blockRefusal(decision, context, headersOf(decision, dialect), own)
+    return chain(response, (given): HttpOutcome<R> => ({ pass: false, ...given, decision }))
+  }
+
+  private blocked(
+    context: C,
+    { until, rule }: RequestBlock,
+    action: RequestBlock['action'],
+    tier: string | undefined,
+    tenant: unknown,
+  ): BlockedRequest | undefined {
+    const { host, list, name, engine } = this.parts
+    const observers = engine?.observers ?? this.parts.observers
+    const decision = decisionOf({ name, tier, rule, until, isShadow: action === 'shadow' }, (list.clock ?? systemClock).now())
+    if (observers.hears) observers.emitDecision(decision, factsOf(host, context, tenant).begin('charge'))
+    return action === 'shadow' ? undefined : { decision, action }
+  }
+
+  private warn(what: 'check' | 'decided', error: unknown): void {
+    const message = `blockList: ${what}() threw, and the request goes on: ${String(error)}`
+    this.parts.observers.warn('WARN_OBSERVER_FAILED', message, `blockList.${what}`)
+  }
+}
+
+const NONE: readonly string[] = Object.freeze([])
+
+function distinct(subject: Subject<string>): readonly string[] {
+  return [...new Set(textsOf(subject))]
+}
+
+interface Blocked {
+  readonly name: string
+  readonly tier: string | undefined
+  readonly rule: string
+  readonly until: number
+  readonly isShadow: boolean
+}
+
+function decisionOf({ name, tier, rule, until, isShadow }: Blocked, now: number): Decision {
+  // A block that ends while it is read still refused this request.
+  const wait = Math.max(1, Math.ceil(until - now))
+  return {
+    allowed: isShadow,
+    verdict: 'blocked',
+    binding: undefined,
+    granted: isShadow ? 1 : 0,
+    remaining: 0,
+    retryAfter: wait,
+    resetAfter: wait,
+    resetAt: until,
+    delay: 0,
+    policy: name,
+    tier,
+    mode: isShadow ? 'shadow' : 'enforce',
+    source: 'block',
+    charges: [],
+    outcomes: [],
+    rule,
+  }
+}
+
+function headersOf(decision: Decision, { expose }: Dialect): readonly HeaderLine[] {
+  const retry = retryAfterLine(decision)
+  const headers: HeaderLine[] = retry === undefined ? [] : [retry]
+  if (expose && retry !== undefined) headers.push([EXPOSE, retry[0]])
+  headers.push(['Cache-Control', 'no-store'])
+  return headers
+}
+
+/** Whether a limit has a key that the application has verified, and the request its value. */
+export function isAuthenticated<C>({ limits }: LimitSet, subject: Subject<string>, key: KeyOf<C> | undefined): boolean {
+  for (let i = 0; i < limits.length; i++) {
+    const scoped = limits[i] as LimitSet['limits'][number]
+    if (isVerified(scoped.key ?? key, subjectOf(scoped.limit.name, subject))) return true
+  }
+  return false
+}
+
+/** Whether the application has verified a value of the key, and the client's address does not stand for it. */
+export function isVerified<C>(key: KeyOf<C> | undefined, subject: string | undefined): boolean {
+  return hasVerifiedPart(key) && subject !== undefined && !isOfAddress(subject)
+}
