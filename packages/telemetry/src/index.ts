@@ -3,8 +3,8 @@ export { INSTRUMENTS } from './metrics/instruments.ts'
 export type { Instrument } from './metrics/instruments.ts'
 
 // Events of decisions and exact counts of usage, and where they go.
-export { DecisionEvents, decisionEvents } from './events/decision-events.ts'
-export type { EventsHealth } from './events/decision-events.ts'
+export { decisionEvents } from './events/decision-events.ts'
+export type { DecisionEvents, EventsHealth } from './events/decision-events.ts'
 export type { DecisionEventsOptions } from './events/options.ts'
 export type { DecisionEvent, EventBatch, EventSink, SinkRefusal, UsageRow } from './events/events.ts'
 export { EVENT_CODES } from './events/warnings.ts'

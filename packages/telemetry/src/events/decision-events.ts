@@ -25,6 +25,17 @@ export interface EventsHealth {
   readonly folded: number
 }
 
+/** What `decisionEvents` returns. */
+export interface DecisionEvents {
+  /** Events and rows that were lost since the start, by the reason. */
+  dropped(): Readonly<Record<keyof Drops, number>>
+  health(): EventsHealth
+  /** Sends all that waits, once. Returns whether the sink has all of it. Never rejects. For runtimes that stop between requests. */
+  flush(): Promise<boolean>
+  /** Hears no more decisions, sends all that waits, once, and closes the sink. Never rejects. Await it before the process ends. */
+  close(): Promise<void>
+}
+
 /**
  * Sends what the limiters of this process decide to a sink: events of the topic `sluice.decisions.v1`, of which admitted requests are a sample, and
  * exact counts as `sluice.usage.v1`. No request waits for it.
@@ -42,11 +53,10 @@ export interface EventsHealth {
  */
 export function decisionEvents(options: DecisionEventsOptions): DecisionEvents {
   checkEventOptions(options)
-  return new DecisionEvents(options)
+  return new RunningEvents(options)
 }
 
-/** What `decisionEvents` returns. */
-export class DecisionEvents {
+class RunningEvents implements DecisionEvents {
   private readonly drops: Drops = noDrops()
   private readonly clock: ReturnType<typeof completeClock>
   private origin: Origin
@@ -83,7 +93,6 @@ export class DecisionEvents {
     })
   }
 
-  /** Events and rows that were lost since the start, by the reason. */
   dropped(): Readonly<Record<keyof Drops, number>> {
     return { ...this.drops }
   }
@@ -92,14 +101,11 @@ export class DecisionEvents {
     return { sink: this.outlet.isAway ? 'away' : 'connected', waiting: this.queue.size, folded: this.table.folded }
   }
 
-  /** Sends all that waits, once. Returns whether the sink has all of it. Never rejects. For runtimes that stop between requests. */
   async flush(): Promise<boolean> {
-    // Rows first: they are exact, and few.
-    const isUsageTaken = await this.usage.flush()
-    return (await this.queue.flush()) && isUsageTaken
+    const taken = await Promise.all([this.usage.flush(), this.queue.flush()])
+    return taken.every(Boolean)
   }
 
-  /** Hears no more decisions, sends all that waits, once, and closes the sink. Never rejects. Await it before the process ends. */
   close(): Promise<void> {
     this.closing ??= keptAlive(this.end())
     return this.closing

@@ -12,6 +12,8 @@ export interface Origin {
 }
 
 const MAX_LATENCY = 2 ** 32 - 1
+/** UTF-16 units of a value that a client may have chosen. */
+const MAX_LENGTH = 256
 
 export function eventOf(decision: Decision, facts: DecisionFacts, { region, instance }: Origin, at: number, weight: number): UnsentEvent {
   const { binding, charges, retryAfter, remaining } = decision
@@ -22,14 +24,14 @@ export function eventOf(decision: Decision, facts: DecisionFacts, { region, inst
     region,
     instance,
     namespace: decision.policy,
-    tenant: detach(facts.tenant ?? ''),
+    tenant: short(facts.tenant),
     policy: binding === undefined ? '' : policyOf(decision, binding),
     limit: binding === undefined ? '' : limitNameOf(decision, binding),
-    tier: decision.tier ?? '',
+    tier: short(decision.tier),
     mode: decision.mode,
     verdict: decision.verdict,
     source: decision.source,
-    endpoint: facts.route ?? '',
+    endpoint: short(facts.route),
     method: facts.method ?? '',
     // A view would keep the whole header in memory that it was cut from.
     subject: detach(charge?.subject ?? ''),
@@ -41,4 +43,8 @@ export function eventOf(decision: Decision, facts: DecisionFacts, { region, inst
     weight,
     trace_id: '',
   }
+}
+
+function short(text = ''): string {
+  return detach(text.length > MAX_LENGTH ? text.slice(0, MAX_LENGTH) : text)
 }

@@ -109,6 +109,6 @@ export class EventQueue {
   /** Random, so that the processes of a fleet do not come back together. */
   private pause(): number {
     const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(this.failures - 1, 10))
-    return Math.max(this.parts.outlet.retryAfter, longest / 2 + (Math.random() * longest) / 2)
+    return Math.max(this.parts.outlet.rest, longest / 2 + (Math.random() * longest) / 2)
   }
 }

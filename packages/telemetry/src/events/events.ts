@@ -78,7 +78,7 @@ export type EventBatch =
 
 /**
  * Where events go. A batch is sent again until `send` resolves. So a batch may arrive twice, and its events have the same ids then.
- * An error with `isFinal: true` says that this batch will never be taken; one with `retryAfter`, how many ms the sink wants to be left alone.
+ * An error with `isFinal: true` says that this batch will never be taken; one with `retryAfter`, for how many ms the sink wants to be left alone: up to 15 minutes count.
  */
 export interface EventSink {
   /** Names the sink in messages. */

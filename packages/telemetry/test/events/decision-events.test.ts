@@ -302,6 +302,21 @@ describe('while the sink is away', () => {
     expect(await events.flush()).toBe(false)
   })
 
+  test('a sink that has lost its promises is asked again after 15 minutes', async () => {
+    let calls = 0
+    const sink = (): unknown => {
+      calls += 1
+      return calls <= 4 ? new Promise(() => undefined) : undefined
+    }
+    const { clock, events } = start({ sink, timeout: 500 })
+    await limiterOf(10).consume('alice')
+    await pass(clock, 60_000)
+    expect(calls).toBe(4)
+    await pass(clock, 900_000)
+    expect(await events.flush()).toBe(true)
+    expect(events.health()).toMatchObject({ sink: 'connected', waiting: 0 })
+  })
+
   test('a batch that the sink refuses for good is dropped and counted, and the next one is sent', async () => {
     let isFinal = true
     const taken: EventBatch[] = []
@@ -325,8 +340,7 @@ describe('while the sink is away', () => {
 
   test('the sink is left alone for as long as it asks', async () => {
     let calls = 0
-    const sink = (batch: EventBatch): void => {
-      if (batch.topic === 'sluice.usage.v1') return
+    const sink = (): void => {
       calls += 1
       throw Object.assign(new Error('busy'), { retryAfter: 120_000 })
     }

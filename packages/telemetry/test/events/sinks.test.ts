@@ -108,7 +108,7 @@ describe('httpSink', () => {
     const sink = httpSink({ url: later.url })
     await expect(send(sink)).rejects.toMatchObject({ retryAfter: 7_000 })
     await expect(send(sink)).rejects.toMatchObject({ retryAfter: undefined })
-    await expect(send(sink)).rejects.toThrow('fetch failed')
+    await expect(send(sink)).rejects.toThrow('status 302')
     expect(later.received).toHaveLength(3)
   })
 

@@ -49,7 +49,7 @@ export function httpSink(options: HttpSinkOptions): EventSink {
         headers: new Headers([...own, ['sluice-topic', batch.topic]]),
         body,
         signal,
-        redirect: 'error',
+        redirect: 'manual',
       } as const
       const response = await fetch(urls[batch.topic], init)
       // The connection is free for the next batch only when the body was read.
