@@ -7,3 +7,7 @@ export type { FetchedPartition, PlatformaticConsumer, PlatformaticFetch } from '
 // Writes a document into the topic.
 export { publishPolicy } from './publish-policy.ts'
 export type { KafkaProducer, PublishOptions } from './publish-policy.ts'
+
+// A sink for the events of `decisionEvents` of `@sluice/telemetry`.
+export { kafkaSink } from './kafka-sink.ts'
+export type { KafkaEventBatch, KafkaSink, KafkaSinkOptions } from './kafka-sink.ts'

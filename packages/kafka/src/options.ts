@@ -28,9 +28,13 @@ const GROUP = /^[\w.-]{1,200}$/
 export function checkOptions(where: string, { client, topic, group }: KafkaSourceOptions): void {
   if (!isKafkajs(client) && !isPlatformatic(client))
     throw invalid(`${where}: client`, 'a Kafka of kafkajs, or a Consumer of @platformatic/kafka', client)
-  if (typeof topic !== 'string' || !TOPIC.test(topic)) throw invalid(`${where}: topic`, 'the name of a topic', topic)
+  if (!isTopic(topic)) throw invalid(`${where}: topic`, 'the name of a topic', topic)
   if (group !== undefined && (typeof group !== 'string' || !GROUP.test(group)))
     throw invalid(`${where}: group`, '1 to 200 letters, digits, _ . or -', group)
+}
+
+export function isTopic(name: unknown): boolean {
+  return typeof name === 'string' && TOPIC.test(name)
 }
 
 export function isKafkajs(client: unknown): client is KafkajsClient {

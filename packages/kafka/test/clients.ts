@@ -1,5 +1,6 @@
 import * as platformatic2 from '@platformatic/kafka'
 import type { KafkaClient, KafkaProducer } from '@sluice/kafka'
+import { waitUntil } from '@sluice/testing/processes'
 import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
 import * as platformatic1 from 'platformatic-kafka-1'
 import { onTestFinished } from 'vitest'
@@ -66,7 +67,12 @@ export class Topic {
     const topics = [{ topic: this.name, numPartitions: partitions, replicationFactor: 1, configEntries }]
     this.ready = async () => {
       await admin.connect()
-      await admin.createTopics({ topics, waitForLeaders: true })
+      await admin.createTopics({ topics, waitForLeaders: false })
+      // kafkajs does not wait for a broker that does not know the topic yet, as one that has just started.
+      await waitUntil(`the topic ${this.name}`, async () => {
+        const { topics: known } = await admin.fetchTopicMetadata({ topics: [this.name] })
+        return known[0]?.partitions.length === partitions && known[0].partitions.every(({ leader }) => leader >= 0)
+      })
       await admin.disconnect()
     }
   }
@@ -102,6 +108,15 @@ export class Topic {
   /** The text of the last record of a key: what compaction leaves of it. */
   async last(key: string): Promise<string | undefined> {
     return (await this.records()).findLast((message) => message.key?.toString() === key)?.value?.toString()
+  }
+
+  /** All records as they are: their keys, and their values as JSON. */
+  async keyed(): Promise<readonly { readonly key: string | undefined; readonly value: unknown }[]> {
+    return (await this.records()).map(({ key, value }) => ({ key: key?.toString(), value: JSON.parse(String(value)) as unknown }))
+  }
+
+  async values(): Promise<readonly unknown[]> {
+    return (await this.keyed()).map(({ value }) => value)
   }
 
   private async records(): Promise<readonly KafkaMessage[]> {

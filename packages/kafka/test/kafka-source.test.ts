@@ -6,6 +6,7 @@ import { runReadme, waitUntil } from '@sluice/testing/processes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LIBRARIES, Topic } from './clients.ts'
 import { follow, text } from './feeds.ts'
+import { sinkCases } from './sink-cases.ts'
 
 let server: KafkaServer
 beforeAll(async () => {
@@ -223,3 +224,6 @@ describe.each(Object.entries(LIBRARIES))('%s', (name, library) => {
     })
   })
 })
+
+// Here, since a broker takes seconds to start.
+describe('the sink of events', () => sinkCases(() => server.address))
