@@ -30,9 +30,21 @@ const project = (name: string, root: string, { include = ['**/*.test.ts'], exclu
 })
 const FAULTS = 'faults.test.ts'
 const FLEET = 'policy-fleet.test.ts'
-// Left out unless `npm run test:all` sets the variable: Next takes 370 MB and two minutes, too much for each `npm test`.
+// Left out unless `npm run test:all` sets the variable: too much for each `npm test`.
 const isFull = process.env['SLUICE_FAULTS'] === 'full'
-const SLOW = isFull ? [] : ['nextjs.test.ts']
+const SLOW = isFull
+  ? []
+  : [
+      // Next takes 370 MB and two minutes.
+      'nextjs.test.ts',
+      // Go compiles the collector for minutes.
+      'test/collector.test.ts',
+      // The engine of ClickHouse is 181 MB.
+      'test/clickhouse/**',
+      // Each starts a broker of Kafka of its own, which takes 10 s.
+      'test/kafka-sink-away.test.ts',
+      'test/watch-kafka.test.ts',
+    ]
 
 // The same tests on another version of Nest. All imports of Nest must come from one copy, since a copy does not know the providers of another.
 const onNest = (version: string) => {
@@ -59,12 +71,11 @@ export default defineConfig({
       project('cloudflare', 'packages/cloudflare'),
       project('policies', 'packages/policies'),
       project('etcd', 'packages/etcd'),
-      project('cli', 'packages/cli'),
+      project('cli', 'packages/cli', { exclude: SLOW }),
       project('dynamodb', 'packages/dynamodb'),
-      project('kafka', 'packages/kafka'),
+      project('kafka', 'packages/kafka', { exclude: SLOW }),
       project('redis', 'packages/redis'),
-      // Go compiles the collector for minutes.
-      project('telemetry', 'packages/telemetry', { exclude: isFull ? [] : ['test/collector.test.ts'] }),
+      project('telemetry', 'packages/telemetry', { exclude: SLOW }),
       project('e2e', 'test-e2e', { exclude: [FAULTS, FLEET, ...SLOW], testTimeout: 120_000 }),
       // They measure CPU, memory and delays, so they run after all others, one after the other.
       project('faults', 'test-e2e', { include: [FAULTS], testTimeout: 600_000, sequence: { groupOrder: 1 } }),

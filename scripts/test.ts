@@ -1,10 +1,11 @@
 // `npm test`: every check and every test.
 // `npm test -- --package express`: the types and the tests of one package.
 // `npm run test:all`: as `npm test`, with ten times as much fuzzing, faults that last longer, an application of Next, the tests of
-// @sluice/redis on Redis 6.2 and on Valkey 8 and 9, those of @sluice/dynamodb on moto, a collector of OpenTelemetry, and a quick run of every
-// benchmark.
+// @sluice/redis on Redis 6.2 and on Valkey 8 and 9, those of @sluice/dynamodb on moto, a collector of OpenTelemetry, the engine of
+// ClickHouse, and a quick run of every benchmark.
 import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
+import { ensureChdb } from './chdb.ts'
 import { ensureCollector } from './collector.ts'
 import { ensureEtcd } from './etcd.ts'
 import { ensureKafka } from './kafka.ts'
@@ -32,8 +33,8 @@ if (name === undefined) {
   await ensureEtcd()
   await ensureKafka()
   await ensurePrometheus()
-  const missing = isSlow ? await ensureCollector() : undefined
-  if (missing !== undefined) console.log(missing)
+  // Without them, their tests fail with the same words.
+  for (const missing of isSlow ? [await ensureCollector(), ensureChdb()] : []) if (missing !== undefined) console.log(missing)
   const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])
   steps.tests([], isSlow ? { SLUICE_FUZZ: LONG_FUZZ, SLUICE_FAULTS: 'full' } : {})
   if (isSlow) for (const server of servers) onServer(server)
