@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { bytes } from './groups/bytes.ts'
 import { cluster } from './groups/cluster.ts'
+import { events } from './groups/events.ts'
 import { http, httpRedis } from './groups/http.ts'
 import { latency } from './groups/latency.ts'
 import { memory } from './groups/memory.ts'
@@ -29,6 +30,7 @@ const GROUPS: readonly Group[] = [
   policies,
   metrics,
   observed,
+  events,
   latency,
   http,
   httpRedis,
