@@ -1,4 +1,5 @@
 import type { Command } from './command.ts'
+import { watch } from './events/watch.ts'
 import { diff } from './policies/diff.ts'
 import { history } from './policies/history.ts'
 import { importCommand } from './policies/import.ts'
@@ -10,4 +11,4 @@ import { test } from './policies/test.ts'
 import { top } from './redis/top.ts'
 
 /** All commands, in the order of help. */
-export const COMMANDS: readonly Command[] = [lint, diff, test, replayCommand, publish, rollback, history, importCommand, top]
+export const COMMANDS: readonly Command[] = [lint, diff, test, replayCommand, publish, rollback, history, importCommand, top, watch]
