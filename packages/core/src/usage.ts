@@ -7,12 +7,14 @@ type Verdict = Decision['verdict']
 /**
  * Calls `add` for what one decision adds to counts of usage: once with the policy '', for the request, then once for each policy that decided
  * something. A policy's verdict is the gravest of its limits. Units: what was granted, or for a refusal the largest cost that was asked for.
- * A policy of a document that is in shadow decides apart from the request, so it adds nothing with the policy ''. No object is made.
+ * A policy of a document that is in shadow, and a block that is, are decided apart from the request, so they add nothing with the policy ''. No
+ * object is made.
  */
 export function eachUsage(decision: Decision, add: (policy: string, verdict: Verdict, units: number) => void): void {
   const { charges, outcomes, verdict } = decision
   const isTaken = verdict === 'allowed'
-  if (decision.policies === undefined || decision.mode !== 'shadow') add('', verdict, isTaken ? decision.granted : largestCost(decision))
+  const isApart = decision.mode === 'shadow' && (decision.policies !== undefined || decision.source === 'block')
+  if (!isApart) add('', verdict, isTaken ? decision.granted : largestCost(decision))
   for (let i = 0; i < charges.length; i++) {
     const policy = nameAt(decision, i)
     if (isListed(decision, policy, i)) continue

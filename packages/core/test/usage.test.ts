@@ -44,3 +44,11 @@ test('without a limit there is only the request', async () => {
   const limiter = createLimiter({ tiers: { free: limits, none: [] }, store: memoryStore() })
   expect(usageOf(await limiter.consume('u', { tier: 'none' }))).toEqual([['', 'allowed', 1]])
 })
+
+test('a block counts the request, and one in shadow nothing: the limiter decides the request too', async () => {
+  const limits = [fixedWindow({ name: 'minute', limit: 1, window: '1m' })]
+  const decision = await createLimiter({ tiers: { none: [], free: limits }, store: memoryStore() }).consume('u', { tier: 'none' })
+  const blocked: Decision = { ...decision, verdict: 'blocked', source: 'block', granted: 0, rule: 'flood' }
+  expect(usageOf(blocked)).toEqual([['', 'blocked', 0]])
+  expect(usageOf({ ...blocked, mode: 'shadow' })).toEqual([])
+})
