@@ -44,6 +44,8 @@ const SLOW = isFull
       // Each starts a broker of Kafka of its own, which takes 10 s.
       'test/kafka-sink-away.test.ts',
       'test/watch-kafka.test.ts',
+      // It waits for half a minute.
+      'test/events/killed.test.ts',
     ]
 
 // The same tests on another version of Nest. All imports of Nest must come from one copy, since a copy does not know the providers of another.
