@@ -10,5 +10,5 @@ INSERT INTO violators_1h
 SELECT toStartOfHour(at) AS hour, namespace, tenant, policy, mode, subject,
   sumIf(weight, verdict = 'refused') AS refused, sumIf(weight, verdict = 'blocked') AS blocked, now64(3)
 FROM decisions_once
-WHERE at >= toStartOfHour({now:DateTime('UTC')} - INTERVAL 3 HOUR) AND verdict IN ('refused', 'blocked')
+WHERE at >= toStartOfHour({now:DateTime('UTC')} - INTERVAL 3 HOUR) AND verdict IN ('refused', 'blocked') AND subject != ''
 GROUP BY hour, namespace, tenant, policy, mode, subject;

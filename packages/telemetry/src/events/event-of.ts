@@ -26,7 +26,7 @@ export function eventOf(decision: Decision, facts: DecisionFacts, { region, inst
     namespace: decision.policy,
     tenant: short(facts.tenant),
     policy: binding === undefined ? '' : policyOf(decision, binding),
-    limit: binding === undefined ? '' : limitNameOf(decision, binding),
+    limit: binding === undefined ? (decision.rule ?? '') : limitNameOf(decision, binding),
     tier: short(decision.tier),
     mode: decision.mode,
     verdict: decision.verdict,
@@ -36,7 +36,7 @@ export function eventOf(decision: Decision, facts: DecisionFacts, { region, inst
     // A view would keep the whole header in memory that it was cut from.
     subject: detach(charge?.subject ?? ''),
     cost: charge?.cost ?? decision.granted,
-    remaining: remaining === Infinity ? -1 : remaining,
+    remaining: binding === undefined ? -1 : remaining,
     retry_after_ms: retryAfter === Infinity ? -1 : retryAfter,
     latency_us: Math.min(MAX_LATENCY, Math.round(facts.latency ?? 0)),
     revision: decision.revision ?? 0,

@@ -19,7 +19,7 @@ export interface DecisionEvent {
   readonly tenant: string
   /** The policy of the binding limit; without a document the name of the limiter. `''` if no limit applied. */
   readonly policy: string
-  /** The binding limit. */
+  /** The binding limit; of a block by `blockList`, its rule. */
   readonly limit: string
   readonly tier: string
   readonly mode: Decision['mode']

@@ -1,4 +1,5 @@
-import { createLimiter, fixedWindow, slidingWindow } from '@sluice/core'
+import { createLimiter, fixedWindow, type RequestBlockList, slidingWindow } from '@sluice/core'
+import { createPipeline, type Host } from '@sluice/core/adapter-kit'
 import { type DecisionEventsOptions, decisionEvents, type EventBatch, type EventWarning } from '@sluice/telemetry'
 import { type FakeClock, fakeClock } from '@sluice/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -164,6 +165,33 @@ describe('what is counted', () => {
     expect(requestsOf(sink, 'before')).toEqual({ allowed: 1 })
     expect(sink.isClosed).toBe(true)
   })
+})
+
+test('a block by a list is one request, whose limit is the rule; in shadow it is no request', async () => {
+  const { sink, events } = start()
+  const host: Host<string> = {
+    id: (): object => ({}),
+    method: () => 'GET',
+    address: () => '203.0.113.7',
+    header: () => undefined,
+    route: () => '/a',
+  }
+  const limits = [fixedWindow({ name: 'hour', limit: 9, window: '1h', key: (subject: string) => subject })]
+  const actions = { bot: 'refuse', suspect: 'shadow' } as const
+  const blockList: RequestBlockList = {
+    check: (subject) => {
+      const action = actions[subject as keyof typeof actions]
+      return action && { until: Date.now() + 60_000, rule: 'flood', action }
+    },
+  }
+  const decide = createPipeline(host, { name: 'blocks', limits, blockList })
+  for (const subject of ['bot', 'suspect', 'alice']) await decide(subject)
+  await events.flush()
+  expect(requestsOf(sink, 'blocks')).toEqual({ allowed: 2, blocked: 1 })
+  expect(sink.events.filter(({ verdict }) => verdict === 'blocked')).toMatchObject([
+    { limit: 'flood', policy: '', subject: '', source: 'block', mode: 'enforce', remaining: -1, endpoint: '/a', method: 'GET' },
+    { limit: 'flood', source: 'block', mode: 'shadow' },
+  ])
 })
 
 describe('rows of usage', () => {
