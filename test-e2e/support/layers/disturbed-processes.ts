@@ -1,7 +1,7 @@
 // Several processes that are stopped, killed and cut off at random, and what they were admitted meanwhile.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -52,7 +52,8 @@ export async function runDisturbed(
     return child
   }
   const disturbances = { stopped: 0, killed: 0, lost: 0 }
-  const lines = () => parseLog(readFileSync(file, 'utf8'))
+  const log = new GrowingLog(file)
+  const lines = () => log.read()
   try {
     writeFileSync(file, '')
 
@@ -90,10 +91,36 @@ export async function runDisturbed(
   }
 }
 
-function parseLog(text: string): readonly LoggedOutcome[] {
-  const lines = text.split('\n').slice(0, -1)
-  return lines.map((line) => {
-    const [limit, source, granted, at, now] = line.split(' ')
-    return { limit: Number(limit), source: source ?? '', granted: Number(granted), at: Number(at), now: Number(now) }
-  })
+/** Parses what was added to a file since the last reading: processes that are refused without a call write a hundred thousand lines a second. */
+class GrowingLog {
+  private readonly file: string
+  private readonly lines: LoggedOutcome[] = []
+  private position = 0
+  private rest = ''
+
+  constructor(file: string) {
+    this.file = file
+  }
+
+  read(): readonly LoggedOutcome[] {
+    const bytes = Buffer.alloc(1 << 20)
+    const descriptor = openSync(this.file, 'r')
+    try {
+      for (let count = 1; count > 0;) {
+        count = readSync(descriptor, bytes, 0, bytes.length, this.position)
+        this.position += count
+        const texts = (this.rest + bytes.toString('latin1', 0, count)).split('\n')
+        this.rest = texts.pop() ?? ''
+        for (const text of texts) this.lines.push(parsed(text))
+      }
+    } finally {
+      closeSync(descriptor)
+    }
+    return this.lines
+  }
+}
+
+function parsed(line: string): LoggedOutcome {
+  const [limit, source, granted, at, now] = line.split(' ')
+  return { limit: Number(limit), source: source ?? '', granted: Number(granted), at: Number(at), now: Number(now) }
 }
