@@ -6,13 +6,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clusters, sentinel, steps } from './support/faults/cases-failover.ts'
 import { singles } from './support/faults/cases-single.ts'
 import type { Case } from './support/faults/case.ts'
+import { isFull } from './support/faults/full.ts'
 import { type Load, startLoad, watchThisProcess } from './support/faults/load.ts'
 import type { Row } from './support/faults/measure.ts'
-import { isFull, run } from './support/faults/run.ts'
+import { run } from './support/faults/run.ts'
 import { print, write } from './support/faults/table.ts'
 
-/** Number of faults that run at the same time, each on its own servers. */
-const LANES = isFull ? 2 : 3
+/** Number of faults that run at the same time, each on its own servers. A fault mostly waits: its load is 200 requests a second. */
+const LANES = isFull ? 2 : 4
 const cases: readonly Case[] = [...singles, ...steps, sentinel, ...clusters]
 const rows = new Map<string, Row>()
 const idle: Load[] = []

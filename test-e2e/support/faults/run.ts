@@ -1,12 +1,12 @@
 // Runs one fault, from its setup to its row.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Case } from './case.ts'
+import { isFull } from './full.ts'
 import { type Load, now } from './load.ts'
 import { DEADLINE } from './log.ts'
 import type { Report } from './load-process.ts'
 import { type Row, rowOf, SHARE, type Times } from './measure.ts'
 
-export const isFull: boolean = process.env['SLUICE_FAULTS'] === 'full'
 const RATE = 200
 const WARM_UP = 1_500
 /** Longer for the first fault of a process, whose code is not compiled yet. */
