@@ -73,6 +73,7 @@ export default defineConfig({
       project('cloudflare', 'packages/cloudflare'),
       project('policies', 'packages/policies'),
       project('etcd', 'packages/etcd'),
+      project('blocklist', 'packages/blocklist'),
       project('cli', 'packages/cli', { exclude: SLOW }),
       project('dynamodb', 'packages/dynamodb'),
       project('kafka', 'packages/kafka', { exclude: SLOW }),

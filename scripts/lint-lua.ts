@@ -6,10 +6,10 @@ import { PRELUDES, SCRIPTS } from './lua-parts.ts'
 
 /** The globals that Redis gives to a script. A script may define no global of its own. */
 const GIVEN = new Set(
-  'KEYS ARGV redis cjson struct string table math tonumber tostring ipairs pairs next select type unpack error pcall assert'.split(' '),
+  'KEYS ARGV redis bit cjson struct string table math tonumber tostring ipairs pairs next select type unpack error pcall assert'.split(' '),
 )
 /** Commands that write nothing. If one fails by `redis.call`, the script ends, and nothing has been charged yet. */
-const READS = new Set(['TIME', 'GET', 'MGET', 'HMGET', 'HGETALL', 'HLEN', 'XRANGE', 'ZMSCORE'])
+const READS = new Set(['TIME', 'GET', 'MGET', 'HMGET', 'HGETALL', 'HLEN', 'HSCAN', 'XRANGE', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE'])
 
 const ROOT = join(import.meta.dirname, '..')
 

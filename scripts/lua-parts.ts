@@ -7,6 +7,10 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   READ_POLICIES: ['readPolicies'],
   COUNT_VIOLATIONS: ['countViolations'],
   COUNT_USAGE: ['countUsage'],
+  BLOCK_REPORT: ['blockTime', 'blockRecords', 'blockReport'],
+  BLOCK_ENTRY: ['blockTime', 'blockRecords', 'blockEntry'],
+  READ_BLOCKS: ['blockTime', 'readBlocks'],
+  BLOCK_REVISION: ['blockTime', 'blockRevision'],
   FULL: [
     'arithmetic',
     'state',

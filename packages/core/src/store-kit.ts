@@ -66,5 +66,28 @@ export { knownOptions } from './known-options.ts'
 // The contract of a source of policy documents, for @sluice/policies and for packages with a transport.
 export type { PolicySource, PublishAnswer, Snapshot, SourceDocument, SourceEvent, SourceSignal } from './policy-source.ts'
 
+// The contract of what keeps a block list, for @sluice/blocklist and for packages with a transport.
+export type {
+  BlockEvent,
+  BlockRecord,
+  BlockSnapshot,
+  BlockStorage,
+  BlockTarget,
+  EscalationRule,
+  ManualBlock,
+  ReportAnswer,
+  StrikeEvidence,
+  StrikeReport,
+  TargetHistory,
+} from './block-storage.ts'
+
+// Addresses as the limiters read them, for lists of addresses.
+export { type Cidr, formatAddress, inCidr, ipv4Value, parseAddress, parseCidr } from './identity/address.ts'
+export { translated } from './identity/translated.ts'
+export { type Canonicalizer, canonicalizer } from './identity/canonical.ts'
+
+// A wait that keeps the process running.
+export { keptAlive } from './clock.ts'
+
 // Values that may be promises.
 export { isPromise } from './runtime.ts'

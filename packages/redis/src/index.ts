@@ -32,5 +32,9 @@ export type { AnalyticsReader } from './analytics/analytics-reader.ts'
 export type { AnalyticsObservers, AnalyticsReaderOptions, RedisAnalyticsOptions } from './analytics/options.ts'
 export type { SubjectViolations, UsageKey, UsageQuery, UsageRow, ViolationsQuery, Violator, ViolatorsQuery } from './analytics/queries.ts'
 
+// A block list in Redis, for @sluice/blocklist.
+export { redisBlockStorage } from './block-list/redis-block-storage.ts'
+export type { RedisBlockStorageOptions } from './block-list/redis-block-storage.ts'
+
 // The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.
 export { REDIS_CODES, type RedisAnswer, RedisStoreError } from './errors.ts'

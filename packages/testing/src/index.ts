@@ -30,11 +30,15 @@ export { policySourceConformance } from './sources/conformance.ts'
 export { type Followed, followedSource, holdsRevision, policyText } from './sources/followed.ts'
 export type { OpenedSource, OpenSource, SourceAbilities } from './sources/conformance.ts'
 
+// The contract of a storage of a block list, as tests on a manual clock.
+export { bitmap, blockRule, blockStorageConformance, strikeReport } from './blocks/conformance.ts'
+export type { OpenBlockStorage } from './blocks/conformance.ts'
+
 // A store that reports what happens after a decision: refunds, renewals, credits.
 export { observedStore } from './http/observed-store.ts'
 
 // A clock that tests move by hand.
-export { fakeClock } from './fake-clock.ts'
+export { fakeClock, START } from './fake-clock.ts'
 export type { FakeClock } from './fake-clock.ts'
 
 // Waiting for a condition instead of a time.

@@ -1,5 +1,6 @@
 import { systemClock } from '@sluice/core'
 import { AdaptedClient } from './adapted-client.ts'
+import { within } from './connect.ts'
 import type { BlockingConnection, RedisClient } from './redis-client.ts'
 
 /** The part of a `Redis` or `Cluster` of ioredis or iovalkey that opens another one. */
@@ -19,6 +20,9 @@ const ONE_ATTEMPT = {
   retryStrategy: () => null,
   reconnectOnError: null,
 } as const
+
+/** ms that a reply may take above that. */
+const SLACK = 2_000
 
 /** Opens a connection to the same servers. `undefined` if the client cannot. */
 export async function openBlocking(client: RedisClient): Promise<BlockingConnection | undefined> {
@@ -55,4 +59,13 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     const cancel = systemClock.after(ms, finish)
     signal.addEventListener('abort', finish)
   })
+}
+
+/** Waits until the stream has an entry after the cursor, but no longer than `block` ms. */
+export async function hasChanged(blocking: BlockingConnection, changes: string, since: string, block: number): Promise<boolean> {
+  const reply = await within(
+    blocking.command(changes, ['xread', 'COUNT', '1', 'BLOCK', String(block), 'STREAMS', changes, since]),
+    block + SLACK,
+  )
+  return reply !== null && reply !== undefined
 }

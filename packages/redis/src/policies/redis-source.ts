@@ -1,7 +1,6 @@
 import { invalid, knownOptions, type PolicySource, type Snapshot, type SourceEvent } from '@sluice/core/store-kit'
-import { openBlocking, pause } from '../client/blocking.ts'
-import { connect, type Connection, type RedisSource, within } from '../client/connect.ts'
-import type { BlockingConnection } from '../client/redis-client.ts'
+import { hasChanged, openBlocking, pause } from '../client/blocking.ts'
+import { connect, type Connection, type RedisSource } from '../client/connect.ts'
 import { script } from '../scripts/script.ts'
 import { READ_POLICIES } from '../scripts/scripts.gen.ts'
 import { type PolicyKeyOptions, policyKeys } from './policy-keys.ts'
@@ -16,8 +15,6 @@ export interface RedisSourceOptions extends PolicyKeyOptions {
 const READ = script('', READ_POLICIES)
 /** ms that the server waits for a change. After that the cursor is compared: a failover can take the last changes away. */
 const BLOCK = 5_000
-/** ms that a reply may take above that. */
-const SLACK = 2_000
 /** ms between two readings if the stream has an entry that is no change: from before the documents were lost. */
 const REST = 500
 
@@ -117,13 +114,4 @@ async function watch(
     signal.removeEventListener('abort', stop)
     stop()
   }
-}
-
-/** Waits until the stream has an entry after the cursor, but no longer than `block` ms. */
-async function hasChanged(blocking: BlockingConnection, changes: string, since: string, block: number): Promise<boolean> {
-  const reply = await within(
-    blocking.command(changes, ['xread', 'COUNT', '1', 'BLOCK', String(block), 'STREAMS', changes, since]),
-    block + SLACK,
-  )
-  return reply !== null && reply !== undefined
 }

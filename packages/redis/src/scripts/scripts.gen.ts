@@ -1047,6 +1047,343 @@ redis.pcall('PEXPIRE', minute, ARGV[3])
 redis.pcall('PEXPIRE', hour, ARGV[4])
 return 1`
 
+const blockTime = String.raw`local records, ends, changes, shared = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local now
+if ARGV[1] == '' then
+local time = redis.call('TIME')
+now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+else
+now = tonumber(ARGV[1])
+end
+local function entryof(value)
+if not value then
+return nil
+end
+local effect, finish = string.match(value, '^(%S+) %S+ %S+ (%S+) ')
+if finish == 'inf' then
+return effect, math.huge
+end
+if tonumber(finish) <= now then
+return nil
+end
+return effect, tonumber(finish)
+end`
+
+const blockRecords = String.raw`local KEPT = 1000
+local SWEPT = 1000
+local SLACK = 86400000
+local cursor = redis.call('HMGET', shared, 'cursor')[1] or '0-0'
+local function failed(reply)
+return type(reply) == 'table' and reply.err
+end
+local function announce(id, value)
+local change = redis.pcall('XADD', changes, 'MAXLEN', KEPT, '*', 'id', id, 'entry', value, 'previous', cursor)
+if failed(change) then
+return change
+end
+local written = redis.pcall('HSET', shared, 'cursor', change)
+if failed(written) then
+redis.pcall('XDEL', changes, change)
+return written
+end
+cursor = change
+return nil
+end
+local function put(id, value, finish)
+local written = redis.pcall('HSET', records, id, value)
+if failed(written) then
+return written
+end
+local ranked = redis.pcall('ZADD', ends, finish == math.huge and '+inf' or string.format('%.0f', finish), id)
+local err = failed(ranked) and ranked or announce(id, value)
+if err then
+redis.pcall('HDEL', records, id)
+redis.pcall('ZREM', ends, id)
+end
+return err
+end
+local function sweep()
+local ended = redis.call('ZRANGEBYSCORE', ends, '-inf', string.format('%.0f', now), 'LIMIT', 0, SWEPT)
+if #ended == 0 then
+return nil
+end
+local removed = redis.pcall('HDEL', records, unpack(ended, 1, #ended))
+if failed(removed) then
+return removed
+end
+local unranked = redis.pcall('ZREM', ends, unpack(ended, 1, #ended))
+return failed(unranked) and unranked or nil
+end
+local function expire()
+local last = redis.call('ZRANGE', ends, -1, -1, 'WITHSCORES')[2]
+local lives = string.format('%.0f', SLACK + math.max(0, (last == 'inf' and 0 or tonumber(last or now)) - now))
+for _, key in ipairs({ records, ends, changes, shared }) do
+local done
+if last == 'inf' then
+done = redis.pcall('PERSIST', key)
+else
+done = redis.pcall('PEXPIRE', key, lives)
+end
+if failed(done) then
+return done
+end
+end
+return nil
+end`
+
+const blockReport = String.raw`local rulename, effect = ARGV[2], ARGV[3]
+local window, leaststrikes, leastendpoints, share = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local first, longest, quiet, highest = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local perminute, part, active, most = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+local FIRSTREPORT, FIELDS = 16, 6
+local MAXLIMITS = 8
+local ONES = { [0] = 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4 }
+local function ones(bits)
+local count = 0
+for digit in string.gmatch(bits, '%x') do
+count = count + ONES[tonumber(digit, 16)]
+end
+return count
+end
+local function union(a, b)
+local words = {}
+for i = 1, 64, 8 do
+words[#words + 1] = bit.tohex(bit.bor(tonumber(string.sub(a, i, i + 7), 16), tonumber(string.sub(b, i, i + 7), 16)))
+end
+return table.concat(words)
+end
+local function names(a, b)
+local list, seen = {}, {}
+for _, text in ipairs({ a, b }) do
+for name in string.gmatch(text, '[^|]+') do
+if not seen[name] and #list < MAXLIMITS then
+seen[name] = true
+list[#list + 1] = name
+end
+end
+end
+return table.concat(list, '|')
+end
+local function counted(text, at)
+local counts = {
+since = now,
+strikes = tonumber(ARGV[at + 1]),
+refused = tonumber(ARGV[at + 2]),
+requests = tonumber(ARGV[at + 3]),
+endpoints = ARGV[at + 4],
+limits = names('', ARGV[at + 5]),
+}
+if text then
+local since, strikes, refused, requests, endpoints, limits = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%x+) (.*)$')
+since = tonumber(since)
+if since and now - since <= window and now >= since then
+counts.since = since
+counts.strikes = counts.strikes + tonumber(strikes)
+counts.refused = counts.refused + tonumber(refused)
+counts.requests = counts.requests + tonumber(requests)
+counts.endpoints = union(counts.endpoints, endpoints)
+counts.limits = names(limits, counts.limits)
+end
+end
+return counts
+end
+local function levelafter(text)
+local level, finish = string.match(text or '', '^(%d+) (%d+)$')
+local left = 0
+if level then
+left = math.max(0, tonumber(level) - math.max(0, math.floor((now - tonumber(finish)) / quiet)))
+end
+return math.min(highest, left + 1)
+end
+local blocked, budget
+local function startminute()
+local stored = redis.call('HMGET', shared, 'minute', 'blocked', 'active', 'before')
+local minute, last = math.floor(now / 60000), tonumber(stored[1] or '-2')
+local before = tonumber(stored[4] or '0')
+blocked = tonumber(stored[2] or '0')
+if minute ~= last then
+before = minute == last + 1 and tonumber(stored[3] or '0') or 0
+blocked = 0
+else
+active = math.max(active, tonumber(stored[3] or '0'))
+end
+budget = math.min(perminute, math.max(1, math.floor(part * math.max(active, before))))
+return { 'minute', string.format('%.0f', minute), 'active', string.format('%.0f', active), 'before', string.format('%.0f', before) }
+end
+local function writecounts(key, counts)
+local value = string.format(
+'%.0f %.0f %.0f %.0f %s %s',
+counts.since,
+counts.strikes,
+counts.refused,
+counts.requests,
+counts.endpoints,
+counts.limits
+)
+local written = redis.pcall('SET', key, value, 'PX', string.format('%.0f', 2 * window))
+return failed(written) and written or nil
+end
+local function newblock(counts, lastblock)
+local level = levelafter(lastblock)
+local finish = now + math.min(first * 2 ^ (level - 1), longest)
+local evidence = string.format(
+'%.0f,%.0f,%.0f,%.0f,%d,%s',
+counts.since,
+counts.strikes,
+counts.refused,
+counts.requests,
+ones(counts.endpoints),
+counts.limits
+)
+return string.format('%s %s %.0f %.0f %d %s ', effect, rulename, now, finish, level, evidence), finish, level
+end
+local fields = startminute()
+local stored = redis.call('MGET', unpack(KEYS, 5, #KEYS))
+local size = redis.call('HLEN', records)
+local err = sweep()
+if err then
+return err
+end
+size = redis.call('HLEN', records)
+local reply = { 0, 0 }
+for report = 1, (#KEYS - 4) / 2 do
+local at = FIRSTREPORT + (report - 1) * FIELDS
+local id, countskey, lastkey = ARGV[at], KEYS[3 + 2 * report], KEYS[4 + 2 * report]
+local value = redis.call('HMGET', records, id)[1]
+local current = entryof(value)
+local counts = counted(stored[2 * report - 1], at)
+local isfree = not current or (current == 'shadow' and effect ~= 'shadow')
+local breaks = counts.strikes >= leaststrikes and ones(counts.endpoints) >= leastendpoints and counts.refused >= share * counts.requests
+if isfree and breaks and blocked >= budget then
+reply[1] = reply[1] + 1
+err = writecounts(countskey, counts)
+elseif isfree and breaks and size >= most and not value then
+reply[2] = reply[2] + 1
+err = writecounts(countskey, counts)
+elseif isfree and breaks then
+local entry, finish, level = newblock(counts, stored[2 * report])
+err = put(id, entry, finish)
+if not err then
+blocked = blocked + 1
+size = value and size or size + 1
+local lasts = string.format('%.0f', finish - now + level * quiet)
+local kept = redis.pcall('SET', lastkey, string.format('%d %.0f', level, finish), 'PX', lasts)
+err = failed(kept) and kept or nil
+redis.pcall('DEL', countskey)
+reply[#reply + 1] = id
+reply[#reply + 1] = entry
+end
+else
+err = writecounts(countskey, counts)
+end
+if err then
+return err
+end
+end
+fields[#fields + 1] = 'blocked'
+fields[#fields + 1] = string.format('%.0f', blocked)
+local written = redis.pcall('HSET', shared, unpack(fields, 1, #fields))
+if failed(written) then
+return written
+end
+return expire() or reply`
+
+const blockEntry = String.raw`local what, id, effect, reason, duration, most = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
+local err = sweep()
+if err then
+return err
+end
+local value = redis.call('HMGET', records, id)[1]
+local current = entryof(value)
+local function forget()
+local done = redis.pcall('DEL', KEYS[5], KEYS[6], KEYS[7])
+return failed(done) and done or nil
+end
+if what == 'put' then
+if current == 'allow' and effect ~= 'allow' then
+return { 0, 'allowed' }
+end
+if not value and redis.call('HLEN', records) >= most then
+return { 0, 'full' }
+end
+local finish = duration == 'inf' and math.huge or now + tonumber(duration)
+local text = duration == 'inf' and 'inf' or string.format('%.0f', finish)
+local entry = string.format('%s manual %.0f %s 0 - %s', effect, now, text, reason)
+err = put(id, entry, finish) or expire()
+if err then
+return err
+end
+redis.pcall('DEL', KEYS[5])
+return { 1, entry }
+end
+if what == 'block' then
+err = forget()
+if err then
+return err
+end
+end
+if not current or (current == 'allow') ~= (what == 'allow') then
+return { 0 }
+end
+local removed = redis.pcall('HDEL', records, id)
+if failed(removed) then
+return removed
+end
+redis.pcall('ZREM', ends, id)
+return announce(id, '') or expire() or { 1 }`
+
+const readBlocks = String.raw`local what, at, count = ARGV[2], ARGV[3], ARGV[4]
+local nowtext = string.format('%.0f', now)
+if what == 'one' then
+local stored = redis.call('MGET', KEYS[5], KEYS[6], KEYS[7])
+local value = redis.call('HMGET', records, at)[1]
+return { nowtext, value or '', stored[1] or '', stored[2] or '', stored[3] or '' }
+end
+local cursor = redis.call('HMGET', shared, 'cursor')[1] or '0-0'
+if what == 'page' then
+local page = redis.call('HSCAN', records, at, 'COUNT', count)
+local reply = { nowtext, cursor, page[1] }
+for i = 1, #page[2] do
+reply[i + 3] = page[2][i]
+end
+return reply
+end
+if cursor == at then
+return { 'same', cursor }
+end
+local found = redis.call('XRANGE', changes, string.format('(%s', at), '+', 'COUNT', count)
+local reply = { 'changes', at }
+for _, change in ipairs(found) do
+local fields = change[2]
+if fields[6] ~= reply[2] then
+return { 'resync', cursor }
+end
+reply[2] = change[1]
+reply[#reply + 1] = fields[2]
+reply[#reply + 1] = fields[4]
+end
+if #found < tonumber(count) and reply[2] ~= cursor then
+return { 'resync', cursor }
+end
+return reply`
+
+const blockRevision = String.raw`local revisions, policy, revision, most = KEYS[5], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local LIFETIME = 2592000000
+local stored = redis.call('HMGET', revisions, policy)[1]
+local known, since = string.match(stored or '', '^(%d+) (%d+)$')
+if known and revision <= tonumber(known) then
+return since == '0' and 'inf' or string.format('%.0f', now - tonumber(since))
+end
+if not known and redis.call('HLEN', revisions) >= most then
+return 'inf'
+end
+local written = redis.pcall('HSET', revisions, policy, string.format('%.0f %.0f', revision, known and now or 0))
+if type(written) == 'table' and written.err then
+return written
+end
+redis.pcall('PEXPIRE', revisions, string.format('%.0f', LIFETIME))
+return known and '0' or 'inf'`
+
 const algorithms = String.raw`local algorithms = {}
 local function newstate(isadmitted, first, second, third)
 return isadmitted, first and { first, second, third } or nil
@@ -2104,6 +2441,14 @@ export const READ_POLICIES: string = [readPolicies].join('\n')
 export const COUNT_VIOLATIONS: string = [countViolations].join('\n')
 
 export const COUNT_USAGE: string = [countUsage].join('\n')
+
+export const BLOCK_REPORT: string = [blockTime, blockRecords, blockReport].join('\n')
+
+export const BLOCK_ENTRY: string = [blockTime, blockRecords, blockEntry].join('\n')
+
+export const READ_BLOCKS: string = [blockTime, readBlocks].join('\n')
+
+export const BLOCK_REVISION: string = [blockTime, blockRevision].join('\n')
 
 export const FULL: string = [
   arithmetic,

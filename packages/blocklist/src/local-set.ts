@@ -1,0 +1,231 @@
+import { type BlockRecord, type BlockTarget, ipv4Value, parseAddress, parseCidr, translated } from '@sluice/core/store-kit'
+import { PrefixTable } from './prefix-table.ts'
+
+/** What blocks a request, as the pipeline of core reads it. */
+export interface BlockAnswer {
+  /** ms since the Unix epoch. */
+  readonly until: number
+  readonly rule: string
+  readonly action: 'refuse' | 'drop' | 'shadow'
+}
+
+interface Entry {
+  readonly record: BlockRecord
+  readonly until: number
+  readonly isShadow: boolean
+  /** Made once, so that a check makes no object. */
+  readonly answer: BlockAnswer
+}
+
+/** A subject that `rateLimit` made of an address, since the key was missing. Its address is checked. */
+const ADDRESS_MARK = '~ip:'
+const MAX_REMEMBERED = 10_000
+const MAX_LENGTH = 64
+
+/** Entries of one kind: blocks, or what is allowed. */
+class Entries {
+  readonly subjects: Map<string, Entry> = new Map()
+  readonly ipv4: PrefixTable<Entry> = new PrefixTable(1)
+  readonly ipv6: PrefixTable<Entry> = new PrefixTable(4)
+
+  get size(): number {
+    return this.subjects.size + this.ipv4.size + this.ipv6.size
+  }
+
+  *[Symbol.iterator](): Iterator<Entry> {
+    yield* this.subjects.values()
+    yield* this.ipv4
+    yield* this.ipv6
+  }
+
+  set(target: BlockTarget, entry: Entry): void {
+    if (target.kind === 'subject') this.subjects.set(target.name, entry)
+    else {
+      const { address, bits, isV4 } = words(target.name)
+      if (isV4) this.ipv4.set(address, bits, entry)
+      else this.ipv6.set(address, bits, entry)
+    }
+  }
+
+  get(target: BlockTarget): Entry | undefined {
+    if (target.kind === 'subject') return this.subjects.get(target.name)
+    const { address, bits, isV4 } = words(target.name)
+    return isV4 ? this.ipv4.get(address, bits) : this.ipv6.get(address, bits)
+  }
+
+  delete(target: BlockTarget): boolean {
+    if (target.kind === 'subject') return this.subjects.delete(target.name)
+    const { address, bits, isV4 } = words(target.name)
+    return isV4 ? this.ipv4.delete(address, bits) : this.ipv6.delete(address, bits)
+  }
+
+  ofSubject(subject: string, now: () => number): Entry | undefined {
+    const entry = this.subjects.get(subject)
+    return entry !== undefined && entry.until > now() ? entry : undefined
+  }
+
+  ofAddress(text: string, now: () => number): Entry | undefined {
+    const value = ipv4Value(text)
+    if (value >= 0) return this.ipv4.find(value | 0, 0, 0, 0, 32, now)
+    const bytes = parseAddress(text)
+    return bytes && this.find(translated(bytes), 128, now)
+  }
+
+  /** What has all addresses that begin with these bits. */
+  find(bytes: Uint8Array, bits: number, now: () => number): Entry | undefined {
+    const [a, b, c, d] = wordsOf(bytes) as unknown as readonly [number, number, number, number]
+    return bytes.length === 4 ? this.ipv4.find(a, 0, 0, 0, Math.min(bits, 32), now) : this.ipv6.find(a, b, c, d, bits, now)
+  }
+}
+
+/**
+ * The list of this process: subjects, addresses and CIDRs, and what is allowed. A check makes no object and asks nobody. Entries that have ended
+ * are as if they were not there, until `sweep` removes them.
+ */
+export class LocalSet {
+  private readonly blocks = new Entries()
+  private readonly allowed = new Entries()
+  /** What the option `allow` names. The storage has none of it, and can change none of it. */
+  private readonly exempt = new Entries()
+  private readonly now: () => number
+  private readonly counts = { refuse: 0, drop: 0, shadow: 0, allow: 0 }
+  /** By the text of an IPv6 address, which takes longer to parse than to look up. Emptied when the list changes. */
+  private readonly known = new Map<string, Entry | null>()
+
+  constructor(now: () => number, exempt: readonly BlockTarget[] = []) {
+    this.now = now
+    for (const target of exempt) this.exempt.set(target, entryOf(exemption(target)))
+  }
+
+  /** Entries that block, also those that have ended and were not removed yet. */
+  get size(): number {
+    return this.blocks.size
+  }
+
+  /** Entries by what they do, without a look at each: those that have ended count until the next sweep. */
+  get sizes(): Readonly<Record<BlockRecord['effect'], number>> {
+    return { ...this.counts, allow: this.counts.allow + this.exempt.size }
+  }
+
+  /** What blocks one of these subjects or this address; `undefined` if nothing does, or if one of them is allowed. */
+  check(subjects: readonly string[] | string, address: string | undefined): BlockAnswer | undefined {
+    if (this.blocks.size === 0) return undefined
+    let entry = address === undefined ? undefined : this.ofAddress(address)
+    if ((entry === undefined || entry.isShadow) && this.blocks.subjects.size > 0) entry = this.ofSubjects(subjects) ?? entry
+    if (entry === undefined || this.isAllowed(subjects, address)) return undefined
+    return entry.answer
+  }
+
+  /** Whether something blocks this target, or is allowed for it: it is then not struck. */
+  covers(target: BlockTarget): boolean {
+    return this.recordOf(target) !== undefined || this.allowOf(target) !== undefined
+  }
+
+  /** What blocks a target: its own entry, or that of a CIDR that has all of it. */
+  recordOf(target: BlockTarget): BlockRecord | undefined {
+    return recordIn(this.blocks, target, this.now)
+  }
+
+  /** What allows a target. */
+  allowOf(target: BlockTarget): BlockRecord | undefined {
+    return recordIn(this.exempt, target, this.now) ?? recordIn(this.allowed, target, this.now)
+  }
+
+  /** Adds an entry, or replaces that of its target. Returns the entry that it replaced, unless that has ended. */
+  put(record: BlockRecord): BlockRecord | undefined {
+    const before = this.remove(record)
+    const entries = record.effect === 'allow' ? this.allowed : this.blocks
+    entries.set(record, entryOf(record))
+    this.counts[record.effect] += 1
+    return before
+  }
+
+  remove(target: BlockTarget): BlockRecord | undefined {
+    this.known.clear()
+    const entry = this.blocks.get(target) ?? this.allowed.get(target)
+    if (entry === undefined) return undefined
+    if (!this.blocks.delete(target)) this.allowed.delete(target)
+    this.counts[entry.record.effect] -= 1
+    return entry.until > this.now() ? entry.record : undefined
+  }
+
+  /** Removes what has ended, and returns it. */
+  sweep(): readonly BlockRecord[] {
+    const now = this.now()
+    const ended = [...this.blocks, ...this.allowed].filter(({ until }) => until <= now).map(({ record }) => record)
+    for (const record of ended) this.remove(record)
+    return ended
+  }
+
+  /** All entries that have not ended. */
+  records(): readonly BlockRecord[] {
+    const now = this.now()
+    return [...this.blocks, ...this.allowed].filter(({ until }) => until > now).map(({ record }) => record)
+  }
+
+  private ofAddress(address: string): Entry | undefined {
+    if (!address.includes(':') || address.length > MAX_LENGTH) return this.blocks.ofAddress(address, this.now)
+    const known = this.known.get(address)
+    if (known === null || (known !== undefined && known.until > this.now())) return known ?? undefined
+    const entry = this.blocks.ofAddress(address, this.now)
+    if (this.known.size >= MAX_REMEMBERED) this.known.clear()
+    this.known.set(address, entry ?? null)
+    return entry
+  }
+
+  private ofSubjects(subjects: readonly string[] | string): Entry | undefined {
+    if (typeof subjects === 'string') return this.blocks.ofSubject(subjects, this.now)
+    let shadow: Entry | undefined
+    for (let i = 0; i < subjects.length; i++) {
+      const entry = this.blocks.ofSubject(subjects[i] as string, this.now)
+      if (entry !== undefined && !entry.isShadow) return entry
+      shadow ??= entry
+    }
+    return shadow
+  }
+
+  private isAllowed(subjects: readonly string[] | string, address: string | undefined): boolean {
+    return this.isIn(this.exempt, subjects, address) || this.isIn(this.allowed, subjects, address)
+  }
+
+  private isIn(allowed: Entries, subjects: readonly string[] | string, address: string | undefined): boolean {
+    const { now } = this
+    if (allowed.size === 0) return false
+    if (address !== undefined && allowed.ofAddress(address, now) !== undefined) return true
+    if (typeof subjects === 'string') return allowed.ofSubject(subjects, now) !== undefined
+    return subjects.some((subject) => allowed.ofSubject(subject, now) !== undefined)
+  }
+}
+
+function entryOf(record: BlockRecord): Entry {
+  const { until, rule, effect } = record
+  const action = effect === 'allow' ? 'shadow' : effect
+  return { record, until, isShadow: effect === 'shadow', answer: Object.freeze({ until, rule, action }) }
+}
+
+function exemption(target: BlockTarget): BlockRecord {
+  return { ...target, effect: 'allow', rule: 'option', since: 0, until: Infinity, level: 0, evidence: undefined, reason: '' }
+}
+
+/** The entry of the target itself, or of a CIDR that contains it. */
+function recordIn(entries: Entries, target: BlockTarget, now: () => number): BlockRecord | undefined {
+  if (target.kind === 'subject') return entries.ofSubject(target.name, now)?.record
+  const cidr = parseCidr(target.name)
+  return cidr && entries.find(cidr.address, cidr.bits, now)?.record
+}
+
+/** The address of a subject that stands for one; `undefined` for any other subject. */
+export function markedAddress(subject: string): string | undefined {
+  return subject.startsWith(ADDRESS_MARK) ? subject.slice(ADDRESS_MARK.length) : undefined
+}
+
+function words(name: string): { readonly address: Int32Array; readonly bits: number; readonly isV4: boolean } {
+  const cidr = parseCidr(name)
+  if (cidr === undefined) throw new RangeError(`block list: expected a CIDR, got ${JSON.stringify(name)}`)
+  return { address: wordsOf(cidr.address), bits: cidr.bits, isV4: cidr.address.length === 4 }
+}
+
+function wordsOf(bytes: Uint8Array): Int32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  return Int32Array.from({ length: 4 }, (_, i) => (i * 4 < bytes.length ? view.getInt32(i * 4) : 0))
+}
