@@ -2,6 +2,7 @@
 // `--write` also writes them to bench/README.md, and the samples and charts to bench/results.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
+import { blockList } from './groups/block-list.ts'
 import { bytes } from './groups/bytes.ts'
 import { cluster } from './groups/cluster.ts'
 import { events } from './groups/events.ts'
@@ -31,6 +32,7 @@ const GROUPS: readonly Group[] = [
   metrics,
   observed,
   events,
+  blockList,
   latency,
   http,
   httpRedis,

@@ -5,7 +5,7 @@
 --   endpoints: of the rule a number, of a report a set of 256 bits: 64 hexadecimal digits
 --   highest: the highest level. budget: new blocks a minute. part: new blocks a minute for each active subject. most: entries of the list.
 --   limits: names, separated by '|'
--- Reply: { overbudget, full, (id, entry)... }: how many were not blocked for want of a budget or of room, and the new entries.
+-- Reply: { overbudget, full, (id, entry)... }: how many were not blocked because the budget was spent or the list full, and the new entries.
 -- redis.calls: MGET, HMGET, HLEN, SET, DEL, HSET, and those of blockRecords.lua.
 -- Counts are '<since> <strikes> <refused> <requests> <endpoints> <limits>', a last block is '<level> <until>'. Both expire.
 

@@ -33,6 +33,8 @@ const WRAPPED = [
   'packages/cloudflare/src/batcher.ts',
   'packages/etcd/src/etcd-client.ts',
   'packages/etcd/src/etcd-source.ts',
+  // A warning quotes it, and what `ready` rejects with.
+  'packages/blocklist/src/follower.ts',
   // A warning quotes what a sink says.
   'packages/kafka/src/kafka-sink.ts',
   'packages/telemetry/src/events/outlet.ts',

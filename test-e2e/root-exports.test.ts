@@ -21,10 +21,22 @@ const INTERNALS = [
   'withHeaders',
 ]
 
-test.each(['core', 'express', 'koa', 'hono', 'nestjs', 'fastify', 'fetch', 'cloudflare', 'redis', 'policies', 'etcd', 'telemetry', 'cli'])(
-  'newcomer 24: @sluice/%s exports no internals',
-  async (name) => {
-    const names = Object.keys((await import(`@sluice/${name}`)) as object)
-    expect(names.filter((each) => INTERNALS.includes(each))).toEqual([])
-  },
-)
+test.each([
+  'core',
+  'express',
+  'koa',
+  'hono',
+  'nestjs',
+  'fastify',
+  'fetch',
+  'cloudflare',
+  'redis',
+  'policies',
+  'etcd',
+  'blocklist',
+  'telemetry',
+  'cli',
+])('newcomer 24: @sluice/%s exports no internals', async (name) => {
+  const names = Object.keys((await import(`@sluice/${name}`)) as object)
+  expect(names.filter((each) => INTERNALS.includes(each))).toEqual([])
+})

@@ -9,7 +9,19 @@ import { oneState } from './support/tarballs/one-state.ts'
 import { IDENTITY, PROGRAM, TYPES } from './support/tarballs/programs.ts'
 import { binary, ROOT } from './support/workspace.ts'
 
-const PACKAGES = ['core', 'express', 'redis', 'cloudflare', 'policies', 'dynamodb', 'etcd', 'kafka', 'telemetry', ...Object.keys(ADAPTERS)]
+const PACKAGES = [
+  'core',
+  'express',
+  'redis',
+  'cloudflare',
+  'policies',
+  'dynamodb',
+  'etcd',
+  'kafka',
+  'blocklist',
+  'telemetry',
+  ...Object.keys(ADAPTERS),
+]
 const consumer = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-consumer-')))
 /** A project that differs in its Nest: version 12 is an ES module only, and 11 is CommonJS only. */
 const older = join(consumer, 'nest11')

@@ -1,4 +1,5 @@
 import { type Code, CODES, type CodeRegistry } from '@sluice/core'
+import { BLOCKLIST_CODES } from '@sluice/blocklist'
 import { CLI_CODES } from '@sluice/cli'
 import { POLICY_CODES } from '@sluice/policies'
 import { REDIS_CODES } from '@sluice/redis'
@@ -6,6 +7,7 @@ import { EVENT_CODES } from '@sluice/telemetry'
 
 // Does not compile when a package declares codes that are not listed here.
 const BY_PACKAGE: { readonly [P in keyof CodeRegistry]: readonly CodeRegistry[P][] } = {
+  blocklist: BLOCKLIST_CODES,
   cli: CLI_CODES,
   core: CODES,
   events: EVENT_CODES,

@@ -15,6 +15,15 @@ import type { Why } from './why.ts'
 /**
  * The block list of a process, as `blockList` makes it. `rateLimit({ blockList })` asks it before the limiter, and passes it each decision.
  * Several `rateLimit` share one.
+ * @example
+ * ```ts
+ * import type { BlockList } from '@sluice/blocklist'
+ *
+ * export async function endAbuse(blocks: BlockList, address: string): Promise<void> {
+ *   const { blocked, counting } = await blocks.why(address)
+ *   if (blocked === undefined && counting !== undefined) await blocks.block(address, '1h', { reason: 'by hand' })
+ * }
+ * ```
  */
 export class BlockList {
   private readonly settings: Settings

@@ -54,7 +54,7 @@ function levelNow(last: LastBlock | undefined, quiet: number, now: number): numb
   return last === undefined ? 0 : Math.max(0, last.level - Math.max(0, Math.floor((now - last.until) / quiet)))
 }
 
-export function lengthOf(level: number, { first, longest }: EscalationRule): number {
+function lengthOf(level: number, { first, longest }: EscalationRule): number {
   return Math.min(first * 2 ** (level - 1), longest)
 }
 

@@ -4,7 +4,7 @@ import type { BlockEvent, BlockSnapshot, BlockStorage } from '@sluice/core/store
 const FIRST_PAUSE = 200
 const LONGEST_PAUSE = 5_000
 
-/** What is told of a storage. */
+/** A storage, and what hears of it. */
 export interface FollowerParts {
   readonly storage: BlockStorage
   readonly clock: Required<Clock>

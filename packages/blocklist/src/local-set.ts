@@ -1,4 +1,4 @@
-import { type BlockRecord, type BlockTarget, ipv4Value, parseAddress, parseCidr, translated } from '@sluice/core/store-kit'
+import { type BlockRecord, type BlockTarget, type Cidr, ipv4Value, parseAddress, parseCidr, translated } from '@sluice/core/store-kit'
 import { PrefixTable } from './prefix-table.ts'
 
 /** What blocks a request, as the pipeline of core reads it. */
@@ -38,25 +38,31 @@ class Entries {
     yield* this.ipv6
   }
 
-  set(target: BlockTarget, entry: Entry): void {
+  /** Ignores an address that is none: somebody else may have written into the storage. */
+  set(target: BlockTarget, entry: Entry): boolean {
     if (target.kind === 'subject') this.subjects.set(target.name, entry)
     else {
-      const { address, bits, isV4 } = words(target.name)
-      if (isV4) this.ipv4.set(address, bits, entry)
-      else this.ipv6.set(address, bits, entry)
+      const cidr = parseCidr(target.name)
+      if (cidr === undefined) return false
+      this.tableOf(cidr).set(wordsOf(cidr.address), cidr.bits, entry)
     }
+    return true
   }
 
   get(target: BlockTarget): Entry | undefined {
     if (target.kind === 'subject') return this.subjects.get(target.name)
-    const { address, bits, isV4 } = words(target.name)
-    return isV4 ? this.ipv4.get(address, bits) : this.ipv6.get(address, bits)
+    const cidr = parseCidr(target.name)
+    return cidr && this.tableOf(cidr).get(wordsOf(cidr.address), cidr.bits)
   }
 
   delete(target: BlockTarget): boolean {
     if (target.kind === 'subject') return this.subjects.delete(target.name)
-    const { address, bits, isV4 } = words(target.name)
-    return isV4 ? this.ipv4.delete(address, bits) : this.ipv6.delete(address, bits)
+    const cidr = parseCidr(target.name)
+    return cidr !== undefined && this.tableOf(cidr).delete(wordsOf(cidr.address), cidr.bits)
+  }
+
+  private tableOf({ address }: Cidr): PrefixTable<Entry> {
+    return address.length === 4 ? this.ipv4 : this.ipv6
   }
 
   ofSubject(subject: string, now: () => number): Entry | undefined {
@@ -135,8 +141,7 @@ export class LocalSet {
   put(record: BlockRecord): BlockRecord | undefined {
     const before = this.remove(record)
     const entries = record.effect === 'allow' ? this.allowed : this.blocks
-    entries.set(record, entryOf(record))
-    this.counts[record.effect] += 1
+    if (entries.set(record, entryOf(record))) this.counts[record.effect] += 1
     return before
   }
 
@@ -217,12 +222,6 @@ function recordIn(entries: Entries, target: BlockTarget, now: () => number): Blo
 /** The address of a subject that stands for one; `undefined` for any other subject. */
 export function markedAddress(subject: string): string | undefined {
   return subject.startsWith(ADDRESS_MARK) ? subject.slice(ADDRESS_MARK.length) : undefined
-}
-
-function words(name: string): { readonly address: Int32Array; readonly bits: number; readonly isV4: boolean } {
-  const cidr = parseCidr(name)
-  if (cidr === undefined) throw new RangeError(`block list: expected a CIDR, got ${JSON.stringify(name)}`)
-  return { address: wordsOf(cidr.address), bits: cidr.bits, isV4: cidr.address.length === 4 }
 }
 
 function wordsOf(bytes: Uint8Array): Int32Array {

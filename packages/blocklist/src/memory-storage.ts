@@ -34,6 +34,16 @@ type Change = Exclude<BlockEvent, { type: 'progress' }>
  * Keeps a block list in the memory of this process, for a program of one process and for tests. Several lists may share it: it then behaves
  * as the storage of several processes.
  * @throws ERR_OPTION_UNKNOWN
+ * @example
+ * ```ts
+ * import { blockList, memoryBlockStorage } from '@sluice/blocklist'
+ *
+ * const storage = memoryBlockStorage()
+ * const [one, other] = [blockList({ storage }), blockList({ storage })]
+ * await other.ready()
+ * await one.block('203.0.113.7', '1m')
+ * console.log(other.check([], '203.0.113.7')?.rule) // manual
+ * ```
  */
 export function memoryBlockStorage(options: MemoryBlockStorageOptions = {}): BlockStorage {
   knownOptions('memoryBlockStorage', options, ['clock'])

@@ -13,7 +13,7 @@ export interface BlockRule {
   readonly action?: 'refuse' | 'drop' | undefined
   /** The time in which the conditions must hold: 10 s to 1 h. Default: `'60s'`. */
   readonly window?: Duration | undefined
-  /** Refusals before the `Retry-After` that was told had passed: a whole number, at least 2. Default: 100. */
+  /** Refusals before the last `Retry-After` had passed: a whole number, at least 2. Default: 100. */
   readonly strikes?: number | undefined
   /** Distinct endpoints that refused: 1 to 200. Default: 5. */
   readonly endpoints?: number | undefined
@@ -49,7 +49,7 @@ export interface BlockListObservers {
 export interface BlockOptions {
   /** `'refuse'` answers with 403, `'drop'` closes the connection where the host can, `'shadow'` only reports. Default: `'refuse'`. */
   readonly action?: 'refuse' | 'drop' | 'shadow' | undefined
-  /** Why, for whoever reads the list: at most 200 characters. Default: ''. */
+  /** Why, for those who read the list: at most 200 characters. Default: ''. */
   readonly reason?: string | undefined
 }
 
@@ -57,7 +57,7 @@ export interface BlockOptions {
 export interface AllowOptions {
   /** ms, or a duration such as `'30d'`: at most 366 days. Default: until `disallow`. */
   readonly duration?: Duration | undefined
-  /** Why, for whoever reads the list: at most 200 characters. Default: ''. */
+  /** Why, for those who read the list: at most 200 characters. Default: ''. */
   readonly reason?: string | undefined
 }
 

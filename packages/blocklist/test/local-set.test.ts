@@ -155,6 +155,14 @@ test('any list answers as a scan of all its entries', () => {
   )
 })
 
+test('an address that somebody else misspelt in the storage is no entry', () => {
+  const set = setOf('203.0.113.7', 'nonsense', '203.0.113.0/33', '', '0.0.0.0/0')
+  expect(set.size).toBe(2)
+  expect(set.sizes.refuse).toBe(2)
+  expect(set.remove(record('nonsense'))).toBeUndefined()
+  expect(set.check('', '203.0.113.7')).toBeDefined()
+})
+
 test('many entries come and go', () => {
   const set = new LocalSet(() => NOW)
   const nameOf = (i: number): string => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}/32`

@@ -11,7 +11,7 @@ export interface BlockTarget {
 export interface StrikeEvidence {
   /** When the window began: ms since the Unix epoch, by the clock of the storage. */
   readonly since: number
-  /** Refusals before the Retry-After that was told had passed. */
+  /** Refusals before the last Retry-After had passed. */
   readonly strikes: number
   /** All refusals. */
   readonly refused: number

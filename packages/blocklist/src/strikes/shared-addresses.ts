@@ -2,7 +2,7 @@
 
 const GENERATION = 300_000
 const MAX_ADDRESSES = 10_000
-/** Authenticated subjects that are told apart behind one address. */
+/** Authenticated subjects that are distinguished behind one address. */
 const MAX_SUBJECTS = 16
 
 /** By address, hashes of the authenticated subjects that used it within the last 5 to 10 minutes. Its memory is bounded. */

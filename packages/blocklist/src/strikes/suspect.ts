@@ -1,8 +1,8 @@
 import type { Decision } from '@sluice/core'
 import type { BlockTarget, StrikeReport } from '@sluice/core/store-kit'
 
-/** Limits, each with a subject, of which one suspect remembers what it was told. */
-const MAX_TOLD = 8
+/** Limits, each with a subject, of which one suspect remembers the wait. */
+const MAX_WAITS = 8
 const MAX_LIMITS = 8
 /** How long after a refusal further ones may still be requests that were sent before it arrived, at most. */
 const MAX_GRACE = 1_000
@@ -13,13 +13,14 @@ const MAX_IN_FLIGHT = 100
 /** Policies whose requests are counted apart; the others count together. */
 export const MAX_POLICIES = 16
 
-interface Told {
+/** A wait that was sent to a client. */
+interface SentWait {
   readonly policy: string
   readonly limit: string
   readonly subject: string
-  /** When the client was first told to wait. Times are in ms, by a clock that never goes back. */
+  /** When it was first sent. Times are in ms, by a clock that never goes back. */
   since: number
-  /** Until when it was told to wait. */
+  /** When it has passed. */
   until: number
   grace: number
   /** Further refusals within the grace. */
@@ -27,7 +28,7 @@ interface Told {
   isNamed: boolean
 }
 
-/** A subject that was refused: what it was told, and what it did since the last report. */
+/** A subject that was refused: the waits that it was sent, and what it did since the last report. */
 export class Suspect {
   readonly target: BlockTarget
   /** Of the last refusal. */
@@ -45,7 +46,7 @@ export class Suspect {
   private readonly requests = new Uint32Array(MAX_POLICIES)
   private readonly endpoints = new Uint32Array(8)
   private readonly limits: string[] = []
-  private readonly told: Told[] = []
+  private readonly waits: SentWait[] = []
 
   constructor(target: BlockTarget) {
     this.target = target
@@ -69,20 +70,20 @@ export class Suspect {
     this.refused += 1
     this.refusals += 1
     this.seen = now
-    const told = this.toldOf(policy, binding?.name ?? '', subject)
-    const isObeyed = now >= told.until
+    const sentWait = this.waitOf(policy, binding?.name ?? '', subject)
+    const isObeyed = now >= sentWait.until
     // In whole seconds, as Retry-After says it.
     const wait = Math.ceil(retryAfter / 1_000) * 1_000
-    told.until = now + wait
+    sentWait.until = now + wait
     if (isObeyed) {
-      told.since = now
+      sentWait.since = now
       // A client with several connections has sent requests that it cannot take back.
-      told.grace = Math.min(MAX_GRACE, wait / 2)
-      told.inFlight = 0
+      sentWait.grace = Math.min(MAX_GRACE, wait / 2)
+      sentWait.inFlight = 0
       return false
     }
-    if (sent - told.since <= told.grace && ++told.inFlight < MAX_IN_FLIGHT) return false
-    if (!told.isNamed) this.name(told)
+    if (sent - sentWait.since <= sentWait.grace && ++sentWait.inFlight < MAX_IN_FLIGHT) return false
+    if (!sentWait.isNamed) this.name(sentWait)
     return true
   }
 
@@ -97,7 +98,7 @@ export class Suspect {
     this.window = at
     this.total = 0
     this.limits.length = 0
-    for (const told of this.told) told.isNamed = false
+    for (const sentWait of this.waits) sentWait.isNamed = false
     this.before = admitted
   }
 
@@ -115,31 +116,31 @@ export class Suspect {
 
   /** Whether nothing of it matters any more. */
   isOver(window: number, now: number): boolean {
-    return now - this.seen > window && this.told.every(({ until }) => until <= now)
+    return now - this.seen > window && this.waits.every(({ until }) => until <= now)
   }
 
-  private toldOf(policy: string, limit: string, subject: string): Told {
-    const { told } = this
-    for (let i = 0; i < told.length; i++) {
-      const one = told[i] as Told
+  private waitOf(policy: string, limit: string, subject: string): SentWait {
+    const { waits } = this
+    for (let i = 0; i < waits.length; i++) {
+      const one = waits[i] as SentWait
       if (one.limit === limit && one.policy === policy && one.subject === subject) return one
     }
     const one = { policy, limit, subject, since: 0, until: 0, grace: 0, inFlight: 0, isNamed: false }
-    if (told.length < MAX_TOLD) told.push(one)
-    else told[leastOf(told)] = one
+    if (waits.length < MAX_WAITS) waits.push(one)
+    else waits[leastOf(waits)] = one
     return one
   }
 
-  private name(told: Told): void {
-    told.isNamed = true
-    const name = `${told.policy}/${told.limit}`
+  private name(sentWait: SentWait): void {
+    sentWait.isNamed = true
+    const name = `${sentWait.policy}/${sentWait.limit}`
     if (this.limits.length < MAX_LIMITS && !this.limits.includes(name)) this.limits.push(name)
   }
 }
 
 /** The one whose wait ends first. */
-function leastOf(told: readonly Told[]): number {
+function leastOf(waits: readonly SentWait[]): number {
   let least = 0
-  for (let i = 1; i < told.length; i++) if ((told[i] as Told).until < (told[least] as Told).until) least = i
+  for (let i = 1; i < waits.length; i++) if ((waits[i] as SentWait).until < (waits[least] as SentWait).until) least = i
   return least
 }

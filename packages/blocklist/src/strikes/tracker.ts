@@ -59,7 +59,7 @@ export class Tracker {
   /** Takes one decision of a limiter. */
   decided(decision: Decision, facts: RequestFactsOfDecision): void {
     const { verdict, mode, source } = decision
-    // What was not enforced told the client nothing, and a fallback may be wrong.
+    // A limiter in shadow sends the client no wait, and a fallback may be wrong.
     if (mode !== 'enforce' || verdict === 'blocked' || isDegraded(source)) return
     const now = this.clock.monotonic()
     const network = networkOf(facts.address, this.canonical)
@@ -97,7 +97,7 @@ export class Tracker {
   private refused(decision: Decision, facts: RequestFactsOfDecision, of: Refused): void {
     const { kind, text, policy, now } = of
     const { retryAfter, revision } = decision
-    // A client that was told no time cannot come too early.
+    // A client that was sent no wait cannot come too early.
     if (retryAfter === Infinity || isHeld(decision)) return
     if (kind === 'address' && this.shared.isShared(text, now)) return
     if (revision !== undefined && !this.revisions.isSettled(decision.policy, revision, now)) return

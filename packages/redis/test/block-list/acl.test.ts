@@ -52,8 +52,8 @@ test.each(['+xadd', '+hset', '+zadd'])('without %s nothing is written', async (r
   const before = await state()
   const storage = redisBlockStorage(await user('blocks-writer', rule))
   onTestFinished(() => storage.close?.())
-  await expect(
-    storage.put({ kind: 'subject', name: 'z', effect: 'refuse', reason: '', duration: 60_000, maxEntries: 10 }),
-  ).rejects.toThrow(DENIED)
+  await expect(storage.put({ kind: 'subject', name: 'z', effect: 'refuse', reason: '', duration: 60_000, maxEntries: 10 })).rejects.toThrow(
+    DENIED,
+  )
   expect(await state()).toEqual(before)
 })

@@ -32,8 +32,21 @@ const report = fc.record({
   limits: fc.subarray(['api/minute', 'api/day', 'x']),
 })
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('report' as const), reports: fc.array(report, { minLength: 1, maxLength: 4 }), shadow: fc.boolean() }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 999, 20_000, 60_000, 61_000, 3_600_000, 86_400_000, 200_000_000) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('report' as const),
+      reports: fc.array(report, { minLength: 1, maxLength: 4 }),
+      shadow: fc.boolean(),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('wait' as const),
+      ms: fc.constantFrom(1, 999, 20_000, 60_000, 61_000, 3_600_000, 86_400_000, 200_000_000),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -43,7 +56,14 @@ const step = fc.oneof(
       duration: fc.constantFrom(1, 5_000, 100_000),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('remove' as const), name: fc.constantFrom(...NAMES), kind: fc.constantFrom('block' as const, 'allow') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('remove' as const),
+      name: fc.constantFrom(...NAMES),
+      kind: fc.constantFrom('block' as const, 'allow'),
+    }),
+  },
 )
 
 const reportOf = ({ name, strikes, more, admitted, bits, limits }: typeof report extends fc.Arbitrary<infer T> ? T : never): StrikeReport =>
@@ -69,7 +89,9 @@ test('random histories: Redis decides as the storage in memory does', async () =
           await ask((storage) => storage.report(each.reports.map(reportOf), changed))
         } else if (each.do === 'put') {
           const duration = each.effect === 'allow' && each.duration === 1 ? Infinity : each.duration
-          await ask((storage) => storage.put({ kind: 'subject', name: each.name, effect: each.effect, reason: '', duration, maxEntries: 3 }))
+          await ask((storage) =>
+            storage.put({ kind: 'subject', name: each.name, effect: each.effect, reason: '', duration, maxEntries: 3 }),
+          )
         } else await ask((storage) => storage.remove({ kind: 'subject', name: each.name }, each.kind))
         await ask(async (storage) => (await storage.load()).records.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
         for (const name of NAMES) {

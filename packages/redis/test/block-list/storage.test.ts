@@ -35,9 +35,7 @@ describe('keys', () => {
     await storage().report([strikeReport('a'), strikeReport('b', { strikes: 1 })], blockRule())
     await storage().revisionAge('shop', 1)
     const keys = (await admin.keys('*')).toSorted()
-    expect(keys).toEqual(
-      ['changes', 'ends', 'entries', 'level:s:a', 'revisions', 'shared', 'strikes:s:b'].map((name) => `${TAG}:${name}`),
-    )
+    expect(keys).toEqual(['changes', 'ends', 'entries', 'level:s:a', 'revisions', 'shared', 'strikes:s:b'].map((name) => `${TAG}:${name}`))
     const ttls = Object.fromEntries(await Promise.all(keys.map(async (key) => [key.slice(TAG.length + 1), await admin.pttl(key)] as const)))
     expect(ttls['strikes:s:b']).toBeLessThanOrEqual(120_000)
     expect(ttls['level:s:a']).toBeLessThanOrEqual(86_400_000 + 60_000)
@@ -210,7 +208,10 @@ describe('a server that is away', () => {
 })
 
 test('a closed list leaves no connection behind', async () => {
-  const clients = async (): Promise<number> => String(await admin.client('LIST')).trim().split('\n').length
+  const clients = async (): Promise<number> =>
+    String(await admin.client('LIST'))
+      .trim()
+      .split('\n').length
   const before = await clients()
   const list = blockList({ storage: redisBlockStorage({ url: server.url }) })
   await list.ready()

@@ -345,7 +345,7 @@ export function blockStorageConformance(name: string, open: OpenBlockStorage): v
       expect(rest.names()).toEqual([])
     })
 
-    test('the watch ends when it is told to', async () => {
+    test('the watch ends with its signal', async () => {
       const { storage } = await opened()
       const { cursor } = await storage.load()
       const one = await watched(storage, cursor)
