@@ -16,7 +16,7 @@ else
   now = tonumber(ARGV[1])
 end
 
--- The effect of an entry, and when it ends; nil for one that has ended.
+-- The effect of an entry, and when it ends; nil for one that has ended, and for a text that somebody else wrote.
 local function entryof(value)
   if not value then
     return nil
@@ -25,8 +25,9 @@ local function entryof(value)
   if finish == 'inf' then
     return effect, math.huge
   end
-  if tonumber(finish) <= now then
+  local time = tonumber(finish)
+  if not time or time <= now then
     return nil
   end
-  return effect, tonumber(finish)
+  return effect, time
 end

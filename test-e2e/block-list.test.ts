@@ -59,7 +59,8 @@ test('a bot is blocked in every process by one block, and nobody else is', async
   await Promise.all(clients)
 
   expect(seconds).toBeLessThan(65)
-  for (const name of ['obedient', 'allowed', 'anonymous in the office', 'ann', 'ben', 'cleo']) expect(statuses.get(name), name).not.toContain(403)
+  for (const name of ['obedient', 'allowed', 'anonymous in the office', 'ann', 'ben', 'cleo'])
+    expect(statuses.get(name), name).not.toContain(403)
   expect(statuses.get('obedient')).toEqual(new Set([200, 429]))
   const response = await get(BOT)
   expect(response.status).toBe(403)
@@ -69,7 +70,10 @@ test('a bot is blocked in every process by one block, and nobody else is', async
   // Every process heard of each block once, and within a second of each other.
   for (const name of [`${BOT}/32`, 'mallory']) {
     const times = programs.map((program) => {
-      const heard = Array.from(program.output().matchAll(/^\{.*\}$/gm), ([line]) => JSON.parse(line) as { name: string; change: string; at: number })
+      const heard = Array.from(
+        program.output().matchAll(/^\{.*\}$/gm),
+        ([line]) => JSON.parse(line) as { name: string; change: string; at: number },
+      )
       const blocks = heard.filter((one) => one.name === name && one.change === 'block')
       expect(blocks).toHaveLength(1)
       return blocks[0]?.at ?? 0
@@ -83,5 +87,6 @@ test('a bot is blocked in every process by one block, and nobody else is', async
   // Nobody is in the list who was not blocked, and no path is.
   const keys = await admin.keys('{sluice:blocks}:*')
   const values = await Promise.all(keys.map(async (key) => String((await admin.dump(key)) ?? '')))
-  for (const text of [...keys.filter((key) => !key.includes(':strikes:')), ...values]) expect(text).not.toMatch(/\bann\b|\bcleo\b|x-user|GET/)
+  for (const text of [...keys.filter((key) => !key.includes(':strikes:')), ...values])
+    expect(text).not.toMatch(/\bann\b|\bcleo\b|x-user|GET/)
 }, 120_000)

@@ -122,7 +122,10 @@ export interface BlockStorage {
    * Rejects if the storage is away.
    */
   watch(cursor: string, emit: (event: BlockEvent) => void, signal: SourceSignal): Promise<void>
-  /** Adds what one process counted, and decides in one atomic step. Two processes that escalate a subject at once make one block. */
+  /**
+   * Adds what one process counted, each target once, and decides in one atomic step. Two processes that escalate a subject at once
+   * make one block.
+   */
   report(reports: readonly StrikeReport[], rule: EscalationRule): Promise<ReportAnswer>
   /** Writes an entry by hand. Replaces a block; `'allowed'` if an `allow` of the same target is in the way, `'full'` if the list is full. */
   put(block: ManualBlock): Promise<BlockRecord | 'allowed' | 'full'>

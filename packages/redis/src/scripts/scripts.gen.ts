@@ -1063,10 +1063,11 @@ local effect, finish = string.match(value, '^(%S+) %S+ %S+ (%S+) ')
 if finish == 'inf' then
 return effect, math.huge
 end
-if tonumber(finish) <= now then
+local time = tonumber(finish)
+if not time or time <= now then
 return nil
 end
-return effect, tonumber(finish)
+return effect, time
 end`
 
 const blockRecords = String.raw`local KEPT = 1000

@@ -36,7 +36,7 @@ const step = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       do: fc.constant('report' as const),
-      reports: fc.array(report, { minLength: 1, maxLength: 4 }),
+      reports: fc.uniqueArray(report, { minLength: 1, maxLength: 4, selector: ({ name }) => name }),
       shadow: fc.boolean(),
     }),
   },
