@@ -13,7 +13,7 @@ const LIMIT = 100_000_000
 let state = 7
 const random = (below: number): number => {
   state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-  return state % below
+  return Math.floor((state / 2 ** 32) * below)
 }
 const hex = (): string => random(65_536).toString(16)
 const ipv4 = (): string => `${1 + random(222)}.${random(256)}.${random(256)}.${random(256)}`
@@ -63,6 +63,9 @@ function wrapped(storage: ReturnType<typeof memoryBlockStorage>): ReturnType<typ
   }
 }
 
+/** Clients in random order: the next one is in no cache of the processor. */
+const ORDER = Uint32Array.from({ length: 1 << 20 }, () => random(CLIENTS))
+
 /** Addresses that the list blocks, or does not. */
 function addresses(list: BlockList, make: () => string, isBlocked: boolean): readonly string[] {
   const found: string[] = []
@@ -75,13 +78,26 @@ function addresses(list: BlockList, make: () => string, isBlocked: boolean): rea
 
 const checking = (list: BlockList, clients: readonly string[], subjectOf: (i: number) => string, isBlocked: boolean): Run => {
   const subjects = clients.map((_, i) => subjectOf(i))
-  return (order, from, count) => {
+  return (_, from, count) => {
     let blocked = 0
     for (let i = from; i < from + count; i++) {
-      const client = Number(order.at(i).slice('user:'.length))
+      const client = ORDER[i & (ORDER.length - 1)] as number
       if (list.check(subjects[client] as string, clients[client]) !== undefined) blocked += 1
     }
     if (blocked !== (isBlocked ? count : 0)) throw new Error(`${blocked} of ${count} were blocked`)
+  }
+}
+
+/** More clients than the list remembers, one after the other. */
+async function eachNew(make: () => string): Promise<Run> {
+  const list = await listOf(100_000)
+  const clients = Array.from({ length: 20 }, () => addresses(list, make, false)).flat()
+  let next = 0
+  return (_, __, count) => {
+    for (let i = 0; i < count; i++) {
+      if (list.check('user:1', clients[next]) !== undefined) throw new Error('a client was blocked')
+      next = (next + 1) % clients.length
+    }
   }
 }
 
@@ -103,9 +119,9 @@ const host: Host<Request> = {
 function throughPipeline(list: BlockList | undefined, clients: readonly string[]): Run {
   const store = memoryStore({ maxSubjects: 1_000_000 })
   const decide = createPipeline(host, { store, trustProxy: 0, limit: LIMIT, window: '1h', ...(list && { blockList: list }) })
-  return (order, from, count) => {
+  return (_, from, count) => {
     for (let i = from; i < from + count; i++) {
-      const outcome = decide({ client: clients[Number(order.at(i).slice('user:'.length))] as string })
+      const outcome = decide({ client: clients[ORDER[i & (ORDER.length - 1)] as number] as string })
       if (outcome instanceof Promise || !outcome.pass) throw new Error('a request was refused')
     }
   }
@@ -127,18 +143,8 @@ const CONTENDERS: Readonly<Record<string, () => Promise<Run>>> = {
     const list = await listOf(100_000)
     return checking(list, addresses(list, ipv6, false), none, false)
   },
-  async 'ipv6-new'() {
-    const list = await listOf(100_000)
-    // More than the list remembers.
-    const many = Array.from({ length: 20 }, () => addresses(list, ipv6, false)).flat()
-    let next = 0
-    return (_, __, count) => {
-      for (let i = 0; i < count; i++) {
-        if (list.check('user:1', many[next]) !== undefined) throw new Error('a client was blocked')
-        next = (next + 1) % many.length
-      }
-    }
-  },
+  'ipv4-new': () => eachNew(ipv4),
+  'ipv6-new': () => eachNew(ipv6),
   async subject() {
     const list = await listOf(100_000)
     return checking(list, addresses(list, ipv4, false), (i) => `user:${i}`, false)
@@ -148,9 +154,9 @@ const CONTENDERS: Readonly<Record<string, () => Promise<Run>>> = {
     const clients = addresses(list, ipv4, false)
     const limiter = createLimiter({ store: memoryStore(), limits: [slidingWindow({ name: 'a', limit: LIMIT, window: '1h' })] })
     const decision = limiter.consume('user:1') as Decision
-    return (order, from, count) => {
+    return (_, from, count) => {
       for (let i = from; i < from + count; i++) {
-        const address = clients[Number(order.at(i).slice('user:'.length))]
+        const address = clients[ORDER[i & (ORDER.length - 1)] as number]
         if (list.check('user:1', address) !== undefined) throw new Error('a client was blocked')
         list.decided(decision, { route: '/a', method: 'GET', latency: 1, address, authenticated: false })
       }

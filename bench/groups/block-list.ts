@@ -6,15 +6,20 @@ const EMPTY = 'a check of an empty list'
 const CONTENDERS: Readonly<Record<string, string>> = {
   [EMPTY]: 'empty',
   'IPv4, not blocked': 'ipv4',
-  'IPv4, blocked by a CIDR': 'ipv4-blocked',
-  'IPv6, a client that returns': 'ipv6',
-  'IPv6, another client each time': 'ipv6-new',
+  'IPv4, blocked': 'ipv4-blocked',
+  'IPv6, not blocked': 'ipv6',
   'a subject and an address': 'subject',
 }
 const COUNTED = 'the count of an admitted request, beside a check'
 const PIPELINE = 'a request through the pipeline, without a list'
 const WITH_LIST = 'a request through the pipeline, with the list'
-const OTHERS: Readonly<Record<string, string>> = { [COUNTED]: 'counted', [PIPELINE]: 'pipeline', [WITH_LIST]: 'pipeline-list' }
+const OTHERS: Readonly<Record<string, string>> = {
+  'IPv4, another client each time': 'ipv4-new',
+  'IPv6, another client each time': 'ipv6-new',
+  [COUNTED]: 'counted',
+  [PIPELINE]: 'pipeline',
+  [WITH_LIST]: 'pipeline-list',
+}
 
 /** ns */
 const MOST = 200

@@ -1,26 +1,22 @@
-import { type BlockRecord, type BlockTarget, type Cidr, ipv4Value, parseAddress, parseCidr, translated } from '@sluice/core/store-kit'
+import { type BlockRecord, type BlockTarget, type Cidr, ipv4Value, parseCidr, readIPv6, translated } from '@sluice/core/store-kit'
 import { PrefixTable } from './prefix-table.ts'
 
 /** What blocks a request, as the pipeline of core reads it. */
 export interface BlockAnswer {
-  /** ms since the Unix epoch. */
+  /** When the block ends: ms since the Unix epoch. */
   readonly until: number
   readonly rule: string
   readonly action: 'refuse' | 'drop' | 'shadow'
-}
-
-interface Entry {
+  /** The entry of the list. */
   readonly record: BlockRecord
-  readonly until: number
-  readonly isShadow: boolean
-  /** Made once, so that a check makes no object. */
-  readonly answer: BlockAnswer
 }
 
 /** A subject that `rateLimit` made of an address, since the key was missing. Its address is checked. */
 const ADDRESS_MARK = '~ip:'
 const MAX_REMEMBERED = 10_000
 const MAX_LENGTH = 64
+
+type Entry = BlockAnswer
 
 /** Entries of one kind: blocks, or what is allowed. */
 class Entries {
@@ -70,17 +66,22 @@ class Entries {
     return entry !== undefined && entry.until > now() ? entry : undefined
   }
 
+  ofIPv4(value: number, now: () => number): Entry | undefined {
+    SCRATCH[0] = value
+    return this.ipv4.find(SCRATCH, 32, now)
+  }
+
   ofAddress(text: string, now: () => number): Entry | undefined {
     const value = ipv4Value(text)
-    if (value >= 0) return this.ipv4.find(value | 0, 0, 0, 0, 32, now)
-    const bytes = parseAddress(text)
-    return bytes && this.find(translated(bytes), 128, now)
+    if (value >= 0) return this.ofIPv4(value, now)
+    const length = readIPv6(text, BYTES)
+    return length === 0 ? undefined : this.find(length === 4 ? BYTES.subarray(12) : translated(BYTES), 128, now)
   }
 
   /** What has all addresses that begin with these bits. */
   find(bytes: Uint8Array, bits: number, now: () => number): Entry | undefined {
-    const [a, b, c, d] = wordsOf(bytes) as unknown as readonly [number, number, number, number]
-    return bytes.length === 4 ? this.ipv4.find(a, 0, 0, 0, Math.min(bits, 32), now) : this.ipv6.find(a, b, c, d, bits, now)
+    readWords(bytes, SCRATCH)
+    return bytes.length === 4 ? this.ipv4.find(SCRATCH, Math.min(bits, 32), now) : this.ipv6.find(SCRATCH, bits, now)
   }
 }
 
@@ -95,8 +96,12 @@ export class LocalSet {
   private readonly exempt = new Entries()
   private readonly now: () => number
   private readonly counts = { refuse: 0, drop: 0, shadow: 0, allow: 0 }
-  /** By the text of an IPv6 address, which takes longer to parse than to look up. Emptied when the list changes. */
-  private readonly known = new Map<string, Entry | null>()
+  /**
+   * By the text of an IPv6 address, which takes longer to parse than to look up; clients return. Two generations, so that a flood of addresses does
+   * not empty it at once. Emptied when the list changes.
+   */
+  private known = new Map<string, Entry | null>()
+  private knownBefore = new Map<string, Entry | null>()
 
   constructor(now: () => number, exempt: readonly BlockTarget[] = []) {
     this.now = now
@@ -117,9 +122,9 @@ export class LocalSet {
   check(subjects: readonly string[] | string, address: string | undefined): BlockAnswer | undefined {
     if (this.blocks.size === 0) return undefined
     let entry = address === undefined ? undefined : this.ofAddress(address)
-    if ((entry === undefined || entry.isShadow) && this.blocks.subjects.size > 0) entry = this.ofSubjects(subjects) ?? entry
+    if ((entry === undefined || entry.action === 'shadow') && this.blocks.subjects.size > 0) entry = this.ofSubjects(subjects) ?? entry
     if (entry === undefined || this.isAllowed(subjects, address)) return undefined
-    return entry.answer
+    return entry
   }
 
   /** Whether something blocks this target, or is allowed for it: it is then not struck. */
@@ -146,7 +151,8 @@ export class LocalSet {
   }
 
   remove(target: BlockTarget): BlockRecord | undefined {
-    this.known.clear()
+    if (this.known.size > 0) this.known = new Map()
+    if (this.knownBefore.size > 0) this.knownBefore = new Map()
     const entry = this.blocks.get(target) ?? this.allowed.get(target)
     if (entry === undefined) return undefined
     if (!this.blocks.delete(target)) this.allowed.delete(target)
@@ -169,13 +175,27 @@ export class LocalSet {
   }
 
   private ofAddress(address: string): Entry | undefined {
-    if (!address.includes(':') || address.length > MAX_LENGTH) return this.blocks.ofAddress(address, this.now)
+    const value = ipv4Value(address)
+    if (value >= 0) return this.blocks.ofIPv4(value, this.now)
     const known = this.known.get(address)
-    if (known === null || (known !== undefined && known.until > this.now())) return known ?? undefined
-    const entry = this.blocks.ofAddress(address, this.now)
-    if (this.known.size >= MAX_REMEMBERED) this.known.clear()
-    this.known.set(address, entry ?? null)
-    return entry
+    if (known === null) return undefined
+    if (known !== undefined && known.until > this.now()) return known
+    return this.lookUp(address)
+  }
+
+  private lookUp(address: string): Entry | undefined {
+    const before = this.knownBefore.get(address)
+    const isKnown = before === null || (before !== undefined && before.until > this.now())
+    const entry = isKnown ? before : (this.blocks.ofAddress(address, this.now) ?? null)
+    // Core has copied it, so it keeps no header in memory.
+    if (address.length <= MAX_LENGTH) {
+      if (this.known.size >= MAX_REMEMBERED) {
+        this.knownBefore = this.known
+        this.known = new Map()
+      }
+      this.known.set(address, entry)
+    }
+    return entry ?? undefined
   }
 
   private ofSubjects(subjects: readonly string[] | string): Entry | undefined {
@@ -183,7 +203,7 @@ export class LocalSet {
     let shadow: Entry | undefined
     for (let i = 0; i < subjects.length; i++) {
       const entry = this.blocks.ofSubject(subjects[i] as string, this.now)
-      if (entry !== undefined && !entry.isShadow) return entry
+      if (entry !== undefined && entry.action !== 'shadow') return entry
       shadow ??= entry
     }
     return shadow
@@ -202,10 +222,10 @@ export class LocalSet {
   }
 }
 
+/** Made once for each entry, so that a check makes no object. */
 function entryOf(record: BlockRecord): Entry {
   const { until, rule, effect } = record
-  const action = effect === 'allow' ? 'shadow' : effect
-  return { record, until, isShadow: effect === 'shadow', answer: Object.freeze({ until, rule, action }) }
+  return Object.freeze({ until, rule, action: effect === 'allow' ? 'shadow' : effect, record })
 }
 
 function exemption(target: BlockTarget): BlockRecord {
@@ -225,6 +245,15 @@ export function markedAddress(subject: string): string | undefined {
 }
 
 function wordsOf(bytes: Uint8Array): Int32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  return Int32Array.from({ length: 4 }, (_, i) => (i * 4 < bytes.length ? view.getInt32(i * 4) : 0))
+  const words = new Int32Array(4)
+  readWords(bytes, words)
+  return words
 }
+
+function readWords(bytes: Uint8Array, words: Int32Array): void {
+  for (let i = 0; i < bytes.length; i += 4) words[i >> 2] = (bytes[i]! << 24) | (bytes[i + 1]! << 16) | (bytes[i + 2]! << 8) | bytes[i + 3]!
+}
+
+/** The address that is being looked up: a check makes no object. */
+const SCRATCH = new Int32Array(4)
+const BYTES = new Uint8Array(16)

@@ -1,44 +1,84 @@
-// Blocks of addresses by longest prefix. A hash table of (prefix, length), asked once for each length that occurs below the first bits of
-// the address. A scan of 100,000 blocks would hold up each request, and a trie with 256 children for each byte takes 64 MB and more.
+// Blocks of addresses by longest prefix: a hash table of (prefix, length), asked for each length that occurs near the address. A scan of 100,000
+// blocks would hold up each request, and a trie with 256 children for each byte takes 64 MB and more.
 
 /** An entry that ends. */
 export interface Ending {
   /** ms since the Unix epoch. */
   readonly until: number
-  readonly isShadow: boolean
+  readonly action: 'refuse' | 'drop' | 'shadow'
 }
 
-const FILTER_SIZE = 1 << 16
 const FEWEST_SLOTS = 64
+/** Places of a filter: one for each value of the first 16 bits, or more for those of a hash. */
+const PLACES = 1 << 16
+const PLACES_OF_LONG = 1 << 18
+
+/** By the first bits of an address, the lengths that occur there, as bits. A bit that is no longer right costs a look, and no error. */
+class Filter {
+  /** The shortest length of this filter. */
+  readonly least: number
+  private readonly most: number
+  /** So many lengths share a bit, as a power of 2. */
+  private readonly shift: number
+  private readonly masks: Uint8Array | Uint32Array
+
+  constructor(least: number, most: number, shift: number, masks: Uint8Array | Uint32Array) {
+    this.least = least
+    this.most = most
+    this.shift = shift
+    this.masks = masks
+  }
+
+  has(bits: number): boolean {
+    return bits >= this.least && bits <= this.most
+  }
+
+  add(index: number, bits: number): void {
+    const mask = 1 << ((bits - this.least) >> this.shift)
+    // A length below 16 is in many places of the first 16 bits.
+    const places = bits < 16 ? 1 << (16 - bits) : 1
+    for (let i = index; i < index + places; i++) this.masks[i] = this.masks[i]! | mask
+  }
+
+  at(index: number): number {
+    return this.masks[index]!
+  }
+
+  clear(): void {
+    this.masks.fill(0)
+  }
+
+  /** The longest and the shortest length of a bit. */
+  longestOf(bit: number): number {
+    return Math.min(this.most, this.least + ((bit + 1) << this.shift) - 1)
+  }
+
+  shortestOf(bit: number): number {
+    return this.least + (bit << this.shift)
+  }
+}
 
 /** Blocks of 32 bits (IPv4, one word) or 128 bits (IPv6, four words), each with an entry. */
 export class PrefixTable<T extends Ending> {
   private readonly words: 1 | 4
-  /** From this length on, the filter knows in which parts of the address space a length occurs. */
-  private readonly filtered: number
-  private readonly step: number
+  /** The longest lengths first. Made with the first entry. */
+  private filters: readonly Filter[] = []
   private prefixes: Int32Array
   /** The length of the prefix in each slot plus 1; 0 for an empty slot. */
   private lengths: Uint8Array
   private entries: (T | undefined)[]
   private mask: number
   private count = 0
+  /** How many blocks have each length. */
   private readonly counts: Int32Array
-  /** The lengths that occur, longest first. */
-  private occurring: readonly number[] = []
-  /** By the first bits of an address: which lengths occur there. A bit that is no longer right costs a look, and no error. */
-  private filter: Uint32Array | undefined
   private stale = 0
   /** Nobody can choose addresses whose entries meet in one place. Drawn late, since edge runtimes have no random numbers before a request. */
   private seed = 0
-  /** The prefix of the last `masked`. */
+  /** The prefix of the last `cutTo`. */
   private readonly at = new Int32Array(4)
 
   constructor(words: 1 | 4) {
     this.words = words
-    this.filtered = words === 1 ? 16 : 32
-    // A filter has 32 bits: 17 lengths of IPv4, or 97 of IPv6 in groups.
-    this.step = words === 1 ? 0 : 2
     this.prefixes = new Int32Array(FEWEST_SLOTS * words)
     this.lengths = new Uint8Array(FEWEST_SLOTS)
     this.entries = Array.from({ length: FEWEST_SLOTS })
@@ -52,39 +92,34 @@ export class PrefixTable<T extends Ending> {
 
   /** Adds the entry of a block, or replaces it. */
   set(address: Int32Array, bits: number, entry: T): void {
-    if (this.count === 0) this.seed = (Math.random() * 2 ** 32) | 0
-    this.masked(address[0]!, address[1]!, address[2]!, address[3]!, bits)
-    let slot = this.slotOf(bits)
+    if (this.filters.length === 0) this.begin()
+    let slot = this.slotOf(address, bits)
     if (this.lengths[slot] === 0) {
       if ((this.count + 1) * 2 > this.mask + 1) {
         this.rebuild((this.mask + 1) * 2)
-        this.masked(address[0]!, address[1]!, address[2]!, address[3]!, bits)
-        slot = this.slotOf(bits)
+        slot = this.slotOf(address, bits)
       }
       this.lengths[slot] = bits + 1
       this.prefixes.set(this.at.subarray(0, this.words), slot * this.words)
       this.count += 1
-      this.add(this.at[0]!, bits)
+      this.add(bits)
     }
     this.entries[slot] = entry
   }
 
   /** The entry of exactly this block. */
   get(address: Int32Array, bits: number): T | undefined {
-    this.masked(address[0]!, address[1]!, address[2]!, address[3]!, bits)
-    return this.entries[this.slotOf(bits)]
+    return this.entries[this.slotOf(address, bits)]
   }
 
   delete(address: Int32Array, bits: number): boolean {
-    this.masked(address[0]!, address[1]!, address[2]!, address[3]!, bits)
-    const slot = this.slotOf(bits)
+    const slot = this.slotOf(address, bits)
     if (this.lengths[slot] === 0) return false
     this.counts[bits]! -= 1
-    if (this.counts[bits] === 0) this.occurring = this.occurring.filter((length) => length !== bits)
     this.count -= 1
     this.close(slot)
     this.stale += 1
-    if (this.stale > this.count + FILTER_SIZE) this.rebuild(this.mask + 1)
+    if (this.stale > this.count + PLACES) this.rebuild(this.mask + 1)
     return true
   }
 
@@ -92,20 +127,23 @@ export class PrefixTable<T extends Ending> {
    * The entry of a block that has this address and has not ended: of the longest prefix, one that only reports after all others.
    * @param longest no longer prefix is meant: the length of an address, or of the block that must be covered whole
    */
-  find(a: number, b: number, c: number, d: number, longest: number, now: () => number): T | undefined {
-    const { occurring, filtered, step, filter } = this
-    if (filter === undefined) return undefined
-    const seen = filter[this.words === 1 ? a >>> 16 : mixed(a) & (FILTER_SIZE - 1)]!
+  find(address: Int32Array, longest: number, now: () => number): T | undefined {
+    const { filters, counts } = this
     let shadow: T | undefined
-    for (let i = 0; i < occurring.length; i++) {
-      const bits = occurring[i]!
-      if (bits > longest) continue
-      if (bits >= filtered && ((seen >>> ((bits - filtered) >> step)) & 1) === 0) continue
-      this.masked(a, b, c, d, bits)
-      const entry = this.entries[this.slotOf(bits)]
-      if (entry === undefined || entry.until <= now()) continue
-      if (!entry.isShadow) return entry
-      shadow ??= entry
+    for (let i = 0; i < filters.length; i++) {
+      const filter = filters[i] as Filter
+      let seen = filter.at(indexOf(filter.least, address[0]!, address[1]!))
+      while (seen !== 0) {
+        const bit = 31 - Math.clz32(seen)
+        seen &= ~(1 << bit)
+        for (let bits = filter.longestOf(bit), last = filter.shortestOf(bit); bits >= last; bits--) {
+          if (bits > longest || counts[bits] === 0) continue
+          const entry = this.entries[this.slotOf(address, bits)]
+          if (entry === undefined || entry.until <= now()) continue
+          if (entry.action !== 'shadow') return entry
+          shadow ??= entry
+        }
+      }
     }
     return shadow
   }
@@ -115,25 +153,31 @@ export class PrefixTable<T extends Ending> {
     for (const entry of this.entries) if (entry !== undefined) yield entry
   }
 
-  private masked(a: number, b: number, c: number, d: number, bits: number): void {
-    const { at } = this
-    at[0] = cut(a, bits)
-    if (this.words === 1) return
-    at[1] = cut(b, bits - 32)
-    at[2] = cut(c, bits - 64)
-    at[3] = cut(d, bits - 96)
+  private begin(): void {
+    this.seed = (Math.random() * 2 ** 32) | 0
+    const masks = (): Uint32Array => new Uint32Array(PLACES)
+    this.filters =
+      this.words === 1
+        ? [new Filter(24, 32, 1, new Uint8Array(PLACES_OF_LONG)), new Filter(0, 23, 0, masks())]
+        : [new Filter(48, 128, 2, masks()), new Filter(32, 47, 0, masks()), new Filter(0, 31, 0, masks())]
   }
 
-  /** The slot of the prefix in `at`, or the empty one where it would be. */
-  private slotOf(bits: number): number {
+  /** The slot of a prefix, or the empty one where it would be. Leaves the prefix in `at`. */
+  private slotOf(address: Int32Array, bits: number): number {
     const { at, words, mask, lengths, prefixes } = this
-    let hash = mixed(at[0]! ^ Math.imul(bits, 0x9e3779b1) ^ this.seed)
-    if (words === 4) hash = mixed(mixed(mixed(hash ^ at[1]!) ^ at[2]!) ^ at[3]!)
+    const first = (at[0] = cut(address[0]!, bits))
+    let hash = mixed(first ^ Math.imul(bits, 0x9e3779b1) ^ this.seed)
+    if (words === 4) {
+      at[1] = cut(address[1]!, bits - 32)
+      at[2] = cut(address[2]!, bits - 64)
+      at[3] = cut(address[3]!, bits - 96)
+      hash = mixed(mixed(mixed(hash ^ at[1]!) ^ at[2]!) ^ at[3]!)
+    }
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const length = lengths[slot]
       if (length === 0) return slot
       const base = slot * words
-      if (length === bits + 1 && prefixes[base] === at[0] && (words === 1 || this.hasRest(base))) return slot
+      if (length === bits + 1 && prefixes[base] === first && (words === 1 || this.hasRest(base))) return slot
     }
   }
 
@@ -166,15 +210,11 @@ export class PrefixTable<T extends Ending> {
     return hash & this.mask
   }
 
-  /** Counts a length, and writes it into the filter. */
-  private add(first: number, bits: number): void {
+  /** Counts the prefix in `at`, and writes it into its filter. */
+  private add(bits: number): void {
     this.counts[bits]! += 1
-    if (this.counts[bits] === 1) this.occurring = [...this.occurring, bits].toSorted((a, b) => b - a)
-    this.filter ??= new Uint32Array(FILTER_SIZE)
-    if (bits >= this.filtered) {
-      const index = this.words === 1 ? first >>> 16 : mixed(first) & (FILTER_SIZE - 1)
-      this.filter[index]! |= 1 << ((bits - this.filtered) >> this.step)
-    }
+    const filter = this.filters.find((one) => one.has(bits)) as Filter
+    filter.add(indexOf(filter.least, this.at[0]!, this.at[1]!), bits)
   }
 
   private rebuild(slots: number): void {
@@ -183,21 +223,28 @@ export class PrefixTable<T extends Ending> {
     this.lengths = new Uint8Array(slots)
     this.entries = Array.from({ length: slots })
     this.mask = slots - 1
-    this.filter?.fill(0)
+    for (const filter of this.filters) filter.clear()
     this.counts.fill(0)
-    this.occurring = []
     this.stale = 0
+    const address = new Int32Array(4)
     for (let from = 0; from < lengths.length; from++) {
       const length = lengths[from]!
       if (length === 0) continue
-      this.at.set(prefixes.subarray(from * words, (from + 1) * words))
-      const slot = this.slotOf(length - 1)
+      address.set(prefixes.subarray(from * words, (from + 1) * words))
+      const slot = this.slotOf(address, length - 1)
       this.lengths[slot] = length
       this.prefixes.set(this.at.subarray(0, words), slot * words)
       this.entries[slot] = entries[from]
-      this.add(this.at[0]!, length - 1)
+      this.add(length - 1)
     }
   }
+}
+
+/** The place of an address in the filter whose shortest length this is: by its first 16, 24, 32 or 48 bits. */
+function indexOf(least: number, first: number, second: number): number {
+  if (least === 0) return first >>> 16
+  if (least === 24) return mixed(first >>> 8) & (PLACES_OF_LONG - 1)
+  return (least === 32 ? mixed(first) : mixed(mixed(first) ^ (second >>> 16))) & (PLACES - 1)
 }
 
 /** The first `bits` bits of a word. */

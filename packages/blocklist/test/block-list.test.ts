@@ -29,7 +29,7 @@ describe('by hand', () => {
       evidence: undefined,
       reason: 'ticket 4711',
     })
-    expect(list.check('', '203.0.113.7')).toEqual({ until: START + 3_600_000, rule: 'manual', action: 'refuse' })
+    expect(list.check('', '203.0.113.7')).toEqual({ until: START + 3_600_000, rule: 'manual', action: 'refuse', record })
     expect(await list.list()).toEqual([record])
     clock.advance(3_600_000)
     expect(list.check('', '203.0.113.7')).toBeUndefined()

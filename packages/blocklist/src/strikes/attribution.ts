@@ -1,5 +1,5 @@
 import type { Decision } from '@sluice/core'
-import type { Canonicalizer } from '@sluice/core/store-kit'
+import { type Canonicalizer, ipv4Value } from '@sluice/core/store-kit'
 import { markedAddress } from '../local-set.ts'
 import { MAX_SUBJECT } from '../target.ts'
 
@@ -43,8 +43,8 @@ export function identityOf({ charges }: Decision, facts: RequestFactsOfDecision,
 
 /** The network of the client, as a limiter writes it. */
 export function networkOf(address: string | undefined, canonical: Canonicalizer): string | undefined {
-  const network = address === undefined ? undefined : canonical(address)
-  return network === NO_ADDRESS ? undefined : network
+  if (address === undefined || address === NO_ADDRESS) return undefined
+  return ipv4Value(address) < 0 ? canonical(address) : address
 }
 
 /** Whether a subject can be an entry of the list. */

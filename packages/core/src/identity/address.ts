@@ -132,11 +132,20 @@ function scanV4(text: string, start: number): number {
 }
 
 /** Parses an IPv6 address without brackets or a port, and drops its zone. Returns 4 bytes for an IPv4-mapped address. */
-function parseV6(zoned: string): Uint8Array | undefined {
-  const percent = zoned.indexOf('%')
-  if (percent >= 0 && percent === zoned.length - 1) return undefined
-  const text = percent < 0 ? zoned : zoned.slice(0, percent)
+function parseV6(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(16)
+  const length = readIPv6(text, bytes)
+  return length === 0 ? undefined : length === 4 ? bytes.slice(12) : bytes
+}
+
+/**
+ * Writes an IPv6 address without brackets or a port into 16 bytes, and drops its zone. Returns 16, or 4 for an IPv4-mapped address, whose bytes are
+ * the last four; 0 for any other text, after which the bytes mean nothing. Allocates nothing, unless there is a zone.
+ */
+export function readIPv6(zoned: string, bytes: Uint8Array): 0 | 4 | 16 {
+  const percent = zoned.indexOf('%')
+  if (percent >= 0 && percent === zoned.length - 1) return 0
+  const text = percent < 0 ? zoned : zoned.slice(0, percent)
   let at = 0
   let gap = -1
   let i = 0
@@ -145,7 +154,7 @@ function parseV6(zoned: string): Uint8Array | undefined {
     i = 2
   }
   while (i < text.length) {
-    if (at === 16) return undefined
+    if (at === 16) return 0
     const start = i
     let value = 0
     for (; i < text.length && i < start + 4; i++) {
@@ -156,27 +165,27 @@ function parseV6(zoned: string): Uint8Array | undefined {
     const next = text.charCodeAt(i)
     if (next === DOT) {
       const tail = scanV4(text, start)
-      if (at > 12 || tail < 0) return undefined
+      if (at > 12 || tail < 0) return 0
       for (let shift = 24; shift >= 0; shift -= 8) bytes[at++] = tail >>> shift
       break
     }
-    if (i === start) return undefined
+    if (i === start) return 0
     bytes[at++] = value >> 8
     bytes[at++] = value & 255
     if (i === text.length) break
-    if (next !== COLON || ++i === text.length) return undefined
+    if (next !== COLON || ++i === text.length) return 0
     if (text.charCodeAt(i) === COLON) {
-      if (gap >= 0) return undefined
+      if (gap >= 0) return 0
       gap = at
       i++
     }
   }
-  if (gap < 0 ? at !== 16 : at === 16) return undefined
+  if (gap < 0 ? at !== 16 : at === 16) return 0
   if (gap >= 0) {
     bytes.copyWithin(16 - at + gap, gap, at)
     bytes.fill(0, gap, 16 - at + gap)
   }
-  return isMapped(bytes) ? bytes.slice(12) : bytes
+  return isMapped(bytes) ? 4 : 16
 }
 
 /** ::ffff:0:0/96 */

@@ -19,7 +19,8 @@ const NOT_PUBLIC: readonly (readonly [network: number, bits: number])[] = [
  * address is returned as it is, so that no client becomes a private or loopback address.
  */
 export function translated(bytes: Uint8Array): Uint8Array {
-  if (bytes.length === 4 || !isTranslated(new DataView(bytes.buffer, bytes.byteOffset))) return bytes
+  // All of these prefixes begin with a 0, and nearly no other address does.
+  if (bytes.length === 4 || bytes[0] !== 0 || !isTranslated(new DataView(bytes.buffer, bytes.byteOffset))) return bytes
   const address = bytes.subarray(12)
   const value = new DataView(bytes.buffer, bytes.byteOffset).getUint32(12)
   return NOT_PUBLIC.some(([network, bits]) => (value ^ network) >>> (32 - bits) === 0) ? bytes : address
