@@ -2,7 +2,7 @@ import { systemClock } from '../clock.ts'
 import type { Decision } from '../decision.ts'
 import { type DecisionFacts, factsOf } from '../decision-facts.ts'
 import { enabled } from '../enabled.ts'
-import { hasVerifiedPart, isOfAddress } from '../identity/verified.ts'
+import { identityIn } from '../identity/verified.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { Subject } from '../limiter.ts'
 import { subjectOf, textsOf } from '../subject-values.ts'
@@ -46,14 +46,15 @@ export class BlockGate<C> {
   /**
    * What blocks a request; `undefined` if it goes on.
    * @param subject of its limits; `undefined` if it has none
+   * @param identity who its client is, if the application says so
    */
-  check(context: C, subject: Subject<string> | undefined, tier?: string, tenant?: unknown): BlockedRequest | undefined {
+  check(context: C, subject: Subject<string> | undefined, identity?: string, tier?: string, tenant?: unknown): BlockedRequest | undefined {
     const { list, wholeAddress, engine } = this.parts
     const mode = engine?.policy.mode ?? 'enforce'
     if (!enabled || mode === 'off') return undefined
     let block: RequestBlock | undefined
     try {
-      block = list.check(subject === undefined ? NONE : typeof subject === 'string' ? subject : distinct(subject), wholeAddress(context))
+      block = list.check(subjectsOf(subject, identity), wholeAddress(context))
     } catch (error) {
       this.warn('check', error)
     }
@@ -61,11 +62,12 @@ export class BlockGate<C> {
   }
 
   /** Passes on to the list what a limiter decided. */
-  decided(context: C, decision: Decision, facts: DecisionFacts, authenticated: boolean): void {
-    const { list, wholeAddress } = this.parts
+  decided(context: C, decision: Decision, facts: DecisionFacts, identity: string | undefined): void {
+    const { list, host, wholeAddress } = this.parts
     if (list.decided === undefined) return
     try {
-      list.decided(decision, { ...facts, address: wholeAddress(context), authenticated })
+      const endpoint = decision.allowed ? undefined : endpointOf(host, context, facts.route)
+      list.decided(decision, { ...facts, address: wholeAddress(context), authenticated: identity !== undefined, identity, endpoint })
     } catch (error) {
       this.warn('decided', error)
     }
@@ -102,10 +104,6 @@ export class BlockGate<C> {
 }
 
 const NONE: readonly string[] = Object.freeze([])
-
-function distinct(subject: Subject<string>): readonly string[] {
-  return [...new Set(textsOf(subject))]
-}
 
 interface Blocked {
   readonly name: string
@@ -146,16 +144,27 @@ function headersOf(decision: Decision, { expose }: Dialect): readonly HeaderLine
   return headers
 }
 
-/** Whether a limit has a key that the application has verified, and the request its value. */
-export function isAuthenticated<C>({ limits }: LimitSet, subject: Subject<string>, key: KeyOf<C> | undefined): boolean {
+/** Who the client of a request is, if a limit has a key that the application has verified, and the request its value. */
+export function identityOf<C>({ limits }: LimitSet, subject: Subject<string>, key: KeyOf<C> | undefined): string | undefined {
   for (let i = 0; i < limits.length; i++) {
     const scoped = limits[i] as LimitSet['limits'][number]
-    if (isVerified(scoped.key ?? key, subjectOf(scoped.limit.name, subject))) return true
+    const identity = identityIn(scoped.key ?? key, subjectOf(scoped.limit.name, subject))
+    if (identity !== undefined) return identity
   }
-  return false
+  return undefined
 }
 
-/** Whether the application has verified a value of the key, and the client's address does not stand for it. */
-export function isVerified<C>(key: KeyOf<C> | undefined, subject: string | undefined): boolean {
-  return hasVerifiedPart(key) && subject !== undefined && !isOfAddress(subject)
+/** The different subjects of a request, and who its client is. */
+function subjectsOf(subject: Subject<string> | undefined, identity: string | undefined): readonly string[] | string {
+  if (subject === undefined) return NONE
+  if (typeof subject === 'string' && (identity === undefined || identity === subject)) return subject
+  return [...new Set(identity === undefined ? textsOf(subject) : [...textsOf(subject), identity])]
+}
+
+/** Where no route is known, the path, so that requests of one client can be distinguished. */
+function endpointOf<C>(host: Host<C>, context: C, route: string | undefined): string | undefined {
+  if (route !== undefined && route !== '*') return route
+  const target = host.target?.(context)
+  const query = target?.indexOf('?') ?? -1
+  return query < 0 ? target : target?.slice(0, query)
 }

@@ -4,7 +4,8 @@ import type { CallOptions, Cost } from '../limiter.ts'
 import { readNumbers } from '../numbers/sets.ts'
 import type { LimitSet } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
-import { type BlockedRequest, type BlockGate, isAuthenticated, isVerified } from './block-gate.ts'
+import { type BlockedRequest, type BlockGate, identityOf } from './block-gate.ts'
+import { identityIn } from '../identity/verified.ts'
 import { type HeaderLine, itemsOf } from './headers/headers.ts'
 import { type HttpOutcome, SKIPPED } from './outcome.ts'
 import type { PipelineConfig } from './pipeline-config.ts'
@@ -63,7 +64,7 @@ function limitsOfTier<C, R>(config: PipelineConfig<C, R>, context: C, value: str
 function readSubjects<C, R>(config: PipelineConfig<C, R>, context: C, set: LimitSet): Outcome<R> {
   // A tier without limits is unlimited: it needs neither a subject nor a cost.
   if (set.limits.length === 0 && config.engine !== undefined) {
-    const blocked = config.blocks?.check(context, undefined, set.tier)
+    const blocked = config.blocks?.check(context, undefined, undefined, set.tier)
     if (blocked !== undefined) return refuseBlocked(config, context, blocked)
     return decide(config, context, { set, subject: 'unlimited' }, undefined)
   }
@@ -96,8 +97,10 @@ export function subjectsOfRequest<C, R>(
 /** 3. The block list, the cost of the request, and the decision of the store. */
 function charge<C, R>(config: PipelineConfig<C, R>, context: C, subjects: Subjects): Outcome<R> {
   if (config.blocks !== undefined) {
-    const isMissing = 'action' in subjects
-    const blocked = config.blocks.check(context, isMissing ? undefined : subjects.subject, isMissing ? undefined : subjects.set.tier)
+    const blocked =
+      'action' in subjects
+        ? config.blocks.check(context, undefined)
+        : config.blocks.check(context, subjects.subject, identityOfRequest(config, subjects), subjects.set.tier)
     if (blocked !== undefined) return refuseBlocked(config, context, blocked)
   }
   if ('action' in subjects) {
@@ -141,18 +144,20 @@ function reportToBlocks<C, R>(
   config: PipelineConfig<C, R>,
   context: C,
   decision: MaybePromise<Decision>,
-  { set, subject }: FoundSubjects,
+  found: FoundSubjects,
   facts: Facts,
 ): Outcome<R> {
   const { engine, blocks } = config
-  const { key } = config.options
   return chain(decision, (decided) => {
     if (engine === undefined) facts.end()
-    // A limiter that an application wrapped has limits that are not known here, and one subject.
-    const isKnown = engine === undefined ? isVerified(key, subject as string) : isAuthenticated(set, subject, key)
-    blocks?.decided(context, decided, facts, isKnown)
+    blocks?.decided(context, decided, facts, identityOfRequest(config, found))
     return writeHeaders(config, context, decided)
   })
+}
+
+/** A limiter that an application wrapped has limits that are not known here, and one subject. */
+function identityOfRequest<C, R>({ engine, options }: PipelineConfig<C, R>, { set, subject }: FoundSubjects): string | undefined {
+  return engine === undefined ? identityIn(options.key, subject as string) : identityOf(set, subject, options.key)
 }
 
 function refuseBlocked<C, R>({ blocks, options }: PipelineConfig<C, R>, context: C, blocked: BlockedRequest): Outcome<R> {

@@ -24,6 +24,16 @@ export interface BlockFacts extends DecisionFacts {
    * the request has its value.
    */
   readonly authenticated: boolean
+  /**
+   * Who the client is, if `authenticated`: the value of that part alone, such as the user of a key with user and route. `check` gets it among its
+   * subjects.
+   */
+  readonly identity?: string | undefined
+  /**
+   * Of a refusal: the pattern of the route, or where none is known the path without its query. To compare requests of one client, not to be
+   * shown: a path may have names in it.
+   */
+  readonly endpoint?: string | undefined
 }
 
 /** Clients that are refused before the limiter is asked: what `blockList()` of `@sluice/blocklist` returns. */

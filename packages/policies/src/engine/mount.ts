@@ -3,7 +3,7 @@ import {
   type BlockedRequest,
   type BlockGate,
   type DecidedAnswer,
-  isAuthenticated,
+  identityOf,
   isPromise,
   type PolicyAnswer,
   type PolicyMount,
@@ -86,7 +86,7 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
   private answer(selected: Selected, cost: GivenCost, blocks: BlockGate<C> | undefined): MaybePromise<PolicyAnswer> {
     const { enforced, rejected } = selected.selection
     if (rejected !== undefined || enforced.length === 0) {
-      const blocked = blocks && blockedBy(blocks, selected, undefined)
+      const blocked = blocks && blockedBy(blocks, selected, undefined, undefined)
       if (blocked !== undefined) return { blocked }
       return rejected === undefined ? { background: this.tryShadows(selected, cost) } : { missing: rejected }
     }
@@ -122,13 +122,14 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     given: GivenCost,
     { subject, cost }: Plan,
   ): MaybePromise<PolicyAnswer> {
-    const blocked = blockedBy(blocks, selected, subject)
+    const identity = identityOf(merged.set, subject, undefined)
+    const blocked = blockedBy(blocks, selected, subject, identity)
     if (blocked !== undefined) return { blocked }
     const facts = factsOfAsked(selected.asked)
     const report = (decision: Decision): PolicyAnswer => {
       const answer = this.answerOf(selected, merged, given, decision)
       const shown = answer.decided?.decision ?? decision
-      blocks.decided(selected.asked.context.context as C, shown, facts, isAuthenticated(merged.set, subject, undefined))
+      blocks.decided(selected.asked.context.context as C, shown, facts, identity)
       return answer
     }
     const decision = this.engine.decide(merged.set, subject, cost, 'charge', undefined, facts)
@@ -165,9 +166,14 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
   }
 }
 
-function blockedBy<C>(blocks: BlockGate<C>, selected: Selected, subject: Plan['subject'] | undefined): BlockedRequest | undefined {
+function blockedBy<C>(
+  blocks: BlockGate<C>,
+  selected: Selected,
+  subject: Plan['subject'] | undefined,
+  identity: string | undefined,
+): BlockedRequest | undefined {
   const { context, attributes, tier } = selected.asked
-  return blocks.check(context.context as C, subject, tier, tenantOf(attributes))
+  return blocks.check(context.context as C, subject, identity, tier, tenantOf(attributes))
 }
 
 /** Ids are often numbers. Any other value is no id. */

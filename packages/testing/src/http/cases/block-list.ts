@@ -19,8 +19,10 @@ function listOf(fixture: Fixture, action: RequestBlock['action'], notes = false)
     if (notes) fixture.note(`check ${JSON.stringify(subjects)} ${address}`)
     return [subjects].flat().includes('bot') ? { until: START + 60_000, rule: 'default', action } : undefined
   }
-  const decided: RequestBlockList['decided'] = ({ verdict, retryAfter }, { how, latency, tenant, address, authenticated }) =>
-    fixture.note(`decided ${verdict} ${retryAfter} ${how} ${latency >= 0} ${tenant} ${address} ${authenticated}`)
+  const decided: RequestBlockList['decided'] = ({ verdict, retryAfter }, { how, latency, tenant, address, authenticated, identity }) =>
+    fixture.note(
+      `decided ${verdict} ${retryAfter} ${how} ${latency >= 0} ${tenant} ${address} ${authenticated}${identity === undefined ? '' : ` ${identity}`}`,
+    )
   const { clock } = fixture
   return notes ? { clock, check, decided } : { clock, check }
 }
@@ -150,10 +152,10 @@ export const blockListCases: readonly HttpCase[] = [
       t.is((await t.get('/', ...known)).status, 429)
       t.is((await t.get('/', ['X-Api-Key', 'a'])).status, 200)
       t.is(await decisionsIn(t), [
-        String.raw`check "u\\:1:a" 127.0.0.1`,
-        'decided allowed 0 charge true undefined 127.0.0.1 true',
-        String.raw`check "u\\:1:a" 127.0.0.1`,
-        'decided refused 60000 charge true undefined 127.0.0.1 true',
+        String.raw`check ["u\\:1:a","u:1"] 127.0.0.1`,
+        'decided allowed 0 charge true undefined 127.0.0.1 true u:1',
+        String.raw`check ["u\\:1:a","u:1"] 127.0.0.1`,
+        'decided refused 60000 charge true undefined 127.0.0.1 true u:1',
         String.raw`check "~ip\\:127.0.0.1:a" 127.0.0.1`,
         'decided allowed 0 charge true undefined 127.0.0.1 false',
       ])
@@ -288,11 +290,11 @@ export const blockListCases: readonly HttpCase[] = [
         'allowed enforce acme',
         'allowed shadow acme',
         'check "a" 127.0.0.1',
-        'decided allowed 0 charge true acme 127.0.0.1 true',
+        'decided allowed 0 charge true acme 127.0.0.1 true a',
       ])
       t.is(notes.slice(6, 9).toSorted(), [
         'check "a" 127.0.0.1',
-        'decided refused 60000 charge true acme 127.0.0.1 true',
+        'decided refused 60000 charge true acme 127.0.0.1 true a',
         'refused enforce acme',
       ])
       t.is(notes.slice(9).toSorted(), ['allowed shadow acme', 'check [] 127.0.0.1', 'check [] 127.0.0.1'], 'no subject, and no limit')
