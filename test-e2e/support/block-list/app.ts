@@ -8,7 +8,8 @@ import express, { type Request } from 'express'
 const redis = { url: process.env['REDIS_URL'] ?? '' }
 const blocks = blockList({
   storage: redisBlockStorage(redis),
-  rule: { mode: 'enforce', strikes: 30, endpoints: 3 },
+  // One of a hundred clients may be blocked in a minute: there are fewer here.
+  rule: { mode: 'enforce', strikes: 20, endpoints: 3, maxShare: 1 },
   allow: ['203.0.113.99'],
   on: { change: ({ change, record }) => console.log(JSON.stringify({ change, name: record.name, at: Date.now() })) },
 })
@@ -22,7 +23,7 @@ app.use(
     store: redisStore(redis),
     blockList: blocks,
     // Stands for a session: the application knows whom it names. Without one, the address is limited.
-    limits: [fixedWindow({ name: 'client', limit: 10, window: '2s', key: user((req: Request) => req.get('x-user')) })],
+    limits: [fixedWindow({ name: 'client', limit: 5, window: '1s', key: user((req: Request) => req.get('x-user')) })],
   }),
 )
 app.get('/:page', (_req, res) => void res.send('hello'))
