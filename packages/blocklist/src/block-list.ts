@@ -1,4 +1,4 @@
-import { type Decision, type Duration, SluiceError } from '@sluice/core'
+import { type Clock, type Decision, type Duration, type RequestBlockList, SluiceError } from '@sluice/core'
 import { type BlockRecord, type BlockStorage, type BlockTarget, invalid, keptAlive, knownOptions, millisOf } from '@sluice/core/store-kit'
 import { ActionCounts, type BlockChange, type BlockListHealth, MANUAL } from './changes.ts'
 import type { BlockAnswer } from './local-set.ts'
@@ -6,7 +6,7 @@ import { memoryBlockStorage } from './memory-storage.ts'
 import { Mirror } from './mirror.ts'
 import { type AllowOptions, type BlockListOptions, type BlockOptions, reasonOf, type Settings, settingsOf } from './options.ts'
 import { Reporter } from './reporter.ts'
-import type { RequestFactsOfDecision } from './strikes/attribution.ts'
+import type { ReadFacts } from './strikes/attribution.ts'
 import { Tracker } from './strikes/tracker.ts'
 import { idOf, type Target, targetOf } from './target.ts'
 import { Warnings } from './warnings.ts'
@@ -25,7 +25,9 @@ import type { Why } from './why.ts'
  * }
  * ```
  */
-export class BlockList {
+export class BlockList implements RequestBlockList {
+  /** The clock that the list was given for tests. */
+  readonly clock: Clock | undefined
   private readonly settings: Settings
   private readonly storage: BlockStorage
   private readonly mirror: Mirror
@@ -36,6 +38,7 @@ export class BlockList {
 
   constructor(options: BlockListOptions) {
     this.settings = settingsOf(options)
+    this.clock = options.clock
     const { rule, clock, on } = this.settings
     const storage = (this.storage = options.storage ?? memoryBlockStorage({ clock }))
     const warnings = new Warnings(on, clock)
@@ -57,7 +60,7 @@ export class BlockList {
   }
 
   /** Takes a decision of a limiter, for the strikes. Called by `rateLimit({ blockList })`. */
-  decided(decision: Decision, facts: RequestFactsOfDecision): void {
+  decided(decision: Decision, facts: ReadFacts): void {
     const { tracker } = this
     if (tracker === undefined || this.isClosed) return
     tracker.decided(decision, facts)

@@ -8,7 +8,7 @@ export type { BlockAction, BlockChange, BlockListHealth } from './changes.ts'
 export type { BlockAnswer } from './local-set.ts'
 export type { Why } from './why.ts'
 export type { BlockRecord, BlockTarget, StrikeEvidence } from '@sluice/core/store-kit'
-export type { RequestFactsOfDecision } from './strikes/attribution.ts'
+export type { ReadFacts } from './strikes/attribution.ts'
 
 // Where a list is kept: the memory of this process, and the contract of every storage.
 export { memoryBlockStorage, type MemoryBlockStorageOptions } from './memory-storage.ts'

@@ -171,7 +171,7 @@ export class PrefixTable<T extends Ending> {
       at[1] = cut(address[1]!, bits - 32)
       at[2] = cut(address[2]!, bits - 64)
       at[3] = cut(address[3]!, bits - 96)
-      hash = mixed(mixed(mixed(hash ^ at[1]!) ^ at[2]!) ^ at[3]!)
+      hash = mixed(mixed(mixed(hash ^ at[1]) ^ at[2]) ^ at[3])
     }
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const length = lengths[slot]

@@ -1,24 +1,10 @@
-import type { Decision } from '@sluice/core'
+import type { BlockFacts, Decision } from '@sluice/core'
 import { type Canonicalizer, ipv4Value } from '@sluice/core/store-kit'
 import { markedAddress } from '../local-set.ts'
 import { MAX_SUBJECT } from '../target.ts'
 
-/** What the pipeline of core knows of a request beside its decision. */
-export interface RequestFactsOfDecision {
-  /** The pattern of the route. */
-  readonly route: string | undefined
-  readonly method: string | undefined
-  /** µs that the decision took. */
-  readonly latency: number | undefined
-  /** The client's address, with all bits. */
-  readonly address: string | undefined
-  /** Whether the application vouches for who the client is. */
-  readonly authenticated: boolean
-  /** Who the client is, if the application says so. */
-  readonly identity?: string | undefined
-  /** The route, or the path where no route is known. It is hashed to 8 bits. */
-  readonly endpoint?: string | undefined
-}
+/** What is read of a request beside its decision. */
+export type ReadFacts = Pick<BlockFacts, 'route' | 'method' | 'latency' | 'address' | 'authenticated' | 'identity' | 'endpoint'>
 
 /** Stands for requests whose address is unknown: to block it would block all of them. */
 const NO_ADDRESS = '0.0.0.0'
@@ -27,7 +13,7 @@ const NO_ADDRESS = '0.0.0.0'
  * Who sent a request: the subject for which the application vouches, else the address. A header or a field that a client can write freely names
  * nobody, or a stranger who sends it would have its owner blocked.
  */
-export function identityOf({ charges }: Decision, facts: RequestFactsOfDecision, network: string | undefined): string | undefined {
+export function identityOf({ charges }: Decision, facts: ReadFacts, network: string | undefined): string | undefined {
   if (!facts.authenticated) return undefined
   if (facts.identity !== undefined) return facts.identity
   let only: string | undefined

@@ -4,7 +4,7 @@ import type { LocalSet } from '../local-set.ts'
 import type { RuleSettings } from '../options.ts'
 import { networkName } from '../target.ts'
 import { ActiveSubjects } from './active-subjects.ts'
-import { identityOf, isListable, networkOf, type RequestFactsOfDecision } from './attribution.ts'
+import { identityOf, isListable, networkOf, type ReadFacts } from './attribution.ts'
 import { RequestsSketch } from './requests-sketch.ts'
 import { Revisions } from './revisions.ts'
 import { SharedAddresses } from './shared-addresses.ts'
@@ -57,7 +57,7 @@ export class Tracker {
   }
 
   /** Takes one decision of a limiter. */
-  decided(decision: Decision, facts: RequestFactsOfDecision): void {
+  decided(decision: Decision, facts: ReadFacts): void {
     const { verdict, mode, source } = decision
     // A limiter in shadow sends the client no wait, and a fallback may be wrong.
     if (mode !== 'enforce' || verdict === 'blocked' || isDegraded(source)) return
@@ -94,7 +94,7 @@ export class Tracker {
     return first.map((suspect) => suspect.take())
   }
 
-  private refused(decision: Decision, facts: RequestFactsOfDecision, of: Refused): void {
+  private refused(decision: Decision, facts: ReadFacts, of: Refused): void {
     const { kind, text, policy, now } = of
     const { retryAfter, revision } = decision
     // A client that was sent no wait cannot come too early.
@@ -103,7 +103,7 @@ export class Tracker {
     if (revision !== undefined && !this.revisions.isSettled(decision.policy, revision, now)) return
     const suspect = this.suspects.get(kind, text) ?? this.suspect(kind, text)
     if (suspect === undefined) return
-    const sent = now - (facts.latency ?? 0) / 1_000
+    const sent = now - facts.latency / 1_000
     suspect.countRequest(policy)
     if (!suspect.refuse(decision, subjectOf(decision), sent, now)) return
     if (suspect.window === undefined || now - suspect.window > this.rule.window) suspect.open(now, this.admittedOf(of))
