@@ -241,7 +241,7 @@ describe('one server', () => {
 
   test('D03: after close() each request is decided by its failMode, without I/O, also while Redis is away', async () => {
     for (const isAway of [false, true]) {
-      const store = own({ leases: true })
+      const store = own({ leases: true, ...PATIENT })
       await took(store, charge('a', MANY))
       if (isAway) await proxy.refuse(true)
       await store.close?.()

@@ -28,11 +28,14 @@ afterAll(async () => {
   await Promise.all([server.stop(), cluster.stop()])
 })
 
+/** ms for which a decision waits for Redis. On a busy machine the default is not enough, and the process decides by its local share. */
+const PATIENT = { deadline: 500 }
+
 let prefixes = 0
 function processes(options: RedisStoreOptions, count: number, source: object = { url: server.url }) {
   const prefix = `all${++prefixes}`
   return Array.from({ length: count }, () => {
-    const store = asAnotherProcess(() => redisStore(source as never, { prefix, ...options }))
+    const store = asAnotherProcess(() => redisStore(source as never, { prefix, failover: PATIENT, ...options }))
     kept(store)
     return { store, limiter: createLimiter({ name: 'api', store, limits: LIMITS }) }
   }) as [{ store: Store; limiter: ReturnType<typeof limiterOf> }, ...{ store: Store; limiter: ReturnType<typeof limiterOf> }[]]
