@@ -21,16 +21,7 @@ const main = async () => {
   const charges = [{ limit: core.slidingWindow({ name: 'minute', limit: 1, window: '1m' }).limit, scope: 'a', subject: 'b', cost: 1 }]
   check('edge', await edge.consume(charges).then(() => 'decided', (error) => error.code), 'ERR_STORE_UNAVAILABLE')
 
-  export const measured = async (source: PolicySource, table: ClientTable): Promise<Metrics[]> => [
-  prometheusMetrics(register, { feeds: [await policyFeed({ source })], clients: [clientDirectory({ table })] }),
-  prometheusMetrics(new Registry()),
-  prometheusMetrics(new AggregatorRegistry()),
-  openTelemetryMetrics(metrics.getMeter('sluice'), { maxSeries: 5_000 }),
-]
-export const stop: () => void = annotateSpans()
-export const metricNames: string[] = INSTRUMENTS.map(({ name }) => name)
-
-const app = express()
+  const app = express()
   app.use(rateLimit({ limit: 1, window: '1m' }))
   app.get('/', (req, res) => { res.send('hello') })
   const server = app.listen(0, '127.0.0.1')
@@ -60,9 +51,9 @@ import { publishPolicy, redisSource, redisStore, redisTable } from '@sluice/redi
 import { durableObjectStore, type ObjectNamespace, RateLimitObject } from '@sluice/cloudflare'
 import { type DynamoClient, dynamoTable } from '@sluice/dynamodb'
 import { etcdSource } from '@sluice/etcd'
-import { type KafkaClient, kafkaSource } from '@sluice/kafka'
+import { type KafkaClient, type KafkaProducer, kafkaSink, kafkaSource } from '@sluice/kafka'
 import { clientDirectory, type ClientTable, httpSource, policyFeed, type PolicyFeed, type PolicySource } from '@sluice/policies'
-import { INSTRUMENTS } from '@sluice/telemetry'
+import { type DecisionEvents, decisionEvents, type EventBatch, httpSink, INSTRUMENTS, jsonLines } from '@sluice/telemetry'
 import { annotateSpans, openTelemetryMetrics } from '@sluice/telemetry/opentelemetry'
 import { type Metrics, prometheusMetrics } from '@sluice/telemetry/prometheus'
 import { metrics } from '@opentelemetry/api'
@@ -103,6 +94,21 @@ export const directory = (table: ClientTable) => clientDirectory({ table, ttl: 6
 export const feed = (source: PolicySource): Promise<PolicyFeed> => policyFeed({ source })
 export const published = async (): Promise<boolean> =>
   (await publishPolicy({ url: 'redis://localhost' }, { namespace: 'shop', revision: 1, text: '' })).isPublished
+
+export const measured = async (source: PolicySource, table: ClientTable): Promise<Metrics[]> => [
+  prometheusMetrics(register, { feeds: [await policyFeed({ source })], clients: [clientDirectory({ table })] }),
+  prometheusMetrics(new Registry()),
+  prometheusMetrics(new AggregatorRegistry()),
+  openTelemetryMetrics(metrics.getMeter('sluice'), { maxSeries: 5_000 }),
+]
+export const stop: () => void = annotateSpans()
+export const metricNames: string[] = INSTRUMENTS.map(({ name }) => name)
+export const events = (producer: KafkaProducer): DecisionEvents[] => [
+  decisionEvents({ sink: kafkaSink({ producer }), secret: 'a secret of all processes' }),
+  decisionEvents({ sink: httpSink({ url: 'https://events.example.com/' }), subjects: 'plain', region: 'eu' }),
+  decisionEvents({ sink: jsonLines('events.jsonl'), secret: 'a secret of all processes', sample: 0.1 }),
+  decisionEvents({ sink: async (batch: EventBatch, signal) => signal.throwIfAborted(), secret: 'a secret of all processes' }),
+]
 
 const app = express()
 app.use(rateLimit())
