@@ -44,6 +44,8 @@ const SLOW = isFull
       // Each starts a broker of Kafka of its own, which takes 10 s.
       'test/kafka-sink-away.test.ts',
       'test/watch-kafka.test.ts',
+      // It opens 400 connections.
+      'test/block-list/fleet.test.ts',
       // It waits for half a minute.
       'test/events/killed.test.ts',
     ]
@@ -77,7 +79,7 @@ export default defineConfig({
       project('cli', 'packages/cli', { exclude: SLOW }),
       project('dynamodb', 'packages/dynamodb'),
       project('kafka', 'packages/kafka', { exclude: SLOW }),
-      project('redis', 'packages/redis'),
+      project('redis', 'packages/redis', { exclude: SLOW }),
       project('telemetry', 'packages/telemetry', { exclude: SLOW }),
       project('e2e', 'test-e2e', { exclude: [FAULTS, FLEET, ...SLOW], testTimeout: 120_000 }),
       // They measure CPU, memory and delays, so they run after all others, one after the other.

@@ -67,7 +67,9 @@ export class BlockGate<C> {
     if (list.decided === undefined) return
     try {
       const endpoint = decision.allowed ? undefined : endpointOf(host, context, facts.route)
-      list.decided(decision, { ...facts, address: wholeAddress(context), authenticated: identity !== undefined, identity, endpoint })
+      const { how, route, method, tenant, latency } = facts
+      const address = wholeAddress(context)
+      list.decided(decision, { how, route, method, tenant, latency, address, authenticated: identity !== undefined, identity, endpoint })
     } catch (error) {
       this.warn('decided', error)
     }
