@@ -2,6 +2,7 @@
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
 import { memoryStore, observe, slidingWindow } from '@sluice/core'
 import { createPipeline, type Host } from '@sluice/core/adapter-kit'
+import { redisAnalytics } from '@sluice/redis'
 import { openTelemetryMetrics } from '@sluice/telemetry/opentelemetry'
 import { prometheusMetrics } from '@sluice/telemetry/prometheus'
 import { Registry } from 'prom-client'
@@ -31,6 +32,12 @@ const CONTENDERS: Readonly<Record<string, () => unknown>> = {
   observed: () => observe({ decision: (_, { latency }) => void (micros += latency) }),
   prometheus: () => prometheusMetrics(new Registry()),
   opentelemetry: () => openTelemetryMetrics(meter()),
+  // No server is there: what is measured is what a request costs this process.
+  analytics: () =>
+    redisAnalytics(
+      { url: 'redis://127.0.0.1:1' },
+      { secret: 'only for this benchmark', interval: '60s', on: { warning: () => undefined } },
+    ),
 }
 
 /** As an application has it. Nothing collects while the requests are measured. */

@@ -1,4 +1,4 @@
-// What metrics cost a request.
+// What metrics and analytics cost a request.
 import { MeasuredProcess, runProcesses } from '../measure/process.ts'
 import type { Group } from '../report/report.ts'
 
@@ -10,6 +10,7 @@ const CONTENDERS: Readonly<Record<string, string>> = {
   [OBSERVED]: 'observed',
   [PROMETHEUS]: 'prometheus',
   '`openTelemetryMetrics`': 'opentelemetry',
+  '`redisAnalytics`': 'analytics',
 }
 
 export const metrics: Group = {
