@@ -1,3 +1,8 @@
+import { allow } from './blocks/allow.ts'
+import { block } from './blocks/block.ts'
+import { blocks } from './blocks/blocks.ts'
+import { disallow, unblock } from './blocks/unblock.ts'
+import { why } from './blocks/why.ts'
 import type { Command } from './command.ts'
 import { watch } from './events/watch.ts'
 import { diff } from './policies/diff.ts'
@@ -11,4 +16,21 @@ import { test } from './policies/test.ts'
 import { top } from './redis/top.ts'
 
 /** All commands, in the order of help. */
-export const COMMANDS: readonly Command[] = [lint, diff, test, replayCommand, publish, rollback, history, importCommand, top, watch]
+export const COMMANDS: readonly Command[] = [
+  lint,
+  diff,
+  test,
+  replayCommand,
+  publish,
+  rollback,
+  history,
+  importCommand,
+  top,
+  watch,
+  block,
+  unblock,
+  why,
+  blocks,
+  allow,
+  disallow,
+]

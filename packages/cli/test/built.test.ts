@@ -13,7 +13,7 @@ const program = join(modules, '.bin', 'sluice')
 const folder = newFolder()
 
 beforeAll(() => {
-  const packages = ['core', 'policies', 'redis', 'etcd', 'cli']
+  const packages = ['core', 'policies', 'blocklist', 'redis', 'etcd', 'cli']
   const { status, stderr } = spawnSync(process.execPath, ['scripts/build.ts', '--into', modules, ...packages], {
     cwd: ROOT,
     encoding: 'utf8',
@@ -64,6 +64,11 @@ describe('the built program', () => {
       status: 2,
       err: expect.stringContaining('cannot be reached'),
     })
+    for (const args of [['top'], ['blocks']])
+      expect(run([...args, '--redis', 'redis://127.0.0.1:1'])).toMatchObject({
+        status: 2,
+        err: expect.stringContaining('cannot be reached'),
+      })
     expect(run(['policies', 'history', '--to', 'etcd://127.0.0.1:1'])).toMatchObject({
       status: 2,
       err: expect.stringContaining('cannot be reached'),

@@ -8,7 +8,7 @@ const UPDATE = 'npm run vitest -- run --project cli packages/cli/test/docs.test.
 const INTRODUCTION = `# The sluice command
 
 Check a [policy document](policies.md) before it is used, compare two of them, ask one about the past, and publish it. See who is refused most,
-and watch what limiters decide.
+watch what limiters decide, and block a client.
 
 \`\`\`sh
 npm install --save-dev @sluice/cli
