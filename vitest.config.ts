@@ -48,6 +48,8 @@ const SLOW = isFull
       'test/block-list/fleet.test.ts',
       // It waits for half a minute.
       'test/events/killed.test.ts',
+      // Three processes under a crowd take a minute.
+      'observability.test.ts',
     ]
 
 // The same tests on another version of Nest. All imports of Nest must come from one copy, since a copy does not know the providers of another.
