@@ -41,10 +41,13 @@ const start = CONTENDERS[name]
 if (start === undefined) throw new Error(`No contender is named "${name}".`)
 const limits = [slidingWindow({ name: 'a', limit: 100_000_000, window: '1h', key: ({ client }: Request) => client })]
 const decide = createPipeline(host, { store: memoryStore({ maxSubjects: 1_000_000 }), trustProxy: 0, limits, blockList: start() })
-const run: Run = (subjects, from, count) => {
+/** As many requests as arrive in one turn of a busy server. Observers hear of them when it has ended. */
+const TURN = 50
+const run: Run = async (subjects, from, count) => {
   for (let i = from; i < from + count; i++) {
     const outcome = decide(new Request(subjects.at(i)))
     if (outcome instanceof Promise || !outcome.pass || outcome.headers.length === 0) throw new Error('the limit was reached')
+    if (i % TURN === 0) await undefined
   }
 }
 const obey = inTurns(run, uniform(10_000))

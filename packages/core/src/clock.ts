@@ -49,7 +49,12 @@ export function completeClock(clock: Clock, system: Required<Clock> = systemCloc
 }
 
 // Read once: a test framework's fake timers replace the global, and would hold back every decision of a store.
-const { setImmediate } = runtime
+const { setImmediate, performance } = runtime
+
+/** ms, monotonic, for how long something took. Reads no global, which takes a fifth of the time. */
+export function elapsedTime(): number {
+  return performance === undefined ? Date.now() : performance.now()
+}
 
 /** Runs `run` when this turn of the event loop has ended, so that all that arrived in the turn is sent together. */
 export function afterTurn(run: () => void): void {

@@ -1,4 +1,4 @@
-import { systemClock } from './clock.ts'
+import { elapsedTime } from './clock.ts'
 import type { RequestFacts } from './identity/request-facts.ts'
 import type { ConsumeOptions } from './store.ts'
 
@@ -45,12 +45,12 @@ export class Facts implements DecisionFacts {
 
   begin(how: DecisionFacts['how']): this {
     this.how = how
-    this.latency = systemClock.monotonic()
+    this.latency = elapsedTime()
     return this
   }
 
   end(): void {
-    this.latency = (systemClock.monotonic() - this.latency) * 1000
+    this.latency = (elapsedTime() - this.latency) * 1000
   }
 }
 

@@ -1,4 +1,4 @@
-import { systemClock } from './clock.ts'
+import { elapsedTime } from './clock.ts'
 import type { Decision } from './decision.ts'
 import type { DecisionFacts } from './decision-facts.ts'
 import { invalid, withCode } from './errors.ts'
@@ -83,7 +83,9 @@ class Attachment {
 let attached: readonly Attachment[] = []
 
 /** Which events anybody in this process hears. Read at each decision, so these are plain fields of one object. */
-export const heard: Record<keyof ProcessObservers, boolean> = {
+export const heard: Record<keyof ProcessObservers | 'anyDecision', boolean> = {
+  /** `decision` or `refusal`. */
+  anyDecision: false,
   decision: false,
   refusal: false,
   tier: false,
@@ -130,6 +132,7 @@ export function observe(observers: ProcessObservers): () => void {
 function attach(all: readonly Attachment[]): void {
   attached = all
   for (const name of NAMES) heard[name] = all.some(({ observers }) => observers[name] !== undefined)
+  heard.anyDecision = heard.decision || heard.refusal
 }
 
 /** Calls the observers of the process. Never throws. */
@@ -166,12 +169,12 @@ export function beginCommand(store: string, shard: string, decisions: number): (
 
 /** Apart: a function that contains a closure allocates memory for it at every call. */
 function commandEnd(store: string, shard: string, decisions: number): (ok: boolean) => void {
-  const began = systemClock.monotonic()
+  const began = elapsedTime()
   let isEnded = false
   return (ok) => {
     if (isEnded) return
     isEnded = true
-    const milliseconds = systemClock.monotonic() - began
+    const milliseconds = elapsedTime() - began
     emitToProcess('command', { type: 'command', store, shard, decisions, milliseconds, ok } satisfies CommandEvent)
   }
 }

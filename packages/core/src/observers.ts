@@ -34,6 +34,8 @@ const MAX_REPORTED = 1_000
 /** The observers of one limiter. Checks them, calls them, and catches their errors. */
 export class ObserverHub {
   private readonly on: Observers
+  /** Whether the limiter has an observer of decisions. A field, since the objects of options have many shapes. */
+  private readonly isHeard: boolean
   private readonly limiter: string
   private readonly strict: boolean
   private readonly reported = new Set<string>()
@@ -49,6 +51,7 @@ export class ObserverHub {
       if (on[name] !== undefined && typeof on[name] !== 'function') throw invalid(`on.${name}`, 'a function', on[name])
     }
     this.on = on
+    this.isHeard = on.decision !== undefined
     this.limiter = limiter
     this.strict = strict
   }
@@ -82,14 +85,14 @@ export class ObserverHub {
 
   /** Whether anybody hears the decisions of this limiter. Nobody: no decision needs facts. */
   get hears(): boolean {
-    return heard.decision || heard.refusal || this.on.decision !== undefined
+    return heard.anyDecision || this.isHeard
   }
 
   /** Emits a decision: refusals at once, all in the next microtask, together with all others of this turn. */
   emitDecision(decision: Decision, facts: Facts): void {
     facts.end()
     if (heard.refusal && isRefusal(decision, facts)) emitToProcess('refusal', decision, facts)
-    if (!heard.decision && this.on.decision === undefined) return
+    if (!heard.decision && !this.isHeard) return
     if (this.decisions.length === 0) inMicrotask(() => this.flush())
     this.decisions.push(decision)
     this.facts.push(facts)
@@ -119,7 +122,7 @@ export class ObserverHub {
     this.facts = []
     for (const [i, decision] of decisions.entries()) {
       const given = facts[i] as Facts
-      if (this.on.decision !== undefined) this.guard('decision', () => this.on.decision?.(decision, given))
+      if (this.isHeard) this.guard('decision', () => this.on.decision?.(decision, given))
       if (heard.decision) emitToProcess('decision', decision, given)
     }
   }

@@ -5,7 +5,7 @@ import { enabled } from '../enabled.ts'
 import { identityIn } from '../identity/verified.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { Subject } from '../limiter.ts'
-import { subjectOf, textsOf } from '../subject-values.ts'
+import { subjectOf } from '../subject-values.ts'
 import type { KeyOf } from '../identity/part.ts'
 import type { LimitSet } from '../limit-set.ts'
 import type { ObserverHub } from '../observers.ts'
@@ -61,6 +61,11 @@ export class BlockGate<C> {
     return block && this.blocked(context, block, mode === 'shadow' ? 'shadow' : block.action, tier, tenant)
   }
 
+  /** Whether the list wants decisions. */
+  get hears(): boolean {
+    return this.parts.list.decided !== undefined
+  }
+
   /** Passes on to the list what a limiter decided. */
   decided(context: C, decision: Decision, facts: DecisionFacts, identity: string | undefined): void {
     const { list, host, wholeAddress } = this.parts
@@ -69,7 +74,9 @@ export class BlockGate<C> {
       const endpoint = decision.allowed ? undefined : endpointOf(host, context, facts.route)
       const { how, route, method, tenant, latency } = facts
       const address = wholeAddress(context)
-      list.decided(decision, { how, route, method, tenant, latency, address, authenticated: identity !== undefined, identity, endpoint })
+      const authenticated = identity !== undefined
+      // A literal: to spread the facts would take longer than the rest.
+      list.decided(decision, { how, route, method, tenant, latency, address, authenticated, identity, endpoint })
     } catch (error) {
       this.warn('decided', error)
     }
@@ -156,11 +163,20 @@ export function identityOf<C>({ limits }: LimitSet, subject: Subject<string>, ke
   return undefined
 }
 
-/** The different subjects of a request, and who its client is. */
+/** The different subjects of a request, and who its client is. Those that a pipeline reads are texts. */
 function subjectsOf(subject: Subject<string> | undefined, identity: string | undefined): readonly string[] | string {
-  if (subject === undefined) return NONE
-  if (typeof subject === 'string' && (identity === undefined || identity === subject)) return subject
-  return [...new Set(identity === undefined ? textsOf(subject) : [...textsOf(subject), identity])]
+  if (typeof subject === 'string') return identity === undefined || identity === subject ? subject : [subject, identity]
+  let first: string | undefined
+  let all: string[] | undefined
+  // Without a list for the usual single text.
+  for (const name in subject) {
+    const text = (subject as Readonly<Record<string, string>>)[name] as string
+    first ??= text
+    if (text !== first && all?.includes(text) !== true) (all ??= [first]).push(text)
+  }
+  if (first === undefined) return NONE
+  if (identity !== undefined && identity !== first && all?.includes(identity) !== true) (all ??= [first]).push(identity)
+  return all ?? first
 }
 
 /** Where no route is known, the path, so that requests of one client can be distinguished. */

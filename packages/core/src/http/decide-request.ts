@@ -122,9 +122,9 @@ function decideFor<C, R>(config: PipelineConfig<C, R>, context: C, subjects: Fou
 
 function decide<C, R>(config: PipelineConfig<C, R>, context: C, found: FoundSubjects, cost: Cost<string> | undefined): Outcome<R> {
   const { engine, blocks } = config
-  const facts = blocks !== undefined || engine?.observers.hears === true ? factsOf(config.host, context) : undefined
+  if (blocks?.hears === true) return decideForBlocks(config, blocks, context, found, cost)
+  const facts = engine?.observers.hears === true ? factsOf(config.host, context) : undefined
   const decision = consume(config, found, cost, facts)
-  if (blocks !== undefined) return reportToBlocks(config, context, decision, found, facts as Facts)
   return isPromise(decision) ? later(decision, writeHeaders, config, context) : writeHeaders(config, context, decision)
 }
 
@@ -139,20 +139,43 @@ function consume<C, R>(
   return limiter.consume(subject, { cost, tier: set.tier })
 }
 
-/** Apart from `decide`: only a pipeline with a block list makes a closure. */
-function reportToBlocks<C, R>(
+/** As `decide`, for a block list that gets the decision. */
+function decideForBlocks<C, R>(
   config: PipelineConfig<C, R>,
+  blocks: BlockGate<C>,
   context: C,
-  decision: MaybePromise<Decision>,
   found: FoundSubjects,
+  cost: Cost<string> | undefined,
+): Outcome<R> {
+  const facts = factsOf(config.host, context)
+  const decision = consume(config, found, cost, facts)
+  return isPromise(decision)
+    ? passOnLater(config, blocks, context, found, decision, facts)
+    : passOn(config, blocks, context, found, decision, facts)
+}
+
+function passOnLater<C, R>(
+  config: PipelineConfig<C, R>,
+  blocks: BlockGate<C>,
+  context: C,
+  found: FoundSubjects,
+  decision: Promise<Decision>,
   facts: Facts,
 ): Outcome<R> {
-  const { engine, blocks } = config
-  return chain(decision, (decided) => {
-    if (engine === undefined) facts.end()
-    blocks?.decided(context, decided, facts, identityOfRequest(config, found))
-    return writeHeaders(config, context, decided)
-  })
+  return decision.then((decided) => passOn(config, blocks, context, found, decided, facts))
+}
+
+function passOn<C, R>(
+  config: PipelineConfig<C, R>,
+  blocks: BlockGate<C>,
+  context: C,
+  found: FoundSubjects,
+  decision: Decision,
+  facts: Facts,
+): Outcome<R> {
+  if (config.engine === undefined) facts.end()
+  blocks.decided(context, decision, facts, identityOfRequest(config, found))
+  return writeHeaders(config, context, decision)
 }
 
 /** A limiter that an application wrapped has limits that are not known here, and one subject. */

@@ -125,6 +125,7 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     const identity = identityOf(merged.set, subject, undefined)
     const blocked = blockedBy(blocks, selected, subject, identity)
     if (blocked !== undefined) return { blocked }
+    if (!blocks.hears) return this.decideBy(selected, merged, given, { subject, cost }, undefined)
     const facts = factsOfAsked(selected.asked)
     const report = (decision: Decision): PolicyAnswer => {
       const answer = this.answerOf(selected, merged, given, decision)
