@@ -1,7 +1,8 @@
 import { createLimiter, fixedWindow } from '@sluice/core'
+import { createPipeline } from '@sluice/core/adapter-kit'
 import { INSTRUMENTS } from '@sluice/telemetry'
 import { prometheusMetrics } from '@sluice/telemetry/prometheus'
-import { Registry } from 'prom-client'
+import { AggregatorRegistry, Registry } from 'prom-client'
 import { expect, onTestFinished, test } from 'vitest'
 import { heard, parts, scriptedRun } from './support.ts'
 
@@ -119,6 +120,22 @@ test('OpenMetrics, default labels, JSON and merged registries show the same', as
   await limiter.close()
 })
 
+test('workers of one cluster are joined: counters add up, the lowest revision and the greatest age stand', async () => {
+  const scrapes = [7, 8].map(async (revision, i) => {
+    const namespaces = [{ namespace: 'shop', revision, confirmedAt: 1_000_000 - i * 1_000 }]
+    const { registry } = measured({
+      feeds: [{ health: () => ({ namespaces, loads: { accepted: 2 } }) }],
+      clock: { now: () => 1_010_000 },
+    })
+    return await registry.getMetricsAsJSON()
+  })
+  const joined = AggregatorRegistry.aggregate(await Promise.all(scrapes))
+  const text = await joined.metrics()
+  expect(text).toContain('sluice_policy_loads_total{result="accepted"} 4')
+  expect(text).toContain('sluice_policy_revision{namespace="shop"} 7')
+  expect(text).toContain('sluice_policy_age_seconds{namespace="shop"} 11')
+})
+
 test('after close, the registry has none of them, and takes them again', async () => {
   const registry = new Registry()
   const first = prometheusMetrics(registry)
@@ -136,4 +153,30 @@ test.each([
   ['what is no feed', () => prometheusMetrics(new Registry(), { feeds: [{}] } as never), /feeds: expected objects with health\(\)/],
 ])('%s is refused', (_, make, message) => {
   expect(make).toThrow(message)
+})
+
+test('requests that no limit binds have an empty policy and limit', async () => {
+  const { registry } = measured()
+  const limits = [fixedWindow({ name: 'minute', limit: 1, window: '1m' })]
+  const limiter = createLimiter({ name: 'plans', tiers: { free: limits, unlimited: [] } })
+  await limiter.consume('x', { tier: 'unlimited' })
+  await heard()
+  const labels = 'namespace="plans",policy="",limit="",tier="",mode="enforce"'
+  expect((await scrape(registry)).get(`sluice_decisions_total{${labels},verdict="allowed",source="none"}`)).toBe(1)
+  await limiter.close()
+})
+
+test('a client on the block list is counted as blocked, of its namespace', async () => {
+  const { registry } = measured()
+  const host = { id: () => 'x', method: () => 'GET', target: () => '/', address: () => '203.0.113.7', header: () => undefined } as never
+  const blockList = { check: () => ({ until: Date.now() + 60_000, rule: 'default', action: 'refuse' as const }) }
+  const decide = createPipeline(host, { name: 'gate', limit: 5, window: '1m', blockList })
+  await decide({} as never)
+  await heard()
+  const text = await registry.metrics()
+  expect(text).toContain(
+    'sluice_decisions_total{namespace="gate",policy="",limit="",tier="",mode="enforce",verdict="blocked",source="block"} 1',
+  )
+  expect(text).toContain('sluice_decision_duration_seconds_bucket{le="0.001",source="block"} 1')
+  expect(text).not.toContain('203.0.113.7')
 })

@@ -35,11 +35,11 @@ export class NamespaceSeries {
     return this.limits.get(name) ?? this.add(name, this.name)
   }
 
-  /** Of requests that no limit binds. Clients may choose tiers that are not configured. */
-  unlimited(isDocument: boolean): NamedLimit {
+  /** Of requests that no limit binds: policy and limit are empty. Clients may choose tiers, so the tier is empty too. */
+  get unlimited(): NamedLimit {
     const known = this.limits.get('')
     if (known !== undefined) return known
-    const made = this.add('', isDocument ? '' : this.name)
+    const made = this.add('', '')
     made.addTier(undefined)
     return made
   }

@@ -1,5 +1,6 @@
 import type { CommandEvent, Decision, DecisionFacts, ObservedLimiter, ProcessEvent, ProcessObservers } from '@sluice/core'
 import { TABLE } from './instruments.ts'
+import type { LimitSeries } from './limit-series.ts'
 import { labelled, NamespaceSeries } from './namespace-series.ts'
 import { type Count, type Distribution, OTHER, type SeriesTable } from './series.ts'
 
@@ -40,8 +41,9 @@ export class Recorder {
 
   private decision(decision: Decision, { how, latency }: DecisionFacts): void {
     if (how === 'peek' || how === 'credit') return
-    const { policy, binding, tier, mode, verdict, source, charges, outcomes, revision } = decision
+    const { policy, binding, tier, mode, verdict, source, charges, outcomes } = decision
     const namespace = this.namespace(policy)
+    let bound: LimitSeries | undefined
     for (let i = 0; i < outcomes.length; i++) {
       const outcome = outcomes[i]
       // While the store is away, open and closed count nothing.
@@ -49,12 +51,14 @@ export class Recorder {
       const limit = (charges[i] as Decision['charges'][number]).limit
       const named = namespace.limit(limit.name)
       named.used(outcome, limit)
-      if (outcome.granted > 0) named.of(tier, mode).took(outcome.granted)
+      const series = named.of(tier, mode)
+      if (outcome.granted > 0) series.took(outcome.granted)
+      if (limit === binding) bound = series
     }
     // A penalty takes units, but it answers no request.
     if (how === 'force') return
-    const bound = binding === undefined ? namespace.unlimited(revision !== undefined) : namespace.limit(binding.name)
-    bound.of(tier, mode).decided(verdict, source)
+    bound ??= (binding === undefined ? namespace.unlimited : namespace.limit(binding.name)).of(tier, mode)
+    bound.decided(verdict, source)
     this.secondsOf(source).record(latency / 1_000_000)
   }
 
