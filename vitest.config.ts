@@ -37,6 +37,8 @@ const SLOW = isFull
   : [
       // Next takes 370 MB and two minutes.
       'nextjs.test.ts',
+      // Prometheus learns of its Alertmanager after 5 s.
+      'metrics-alert.test.ts',
       // Go compiles the collector for minutes.
       'test/collector.test.ts',
       // The engine of ClickHouse is 181 MB.

@@ -1,5 +1,5 @@
 // A process that metrics.test.ts starts: `measured-process.ts <redis url> <folder of policies>`. It makes every kind of decision some times a
-// second, and serves /metrics. It prints its port.
+// second until it is asked for /end, and serves /metrics. It prints its port.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -69,21 +69,29 @@ const blocked = createLimiter({ name: 'admin', store, on: quiet, limits: [fixedW
 await store.ready?.()
 await blocked.block('user:666', '1h')
 
-const server = createServer((_, response) => {
-  void register.metrics().then((text) => response.setHeader('content-type', register.contentType).end(text))
+/** What the callers saw, by namespace and verdict: Prometheus must have the same numbers. */
+const seen: Record<string, number> = {}
+let isEnding = false
+const server = createServer(({ url: path }, response) => {
+  if (path === '/end') isEnding = true
+  if (path === '/end') void ended.then(() => response.end(JSON.stringify(seen)))
+  else void register.metrics().then((text) => response.setHeader('content-type', register.contentType).end(text))
 }).listen(0, '127.0.0.1', () => console.log(`listening on ${(server.address() as AddressInfo).port}`))
 
-for (let round = 0; ; round += 1) {
-  const admitted = await Promise.all([
-    ...Array.from({ length: 20 }, () => api.consume('user:hot', { tier: 'pro' })),
-    api.consume('203.0.113.7', { tier: 'free' }),
-    api.consume('203.0.113.7', { tier: 'free' }),
-    blocked.consume('user:666'),
-    feed.check({ method: 'GET', path: '/private/path', attributes: { client: `user:${round % 9}`, plan: 'free' } }),
-    lost.consume('user:1'),
-    small.consume(`user:${round}`),
-    clients.rowOf(`user:${round % 9}`),
-  ])
-  if (admitted.length === 0) break
-  await sleep(50)
+async function decideUntilTheEnd(): Promise<void> {
+  for (let round = 0; !isEnding; round += 1) {
+    const decisions = await Promise.all([
+      ...Array.from({ length: 20 }, () => api.consume('user:hot', { tier: 'pro' })),
+      api.consume('203.0.113.7', { tier: 'free' }),
+      api.consume('203.0.113.7', { tier: 'free' }),
+      blocked.consume('user:666'),
+      feed.check({ method: 'GET', path: '/private/path', attributes: { client: `user:${round % 9}` } }),
+      lost.consume('user:1'),
+      small.consume(`user:${round}`),
+    ])
+    for (const { policy, verdict } of decisions) seen[`${policy} ${verdict}`] = (seen[`${policy} ${verdict}`] ?? 0) + 1
+    await clients.rowOf(`user:${round % 9}`)
+    await sleep(50)
+  }
 }
+const ended = decideUntilTheEnd()

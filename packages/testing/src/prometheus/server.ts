@@ -84,7 +84,7 @@ export interface StartPrometheus {
 }
 
 /**
- * Starts Prometheus on a free port of 127.0.0.1, and waits until it answers. Its first scrape is about 5 s later.
+ * Starts Prometheus on a free port of 127.0.0.1, and waits until it answers. Its first scrape is about 2 s later.
  * @example
  * ```ts
  * import { startPrometheus } from '@sluice/testing/prometheus'
@@ -110,6 +110,8 @@ export async function startPrometheus({ targets, rules, alertmanager, interval =
     '--config.file=prometheus.yml',
     '--storage.tsdb.path=data',
     `--web.listen-address=${HOST}:${port}`,
+    // By default, Prometheus learns of its first target after 5 s.
+    '--scrape.discovery-reload-interval=1s',
     '--log.level=warn',
   ])
 }
