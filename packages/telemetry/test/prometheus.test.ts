@@ -171,7 +171,7 @@ test('a client on the block list is counted as blocked, of its namespace', async
   const host = { id: () => 'x', method: () => 'GET', target: () => '/', address: () => '203.0.113.7', header: () => undefined } as never
   const blockList = { check: () => ({ until: Date.now() + 60_000, rule: 'default', action: 'refuse' as const }) }
   const decide = createPipeline(host, { name: 'gate', limit: 5, window: '1m', blockList })
-  await decide({} as never)
+  await decide({})
   await heard()
   const text = await registry.metrics()
   expect(text).toContain(

@@ -3,6 +3,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { blockList } from '@sluice/blocklist'
 import { createLimiter, fixedWindow, memoryStore, slidingWindow } from '@sluice/core'
 import { clientDirectory, fileSource, policyFeed } from '@sluice/policies'
 import { redisStore } from '@sluice/redis'
@@ -25,21 +26,10 @@ const clients = clientDirectory({
 })
 const store = redisStore({ url }, { leases: { hot: 10 }, failover: { instances: 2 } })
 const metrics = prometheusMetrics(register, { events: [events], clients: [clients] })
-// Until the process has a block list of @sluice/blocklist, this stands for it.
-let blocks = 0
-metrics.add({
-  blockLists: [
-    {
-      health: () => ({
-        active: { refuse: 1, drop: 0, shadow: 1 },
-        changes: [
-          { rule: 'default', action: 'block', count: (blocks += 1) },
-          { rule: 'default', action: 'over-budget', count: 0 },
-        ],
-      }),
-    },
-  ],
-})
+const blocks = blockList({ on: { ...quiet, anomaly: () => undefined } })
+await blocks.ready()
+await blocks.block('203.0.113.66', '1h')
+metrics.add({ blockLists: [blocks] })
 const feed = await policyFeed({ source: fileSource(policies), store, on: quiet })
 metrics.add({ feeds: [feed] })
 const api = createLimiter({

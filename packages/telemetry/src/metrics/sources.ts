@@ -17,7 +17,7 @@ export interface ObservedClients {
   health(): { readonly hits: number; readonly stale: number; readonly misses: number }
 }
 
-/** What is read of a block list. */
+/** What is read of a block list. `blockList()` of @sluice/blocklist returns one. */
 export interface ObservedBlockList {
   health(): {
     /** Entries that hold now, by what they do. */
