@@ -177,11 +177,11 @@ describe('a client that obeys is never struck', () => {
 
   test('most of whose requests are admitted', async () => {
     const one = lab({ limit: 6_000 })
-    for (let second = 0; second < 300; second++) {
+    for (let second = 0; second < 100; second++) {
       const answers = await one.second(fromBot({ address: BOT }, 130))
       expect(answers.some(({ status }) => status === 403)).toBe(false)
     }
-    expect(strikesOf(one)).toBeGreaterThan(1_000)
+    expect(strikesOf(one)).toBeGreaterThan(300)
   })
 })
 
@@ -232,7 +232,7 @@ describe('nobody else is blocked', () => {
 
   test('by rotating addresses: each is a client of its own, and memory stays bounded', async () => {
     const one = lab({ limit: 2, maxSubjects: 500 })
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 8_000; i++) {
       const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
       for (let j = 0; j < 4; j++) one.send({ address, endpoint: `/${j}` })
       if (i % 500 === 0) await one.wait(1_000)
@@ -240,7 +240,7 @@ describe('nobody else is blocked', () => {
     const { suspects, active } = one.lists[0]!.health()
     expect(active.refuse).toBe(0)
     expect(suspects.now).toBeLessThanOrEqual(500)
-    expect(suspects.dropped).toBeGreaterThan(15_000)
+    expect(suspects.dropped).toBeGreaterThan(6_000)
     expect(await attack(one, { address: BOT })).toBeLessThan(20)
   })
 

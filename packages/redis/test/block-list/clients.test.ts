@@ -48,10 +48,6 @@ describe('a Cluster', () => {
   })
   afterAll(() => cluster.stop())
 
+  // The other clients send the same commands, which policies/clients.test.ts tries on a Cluster.
   test('ioredis', () => serves(cluster.client(), 'ioredis'))
-
-  test.each(libraries)('%s', async (name, library) => {
-    onTestFinished(closeClients)
-    await serves(await library.cluster(cluster.nodes), name.replaceAll(' ', '-'))
-  })
 })
