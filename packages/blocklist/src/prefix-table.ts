@@ -9,6 +9,10 @@ export interface Ending {
 }
 
 const FEWEST_SLOTS = 64
+/** Of an entry that only reports. */
+const SHADOW = 0x100
+const LENGTH = 0xff
+
 /** Places of a filter: one for each value of the first 16 bits, or more for those of a hash. */
 const PLACES = 1 << 16
 const PLACES_OF_LONG = 1 << 18
@@ -64,8 +68,10 @@ export class PrefixTable<T extends Ending> {
   /** The longest lengths first. Made with the first entry. */
   private filters: readonly Filter[] = []
   private prefixes: Int32Array
-  /** The length of the prefix in each slot plus 1; 0 for an empty slot. */
-  private lengths: Uint8Array
+  /** The length of the prefix in each slot plus 1, and SHADOW; 0 for an empty slot. */
+  private marks: Uint16Array
+  /** When the entries end, apart from them: most of them are elsewhere in memory. */
+  private ends: Float64Array
   private entries: (T | undefined)[]
   private mask: number
   private count = 0
@@ -80,7 +86,8 @@ export class PrefixTable<T extends Ending> {
   constructor(words: 1 | 4) {
     this.words = words
     this.prefixes = new Int32Array(FEWEST_SLOTS * words)
-    this.lengths = new Uint8Array(FEWEST_SLOTS)
+    this.marks = new Uint16Array(FEWEST_SLOTS)
+    this.ends = new Float64Array(FEWEST_SLOTS)
     this.entries = Array.from({ length: FEWEST_SLOTS })
     this.mask = FEWEST_SLOTS - 1
     this.counts = new Int32Array(words * 32 + 1)
@@ -94,16 +101,17 @@ export class PrefixTable<T extends Ending> {
   set(address: Int32Array, bits: number, entry: T): void {
     if (this.filters.length === 0) this.begin()
     let slot = this.slotOf(address, bits)
-    if (this.lengths[slot] === 0) {
+    if (this.marks[slot] === 0) {
       if ((this.count + 1) * 2 > this.mask + 1) {
         this.rebuild((this.mask + 1) * 2)
         slot = this.slotOf(address, bits)
       }
-      this.lengths[slot] = bits + 1
       this.prefixes.set(this.at.subarray(0, this.words), slot * this.words)
       this.count += 1
       this.add(bits)
     }
+    this.marks[slot] = (bits + 1) | (entry.action === 'shadow' ? SHADOW : 0)
+    this.ends[slot] = entry.until
     this.entries[slot] = entry
   }
 
@@ -114,7 +122,7 @@ export class PrefixTable<T extends Ending> {
 
   delete(address: Int32Array, bits: number): boolean {
     const slot = this.slotOf(address, bits)
-    if (this.lengths[slot] === 0) return false
+    if (this.marks[slot] === 0) return false
     this.counts[bits]! -= 1
     this.count -= 1
     this.close(slot)
@@ -138,10 +146,11 @@ export class PrefixTable<T extends Ending> {
         seen &= ~(1 << bit)
         for (let bits = filter.longestOf(bit), last = filter.shortestOf(bit); bits >= last; bits--) {
           if (bits > longest || counts[bits] === 0) continue
-          const entry = this.entries[this.slotOf(address, bits)]
-          if (entry === undefined || entry.until <= now()) continue
-          if (entry.action !== 'shadow') return entry
-          shadow ??= entry
+          const slot = this.slotOf(address, bits)
+          const mark = this.marks[slot]!
+          if (mark === 0 || this.ends[slot]! <= now()) continue
+          if (mark < SHADOW) return this.entries[slot]
+          shadow ??= this.entries[slot]
         }
       }
     }
@@ -164,7 +173,7 @@ export class PrefixTable<T extends Ending> {
 
   /** The slot of a prefix, or the empty one where it would be. Leaves the prefix in `at`. */
   private slotOf(address: Int32Array, bits: number): number {
-    const { at, words, mask, lengths, prefixes } = this
+    const { at, words, mask, marks, prefixes } = this
     const first = (at[0] = cut(address[0]!, bits))
     let hash = mixed(first ^ Math.imul(bits, 0x9e3779b1) ^ this.seed)
     if (words === 4) {
@@ -174,7 +183,7 @@ export class PrefixTable<T extends Ending> {
       hash = mixed(mixed(mixed(hash ^ at[1]) ^ at[2]) ^ at[3])
     }
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const length = lengths[slot]
+      const length = marks[slot]! & LENGTH
       if (length === 0) return slot
       const base = slot * words
       if (length === bits + 1 && prefixes[base] === first && (words === 1 || this.hasRest(base))) return slot
@@ -190,22 +199,23 @@ export class PrefixTable<T extends Ending> {
   private close(slot: number): void {
     const { words, mask } = this
     let gap = slot
-    for (let next = (slot + 1) & mask; this.lengths[next] !== 0; next = (next + 1) & mask) {
+    for (let next = (slot + 1) & mask; this.marks[next] !== 0; next = (next + 1) & mask) {
       const home = this.homeOf(next)
       if (((next - home) & mask) < ((next - gap) & mask)) continue
-      this.lengths[gap] = this.lengths[next]!
+      this.marks[gap] = this.marks[next]!
+      this.ends[gap] = this.ends[next]!
       this.entries[gap] = this.entries[next]
       this.prefixes.copyWithin(gap * words, next * words, (next + 1) * words)
       gap = next
     }
-    this.lengths[gap] = 0
+    this.marks[gap] = 0
     this.entries[gap] = undefined
   }
 
   private homeOf(slot: number): number {
     const { words, prefixes } = this
     const base = slot * words
-    let hash = mixed(prefixes[base]! ^ Math.imul(this.lengths[slot]! - 1, 0x9e3779b1) ^ this.seed)
+    let hash = mixed(prefixes[base]! ^ Math.imul((this.marks[slot]! & LENGTH) - 1, 0x9e3779b1) ^ this.seed)
     if (words === 4) hash = mixed(mixed(mixed(hash ^ prefixes[base + 1]!) ^ prefixes[base + 2]!) ^ prefixes[base + 3]!)
     return hash & this.mask
   }
@@ -218,21 +228,23 @@ export class PrefixTable<T extends Ending> {
   }
 
   private rebuild(slots: number): void {
-    const { prefixes, lengths, entries, words } = this
+    const { prefixes, marks, ends, entries, words } = this
     this.prefixes = new Int32Array(slots * words)
-    this.lengths = new Uint8Array(slots)
+    this.marks = new Uint16Array(slots)
+    this.ends = new Float64Array(slots)
     this.entries = Array.from({ length: slots })
     this.mask = slots - 1
     for (const filter of this.filters) filter.clear()
     this.counts.fill(0)
     this.stale = 0
     const address = new Int32Array(4)
-    for (let from = 0; from < lengths.length; from++) {
-      const length = lengths[from]!
+    for (let from = 0; from < marks.length; from++) {
+      const length = marks[from]! & LENGTH
       if (length === 0) continue
       address.set(prefixes.subarray(from * words, (from + 1) * words))
       const slot = this.slotOf(address, length - 1)
-      this.lengths[slot] = length
+      this.marks[slot] = marks[from]!
+      this.ends[slot] = ends[from]!
       this.prefixes.set(this.at.subarray(0, words), slot * words)
       this.entries[slot] = entries[from]
       this.add(length - 1)
