@@ -45,11 +45,22 @@ const limit: fc.Arbitrary<Limit> = fc
   })
 const limits = fc.uniqueArray(limit, { minLength: 1, maxLength: 4, selector: ({ name }) => name })
 const numbers: fc.Arbitrary<Numbers> = fc.record({ limit: number, burst: fc.integer({ min: 1, max: 400 }) }, { requiredKeys: ['limit'] })
+/** Of a row: often above every ceiling. */
+const rowNumbers: fc.Arbitrary<Numbers> = fc.record(
+  { limit: fc.nat(20_000), burst: fc.integer({ min: 1, max: 20_000 }) },
+  { requiredKeys: ['limit'] },
+)
+/** Of a ceiling: half of the documents are below all of theirs. */
+const ceilingNumber = fc.oneof({ weight: 1, arbitrary: number }, { weight: 6, arbitrary: fc.integer({ min: 300, max: 5_000 }) })
 const tenth = fc.nat(9)
 const ceilings: fc.Arbitrary<CeilingSpec> = fc.record(
   {
-    rates: fc.uniqueArray(fc.record({ limit: number, window: length }), { minLength: 1, maxLength: 3, selector: ({ window }) => window }),
-    concurrency: fc.nat(50),
+    rates: fc.uniqueArray(fc.record({ limit: ceilingNumber, window: length }), {
+      minLength: 1,
+      maxLength: 3,
+      selector: ({ window }) => window,
+    }),
+    concurrency: ceilingNumber,
   },
   { requiredKeys: [] },
 )
@@ -62,7 +73,7 @@ const history = fc.record({
   pro: limits,
   /** Of which limits, by their position, and for whom. */
   overrides: fc.array(fc.record({ at: tenth, who: fc.oneof(client, fc.constantFrom('an', 'c'), fc.nat(100)), numbers }), { maxLength: 3 }),
-  rows: fc.array(fc.record({ client, tier: fc.constantFrom('free', 'pro', null), at: tenth, numbers }), { maxLength: 4 }),
+  rows: fc.array(fc.record({ client, tier: fc.constantFrom('free', 'pro', null), at: tenth, numbers: rowNumbers }), { maxLength: 4 }),
   requests: fc.array(request, { minLength: 5, maxLength: 40 }),
 })
 
