@@ -50,6 +50,8 @@ const SLOW = isFull
       'test/block-list/fleet.test.ts',
       // It waits for half a minute.
       'test/events/killed.test.ts',
+      // A failover takes 10 s.
+      'test/analytics/sentinel.test.ts',
       // Three processes under a crowd take a minute.
       'observability.test.ts',
     ]

@@ -1,4 +1,4 @@
-// Analytics through each client that the store takes, on one server, a Cluster and Sentinels.
+// Analytics through each client that the store takes, on one server and a Cluster.
 import { subjectHash } from '@sluice/core/store-kit'
 import type { RedisSource } from '@sluice/redis'
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
