@@ -35,6 +35,8 @@ export class Mirror {
   private follower: Follower | undefined
   private cancelSweep: () => void = () => undefined
   private isClosed = false
+  /** Whether the entries of the storage were read once. */
+  private isLoaded = false
 
   constructor(parts: MirrorParts) {
     this.parts = parts
@@ -118,7 +120,12 @@ export class Mirror {
     for (const record of this.set.records()) {
       if (!isLost && !named.has(idOf(record))) this.remove(record)
     }
-    for (const record of records) this.put(record)
+    // What was there before the start is no change.
+    for (const record of records) {
+      if (this.isLoaded) this.put(record)
+      else this.set.put(record)
+    }
+    this.isLoaded = true
   }
 
   private scheduleSweep(): void {

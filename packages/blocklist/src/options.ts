@@ -37,7 +37,7 @@ export interface BlockRule {
 
 /** Functions that are called with what happens to a list. All are optional. An observer that throws does no harm. */
 export interface BlockListObservers {
-  /** Called for each entry that is added, removed or has ended, in every process. */
+  /** Called for each entry that is added, removed or has ended, in every process; not for those that were there at its start. */
   readonly change?: ((change: BlockChange) => void) | undefined
   /** Called with `ANOMALY_BLOCKS_…`: the budget of new blocks is spent, or the list is full. Default: `console.warn`, once for each. */
   readonly anomaly?: ((event: { readonly code: string; readonly message: string }) => void) | undefined
