@@ -2,6 +2,7 @@ import { systemClock } from '../clock.ts'
 import type { Decision } from '../decision.ts'
 import { type DecisionFacts, factsOf } from '../decision-facts.ts'
 import { enabled } from '../enabled.ts'
+import { FORWARDING, isForwarded } from '../identity/forwarding.ts'
 import { identityIn } from '../identity/verified.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { Subject } from '../limiter.ts'
@@ -33,6 +34,8 @@ interface GateParts<C> {
   readonly observers: ObserverHub
   readonly dialect: Dialect
   readonly wholeAddress: (context: C) => string | undefined
+  readonly connectionAddress: (context: C) => string | undefined
+  readonly forwardedHeader: string | undefined
 }
 
 /** The block list of one pipeline: asked before its limiter. It gets what the limiter decided. */
@@ -86,10 +89,21 @@ export class BlockGate<C> {
   refuse<R>(context: C, { decision, action }: BlockedRequest, options: RateLimitOptions<C, R>): MaybePromise<HttpOutcome<R>> {
     const { host, dialect } = this.parts
     // Nobody reads the answer on a closed connection, so no function of the application makes one.
-    const isDropped = action === 'drop' && host.drop?.(context) === true
+    const isDropped = action === 'drop' && this.isDirect(context) && host.drop?.(context) === true
     const own = (isDropped ? { blockedStatus: options.blockedStatus } : options) as RateLimitOptions<C, never>
     const response = blockRefusal(decision, context, headersOf(decision, dialect), own)
     return chain(response, (given): HttpOutcome<R> => ({ pass: false, ...given, decision }))
+  }
+
+  /**
+   * Whether the client's own connection carries the request. A proxy takes a connection that is closed for a server that has failed: it repeats the
+   * request elsewhere, and then sends nobody's requests for a time. The socket of a message is the client's in any case.
+   */
+  private isDirect(context: C): boolean {
+    const { host, wholeAddress, connectionAddress, forwardedHeader } = this.parts
+    if (host.target === undefined) return true
+    const headers = forwardedHeader === undefined ? FORWARDING : [...FORWARDING, forwardedHeader.toLowerCase()]
+    return !isForwarded(host, context, headers) && wholeAddress(context) === connectionAddress(context)
   }
 
   private blocked(

@@ -129,7 +129,8 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     partitionKeys: partitionKey && partitionKeysBy(partitionKey.secret),
     age,
     blocks:
-      options.blockList && new BlockGate({ host, list: options.blockList, name: limiter.name, engine, observers, dialect, wholeAddress }),
+      options.blockList &&
+      new BlockGate({ ...family, list: options.blockList, name: limiter.name, dialect, forwardedHeader: options.forwardedHeader }),
     mayFollow: mayFollow(engine?.policy, options),
   }
   const extend: Pipeline<C, R>['extend'] = (change, given = {}) => {

@@ -38,7 +38,7 @@ export function policyPipeline<C, R>(host: Host<C>, options: RateLimitOptions<C,
   const observers = new ObserverHub(policies.name, policies.on, options.strict)
   const reading = clientReading(host, options, observers)
   const mount = policies.mount(viewOf(host, options, reading, observers))
-  const { skip, cost, partitionKey, blockList: list } = options
+  const { skip, cost, partitionKey, forwardedHeader, blockList: list } = options
   const { wholeAddress } = reading
   const { name } = policies
   const dialect = checkDialect(options)
@@ -55,7 +55,7 @@ export function policyPipeline<C, R>(host: Host<C>, options: RateLimitOptions<C,
     shorthand: false,
     dialect,
     partitionKeys: partitionKey && partitionKeysBy(partitionKey.secret),
-    blocks: list && new BlockGate({ host, list, name, engine: mount.engine, observers, dialect, wholeAddress }),
+    blocks: list && new BlockGate({ ...reading, host, list, name, engine: mount.engine, observers, dialect, forwardedHeader }),
   }
   return { decide: (context) => decideByPolicies(config, context), limiter: mount.limiter, observers }
 }

@@ -9,8 +9,8 @@ export interface RequestBlock {
   /** The name of the rule that blocks, for decisions and logs. No client sees it. */
   readonly rule: string
   /**
-   * `refuse` answers with 403. `drop` closes the connection where that is possible, which is on Node's servers, and else refuses. `shadow` only
-   * reports to observers.
+   * `refuse` answers with 403. `drop` closes the connection where that is possible: on Node's servers, for a client that is connected directly. Else
+   * it refuses. `shadow` only reports to observers.
    */
   readonly action: 'refuse' | 'drop' | 'shadow'
 }

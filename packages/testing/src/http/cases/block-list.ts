@@ -112,6 +112,14 @@ export const blockListCases: readonly HttpCase[] = [
     },
   },
   {
+    name: 'blockList: drop refuses what came through a proxy, whose connection is not that of the client',
+    app: (fixture) => appOf(mountOf(fixture, listOf(fixture, 'drop'), { trustProxy: 1 })),
+    async run(t) {
+      t.answers(await t.get('/', BOT, ['X-Forwarded-For', '203.0.113.7']), 403, REFUSED, BODY)
+      t.answers(await t.get('/', BOT, ['X-Forwarded-For', '127.0.0.1']), 403, REFUSED, BODY)
+    },
+  },
+  {
     name: 'blockList: shadow reports a client, and the limiter decides it',
     app: (fixture) => appOf(mountOf(fixture, listOf(fixture, 'shadow'))),
     async run(t) {
