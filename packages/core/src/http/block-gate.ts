@@ -97,7 +97,7 @@ export class BlockGate<C> {
 
   /**
    * Whether the client's own connection carries the request. A proxy takes a connection that is closed for a server that has failed: it repeats the
-   * request elsewhere, and then sends nobody's requests for a time. The socket of a message is the client's in any case.
+   * request elsewhere, and then sends no requests here for a time. The socket of a message is the client's in any case.
    */
   private isDirect(context: C): boolean {
     const { host, wholeAddress, connectionAddress, forwardedHeader } = this.parts
