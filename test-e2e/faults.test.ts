@@ -13,7 +13,7 @@ import { run } from './support/faults/run.ts'
 import { print, write } from './support/faults/table.ts'
 
 /** Number of faults that run at the same time, each on its own servers. A fault mostly waits: its load is 200 requests a second. */
-const LANES = isFull ? 2 : 4
+const LANES = isFull ? 2 : 3
 const cases: readonly Case[] = [...singles, ...steps, sentinel, ...clusters]
 const rows = new Map<string, Row>()
 const idle: Load[] = []

@@ -31,8 +31,9 @@ export { type Followed, followedSource, holdsRevision, policyText } from './sour
 export type { OpenedSource, OpenSource, SourceAbilities } from './sources/conformance.ts'
 
 // The contract of a storage of a block list, as tests on a manual clock.
-export { bitmap, blockRule, blockStorageConformance, strikeReport } from './blocks/conformance.ts'
-export type { OpenBlockStorage } from './blocks/conformance.ts'
+export { blockStorageConformance } from './blocks/conformance.ts'
+export { bitmap, blockRule, strikeReport } from './blocks/storage-kit.ts'
+export type { OpenBlockStorage } from './blocks/storage-kit.ts'
 
 // A store that reports what happens after a decision: refunds, renewals, credits.
 export { observedStore } from './http/observed-store.ts'

@@ -1,20 +1,18 @@
 import { concurrency, fixedWindow, header, ip, type RequestBlock, type RequestBlockList, user } from '@sluice/core'
-import { documentPolicies } from '@sluice/policies'
 import { START } from '../fixture.ts'
 import type { AppParts, Fixture, Mount } from '../adapter.ts'
 import { allowedLines, bodyLines, type CaseClient, type HttpCase, OK_BODY } from '../case.ts'
-import { documentOf, MINUTE, one } from './policy-documents.ts'
 
 const minute = fixedWindow({ name: 'minute', limit: 5, window: '1m' })
 const policy = '"minute";q=5;w=60'
 const LEFT = (left: number) => allowedLines(policy, `"minute";r=${left};t=60`, [5, left, 60])
 const BOT = ['X-Api-Key', 'bot'] as const
-const REFUSED = ['retry-after: 60', ...bodyLines()]
-const BODY =
+export const BLOCKED_LINES = ['retry-after: 60', ...bodyLines()]
+export const BLOCKED_BODY =
   '{"type":"about:blank","title":"Forbidden","status":403,"detail":"Requests are blocked for a time. Retry in 60 seconds.","retry_after":60}'
 
 /** A list that blocks the subject `bot`. */
-function listOf(fixture: Fixture, action: RequestBlock['action'], notes = false): RequestBlockList {
+export function listOf(fixture: Fixture, action: RequestBlock['action'], notes = false): RequestBlockList {
   const check: RequestBlockList['check'] = (subjects, address) => {
     if (notes) fixture.note(`check ${JSON.stringify(subjects)} ${address}`)
     return [subjects].flat().includes('bot') ? { until: START + 60_000, rule: 'default', action } : undefined
@@ -61,7 +59,7 @@ export const blockListCases: readonly HttpCase[] = [
     app: (fixture) => appOf(mountOf(fixture, listOf(fixture, 'refuse'))),
     async run(t) {
       t.answers(await t.get('/', ['X-Api-Key', 'a']), 200, LEFT(4), OK_BODY)
-      for (const _ of [1, 2]) t.answers(await t.get('/', BOT), 403, REFUSED, BODY)
+      for (const _ of [1, 2]) t.answers(await t.get('/', BOT), 403, BLOCKED_LINES, BLOCKED_BODY)
       t.answers(await t.get('/', ['X-Api-Key', 'a']), 200, LEFT(3), OK_BODY)
       await t.advance(59_001)
       t.answers(await t.get('/', BOT), 403, ['retry-after: 1', ...bodyLines()])
@@ -115,8 +113,8 @@ export const blockListCases: readonly HttpCase[] = [
     name: 'blockList: drop refuses what came through a proxy, whose connection is not that of the client',
     app: (fixture) => appOf(mountOf(fixture, listOf(fixture, 'drop'), { trustProxy: 1 })),
     async run(t) {
-      t.answers(await t.get('/', BOT, ['X-Forwarded-For', '203.0.113.7']), 403, REFUSED, BODY)
-      t.answers(await t.get('/', BOT, ['X-Forwarded-For', '127.0.0.1']), 403, REFUSED, BODY)
+      t.answers(await t.get('/', BOT, ['X-Forwarded-For', '203.0.113.7']), 403, BLOCKED_LINES, BLOCKED_BODY)
+      t.answers(await t.get('/', BOT, ['X-Forwarded-For', '127.0.0.1']), 403, BLOCKED_LINES, BLOCKED_BODY)
     },
   },
   {
@@ -198,8 +196,8 @@ export const blockListCases: readonly HttpCase[] = [
       return appOf(mountOf(fixture, everyone(fixture), { ...options, tier, skip }))
     },
     async run(t) {
-      t.answers(await t.get('/', ['X-Plan', 'any']), 403, REFUSED, BODY)
-      t.answers(await t.get('/', ['X-Plan', 'none']), 403, REFUSED, BODY)
+      t.answers(await t.get('/', ['X-Plan', 'any']), 403, BLOCKED_LINES, BLOCKED_BODY)
+      t.answers(await t.get('/', ['X-Plan', 'none']), 403, BLOCKED_LINES, BLOCKED_BODY)
       t.answers(await t.get('/', ['X-Skip', 'yes']), 200, [], OK_BODY)
     },
   },
@@ -234,7 +232,7 @@ export const blockListCases: readonly HttpCase[] = [
     name: 'blockList: scripts of other origins may read the wait',
     app: (fixture) => appOf(mountOf(fixture, listOf(fixture, 'refuse'), { exposeHeaders: true, on: undefined })),
     async run(t) {
-      t.answers(await t.get('/', BOT), 403, ['retry-after: 60', 'access-control-expose-headers: Retry-After', ...bodyLines()], BODY)
+      t.answers(await t.get('/', BOT), 403, ['retry-after: 60', 'access-control-expose-headers: Retry-After', ...bodyLines()], BLOCKED_BODY)
     },
   },
   {
@@ -261,64 +259,6 @@ export const blockListCases: readonly HttpCase[] = [
     async run(t) {
       t.is((await t.get('/', BOT)).status, 403)
       t.is((await t.get('/', ['X-Api-Key', 'a'])).status, 200)
-    },
-  },
-  {
-    name: 'policies: blockList is asked before the document charges, and hears what it decided',
-    app(fixture) {
-      const { store, on } = fixture.observed()
-      const policies = documentPolicies(
-        documentOf(`policies:
-  - name: all
-    rules: [{ name: any, match: { paths: [/] }, limits: [{ ${MINUTE}, limit: 1, subject: client }] }]
-  - { name: trial, mode: shadow, rules: [{ name: any, limits: [{ ${MINUTE}, limit: 9, subject: address }] }] }`),
-        {
-          store,
-          clock: fixture.clock,
-          on: { ...on, decision: ({ verdict, mode }, { tenant }) => fixture.note(`${verdict} ${mode} ${tenant}`) },
-        },
-      )
-      const attributes = (context: unknown) => ({ client: fixture.read.header(context, 'x-client'), tenant: 'acme' })
-      const mount = { policies, attributes, blockList: listOf(fixture, 'refuse', true) }
-      return { use: [mount], routes: [{ path: '/free', answer: () => ({ json: { ok: true } }) }] }
-    },
-    async run(t) {
-      const until = (count: number) => t.until(async () => (await t.log()).notes.length === count)
-      t.answers(await t.get('/', ['X-Client', 'bot']), 403, REFUSED, BODY)
-      t.is((await t.get('/', ['X-Client', 'a'])).status, 200)
-      await until(6)
-      t.is((await t.get('/', ['X-Client', 'a'])).status, 429)
-      await until(9)
-      t.is((await t.get('/')).status, 401)
-      t.answers(await t.get('/free', ['X-Client', 'bot']), 200, [], OK_BODY)
-      await until(12)
-      const { notes } = await t.log()
-      t.is(notes.slice(0, 2), ['check "bot" 127.0.0.1', 'blocked enforce acme'])
-      t.is(notes.slice(2, 6).toSorted(), [
-        'allowed enforce acme',
-        'allowed shadow acme',
-        'check "a" 127.0.0.1',
-        'decided allowed 0 charge true acme 127.0.0.1 true a',
-      ])
-      t.is(notes.slice(6, 9).toSorted(), [
-        'check "a" 127.0.0.1',
-        'decided refused 60000 charge true acme 127.0.0.1 true a',
-        'refused enforce acme',
-      ])
-      t.is(notes.slice(9).toSorted(), ['allowed shadow acme', 'check [] 127.0.0.1', 'check [] 127.0.0.1'], 'no subject, and no limit')
-    },
-  },
-  {
-    name: 'policies: the wait of a limit of 0 that ends is what the block list hears',
-    app(fixture) {
-      const { store, on } = fixture.observed()
-      const text = one(`${MINUTE}, limit: 0, subject: address`, "active: { until: '2027-01-15T08:00:30Z' },")
-      const policies = documentPolicies(documentOf(text), { store, clock: fixture.clock, on })
-      return { use: [{ policies, blockList: listOf(fixture, 'refuse', true) }] }
-    },
-    async run(t) {
-      t.is((await t.get()).status, 429)
-      t.is(await decisionsIn(t), ['check "127.0.0.1" 127.0.0.1', 'decided refused 30000 charge true undefined 127.0.0.1 false'])
     },
   },
 ]

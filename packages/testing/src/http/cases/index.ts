@@ -10,6 +10,8 @@ import { limiterCallCases } from './limiter-calls.ts'
 import { numberCases } from './numbers.ts'
 import { optionCases } from './options.ts'
 import { policyCases } from './policies.ts'
+import { policyBlockCases } from './policy-blocks.ts'
+import { policyShadowCases } from './policy-shadows.ts'
 import { proxyCases } from './proxies.ts'
 import { refusalCases } from './refusals.ts'
 import { requestCases } from './requests.ts'
@@ -42,4 +44,6 @@ export const httpCases: readonly HttpCase[] = [
   ...proxyCases,
   ...storeCases,
   ...policyCases,
+  ...policyShadowCases,
+  ...policyBlockCases,
 ]
