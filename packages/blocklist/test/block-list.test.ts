@@ -1,7 +1,7 @@
 // What an operator does with a list.
 import { blockList, type BlockList, type BlockListOptions, type BlockRecord, memoryBlockStorage } from '@sluice/blocklist'
 import { fakeClock, START } from '@sluice/testing'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
 function opened(options: BlockListOptions = {}) {
   const clock = fakeClock()
@@ -168,7 +168,9 @@ describe('several lists on one storage', () => {
     expect(other.health()).toMatchObject({ active: { refuse: 1, drop: 0, shadow: 0 }, allowed: 0, storage: 'connected' })
   })
 
-  test('an observer that throws does no harm', async () => {
+  test('an observer that throws does no harm, and is reported', async () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue()
+    onTestFinished(() => warn.mockRestore())
     const { list } = opened({
       on: {
         change() {
@@ -178,6 +180,7 @@ describe('several lists on one storage', () => {
     })
     await list.block('203.0.113.7', '1m')
     expect(actionOf(list, '203.0.113.7')).toBe('refuse')
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('on.change threw: Error: mine (WARN_OBSERVER_FAILED')]])
   })
 
   test('a list that is closed goes on checking, and counts nothing', async () => {
