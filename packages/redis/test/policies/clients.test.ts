@@ -129,6 +129,8 @@ describe('a failover of Sentinels', () => {
     await sentinel.connect()
     onTestFinished(() => sentinel.destroy())
     const feeds = [await followed(where), await followed(sentinel), await followed(await LIBRARIES.iovalkey.sentinel!(redis))]
+    const hasFirst = async (server: RedisServer) => (await server.call('HGET', '{sluice:policies}:documents', 'shop:revision')) === '1'
+    await waitUntil('the replicas to have the first document', async () => (await Promise.all(redis.servers.map(hasFirst))).every(Boolean))
     // The last document that the primary has, and no replica.
     for (const server of redis.servers.slice(1)) await server.pause()
     // Otherwise the system would keep it for them.
