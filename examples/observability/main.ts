@@ -87,7 +87,8 @@ async function run(): Promise<void> {
   title('What left the processes has no address in the clear')
   const metrics = await Promise.all(apps.map(async (app) => (await fetch(`http://127.0.0.1:${app.metrics}`)).text()))
   const boards = JSON.stringify([await reader.topViolators({ namespace: 'shop', limit: 1_000 }), usage])
-  for (const [name, text] of Object.entries({ metrics: metrics.join(), 'boards in Redis': boards, 'messages in Kafka': topics.text })) {
+  const messages = topics.messages.map(({ text }) => text).join('\n')
+  for (const [name, text] of Object.entries({ metrics: metrics.join(), 'boards in Redis': boards, 'messages in Kafka': messages })) {
     const found = people.filter(({ address }) => text.includes(address)).length
     console.log(`${name.padEnd(18)}${String(text.length).padStart(9)} characters, ${found} addresses`)
   }
@@ -98,6 +99,7 @@ async function run(): Promise<void> {
   console.log(`\nListening. Prometheus: ${prometheus.url}/graph  ·  Redis: ${redis.url}`)
   console.log(`  curl -i -H 'X-Forwarded-For: 198.51.100.99' ${urls[0]}/search`)
   console.log(`  REDIS_URL=${redis.url} npx sluice top --live 2`)
+  console.log(`  npx sluice watch kafka://${kafka.address}`)
   console.log('Ctrl-C ends it.')
 }
 

@@ -1,13 +1,18 @@
 // What Kafka has: the events of decisions, and the rollups.
 import { Kafka, logLevel } from 'kafkajs'
 
-const USAGE = 'sluice.usage.v1'
+export const USAGE = 'sluice.usage.v1'
 const TOPICS = ['sluice.decisions.v1', USAGE]
 
 export interface Topics {
   /** Requests by verdict. */
   readonly usage: ReadonlyMap<string, number>
-  /** All messages. */
+  readonly messages: readonly Message[]
+}
+
+export interface Message {
+  readonly topic: string
+  /** JSON. */
   readonly text: string
 }
 
@@ -26,7 +31,7 @@ export async function readTopics(broker: string): Promise<Topics> {
   const ends = await Promise.all(TOPICS.map((topic) => admin.fetchTopicOffsets(topic)))
   await admin.disconnect()
   const rollups = new Map<string, { readonly verdict: string; readonly requests: number }>()
-  const texts: string[] = []
+  const messages: Message[] = []
   let left = ends.flat().reduce((total, { high }) => total + Number(high), 0)
   const consumer = kafka.consumer({ groupId: `example-${Date.now()}` })
   await consumer.connect()
@@ -37,7 +42,7 @@ export async function readTopics(broker: string): Promise<Topics> {
       .run({
         eachMessage: async ({ topic, message }) => {
           const text = String(message.value)
-          texts.push(text)
+          messages.push({ topic, text })
           if (topic === USAGE) keepLargest(rollups, JSON.parse(text) as Readonly<Record<string, string | number>>)
           if (--left === 0) resolve()
         },
@@ -47,7 +52,7 @@ export async function readTopics(broker: string): Promise<Topics> {
   await consumer.disconnect()
   const usage = new Map<string, number>()
   for (const { verdict, requests } of rollups.values()) usage.set(verdict, (usage.get(verdict) ?? 0) + requests)
-  return { usage, text: texts.join('\n') }
+  return { usage, messages }
 }
 
 /** The rows with the policy '' count each request once. */

@@ -1,10 +1,8 @@
 // The files of deploy/clickhouse on the present engine of ClickHouse: the sums of its views are exactly what processes have counted.
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { systemClock } from '@sluice/core'
 import { type DecisionEvent, decisionEvents, httpSink } from '@sluice/telemetry'
-import { type ClickHouseServer, startClickHouse, statementsOf } from '@sluice/testing/clickhouse'
+import { type ClickHouseServer, createTables, startClickHouse, statementsOf } from '@sluice/testing/clickhouse'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { noDrops } from '../../src/events/drops.ts'
 import { Outlet } from '../../src/events/outlet.ts'
@@ -16,16 +14,11 @@ import { decisionBy, limiterOf, SECRET, TestSink } from '../events/support.ts'
 const HOUR = 3_600_000
 /** The start of an hour, in ms. */
 const START = 1_800_000_000_000
-const fileOf = (name: string): readonly string[] =>
-  statementsOf(readFileSync(join(import.meta.dirname, '../../../../deploy/clickhouse', name), 'utf8'))
 
 let server: ClickHouseServer
 beforeAll(async () => {
   server = await startClickHouse()
-  for (const statement of [...fileOf('schema.sql'), ...fileOf('http.sql')]) await server.query(statement)
-  // The engine has no Kafka. A table that keeps nothing takes its place, with the column that the engine adds.
-  for (const statement of fileOf('kafka.sql'))
-    await server.query(statement.replace(/\n\) ENGINE = Kafka\s.*/s, ', _error String) ENGINE = Null'))
+  await createTables(server)
 }, 120_000)
 afterAll(() => server?.stop())
 beforeEach(async () => {
@@ -38,7 +31,7 @@ const numbered = async (statement: string, params?: Readonly<Record<string, stri
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)]))
 }
 const refill = async (now: number): Promise<void> => {
-  for (const statement of fileOf('refill.sql')) await server.query(statement, { now: at(now) })
+  for (const statement of statementsOf('refill.sql')) await server.query(statement, { now: at(now) })
 }
 
 /** Numbers from 0 to 1 that are the same in each run (mulberry32). */
@@ -204,7 +197,7 @@ describe('the files', () => {
     for (const queue of ['decisions_in', 'decisions_queue']) await server.insert(queue, shuffled(events, seeded(9)))
     for (let i = 0; i < 3; i++) await refill(now)
     const answers = []
-    for (const statement of fileOf('queries.sql')) answers.push(await server.query(statement, { now: at(now), namespace: 'shop' }))
+    for (const statement of statementsOf('queries.sql')) answers.push(await server.query(statement, { now: at(now), namespace: 'shop' }))
     for (const [i, answer] of answers.entries()) expect(answer, `query ${i + 1}`).not.toEqual([])
     const [throttled, violators = [], shadow, nearest, days] = answers
     expect(throttled).toEqual([{ tenant: 'acme', endpoint: '/orders', region: 'eu', total: 100, throttled: 0.25 }])

@@ -1,7 +1,7 @@
 /// <reference types="node" />
 // Entry `@sluice/testing/clickhouse`: the engine of ClickHouse behind a part of its HTTP interface. It ends with the test process, even when
 // it is killed.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolder } from '../processes/supervised-process.ts'
@@ -20,6 +20,7 @@ export interface ClickHouseServer {
 }
 
 const PYTHON = fileURLToPath(new URL('../../../../.tools/servers/chdb/bin/python', import.meta.url))
+const FILES = fileURLToPath(new URL('../../../../deploy/clickhouse', import.meta.url))
 const PROGRAM = fileURLToPath(new URL('server.py', import.meta.url))
 
 /** Starts it in a temporary folder. @throws with what to type if chdb is not there */
@@ -30,13 +31,21 @@ export async function startClickHouse(): Promise<ClickHouseServer> {
   return server
 }
 
-/** The statements of a file of SQL, without comments. Each ends with a semicolon at the end of a line. */
-export function statementsOf(sql: string): readonly string[] {
-  return sql
+/** The statements of a file of deploy/clickhouse, without comments. Each ends with a semicolon at the end of a line. */
+export function statementsOf(file: string): readonly string[] {
+  return readFileSync(join(FILES, file), 'utf8')
     .replaceAll(/--[^\n]*/g, '')
     .split(/;\n/)
     .map((statement) => statement.trim())
     .filter((statement) => statement !== '')
+}
+
+/** Makes the tables and views of deploy/clickhouse. Rows for a topic go into `usage_queue` and `decisions_queue`. */
+export async function createTables(server: ClickHouseServer): Promise<void> {
+  for (const statement of [...statementsOf('schema.sql'), ...statementsOf('http.sql')]) await server.query(statement)
+  // The engine has no Kafka. A table that keeps nothing takes its place, with the column that the engine adds.
+  for (const statement of statementsOf('kafka.sql'))
+    await server.query(statement.replace(/\n\) ENGINE = Kafka\s.*/s, ', _error String) ENGINE = Null'))
 }
 
 class Server extends SupervisedServer implements ClickHouseServer {
