@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
-import { waitUntil } from '../processes/wait-until.ts'
 import { freePort, HOST } from '../redis/ports.ts'
 
 /** A ClickHouse without users, which runs one statement at a time. Its database is named `default`. */
@@ -61,9 +60,8 @@ class Server extends SupervisedServer implements ClickHouseServer {
   }
 
   async start(): Promise<void> {
-    const started = await this.run(PYTHON, [PROGRAM, String(this.port), join(this.folder, 'data')])
-    await waitUntil(`ClickHouse on port ${this.port}`, async () => started.ended() !== undefined || (await fetch(`${this.url}/ping`)).ok)
-    if (!this.alive) throw new Error(`ClickHouse ended (${started.ended()}):\n${this.logs()}`)
+    const command = [PYTHON, PROGRAM, String(this.port), join(this.folder, 'data')]
+    await this.run(`ClickHouse on port ${this.port}`, command, async () => (await fetch(`${this.url}/ping`)).ok)
   }
 
   async query(statement: string, params: Readonly<Record<string, string>> = {}): Promise<readonly Readonly<Record<string, unknown>>[]> {

@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
-import { waitUntil } from '../processes/wait-until.ts'
 import { freePort, HOST } from '../redis/ports.ts'
 
 /** A server with the API of DynamoDB. */
@@ -58,10 +57,7 @@ class Server extends SupervisedServer implements DynamoServer {
   }
 
   async start(): Promise<void> {
-    const [command = '', ...args] = this.command(this.port)
-    const started = await this.run(command, args)
-    await waitUntil(`DynamoDB on port ${this.port}`, async () => started.ended() !== undefined || (await fetch(this.url)).status > 0)
-    if (!this.alive) throw new Error(`The server with the API of DynamoDB ended (${started.ended()}):\n${this.logs()}`)
+    await this.run(`DynamoDB on port ${this.port}`, this.command(this.port), async () => (await fetch(this.url)).status > 0)
   }
 
   async restart(): Promise<void> {

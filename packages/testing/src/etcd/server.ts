@@ -5,7 +5,6 @@ import { request as secureRequest } from 'node:https'
 import { join } from 'node:path'
 import { makeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
-import { waitUntil } from '../processes/wait-until.ts'
 import { type Certificates, makeCertificates } from '../redis/certificates.ts'
 import { freePort, HOST } from '../redis/ports.ts'
 import { etcdBinary } from './binary.ts'
@@ -132,9 +131,7 @@ class Member extends SupervisedServer implements EtcdMember {
   }
 
   async start(): Promise<void> {
-    const started = await this.run(this.binary, this.args)
-    await waitUntil(`etcd on port ${this.port}`, async () => started.ended() !== undefined || (await this.answers()))
-    if (!this.alive) throw new Error(`etcd ended (${started.ended()}):\n${this.logs()}`)
+    await this.run(`etcd on port ${this.port}`, [this.binary, ...this.args], () => this.answers())
   }
 
   async restart({ empty = false }: { readonly empty?: boolean } = {}): Promise<void> {

@@ -1,12 +1,10 @@
 /// <reference types="node" />
 // Entry `@sluice/testing/kafka`: a real broker of Apache Kafka. It ends with the test process, even when it is killed.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
-import { waitUntil } from '../processes/wait-until.ts'
-import { freePort, HOST } from '../redis/ports.ts'
+import { accepts, freePort, HOST } from '../redis/ports.ts'
 import { kafkaCommand } from './jars.ts'
 
 /** One broker, which is its own controller. */
@@ -109,10 +107,8 @@ class Server extends SupervisedServer implements KafkaServer {
   async start(): Promise<void> {
     const memory = ['-Xms64m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
     const log = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'
-    const started = await this.run(this.java, [...memory, log, '-cp', this.classPath, 'kafka.Kafka', 'server.properties'])
-    const isUp = async (): Promise<boolean> => started.ended() !== undefined || (await accepts(this.port))
-    await waitUntil(`Kafka on port ${this.port}`, isUp, 60_000)
-    if (!this.alive) throw new Error(`Kafka ended (${started.ended()}):\n${this.logs()}`)
+    const command = [this.java, ...memory, log, '-cp', this.classPath, 'kafka.Kafka', 'server.properties']
+    await this.run(`Kafka on port ${this.port}`, command, () => accepts(this.port), 60_000)
   }
 
   async restart(): Promise<void> {
@@ -125,15 +121,4 @@ function properties(values: Readonly<Record<string, string | number | boolean>>)
   return Object.entries(values)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(port, HOST)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeFolder, runSupervised, type SupervisedProcess } from './supervised-process.ts'
+import { waitUntil } from './wait-until.ts'
 
 /** A server process in a temporary folder. Both are removed when this process ends, even by SIGKILL. */
 export class SupervisedServer {
@@ -44,9 +45,22 @@ export class SupervisedServer {
     return this.lastLogs ?? (existsSync(file) ? readFileSync(file, 'utf8') : '')
   }
 
-  /** Starts the process. Use the result, since another start may replace it. */
-  protected async run(command: string, args: readonly string[]): Promise<SupervisedProcess> {
-    this.process = await runSupervised(command, args, this.folder, this.log)
-    return this.process
+  /**
+   * Starts the process, and waits until it answers. Rejects with its output if it ends before.
+   * @param what names the server in messages, such as `etcd on port 2379`
+   * @param answers one that throws does not answer yet
+   * @param timeout ms. Default: 30,000.
+   */
+  protected async run(
+    what: string,
+    [command = '', ...args]: readonly string[],
+    answers: () => boolean | Promise<boolean>,
+    timeout?: number,
+  ): Promise<void> {
+    const started = await runSupervised(command, args, this.folder, this.log)
+    this.process = started
+    await waitUntil(what, async () => started.ended() !== undefined || (await answers()), timeout)
+    // Not `started`, since another start may have replaced it.
+    if (!this.alive) throw new Error(`${what} ended (${started.ended()}):\n${this.logs()}`)
   }
 }

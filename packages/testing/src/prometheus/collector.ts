@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
-import { waitUntil } from '../processes/wait-until.ts'
 import { freePort, HOST } from '../redis/ports.ts'
 
 /** The version of the OpenTelemetry Collector that the tests run on. */
@@ -37,9 +36,7 @@ class CollectorServer extends SupervisedServer implements Collector {
   async start(): Promise<this> {
     const program = collectorProgram()
     if (!existsSync(program)) throw new Error('The test needs the OpenTelemetry Collector: node scripts/collector.ts (needs Go)')
-    const started = await this.run(program, ['--config=collector.yaml'])
-    await waitUntil('the collector', async () => started.ended() !== undefined || (await fetch(this.served)).ok)
-    if (!this.alive) throw new Error(`The collector ended (${started.ended()}):\n${this.logs()}`)
+    await this.run('the collector', [program, '--config=collector.yaml'], async () => (await fetch(this.served)).ok)
     return this
   }
 

@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
-import { waitUntil } from '../processes/wait-until.ts'
 import { freePort, HOST } from '../redis/ports.ts'
 import { type Program, prometheusBinary } from './binary.ts'
 
@@ -21,10 +20,8 @@ class Server extends SupervisedServer {
   }
 
   async start(args: readonly string[]): Promise<this> {
-    const started = await this.run(prometheusBinary(this.name), args)
-    const answers = async (): Promise<boolean> => (await fetch(`${this.url}/-/ready`)).ok
-    await waitUntil(`${this.name} on port ${this.port}`, async () => started.ended() !== undefined || (await answers()))
-    if (!this.alive) throw new Error(`${this.name} ended (${started.ended()}):\n${this.logs()}`)
+    const command = [prometheusBinary(this.name), ...args]
+    await this.run(`${this.name} on port ${this.port}`, command, async () => (await fetch(`${this.url}/-/ready`)).ok)
     return this
   }
 }

@@ -1,6 +1,6 @@
 /// <reference types="node" />
 import { randomInt } from 'node:crypto'
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 
 export const HOST = '127.0.0.1'
 /** The cluster bus of a node listens this far above its port. */
@@ -24,5 +24,17 @@ export function isFree(port: number): Promise<boolean> {
     const server = createServer()
     server.once('error', () => resolve(false))
     server.listen(port, HOST, () => server.close(() => resolve(true)))
+  })
+}
+
+/** Whether something listens on a port. */
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, HOST)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
   })
 }

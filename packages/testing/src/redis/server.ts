@@ -7,7 +7,6 @@ import { freePort, HOST } from './ports.ts'
 import { redisServerBinary } from './server-binary.ts'
 import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
-import { waitUntil } from '../processes/wait-until.ts'
 
 /** The options that ioredis 6 accepts: its types return the replies that its commands declare only with `legacy` mapping. */
 export type ClientOptions = RedisOptions & { replyMapping?: 'legacy' }
@@ -150,9 +149,7 @@ class Server extends SupervisedServer implements RedisServer {
   }
 
   async start(): Promise<void> {
-    const started = await this.run(this.command, this.args)
-    await waitUntil(`redis-server on port ${this.port}`, async () => started.ended() !== undefined || (await this.answers()))
-    if (!this.alive) throw new Error(`redis-server ended (${started.ended()}):\n${this.logs()}`)
+    await this.run(`redis-server on port ${this.port}`, [this.command, ...this.args], () => this.answers())
   }
 
   client(options: ClientOptions = {}): Redis {

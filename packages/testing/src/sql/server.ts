@@ -1,12 +1,11 @@
 /// <reference types="node" />
 import { execFile } from 'node:child_process'
-import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
 import { waitUntil } from '../processes/wait-until.ts'
-import { freePort, HOST } from '../redis/ports.ts'
+import { accepts, freePort, HOST } from '../redis/ports.ts'
 import { sqlServerFolder } from './binary.ts'
 
 const run = promisify(execFile)
@@ -128,10 +127,8 @@ class Server extends SupervisedServer implements SqlServer {
   }
 
   async start(): Promise<void> {
-    const [command = '', ...args] = this.kind.command(this.folder, this.port)
-    const started = await this.run(command, args)
-    await waitUntil(`${this.kind.name} on port ${this.port}`, async () => started.ended() !== undefined || (await accepts(this.port)))
-    if (!this.alive) throw new Error(`${this.kind.name} ended (${started.ended()}):\n${this.logs()}`)
+    const command = this.kind.command(this.folder, this.port)
+    await this.run(`${this.kind.name} on port ${this.port}`, command, () => accepts(this.port))
   }
 
   async restart(): Promise<void> {
@@ -139,15 +136,4 @@ class Server extends SupervisedServer implements SqlServer {
     // The other processes of a server that was killed end a moment later, and hold its memory until then.
     await waitUntil(`${this.kind.name} to start again`, () => this.start().then(() => true))
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(port, HOST)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }

@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
-import { waitUntil } from '../processes/wait-until.ts'
 import { workerdBinary } from './binary.ts'
 import { BUNDLE, configOf, OBJECTS, socketOf, type WorkerOptions } from './config.ts'
 
@@ -103,22 +102,18 @@ class Server extends SupervisedServer implements Workerd {
   async start(): Promise<void> {
     const before = this.logs().length
     // Control messages go to stdout. They have the ports, as soon as the worker is loaded.
-    const started = await this.run(this.binary, ['serve', '--experimental', '--control-fd=1', CONFIG])
+    const command = [this.binary, 'serve', '--experimental', '--control-fd=1', CONFIG]
     const ports = (): readonly number[] =>
       Array.from({ length: this.isolates }, (_, isolate) => {
         const message = new RegExp(`\\{"event":"listen","socket":"${socketOf(isolate)}","port":(\\d+)\\}`)
         return Number(message.exec(this.logs().slice(before))?.[1])
       })
-    await waitUntil('workerd to listen', () => started.ended() !== undefined || ports().every((port) => port > 0)).catch(
-      async (error: unknown) => {
-        await this.kill()
-        throw error
-      },
-    )
-    if (!this.alive) throw new Error(`workerd ended (${started.ended()}):\n${this.logs()}`)
-    if (NO_CLASS.test(this.logs())) {
+    try {
+      await this.run('workerd', command, () => ports().every((port) => port > 0))
+      if (NO_CLASS.test(this.logs())) throw new Error(this.logs())
+    } catch (error) {
       await this.kill()
-      throw new Error(this.logs())
+      throw error
     }
     this.ports = ports()
   }
