@@ -2,7 +2,7 @@
 import { blockList, type BlockList, type BlockRecord, memoryBlockStorage } from '@sluice/blocklist'
 import { createLimiter, type Decision, memoryStore, slidingWindow } from '@sluice/core'
 import { createPipeline, type Host } from '@sluice/core/adapter-kit'
-import { answerParent, type Order } from '../measure/process.ts'
+import { answerParent, namedContender, type Order } from '../measure/process.ts'
 import { uniform } from '../measure/subjects.ts'
 import { inTurns, type Run } from './memory-contenders.ts'
 
@@ -171,8 +171,5 @@ const CONTENDERS: Readonly<Record<string, () => Promise<Run>>> = {
   },
 }
 
-const [name = ''] = process.argv.slice(2)
-const make = CONTENDERS[name]
-if (make === undefined) throw new Error(`No contender is named "${name}".`)
-const obey = inTurns(await make(), uniform(CLIENTS))
+const obey = inTurns(await namedContender(CONTENDERS)(), uniform(CLIENTS))
 answerParent((message) => obey(message as Order))

@@ -1,5 +1,5 @@
 // What a block list costs a request: its check, and the count of its decision.
-import { MeasuredProcess, runProcesses } from '../measure/process.ts'
+import { runContenders } from '../measure/process.ts'
 import type { Group } from '../report/report.ts'
 
 const EMPTY = 'a check of an empty list'
@@ -32,9 +32,7 @@ export const blockList: Group = {
   full: [25, 200],
   quick: [7, 100],
   async run(settings) {
-    const start = (id: string) => new MeasuredProcess('groups/block-list-process.ts', [id])
-    const all = { ...CONTENDERS, ...OTHERS }
-    const rounds = await runProcesses(new Map(Object.entries(all).map(([name, id]) => [name, start(id)])), settings)
+    const rounds = await runContenders('groups/block-list-process.ts', { ...CONTENDERS, ...OTHERS }, settings)
     const ns = (name: string): number => Math.round(rounds.median(name, ({ cpu }) => cpu * 1_000))
     const least = (name: string): number => Math.round(Math.min(...rounds.of(name).map(({ cpu }) => cpu * 1_000)))
     return {

@@ -1,6 +1,7 @@
 // What events of decisions cost a request.
-import { MeasuredProcess, runProcesses } from '../measure/process.ts'
+import { runContenders } from '../measure/process.ts'
 import type { Group } from '../report/report.ts'
+import { requestTable } from '../report/request-table.ts'
 
 const OFF = 'nobody listens'
 const OBSERVED = 'an observer that does nothing'
@@ -23,34 +24,24 @@ export const events: Group = {
   full: [25, 300],
   quick: [7, 120],
   async run(settings) {
-    const start = (id: string) => new MeasuredProcess('groups/events-process.ts', [id])
-    const rounds = await runProcesses(new Map(Object.entries(CONTENDERS).map(([name, id]) => [name, start(id)])), settings)
-    // The lower quartile, since a busy machine only ever adds to it.
-    const cpu = (name: string) => sorted(rounds.of(name).map((sample) => sample.cpu))[Math.floor(rounds.of(name).length / 4)] ?? NaN
+    const rounds = await runContenders('groups/events-process.ts', CONTENDERS, settings)
     return {
-      tables: [
-        {
-          columns: ['contender', 'requests/s', 'of nobody', 'lower quartile', 'CPU µs, lower quartile'],
-          rows: rounds.names.map((name) => {
-            const other = name === EVENTS_REFUSED ? OFF_REFUSED : name === OFF_REFUSED ? OFF_REFUSED : OFF
-            return [name, Math.round(rounds.median(name)), rounds.ratio(name, other), rounds.lowerQuartile(name, other), cpu(name)]
-          }),
-        },
-      ],
+      tables: [requestTable(rounds, (name) => (name === EVENTS_REFUSED || name === OFF_REFUSED ? OFF_REFUSED : OFF))],
       targets: [
-        { what: 'events of admitted requests: µs of CPU more than nobody', must: 'at most', target: 0.3, measured: cpu(EVENTS) - cpu(OFF) },
+        {
+          what: 'events of admitted requests: µs of CPU more than nobody',
+          must: 'at most',
+          target: 0.3,
+          measured: rounds.lowerCpu(EVENTS) - rounds.lowerCpu(OFF),
+        },
         {
           what: 'events of refused requests: µs of CPU more than nobody',
           must: 'at most',
           target: 0.3,
-          measured: cpu(EVENTS_REFUSED) - cpu(OFF_REFUSED),
+          measured: rounds.lowerCpu(EVENTS_REFUSED) - rounds.lowerCpu(OFF_REFUSED),
         },
       ],
       data: rounds.toJSON(),
     }
   },
-}
-
-function sorted(values: readonly number[]): readonly number[] {
-  return values.toSorted((a, b) => a - b)
 }

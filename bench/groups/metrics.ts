@@ -1,7 +1,7 @@
 // What metrics and analytics cost a request.
-import { MeasuredProcess, runProcesses } from '../measure/process.ts'
-import { quantile } from '../measure/rounds.ts'
+import { runContenders } from '../measure/process.ts'
 import type { Group } from '../report/report.ts'
+import { requestTable } from '../report/request-table.ts'
 
 const OFF = 'nobody listens'
 const OBSERVED = 'an observer that does nothing'
@@ -22,33 +22,15 @@ export const metrics: Group = {
   full: [60, 100],
   quick: [10, 60],
   async run(settings) {
-    const start = (id: string) => new MeasuredProcess('groups/metrics-process.ts', [id])
-    const rounds = await runProcesses(new Map(Object.entries(CONTENDERS).map(([name, id]) => [name, start(id)])), settings)
-    // The lower quartile, since a difference of 0.1 µs is less than what other programs add.
-    const cpu = (name: string) =>
-      quantile(
-        rounds.of(name).map((sample) => sample.cpu),
-        0.25,
-      )
+    const rounds = await runContenders('groups/metrics-process.ts', CONTENDERS, settings)
     return {
-      tables: [
-        {
-          columns: ['contender', 'requests/s', 'of nobody', 'lower quartile', 'CPU µs, lower quartile'],
-          rows: rounds.names.map((name) => [
-            name,
-            Math.round(rounds.median(name)),
-            rounds.ratio(name, OFF),
-            rounds.lowerQuartile(name, OFF),
-            cpu(name),
-          ]),
-        },
-      ],
+      tables: [requestTable(rounds, () => OFF)],
       targets: [
         {
           what: 'metrics of Prometheus: µs of CPU more than an observer that does nothing',
           must: 'at most',
           target: 0.3,
-          measured: cpu(PROMETHEUS) - cpu(OBSERVED),
+          measured: rounds.lowerCpu(PROMETHEUS) - rounds.lowerCpu(OBSERVED),
         },
       ],
       data: rounds.toJSON(),

@@ -1,7 +1,7 @@
 // What observers of the process, and a block list, cost a request.
-import { MeasuredProcess, runProcesses } from '../measure/process.ts'
-import { quantile } from '../measure/rounds.ts'
+import { runContenders } from '../measure/process.ts'
 import type { Group } from '../report/report.ts'
+import { requestTable } from '../report/request-table.ts'
 
 const OFF = 'nobody listens'
 const DECISIONS = '`observe({ decision })`'
@@ -17,29 +17,16 @@ export const observed: Group = {
   full: [25, 300],
   quick: [7, 120],
   async run(settings) {
-    const start = (id: string) => new MeasuredProcess('groups/observed-process.ts', [id])
-    const rounds = await runProcesses(new Map(Object.entries(CONTENDERS).map(([name, id]) => [name, start(id)])), settings)
-    // The lower quartile: what other programs on the machine add is more than what is measured.
-    const cpu = (name: string) =>
-      quantile(
-        rounds.of(name).map((sample) => sample.cpu),
-        0.25,
-      )
+    const rounds = await runContenders('groups/observed-process.ts', CONTENDERS, settings)
     return {
-      tables: [
-        {
-          columns: ['contender', 'requests/s', 'of nobody', 'lower quartile', 'CPU µs, lower quartile'],
-          rows: rounds.names.map((name) => [
-            name,
-            Math.round(rounds.median(name)),
-            rounds.ratio(name, OFF),
-            rounds.lowerQuartile(name, OFF),
-            cpu(name),
-          ]),
-        },
-      ],
+      tables: [requestTable(rounds, () => OFF)],
       targets: [
-        { what: 'decisions observed: µs of CPU more than nobody', must: 'at most', target: 0.3, measured: cpu(DECISIONS) - cpu(OFF) },
+        {
+          what: 'decisions observed: µs of CPU more than nobody',
+          must: 'at most',
+          target: 0.3,
+          measured: rounds.lowerCpu(DECISIONS) - rounds.lowerCpu(OFF),
+        },
       ],
       data: rounds.toJSON(),
     }

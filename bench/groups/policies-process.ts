@@ -2,7 +2,7 @@
 import { memoryStore, slidingWindow } from '@sluice/core'
 import { createPipeline, type Host } from '@sluice/core/adapter-kit'
 import { documentPolicies, parseDocument } from '@sluice/policies'
-import { answerParent, type Order } from '../measure/process.ts'
+import { answerParent, namedContender, type Order } from '../measure/process.ts'
 import { uniform } from '../measure/subjects.ts'
 import { inTurns, type Run } from './memory-contenders.ts'
 
@@ -60,9 +60,7 @@ ${others.join('\n')}
   return createPipeline(host, { policies, trustProxy: 0, attributes: (request) => request as never })
 }
 
-const [name = ''] = process.argv.slice(2)
-const decide = CONTENDERS[name]?.()
-if (decide === undefined) throw new Error(`No contender is named "${name}".`)
+const decide = namedContender(CONTENDERS)()
 const run: Run = (subjects, from, count) => {
   for (let i = from; i < from + count; i++) {
     const outcome = decide(new Request(subjects.at(i)))

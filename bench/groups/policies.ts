@@ -1,5 +1,5 @@
 // What a document of policies costs a request, beside the same limit as an option.
-import { MeasuredProcess, runProcesses } from '../measure/process.ts'
+import { runContenders } from '../measure/process.ts'
 import type { Group } from '../report/report.ts'
 
 const OPTIONS = 'the limit as an option'
@@ -23,8 +23,7 @@ export const policies: Group = {
   full: [25, 300],
   quick: [7, 120],
   async run(settings) {
-    const start = (id: string) => new MeasuredProcess('groups/policies-process.ts', [id])
-    const rounds = await runProcesses(new Map(Object.entries(CONTENDERS).map(([name, id]) => [name, start(id)])), settings)
+    const rounds = await runContenders('groups/policies-process.ts', CONTENDERS, settings)
     const cpu = (name: string) => rounds.median(name, (sample) => sample.cpu)
     return {
       tables: [

@@ -4,11 +4,11 @@ import { createLimiter, fixedWindow, type LimitRule, slidingWindow } from '@slui
 import { redisStore } from '@sluice/redis'
 import { startRedis } from '@sluice/testing/redis'
 import { closedLoop, visitAll } from '../measure/load.ts'
-import { answerParent, type Order } from '../measure/process.ts'
+import { answerParent, namedContender, type Order } from '../measure/process.ts'
 import { uniform } from '../measure/subjects.ts'
 import { connect, type Decide, LIMIT, PEERS, PEERS_CALLED_THREE_TIMES, WINDOW, WINDOWS_OF_THREE, WITHOUT_LAYERS } from '../peers.ts'
 
-const [name = '', inFlight = '', count = ''] = process.argv.slice(2)
+const [, inFlight = '', count = ''] = process.argv.slice(2)
 const server = await startRedis()
 const client = connect(server.url)
 const sliding = slidingWindow({ name: 'a', limit: LIMIT, window: WINDOW })
@@ -41,8 +41,7 @@ async function serverCpu(): Promise<number> {
   return 1e6 * (secondsOf('used_cpu_user') + secondsOf('used_cpu_sys'))
 }
 
-const decide = await CONTENDERS[name]?.()
-if (decide === undefined) throw new Error(`No contender is named "${name}".`)
+const decide = await namedContender(CONTENDERS)()
 const subjects = uniform(Number(count))
 let i = 0
 answerParent((message) => {

@@ -1,5 +1,5 @@
 // Decisions on Redis from one process with many in flight, beside the peers and a bare INCR.
-import { MeasuredProcess, runProcesses } from '../measure/process.ts'
+import { runContenders } from '../measure/process.ts'
 import { PEERS, PEERS_CALLED_THREE_TIMES } from '../peers.ts'
 import type { Group } from '../report/report.ts'
 import type { Rounds, Sample } from '../measure/rounds.ts'
@@ -30,8 +30,7 @@ export const redis: Group = {
   full: [11, 1_500],
   quick: [5, 200],
   async run(settings) {
-    const start = (contender: string) => new MeasuredProcess('groups/redis-process.ts', [contender, String(IN_FLIGHT), String(SUBJECTS)])
-    const rounds = await runProcesses(new Map(Object.entries(CONTENDERS).map(([name, contender]) => [name, start(contender)])), settings)
+    const rounds = await runContenders('groups/redis-process.ts', CONTENDERS, settings, [String(IN_FLIGHT), String(SUBJECTS)])
     return report(rounds, rounds.fastest(Object.keys(PEERS)), rounds.fastest(Object.keys(PEERS_CALLED_THREE_TIMES).map(threeTimes)))
   },
 }

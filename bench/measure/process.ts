@@ -42,6 +42,20 @@ export class MeasuredProcess {
   }
 }
 
+/**
+ * Runs the rounds of contenders that have a process each.
+ * @param file of bench/, which runs with the id of a contender and `args`
+ * @param ids by the names that the report has
+ */
+export function runContenders(
+  file: string,
+  ids: Readonly<Record<string, string>>,
+  settings: Settings,
+  args: readonly string[] = [],
+): Promise<Rounds> {
+  return runProcesses(new Map(Object.entries(ids).map(([name, id]) => [name, new MeasuredProcess(file, [id, ...args])])), settings)
+}
+
 /** Runs the rounds of contenders that have a process each, and stops the processes. */
 export async function runProcesses(processes: ReadonlyMap<string, MeasuredProcess>, settings: Settings): Promise<Rounds> {
   const order = <T>(process: MeasuredProcess, what: Order) => process.request<T>(what)
@@ -52,6 +66,14 @@ export async function runProcesses(processes: ReadonlyMap<string, MeasuredProces
   } finally {
     for (const process of processes.values()) process.stop()
   }
+}
+
+/** In a measured process: the contender whose id is its first argument. */
+export function namedContender<T>(contenders: Readonly<Record<string, T>>): T {
+  const [id = ''] = process.argv.slice(2)
+  const contender = contenders[id]
+  if (contender === undefined) throw new Error(`No contender is named "${id}".`)
+  return contender
 }
 
 /** In a measured process: answers each message, and ends with the parent. */

@@ -63,6 +63,14 @@ export class Rounds {
     return this.ratio(name, other, rateOf, 0.25)
   }
 
+  /** µs of CPU for one operation, in the lower quartile of the rounds: other programs of the machine only ever add to it. */
+  lowerCpu(name: string): number {
+    return quantile(
+      this.of(name).map(({ cpu }) => cpu),
+      0.25,
+    )
+  }
+
   /** The name with the highest median rate. */
   fastest(names: readonly string[]): string {
     return names.toSorted((a, b) => this.median(b) - this.median(a))[0] as string
