@@ -1240,12 +1240,11 @@ return string.format('%s %s %.0f %.0f %d %s ', effect, rulename, now, finish, le
 end
 local fields = startminute()
 local stored = redis.call('MGET', unpack(KEYS, 5, #KEYS))
-local size = redis.call('HLEN', records)
 local err = sweep()
 if err then
 return err
 end
-size = redis.call('HLEN', records)
+local size = redis.call('HLEN', records)
 local reply = { 0, 0 }
 for report = 1, (#KEYS - 4) / 2 do
 local at = FIRSTREPORT + (report - 1) * FIELDS
