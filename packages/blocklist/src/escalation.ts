@@ -1,4 +1,4 @@
-// When strikes become a block: the twin of lua/blockStrikes.lua, for the storage in memory.
+// When strikes become a block: the twin of lua/blockReport.lua, for the storage in memory.
 import type { BlockRecord, EscalationRule, StrikeReport } from '@sluice/core/store-kit'
 
 /** Names of limits that an entry keeps. */

@@ -80,7 +80,7 @@ export class PrefixTable<T extends Ending> {
   private stale = 0
   /** Nobody can choose addresses whose entries meet in one place. Drawn late, since edge runtimes have no random numbers before a request. */
   private seed = 0
-  /** The prefix of the last `cutTo`. */
+  /** The prefix of the last `slotOf`. */
   private readonly at = new Int32Array(4)
 
   constructor(words: 1 | 4) {
