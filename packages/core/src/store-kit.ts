@@ -66,6 +66,9 @@ export { knownOptions } from './known-options.ts'
 // The contract of a source of policy documents, for @sluice/policies and for packages with a transport.
 export type { PolicySource, PublishAnswer, Snapshot, SourceDocument, SourceEvent, SourceSignal } from './policy-source.ts'
 
+// How a process keeps up with either of them.
+export { backOff, follow, type Following, pause, WELL_AFTER } from './follow.ts'
+
 // The contract of what keeps a block list, for @sluice/blocklist and for packages with a transport.
 export type {
   BlockEvent,

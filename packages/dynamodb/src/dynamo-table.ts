@@ -1,5 +1,5 @@
 import { type Clock, SluiceError, systemClock } from '@sluice/core'
-import { invalid, knownOptions } from '@sluice/core/store-kit'
+import { invalid, knownOptions, pause } from '@sluice/core/store-kit'
 import type { DynamoClientRow, DynamoTable, DynamoTableOptions } from './options.ts'
 import { type AttributeValue, plainItem } from './plain-value.ts'
 
@@ -119,18 +119,4 @@ function installedCommand(): Promise<Command> {
     },
   )
   return installed
-}
-
-/** Resolves after `ms`, or at once when the signal is aborted. */
-function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const after = clock.after?.bind(clock) ?? systemClock.after
-    const finish = (): void => {
-      cancel()
-      signal.removeEventListener('abort', finish)
-      resolve()
-    }
-    const cancel = after(ms, finish)
-    signal.addEventListener('abort', finish, { once: true })
-  })
 }

@@ -6,4 +6,4 @@ export { chunksOf, discard, reasonOf, textOf } from './sources/http/fetch.ts'
 export type { BodyReader, Fetch, FetchedResponse, FetchInit } from './sources/http/fetch.ts'
 
 // A wait that ends with the feed.
-export { pause } from './feed/back-off.ts'
+export { pause } from '@sluice/core/store-kit'

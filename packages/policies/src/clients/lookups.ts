@@ -1,5 +1,5 @@
 import type { Clock } from '@sluice/core'
-import { backOff } from '../feed/back-off.ts'
+import { backOff } from '@sluice/core/store-kit'
 import type { Warnings } from '../feed/warnings.ts'
 import type { ClientRow, ClientTable } from './client-table.ts'
 

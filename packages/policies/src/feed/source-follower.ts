@@ -1,11 +1,7 @@
-import { type Clock, systemClock } from '@sluice/core'
-import type { PolicySource, SourceDocument, SourceEvent } from '@sluice/core/store-kit'
-import { backOff, pause } from './back-off.ts'
+import type { Clock } from '@sluice/core'
+import { follow, type PolicySource, type SourceDocument, type SourceEvent } from '@sluice/core/store-kit'
 import type { FeedHealth } from './options.ts'
 import type { Warnings } from './warnings.ts'
-
-/** ms. A source that was watched for as long is well, so the next outage begins with the shortest pause. */
-const WELL_AFTER = 1_000
 
 /** What a follower passes on. */
 export interface SourceListener {
@@ -63,31 +59,28 @@ export class SourceFollower {
   }
 
   private async run(isFirst: () => void): Promise<void> {
-    const { signal } = this.closing
-    const time = this.clock.monotonic?.bind(this.clock) ?? systemClock.monotonic
-    for (let attempt = 0; !signal.aborted;) {
-      let watchedSince = Infinity
-      try {
+    const { clock, closing, source } = this
+    const { signal } = closing
+    await follow({
+      clock,
+      signal,
+      attempt: async (loaded) => {
         const cursor = await this.load()
-        if (signal.aborted) break
+        if (signal.aborted) return
         isFirst()
-        watchedSince = time()
-        await this.source.watch(cursor, (event) => this.hear(event), signal)
-      } catch (error) {
-        if (signal.aborted) break
+        loaded()
+        await source.watch(cursor, (event) => this.hear(event), signal)
+      },
+      failed: (error) => {
         this.state = 'away'
         const reason = error instanceof Error ? error.message : String(error)
         this.warnings.report(
           this.about,
           'WARN_POLICY_SOURCE',
-          `${this.source.name} does not answer, so its last documents stay in force: ${reason}`,
+          `${source.name} does not answer, so its last documents stay in force: ${reason}`,
         )
-      }
-      // A source that can be read, and not be watched, is away as well: a load alone must not end the back-off. A server that ends each
-      // stream after some seconds is well.
-      if (time() - watchedSince >= WELL_AFTER) attempt = 0
-      await pause(backOff(attempt++), this.clock, signal)
-    }
+      },
+    })
   }
 
   /** Hints that come while a load is under way need one more load after it. */

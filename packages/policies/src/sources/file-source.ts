@@ -1,8 +1,7 @@
 import type { FSWatcher } from 'node:fs'
 import { type Clock, systemClock } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/adapter-kit'
-import type { PolicySource, Snapshot } from '@sluice/core/store-kit'
-import { pause } from '../feed/back-off.ts'
+import { pause, type PolicySource, type Snapshot } from '@sluice/core/store-kit'
 
 /** The options of `fileSource`. */
 export interface FileSourceOptions {

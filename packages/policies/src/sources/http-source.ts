@@ -1,5 +1,4 @@
-import type { PolicySource, Snapshot, SourceEvent } from '@sluice/core/store-kit'
-import { pause } from '../feed/back-off.ts'
+import { pause, type PolicySource, type Snapshot, type SourceEvent } from '@sluice/core/store-kit'
 import { follow, snapshotOf } from './http/changes.ts'
 import { ACCEPT_STREAM, Documents } from './http/documents.ts'
 import { discard } from './http/fetch.ts'
