@@ -1,7 +1,7 @@
 import type { Clock } from '@sluice/core'
-import type { BlockEvent, BlockSnapshot, BlockStorage } from '@sluice/core/store-kit'
+import { type BlockEvent, type BlockSnapshot, type BlockStorage, follow, WELL_AFTER } from '@sluice/core/store-kit'
 
-const FIRST_PAUSE = 200
+/** ms between two attempts, at most. */
 const LONGEST_PAUSE = 5_000
 
 /** A storage, and what hears of it. */
@@ -12,7 +12,7 @@ export interface FollowerParts {
   change(this: void, event: Exclude<BlockEvent, { type: 'progress' }>): void
   /** The storage is away, after it was reachable or at the start. Called once for each outage. */
   away(this: void, error: Error): void
-  /** It is reachable again. */
+  /** It is reachable again, and was watched for a moment. */
   back(this: void): void
 }
 
@@ -39,50 +39,42 @@ export class Follower {
     await this.running
   }
 
-  private async run(start: () => void): Promise<void> {
-    const { storage, all, change, back, away } = this.parts
+  private run(start: () => void): Promise<void> {
+    const { storage, clock, all, change, back, away } = this.parts
     const { signal } = this.end
     let isReported = false
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      try {
+    return follow({
+      clock,
+      signal,
+      longest: LONGEST_PAUSE,
+      attempt: async (loaded) => {
         const snapshot = await storage.load()
         if (signal.aborted) return
         all(snapshot)
         start()
+        loaded()
         this.isConnected = true
         this.problem = undefined
-        if (isReported) back()
-        isReported = false
-        await storage.watch(
-          snapshot.cursor,
-          (event) => {
-            attempt = 0
-            if (event.type !== 'progress' && !signal.aborted) change(event)
-          },
-          signal,
-        )
-      } catch (error) {
+        // A storage that can be read, and not be watched, is still away.
+        const cancel = clock.after(WELL_AFTER, () => {
+          if (isReported) back()
+          isReported = false
+        })
+        const emit = (event: BlockEvent): void => {
+          if (event.type !== 'progress' && !signal.aborted) change(event)
+        }
+        try {
+          await storage.watch(snapshot.cursor, emit, signal)
+        } finally {
+          cancel()
+        }
+      },
+      failed: (error) => {
         this.isConnected = false
         this.problem = error instanceof Error ? error : new Error(String(error))
-        if (!isReported && !signal.aborted) away(this.problem)
+        if (!isReported) away(this.problem)
         isReported = true
-      }
-      // With full jitter: after an outage, the processes of a fleet do not come back together.
-      await this.pause(Math.random() * Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(attempt, 10)))
-    }
-  }
-
-  private pause(ms: number): Promise<void> {
-    const { signal } = this.end
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve()
-      const finish = (): void => {
-        cancel()
-        signal.removeEventListener('abort', finish)
-        resolve()
-      }
-      const cancel = this.parts.clock.after(ms, finish)
-      signal.addEventListener('abort', finish)
+      },
     })
   }
 }

@@ -175,6 +175,42 @@ describe('a storage that is away', () => {
     expect(changes).toEqual([`expire ${BOT}/32`, 'block 192.0.2.9/32'])
   })
 
+  test('in the watch only: it is read again after longer and longer pauses, and is reported once', async () => {
+    const clock = fakeClock()
+    const storage = memoryBlockStorage({ clock })
+    let loads = 0
+    let isBroken = true
+    const wrapped: BlockStorage = {
+      ...breakable({ clock }).wrapped,
+      load() {
+        loads += 1
+        return storage.load()
+      },
+      async watch(cursor, emit, signal) {
+        if (!isBroken) return storage.watch(cursor, emit, signal)
+        emit({ type: 'progress', cursor })
+        throw new Error('NOPERM xread')
+      },
+    }
+    const warnings: string[] = []
+    const list = blockList({ storage: wrapped, clock, on: { warning: ({ code }) => warnings.push(code) } })
+    onTestFinished(() => list.close())
+    await list.ready()
+    const wait = async (ms: number): Promise<void> => {
+      for (let at = 0; at < ms; at += 50) {
+        clock.advance(50)
+        await setImmediate()
+      }
+    }
+    await wait(60_000)
+    // The pauses are 2.5 s long on average; 0.1 s if each load ended the back-off.
+    expect(loads).toBeLessThan(100)
+    expect(warnings).toEqual(['WARN_BLOCKS_AWAY'])
+    isBroken = false
+    await wait(10_000)
+    expect(warnings).toEqual(['WARN_BLOCKS_AWAY', 'WARN_BLOCKS_BACK'])
+  })
+
   test('at the start: ready() says why, and nobody is blocked', async () => {
     const clock = fakeClock()
     const { wrapped, away } = breakable({ clock })

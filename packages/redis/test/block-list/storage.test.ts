@@ -173,6 +173,7 @@ describe('a server that is away', () => {
     expect([isBlocked(list, 'a'), isBlocked(list, 'b')]).toEqual([true, false])
     await proxy.refuse(false)
     await waitUntil('the missed change', () => isBlocked(list, 'b'))
+    await waitUntil('both warnings', () => warnings.length === 2)
     expect(warnings).toEqual(['WARN_BLOCKS_AWAY', 'WARN_BLOCKS_BACK'])
   })
 
