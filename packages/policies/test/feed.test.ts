@@ -118,6 +118,26 @@ describe('what the source has, in health()', () => {
     expect(health()).toEqual(['same', 3_000])
   })
 
+  test.each(['accepted', 'older'])('a key with a document of another namespace, %s, has no longer that of this one', async (answer) => {
+    const { feed, progress, health } = await confirmed()
+    const other = (number: number) => revision(number).replace('namespace: shop', 'namespace: other')
+    if (answer === 'older') source.emit?.({ type: 'put', key: 'b', text: other(9) })
+    source.emit?.({ type: 'put', key: 'a', text: other(7) })
+    progress()
+    expect(health()).toEqual(['gone', 0])
+    source.emit?.({ type: 'put', key: 'a', text: other(10) })
+    progress()
+    expect(health()).toEqual(['gone', 0])
+    source.emit?.({ type: 'missing', key: 'a' })
+    const namespaces = feed.health().namespaces.map(({ namespace, inSource }) => [namespace, inSource])
+    expect(namespaces).toEqual([
+      ['shop', 'gone'],
+      ['other', 'gone'],
+    ])
+    source.emit?.({ type: 'put', key: 'c', text: revision(5) })
+    expect(health()).toEqual(['same', 2_000])
+  })
+
   test('a document that exceeds its ceilings is refused', async () => {
     const spec = '{ rates: [{ limit: 10, window: 1m }] }'
     const ceilings = parseCeilings(`apiVersion: sluice/v1\nkind: ceilings\nrevision: 1\nnamespaces: { shop: ${spec} }`)

@@ -17,15 +17,15 @@ export type Answer<T = PolicyDocument> =
   /** It is what is in force already. */
   | { readonly kind: 'confirmed'; readonly document: T }
   /** Its revision is lower. An answer that was late, or a source that lost its last writes. */
-  | { readonly kind: 'stale'; readonly revision: number; readonly current: number }
+  | { readonly kind: 'stale'; readonly document: T; readonly revision: number; readonly current: number }
   /** Two documents have one revision. The first stays. */
-  | { readonly kind: 'fork'; readonly revision: number }
+  | { readonly kind: 'fork'; readonly document: T; readonly revision: number }
   /** It belongs to another namespace than the one that is followed. */
   | { readonly kind: 'foreign' }
   /** It is not valid, or not complete. */
   | { readonly kind: 'invalid'; readonly error: Error }
   /** It exceeds the ceilings of its namespace, or these are not known yet: without an error. */
-  | { readonly kind: 'held'; readonly error: PolicyError | undefined }
+  | { readonly kind: 'held'; readonly document: T; readonly error: PolicyError | undefined }
 
 /** How a text is read, and what it is compared with. */
 export interface Acceptance<T> {
@@ -50,20 +50,26 @@ export function answerTo<T extends { readonly revision: number }>(text: string, 
   if (acceptance.isFollowed?.(document) === false) return { kind: 'foreign' }
   const current = acceptance.currentOf(document)
   if (current !== undefined) {
-    if (revision < current.document.revision) return { kind: 'stale', revision, current: current.document.revision }
-    if (revision === current.document.revision) return text === current.text ? { kind: 'confirmed', document } : { kind: 'fork', revision }
+    if (revision < current.document.revision) return { kind: 'stale', document, revision, current: current.document.revision }
+    if (revision === current.document.revision)
+      return text === current.text ? { kind: 'confirmed', document } : { kind: 'fork', document, revision }
   }
   const exceeding = acceptance.exceedingOf === undefined ? [] : acceptance.exceedingOf(document)
-  if (exceeding === undefined) return { kind: 'held', error: undefined }
-  if (exceeding.length > 0) return { kind: 'held', error: new PolicyError(source, exceeding.map(locate)) }
+  if (exceeding === undefined) return { kind: 'held', document, error: undefined }
+  if (exceeding.length > 0) return { kind: 'held', document, error: new PolicyError(source, exceeding.map(locate)) }
   return { kind: 'accepted', accepted: { document, text } }
 }
 
-/** What the source has under the key of a document in force, by the answer to it. */
+/** The document of an answer; `undefined` if the text is not valid, or its namespace is not followed. */
+export function documentOf<T>(answer: Answer<T>): T | undefined {
+  if (answer.kind === 'accepted') return answer.accepted.document
+  return answer.kind === 'invalid' || answer.kind === 'foreign' ? undefined : answer.document
+}
+
+/** What the source has under the key of a document in force, by the answer to a text of the same namespace. */
 export function inSourceOf({ kind }: Answer<unknown>): InSource {
   if (kind === 'accepted' || kind === 'confirmed') return 'same'
   if (kind === 'stale') return 'older'
-  // The key has a document of another namespace now.
   return kind === 'foreign' ? 'gone' : 'refused'
 }
 

@@ -15,7 +15,7 @@ import { documentOfNone, Namespaces } from '../engine/namespaces.ts'
 import type { CheckOptions } from '../engine/request-data.ts'
 import { parseLocated } from '../parse.ts'
 import { pathText } from '../problems.ts'
-import { type Accepted, acceptedOf, answerTo, inSourceOf, reportAnswer } from './acceptance.ts'
+import { type Accepted, acceptedOf, type Answer, answerTo, documentOf, inSourceOf, reportAnswer } from './acceptance.ts'
 import { CeilingsInForce } from './ceilings-in-force.ts'
 import { DiskCache, fileOf } from './disk-cache.ts'
 import type { FeedHealth, FeedOptions, InSource, LoadResult, Origin } from './options.ts'
@@ -180,7 +180,7 @@ export class PolicyFeed implements RequestPolicies {
 
   private miss(key: string): void {
     this.held.delete(key)
-    const found = [...this.followed].find(([, followed]) => followed.key === key)
+    const found = this.under(key)
     if (found === undefined) return
     found[1].inSource = 'gone'
     this.warnings.report(
@@ -188,6 +188,26 @@ export class PolicyFeed implements RequestPolicies {
       'WARN_POLICY_MISSING',
       `${key} is gone from ${this.options.source.name}, and namespace "${found[0]}" stays in force; to remove its limits, publish a document with deleted: true`,
     )
+  }
+
+  /** The namespace in force that the source has under a key. */
+  private under(key: string): readonly [namespace: string, followed: Followed] | undefined {
+    for (const each of this.followed) if (each[1].key === key) return each
+    return undefined
+  }
+
+  /** Notes what the source has instead of the document in force that it had under this key. */
+  private compare(key: string, answer: Answer): void {
+    const found = this.under(key)
+    if (found === undefined) return
+    const [namespace, followed] = found
+    const document = documentOf(answer)
+    if (document === undefined || document.namespace === namespace) followed.inSource = inSourceOf(answer)
+    else {
+      // What the key has from now on says nothing of this namespace.
+      followed.inSource = 'gone'
+      followed.key = undefined
+    }
   }
 
   private take(text: string, key: string, from: 'source' | 'cache'): void {
@@ -208,8 +228,7 @@ export class PolicyFeed implements RequestPolicies {
       if (answer.kind !== 'foreign') this.loads[answer.kind] += 1
       if (answer.kind === 'held') this.held.set(key, text)
       else this.held.delete(key)
-      const followed = [...this.followed.values()].find((each) => each.key === key)
-      if (followed !== undefined) followed.inSource = inSourceOf(answer)
+      this.compare(key, answer)
     }
     if (answer.kind === 'confirmed') this.confirm(answer.document.namespace, from, key)
     if (answer.kind !== 'accepted') return
