@@ -1,4 +1,4 @@
-/** Stands for tenants and endpoints beyond what is kept. */
+/** Stands for tenants, endpoints and tiers beyond what is kept. */
 export const OTHER = '__other__'
 
 const MINUTE = 60_000

@@ -16,7 +16,7 @@ export interface AnalyticsHealth {
   readonly reason: string | undefined
   /** Requests and refusals that no flush will count: Redis was away for more than 15 minutes, or more than 100 policies refused at a time. */
   readonly lost: number
-  /** Requests that were counted with the tenant and the endpoint `__other__`, since the minute had more than 2,000 rows. */
+  /** Requests that were counted with the tenant, the endpoint and the tier `__other__`, since the minute had more than 2,000 rows. */
   readonly folded: number
 }
 

@@ -4,8 +4,8 @@ import { type AnalyticsKeys, hourOf, minuteOf, OTHER, usageField, type UsagePart
 import { boundedText, chunksOf, COUNT_USAGE_SCRIPT, type CountMessage } from './message.ts'
 
 /**
- * Rows of a process and a minute. What is above is counted with the tenant and the endpoint `__other__`, in as many rows again: limiters that are made
- * without end must not take memory without end.
+ * Rows of a process and a minute. What is above is counted with the tenant, the endpoint and the tier `__other__`, in as many rows again:
+ * limiters that are made without end must not take memory without end.
  */
 const MAX_ROWS = 2_000
 /** Rows of a minute, and of an hour, of a namespace in Redis. */
@@ -20,6 +20,11 @@ interface Row {
   requests: number
   units: number
 }
+
+/** What clients, or the data of an application, may choose without end. */
+type Place = Record<'tenant' | 'endpoint' | 'tier', string>
+
+const FOLDED: Readonly<Place> = { tenant: OTHER, endpoint: OTHER, tier: OTHER }
 
 /** A level of rows that differ in one part, of which the first is the namespace. Nested, since joining the parts into one text would take longer than all else. */
 type Level = Map<string, Level | Row>
@@ -38,8 +43,7 @@ export class UsageCounts {
   private folded = 0
   // What `count` reads of the decision: a function made for each would be garbage.
   private decision: Decision | undefined
-  private tenant = ''
-  private endpoint = ''
+  private readonly place: Place = { tenant: '', endpoint: '', tier: '' }
   private readonly count = (policy: string, verdict: string, units: number): void => this.addRow(policy, verdict, units)
 
   constructor(region: string) {
@@ -50,8 +54,9 @@ export class UsageCounts {
   add(decision: Decision, tenant: string, endpoint: string, now: number): void {
     this.now = now
     this.decision = decision
-    this.tenant = tenant
-    this.endpoint = endpoint
+    this.place.tenant = tenant
+    this.place.endpoint = endpoint
+    this.place.tier = decision.tier ?? ''
     eachUsage(decision, this.count)
   }
 
@@ -62,7 +67,7 @@ export class UsageCounts {
     return missed
   }
 
-  /** How many requests were counted with the tenant and the endpoint `__other__` in all. */
+  /** How many requests were counted with the tenant, the endpoint and the tier `__other__` in all. */
   get foldedRequests(): number {
     return this.folded
   }
@@ -78,9 +83,7 @@ export class UsageCounts {
     const decision = this.decision as Decision
     const start = minuteOf(this.now)
     const minute = this.minutes.get(start) ?? this.begin(start)
-    const row =
-      rowIn(minute.rows, decision, policy, verdict, this.tenant, this.endpoint) ??
-      this.newRow(minute, decision, policy, verdict, this.tenant, this.endpoint)
+    const row = rowIn(minute.rows, decision, policy, verdict, this.place) ?? this.newRow(minute, decision, policy, verdict)
     if (row === undefined) {
       if (policy === '') this.missed += 1
       return
@@ -89,35 +92,34 @@ export class UsageCounts {
     row.units += units
   }
 
-  private newRow(minute: Minute, decision: Decision, policy: string, verdict: string, tenant: string, endpoint: string): Row | undefined {
+  private newRow(minute: Minute, decision: Decision, policy: string, verdict: string): Row | undefined {
     const isFull = minute.count >= MAX_ROWS
-    // A part of a header would keep the whole header.
-    const kept = isFull ? { tenant: OTHER, endpoint: OTHER } : { tenant: detach(tenant), endpoint: detach(endpoint) }
     if (isFull) {
-      const known = rowIn(minute.rows, decision, policy, verdict, OTHER, OTHER)
+      const known = rowIn(minute.rows, decision, policy, verdict, FOLDED)
       if (known === undefined && minute.count >= 2 * MAX_ROWS) return undefined
       if (policy === '') this.folded += 1
       if (known !== undefined) return known
     }
     minute.count += 1
-    const { policy: namespace, mode, tier = '' } = decision
+    const { tenant, endpoint, tier } = isFull ? FOLDED : detached(this.place)
+    const { policy: namespace, mode } = decision
     const parts = {
-      tenant: boundedText(kept.tenant),
+      tenant: boundedText(tenant),
       policy,
-      endpoint: boundedText(kept.endpoint),
+      endpoint: boundedText(endpoint),
       region: this.region,
-      tier,
+      tier: boundedText(tier),
       mode,
       verdict,
     }
     const row = { parts, requests: 0, units: 0 }
     let level = minute.rows
-    for (const part of [namespace, policy, verdict, mode, tier, kept.endpoint]) {
+    for (const part of [namespace, policy, verdict, mode, tier, endpoint]) {
       const next = (level.get(part) as Level | undefined) ?? new Map<string, Level | Row>()
       level.set(part, next)
       level = next
     }
-    level.set(kept.tenant, row)
+    level.set(tenant, row)
     return row
   }
 
@@ -134,15 +136,20 @@ export class UsageCounts {
   }
 }
 
+/** A part of a header would keep the whole header. */
+function detached({ tenant, endpoint, tier }: Place): Place {
+  return { tenant: detach(tenant), endpoint: detach(endpoint), tier: detach(tier) }
+}
+
 /** The order of the parts is that of `newRow`. */
-function rowIn(rows: Level, decision: Decision, policy: string, verdict: string, tenant: string, endpoint: string): Row | undefined {
+function rowIn(rows: Level, decision: Decision, policy: string, verdict: string, place: Readonly<Place>): Row | undefined {
   const byPolicy = rows.get(decision.policy) as Level | undefined
   const byVerdict = byPolicy?.get(policy) as Level | undefined
   const byMode = byVerdict?.get(verdict) as Level | undefined
   const byTier = byMode?.get(decision.mode) as Level | undefined
-  const byEndpoint = byTier?.get(decision.tier ?? '') as Level | undefined
-  const byTenant = byEndpoint?.get(endpoint) as Level | undefined
-  return byTenant?.get(tenant) as Row | undefined
+  const byEndpoint = byTier?.get(place.tier) as Level | undefined
+  const byTenant = byEndpoint?.get(place.endpoint) as Level | undefined
+  return byTenant?.get(place.tenant) as Row | undefined
 }
 
 function rowsOf(level: Level | Row): readonly Row[] {
@@ -162,7 +169,7 @@ function messagesOf(rows: Level, minute: number, keys: AnalyticsKeys, keep: numb
         String(MAX_STORED),
         ...chunk.flatMap(({ parts, requests, units }) => [
           usageField(parts),
-          usageField({ ...parts, tenant: OTHER, endpoint: OTHER }),
+          usageField({ ...parts, ...FOLDED }),
           String(requests),
           String(units),
         ]),

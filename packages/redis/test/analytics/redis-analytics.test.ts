@@ -230,8 +230,8 @@ describe('usage', () => {
     await consume(limiter, 'u', 1)
     await consume(limiterOf(1_000, 'above').limiter, 'u', 7)
     await analytics.flush()
-    expect(await analytics.usage({ namespace: 'above', by: ['tenant', 'endpoint'] })).toMatchObject([
-      { tenant: '__other__', endpoint: '__other__', requests: 7 },
+    expect(await analytics.usage({ namespace: 'above', by: ['tenant', 'endpoint', 'tier'] })).toMatchObject([
+      { tenant: '__other__', endpoint: '__other__', tier: '__other__', requests: 7 },
     ])
     expect(await analytics.usage({ namespace: 'last', by: ['tenant', 'endpoint'] })).toMatchObject([
       { tenant: '', endpoint: '', requests: 1 },
@@ -239,6 +239,36 @@ describe('usage', () => {
     expect(analytics.health()).toMatchObject({ folded: 7, lost: 0 })
     const total = await analytics.usage({ by: [], step: '1h' })
     expect(total.reduce((sum, { requests }) => sum + requests, 0)).toBe(1_007)
+  })
+
+  test('tiers that clients choose take no memory without end, here and in Redis', async () => {
+    const analytics = analyticsOn(source(), { clock: fakeClock(Math.floor(Date.now() / 60_000) * 60_000) })
+    const policies = documentPolicies(
+      parseDocument(`apiVersion: sluice/v1
+namespace: tiers
+revision: 1
+subjects: { address: { parts: [{ ip: true }] } }
+tier: { attribute: plan, default: free }
+policies:
+  - name: api
+    rules: [{ name: all, limits: [{ name: hour, algorithm: fixedWindow, limit: 10000, window: 1h, subject: address }] }]
+`),
+    )
+    onTestFinished(() => policies.close())
+    const consumeAs = (plan: string) => policies.check({ ip: '203.0.113.7', path: '/', attributes: { plan } })
+    // Each tier makes two rows.
+    for (let flush = 0; flush < 3; flush++) {
+      for (let i = 0; i < 1_100; i++) await consumeAs(`${flush}-${i} `.padEnd(300, 'x'))
+      await heard()
+      await analytics.flush()
+    }
+    const rows = await analytics.usage({ namespace: 'tiers', by: ['tier'] })
+    expect(rows.reduce((sum, { requests }) => sum + requests, 0)).toBe(3_300)
+    expect(rows.find(({ tier }) => tier === '__other__')?.requests).toBe(2_300)
+    expect(Math.max(...rows.map(({ tier = '' }) => tier.length))).toBe(128)
+    expect(analytics.health()).toMatchObject({ folded: 300, lost: 0 })
+    const [minute = ''] = (await server.call('KEYS', '*:minute:*')) as string[]
+    expect(await server.call('HLEN', minute)).toBeLessThanOrEqual(2_002)
   })
 })
 
