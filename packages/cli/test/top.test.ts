@@ -19,8 +19,8 @@ beforeAll(async () => {
   for (let i = 0; i < 1_250; i++) await orders.consume('bot')
   for (let i = 0; i < 5; i++) await orders.consume('user:42')
   await long.consume('x')
-  // Observers hear a decision in a microtask after it.
-  await new Promise((resolve) => setTimeout(resolve))
+  // It connects first, which is later than the microtask in which it hears the last decision.
+  await analytics.flush()
   await analytics.close()
 })
 afterAll(() => server.stop())
