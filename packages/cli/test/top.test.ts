@@ -75,6 +75,12 @@ test('as JSON', async () => {
   ])
 })
 
+test('--since 31d, the longest time that boards are kept', async () => {
+  const { status, out, err } = await top(['--since', '31d'])
+  expect({ status, err }).toEqual({ status: 0, err: '' })
+  expect(out).toMatch(/^orders +\(requests\) +1,255 +1,251/m)
+})
+
 test('one subject, by its own text or its hash', async () => {
   const { out } = await top(['--subject', 'user:42'], { SLUICE_SECRET: SECRET })
   expect(out).toMatch(/Refusals of user:42 in the last 1h.*\n.*\n +3 {2}orders +all/)

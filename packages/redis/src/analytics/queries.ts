@@ -125,7 +125,9 @@ export function checkedUsage(query: UsageQuery, now: number): UsageRange {
   const from = timeOf('from', query.from ?? now - HOUR)
   const to = timeOf('to', query.to ?? now + 1)
   if (to <= from) throw invalid('usage: to', 'a time after from', new Date(to).toISOString())
-  if (to - from > MAX_HOURS * HOUR) throw invalid('usage: from', 'a time at most 31 days before to', new Date(from).toISOString())
+  // By the hour, as the counts are: what began 31 days ago can be read until its hour is over.
+  if (hourOf(to - 1) - hourOf(from) > MAX_HOURS * HOUR)
+    throw invalid('usage: from', 'a time at most 31 days before to', new Date(from).toISOString())
   if (!Array.isArray(by) || !by.every((key) => KEYS.includes(key))) throw invalid('usage: by', `a list of ${KEYS.join(', ')}`, by)
   const policy = query.policy ?? (by.includes('policy') ? undefined : '')
   const hasMinutes = from >= now - MINUTES_LIVE
