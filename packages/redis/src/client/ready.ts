@@ -11,7 +11,10 @@ export async function requireReady({ client }: Connection, ms: number): Promise<
   await readyWithin(client, ms)
   if (client.status === 'ready') return
   const last = lastErrorOf(client)
-  throw new Error(`the connection is not ready (${client.status})${last === undefined ? '' : `: ${messageOf(last)}`}`, { cause: last })
+  const { status } = client
+  // The status of a client that connects again changes all the time. With it, one reason would be reported as several.
+  const named = last === undefined || status === 'end' || status === 'closed' ? ` (${status})` : ''
+  throw new Error(`the connection is not ready${named}${last === undefined ? '' : `: ${messageOf(last)}`}`, { cause: last })
 }
 
 /** Runs a script on a connection that is ready. Rejects in the words of the server or of the client. */
