@@ -1,8 +1,7 @@
-import { type BlockTarget, invalid } from '@sluice/core/store-kit'
+import type { BlockTarget } from '@sluice/core/store-kit'
+import { hashTagOf } from '../client/watch-stream.ts'
 
-const KEY = /^[\w.:-]{1,64}$/
-
-/** The keys of one block list. The hash tag lets one script write all of them on a Cluster. */
+/** The keys of one block list. */
 export class BlockKeys {
   /** The entries, their ends, the stream of their changes, and what all processes share. */
   readonly list: readonly [records: string, ends: string, changes: string, shared: string]
@@ -11,8 +10,7 @@ export class BlockKeys {
 
   /** @throws ERR_OPTION_INVALID */
   constructor(key: string = 'sluice:blocks') {
-    if (typeof key !== 'string' || !KEY.test(key)) throw invalid('redisBlockStorage: key', '1 to 64 letters, digits, _ . : or -', key)
-    this.tag = `{${key}}`
+    this.tag = hashTagOf('redisBlockStorage', key)
     this.list = [`${this.tag}:entries`, `${this.tag}:ends`, `${this.tag}:changes`, `${this.tag}:shared`]
     this.revisions = `${this.tag}:revisions`
   }

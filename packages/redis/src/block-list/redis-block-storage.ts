@@ -6,16 +6,15 @@ import {
   type BlockStorage,
   type BlockTarget,
   type EscalationRule,
-  invalid,
   knownOptions,
   type ManualBlock,
   type ReportAnswer,
   type StrikeReport,
   type TargetHistory,
 } from '@sluice/core/store-kit'
-import { hasChanged, openBlocking, pause } from '../client/blocking.ts'
 import { connect, type Connection, type RedisSource } from '../client/connect.ts'
 import { runWhenReady } from '../client/ready.ts'
+import { checkInterval, type StreamRead, watchStream } from '../client/watch-stream.ts'
 import { type Script, script } from '../scripts/script.ts'
 import { BLOCK_ENTRY, BLOCK_REPORT, BLOCK_REVISION, READ_BLOCKS } from '../scripts/scripts.gen.ts'
 import { BlockKeys, idOf, targetOf } from './block-keys.ts'
@@ -41,10 +40,6 @@ const PER_CALL = 50
 const PER_PAGE = 1_000
 /** Policies whose revisions are remembered. */
 const MAX_POLICIES = 1_000
-/** ms that the server waits for a change. After that the cursor is compared: a failover can take the last changes away. */
-const BLOCK = 5_000
-/** ms between two readings if the stream has an entry that is no change: from before the list was lost. */
-const REST = 500
 const LIMIT = /^[\w./~-]{1,130}$/
 
 /**
@@ -65,7 +60,7 @@ export function redisBlockStorage(redis: RedisSource, options: RedisBlockStorage
   knownOptions('redisBlockStorage', options, ['key', 'interval', 'clock'])
   const { key, interval = 500, clock } = options
   const keys = new BlockKeys(key)
-  if (!(Number.isFinite(interval) && interval >= 50)) throw invalid('redisBlockStorage: interval', 'milliseconds, at least 50', interval)
+  checkInterval('redisBlockStorage', interval)
   return new RedisBlockStorage(connect(redis), keys, interval, clock)
 }
 
@@ -98,35 +93,20 @@ class RedisBlockStorage implements BlockStorage {
     }
   }
 
-  async watch(since: string, emit: (event: BlockEvent) => void, signal: AbortSignal): Promise<void> {
-    const blocking = await openBlocking(this.connection.client)
-    const stop = (): void => blocking?.close()
-    signal.addEventListener('abort', stop)
-    try {
-      let isWoken = false
-      for (let at = since; !signal.aborted;) {
-        const [kind, cursor = '', ...fields] = await this.read(this.keys.list, 'changes', at, PER_PAGE)
-        if (kind !== 'same' && kind !== 'changes') return
-        for (let i = 0; i < fields.length; i += 2) {
-          const id = fields[i] ?? ''
-          const record = parseEntry(id, fields[i + 1] ?? '')
-          emit(record === undefined ? { type: 'remove', target: targetOf(id), cursor } : { type: 'put', record, cursor })
-        }
-        emit({ type: 'progress', cursor })
-        at = cursor
-        if (isWoken && kind === 'same') await pause(REST, signal)
-        // More of them than one reply has.
-        if (fields.length >= 2 * PER_PAGE) continue
-        isWoken = blocking !== undefined && (await hasChanged(blocking, this.keys.changes, at, BLOCK))
-        if (blocking === undefined) await pause(this.interval, signal)
+  watch(since: string, emit: (event: BlockEvent) => void, signal: AbortSignal): Promise<void> {
+    const { connection, keys, interval } = this
+    const readOn = async (at: string): Promise<StreamRead | undefined> => {
+      const [kind, cursor = '', ...fields] = await this.read(keys.list, 'changes', at, PER_PAGE)
+      if (kind !== 'same' && kind !== 'changes') return undefined
+      for (let i = 0; i < fields.length; i += 2) {
+        const id = fields[i] ?? ''
+        const record = parseEntry(id, fields[i + 1] ?? '')
+        emit(record === undefined ? { type: 'remove', target: targetOf(id), cursor } : { type: 'put', record, cursor })
       }
-    } catch (error) {
-      // The connection was closed under the read.
-      if (!signal.aborted) throw error
-    } finally {
-      signal.removeEventListener('abort', stop)
-      stop()
+      emit({ type: 'progress', cursor })
+      return { cursor, isSame: kind === 'same', hasMore: fields.length >= 2 * PER_PAGE }
     }
+    return watchStream({ client: connection.client, key: keys.changes, interval }, since, readOn, signal)
   }
 
   async report(reports: readonly StrikeReport[], rule: EscalationRule): Promise<ReportAnswer> {

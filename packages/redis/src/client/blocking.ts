@@ -1,4 +1,3 @@
-import { systemClock } from '@sluice/core'
 import { AdaptedClient } from './adapted-client.ts'
 import { within } from './connect.ts'
 import type { BlockingConnection, RedisClient } from './redis-client.ts'
@@ -45,20 +44,6 @@ export async function openBlocking(client: RedisClient): Promise<BlockingConnect
     command: (_, [name = '', ...args]) => duplicate.callBuffer(name, args),
     close: () => duplicate.disconnect(),
   }
-}
-
-/** Resolves after `ms`, or at once when the signal is aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const finish = (): void => {
-      cancel()
-      signal.removeEventListener('abort', finish)
-      resolve()
-    }
-    const cancel = systemClock.after(ms, finish)
-    signal.addEventListener('abort', finish)
-  })
 }
 
 /** Waits until the stream has an entry after the cursor, but no longer than `block` ms. */
