@@ -1,4 +1,4 @@
-import { type BlockRecord, type BlockTarget, type Cidr, ipv4Value, parseCidr, readIPv6, translated } from '@sluice/core/store-kit'
+import { type BlockRecord, type BlockTarget, type Cidr, bitsOfIPv4, parseCidr, readIPv6, translated } from '@sluice/core/store-kit'
 import { PrefixTable } from './prefix-table.ts'
 
 /** What blocks a request, as the pipeline of core reads it. */
@@ -72,7 +72,7 @@ class Entries {
   }
 
   ofAddress(text: string, now: () => number): Entry | undefined {
-    const value = ipv4Value(text)
+    const value = bitsOfIPv4(text)
     if (value >= 0) return this.ofIPv4(value, now)
     const length = readIPv6(text, BYTES)
     return length === 0 ? undefined : this.find(length === 4 ? BYTES.subarray(12) : translated(BYTES), 128, now)
@@ -175,7 +175,7 @@ export class LocalSet {
   }
 
   private ofAddress(address: string): Entry | undefined {
-    const value = ipv4Value(address)
+    const value = bitsOfIPv4(address)
     if (value >= 0) return this.blocks.ofIPv4(value, this.now)
     const known = this.known.get(address)
     if (known === null) return undefined

@@ -85,7 +85,7 @@ export type {
 } from './block-storage.ts'
 
 // Addresses as the limiters read them, for lists of addresses.
-export { type Cidr, formatAddress, inCidr, ipv4Value, parseAddress, parseCidr, readIPv6 } from './identity/address.ts'
+export { type Cidr, formatAddress, inCidr, bitsOfIPv4, parseAddress, parseCidr, readIPv6 } from './identity/address.ts'
 export { translated } from './identity/translated.ts'
 export { type Canonicalizer, canonicalizer } from './identity/canonical.ts'
 

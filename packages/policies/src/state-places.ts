@@ -1,5 +1,5 @@
 import type { Charge } from '@sluice/core'
-import { bitsOfIPv4 } from '@sluice/core/adapter-kit'
+import { bitsOfIPv4 } from '@sluice/core/store-kit'
 import type { CompiledLimit } from './compile/revision.ts'
 import type { Chosen } from './compile/select.ts'
 

@@ -1,5 +1,5 @@
 import type { BlockFacts, Decision } from '@sluice/core'
-import { type Canonicalizer, ipv4Value } from '@sluice/core/store-kit'
+import { type Canonicalizer, bitsOfIPv4 } from '@sluice/core/store-kit'
 import { markedAddress } from '../local-set.ts'
 import { MAX_SUBJECT } from '../target.ts'
 
@@ -30,7 +30,7 @@ export function identityOf({ charges }: Decision, facts: ReadFacts, network: str
 /** The network of the client, as a limiter writes it. */
 export function networkOf(address: string | undefined, canonical: Canonicalizer): string | undefined {
   if (address === undefined || address === NO_ADDRESS) return undefined
-  return ipv4Value(address) < 0 ? canonical(address) : address
+  return bitsOfIPv4(address) < 0 ? canonical(address) : address
 }
 
 /** Whether a subject can be an entry of the list. */

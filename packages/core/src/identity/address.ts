@@ -57,11 +57,6 @@ export function plainIPv4(text: string): string | undefined {
   return bits < 0 ? undefined : `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`
 }
 
-/** The 32 bits of a canonical IPv4 address, as a number from 0; −1 for any other text. Allocates nothing. */
-export function ipv4Value(text: string): number {
-  return scanV4(text, 0)
-}
-
 /** Writes dotted decimal, or RFC 5952: lower case, no leading zeros, the first of the longest runs of two or more zero groups as `::`. */
 export function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`
