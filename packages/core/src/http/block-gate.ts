@@ -2,7 +2,7 @@ import { systemClock } from '../clock.ts'
 import type { Decision } from '../decision.ts'
 import { type DecisionFacts, factsOf } from '../decision-facts.ts'
 import { enabled } from '../enabled.ts'
-import { FORWARDING, isForwarded } from '../identity/forwarding.ts'
+import { forwardingHeaders, isForwarded } from '../identity/forwarding.ts'
 import { identityIn } from '../identity/verified.ts'
 import type { LimiterEngine } from '../limiter-engine.ts'
 import type { Subject } from '../limiter.ts'
@@ -11,12 +11,11 @@ import type { KeyOf } from '../identity/part.ts'
 import type { LimitSet } from '../limit-set.ts'
 import type { ObserverHub } from '../observers.ts'
 import { chain, type MaybePromise } from '../runtime.ts'
-import { EXPOSE } from './headers/exposed-names.ts'
-import { type Dialect, type HeaderLine, retryAfterLine } from './headers/headers.ts'
+import { type Dialect, refusalHeaders } from './headers/headers.ts'
 import type { Host } from './host.ts'
 import type { RateLimitOptions } from './options.ts'
 import type { HttpOutcome } from './outcome.ts'
-import { blockRefusal } from './refusal.ts'
+import { refusal } from './refusal.ts'
 import type { RequestBlock, RequestBlockList } from './request-blocks.ts'
 
 /** A request that a block list refuses. */
@@ -35,15 +34,22 @@ interface GateParts<C> {
   readonly dialect: Dialect
   readonly wholeAddress: (context: C) => string | undefined
   readonly connectionAddress: (context: C) => string | undefined
-  readonly forwardedHeader: string | undefined
 }
 
 /** The block list of one pipeline: asked before its limiter. It gets what the limiter decided. */
 export class BlockGate<C> {
   private readonly parts: GateParts<C>
+  private readonly options: RateLimitOptions<C, never>
+  /** Nobody reads the answer on a closed connection, so no function of the application makes one. */
+  private readonly dropped: RateLimitOptions<C, never>
+  private readonly forwarding: readonly string[]
 
-  constructor(parts: GateParts<C>) {
+  constructor(parts: GateParts<C>, options: RateLimitOptions<C, never>) {
+    const { blockedStatus = 403, forwardedHeader } = options
     this.parts = parts
+    this.options = { ...options, blockedStatus }
+    this.dropped = { blockedStatus }
+    this.forwarding = forwardingHeaders(forwardedHeader)
   }
 
   /**
@@ -86,12 +92,10 @@ export class BlockGate<C> {
   }
 
   /** The answer to a blocked request. */
-  refuse<R>(context: C, { decision, action }: BlockedRequest, options: RateLimitOptions<C, R>): MaybePromise<HttpOutcome<R>> {
+  refuse<R>(context: C, { decision, action }: BlockedRequest): MaybePromise<HttpOutcome<R>> {
     const { host, dialect } = this.parts
-    // Nobody reads the answer on a closed connection, so no function of the application makes one.
     const isDropped = action === 'drop' && this.isDirect(context) && host.drop?.(context) === true
-    const own = (isDropped ? { blockedStatus: options.blockedStatus } : options) as RateLimitOptions<C, never>
-    const response = blockRefusal(decision, context, headersOf(decision, dialect), own)
+    const response = refusal(decision, context, refusalHeaders(decision, dialect), [], isDropped ? this.dropped : this.options)
     return chain(response, (given): HttpOutcome<R> => ({ pass: false, ...given, decision }))
   }
 
@@ -100,10 +104,9 @@ export class BlockGate<C> {
    * request elsewhere, and then sends no requests here for a time. The socket of a message is the client's in any case.
    */
   private isDirect(context: C): boolean {
-    const { host, wholeAddress, connectionAddress, forwardedHeader } = this.parts
+    const { host, wholeAddress, connectionAddress } = this.parts
     if (host.target === undefined) return true
-    const headers = forwardedHeader === undefined ? FORWARDING : [...FORWARDING, forwardedHeader.toLowerCase()]
-    return !isForwarded(host, context, headers) && wholeAddress(context) === connectionAddress(context)
+    return !isForwarded(host, context, this.forwarding) && wholeAddress(context) === connectionAddress(context)
   }
 
   private blocked(
@@ -157,14 +160,6 @@ function decisionOf({ name, tier, rule, until, isShadow }: Blocked, now: number)
     outcomes: [],
     rule,
   }
-}
-
-function headersOf(decision: Decision, { expose }: Dialect): readonly HeaderLine[] {
-  const retry = retryAfterLine(decision)
-  const headers: HeaderLine[] = retry === undefined ? [] : [retry]
-  if (expose && retry !== undefined) headers.push([EXPOSE, retry[0]])
-  headers.push(['Cache-Control', 'no-store'])
-  return headers
 }
 
 /** Who the client of a request is, if a limit has a key that the application has verified, and the request its value. */

@@ -183,8 +183,8 @@ function identityOfRequest<C, R>({ engine, options }: PipelineConfig<C, R>, { se
   return engine === undefined ? identityIn(options.key, subject as string) : identityOf(set, subject, options.key)
 }
 
-function refuseBlocked<C, R>({ blocks, options }: PipelineConfig<C, R>, context: C, blocked: BlockedRequest): Outcome<R> {
-  return (blocks as BlockGate<C>).refuse(context, blocked, options)
+function refuseBlocked<C, R>({ blocks }: PipelineConfig<C, R>, context: C, blocked: BlockedRequest): Outcome<R> {
+  return (blocks as BlockGate<C>).refuse(context, blocked)
 }
 
 /** 4. The headers of the response. */

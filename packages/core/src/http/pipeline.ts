@@ -128,9 +128,7 @@ function pipelineOf<C, R>(family: PipelineFamily<C>, options: RateLimitOptions<C
     dialect,
     partitionKeys: partitionKey && partitionKeysBy(partitionKey.secret),
     age,
-    blocks:
-      options.blockList &&
-      new BlockGate({ ...family, list: options.blockList, name: limiter.name, dialect, forwardedHeader: options.forwardedHeader }),
+    blocks: options.blockList && new BlockGate({ ...family, list: options.blockList, name: limiter.name, dialect }, options),
     mayFollow: mayFollow(engine?.policy, options),
   }
   const extend: Pipeline<C, R>['extend'] = (change, given = {}) => {

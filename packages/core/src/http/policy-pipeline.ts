@@ -4,7 +4,7 @@ import type { Cost } from '../limiter.ts'
 import { ObserverHub } from '../observers.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
 import { MAX_CHECKED } from '../identity/client.ts'
-import { FORWARDING, isForwarded } from '../identity/forwarding.ts'
+import { forwardingHeaders, isForwarded } from '../identity/forwarding.ts'
 import { BlockGate } from './block-gate.ts'
 import { type ClientReading, clientReading } from './client-reading.ts'
 import { checkDialect, type HeaderLine, itemsOf } from './headers/headers.ts'
@@ -38,7 +38,7 @@ export function policyPipeline<C, R>(host: Host<C>, options: RateLimitOptions<C,
   const observers = new ObserverHub(policies.name, policies.on, options.strict)
   const reading = clientReading(host, options, observers)
   const mount = policies.mount(viewOf(host, options, reading, observers))
-  const { skip, cost, partitionKey, forwardedHeader, blockList: list } = options
+  const { skip, cost, partitionKey, blockList: list } = options
   const { wholeAddress } = reading
   const { name } = policies
   const dialect = checkDialect(options)
@@ -55,7 +55,7 @@ export function policyPipeline<C, R>(host: Host<C>, options: RateLimitOptions<C,
     shorthand: false,
     dialect,
     partitionKeys: partitionKey && partitionKeysBy(partitionKey.secret),
-    blocks: list && new BlockGate({ ...reading, host, list, name, engine: mount.engine, observers, dialect, forwardedHeader }),
+    blocks: list && new BlockGate({ ...reading, host, list, name, engine: mount.engine, observers, dialect }, options),
   }
   return { decide: (context) => decideByPolicies(config, context), limiter: mount.limiter, observers }
 }
@@ -98,7 +98,7 @@ function ask<C, R>(config: PolicyConfig<C, R>, context: C, cost: Cost<string> | 
 
 function outcomeOf<C, R>(config: PolicyConfig<C, R>, context: C, answer: PolicyAnswer): Outcome<R> {
   const { blocked, missing, decided, background } = answer
-  if (blocked !== undefined) return (config.blocks as BlockGate<C>).refuse(context, blocked, config.options)
+  if (blocked !== undefined) return (config.blocks as BlockGate<C>).refuse(context, blocked)
   if (missing !== undefined) return { pass: false, ...missingRefusal(missing), decision: undefined }
   if (decided !== undefined) {
     const headers = headersFor(config, context, decided.decision)
@@ -192,7 +192,7 @@ function viewOf<C, R>(
 ): PolicyView<C> {
   if (host.target === undefined) throw invalid('policies', 'an adapter whose requests have a path', 'one without', 'ERR_OPTION_CONFLICT')
   let unchecked = MAX_CHECKED
-  const forwarding = [...new Set([...FORWARDING, forwardedHeader?.toLowerCase() ?? 'forwarded'])]
+  const forwarding = forwardingHeaders(forwardedHeader)
   const valid = (value: unknown): Readonly<Record<string, unknown>> => {
     if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>
     if (value !== undefined && value !== null)

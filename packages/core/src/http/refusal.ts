@@ -37,16 +37,6 @@ export function refusal<C>(
   )
 }
 
-/** The refusal of a block list: 403 unless `blockedStatus` says otherwise. */
-export function blockRefusal<C>(
-  decision: Decision,
-  context: C,
-  headers: readonly HeaderLine[],
-  options: RateLimitOptions<C, never>,
-): MaybePromise<RefusalResponse> {
-  return refusal(decision, context, headers, [], { ...options, blockedStatus: options.blockedStatus ?? 403 })
-}
-
 type Message<C> = (context: C, info: RefusalInfo) => MaybePromise<string | object>
 
 function typed(headers: readonly HeaderLine[], contentType: string): readonly HeaderLine[] {

@@ -97,10 +97,28 @@ export function renderHeaders(entries: readonly HeaderEntry[], dialect: Dialect,
   if (item !== undefined && (legacy !== false || standard === 'draft-7' || standard === 'draft-6')) {
     pushBinding(headers, item, units, reset, dialect, now)
   }
-  if (refused && wait !== undefined) headers.push(RETRY_AFTER.of(wait))
-  if (dialect.expose && headers.length > 0) headers.push([EXPOSE, headers.map(([name]) => name).join(', ')])
-  if (refused) headers.push(['Cache-Control', 'no-store'])
+  if (refused) pushRefused(headers, wait, dialect)
+  else pushExposed(headers, dialect)
   return headers
+}
+
+/** The headers of a refusal without a limit. */
+export function refusalHeaders(decision: Decision, dialect: Dialect): readonly HeaderLine[] {
+  const headers: HeaderLine[] = []
+  pushRefused(headers, retrySeconds(decision), dialect)
+  return headers
+}
+
+/** Adds the fields of a refusal. @param wait in seconds; `undefined` when no wait helps */
+function pushRefused(headers: HeaderLine[], wait: number | undefined, dialect: Dialect): void {
+  if (wait !== undefined) headers.push(RETRY_AFTER.of(wait))
+  pushExposed(headers, dialect)
+  headers.push(['Cache-Control', 'no-store'])
+}
+
+/** Lets scripts of other origins read the fields so far. */
+function pushExposed(headers: HeaderLine[], { expose }: Dialect): void {
+  if (expose && headers.length > 0) headers.push([EXPOSE, headers.map(([name]) => name).join(', ')])
 }
 
 /** Adds the fields that show one limit: the binding one. */
@@ -129,12 +147,6 @@ function resetOf(legacy: 'epoch' | 'delta', reset: number, now: number): number 
 }
 
 const RETRY_AFTER = new NumberLines('Retry-After')
-
-/** `Retry-After` of a decision that is not allowed; `undefined` when no wait helps. */
-export function retryAfterLine(decision: Decision): HeaderLine | undefined {
-  const wait = retrySeconds(decision)
-  return wait === undefined ? undefined : RETRY_AFTER.of(wait)
-}
 const DRAFT_6 = bindingLines('RateLimit')
 const LEGACY = bindingLines('X-RateLimit')
 
