@@ -55,7 +55,7 @@ export type {
   PolicyView,
   Units,
 } from './http/policy-contract.ts'
-export { type BlockedRequest, type BlockGate, identityOf } from './http/block-gate.ts'
+export { type BlockedRequest, type BlockGate, type CheckedRequest, identityOf } from './http/block-gate.ts'
 export { isRequest } from './http/subjects.ts'
 export { ObserverHub } from './observers.ts'
 export { type Facts, factsOf } from './decision-facts.ts'

@@ -24,6 +24,16 @@ export interface BlockedRequest {
   readonly action: 'refuse' | 'drop'
 }
 
+/** What was read of a request for the block list, once. */
+export interface CheckedRequest {
+  /** The client's, with all its bits; `undefined` if it is not known. */
+  readonly address: string | undefined
+  /** Who the client is, if the application says so. */
+  readonly identity: string | undefined
+  /** `undefined` if the request goes on. */
+  readonly blocked: BlockedRequest | undefined
+}
+
 interface GateParts<C> {
   readonly host: Host<C>
   readonly list: RequestBlockList
@@ -53,21 +63,23 @@ export class BlockGate<C> {
   }
 
   /**
-   * What blocks a request; `undefined` if it goes on.
+   * Asks the list about a request.
    * @param subject of its limits; `undefined` if it has none
    * @param identity who its client is, if the application says so
    */
-  check(context: C, subject: Subject<string> | undefined, identity?: string, tier?: string, tenant?: unknown): BlockedRequest | undefined {
+  check(context: C, subject: Subject<string> | undefined, identity?: string, tier?: string, tenant?: unknown): CheckedRequest {
     const { list, wholeAddress, engine } = this.parts
     const mode = engine?.policy.mode ?? 'enforce'
-    if (!enabled || mode === 'off') return undefined
+    let address: string | undefined
     let block: RequestBlock | undefined
     try {
-      block = list.check(subjectsOf(subject, identity), wholeAddress(context))
+      address = wholeAddress(context)
+      if (enabled && mode !== 'off') block = list.check(subjectsOf(subject, identity), address)
     } catch (error) {
       this.warn('check', error)
     }
-    return block && this.blocked(context, block, mode === 'shadow' ? 'shadow' : block.action, tier, tenant)
+    const blocked = block && this.blocked(context, block, mode === 'shadow' ? 'shadow' : block.action, tier, tenant)
+    return { address, identity, blocked }
   }
 
   /** Whether the list wants decisions. */
@@ -75,14 +87,13 @@ export class BlockGate<C> {
     return this.parts.list.decided !== undefined
   }
 
-  /** Passes on to the list what a limiter decided. */
-  decided(context: C, decision: Decision, facts: DecisionFacts, identity: string | undefined): void {
-    const { list, host, wholeAddress } = this.parts
+  /** Passes on to the list what a limiter decided of a request that it checked. */
+  decided(context: C, decision: Decision, facts: DecisionFacts, { address, identity }: CheckedRequest): void {
+    const { list, host } = this.parts
     if (list.decided === undefined) return
     try {
       const endpoint = decision.allowed ? undefined : endpointOf(host, context, facts.route)
       const { how, route, method, tenant, latency } = facts
-      const address = wholeAddress(context)
       const authenticated = identity !== undefined
       // A literal: to spread the facts would take longer than the rest.
       list.decided(decision, { how, route, method, tenant, latency, address, authenticated, identity, endpoint })

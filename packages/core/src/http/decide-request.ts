@@ -4,7 +4,7 @@ import type { CallOptions, Cost } from '../limiter.ts'
 import { readNumbers } from '../numbers/sets.ts'
 import type { LimitSet } from '../policy.ts'
 import { chain, isPromise, type MaybePromise } from '../runtime.ts'
-import { type BlockedRequest, type BlockGate, identityOf } from './block-gate.ts'
+import { type BlockedRequest, type BlockGate, type CheckedRequest, identityOf } from './block-gate.ts'
 import { identityIn } from '../identity/verified.ts'
 import { type HeaderLine, itemsOf } from './headers/headers.ts'
 import { type HttpOutcome, SKIPPED } from './outcome.ts'
@@ -18,6 +18,12 @@ import { isSkipped } from './skip.ts'
 import type { FoundSubjects, Subjects } from './subjects.ts'
 
 type Outcome<R> = MaybePromise<HttpOutcome<R>>
+
+/** What a request is charged for, and what the block list was asked. */
+interface Chargeable extends FoundSubjects {
+  /** `undefined` without a block list. */
+  readonly checked?: CheckedRequest | undefined
+}
 
 // A request passes five steps: selectLimits, readSubjects, charge, writeHeaders, outcome. Each step calls the next one: at once, or
 // `later`, when a promise resolves. So a request is decided synchronously where nothing is asynchronous. Separate functions make the
@@ -64,9 +70,9 @@ function limitsOfTier<C, R>(config: PipelineConfig<C, R>, context: C, value: str
 function readSubjects<C, R>(config: PipelineConfig<C, R>, context: C, set: LimitSet): Outcome<R> {
   // A tier without limits is unlimited: it needs neither a subject nor a cost.
   if (set.limits.length === 0 && config.engine !== undefined) {
-    const blocked = config.blocks?.check(context, undefined, undefined, set.tier)
-    if (blocked !== undefined) return refuseBlocked(config, context, blocked)
-    return decide(config, context, { set, subject: 'unlimited' }, undefined)
+    const checked = config.blocks?.check(context, undefined, undefined, set.tier)
+    if (checked?.blocked !== undefined) return refuseBlocked(config, context, checked.blocked)
+    return decide(config, context, { set, subject: 'unlimited', checked }, undefined)
   }
   const subjects = config.readSubjects(context, set)
   return isPromise(subjects) ? later(subjects, charge, config, context) : charge(config, context, subjects)
@@ -96,33 +102,35 @@ export function subjectsOfRequest<C, R>(
 
 /** 3. The block list, the cost of the request, and the decision of the store. */
 function charge<C, R>(config: PipelineConfig<C, R>, context: C, subjects: Subjects): Outcome<R> {
-  if (config.blocks !== undefined) {
-    const blocked =
-      'action' in subjects
-        ? config.blocks.check(context, undefined)
-        : config.blocks.check(context, subjects.subject, identityOfRequest(config, subjects), subjects.set.tier)
-    if (blocked !== undefined) return refuseBlocked(config, context, blocked)
-  }
+  const { blocks, cost } = config
+  const checked = blocks && checkedBy(config, blocks, context, subjects)
+  if (checked?.blocked !== undefined) return refuseBlocked(config, context, checked.blocked)
   if ('action' in subjects) {
     return subjects.action === 'skip' ? SKIPPED : { pass: false, ...missingRefusal(subjects), decision: undefined }
   }
-  const { cost } = config
-  if (cost === undefined) return decide(config, context, subjects, undefined)
+  const found = checked === undefined ? subjects : { set: subjects.set, subject: subjects.subject, checked }
+  if (cost === undefined) return decide(config, context, found, undefined)
   const value = cost(context)
-  return isPromise(value) ? decideLater(config, context, subjects, value) : decideFor(config, context, subjects, value)
+  return isPromise(value) ? decideLater(config, context, found, value) : decideFor(config, context, found, value)
 }
 
-function decideLater<C, R>(config: PipelineConfig<C, R>, context: C, subjects: FoundSubjects, cost: Promise<Cost<string>>): Outcome<R> {
-  return cost.then((value) => decideFor(config, context, subjects, value))
+function checkedBy<C, R>(config: PipelineConfig<C, R>, blocks: BlockGate<C>, context: C, subjects: Subjects): CheckedRequest {
+  if ('action' in subjects) return blocks.check(context, undefined)
+  const { set, subject } = subjects
+  return blocks.check(context, subject, identityOfRequest(config, subjects), set.tier)
 }
 
-function decideFor<C, R>(config: PipelineConfig<C, R>, context: C, subjects: FoundSubjects, cost: Cost<string>): Outcome<R> {
-  return decide(config, context, subjects, validCost(cost, config.names, 'cost', config.observers))
+function decideLater<C, R>(config: PipelineConfig<C, R>, context: C, found: Chargeable, cost: Promise<Cost<string>>): Outcome<R> {
+  return cost.then((value) => decideFor(config, context, found, value))
 }
 
-function decide<C, R>(config: PipelineConfig<C, R>, context: C, found: FoundSubjects, cost: Cost<string> | undefined): Outcome<R> {
+function decideFor<C, R>(config: PipelineConfig<C, R>, context: C, found: Chargeable, cost: Cost<string>): Outcome<R> {
+  return decide(config, context, found, validCost(cost, config.names, 'cost', config.observers))
+}
+
+function decide<C, R>(config: PipelineConfig<C, R>, context: C, found: Chargeable, cost: Cost<string> | undefined): Outcome<R> {
   const { engine, blocks } = config
-  if (blocks?.hears === true) return decideForBlocks(config, blocks, context, found, cost)
+  if (blocks?.hears === true) return decideForBlocks(config, context, found, cost)
   const facts = engine?.observers.hears === true ? factsOf(config.host, context) : undefined
   const decision = consume(config, found, cost, facts)
   return isPromise(decision) ? later(decision, writeHeaders, config, context) : writeHeaders(config, context, decision)
@@ -140,41 +148,25 @@ function consume<C, R>(
 }
 
 /** As `decide`, for a block list that gets the decision. */
-function decideForBlocks<C, R>(
-  config: PipelineConfig<C, R>,
-  blocks: BlockGate<C>,
-  context: C,
-  found: FoundSubjects,
-  cost: Cost<string> | undefined,
-): Outcome<R> {
+function decideForBlocks<C, R>(config: PipelineConfig<C, R>, context: C, found: Chargeable, cost: Cost<string> | undefined): Outcome<R> {
   const facts = factsOf(config.host, context)
   const decision = consume(config, found, cost, facts)
-  return isPromise(decision)
-    ? passOnLater(config, blocks, context, found, decision, facts)
-    : passOn(config, blocks, context, found, decision, facts)
+  return isPromise(decision) ? passOnLater(config, context, found, decision, facts) : passOn(config, context, found, decision, facts)
 }
 
 function passOnLater<C, R>(
   config: PipelineConfig<C, R>,
-  blocks: BlockGate<C>,
   context: C,
-  found: FoundSubjects,
+  found: Chargeable,
   decision: Promise<Decision>,
   facts: Facts,
 ): Outcome<R> {
-  return decision.then((decided) => passOn(config, blocks, context, found, decided, facts))
+  return decision.then((decided) => passOn(config, context, found, decided, facts))
 }
 
-function passOn<C, R>(
-  config: PipelineConfig<C, R>,
-  blocks: BlockGate<C>,
-  context: C,
-  found: FoundSubjects,
-  decision: Decision,
-  facts: Facts,
-): Outcome<R> {
+function passOn<C, R>(config: PipelineConfig<C, R>, context: C, found: Chargeable, decision: Decision, facts: Facts): Outcome<R> {
   if (config.engine === undefined) facts.end()
-  blocks.decided(context, decision, facts, identityOfRequest(config, found))
+  if (found.checked !== undefined) config.blocks?.decided(context, decision, facts, found.checked)
   return writeHeaders(config, context, decision)
 }
 

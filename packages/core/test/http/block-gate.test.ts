@@ -1,4 +1,4 @@
-import { createLimiter, observe, type RequestBlockList, setEnabled, slidingWindow, user } from '@sluice/core'
+import { createLimiter, memoryStore, observe, type RequestBlockList, setEnabled, slidingWindow, type Store, user } from '@sluice/core'
 import { createPipeline, type Host } from '@sluice/core/adapter-kit'
 import { fakeClock } from '@sluice/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -49,6 +49,24 @@ describe('blockList', () => {
     const check = vi.fn<RequestBlockList['check']>(() => undefined)
     await createPipeline(host, { limits: [minute], blockList: { check } })(new Request('a'))
     expect(check).toHaveBeenCalledWith('2001:db8::/56', '2001:db8::1')
+  })
+
+  test('a client that leaves while the store decides is counted by its address, which is read once', async () => {
+    const socket = { remoteAddress: '203.0.113.7' as string | undefined }
+    let reads = 0
+    const address = () => {
+      reads += 1
+      return socket.remoteAddress
+    }
+    const inner = memoryStore()
+    const store: Store = { name: 'later', reset: () => false, consume: async (...given) => inner.consume(...given) }
+    const decided = vi.fn<NonNullable<RequestBlockList['decided']>>()
+    const blockList: RequestBlockList = { check: () => undefined, decided }
+    const decision = createPipeline({ ...host, address }, { limits: [minute], key, store, blockList })(new Request('a'))
+    socket.remoteAddress = undefined
+    await decision
+    expect(decided.mock.calls.map(([, facts]) => facts.address)).toEqual(['203.0.113.7'])
+    expect(reads).toBe(1)
   })
 
   test('is not asked while limiters are switched off', async () => {

@@ -1,7 +1,7 @@
 import type { Cost, Decision, MaybePromise } from '@sluice/core'
 import {
-  type BlockedRequest,
   type BlockGate,
+  type CheckedRequest,
   type DecidedAnswer,
   identityOf,
   isPromise,
@@ -86,7 +86,7 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
   private answer(selected: Selected, cost: GivenCost, blocks: BlockGate<C> | undefined): MaybePromise<PolicyAnswer> {
     const { enforced, rejected } = selected.selection
     if (rejected !== undefined || enforced.length === 0) {
-      const blocked = blocks && blockedBy(blocks, selected, undefined, undefined)
+      const blocked = blocks && checkedBy(blocks, selected, undefined, undefined).blocked
       if (blocked !== undefined) return { blocked }
       return rejected === undefined ? { background: this.tryShadows(selected, cost) } : { missing: rejected }
     }
@@ -120,17 +120,17 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     selected: Selected,
     merged: MergedSet,
     given: GivenCost,
-    { subject, cost }: Plan,
+    plan: Plan,
   ): MaybePromise<PolicyAnswer> {
-    const identity = identityOf(merged.set, subject, undefined)
-    const blocked = blockedBy(blocks, selected, subject, identity)
-    if (blocked !== undefined) return { blocked }
-    if (!blocks.hears) return this.decideBy(selected, merged, given, { subject, cost }, undefined)
+    const { subject, cost } = plan
+    const checked = checkedBy(blocks, selected, subject, identityOf(merged.set, subject, undefined))
+    if (checked.blocked !== undefined) return { blocked: checked.blocked }
+    if (!blocks.hears) return this.decideBy(selected, merged, given, plan, undefined)
     const facts = factsOfAsked(selected.asked)
     const report = (decision: Decision): PolicyAnswer => {
       const answer = this.answerOf(selected, merged, given, decision)
       const shown = answer.decided?.decision ?? decision
-      blocks.decided(selected.asked.context.context as C, shown, facts, identity)
+      blocks.decided(selected.asked.context.context as C, shown, facts, checked)
       return answer
     }
     const decision = this.engine.decide(merged.set, subject, cost, 'charge', undefined, facts)
@@ -167,12 +167,12 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
   }
 }
 
-function blockedBy<C>(
+function checkedBy<C>(
   blocks: BlockGate<C>,
   selected: Selected,
   subject: Plan['subject'] | undefined,
   identity: string | undefined,
-): BlockedRequest | undefined {
+): CheckedRequest {
   const { context, attributes, tier } = selected.asked
   return blocks.check(context.context as C, subject, identity, tier, tenantOf(attributes))
 }
