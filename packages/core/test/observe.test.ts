@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import {
@@ -17,6 +17,7 @@ import {
   type StoreEvent,
 } from '@sluice/core'
 import { areCommandsHeard, beginCommand } from '@sluice/core/store-kit'
+import { waitUntil } from '@sluice/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ERRORS_PAGE } from '../src/errors-page.ts'
 
@@ -85,14 +86,19 @@ describe('observe: decisions', () => {
     const heard: DecisionFacts[] = []
     observing({ decision: (_, facts) => void heard.push(facts) })
     const inner = memoryStore()
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(1_000)
     const store: Store = {
       name: 'slow',
       reset: () => false,
-      consume: async (charges, options) => sleep(30).then(() => inner.consume(charges, options)),
+      async consume(charges, options) {
+        await Promise.resolve()
+        clock.mockReturnValue(1_030.25)
+        return inner.consume(charges, options)
+      },
     }
     await limiterOf(9, store).consume('a')
-    expect(heard[0]?.latency).toBeGreaterThan(25_000)
-    expect(heard[0]?.latency).toBeLessThan(5_000_000)
+    clock.mockRestore()
+    expect(heard[0]?.latency).toBe(30_250)
   })
 
   it('are heard by the observer of a limiter and by those of the process', async () => {
@@ -195,7 +201,7 @@ describe('observe: refusals', () => {
     const heard: string[] = []
     observing({ refusal: ({ verdict }, { how }) => void heard.push(`${storage.getStore()} ${verdict} ${how}`) })
     const inner = memoryStore()
-    const later: Store = { name: 'later', reset: () => false, consume: async (...given) => sleep(1).then(() => inner.consume(...given)) }
+    const later: Store = { name: 'later', reset: () => false, consume: async (...given) => turn().then(() => inner.consume(...given)) }
     const [now, slow] = [limiterOf(1), limiterOf(1, later)]
     void storage.run('first', () => now.consume('a'))
     void storage.run('second', () => now.consume('a'))
@@ -286,11 +292,13 @@ describe('observe: events', () => {
     const heard: object[] = []
     const stop = observing({ command: (event) => void heard.push(event) })
     expect(areCommandsHeard()).toBe(true)
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(1_000)
     const ended = beginCommand('mine', 's', 3)
-    await sleep(5)
+    clock.mockReturnValue(1_005.5)
     ended?.(true)
     ended?.(false)
-    expect(heard).toEqual([{ type: 'command', store: 'mine', shard: 's', decisions: 3, milliseconds: expect.closeTo(6, -2), ok: true }])
+    clock.mockRestore()
+    expect(heard).toEqual([{ type: 'command', store: 'mine', shard: 's', decisions: 3, milliseconds: 5.5, ok: true }])
     stop()
     expect(beginCommand('mine', 's', 3)).toBeUndefined()
   })
@@ -337,14 +345,15 @@ describe('observe: limiters', () => {
     make()
     const [own] = shown.filter(({ name }) => name === 'freed')
     expect(own?.limits()).toHaveLength(1)
-    for (let i = 0; i < 50 && own?.health() !== undefined; i++) {
-      await sleep(10)
+    await waitUntil('the limiter to be freed', () => {
       collect()
-    }
-    expect([own?.limits(), own?.health()]).toEqual([[], undefined])
-    await sleep(20)
-    const again: string[] = []
-    observing({ limiter: ({ name }) => void again.push(name) })
-    expect(again).not.toContain('freed')
+      return own?.health() === undefined
+    })
+    expect(own?.limits()).toEqual([])
+    await waitUntil('new observers not to be shown it', () => {
+      const again: string[] = []
+      observe({ limiter: ({ name }) => void again.push(name) })()
+      return !again.includes('freed')
+    })
   })
 })
