@@ -1,9 +1,9 @@
 import type { MaybePromise } from '@sluice/core'
 import { type Admission, type HttpOutcome, isPromise, type Pipeline, type Refusal, waitQueueDelay } from '@sluice/core/adapter-kit'
 import type { Context } from 'hono'
-import { handshakeOf, type MessageEventLike, type MessageSocket, type ReceivedMessage, type SocketEvents } from './message.ts'
+import { CLOSE, handshakeOf, type MessageEventLike, type MessageSocket, type ReceivedMessage, type SocketEvents } from './message.ts'
 import type { MessageEnd } from './message-options.ts'
-import { CLOSE, MessageRefusals, OPEN, type RefusalRules } from './message-refusal.ts'
+import { MessageRefusals, OPEN, type RefusalRules } from './message-refusal.ts'
 
 interface Rules extends RefusalRules {
   readonly decide: Pipeline<ReceivedMessage, MessageEnd>

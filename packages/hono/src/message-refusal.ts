@@ -1,6 +1,6 @@
 import { type Decision, systemClock } from '@sluice/core'
 import type { HttpOutcome } from '@sluice/core/adapter-kit'
-import type { ReceivedMessage } from './message.ts'
+import { CLOSE, type ReceivedMessage } from './message.ts'
 import type { MessageLimitOptions } from './message-options.ts'
 
 type Refusal = Extract<HttpOutcome, { pass: false }>
@@ -11,8 +11,6 @@ export interface RefusalRules {
   readonly handler: MessageLimitOptions['handler']
 }
 
-/** The status codes with which the WebSocket protocol closes a connection (RFC 6455, section 7.4). */
-export const CLOSE = { policyViolation: 1008, internalError: 1011, tryAgainLater: 1013 } as const
 /** The `readyState` of an open connection. */
 export const OPEN = 1
 

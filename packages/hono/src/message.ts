@@ -59,10 +59,10 @@ export const messageHost: Host<ReceivedMessage> = {
   header: ({ handshake }, name) => handshake.headers[name],
   route: ({ handshake }) => handshake.route,
   drop({ ws }) {
-    ws.close(POLICY_VIOLATION)
+    ws.close(CLOSE.policyViolation)
     return true
   },
 }
 
-/** The status code with which the WebSocket protocol closes such a connection (RFC 6455, section 7.4). */
-const POLICY_VIOLATION = 1008
+/** The status codes with which the WebSocket protocol closes a connection (RFC 6455, section 7.4). */
+export const CLOSE = { policyViolation: 1008, internalError: 1011, tryAgainLater: 1013 } as const
