@@ -42,13 +42,14 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
   // Kept on the request, since core passes one context. Each pipeline has its symbol, since nested wrappers may get other arguments.
   const restArguments: unique symbol = Symbol('sluice.fetch.rest')
   type Noted = Req & { [restArguments]?: Rest; [LAST]?: Rest }
+  // A request that the application passes to the limiter may be one that only another mount of it has had, or no wrapper at all.
+  const restOf = (request: Noted): Rest | undefined => request[restArguments] ?? request[LAST]
   const host: Host<Req> = {
     id: (request) => request,
     method: (request) => request.method,
     target: (request) => request.url,
     address(request) {
-      // A request that the application passes to the limiter may be one that only another mount of it has had, or no wrapper at all.
-      const rest = (request as Noted)[restArguments] ?? (request as Noted)[LAST] ?? ([] as readonly unknown[] as Rest)
+      const rest = restOf(request) ?? ([] as readonly unknown[] as Rest)
       return address === undefined ? connectionAddress(request, rest[0]) : address(request, ...rest)
     },
     addressHint: () => (address === undefined ? HINT : 'the option address returned undefined for this request'),
@@ -56,7 +57,7 @@ export function pipelineOf<Req extends Request, Rest extends readonly unknown[]>
     ...(address === undefined ? { platformAddress } : { trust: () => 'some' as const }),
     header: (request, name) => request.headers.get(name) ?? undefined,
     body: parsedBody,
-    drop: (request) => dropConnection(request, (request as Noted)[restArguments]?.[0] ?? (request as Noted)[LAST]?.[0]),
+    drop: (request) => dropConnection(request, restOf(request)?.[0]),
   }
   const pipeline = createPipeline<Req, Response>(host, options && shared)
   const note = (request: Noted, rest: Rest): void => {
