@@ -9,13 +9,13 @@ import { COMMAND_TIMEOUT } from './adapted-client.ts'
  */
 export class Attempt {
   private readonly isOnce: boolean
-  private readonly waiting: Set<Attempt>
+  private readonly waiting: Set<Attempt> | undefined
   private isOver = false
   private isWritten = false
   private withdraw: (() => void) | undefined
 
-  /** @param waiting the attempts whose commands are in the client's queue */
-  constructor(isOnce: boolean, waiting: Set<Attempt>) {
+  /** @param waiting gets the attempts whose commands are in the client's queue */
+  constructor(isOnce: boolean, waiting?: Set<Attempt>) {
     this.isOnce = isOnce
     this.waiting = waiting
   }
@@ -26,14 +26,14 @@ export class Attempt {
 
   addEventListener(_type: string, listener: () => void): void {
     this.withdraw = listener
-    this.waiting.add(this)
+    this.waiting?.add(this)
     // Again after a redirection, which the first server did not run.
     this.isWritten = false
   }
 
   removeEventListener(): void {
     this.withdraw = undefined
-    this.waiting.delete(this)
+    this.waiting?.delete(this)
     this.isWritten = true
   }
 
@@ -51,7 +51,7 @@ export class Attempt {
       const cancel = systemClock.after(COMMAND_TIMEOUT, () => {
         const { isWritten } = this
         this.isOver = true
-        this.waiting.delete(this)
+        this.waiting?.delete(this)
         if (!isWritten) takeBack()
         reject(isWritten ? new Error(`No answer within ${COMMAND_TIMEOUT} ms`) : new NotSentError(`not sent within ${COMMAND_TIMEOUT} ms`))
       })
@@ -62,7 +62,7 @@ export class Attempt {
         },
         (error: unknown) => {
           cancel()
-          this.waiting.delete(this)
+          this.waiting?.delete(this)
           reject(this.isWritten || isReply(error) ? lostOr(error) : new NotSentError(error))
         },
       )

@@ -47,7 +47,8 @@ export class NodeRedisAdapter extends AdaptedClient {
   readonly isCluster: boolean
   private readonly client: AnyClient
   private readonly kind: Kind
-  private readonly waiting = new Set<Attempt>()
+  /** Only of a single client: the others need not be withdrawn. */
+  private readonly waiting: Set<Attempt> | undefined
   private isFinding = false
 
   constructor(client: NodeRedisClient) {
@@ -55,7 +56,10 @@ export class NodeRedisAdapter extends AdaptedClient {
     this.client = client as unknown as AnyClient
     this.kind = kindOf(client)
     this.isCluster = this.kind === 'cluster'
-    if (this.kind === 'single') this.client.on('error', () => this.withdrawAll())
+    if (this.kind !== 'single') return
+    const waiting = new Set<Attempt>()
+    this.waiting = waiting
+    this.client.on('error', () => withdrawAll(waiting))
   }
 
   get status(): string {
@@ -78,20 +82,12 @@ export class NodeRedisAdapter extends AdaptedClient {
     return key === undefined ? settled : settled.catch((error: unknown) => this.findNode(error, key))
   }
 
-  /**
-   * Before version 6, the client writes a command of the same turn to the connection that has just ended. On the next connection it takes
-   * the first reply for that command's, and never becomes ready. The last command goes first, since the queue loses its end otherwise.
-   */
-  private withdrawAll(): void {
-    for (const attempt of [...this.waiting].toReversed()) attempt.abort()
-  }
-
   override async servers(): Promise<readonly SendToServer[]> {
     if (this.kind !== 'cluster') return super.servers()
     const cluster = this.client as unknown as ClusterClient
     const nodes = await Promise.all(cluster.masters.map((node) => cluster.nodeClient(node)))
     return nodes.map((node) => (args) => {
-      const attempt = new Attempt(false, this.waiting)
+      const attempt = new Attempt(false)
       return attempt.settle(node.sendCommand(args, { typeMapping: BYTES, abortSignal: attempt }), () => args.splice(0, args.length, 'PING'))
     })
   }
@@ -161,6 +157,14 @@ export class NodeRedisAdapter extends AdaptedClient {
   disconnect(reconnect = false): void {
     if (reconnect && this.kind === 'single') this.send(undefined, false, ['QUIT']).catch(() => undefined)
   }
+}
+
+/**
+ * Before version 6, a single client writes a command of the same turn to the connection that has just ended. On the next connection it takes
+ * the first reply for that command's, and never becomes ready. The last command goes first, since the queue loses its end otherwise.
+ */
+function withdrawAll(waiting: ReadonlySet<Attempt>): void {
+  for (const attempt of [...waiting].toReversed()) attempt.abort()
 }
 
 export function isNodeRedis(source: object): source is NodeRedisClient {
