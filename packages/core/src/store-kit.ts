@@ -33,7 +33,7 @@ export { subjectHash } from './hashing/subject-hash.ts'
 
 // The policy and the name of a limit, and what a decision adds to counts of usage: the same in metrics, events and boards.
 export { limitNameOf, policyOf } from './charge-names.ts'
-export { eachUsage } from './usage.ts'
+export { eachUsage, OTHER } from './usage.ts'
 
 // The error of a charge whose generation `resetAll` has ended.
 export { outdatedGeneration } from './generations.ts'

@@ -4,6 +4,9 @@ import type { Outcome } from './store.ts'
 
 type Verdict = Decision['verdict']
 
+/** Stands for the names beyond the bound of what counts them: the same in metrics, events and boards, so that their sums can be compared. */
+export const OTHER = '__other__'
+
 /**
  * Calls `add` for what one decision adds to counts of usage: once with the policy '', for the request, then once for each policy that decided
  * something. A policy's verdict is the gravest of its limits. Units: what was granted, or for a refusal the largest cost that was asked for.

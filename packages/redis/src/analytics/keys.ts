@@ -1,6 +1,3 @@
-/** Stands for tenants, endpoints and tiers beyond what is kept. */
-export const OTHER = '__other__'
-
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 

@@ -1,6 +1,6 @@
 import type { Decision } from '@sluice/core'
-import { detach, eachUsage } from '@sluice/core/store-kit'
-import { type AnalyticsKeys, hourOf, minuteOf, OTHER, usageField, type UsagePart } from './keys.ts'
+import { detach, eachUsage, OTHER } from '@sluice/core/store-kit'
+import { type AnalyticsKeys, hourOf, minuteOf, usageField, type UsagePart } from './keys.ts'
 import { boundedText, chunksOf, COUNT_USAGE_SCRIPT, type CountMessage } from './message.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Decision, Outcome } from '@sluice/core'
-import { policyOf } from '@sluice/core/store-kit'
-import { type AnalyticsKeys, type BoardName, boardText, hourOf, OTHER } from './keys.ts'
+import { OTHER, policyOf } from '@sluice/core/store-kit'
+import { type AnalyticsKeys, type BoardName, boardText, hourOf } from './keys.ts'
 import { boundedText, chunksOf, COUNT_VIOLATIONS_SCRIPT, type CountMessage } from './message.ts'
 import { SpaceSaving } from './space-saving.ts'
 

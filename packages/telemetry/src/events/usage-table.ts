@@ -1,9 +1,6 @@
 import type { Decision } from '@sluice/core'
-import { eachUsage } from '@sluice/core/store-kit'
+import { eachUsage, OTHER } from '@sluice/core/store-kit'
 import { type CountedRow, type Minute, MODE_SLOTS, newRow, Place, VERDICT_SLOTS } from './usage-place.ts'
-
-/** Stands for the values of keys beyond the bound. */
-export const OTHER = '__other__'
 
 /** Keys of one minute, beside those of `__other__`. */
 const MAX_KEYS = 2_000

@@ -1,7 +1,8 @@
 import type { ConfiguredLimit, Limit, Mode, Outcome } from '@sluice/core'
+import { OTHER } from '@sluice/core/store-kit'
 import { TABLE } from './instruments.ts'
 import { LimitSeries } from './limit-series.ts'
-import { type Distribution, OTHER, type SeriesTable } from './series.ts'
+import type { Distribution, SeriesTable } from './series.ts'
 
 /** The series of one limiter, or of the policies of one namespace. */
 export class NamespaceSeries {

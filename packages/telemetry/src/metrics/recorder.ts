@@ -1,8 +1,9 @@
 import type { CommandEvent, Decision, DecisionFacts, ObservedLimiter, ProcessEvent, ProcessObservers } from '@sluice/core'
+import { OTHER } from '@sluice/core/store-kit'
 import { TABLE } from './instruments.ts'
 import type { LimitSeries } from './limit-series.ts'
 import { labelled, NamespaceSeries } from './namespace-series.ts'
-import { type Count, type Distribution, OTHER, type SeriesTable } from './series.ts'
+import type { Count, Distribution, SeriesTable } from './series.ts'
 
 /** A store on Redis Cluster has 16 by default, and at most 1,024. */
 const MAX_SHARDS = 32

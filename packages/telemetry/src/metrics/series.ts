@@ -1,10 +1,8 @@
+import { OTHER } from '@sluice/core/store-kit'
 import type { Instrument } from './instruments.ts'
 import { TABLE } from './instruments.ts'
 
 export type Labels = Readonly<Record<string, string>>
-
-/** The name of what is beyond the bound. */
-export const OTHER = '__other__'
 
 /** Names of the configuration, of which there may be any number. The values of other labels are few, and stay. */
 const NAMES = new Set(['namespace', 'policy', 'limit', 'tier', 'store', 'shard', 'rule', 'code'])

@@ -1,7 +1,8 @@
+import { OTHER } from '@sluice/core/store-kit'
 import { fakeClock } from '@sluice/testing'
 import { describe, expect, test } from 'vitest'
 import type { CountedRow } from '../../src/events/usage-place.ts'
-import { OTHER, UsageTable } from '../../src/events/usage-table.ts'
+import { UsageTable } from '../../src/events/usage-table.ts'
 import { decisionBy } from './support.ts'
 
 const START = 1_800_000_000_000
