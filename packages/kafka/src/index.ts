@@ -6,7 +6,8 @@ export type { FetchedPartition, PlatformaticConsumer, PlatformaticFetch } from '
 
 // Writes a document into the topic.
 export { publishPolicy } from './publish-policy.ts'
-export type { KafkaProducer, PublishOptions } from './publish-policy.ts'
+export type { PublishOptions } from './publish-policy.ts'
+export type { KafkaProducer } from './producer.ts'
 
 // A sink for the events of `decisionEvents` of `@sluice/telemetry`.
 export { kafkaSink } from './kafka-sink.ts'

@@ -1,6 +1,6 @@
 import { invalid, knownOptions } from '@sluice/core/store-kit'
 import { isTopic } from './options.ts'
-import type { KafkaProducer } from './publish-policy.ts'
+import { checkProducer, type KafkaProducer, type Message, produce } from './producer.ts'
 
 /** The options of `kafkaSink`. */
 export interface KafkaSinkOptions {
@@ -26,7 +26,6 @@ export interface KafkaSink {
 
 /** By which the brokers say that a batch is not valid, now and later. */
 const FINAL: readonly unknown[] = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD']
-const KAFKAJS_GZIP = 1
 
 /**
  * Writes the events of `decisionEvents` into topics of Kafka, as JSON. The key of a decision is its subject, and that of a row of usage is its
@@ -47,8 +46,7 @@ const KAFKAJS_GZIP = 1
 export function kafkaSink(options: KafkaSinkOptions): KafkaSink {
   knownOptions('kafkaSink', options, ['producer', 'topics', 'compression'])
   const { producer, topics = {}, compression = 'gzip' } = options
-  if (typeof producer?.send !== 'function')
-    throw invalid('kafkaSink: producer', 'a producer of kafkajs or of @platformatic/kafka', producer)
+  checkProducer('kafkaSink', producer)
   knownOptions('kafkaSink: topics', topics, ['decisions', 'usage'])
   const { decisions = 'sluice.decisions.v1', usage = 'sluice.usage.v1' } = topics
   for (const [name, topic] of Object.entries({ decisions, usage }))
@@ -59,7 +57,7 @@ export function kafkaSink(options: KafkaSinkOptions): KafkaSink {
     async send(batch) {
       const topic = batch.topic === 'sluice.usage.v1' ? usage : decisions
       try {
-        await producer.send(recordOf(producer, topic, batch.events, compression))
+        await produce(producer, topic, batch.events.map(messageOf), compression)
       } catch (error) {
         throw isFinal(error) ? Object.assign(new Error('the broker refuses the batch', { cause: error }), { isFinal: true }) : error
       }
@@ -67,18 +65,10 @@ export function kafkaSink(options: KafkaSinkOptions): KafkaSink {
   }
 }
 
-/** As the client of the producer takes it. A producer of kafkajs has a method for several topics. */
-function recordOf(producer: KafkaProducer, topic: string, events: KafkaEventBatch['events'], compression: 'gzip' | 'none'): never {
-  const messages = events.map((event) => {
-    const key = event.boot ?? event.subject ?? ''
-    const value = Buffer.from(JSON.stringify(event))
-    return key === '' ? { value } : { key: Buffer.from(key), value }
-  })
-  const record =
-    'sendBatch' in producer
-      ? { topic, acks: -1, compression: compression === 'gzip' ? KAFKAJS_GZIP : 0, messages }
-      : { acks: -1, compression, messages: messages.map((message) => ({ ...message, topic })) }
-  return record as never
+function messageOf(event: KafkaEventBatch['events'][number]): Message {
+  const key = event.boot ?? event.subject ?? ''
+  const value = Buffer.from(JSON.stringify(event))
+  return key === '' ? { value } : { key: Buffer.from(key), value }
 }
 
 /** kafkajs names the reason `type`, and `@platformatic/kafka` `apiId`, each in one of the errors behind the error. */

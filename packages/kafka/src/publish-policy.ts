@@ -1,13 +1,9 @@
 import { invalid, knownOptions, type PublishAnswer } from '@sluice/core/store-kit'
 import { checkOptions, type KafkaSourceOptions } from './options.ts'
+import { checkProducer, type KafkaProducer, produce } from './producer.ts'
 import { REVISION } from './readers/reader.ts'
 import { Session } from './session.ts'
 import type { TopicLog } from './topic-log.ts'
-
-/** The part of a producer of kafkajs, or of `@platformatic/kafka`, that is used. */
-export interface KafkaProducer {
-  send(record: never): Promise<unknown>
-}
 
 /** The options of `publishPolicy`. */
 export interface PublishOptions extends KafkaSourceOptions {
@@ -56,7 +52,10 @@ export async function publishPolicy(options: PublishOptions): Promise<PublishAns
   const { producer, topic, namespace, revision, text, previous } = options
   const session = new Session(options, MAX_WAIT)
   const { log } = session
-  const send = (content: string, number: number): Promise<unknown> => producer.send(messageOf(producer, topic, namespace, content, number))
+  const send = (content: string, number: number): Promise<unknown> => {
+    const [key, value] = [Buffer.from(namespace), Buffer.from(content)]
+    return produce(producer, topic, [{ key, value, partition: 0, headers: { [REVISION]: String(number) } }])
+  }
   try {
     await log.caughtUp()
     const before = log.current(namespace)
@@ -79,20 +78,8 @@ async function kept(log: TopicLog, namespace: string, send: (text: string, revis
   return { isPublished: true, current: current?.revision }
 }
 
-/** As the client of the producer takes it. A producer of kafkajs has a method for several topics. */
-function messageOf(producer: KafkaProducer, topic: string, namespace: string, text: string, revision: number): never {
-  const [key, value] = [Buffer.from(namespace), Buffer.from(text)]
-  const message = { key, value, partition: 0 }
-  const record =
-    'sendBatch' in producer
-      ? { topic, acks: -1, messages: [{ ...message, headers: { [REVISION]: String(revision) } }] }
-      : { acks: -1, messages: [{ ...message, topic, headers: new Map([[Buffer.from(REVISION), Buffer.from(String(revision))]]) }] }
-  return record as never
-}
-
 function checkPublished({ producer, namespace, revision, text, previous }: PublishOptions): void {
-  if (typeof producer?.send !== 'function')
-    throw invalid('publishPolicy: producer', 'a producer of kafkajs or of @platformatic/kafka', producer)
+  checkProducer('publishPolicy', producer)
   if (typeof namespace !== 'string' || !NAMESPACE.test(namespace))
     throw invalid('publishPolicy: namespace', 'a letter, then at most 63 letters, digits, _ . or -', namespace)
   if (!(Number.isSafeInteger(revision) && revision >= 1)) throw invalid('publishPolicy: revision', 'a whole number, at least 1', revision)
