@@ -1,5 +1,5 @@
 import { invalid, knownOptions } from '@sluice/core/store-kit'
-import type { EventBatch, EventSink, SinkRefusal } from '../events.ts'
+import { DECISIONS, type EventBatch, type EventSink, type SinkRefusal, USAGE } from '../events.ts'
 
 /** The options of `httpSink`. */
 export interface HttpSinkOptions {
@@ -40,7 +40,7 @@ export function httpSink(options: HttpSinkOptions): EventSink {
   own.set('content-type', 'application/x-ndjson')
   if (isCompressed) own.set('content-encoding', 'gzip')
   return {
-    name: new URL(urls['sluice.usage.v1']).origin,
+    name: new URL(urls[USAGE]).origin,
     async send(batch: EventBatch, signal: AbortSignal): Promise<void> {
       const text = batch.events.map((event) => `${JSON.stringify(event)}\n`).join('')
       const body = isCompressed ? await compressed(text) : text
@@ -74,7 +74,7 @@ function urlsOf(url: HttpSinkOptions['url']): Readonly<Record<EventBatch['topic'
   const isOne = typeof url === 'string' || url instanceof URL
   if (!isOne) knownOptions('httpSink: url', url, ['decisions', 'usage'])
   const [decisions, usage] = isOne ? [url, url] : [url.decisions, url.usage]
-  return { 'sluice.decisions.v1': checked(decisions), 'sluice.usage.v1': checked(usage) }
+  return { [DECISIONS]: checked(decisions), [USAGE]: checked(usage) }
 }
 
 function checked(url: unknown): string {
