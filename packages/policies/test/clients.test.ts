@@ -298,6 +298,22 @@ describe('a table that is away', () => {
     expect(clients.health().problem).toBeUndefined()
   })
 
+  test('comes back between a query and the one that checks it: the client has its row', async () => {
+    const clients = await filled()
+    table.isDown = true
+    await clients.rowOf('beta')
+    clock.advance(30_000)
+    table.isAutomatic = false
+    const row = clients.rowOf('beta')
+    await turn()
+    await table.queries.at(-1)?.fail('it is starting')
+    table.isDown = false
+    table.isAutomatic = true
+    await table.queries.at(-1)?.answer()
+    expect(await tierOf(row)).toBe('free')
+    expect(warnings).toHaveLength(1)
+  })
+
   test('is warned of once for each outage', async () => {
     const clients = await filled()
     for (let outage = 0; outage < 2; outage++) {

@@ -66,6 +66,8 @@ export class Lookups {
       this.away()
       return undefined
     }
+    // A table that was away may have come back in between. A single id is asked for again here; `isolate` asks for the halves of several.
+    if (this.isAway && ids.length === 1 && (await this.load(ids, found))) return this.answered(found)
     const until = asked + this.timeout
     await this.isolate(ids, found, { queries: MAX_ISOLATING, until })
     this.warnRefused(reason)
