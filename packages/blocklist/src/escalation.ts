@@ -1,5 +1,5 @@
 // When strikes become a block: the twin of lua/blockReport.lua, for the storage in memory.
-import type { BlockRecord, EscalationRule, StrikeReport } from '@sluice/core/store-kit'
+import { type BlockRecord, endpointsIn, type EscalationRule, highestLevel, type StrikeReport } from '@sluice/core/store-kit'
 
 /** Names of limits that an entry keeps. */
 const MAX_LIMITS = 8
@@ -40,13 +40,12 @@ export function counted(before: Counting | undefined, report: StrikeReport, wind
 /** Whether the counts break the rule. */
 export function breaks(counting: Counting, rule: EscalationRule): boolean {
   const { strikes, refused, requests, endpoints } = counting
-  return strikes >= rule.strikes && bitsIn(endpoints) >= rule.endpoints && refused >= rule.refusedShare * requests
+  return strikes >= rule.strikes && endpointsIn(endpoints) >= rule.endpoints && refused >= rule.refusedShare * requests
 }
 
 /** The level of the next block: one above the last, which falls by one with each quiet time since it ended. */
-export function nextLevel(last: LastBlock | undefined, { first, longest, quiet }: EscalationRule, now: number): number {
-  const most = Math.ceil(Math.log2(longest / first)) + 1
-  return Math.min(most, levelNow(last, quiet, now) + 1)
+export function nextLevel(last: LastBlock | undefined, rule: EscalationRule, now: number): number {
+  return Math.min(highestLevel(rule), levelNow(last, rule.quiet, now) + 1)
 }
 
 /** What is left of the level of the last block. */
@@ -73,16 +72,9 @@ export function recordOf(report: StrikeReport, counting: Counting, rule: Escalat
     since: now,
     until: now + lengthOf(level, rule),
     level,
-    evidence: { since, strikes, refused, requests, endpoints: bitsIn(endpoints), limits },
+    evidence: { since, strikes, refused, requests, endpoints: endpointsIn(endpoints), limits },
     reason: '',
   }
-}
-
-/** How many of the 256 bits are set. */
-export function bitsIn(endpoints: string): number {
-  let bits = 0
-  for (const digit of endpoints) for (let value = Number.parseInt(digit, 16); value > 0; value >>= 1) bits += value & 1
-  return bits
 }
 
 function union(a: string, b: string): string {

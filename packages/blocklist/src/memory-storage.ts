@@ -5,6 +5,7 @@ import {
   type BlockSnapshot,
   type BlockStorage,
   type BlockTarget,
+  endpointsIn,
   type EscalationRule,
   knownOptions,
   type ManualBlock,
@@ -13,7 +14,7 @@ import {
   type StrikeReport,
   type TargetHistory,
 } from '@sluice/core/store-kit'
-import { bitsIn, breaks, budgetOf, type Counting, counted, type LastBlock, nextLevel, recordOf } from './escalation.ts'
+import { breaks, budgetOf, type Counting, counted, type LastBlock, nextLevel, recordOf } from './escalation.ts'
 import { idOf } from './target.ts'
 
 /** The options of `memoryBlockStorage`. */
@@ -148,7 +149,7 @@ class MemoryBlockStorage implements BlockStorage {
     const id = idOf(target)
     const counting = this.countings.get(id)
     const level = Math.max(this.lasts.get(id)?.level ?? 0, this.lasts.get(`~${id}`)?.level ?? 0)
-    const evidence = counting && { ...counting, endpoints: bitsIn(counting.endpoints) }
+    const evidence = counting && { ...counting, endpoints: endpointsIn(counting.endpoints) }
     return { record: this.records.get(id), evidence, level }
   }
 

@@ -137,3 +137,15 @@ export interface BlockStorage {
   revisionAge(policy: string, revision: number): Promise<number>
   close?(): void | Promise<void>
 }
+
+/** How many endpoints a report has: the bits of its `endpoints` that are set. Every storage counts them so. */
+export function endpointsIn(set: string): number {
+  let count = 0
+  for (const digit of set) for (let value = Number.parseInt(digit, 16); value > 0; value >>= 1) count += value & 1
+  return count
+}
+
+/** The level of the longest block of a rule. Further blocks have no higher one. */
+export function highestLevel({ first, longest }: Pick<EscalationRule, 'first' | 'longest'>): number {
+  return Math.ceil(Math.log2(longest / first)) + 1
+}

@@ -83,6 +83,7 @@ export type {
   StrikeReport,
   TargetHistory,
 } from './block-storage.ts'
+export { endpointsIn, highestLevel } from './block-storage.ts'
 
 // Addresses as the limiters read them, for lists of addresses.
 export { type Cidr, formatAddress, inCidr, bitsOfIPv4, parseAddress, parseCidr, readIPv6 } from './identity/address.ts'

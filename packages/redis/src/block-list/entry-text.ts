@@ -1,5 +1,5 @@
 // The texts that the scripts write: see lua/blockTime.lua and lua/blockReport.lua.
-import type { BlockRecord, StrikeEvidence } from '@sluice/core/store-kit'
+import { type BlockRecord, endpointsIn, type StrikeEvidence } from '@sluice/core/store-kit'
 import { targetOf } from './block-keys.ts'
 
 const ENTRY = /^(refuse|drop|shadow|allow) (\S+) (\d+) (\d+|inf) (\d+) (\S+) ([^]*)$/
@@ -25,7 +25,7 @@ export function parseEntry(id: string, text: string): BlockRecord | undefined {
 /** The counts that are being collected; `undefined` for none. */
 export function parseCounts(text: string): StrikeEvidence | undefined {
   const match = COUNTS.exec(text)
-  return match === null ? undefined : evidenceOf(match, bitsIn(match[5] ?? ''))
+  return match === null ? undefined : evidenceOf(match, endpointsIn(match[5] ?? ''))
 }
 
 /** The level of a last block, as that block ended. */
@@ -44,10 +44,4 @@ function evidenceOf(match: RegExpExecArray | null, endpoints: number = Number(ma
     endpoints,
     limits: limits === '' ? [] : limits.split('|'),
   }
-}
-
-function bitsIn(hex: string): number {
-  let bits = 0
-  for (const digit of hex) for (let value = Number.parseInt(digit, 16); value > 0; value >>= 1) bits += value & 1
-  return bits
 }

@@ -6,6 +6,7 @@ import {
   type BlockStorage,
   type BlockTarget,
   type EscalationRule,
+  highestLevel,
   knownOptions,
   type ManualBlock,
   type ReportAnswer,
@@ -158,8 +159,7 @@ class RedisBlockStorage implements BlockStorage {
 
   private reportSome(reports: readonly StrikeReport[], rule: EscalationRule): Promise<readonly (string | undefined)[]> {
     const { name, effect, window, strikes, endpoints, refusedShare, first, longest, quiet, maxPerMinute, maxShare, active } = rule
-    const highest = Math.ceil(Math.log2(longest / first)) + 1
-    const numbers = [window, strikes, endpoints, refusedShare, first, longest, quiet, highest, maxPerMinute, maxShare, active]
+    const numbers = [window, strikes, endpoints, refusedShare, first, longest, quiet, highestLevel(rule), maxPerMinute, maxShare, active]
     const keys: string[] = [...this.keys.list]
     const args = [name, effect, ...numbers.map(String), String(rule.maxEntries)]
     for (const report of reports) {
