@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
 import { systemClock } from '@sluice/core'
 import { type DecisionEvent, decisionEvents, httpSink, type UsageRow } from '@sluice/telemetry'
+import { waitUntil } from '@sluice/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { limiterOf, SECRET, viewOf } from './support.ts'
 
@@ -72,7 +73,7 @@ test('no request waits or fails, drops are counted, and the sums are right after
   await receiver.start()
   await decide(500)
   // Some answers are lost.
-  while (!(await events.flush())) await sleep(10)
+  await waitUntil('the receiver to have everything', () => events.flush())
   expect(codes).toContain('WARN_SINK_BACK')
 
   const sums = viewOf(
