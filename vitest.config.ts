@@ -86,6 +86,7 @@ export default defineConfig({
       project('dynamodb', 'packages/dynamodb'),
       project('kafka', 'packages/kafka', { exclude: SLOW }),
       project('redis', 'packages/redis', { exclude: SLOW }),
+      project('server', 'packages/server'),
       project('telemetry', 'packages/telemetry', { exclude: SLOW }),
       project('e2e', 'test-e2e', { exclude: [FAULTS, FLEET, ...SLOW], testTimeout: 120_000 }),
       // They measure CPU, memory and delays, so they run after all others, one after the other.

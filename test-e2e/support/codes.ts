@@ -3,6 +3,7 @@ import { BLOCKLIST_CODES } from '@sluice/blocklist'
 import { CLI_CODES } from '@sluice/cli'
 import { POLICY_CODES } from '@sluice/policies'
 import { REDIS_CODES } from '@sluice/redis'
+import { SERVER_CODES } from '@sluice/server'
 import { EVENT_CODES } from '@sluice/telemetry'
 
 // Does not compile when a package declares codes that are not listed here.
@@ -13,6 +14,7 @@ const BY_PACKAGE: { readonly [P in keyof CodeRegistry]: readonly CodeRegistry[P]
   events: EVENT_CODES,
   policies: POLICY_CODES,
   redis: REDIS_CODES,
+  server: SERVER_CODES,
 }
 
 /** Every code of every package: docs/errors.md explains all of them, and no other is ever thrown. */

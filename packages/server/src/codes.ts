@@ -1,0 +1,13 @@
+/** Every code that this package adds to those of `@sluice/core`. Each has a section of its name in docs/errors.md. */
+export const SERVER_CODES = [
+  // A check names a namespace that the service does not have.
+  'ERR_NAMESPACE_UNKNOWN',
+  // A check that cannot be understood.
+  'ERR_CHECK_INVALID',
+] as const
+
+declare module '@sluice/core' {
+  interface CodeRegistry {
+    readonly server: (typeof SERVER_CODES)[number]
+  }
+}

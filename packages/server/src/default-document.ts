@@ -1,0 +1,31 @@
+import type { PolicySource } from '@sluice/policies'
+
+/** The attribute that separates clients in the built-in document: all attributes of a check as one text. */
+export const EVERYTHING = 'sluice.check'
+
+/** What holds without documents. */
+const DOCUMENT = `
+apiVersion: sluice/v1
+namespace: default
+revision: 1
+subjects: { client: { parts: [{ attribute: ${EVERYTHING} }], missing: address } }
+policies:
+  - name: api
+    rules: [{ name: all, limits: [{ name: minute, algorithm: slidingWindow, limit: 100, window: 1m, subject: client }] }]
+`
+
+/** A source of the built-in document, which never changes. */
+export function defaultSource(): PolicySource {
+  return {
+    name: 'the built-in document',
+    load: () => Promise.resolve({ documents: [{ key: 'default', text: DOCUMENT }] }),
+    watch: (_cursor, _emit, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
+  }
+}
+
+/** The attributes as one text: sorted, so that their order makes no other client. `undefined` without attributes. */
+export function describe(attributes: Readonly<Record<string, unknown>>): string | undefined {
+  const names = Object.keys(attributes)
+  if (names.length === 0) return undefined
+  return JSON.stringify(names.toSorted().map((name) => [name, String(attributes[name])]))
+}

@@ -1,0 +1,26 @@
+import type { IncomingMessage } from 'node:http'
+import type { MaybePromise } from '@sluice/core'
+import type { HeaderLine } from '@sluice/core/adapter-kit'
+
+/** A request to the service. */
+export interface Exchange {
+  readonly incoming: IncomingMessage
+  readonly url: URL
+  /** What the path has where the route has `:name`, decoded. */
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** What the service answers. */
+export interface Answer {
+  readonly status: number
+  readonly headers?: readonly HeaderLine[] | undefined
+  readonly body?: string | undefined
+}
+
+/** One endpoint. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Such as `/v1/check`, or `/admin/v1/policies/:namespace`. A `GET` route also answers `HEAD`. */
+  readonly path: string
+  handle(exchange: Exchange): MaybePromise<Answer>
+}

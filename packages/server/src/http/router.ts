@@ -1,0 +1,51 @@
+import type { Answer, Exchange, Route } from './route.ts'
+import { problem } from './answers.ts'
+
+/** Finds the route of a request, and answers where there is none. */
+export class Router {
+  private readonly exact = new Map<string, Map<string, Route>>()
+  private readonly patterns: { readonly segments: readonly string[]; readonly route: Route }[] = []
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) {
+      if (route.path.includes('/:')) this.patterns.push({ segments: route.path.split('/'), route })
+      else this.exact.set(route.path, (this.exact.get(route.path) ?? new Map<string, Route>()).set(route.method, route))
+    }
+  }
+
+  async answer(exchange: Omit<Exchange, 'params'>): Promise<Answer> {
+    const { incoming, url } = exchange
+    const method = incoming.method === 'HEAD' ? 'GET' : (incoming.method ?? 'GET')
+    const methods = this.exact.get(url.pathname)
+    const route = methods?.get(method)
+    if (route !== undefined) return await route.handle({ ...exchange, params: {} })
+    const matches = this.patterns.flatMap(({ segments, route: each }) => {
+      const params = paramsOf(segments, url.pathname)
+      return params === undefined ? [] : [{ route: each, params }]
+    })
+    const match = matches.find((each) => each.route.method === method)
+    if (match !== undefined) return await match.route.handle({ ...exchange, params: match.params })
+    const allowed = [...(methods?.keys() ?? []), ...matches.map((each) => each.route.method)]
+    if (allowed.length === 0) return problem(404, 'There is no such endpoint.')
+    return { ...problem(405, `Expected ${allowed.join(' or ')}, got ${method}.`), headers: [['Allow', allowed.join(', ')]] }
+  }
+}
+
+function paramsOf(segments: readonly string[], path: string): Readonly<Record<string, string>> | undefined {
+  const parts = path.split('/')
+  if (parts.length !== segments.length) return undefined
+  const params: Record<string, string> = {}
+  for (const [i, segment] of segments.entries()) {
+    const part = parts[i] as string
+    if (!segment.startsWith(':')) {
+      if (segment !== part) return undefined
+      continue
+    }
+    try {
+      params[segment.slice(1)] = decodeURIComponent(part)
+    } catch {
+      return undefined
+    }
+  }
+  return params
+}
