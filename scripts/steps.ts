@@ -25,6 +25,7 @@ export const LINT: readonly Command[] = [
   ['Lua', 'node', 'scripts/lint-lua.ts'],
   ['size budget', 'node', 'scripts/size.ts'],
   ['policy reference', 'node', 'scripts/policy-reference.ts', '--check'],
+  ['commands of sluice', 'node', 'scripts/cli-reference.ts', '--check'],
   ['table of metrics', 'node', 'scripts/metrics-reference.ts', '--check'],
   ['dashboards', 'node', 'scripts/grafana.ts', '--check'],
   ['package fields', 'node', 'scripts/package-fields.ts', '--check'],

@@ -14,6 +14,7 @@ import { packageNames, projectsOf, typesOf } from './packages.ts'
 import { ensurePrometheus } from './prometheus.ts'
 import { ensureRedis } from './redis.ts'
 import { type EnsuredServer, ensureServers } from './servers.ts'
+import { ensureShells } from './shells.ts'
 import { ensureSql } from './sql.ts'
 import { LINT, Steps, TYPES } from './steps.ts'
 
@@ -33,6 +34,7 @@ if (name === undefined) {
   await ensureEtcd()
   await ensureKafka()
   await ensurePrometheus()
+  if (isSlow) await ensureShells()
   // Without them, their tests fail with the same words.
   for (const missing of isSlow ? [await ensureCollector(), ensureChdb()] : []) if (missing !== undefined) console.log(missing)
   const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])

@@ -15,7 +15,7 @@ const args = process.argv.slice(2)
 const MEGABYTES = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: args.some((word) => word.startsWith('--under')) ? 2_048 : 512 }
 
 if (parentPort !== null) void runInside(parentPort)
-else if (args[0] === 'policies' && args[1] === 'replay') inWorker()
+else if (args[0] === 'replay' || (args[0] === 'policies' && args[1] === 'replay')) inWorker()
 else void run()
 
 async function run(): Promise<void> {

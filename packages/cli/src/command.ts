@@ -9,18 +9,24 @@ export interface CommandOption {
   /** Names the value in help, such as `FILE`; absent for a switch. */
   readonly value?: string
   readonly means: string
+  /** The values that there are, for completion. A value named FILE is completed by files. */
+  readonly choices?: readonly string[]
 }
 
 /** One command: what it is called, what help says of it, and what it does. */
 export interface Command {
   /** Its words: `policies lint`. */
   readonly name: string
+  /** A shorter name: `replay`. */
+  readonly alias?: string
   /** One sentence without a full stop, after the name. */
   readonly summary: string
   /** What stands after the name: `FILE [--previous FILE]`. */
   readonly synopsis: string
   /** The fewest and the most arguments. */
   readonly operands: readonly [fewest: number, most: number]
+  /** What completion offers as an argument: files, or these words. Default: nothing. */
+  readonly completes?: 'files' | readonly string[]
   /** Paragraphs. */
   readonly description: readonly string[]
   readonly options: readonly CommandOption[]

@@ -4,6 +4,7 @@ import { blocks } from './blocks/blocks.ts'
 import { disallow, unblock } from './blocks/unblock.ts'
 import { why } from './blocks/why.ts'
 import type { Command } from './command.ts'
+import { completionOf } from './completion/completion.ts'
 import { watch } from './events/watch.ts'
 import { diff } from './policies/diff.ts'
 import { history } from './policies/history.ts'
@@ -33,4 +34,5 @@ export const COMMANDS: readonly Command[] = [
   blocks,
   allow,
   disallow,
+  completionOf(() => COMMANDS),
 ]

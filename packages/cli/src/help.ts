@@ -7,10 +7,10 @@ const DEEP = '           '
 
 /** The page of a command, as `man` would show it: at most 80 columns. */
 export function pageOf(command: Command, paint: Paint): string {
-  const { name, summary, synopsis, description, options, exits, examples } = command
+  const { name, alias, summary, synopsis, description, options, exits, examples } = command
   const [zero, one] = exits
   return [
-    section('NAME', [`sluice ${name} - ${summary}`], paint),
+    section('NAME', [`sluice ${name}${alias === undefined ? '' : `, sluice ${alias}`} - ${summary}`], paint),
     section('SYNOPSIS', [`sluice ${name} ${synopsis}`], paint),
     section('DESCRIPTION', description, paint),
     [paint('bold', 'OPTIONS'), ...[...options, ...GLOBAL_OPTIONS].map((option) => optionText(option, paint))].join('\n'),

@@ -1,6 +1,6 @@
 import { isSluiceError } from '@sluice/core'
 import { nearest, parsedArguments } from './arguments.ts'
-import type { Invocation } from './command.ts'
+import type { Command, Invocation } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { listOf, pageOf } from './help.ts'
 import { type CommandIo, paintFor, plain, usageError } from './terminal/terminal.ts'
@@ -40,7 +40,7 @@ async function run(args: readonly string[], io: CommandIo, isJson: boolean): Pro
   const words = args.filter((word) => !word.startsWith('-'))
   const asksHelp = words[0] === 'help'
   const named = asksHelp ? words.slice(1) : words
-  const command = COMMANDS.find(({ name }) => name.split(' ').every((word, i) => named[i] === word))
+  const [command, called] = commandOf(named)
   if (command === undefined) {
     if (args.includes('--version') && words.length === 0) {
       io.out.write(`${VERSION}\n`)
@@ -52,7 +52,7 @@ async function run(args: readonly string[], io: CommandIo, isJson: boolean): Pro
     io.out.write(`${listOf(COMMANDS, group, paint)}\n`)
     return asksHelp || args.some((word) => word === '--help' || word === '-h') ? 0 : 2
   }
-  const rest = withoutName(args, [...(asksHelp ? ['help'] : []), ...command.name.split(' ')])
+  const rest = withoutName(args, [...(asksHelp ? ['help'] : []), ...called.split(' ')])
   const { operands, values } = parsedArguments(command, asksHelp ? ['--help'] : rest)
   if (values.has('help')) {
     io.out.write(`${pageOf(command, paint)}\n`)
@@ -74,6 +74,17 @@ async function run(args: readonly string[], io: CommandIo, isJson: boolean): Pro
   return await command.run(invocation)
 }
 
+/** The command that the words begin with, and the name by which they call it. */
+function commandOf(words: readonly string[]): readonly [command: Command | undefined, called: string] {
+  for (const command of COMMANDS)
+    for (const name of namesOf(command)) if (name.split(' ').every((word, i) => words[i] === word)) return [command, name]
+  return [undefined, '']
+}
+
+function namesOf({ name, alias }: Command): readonly string[] {
+  return alias === undefined ? [name] : [name, alias]
+}
+
 /** The words of a name may have options between them. */
 function withoutName(args: readonly string[], name: readonly string[]): readonly string[] {
   let i = 0
@@ -81,7 +92,7 @@ function withoutName(args: readonly string[], name: readonly string[]): readonly
 }
 
 function unknownCommand(words: readonly string[], group: string): Error {
-  const names = COMMANDS.map(({ name }) => name)
+  const names = COMMANDS.flatMap(namesOf)
   const given = words.slice(0, group === '' ? 1 : 2).join(' ')
   const near = nearest(given, [...new Set([...names, ...names.map((name) => name.split(' ')[0] ?? '')])])
   return usageError(

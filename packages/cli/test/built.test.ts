@@ -52,6 +52,7 @@ describe('the built program', () => {
       err: '',
       out: expect.stringContaining('3 limited, 1 refused'),
     })
+    expect(run(['replay', log, '--policy', policy]).out).toContain('3 limited, 1 refused')
     expect(run(['policies', 'replay', policy, '--policy', policy])).toMatchObject({
       status: 2,
       err: expect.stringContaining('line 1: expected a line of an access log'),

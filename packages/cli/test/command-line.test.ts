@@ -27,6 +27,13 @@ describe('help', () => {
     expect((await sluice(['help', ...name.split(' ')])).out).toBe(out)
   })
 
+  test('a short name has the page of its command', async () => {
+    const { status, out } = await sluice(['replay', '--help'])
+    expect(status).toBe(0)
+    expect(out).toContain('sluice policies replay, sluice replay - decide')
+    expect((await sluice(['help', 'policies', 'replay'])).out).toBe(out)
+  })
+
   test('--version', async () => {
     expect(await sluice(['--version'])).toMatchObject({ status: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
   })
@@ -51,6 +58,7 @@ describe('a wrong command line has status 2, and says what to do', () => {
   test.each([
     [['polices', 'lint'], 'there is no command "polices"; did you mean sluice policies?'],
     [['policies', 'lnit'], 'there is no command "policies lnit"; did you mean sluice policies lint?'],
+    [['reply'], 'there is no command "reply"; did you mean sluice replay?'],
     [['policies', 'lint'], 'sluice policies lint: expected FILE [--previous FILE] [--ceilings FILE]; see  sluice policies lint --help'],
     [['policies', 'lint', 'a', 'b'], 'one argument too many: b'],
     [['policies', 'lint', 'a', '--prevous', 'b'], 'unknown option --prevous; did you mean --previous?'],

@@ -23,6 +23,7 @@ export const block: Command = {
       name: 'action',
       value: 'ACTION',
       means: 'refuse answers with 403; drop closes the connection where the host can; shadow only reports. Default: refuse.',
+      choices: ACTIONS,
     },
     SUBJECT,
     ...BLOCK_OPTIONS,

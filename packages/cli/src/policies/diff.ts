@@ -15,6 +15,7 @@ export const diff: Command = {
   summary: 'say what changes for whom between two documents',
   synopsis: 'BEFORE AFTER',
   operands: [2, 2],
+  completes: 'files',
   description: [
     'Compares two policy documents by what they do, not by their text: comments and order of keys make no difference.',
     'Each line says for whom something changes. It begins with - where requests are limited more tightly, with + where less, with ! where a limit starts to count anew, and with ~ where it is neither or depends on the request.',

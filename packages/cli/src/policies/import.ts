@@ -14,6 +14,7 @@ export const importCommand: Command = {
   summary: 'make a document from the limits of another program',
   synopsis: 'FILE [--from envoy|csv|nginx] [--namespace NAME] [--into FILE] [--subject NAME]',
   operands: [1, 1],
+  completes: 'files',
   description: [
     'Writes a policy document to standard output. What cannot be taken over is named on standard error, with its line.',
     'envoy is the YAML of envoyproxy/ratelimit: its domain becomes the namespace, entries become attributes, and each list of keys becomes a policy. Envoy charges each limit by itself; here all limits of a request are charged, or none.',
@@ -21,7 +22,12 @@ export const importCommand: Command = {
     'nginx is a configuration with limit_req_zone and limit_req: zones become leaky buckets, locations become rules. limit_req_dry_run becomes a policy in shadow.',
   ],
   options: [
-    { name: 'from', value: 'FORMAT', means: 'envoy, csv or nginx. Default: by the content of the file.' },
+    {
+      name: 'from',
+      value: 'FORMAT',
+      means: 'envoy, csv or nginx. Default: by the content of the file.',
+      choices: ['envoy', 'csv', 'nginx'],
+    },
     { name: 'namespace', value: 'NAME', means: 'The namespace of the document. Default: the domain of envoy, else nginx.' },
     { name: 'into', value: 'FILE', means: 'With csv: the document that the clients are added to, under a higher revision.' },
     { name: 'subject', value: 'NAME', means: 'With csv: the subject that client_id is. Default: client.' },

@@ -8,6 +8,7 @@ export const lint: Command = {
   summary: 'find what is wrong, or probably not meant, in a document',
   synopsis: 'FILE [--previous FILE] [--ceilings FILE]',
   operands: [1, 1],
+  completes: 'files',
   description: [
     'Reads a policy document and prints each finding with its line. FILE may be - for the standard input.',
     'A document that is not valid has findings of the kind invalid: no process would use it. In a valid one, unreachable is a rule that no request reaches; forgeable is a rule whose limits are all by a value that a client can choose, such as a header; ended is what held until a time that is over; unused is a subject without a limit, a column without a table, or a delay that no request has.',

@@ -11,6 +11,7 @@ export const publish: Command = {
   summary: 'put a document where processes follow it',
   synopsis: 'FILE --to URL [--previous REVISION] [--dry-run]',
   operands: [1, 1],
+  completes: 'files',
   description: [
     'Checks the document, runs its tests, and writes it whole, if the place still has the revision that was read before: two publishers at once never overwrite each other. Prints what changes for whom.',
     'The revision of the document must be higher than that of the place. A second call with the same document changes nothing and is fine.',

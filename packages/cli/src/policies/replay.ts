@@ -8,9 +8,11 @@ import { failed, plain, table, usageError } from '../terminal/terminal.ts'
 
 export const replayCommand: Command = {
   name: 'policies replay',
+  alias: 'replay',
   summary: 'decide the requests of an access log under a document',
   synopsis: 'LOG --policy FILE [--under PERCENT]',
   operands: [1, 1],
+  completes: 'files',
   description: [
     'Reads an access log and decides each request at its own time, as a process would have done that started with empty counters. Prints how many requests would have been refused, by which limit, and whom.',
     'The format is recognised by the first line: nginx and Apache (common, combined), JSON lines (nginx, Caddy, Traefik, pino), or an Application Load Balancer of AWS. A line of another format ends the command with its number. LOG may be compressed by gzip, or be - for the standard input.',

@@ -8,6 +8,7 @@ export const test: Command = {
   summary: 'run the tests of a document',
   synopsis: 'FILE…',
   operands: [1, 1_000],
+  completes: 'files',
   description: [
     'Runs the tests that a policy document contains under tests, each with counters of its own, and prints each with what differs. No server is needed.',
   ],
