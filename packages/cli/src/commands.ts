@@ -14,10 +14,12 @@ import { publish } from './policies/publish.ts'
 import { replayCommand } from './policies/replay.ts'
 import { rollback } from './policies/rollback.ts'
 import { test } from './policies/test.ts'
+import { serveCommand } from './serve/serve.ts'
 import { top } from './redis/top.ts'
 
 /** All commands, in the order of help. */
 export const COMMANDS: readonly Command[] = [
+  serveCommand,
   lint,
   diff,
   test,

@@ -13,7 +13,7 @@ const program = join(modules, '.bin', 'sluice')
 const folder = newFolder()
 
 beforeAll(() => {
-  const packages = ['core', 'policies', 'blocklist', 'redis', 'etcd', 'cli']
+  const packages = ['core', 'policies', 'blocklist', 'redis', 'etcd', 'server', 'cli']
   const { status, stderr } = spawnSync(process.execPath, ['scripts/build.ts', '--into', modules, ...packages], {
     cwd: ROOT,
     encoding: 'utf8',

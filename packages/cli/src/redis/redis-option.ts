@@ -13,6 +13,8 @@ export const REDIS: CommandOption = {
 /** A server that was named, and how messages name it: without a password. */
 export interface NamedRedis {
   readonly name: string
+  /** With the password. */
+  readonly url: string
   readonly source: RedisSource
 }
 
@@ -26,7 +28,7 @@ export function redisOf(command: string, { option, io }: Pick<Invocation, 'optio
   const { host, pathname } = new URL(given)
   // A command that waits for ever is of no use; a person reads the reason and calls again.
   const options = { retryStrategy: () => null, maxRetriesPerRequest: 0 }
-  return { name: `redis://${host}${pathname === '/' ? '' : pathname}`, source: { url: given, options } }
+  return { name: `redis://${host}${pathname === '/' ? '' : pathname}`, url: given, source: { url: given, options } }
 }
 
 /** @throws ERR_COMMAND_FAILED with the reason of the server, and the errors of Sluice for an option */
