@@ -4,6 +4,11 @@ export const SERVER_CODES = [
   'ERR_NAMESPACE_UNKNOWN',
   // A check that cannot be understood.
   'ERR_CHECK_INVALID',
+  // Thrown by `serve`: it would listen beyond loopback without TLS, or its certificates cannot be used.
+  'ERR_LISTEN_INSECURE',
+  'ERR_TLS_INVALID',
+  // Thrown for a configuration that is not valid.
+  'ERR_CONFIG_INVALID',
 ] as const
 
 declare module '@sluice/core' {

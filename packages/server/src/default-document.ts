@@ -1,7 +1,7 @@
 import type { PolicySource } from '@sluice/policies'
 
-/** The attribute that separates clients in the built-in document: all attributes of a check as one text. */
-export const EVERYTHING = 'sluice.check'
+/** The attribute that separates clients in the built-in document: all attributes of a check as one text. A dot would make it a path. */
+export const EVERYTHING = 'sluice_check'
 
 /** What holds without documents. */
 const DOCUMENT = `

@@ -1,13 +1,28 @@
+import type { BlockList } from '@sluice/blocklist'
 import type { Store } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/adapter-kit'
 import type { PolicySource } from '@sluice/policies'
+import type { RedisAnalytics } from '@sluice/redis'
+import type { DecisionEvents } from '@sluice/telemetry'
+import { type FeedSettings, feedSettings, type ServiceFeedOptions } from './feed-options.ts'
+import { type HttpLimits, httpLimits, type HttpLimitSettings } from './http/limits.ts'
+import { type Address, addressOf, checkListen, LISTEN_OPTIONS, type ListenOptions } from './listen.ts'
 
-/** Where the service listens. */
-export interface ListenOptions {
-  /** An address of this machine. Default: `127.0.0.1`. */
-  readonly host?: string | undefined
-  /** 0 to 65,535; 0 takes a free port. Default: 8080 for HTTP, 8081 for gRPC. */
-  readonly port?: number | undefined
+/** Where and how HTTP is served. */
+export interface HttpOptions extends ListenOptions {
+  /** What the server bears of its clients. */
+  readonly limits?: HttpLimits | undefined
+}
+
+/** How a service ends. Times are in ms. */
+export interface DrainOptions {
+  /**
+   * How long the service goes on after it has said that it is not ready: 0 to 600,000. Longer than a load balancer needs to notice. Default:
+   * 500.
+   */
+  readonly delay?: number | undefined
+  /** How long requests in flight may take after that, before their connections are closed: 0 to 600,000. Default: 25,000. */
+  readonly timeout?: number | undefined
 }
 
 /**
@@ -22,42 +37,78 @@ export interface ListenOptions {
  */
 export interface ServeOptions {
   /** Where HTTP is served. `false`: it is not. */
-  readonly http?: ListenOptions | false | undefined
+  readonly http?: HttpOptions | false | undefined
   /** The documents that decide. Default: 100 requests a minute for each set of attributes. */
   readonly policies?: PolicySource | undefined
+  /** How the documents are followed, as the options of `policyFeed`. */
+  readonly feed?: ServiceFeedOptions | undefined
   /** Where requests are counted, such as `redisStore(client)`. Default: the memory of this process. */
   readonly store?: Store | undefined
+  /** A block list, which is asked before the limits. It stays open. Default: none. */
+  readonly blockList?: BlockList | undefined
+  /** Top violators and usage, from `redisAnalytics()`. It stays open. Default: none. */
+  readonly analytics?: RedisAnalytics | undefined
+  /** Events of decisions, from `decisionEvents()`, whose losses are in the metrics. They stay open. Default: none. */
+  readonly events?: DecisionEvents | undefined
+  /** Whether `/metrics` is served. Default: `true`. */
+  readonly metrics?: boolean | undefined
+  /** `true` listens beyond loopback without TLS, where the network is trusted. Default: `false`. */
+  readonly insecure?: boolean | undefined
+  /** How the service ends. */
+  readonly drain?: DrainOptions | undefined
 }
 
 /** The options after the checks, with their defaults. */
 export interface Settings {
-  readonly http: Required<Address> | undefined
+  readonly http: (Address & { readonly limits: HttpLimitSettings }) | undefined
   readonly policies: PolicySource | undefined
+  readonly feed: FeedSettings
   readonly store: Store | undefined
+  readonly blockList: BlockList | undefined
+  readonly analytics: RedisAnalytics | undefined
+  readonly events: DecisionEvents | undefined
+  readonly metrics: boolean
+  readonly drain: { readonly delay: number; readonly timeout: number }
 }
 
-/** Where one server listens. */
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
+const KNOWN = ['http', 'policies', 'feed', 'store', 'blockList', 'analytics', 'events', 'metrics', 'insecure', 'drain'] as const
 
-const KNOWN = ['http', 'policies', 'store'] as const
-
-/** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
+/** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT; ERR_LISTEN_INSECURE */
 export function settingsOf(options: ServeOptions): Settings {
   knownOptions('serve', options, KNOWN)
-  const { http = {}, policies, store } = options
+  const { http = {}, policies, store, blockList, analytics, events, metrics = true, insecure = false, drain = {} } = options
   if (policies !== undefined && typeof policies?.load !== 'function')
     throw invalid('serve: policies', "a source such as fileSource('sluice.yaml')", policies)
-  return { http: http === false ? undefined : addressOf('http', http, 8080), policies, store }
+  if (store !== undefined && typeof store?.consume !== 'function') throw invalid('serve: store', 'a Store such as memoryStore()', store)
+  if (blockList !== undefined && typeof blockList?.check !== 'function')
+    throw invalid('serve: blockList', 'what blockList() returns', blockList)
+  if (analytics !== undefined && typeof analytics?.topViolators !== 'function')
+    throw invalid('serve: analytics', 'what redisAnalytics() returns', analytics)
+  if (events !== undefined && typeof events?.dropped !== 'function') throw invalid('serve: events', 'what decisionEvents() returns', events)
+  if (typeof metrics !== 'boolean') throw invalid('serve: metrics', 'true or false', metrics)
+  if (typeof insecure !== 'boolean') throw invalid('serve: insecure', 'true or false', insecure)
+  return {
+    http: http === false ? undefined : httpOf(http, insecure),
+    policies,
+    feed: feedSettings(options.feed),
+    store,
+    blockList,
+    analytics,
+    events,
+    metrics,
+    drain: drainOf(drain),
+  }
 }
 
-function addressOf(name: string, listen: ListenOptions, defaultPort: number): Address {
-  if (typeof listen !== 'object' || listen === null) throw invalid(`serve: ${name}`, '{ host, port }, or false', listen)
-  knownOptions(`serve: ${name}`, listen, ['host', 'port'])
-  const { host = '127.0.0.1', port = defaultPort } = listen
-  if (typeof host !== 'string' || host === '') throw invalid(`serve: ${name}.host`, 'an address', host)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid(`serve: ${name}.port`, 'a whole number, 0 to 65535', port)
-  return { host, port }
+function httpOf(http: HttpOptions, insecure: boolean): Settings['http'] {
+  checkListen('http', http, [...LISTEN_OPTIONS, 'limits'])
+  return { ...addressOf('http', http, 8080, insecure), limits: httpLimits('serve: http.limits', http.limits) }
+}
+
+function drainOf(drain: DrainOptions): Settings['drain'] {
+  knownOptions('serve: drain', drain, ['delay', 'timeout'])
+  const { delay = 500, timeout = 25_000 } = drain
+  for (const [name, value] of Object.entries({ delay, timeout }))
+    if (!(typeof value === 'number' && value >= 0 && value <= 600_000)) throw invalid(`serve: drain.${name}`, '0 to 600000 ms', value)
+  return { delay, timeout }
 }

@@ -1,14 +1,21 @@
 import { printWarning } from '@sluice/core/adapter-kit'
 import { checkRoutes } from './http/check.ts'
-import { listenHttp, type Listening } from './http/http-server.ts'
-import { type ServeOptions, settingsOf } from './options.ts'
+import { healthRoutes } from './http/health.ts'
+import { HttpServer } from './http/http-server.ts'
+import { metricsRoutes } from './http/metrics.ts'
+import type { Route } from './http/route.ts'
+import type { Listening } from './listening.ts'
+import { type ServeOptions, type Settings, settingsOf } from './options.ts'
 import { Service } from './service.ts'
+import { sleep } from './sleep.ts'
 
 /** A service that runs. */
 export interface RunningService {
   /** Where HTTP is served; `undefined` if it is not. */
   readonly http: { readonly url: string } | undefined
-  /** Ends the service: requests in flight are answered first. */
+  /** Reads the files of certificates again. They are also read when they change. */
+  reload(): void
+  /** Ends the service: it says that it is not ready, answers what is in flight, and closes. */
   close(): Promise<void>
 }
 
@@ -26,21 +33,34 @@ export interface RunningService {
  * ```
  */
 export async function serve(options: ServeOptions = {}): Promise<RunningService> {
-  const settings = settingsOf(options)
+  return await start(settingsOf(options))
+}
+
+async function start(settings: Settings): Promise<RunningService> {
   const service = await Service.start(settings)
   const listeners: Listening[] = []
+  const { delay, timeout } = settings.drain
+  let closing: Promise<void> | undefined
   const close = async () => {
-    await Promise.all(listeners.map((each) => each.close()))
+    service.beginDrain()
+    if (listeners.length > 0) await sleep(delay)
+    await Promise.all(listeners.map((each) => each.close(timeout)))
     await service.close()
   }
   try {
-    const http = settings.http && (await listenHttp(settings.http, checkRoutes(service), report))
+    const http = settings.http && (await HttpServer.listen(settings.http, routesOf(service), service, report))
     if (http !== undefined) listeners.push(http)
-    return { http, close }
+    return { http, reload: () => listeners.forEach((each) => each.reload()), close: () => (closing ??= close()) }
   } catch (error) {
-    await close()
+    await Promise.all(listeners.map((each) => each.close(0)))
+    await service.close()
     throw error
   }
+}
+
+/** One line for each part. */
+function routesOf(service: Service): readonly Route[] {
+  return [...checkRoutes(service), ...healthRoutes(service), ...(service.settings.metrics ? metricsRoutes(service) : [])]
 }
 
 function report(error: unknown): void {

@@ -1,7 +1,12 @@
-import { SluiceError } from '@sluice/core'
+import type { BlockList } from '@sluice/blocklist'
+import { memoryStore, SluiceError, type Store, systemClock } from '@sluice/core'
 import { createPipeline, type Host, type Pipeline, quoted } from '@sluice/core/adapter-kit'
 import { type PolicyDocument, type PolicyFeed, policyFeed } from '@sluice/policies'
+import type { RedisAnalytics } from '@sluice/redis'
+import type { DecisionEvents } from '@sluice/telemetry'
+import { type Metrics, prometheusMetrics } from '@sluice/telemetry/prometheus'
 import { defaultSource, describe, EVERYTHING } from './default-document.ts'
+import { ServerMetrics } from './metrics/server-metrics.ts'
 import type { Settings } from './options.ts'
 
 /** The request that a check describes. */
@@ -18,19 +23,52 @@ export interface Check {
 export class Service {
   readonly settings: Settings
   readonly feed: PolicyFeed
+  readonly store: Store
+  readonly blockList: BlockList | undefined
+  readonly analytics: RedisAnalytics | undefined
+  readonly events: DecisionEvents | undefined
+  readonly metrics: ServerMetrics
+  /** ms since the epoch. */
+  readonly startedAt: number = systemClock.now()
   private readonly pipelines = new Map<string, Pipeline<Check, unknown>>()
   private readonly isDefault: boolean
+  private readonly drain = new AbortController()
+  private readonly limiterMetrics: Metrics | undefined
 
-  private constructor(settings: Settings, feed: PolicyFeed) {
+  private constructor(settings: Settings, feed: PolicyFeed, store: Store) {
+    const { blockList, analytics, events, policies } = settings
     this.settings = settings
     this.feed = feed
-    this.isDefault = settings.policies === undefined
+    this.store = store
+    this.blockList = blockList
+    this.analytics = analytics
+    this.events = events
+    this.isDefault = policies === undefined
+    this.metrics = new ServerMetrics()
+    const sources = { feeds: [feed], blockLists: blockList && [blockList], events: events && [events] }
+    if (settings.metrics) this.limiterMetrics = prometheusMetrics(this.metrics.registry, sources)
   }
 
-  /** @throws ERR_POLICY_UNAVAILABLE if the source has no document */
+  /** @throws ERR_POLICY_UNAVAILABLE if the source has no document; ERR_STORE_UNAVAILABLE if the block list cannot be read */
   static async start(settings: Settings): Promise<Service> {
-    const { store, policies = defaultSource() } = settings
-    return new Service(settings, await policyFeed({ source: policies, store }))
+    const { store = memoryStore(), policies = defaultSource(), blockList } = settings
+    const feed = await policyFeed({ ...settings.feed, source: policies, store })
+    try {
+      await blockList?.ready()
+    } catch (error) {
+      await feed.close()
+      throw error
+    }
+    return new Service(settings, feed, store)
+  }
+
+  /** Aborted when the service begins to end. It still answers. */
+  get draining(): AbortSignal {
+    return this.drain.signal
+  }
+
+  beginDrain(): void {
+    this.drain.abort()
   }
 
   /**
@@ -43,6 +81,7 @@ export class Service {
     if (pipeline === undefined) {
       pipeline = createPipeline(CHECK_HOST, {
         policies: this.feed.of(namespace),
+        blockList: this.blockList,
         attributes: ({ request }) => this.attributesOf(request),
         cost: ({ cost }) => cost,
       })
@@ -61,8 +100,11 @@ export class Service {
     throw new SluiceError('ERR_NAMESPACE_UNKNOWN', `namespace: expected one of ${namespaces.map(quoted).join(', ')}, got ${got}`)
   }
 
+  /** Ends what was made here: the feed, and a store in memory. What was given stays open. */
   async close(): Promise<void> {
+    this.limiterMetrics?.close()
     await this.feed.close()
+    if (this.settings.store === undefined) await this.store.close?.()
   }
 
   private attributesOf({ attributes = {} }: DescribedRequest): Readonly<Record<string, unknown>> {

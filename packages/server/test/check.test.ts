@@ -15,5 +15,7 @@ test('a check is admitted while there are units, and refused with the wait', asy
   const refused = await ask('ada', 100)
   expect(refused.status).toBe(429)
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
-  expect((await ask('bob')).status).toBe(200)
+  const other = await ask('bob')
+  expect(other.status).toBe(200)
+  expect(await other.json()).toEqual({ allowed: true, remaining: 99 })
 })

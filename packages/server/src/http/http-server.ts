@@ -1,62 +1,72 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { Address } from '../options.ts'
-import { problem, problemOf } from './answers.ts'
-import type { Answer, Route } from './route.ts'
-import { Router } from './router.ts'
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import { systemClock } from '@sluice/core'
+import type { Listening } from '../listening.ts'
+import type { Settings } from '../options.ts'
+import type { Service } from '../service.ts'
+import { listenOn, urlOf } from '../socket.ts'
+import { Certificates } from '../tls.ts'
+import { answerRequests } from './requests.ts'
+import type { Route } from './route.ts'
 
-/** A server that listens. */
-export interface Listening {
-  /** Such as `http://127.0.0.1:8080`. */
+type HttpSettings = NonNullable<Settings['http']>
+/** ms between two looks for requests that arrive too slowly. By default, Node looks every 30 s. */
+const CHECK_INTERVAL = 500
+/** ms without a byte in either direction, after which a connection with a request ends: a client that reads no answer. */
+const IDLE_TIMEOUT = 60_000
+
+/** Serves routes over HTTP. */
+export class HttpServer implements Listening {
   readonly url: string
-  close(): Promise<void>
-}
+  private readonly server: Server
+  private readonly certificates: Certificates | undefined
 
-/** Serves routes over HTTP. @param report gets errors that are no mistake of the caller */
-export async function listenHttp({ host, port }: Address, routes: readonly Route[], report: (error: unknown) => void): Promise<Listening> {
-  const router = new Router(routes)
-  const server = createServer((incoming, response) => {
-    answerTo(router, incoming).then(
-      (answer) => send(response, answer),
-      (error: unknown) => {
-        const answer = problemOf(error)
-        if (answer.status === 500) report(error)
-        send(response, answer)
-      },
-    )
-  })
-  await listening(server, host, port)
-  const at = server.address() as AddressInfo
-  const name = at.family === 'IPv6' ? `[${at.address}]` : at.address
-  return { url: `http://${name}:${at.port}`, close: () => closed(server) }
-}
+  /** @param report gets errors that are no mistake of the caller */
+  static async listen(
+    settings: HttpSettings,
+    routes: readonly Route[],
+    service: Service,
+    report: (error: unknown) => void,
+  ): Promise<HttpServer> {
+    const certificates = settings.tls && new Certificates(settings.tls)
+    const { limits } = settings
+    const options: ServerOptions = {
+      maxHeaderSize: limits.maxHeaders,
+      headersTimeout: limits.headersTimeout,
+      // Node refuses a shorter one than that of the headers.
+      requestTimeout: Math.max(limits.requestTimeout, limits.headersTimeout),
+      keepAliveTimeout: limits.keepAlive,
+      connectionsCheckingInterval: CHECK_INTERVAL,
+    }
+    const server = certificates === undefined ? createServer(options) : createSecureServer({ ...options, ...certificates.options })
+    server.timeout = IDLE_TIMEOUT
+    server.maxConnections = limits.maxConnections
+    answerRequests(server, routes, { service, limits, report })
+    await listenOn(server, settings)
+    certificates?.follow(server as never)
+    return new HttpServer(server, urlOf(server, settings, 'http'), certificates)
+  }
 
-async function answerTo(router: Router, incoming: IncomingMessage): Promise<Answer> {
-  const target = incoming.url ?? '/'
-  // `//host/path` would otherwise be a URL of another host.
-  const url = target.startsWith('/') && URL.canParse(`http://service${target}`) ? new URL(`http://service${target}`) : undefined
-  return url === undefined ? problem(400, 'Expected a path.') : await router.answer({ incoming, url })
-}
+  private constructor(server: Server, url: string, certificates: Certificates | undefined) {
+    this.server = server
+    this.url = url
+    this.certificates = certificates
+  }
 
-function send(response: ServerResponse, { status, headers = [], body }: Answer): void {
-  if (response.destroyed || response.headersSent) return
-  for (const [name, value] of headers) response.setHeader(name, value)
-  response.writeHead(status).end(response.req.method === 'HEAD' ? undefined : body)
-}
+  reload(): void {
+    this.certificates?.reload()
+  }
 
-function listening(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
+  close(timeout: number): Promise<void> {
+    this.certificates?.close()
+    const { server } = this
+    return new Promise((resolve) => {
+      const cancel = systemClock.after(timeout, () => server.closeAllConnections())
+      // Connections without a request end at once: all that were used since the drain began have ended by themselves.
+      server.close(() => {
+        cancel()
+        resolve()
+      })
     })
-  })
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-  })
+  }
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MaybePromise } from '@sluice/core'
 import type { HeaderLine } from '@sluice/core/adapter-kit'
 
@@ -14,7 +14,8 @@ export interface Exchange {
 export interface Answer {
   readonly status: number
   readonly headers?: readonly HeaderLine[] | undefined
-  readonly body?: string | undefined
+  /** A function writes a stream, such as events of a server, until `draining` of the service is aborted. */
+  readonly body?: string | Uint8Array | ((response: ServerResponse) => void) | undefined
 }
 
 /** One endpoint. */

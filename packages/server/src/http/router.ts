@@ -1,5 +1,6 @@
-import type { Answer, Exchange, Route } from './route.ts'
+import { quoted } from '@sluice/core/adapter-kit'
 import { problem } from './answers.ts'
+import type { Answer, Exchange, Route } from './route.ts'
 
 /** Finds the route of a request, and answers where there is none. */
 export class Router {
@@ -13,23 +14,25 @@ export class Router {
     }
   }
 
-  async answer(exchange: Omit<Exchange, 'params'>): Promise<Answer> {
-    const { incoming, url } = exchange
-    const method = incoming.method === 'HEAD' ? 'GET' : (incoming.method ?? 'GET')
-    const methods = this.exact.get(url.pathname)
+  /** The route of a request with its parameters, or the answer where there is none. */
+  find(given: string, path: string): { readonly route: Route; readonly params: Exchange['params'] } | Answer {
+    const method = given === 'HEAD' ? 'GET' : given
+    const methods = this.exact.get(path)
     const route = methods?.get(method)
-    if (route !== undefined) return await route.handle({ ...exchange, params: {} })
+    if (route !== undefined) return { route, params: NONE }
     const matches = this.patterns.flatMap(({ segments, route: each }) => {
-      const params = paramsOf(segments, url.pathname)
+      const params = paramsOf(segments, path)
       return params === undefined ? [] : [{ route: each, params }]
     })
     const match = matches.find((each) => each.route.method === method)
-    if (match !== undefined) return await match.route.handle({ ...exchange, params: match.params })
+    if (match !== undefined) return match
     const allowed = [...(methods?.keys() ?? []), ...matches.map((each) => each.route.method)]
     if (allowed.length === 0) return problem(404, 'There is no such endpoint.')
-    return { ...problem(405, `Expected ${allowed.join(' or ')}, got ${method}.`), headers: [['Allow', allowed.join(', ')]] }
+    return { ...problem(405, `Expected ${allowed.join(' or ')}, got ${quoted(method)}.`), headers: [['Allow', allowed.join(', ')]] }
   }
 }
+
+const NONE: Exchange['params'] = Object.freeze({})
 
 function paramsOf(segments: readonly string[], path: string): Readonly<Record<string, string>> | undefined {
   const parts = path.split('/')

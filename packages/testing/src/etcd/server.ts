@@ -5,7 +5,7 @@ import { request as secureRequest } from 'node:https'
 import { join } from 'node:path'
 import { makeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
-import { type Certificates, makeCertificates } from '../redis/certificates.ts'
+import { type Certificates, makeCertificates } from '../certificates.ts'
 import { freePort, HOST } from '../redis/ports.ts'
 import { etcdBinary } from './binary.ts'
 

@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis, type RedisOptions } from 'ioredis'
-import { type Certificates, makeCertificates } from './certificates.ts'
+import { type Certificates, makeCertificates } from '../certificates.ts'
 import { freePort, HOST } from './ports.ts'
 import { redisServerBinary } from './server-binary.ts'
 import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
