@@ -40,6 +40,9 @@ export {
   type NodeHeaders,
 } from './http/node-hosts.ts'
 
+// Which proxies are trusted, for what they say beside the address of the client.
+export { isTrusted, type Trust, trustOf } from './identity/trust.ts'
+
 // The subject of a request, for hosts of keys that are not limits of a pipeline.
 export { type Missing, type SubjectOptions, type SubjectReader, subjectReader } from './identity/subject.ts'
 

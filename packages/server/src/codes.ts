@@ -4,6 +4,12 @@ export const SERVER_CODES = [
   'ERR_NAMESPACE_UNKNOWN',
   // A check that cannot be understood.
   'ERR_CHECK_INVALID',
+  // Any other request that cannot be understood, one that is too large, and one whose body is not sent as JSON.
+  'ERR_REQUEST_INVALID',
+  'ERR_REQUEST_TOO_LARGE',
+  'ERR_REQUEST_MEDIA',
+  // A decision to settle or release that this service, or another one with its secret, has not made.
+  'ERR_DECISION_INVALID',
   // Thrown by `serve`: it would listen beyond loopback without TLS, or its certificates cannot be used.
   'ERR_LISTEN_INSECURE',
   'ERR_TLS_INVALID',

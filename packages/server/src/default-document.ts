@@ -1,7 +1,10 @@
 import type { PolicySource } from '@sluice/policies'
 
-/** The attribute that separates clients in the built-in document: all attributes of a check as one text. A dot would make it a path. */
-export const EVERYTHING = 'sluice_check'
+/**
+ * The attribute that separates clients in the built-in document: all attributes of a check as one text. No attribute of a check has a space in
+ * its name. A dot would make it a path.
+ */
+export const EVERYTHING = 'sluice check'
 
 /** What holds without documents. */
 const DOCUMENT = `
@@ -27,5 +30,9 @@ export function defaultSource(): PolicySource {
 export function describe(attributes: Readonly<Record<string, unknown>>): string | undefined {
   const names = Object.keys(attributes)
   if (names.length === 0) return undefined
-  return JSON.stringify(names.toSorted().map((name) => [name, String(attributes[name])]))
+  return JSON.stringify(names.toSorted().map((name) => [name, textOf(attributes[name])]))
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

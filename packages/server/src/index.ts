@@ -4,6 +4,7 @@ export type { RunningService } from './serve.ts'
 export type { DrainOptions, HttpOptions, ServeOptions } from './options.ts'
 export type { ServiceFeedOptions } from './feed-options.ts'
 export type { ListenOptions } from './listen.ts'
+export type { DecisionOptions } from './decision-options.ts'
 export type { HttpLimits } from './http/limits.ts'
 export type { TlsOptions } from './tls.ts'
 

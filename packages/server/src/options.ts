@@ -4,6 +4,7 @@ import { invalid, knownOptions } from '@sluice/core/adapter-kit'
 import type { PolicySource } from '@sluice/policies'
 import type { RedisAnalytics } from '@sluice/redis'
 import type { DecisionEvents } from '@sluice/telemetry'
+import { type DecisionOptions, decisionsOf, type DecisionSettings } from './decision-options.ts'
 import { type FeedSettings, feedSettings, type ServiceFeedOptions } from './feed-options.ts'
 import { type HttpLimits, httpLimits, type HttpLimitSettings } from './http/limits.ts'
 import { type Address, addressOf, checkListen, LISTEN_OPTIONS, type ListenOptions } from './listen.ts'
@@ -50,6 +51,15 @@ export interface ServeOptions {
   readonly analytics?: RedisAnalytics | undefined
   /** Events of decisions, from `decisionEvents()`, whose losses are in the metrics. They stay open. Default: none. */
   readonly events?: DecisionEvents | undefined
+  /**
+   * The gateways that are believed where they say who their client is and what it asks for, at `/auth/nginx` and `/auth/forward`: their
+   * addresses, CIDRs, or `'loopback'`, `'linklocal'`, `'private'`; or the number of proxies in front. Default: none.
+   */
+  readonly trustProxy?: number | readonly string[] | undefined
+  /** The header in which they name the client. Default: `'x-forwarded-for'`. */
+  readonly forwardedHeader?: string | undefined
+  /** How decisions of `POST /v1/check` are sealed, so that they can be settled. */
+  readonly decisions?: DecisionOptions | undefined
   /** Whether `/metrics` is served. Default: `true`. */
   readonly metrics?: boolean | undefined
   /** `true` listens beyond loopback without TLS, where the network is trusted. Default: `false`. */
@@ -67,11 +77,28 @@ export interface Settings {
   readonly blockList: BlockList | undefined
   readonly analytics: RedisAnalytics | undefined
   readonly events: DecisionEvents | undefined
+  readonly trustProxy: number | readonly string[] | undefined
+  readonly forwardedHeader: string | undefined
+  readonly decisions: DecisionSettings
   readonly metrics: boolean
   readonly drain: { readonly delay: number; readonly timeout: number }
 }
 
-const KNOWN = ['http', 'policies', 'feed', 'store', 'blockList', 'analytics', 'events', 'metrics', 'insecure', 'drain'] as const
+const KNOWN = [
+  'http',
+  'policies',
+  'feed',
+  'store',
+  'blockList',
+  'analytics',
+  'events',
+  'trustProxy',
+  'forwardedHeader',
+  'decisions',
+  'metrics',
+  'insecure',
+  'drain',
+] as const
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT; ERR_LISTEN_INSECURE */
 export function settingsOf(options: ServeOptions): Settings {
@@ -95,6 +122,9 @@ export function settingsOf(options: ServeOptions): Settings {
     blockList,
     analytics,
     events,
+    trustProxy: options.trustProxy,
+    forwardedHeader: options.forwardedHeader,
+    decisions: decisionsOf(options.decisions),
     metrics,
     drain: drainOf(drain),
   }

@@ -1,5 +1,5 @@
 import { printWarning } from '@sluice/core/adapter-kit'
-import { checkRoutes } from './http/check.ts'
+import { apiRoutes } from './api/routes.ts'
 import { healthRoutes } from './http/health.ts'
 import { HttpServer } from './http/http-server.ts'
 import { metricsRoutes } from './http/metrics.ts'
@@ -60,7 +60,7 @@ async function start(settings: Settings): Promise<RunningService> {
 
 /** One line for each part. */
 function routesOf(service: Service): readonly Route[] {
-  return [...checkRoutes(service), ...healthRoutes(service), ...(service.settings.metrics ? metricsRoutes(service) : [])]
+  return [...apiRoutes(service), ...healthRoutes(service), ...(service.settings.metrics ? metricsRoutes(service) : [])]
 }
 
 function report(error: unknown): void {

@@ -1,10 +1,11 @@
 import type { BlockList } from '@sluice/blocklist'
-import { memoryStore, SluiceError, type Store, systemClock } from '@sluice/core'
-import { createPipeline, type Host, type Pipeline, quoted } from '@sluice/core/adapter-kit'
+import { type Clock, type Cost, memoryStore, SluiceError, type Store, systemClock } from '@sluice/core'
+import { type Host, type Pipeline, quoted } from '@sluice/core/adapter-kit'
 import { type PolicyDocument, type PolicyFeed, policyFeed } from '@sluice/policies'
 import type { RedisAnalytics } from '@sluice/redis'
 import type { DecisionEvents } from '@sluice/telemetry'
 import { type Metrics, prometheusMetrics } from '@sluice/telemetry/prometheus'
+import { type DeciderOptions, Deciders } from './deciders.ts'
 import { defaultSource, describe, EVERYTHING } from './default-document.ts'
 import { ServerMetrics } from './metrics/server-metrics.ts'
 import type { Settings } from './options.ts'
@@ -15,8 +16,8 @@ export type DescribedRequest = NonNullable<PolicyDocument['tests']>[number]['req
 /** A check: the request that it describes, and what it takes. */
 export interface Check {
   readonly request: DescribedRequest
-  /** Units of the limits whose cost the document does not say. */
-  readonly cost: number
+  /** Units of the limits whose cost the document does not say. Default: 1. */
+  readonly cost?: Cost<string> | undefined
 }
 
 /** What decides: the policies of all namespaces over one store. All parts of the service share it. */
@@ -30,7 +31,10 @@ export class Service {
   readonly metrics: ServerMetrics
   /** ms since the epoch. */
   readonly startedAt: number = systemClock.now()
-  private readonly pipelines = new Map<string, Pipeline<Check, unknown>>()
+  /** That of the store. */
+  readonly clock: Clock
+  /** What decides checks that are data. */
+  readonly checks: Deciders<Check>
   private readonly isDefault: boolean
   private readonly drain = new AbortController()
   private readonly limiterMetrics: Metrics | undefined
@@ -43,7 +47,9 @@ export class Service {
     this.blockList = blockList
     this.analytics = analytics
     this.events = events
+    this.clock = store.clock ?? systemClock
     this.isDefault = policies === undefined
+    this.checks = this.decidersOf(CHECK_HOST, { attributes: ({ request: { attributes = {} } }) => attributes, cost: costOf })
     this.metrics = new ServerMetrics()
     const sources = { feeds: [feed], blockLists: blockList && [blockList], events: events && [events] }
     if (settings.metrics) this.limiterMetrics = prometheusMetrics(this.metrics.registry, sources)
@@ -71,33 +77,31 @@ export class Service {
     this.drain.abort()
   }
 
+  /** What decides the requests of a part of the service, in each namespace. */
+  decidersOf<C>(host: Host<C>, options: DeciderOptions<C>): Deciders<C> {
+    const attributes = (context: C) => this.attributesOf(options.attributes(context))
+    const { blockList } = this
+    return new Deciders((name) => this.feed.of(this.namespaceOf(name)), host, { ...options, attributes, blockList })
+  }
+
   /**
    * Decides the checks of one namespace, with the headers for the client.
    * @throws ERR_NAMESPACE_UNKNOWN
    */
   pipelineOf(name: string | undefined): Pipeline<Check, unknown> {
-    const namespace = this.namespaceOf(name)
-    let pipeline = this.pipelines.get(namespace)
-    if (pipeline === undefined) {
-      pipeline = createPipeline(CHECK_HOST, {
-        policies: this.feed.of(namespace),
-        blockList: this.blockList,
-        attributes: ({ request }) => this.attributesOf(request),
-        cost: ({ cost }) => cost,
-      })
-      this.pipelines.set(namespace, pipeline)
-    }
-    return pipeline
+    return this.checks.of(name).charge
   }
 
   /** @throws ERR_NAMESPACE_UNKNOWN if the service has no such namespace; without a name, if it has several */
   namespaceOf(name: string | undefined): string {
+    if (name !== undefined && this.feed.document(name) !== undefined) return name
     const { namespaces } = this.feed
     const [only = '', ...others] = namespaces
     if (this.isDefault || (name === undefined && others.length === 0)) return only
-    if (name !== undefined && namespaces.includes(name)) return name
     const got = name === undefined ? 'none' : quoted(name)
-    throw new SluiceError('ERR_NAMESPACE_UNKNOWN', `namespace: expected one of ${namespaces.map(quoted).join(', ')}, got ${got}`)
+    const shown = namespaces.slice(0, MAX_SHOWN).map(quoted).join(', ')
+    const more = namespaces.length > MAX_SHOWN ? ` and ${namespaces.length - MAX_SHOWN} more` : ''
+    throw new SluiceError('ERR_NAMESPACE_UNKNOWN', `namespace: expected one of ${shown}${more}, got ${got}`)
   }
 
   /** Ends what was made here: the feed, and a store in memory. What was given stays open. */
@@ -107,9 +111,17 @@ export class Service {
     if (this.settings.store === undefined) await this.store.close?.()
   }
 
-  private attributesOf({ attributes = {} }: DescribedRequest): Readonly<Record<string, unknown>> {
+  private attributesOf(attributes: Attributes): Attributes {
     return this.isDefault ? { ...attributes, [EVERYTHING]: describe(attributes) } : attributes
   }
+}
+
+const MAX_SHOWN = 10
+
+type Attributes = Readonly<Record<string, unknown>>
+
+function costOf({ cost = 1 }: Check): Cost<string> {
+  return cost
 }
 
 /** How core reads a request that is data. */
@@ -123,6 +135,8 @@ const CHECK_HOST: Host<Check> = {
   header: ({ request: { host, headers } }, name) => (name === 'host' && host !== undefined ? host : headerOf(headers, name)),
   route: ({ request: { route } }) => route ?? '',
   body: ({ request: { body } }) => body,
+  // Who asks may never say how the request ended.
+  ends: () => false,
 }
 
 function headerOf(headers: DescribedRequest['headers'], name: string): string | undefined {

@@ -47,6 +47,8 @@ export interface PolicyMount<C> {
    * @param blocks is asked before anything is charged, and gets what was decided
    */
   decide(context: C, cost: Cost<string> | undefined, blocks?: BlockGate<C>): MaybePromise<PolicyAnswer>
+  /** Answers a request as `decide` would, and takes nothing. Policies in shadow are not asked. */
+  peek(context: C, cost: Cost<string> | undefined, blocks?: BlockGate<C>): MaybePromise<PolicyAnswer>
 }
 
 /** What policies answer to a request: at most one of `blocked`, `missing` and `decided`. With none, nothing limits the request. */

@@ -45,6 +45,22 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
     return isPromise(selected) ? selected.then((late) => this.answer(late, cost, blocks)) : this.answer(selected, cost, blocks)
   }
 
+  async peek(context: C, cost: GivenCost, blocks?: BlockGate<C>): Promise<PolicyAnswer> {
+    const selected = await this.select(context)
+    const { inForce, asked, selection } = selected
+    const { enforced, rejected } = selection
+    if (rejected !== undefined || enforced.length === 0) {
+      const blocked = blocks && checkedBy(blocks, selected, undefined, undefined).blocked
+      return blocked === undefined ? { missing: rejected } : { blocked }
+    }
+    const merged = inForce.sets.of(enforced, 'enforce', asked.tier)
+    const plan = await planOf(enforced, asked, cost, merged.isPlain)
+    const blocked = blocks && checkedBy(blocks, selected, plan.subject, identityOf(merged.set, plan.subject, undefined)).blocked
+    if (blocked !== undefined) return { blocked }
+    const decision = await this.engine.peekAt(merged.set, plan.subject, plan.cost)
+    return { decided: decision.allowed ? { decision, status: 429, settle: undefined } : this.refusalOf(selected, decision) }
+  }
+
   /** What the revision in force says about a request. */
   select(context: C): MaybePromise<Selected> {
     const { current } = this.policies

@@ -11,6 +11,9 @@ import { Router } from './router.ts'
 /** ms. A stream has ended by then, or is cut. */
 const STREAM_END = 100
 
+/** How much larger the body of a list may be. */
+const LIST_FACTOR = 16
+
 interface Surroundings {
   readonly service: Service
   readonly limits: HttpLimitSettings
@@ -67,11 +70,12 @@ class Requests {
       // `//host/path` would otherwise be a URL of another host.
       const url = target.startsWith('/') && URL.canParse(`http://service${target}`) ? new URL(`http://service${target}`) : undefined
       if (url === undefined) return problem(400, 'Expected a path.')
-      if (Number(incoming.headers['content-length'] ?? 0) > limits.maxBody) return bodyTooLarge(limits.maxBody)
       const match = this.router.find(incoming.method ?? 'GET', url.pathname)
+      const maxBody = limits.maxBody * ('route' in match && match.route.takesList === true ? LIST_FACTOR : 1)
+      if (Number(incoming.headers['content-length'] ?? 0) > maxBody) return bodyTooLarge(maxBody)
       if (!('route' in match)) return match
       found(match.route)
-      const answer = match.route.handle({ incoming, url, params: match.params })
+      const answer = match.route.handle({ incoming, url, params: match.params, maxBody })
       return answer instanceof Promise ? await inTime(answer, limits.answerTimeout) : answer
     } catch (error) {
       const answer = problemOf(error)

@@ -8,6 +8,8 @@ export interface Exchange {
   readonly url: URL
   /** What the path has where the route has `:name`, decoded. */
   readonly params: Readonly<Record<string, string>>
+  /** The most bytes of a body. */
+  readonly maxBody: number
 }
 
 /** What the service answers. */
@@ -23,5 +25,7 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Such as `/v1/check`, or `/admin/v1/policies/:namespace`. A `GET` route also answers `HEAD`. */
   readonly path: string
+  /** Whether the body is a list: then it may be sixteen times as large as another one. Default: false. */
+  readonly takesList?: boolean | undefined
   handle(exchange: Exchange): MaybePromise<Answer>
 }
