@@ -8,15 +8,17 @@ import { audit } from './audit.ts'
 import { ensureChdb } from './chdb.ts'
 import { ensureCollector } from './collector.ts'
 import { ensureEtcd } from './etcd.ts'
+import { ensureGateways } from './gateways.ts'
 import { ensureKafka } from './kafka.ts'
 import { ensureMoto } from './moto.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'
 import { ensurePrometheus } from './prometheus.ts'
 import { ensureRedis } from './redis.ts'
-import { type EnsuredServer, ensureServers } from './servers.ts'
+import { ensureServers } from './servers.ts'
 import { ensureShells } from './shells.ts'
 import { ensureSql } from './sql.ts'
 import { LINT, Steps, TYPES } from './steps.ts'
+import type { EnsuredProgram } from './wheels.ts'
 
 /** Steps for each algorithm; by default the tests walk 10,000. */
 const LONG_FUZZ = '100000'
@@ -34,6 +36,7 @@ if (name === undefined) {
   await ensureEtcd()
   await ensureKafka()
   await ensurePrometheus()
+  await ensureGateways()
   if (isSlow) await ensureShells()
   // Without them, their tests fail with the same words.
   for (const missing of isSlow ? [await ensureCollector(), ensureChdb()] : []) if (missing !== undefined) console.log(missing)
@@ -50,12 +53,13 @@ if (name === undefined) {
   if (name === 'etcd') await ensureEtcd()
   if (name === 'kafka') await ensureKafka()
   if (name === 'telemetry') await ensurePrometheus()
+  if (name === 'server') await ensureGateways()
   steps.tests(projectsOf(name).flatMap((project) => ['--project', project]))
 }
 steps.finish()
 
 /** The servers from wheels have no TLS, so the machine's own server runs the tests of it. A server that could not be had is a failure. */
-function onServer({ name: server, path, problem }: EnsuredServer): void {
+function onServer({ name: server, path, problem }: EnsuredProgram): void {
   const title = `tests on ${server}`
   if (path === undefined) return steps.report(title, performance.now(), 'failed', problem)
   steps.tests(['--project', 'redis'], { SLUICE_REDIS_SERVER: path, SLUICE_REDIS_TLS_SERVER: 'redis-server' }, title)

@@ -10,6 +10,8 @@ export interface InstalledProgram {
   readonly apt: string
   /** Its packages in Homebrew. */
   readonly brew: string
+  /** What makes it print its version and end with 0. Default: `--version`. */
+  readonly versionArgument?: string
 }
 
 /**
@@ -17,9 +19,12 @@ export interface InstalledProgram {
  * @param places paths, or a name that is looked up on PATH. Default: its name.
  * @throws with how to install it. No test is skipped.
  */
-export function installedProgram({ name, variable, apt, brew }: InstalledProgram, places: readonly string[] = [name]): string {
+export function installedProgram(
+  { name, variable, apt, brew, versionArgument = '--version' }: InstalledProgram,
+  places: readonly string[] = [name],
+): string {
   const named = process.env[variable]
-  const found = (named ? [named] : places).find(runs)
+  const found = (named ? [named] : places).find((path) => runs(path, versionArgument))
   if (found !== undefined) return found
   throw new Error(
     [
@@ -31,9 +36,9 @@ export function installedProgram({ name, variable, apt, brew }: InstalledProgram
   )
 }
 
-function runs(path: string): boolean {
+function runs(path: string, versionArgument: string): boolean {
   try {
-    execFileSync(path, ['--version'], { stdio: 'ignore', timeout: 10_000 })
+    execFileSync(path, [versionArgument], { stdio: 'ignore', timeout: 10_000 })
     return true
   } catch {
     return false
