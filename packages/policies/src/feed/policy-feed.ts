@@ -18,6 +18,7 @@ import { pathText } from '../problems.ts'
 import { type Accepted, acceptedOf, type Answer, answerTo, documentOf, inSourceOf, reportAnswer } from './acceptance.ts'
 import { CeilingsInForce } from './ceilings-in-force.ts'
 import { DiskCache, fileOf } from './disk-cache.ts'
+import { type ChangeListener, ChangeListeners } from './change-listeners.ts'
 import type { FeedHealth, FeedOptions, InSource, LoadResult, Origin } from './options.ts'
 import { SourceFollower } from './source-follower.ts'
 import { Warnings } from './warnings.ts'
@@ -52,6 +53,7 @@ export class PolicyFeed implements RequestPolicies {
   private readonly followed = new Map<string, Followed>()
   /** Texts of the source that their ceilings refuse, or that came before these, by key. */
   private readonly held = new Map<string, string>()
+  private readonly changes: ChangeListeners
   private readonly loads: Record<LoadResult, number> = { accepted: 0, confirmed: 0, stale: 0, fork: 0, invalid: 0, held: 0 }
   private readonly warnings: Warnings
   private readonly limiters: Namespaces
@@ -63,6 +65,7 @@ export class PolicyFeed implements RequestPolicies {
     this.clock = options.clock ?? systemClock
     this.cache = options.cache === undefined ? undefined : new DiskCache(options.cache)
     this.warnings = new Warnings(options.on?.warning)
+    this.changes = new ChangeListeners(options.on?.change, this.warnings)
     this.limiters = new Namespaces(options)
     const { clock, warnings, cache } = this
     this.ceilings = new CeilingsInForce(options.ceilings, { clock, warnings, cache }, () => this.recheck())
@@ -112,6 +115,19 @@ export class PolicyFeed implements RequestPolicies {
   /** The namespaces that have a document. */
   get namespaces(): readonly string[] {
     return [...this.followed.keys()]
+  }
+
+  /** The document in force of a namespace, with the text that it came as; `undefined` if the feed has none. */
+  documentOf(namespace: string): { readonly document: PolicyDocument; readonly text: string } | undefined {
+    return this.followed.get(namespace)?.accepted
+  }
+
+  /**
+   * Calls the listener with each document that comes into force from now on, until the returned function is called. As `on.change`, for parts
+   * of a program that did not make the feed. A listener that throws is reported as WARN_OBSERVER_FAILED.
+   */
+  subscribe(listener: ChangeListener): () => void {
+    return this.changes.add(listener)
   }
 
   /** Whether the source answers, and how current each namespace is. */
@@ -243,12 +259,7 @@ export class PolicyFeed implements RequestPolicies {
     const inSource = from === 'source' ? 'same' : 'unknown'
     this.use(document)
     this.followed.set(document.namespace, { accepted, from, inSource, confirmedAt, key })
-    try {
-      this.options.on?.change?.({ document, previous })
-    } catch (error) {
-      // It would look like a failure of the source.
-      this.warnings.report('on.change', 'WARN_OBSERVER_FAILED', `policyFeed: on.change threw: ${String(error)}`)
-    }
+    this.changes.call({ document, previous })
   }
 
   private use(document: PolicyDocument): void {
