@@ -27,7 +27,7 @@ const isChecking = process.argv.includes('--check') || process.argv.includes('--
 const problems: string[] = []
 
 keep('packages/core/src/errors-page.ts', errorsPage())
-keep('packages/cli/src/version.ts', versionOf('cli'))
+for (const folder of ['cli', 'server']) keep(`packages/${folder}/src/version.ts`, versionOf(folder))
 for (const folder of packageNames()) {
   const file = `packages/${folder}/package.json`
   const manifest = JSON.parse(read(file)) as Manifest

@@ -4,8 +4,6 @@ export const CLI_CODES = [
   'ERR_COMMAND_INVALID',
   // A file, a URL or a text that cannot be read or written.
   'ERR_COMMAND_FAILED',
-  // A document that is not published, since another one is there.
-  'ERR_PUBLISH_CONFLICT',
 ] as const
 
 declare module '@sluice/core' {

@@ -113,7 +113,7 @@ describe('redis:', () => {
   test('a server that is away', async () => {
     const { status, err } = await sluice(['policies', 'publish', doc(1), '--to', 'redis://127.0.0.1:1'])
     expect(status).toBe(2)
-    expect(err).toMatch(/redis:\/\/127\.0\.0\.1:1.* cannot be reached: .*\(ERR_COMMAND_FAILED/)
+    expect(err).toMatch(/redis:\/\/127\.0\.0\.1:1.* cannot be reached: .*\(ERR_PUBLISH_FAILED/)
   })
 })
 

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileSource, policyFeed } from '@sluice/policies'
 import { describe, expect, test } from 'vitest'
-import { withRevision } from '../src/with-revision.ts'
+import { repeatedText } from '@sluice/server'
 import { BIN, documentText, newFolder, sluice } from './sluice.ts'
 
 const folder = newFolder()
@@ -172,6 +172,6 @@ describe('another revision in a text', () => {
     ['{ rollbackOf: 2, revision: 7 }', '{ rollbackOf: 4, revision: 9 }'],
     ['"revision": 7\r\nb: 2\r\n', '"revision": 9\r\nrollbackOf: 4\nb: 2\r\n'],
   ])('%j', async (text, expected) => {
-    expect(withRevision(text, 9, 4)).toBe(expected)
+    expect(repeatedText(text, 9, 4)).toBe(expected)
   })
 })

@@ -15,6 +15,18 @@ export const SERVER_CODES = [
   'ERR_TLS_INVALID',
   // Thrown for a configuration that is not valid.
   'ERR_CONFIG_INVALID',
+  // A document that is not published, since another one is there.
+  'ERR_PUBLISH_CONFLICT',
+  // A place of documents that cannot be read or written.
+  'ERR_PUBLISH_FAILED',
+  // The admin API: no token, or not a valid one.
+  'ERR_ADMIN_TOKEN',
+  // A token without the scope.
+  'ERR_ADMIN_SCOPE',
+  // Too many tokens from one address that are not valid.
+  'ERR_ADMIN_ATTEMPTS',
+  // A request that cannot be understood, or that the service cannot do as it is configured.
+  'ERR_ADMIN_REQUEST',
 ] as const
 
 declare module '@sluice/core' {

@@ -1,5 +1,3 @@
-import type { PolicySource } from '@sluice/policies'
-
 /**
  * The attribute that separates clients in the built-in document: all attributes of a check as one text. No attribute of a check has a space in
  * its name. A dot would make it a path.
@@ -7,8 +5,7 @@ import type { PolicySource } from '@sluice/policies'
 export const EVERYTHING = 'sluice check'
 
 /** What holds without documents. */
-const DOCUMENT = `
-apiVersion: sluice/v1
+export const DEFAULT_DOCUMENT: string = `apiVersion: sluice/v1
 namespace: default
 revision: 1
 subjects: { client: { parts: [{ attribute: ${EVERYTHING} }], missing: address } }
@@ -16,15 +13,6 @@ policies:
   - name: api
     rules: [{ name: all, limits: [{ name: minute, algorithm: slidingWindow, limit: 100, window: 1m, subject: client }] }]
 `
-
-/** A source of the built-in document, which never changes. */
-export function defaultSource(): PolicySource {
-  return {
-    name: 'the built-in document',
-    load: () => Promise.resolve({ documents: [{ key: 'default', text: DOCUMENT }] }),
-    watch: (_cursor, _emit, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
-  }
-}
 
 /** The attributes as one text: sorted, so that their order makes no other client. `undefined` without attributes. */
 export function describe(attributes: Readonly<Record<string, unknown>>): string | undefined {

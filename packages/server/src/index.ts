@@ -11,5 +11,15 @@ export type { TlsOptions } from './tls.ts'
 // The metrics of the service itself.
 export { SERVER_INSTRUMENTS } from './metrics/instruments.ts'
 
+// The admin API.
+export type { AdminCertificate, AdminOptions, AdminToken } from './admin/options.ts'
+export type { AuditEntry, AuditOutcome } from './admin/audit/audit-log.ts'
+
+// Where documents are published to, as `sluice policies publish` and the admin API do.
+export { policyWriter, type PolicyWriterOptions } from './publish/open-writer.ts'
+export { publishConflict, publishDocument } from './publish/publish-document.ts'
+export { repeatedText } from './publish/repeated-text.ts'
+export type { PolicyWriter, PublishedRevision, StoredDocument, WriteAnswer } from './publish/writer.ts'
+
 // Every code that this package adds to those of @sluice/core.
 export { SERVER_CODES } from './codes.ts'

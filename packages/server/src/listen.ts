@@ -52,6 +52,7 @@ export function checkListen(name: string, listen: unknown, known: readonly strin
   knownOptions(`serve: ${name}`, listen, known)
 }
 
-function isLoopback(host: string): boolean {
+/** Whether only this machine can reach the address. */
+export function isLoopback(host: string): boolean {
   return /^(?:127(?:\.\d{1,3}){3}|\[?::1\]?|localhost)$/i.test(host)
 }

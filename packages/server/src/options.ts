@@ -4,10 +4,11 @@ import { invalid, knownOptions } from '@sluice/core/adapter-kit'
 import type { PolicySource } from '@sluice/policies'
 import type { RedisAnalytics } from '@sluice/redis'
 import type { DecisionEvents } from '@sluice/telemetry'
+import { type AdminOptions, adminSettings, type AdminSettings } from './admin/options.ts'
 import { type DecisionOptions, decisionsOf, type DecisionSettings } from './decision-options.ts'
 import { type FeedSettings, feedSettings, type ServiceFeedOptions } from './feed-options.ts'
 import { type HttpLimits, httpLimits, type HttpLimitSettings } from './http/limits.ts'
-import { type Address, addressOf, checkListen, LISTEN_OPTIONS, type ListenOptions } from './listen.ts'
+import { type Address, addressOf, checkListen, isLoopback, LISTEN_OPTIONS, type ListenOptions } from './listen.ts'
 
 /** Where and how HTTP is served. */
 export interface HttpOptions extends ListenOptions {
@@ -64,6 +65,8 @@ export interface ServeOptions {
   readonly metrics?: boolean | undefined
   /** `true` listens beyond loopback without TLS, where the network is trusted. Default: `false`. */
   readonly insecure?: boolean | undefined
+  /** The admin API under `/admin/v1`. `{}` on loopback makes a token at the start. Default: `false`, it is off. */
+  readonly admin?: AdminOptions | false | undefined
   /** How the service ends. */
   readonly drain?: DrainOptions | undefined
 }
@@ -81,6 +84,7 @@ export interface Settings {
   readonly forwardedHeader: string | undefined
   readonly decisions: DecisionSettings
   readonly metrics: boolean
+  readonly admin: AdminSettings | undefined
   readonly drain: { readonly delay: number; readonly timeout: number }
 }
 
@@ -97,13 +101,14 @@ const KNOWN = [
   'decisions',
   'metrics',
   'insecure',
+  'admin',
   'drain',
 ] as const
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT; ERR_LISTEN_INSECURE */
 export function settingsOf(options: ServeOptions): Settings {
   knownOptions('serve', options, KNOWN)
-  const { http = {}, policies, store, blockList, analytics, events, metrics = true, insecure = false, drain = {} } = options
+  const { http = {}, policies, store, blockList, analytics, events, metrics = true, insecure = false, drain = {}, admin = false } = options
   if (policies !== undefined && typeof policies?.load !== 'function')
     throw invalid('serve: policies', "a source such as fileSource('sluice.yaml')", policies)
   if (store !== undefined && typeof store?.consume !== 'function') throw invalid('serve: store', 'a Store such as memoryStore()', store)
@@ -114,8 +119,9 @@ export function settingsOf(options: ServeOptions): Settings {
   if (events !== undefined && typeof events?.dropped !== 'function') throw invalid('serve: events', 'what decisionEvents() returns', events)
   if (typeof metrics !== 'boolean') throw invalid('serve: metrics', 'true or false', metrics)
   if (typeof insecure !== 'boolean') throw invalid('serve: insecure', 'true or false', insecure)
+  const address = http === false ? undefined : httpOf(http, insecure)
   return {
-    http: http === false ? undefined : httpOf(http, insecure),
+    http: address,
     policies,
     feed: feedSettings(options.feed),
     store,
@@ -126,6 +132,8 @@ export function settingsOf(options: ServeOptions): Settings {
     forwardedHeader: options.forwardedHeader,
     decisions: decisionsOf(options.decisions),
     metrics,
+    admin:
+      admin === false ? undefined : adminSettings(admin, address === undefined || address.path !== undefined || isLoopback(address.host)),
     drain: drainOf(drain),
   }
 }

@@ -1,4 +1,6 @@
 import { printWarning } from '@sluice/core/adapter-kit'
+import { Admin } from './admin/admin.ts'
+import { adminRoutes, closedAdminRoutes } from './admin/routes.ts'
 import { apiRoutes } from './api/routes.ts'
 import { healthRoutes } from './http/health.ts'
 import { HttpServer } from './http/http-server.ts'
@@ -13,6 +15,8 @@ import { sleep } from './sleep.ts'
 export interface RunningService {
   /** Where HTTP is served; `undefined` if it is not. */
   readonly http: { readonly url: string } | undefined
+  /** The token that was made for this start; `undefined` if the admin API is off, or tokens are configured. */
+  readonly adminToken: string | undefined
   /** Reads the files of certificates again. They are also read when they change. */
   reload(): void
   /** Ends the service: it says that it is not ready, answers what is in flight, and closes. */
@@ -38,6 +42,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningService>
 
 async function start(settings: Settings): Promise<RunningService> {
   const service = await Service.start(settings)
+  let admin: Admin | undefined
   const listeners: Listening[] = []
   const { delay, timeout } = settings.drain
   let closing: Promise<void> | undefined
@@ -45,22 +50,35 @@ async function start(settings: Settings): Promise<RunningService> {
     service.beginDrain()
     if (listeners.length > 0) await sleep(delay)
     await Promise.all(listeners.map((each) => each.close(timeout)))
+    await admin?.close()
     await service.close()
   }
   try {
-    const http = settings.http && (await HttpServer.listen(settings.http, routesOf(service), service, report))
+    admin = settings.admin && (await Admin.start(service, settings.admin))
+    const http = settings.http && (await HttpServer.listen(settings.http, routesOf(service, admin), service, report))
     if (http !== undefined) listeners.push(http)
-    return { http, reload: () => listeners.forEach((each) => each.reload()), close: () => (closing ??= close()) }
+    return {
+      http,
+      adminToken: settings.admin?.made,
+      reload: () => listeners.forEach((each) => each.reload()),
+      close: () => (closing ??= close()),
+    }
   } catch (error) {
     await Promise.all(listeners.map((each) => each.close(0)))
+    await admin?.close()
     await service.close()
     throw error
   }
 }
 
 /** One line for each part. */
-function routesOf(service: Service): readonly Route[] {
-  return [...apiRoutes(service), ...healthRoutes(service), ...(service.settings.metrics ? metricsRoutes(service) : [])]
+function routesOf(service: Service, admin: Admin | undefined): readonly Route[] {
+  return [
+    ...(admin === undefined ? closedAdminRoutes() : adminRoutes(admin)),
+    ...apiRoutes(service),
+    ...healthRoutes(service),
+    ...(service.settings.metrics ? metricsRoutes(service) : []),
+  ]
 }
 
 function report(error: unknown): void {

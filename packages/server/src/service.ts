@@ -6,9 +6,10 @@ import type { RedisAnalytics } from '@sluice/redis'
 import type { DecisionEvents } from '@sluice/telemetry'
 import { type Metrics, prometheusMetrics } from '@sluice/telemetry/prometheus'
 import { type DeciderOptions, Deciders } from './deciders.ts'
-import { defaultSource, describe, EVERYTHING } from './default-document.ts'
+import { DEFAULT_DOCUMENT, describe, EVERYTHING } from './default-document.ts'
 import { ServerMetrics } from './metrics/server-metrics.ts'
 import type { Settings } from './options.ts'
+import { MemoryDocument } from './publish/memory-document.ts'
 
 /** The request that a check describes. */
 export type DescribedRequest = NonNullable<PolicyDocument['tests']>[number]['request']
@@ -25,6 +26,8 @@ export class Service {
   readonly settings: Settings
   readonly feed: PolicyFeed
   readonly store: Store
+  /** What holds without documents of the user; `undefined` with them. */
+  readonly builtIn: MemoryDocument | undefined
   readonly blockList: BlockList | undefined
   readonly analytics: RedisAnalytics | undefined
   readonly events: DecisionEvents | undefined
@@ -35,12 +38,11 @@ export class Service {
   readonly clock: Clock
   /** What decides checks that are data. */
   readonly checks: Deciders<Check>
-  private readonly isDefault: boolean
   private readonly drain = new AbortController()
   private readonly limiterMetrics: Metrics | undefined
 
-  private constructor(settings: Settings, feed: PolicyFeed, store: Store) {
-    const { blockList, analytics, events, policies } = settings
+  private constructor(settings: Settings, feed: PolicyFeed, store: Store, builtIn: MemoryDocument | undefined) {
+    const { blockList, analytics, events } = settings
     this.settings = settings
     this.feed = feed
     this.store = store
@@ -48,7 +50,7 @@ export class Service {
     this.analytics = analytics
     this.events = events
     this.clock = store.clock ?? systemClock
-    this.isDefault = policies === undefined
+    this.builtIn = builtIn
     this.checks = this.decidersOf(CHECK_HOST, { attributes: ({ request: { attributes = {} } }) => attributes, cost: costOf })
     this.metrics = new ServerMetrics()
     const sources = { feeds: [feed], blockLists: blockList && [blockList], events: events && [events] }
@@ -57,15 +59,16 @@ export class Service {
 
   /** @throws ERR_POLICY_UNAVAILABLE if the source has no document; ERR_STORE_UNAVAILABLE if the block list cannot be read */
   static async start(settings: Settings): Promise<Service> {
-    const { store = memoryStore(), policies = defaultSource(), blockList } = settings
-    const feed = await policyFeed({ ...settings.feed, source: policies, store })
+    const { store = memoryStore(), policies, blockList } = settings
+    const builtIn = policies === undefined ? new MemoryDocument(DEFAULT_DOCUMENT, systemClock.now) : undefined
+    const feed = await policyFeed({ ...settings.feed, source: policies ?? (builtIn as MemoryDocument), store })
     try {
       await blockList?.ready()
     } catch (error) {
       await feed.close()
       throw error
     }
-    return new Service(settings, feed, store)
+    return new Service(settings, feed, store, builtIn)
   }
 
   /** Aborted when the service begins to end. It still answers. */
@@ -97,7 +100,7 @@ export class Service {
     if (name !== undefined && this.feed.document(name) !== undefined) return name
     const { namespaces } = this.feed
     const [only = '', ...others] = namespaces
-    if (this.isDefault || (name === undefined && others.length === 0)) return only
+    if (this.builtIn !== undefined || (name === undefined && others.length === 0)) return only
     const got = name === undefined ? 'none' : quoted(name)
     const shown = namespaces.slice(0, MAX_SHOWN).map(quoted).join(', ')
     const more = namespaces.length > MAX_SHOWN ? ` and ${namespaces.length - MAX_SHOWN} more` : ''
@@ -112,7 +115,7 @@ export class Service {
   }
 
   private attributesOf(attributes: Attributes): Attributes {
-    return this.isDefault ? { ...attributes, [EVERYTHING]: describe(attributes) } : attributes
+    return this.builtIn !== undefined ? { ...attributes, [EVERYTHING]: describe(attributes) } : attributes
   }
 }
 

@@ -1,8 +1,8 @@
 import { parseDocument } from '@sluice/policies'
 import type { Command } from '../command.ts'
 import { plain, table } from '../terminal/terminal.ts'
-import { openWriter } from '../writers/open-writer.ts'
-import type { PublishedRevision } from '../writers/writer.ts'
+import { openWriter } from './open-writer.ts'
+import type { PublishedRevision } from '@sluice/server'
 import { TO } from './publishing.ts'
 import { revisionsOf } from './rollback.ts'
 

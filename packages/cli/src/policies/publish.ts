@@ -2,9 +2,9 @@ import { diffDocuments, parseDocument } from '@sluice/policies'
 import type { Command } from '../command.ts'
 import { readText } from '../files.ts'
 import { usageError } from '../terminal/terminal.ts'
-import { openWriter } from '../writers/open-writer.ts'
+import { openWriter } from './open-writer.ts'
 import { printChanges } from './diff.ts'
-import { conflict, publishable, revisionOption, TO, writeTo } from './publishing.ts'
+import { publishable, revisionOption, TO } from './publishing.ts'
 
 export const publish: Command = {
   name: 'policies publish',
@@ -34,6 +34,7 @@ export const publish: Command = {
     ['sluice policies publish sluice.yaml --to redis://localhost:6379', 'Publish to a fleet that follows Redis.'],
   ],
   async run(invocation) {
+    const { publishConflict, publishDocument } = await import('@sluice/server')
     const writer = await openWriter('policies publish', invocation)
     try {
       if (invocation.has('wait'))
@@ -45,9 +46,9 @@ export const publish: Command = {
       const previous = revisionOption(invocation, 'previous', 0) ?? current?.revision ?? 0
       const isThere = current?.text === text
       if (!isThere && (previous !== (current?.revision ?? 0) || previous >= document.revision))
-        throw conflict(writer, document, current?.revision ?? 0)
+        throw publishConflict(writer, document, current?.revision ?? 0)
       const isDry = invocation.has('dry-run')
-      if (!isThere && !isDry) await writeTo(writer, document, previous)
+      if (!isThere && !isDry) await publishDocument(writer, document, previous)
       const after = parseDocument(text, { source })
       const before = current === undefined ? undefined : parseDocument(current.text, { source: writer.name })
       const changes = before === undefined ? [] : diffDocuments(before, after)

@@ -1,8 +1,7 @@
-import { SluiceError } from '@sluice/core'
 import { parseDocument, runTests } from '@sluice/policies'
 import type { CommandOption, Invocation } from '../command.ts'
 import { usageError } from '../terminal/terminal.ts'
-import type { PolicyWriter, StoredDocument } from '../writers/writer.ts'
+import type { StoredDocument } from '@sluice/server'
 import { printTests } from './test.ts'
 
 export const TO: CommandOption = {
@@ -22,21 +21,6 @@ export function publishable(invocation: Invocation, source: string, text: string
   if (invocation.isJson) invocation.printJson({ published: false, tests })
   else printTests(invocation, source, tests)
   return undefined
-}
-
-/** @throws ERR_PUBLISH_CONFLICT, ERR_COMMAND_FAILED */
-export async function writeTo(writer: PolicyWriter, document: StoredDocument, previous: number): Promise<void> {
-  const { isPublished, current } = await writer.write(document, previous)
-  if (isPublished) return
-  throw conflict(writer, document, current ?? 0)
-}
-
-export function conflict(writer: PolicyWriter, { revision }: StoredDocument, current: number): SluiceError {
-  const next = current >= revision ? `write revision ${current + 1}` : 'read the change, and try again'
-  return new SluiceError(
-    'ERR_PUBLISH_CONFLICT',
-    `revision ${revision} is not published: ${writer.name} has revision ${current === 0 ? 'none' : current} now; ${next}`,
-  )
 }
 
 /** A revision from the command line. @throws ERR_COMMAND_INVALID */

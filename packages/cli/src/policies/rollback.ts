@@ -1,11 +1,10 @@
 import { diffDocuments, parseDocument } from '@sluice/policies'
 import type { Command, Invocation } from '../command.ts'
 import { failed } from '../terminal/terminal.ts'
-import { withRevision } from '../with-revision.ts'
-import { openWriter } from '../writers/open-writer.ts'
-import type { PolicyWriter, PublishedRevision, StoredDocument } from '../writers/writer.ts'
+import { openWriter } from './open-writer.ts'
+import type { PolicyWriter, PublishedRevision, StoredDocument } from '@sluice/server'
 import { printChanges } from './diff.ts'
-import { revisionOption, TO, writeTo } from './publishing.ts'
+import { revisionOption, TO } from './publishing.ts'
 
 export const rollback: Command = {
   name: 'policies rollback',
@@ -28,20 +27,21 @@ export const rollback: Command = {
     ['sluice policies rollback --to file:/etc/sluice/sluice.yaml --revision 40', 'Go back to revision 40.'],
   ],
   async run(invocation) {
+    const { publishDocument, repeatedText } = await import('@sluice/server')
     const writer = await openWriter('policies rollback', invocation)
     try {
       const { current, kept } = await revisionsOf(writer, invocation.option('namespace'))
       const target = targetOf(kept, current, revisionOption(invocation, 'revision', 1), writer)
       const { namespace } = target
       const revision = current.revision + 1
-      const document = { namespace, revision, text: withRevision(target.text, revision, target.revision) }
+      const document = { namespace, revision, text: repeatedText(target.text, revision, target.revision) }
       const [before, after] = [
         parseDocument(current.text, { source: writer.name }),
         parseDocument(document.text, { source: `revision ${target.revision}` }),
       ]
       const changes = diffDocuments(before, after)
       const isDry = invocation.has('dry-run')
-      if (!isDry) await writeTo(writer, document, current.revision)
+      if (!isDry) await publishDocument(writer, document, current.revision)
       report(invocation, { isDry, writer, document, target, changes, before, after })
       return 0
     } finally {

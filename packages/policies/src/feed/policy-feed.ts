@@ -118,7 +118,7 @@ export class PolicyFeed implements RequestPolicies {
   }
 
   /** The document in force of a namespace, with the text that it came as; `undefined` if the feed has none. */
-  documentOf(namespace: string): { readonly document: PolicyDocument; readonly text: string } | undefined {
+  inForce(namespace: string): { readonly document: PolicyDocument; readonly text: string } | undefined {
     return this.followed.get(namespace)?.accepted
   }
 

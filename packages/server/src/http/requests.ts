@@ -71,7 +71,7 @@ class Requests {
       const url = target.startsWith('/') && URL.canParse(`http://service${target}`) ? new URL(`http://service${target}`) : undefined
       if (url === undefined) return problem(400, 'Expected a path.')
       const match = this.router.find(incoming.method ?? 'GET', url.pathname)
-      const maxBody = limits.maxBody * ('route' in match && match.route.takesList === true ? LIST_FACTOR : 1)
+      const maxBody = 'route' in match ? maxBodyOf(match.route, limits.maxBody) : limits.maxBody
       if (Number(incoming.headers['content-length'] ?? 0) > maxBody) return bodyTooLarge(maxBody)
       if (!('route' in match)) return match
       found(match.route)
@@ -117,4 +117,8 @@ function inTime(answer: Promise<Answer>, ms: number): Promise<Answer> {
     const cancel = systemClock.after(ms, () => resolve(problem(503, `The service did not answer within ${ms} ms.`)))
     answer.then(resolve, reject).finally(cancel)
   })
+}
+
+function maxBodyOf({ maxBody, takesList = false }: Route, usual: number): number {
+  return maxBody ?? usual * (takesList ? LIST_FACTOR : 1)
 }

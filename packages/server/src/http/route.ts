@@ -27,5 +27,7 @@ export interface Route {
   readonly path: string
   /** Whether the body is a list: then it may be sixteen times as large as another one. Default: false. */
   readonly takesList?: boolean | undefined
+  /** Bytes of a body that the endpoint reads. Default: `limits.maxBody` of the server. */
+  readonly maxBody?: number | undefined
   handle(exchange: Exchange): MaybePromise<Answer>
 }

@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseDocument } from '@sluice/policies'
-import { reasonOf } from '../files.ts'
-import { failed } from '../terminal/terminal.ts'
+import { failed, reasonOf } from './failed.ts'
 import type { PolicyWriter, PublishedRevision, StoredDocument, WriteAnswer } from './writer.ts'
 
 /**

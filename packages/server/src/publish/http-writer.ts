@@ -1,6 +1,6 @@
 import { systemClock } from '@sluice/core'
 import { parseDocument } from '@sluice/policies'
-import { failed } from '../terminal/terminal.ts'
+import { failed } from './failed.ts'
 import type { PolicyWriter, StoredDocument, WriteAnswer } from './writer.ts'
 
 /** ms for a whole answer. */

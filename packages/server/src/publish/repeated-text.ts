@@ -1,7 +1,17 @@
 import { isMap, isScalar, type Pair, parseDocument, type Scalar } from 'yaml'
 
-/** A text with another revision, which repeats an earlier one. Nothing else of the text changes, so that comments and layout stay. */
-export function withRevision(text: string, revision: number, rollbackOf: number): string {
+/**
+ * The text of a rollback: that of the revision `rollbackOf`, with a new revision. Nothing else of the text changes, so that comments and
+ * layout stay.
+ * @param text a valid document, in YAML or JSON
+ * @example
+ * ```ts
+ * import { repeatedText } from '@sluice/server'
+ *
+ * console.log(repeatedText('apiVersion: sluice/v1\nnamespace: shop\nrevision: 40\n', 43, 40))
+ * ```
+ */
+export function repeatedText(text: string, revision: number, rollbackOf: number): string {
   const { contents } = parseDocument(text)
   const pairs: readonly Pair[] = isMap(contents) ? contents.items : []
   const valueOf = (name: string): Scalar | undefined => {

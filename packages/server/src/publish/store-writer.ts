@@ -1,5 +1,5 @@
 import { parseDocument } from '@sluice/policies'
-import { failed } from '../terminal/terminal.ts'
+import { failed } from './failed.ts'
 import type { PolicyWriter, PublishedRevision, StoredDocument, WriteAnswer } from './writer.ts'
 
 /** A set of documents in a store that processes follow, or that only keeps. */

@@ -1,0 +1,102 @@
+import { type Clock, observe, systemClock } from '@sluice/core'
+import { invalid, printWarning } from '@sluice/core/adapter-kit'
+import type { PolicyFeed } from '@sluice/policies'
+import { policyWriter } from '../publish/open-writer.ts'
+import type { PolicyWriter } from '../publish/writer.ts'
+import type { Service } from '../service.ts'
+import { AuditLog } from './audit/audit-log.ts'
+import { Failures } from './failures.ts'
+import { Guard } from './guard.ts'
+import { Identities } from './identities.ts'
+import { type InstanceList, OwnInstance } from './instances/instance.ts'
+import { Sampler } from './live/sampler.ts'
+import { StoreWatch } from './live/store-watch.ts'
+import type { AdminSettings } from './options.ts'
+import { Publications } from './policies/publications.ts'
+import { Publisher } from './policies/publisher.ts'
+
+/** What the endpoints of the admin API share. */
+export class Admin {
+  readonly settings: AdminSettings
+  readonly clock: Required<Clock> = systemClock
+  readonly feed: PolicyFeed
+  readonly audit: AuditLog
+  readonly instances: InstanceList
+  readonly publications: Publications
+  readonly publisher: Publisher
+  readonly sampler: Sampler
+  readonly store: StoreWatch
+  private readonly failures = new Failures()
+  readonly guard: Guard
+  private readonly ends: (() => unknown)[] = []
+
+  /** @throws ERR_OPTION_INVALID */
+  static async start(service: Service, settings: AdminSettings): Promise<Admin> {
+    const { publishTo } = settings
+    const place = typeof publishTo === 'string' ? await policyWriter(publishTo) : publishTo
+    if (publishTo !== undefined && place === undefined)
+      throw invalid('serve: admin.publishTo', "a URL such as 'file:sluice.yaml' or 'redis://localhost:6379'", 'another text')
+    return new Admin(service, settings, place)
+  }
+
+  private constructor(service: Service, settings: AdminSettings, place: PolicyWriter | undefined) {
+    const { feed } = service
+    const { now } = this.clock
+    this.settings = settings
+    this.feed = feed
+    this.audit = new AuditLog(undefined, settings.onAudit, reportAudit())
+    this.instances = new OwnInstance(feed, now)
+    this.publications = new Publications(feed, now)
+    this.publisher = new Publisher({
+      feed,
+      clock: this.clock,
+      instances: this.instances,
+      publications: this.publications,
+      place: service.builtIn ?? place,
+    })
+    this.store = new StoreWatch(service.settings.store)
+    this.sampler = new Sampler(() => ({ store: { state: this.store.state().state }, instances: this.instances.count }))
+    this.guard = new Guard({ identities: new Identities(settings, now), failures: this.failures, audit: this.audit, now })
+    this.ends.push(this.watch())
+    service.draining.addEventListener('abort', () => this.end(), { once: true })
+  }
+
+  /** Called at the end: a connection with a stream would stay open. */
+  onClose(end: () => unknown): void {
+    this.ends.push(end)
+  }
+
+  async close(): Promise<void> {
+    this.end()
+    this.sampler.close()
+    this.publications.close()
+    await this.instances.close()
+    await this.failures.close()
+  }
+
+  /** Ends what runs by itself. Streams end with the drain: their readers connect to another instance. */
+  private end(): void {
+    for (const end of this.ends.splice(0)) end()
+  }
+
+  private watch(): () => void {
+    const { store, sampler } = this
+    return observe({
+      decision: (decision, facts) => {
+        // Other limiters of the process, such as that of failed attempts, are none of the service's.
+        if (this.feed.inForce(decision.policy) !== undefined) sampler.decided(decision, facts)
+      },
+      command: (event) => store.command(event),
+      breaker: (event) => store.breaker(event),
+    })
+  }
+}
+
+/** Says once that the audit log is not written, until it is again. */
+function reportAudit(): (error: unknown) => void {
+  let isReported = false
+  return (error) => {
+    if (!isReported) printWarning(`the audit log is not written: ${error instanceof Error ? error.message : String(error)}`)
+    isReported = true
+  }
+}
