@@ -29,7 +29,7 @@ export function projectsOf(name: string): readonly string[] {
 
 /** What a test imports to start a server: Redis, a database, workerd, Bun or Deno. */
 const SERVERS =
-  /from '(?:@sluice\/testing\/(?:clickhouse|dynamodb|etcd|kafka|prometheus|redis|runtimes|shells|sql|workerd)|(?:\.\.\/)+src\/(?:clickhouse|dynamodb|etcd|kafka|prometheus|redis|runtimes|sql|workerd)\/[^']*)'/
+  /from '(?:@sluice\/testing\/(?:browser|clickhouse|dynamodb|etcd|kafka|prometheus|redis|runtimes|shells|sql|workerd)|(?:\.\.\/)+src\/(?:browser|clickhouse|dynamodb|etcd|kafka|prometheus|redis|runtimes|sql|workerd)\/[^']*)'/
 /** What a test of test-e2e imports to start a program besides: those without it read the sources and the docs, in seconds. */
 const PROGRAMS = /from 'node:(?:child_process|http|net)'/
 
