@@ -9,6 +9,7 @@ interface Options {
   readonly include?: string[]
   readonly exclude?: string[]
   readonly testTimeout?: number
+  readonly globalSetup?: string
   readonly sequence?: { readonly groupOrder: number }
 }
 // The time limits only end tests that hang, so they are far above what any test takes on a busy machine.
@@ -65,6 +66,8 @@ const onNest = (version: string) => {
   return { ...base, resolve: { ...resolve, alias: [{ find: /^@nestjs\//, replacement: copies }] } }
 }
 
+const fileOf = (path: string) => new URL(path, import.meta.url).pathname
+
 export default defineConfig({
   test: {
     // At least two, since a test mostly waits: for a server to start, or for a clock.
@@ -88,7 +91,7 @@ export default defineConfig({
       project('dynamodb', 'packages/dynamodb'),
       project('kafka', 'packages/kafka', { exclude: SLOW }),
       project('redis', 'packages/redis', { exclude: SLOW }),
-      project('server', 'packages/server'),
+      project('server', 'packages/server', { globalSetup: fileOf('scripts/console-setup.ts') }),
       project('telemetry', 'packages/telemetry', { exclude: SLOW }),
       project('e2e', 'test-e2e', { exclude: [FAULTS, FLEET, ...SLOW], testTimeout: 120_000 }),
       // They measure CPU, memory and delays, so they run after all others, one after the other.

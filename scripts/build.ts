@@ -4,10 +4,11 @@
 // Each package has its code twice, from the same sources: ES modules in dist, and CommonJS in dist/cjs. `exports` makes sure that a
 // process loads one of the two: docs/decisions/0034-commonjs.md. `tsc -b` checks the types, so nothing is checked here.
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { buildConsole } from './console.ts'
 import { ROOT } from './steps.ts'
 
 /**
@@ -20,19 +21,24 @@ const TIMEOUT = 100_000
 
 interface Manifest {
   readonly private?: boolean
+  readonly files: readonly string[]
   readonly exports: Readonly<Record<string, string | { readonly source: string }>>
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { into: { type: 'string' } } })
 const names = positionals.length > 0 ? positionals : published()
+if (names.includes('server')) await buildConsole()
 for (const name of names) {
   rmSync(dist(name), { recursive: true, force: true })
   if (values.into !== undefined)
-    for (const part of ['package.json', 'src'])
+    for (const part of ['package.json', ...manifestOf(name).files.filter((each) => each !== 'dist')])
       cpSync(join(ROOT, 'packages', name, part), join(dist(name), '..', part), { recursive: true })
 }
 compile()
-for (const name of names) writeEntries(name)
+for (const name of names) {
+  writeEntries(name)
+  replaceDirname(join(dist(name), 'cjs'))
+}
 
 function published(): readonly string[] {
   return readdirSync(join(ROOT, 'packages')).filter((name) => manifestOf(name).private !== true)
@@ -88,4 +94,12 @@ function writeEntries(name: string): void {
     writeFileSync(join(out, `${entry}.d.ts`), `export * from '${up}cjs/${entry}.js'\n`)
   }
   writeFileSync(join(out, 'cjs', 'package.json'), `${JSON.stringify({ type: 'commonjs', sideEffects: false }, null, 2)}\n`)
+}
+
+/** A CommonJS module has no `import.meta`. The compiler leaves it as it is, which would be a syntax error. */
+function replaceDirname(folder: string): void {
+  for (const file of globSync('**/*.js', { cwd: folder }).map((each) => join(folder, each))) {
+    const code = readFileSync(file, 'utf8')
+    if (code.includes('import.meta.dirname')) writeFileSync(file, code.replaceAll('import.meta.dirname', '__dirname'))
+  }
 }

@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
 import { ensureChdb } from './chdb.ts'
+import { ensureChromium } from './chromium.ts'
 import { ensureCollector } from './collector.ts'
 import { ensureEtcd } from './etcd.ts'
 import { ensureGateways } from './gateways.ts'
@@ -37,6 +38,7 @@ if (name === undefined) {
   await ensureKafka()
   await ensurePrometheus()
   await ensureGateways()
+  await ensureChromium()
   if (isSlow) await ensureShells()
   // Without them, their tests fail with the same words.
   for (const missing of isSlow ? [await ensureCollector(), ensureChdb()] : []) if (missing !== undefined) console.log(missing)
@@ -54,6 +56,7 @@ if (name === undefined) {
   if (name === 'kafka') await ensureKafka()
   if (name === 'telemetry') await ensurePrometheus()
   if (name === 'server') await ensureGateways()
+  if (name === 'server') await ensureChromium()
   steps.tests(projectsOf(name).flatMap((project) => ['--project', project]))
 }
 steps.finish()

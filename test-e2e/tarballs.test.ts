@@ -94,7 +94,9 @@ describe.each(PACKAGES)('@sluice/%s', (name) => {
       'README.md',
       'package.json',
     ])
-    expect(files.toSorted()).toEqual(Array.from(expected).toSorted())
+    // Their names change with their content: packages/server/test/console/files.test.ts knows them.
+    const others = files.filter((file) => !(name === 'server' && file.startsWith('assets/console/')))
+    expect(others.toSorted()).toEqual(Array.from(expected).toSorted())
     expect(files.filter((file) => /(?:^|\/)tests?\/|\.(?:test|check)\.|tsbuildinfo/.test(file))).toEqual([])
   })
   test('each map leads to its source', () => {

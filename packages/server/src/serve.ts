@@ -2,6 +2,7 @@ import { printWarning } from '@sluice/core/adapter-kit'
 import { Admin } from './admin/admin.ts'
 import { adminRoutes, closedAdminRoutes } from './admin/routes.ts'
 import { apiRoutes } from './api/routes.ts'
+import { consoleRoutes } from './console/routes.ts'
 import { healthRoutes } from './http/health.ts'
 import { HttpServer } from './http/http-server.ts'
 import { metricsRoutes } from './http/metrics.ts'
@@ -77,6 +78,7 @@ function routesOf(service: Service, admin: Admin | undefined): readonly Route[] 
     ...(admin === undefined ? closedAdminRoutes() : adminRoutes(admin)),
     ...apiRoutes(service),
     ...healthRoutes(service),
+    ...consoleRoutes(),
     ...(service.settings.metrics ? metricsRoutes(service) : []),
   ]
 }

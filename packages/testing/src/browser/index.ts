@@ -2,7 +2,12 @@
 import { installedProgram } from '../processes/installed-program.ts'
 
 /** Whole paths: what drives a browser does not look on PATH. */
-const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium']
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+]
 
 /** The path of Chromium: SLUICE_CHROMIUM, else the first one that runs. @throws with how to install it */
 export function chromiumBinary(): string {

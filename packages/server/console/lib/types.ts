@@ -1,0 +1,225 @@
+// What the admin endpoints answer. Times are ms since the epoch.
+
+export type Verdict = 'allowed' | 'refused' | 'blocked' | 'unavailable'
+export type StoreState = 'up' | 'degraded' | 'away'
+
+export interface WhoAmI {
+  readonly name: string
+  /** `action:namespace`; `*` for every namespace. */
+  readonly scopes: readonly string[]
+  readonly by: 'token' | 'mtls'
+}
+
+export interface Instance {
+  readonly id: string
+  readonly host: string
+  readonly version: string
+  readonly startedAt: number
+  readonly seenAt: number
+  readonly revisions: Readonly<Record<string, number>>
+}
+
+export interface NamespaceState {
+  readonly namespace: string
+  readonly revision: number
+  readonly from: string
+  readonly inSource: boolean
+  readonly confirmedAt?: number | null
+  readonly mode?: string
+}
+
+export interface Region {
+  readonly name: string
+  readonly lagMs: number
+}
+
+export interface Overview {
+  readonly instance: Pick<Instance, 'id' | 'host' | 'version' | 'startedAt'>
+  readonly store: {
+    readonly name: string
+    readonly state: StoreState
+    readonly shards: readonly { readonly name: string; readonly state: string }[]
+  }
+  readonly instances: readonly Instance[]
+  readonly namespaces: readonly NamespaceState[]
+  readonly regions: readonly Region[]
+}
+
+export interface Rate {
+  readonly namespace: string
+  readonly policy: string
+  readonly limit: string
+  readonly verdict: Verdict
+  readonly perSecond: number
+}
+
+export interface Sample {
+  readonly at: number
+  readonly decisions: readonly Rate[]
+  readonly perSecond: number
+  /** 0 to 1. */
+  readonly refusedShare: number
+  readonly latencyMs: { readonly p50: number | null; readonly p99: number | null }
+  readonly store: { readonly state: StoreState }
+  readonly instances: number
+}
+
+export interface Change {
+  readonly namespace: string
+  readonly revision: number
+}
+
+export interface Violator {
+  readonly namespace: string
+  readonly policy: string
+  readonly limit: string
+  readonly subject: string
+  readonly refused: number
+  readonly lastAt: number
+}
+
+export interface Nearest {
+  readonly namespace: string
+  readonly policy: string
+  readonly limit: string
+  readonly subject: string
+  readonly used: number
+  readonly max: number
+  readonly remaining: number
+  readonly resetAt?: number | null
+}
+
+export interface SubjectLimit {
+  readonly policy: string
+  readonly limit: string
+  readonly algorithm: string
+  readonly used: number
+  readonly max: number
+  readonly remaining: number
+  readonly resetAt?: number | null
+  readonly windowMs?: number | null
+  readonly mode: string
+}
+
+export interface Override {
+  readonly policy: string
+  readonly subject: string
+  readonly is?: string
+  readonly limits?: Readonly<Record<string, { readonly limit?: number; readonly burst?: number }>>
+  readonly tier?: string
+  readonly exempt?: boolean
+  readonly until?: string | number | null
+}
+
+export interface SubjectPage {
+  readonly namespace: string
+  readonly subject: string
+  readonly limits: readonly SubjectLimit[]
+  readonly block: BlockWhy | null
+  readonly overrides: readonly Override[]
+  readonly history: readonly { readonly at: number; readonly allowed: number; readonly refused: number }[]
+}
+
+export interface PolicyRow {
+  readonly namespace: string
+  readonly revision: number
+  readonly policies: number
+  readonly from: string
+  readonly inSource: boolean
+  readonly publishedAt?: number | null
+  readonly by?: string | null
+  readonly killSwitch?: boolean | 'on' | 'off' | null
+}
+
+export interface PolicyText {
+  readonly namespace: string
+  readonly revision: number
+  readonly text: string
+  readonly format: 'yaml' | 'json'
+  readonly etag?: string
+}
+
+export interface HistoryRow {
+  readonly revision: number
+  readonly at?: number | null
+  readonly by?: string | null
+  readonly note?: string | null
+  readonly rollbackOf?: number | null
+}
+
+export interface DocumentProblem {
+  readonly path: string
+  readonly message: string
+  readonly line?: number | null
+  readonly rule?: string
+}
+
+export interface Validation {
+  readonly ok: boolean
+  readonly problems: readonly DocumentProblem[]
+  readonly findings: readonly DocumentProblem[]
+}
+
+export interface PolicyChange {
+  readonly effect: 'tighter' | 'looser' | 'anew' | 'neither'
+  readonly policy?: string | null
+  readonly path?: string
+  readonly who?: string
+  readonly message: string
+}
+
+export interface Impact {
+  readonly requests: number
+  readonly refusedBefore: number
+  readonly refusedAfter: number
+  readonly limits: readonly { readonly limit: string; readonly refusedBefore: number; readonly refusedAfter: number }[]
+  readonly subjects: readonly { readonly subject: string; readonly refusedBefore: number; readonly refusedAfter: number }[]
+}
+
+export interface Published {
+  readonly revision: number
+  readonly waitedMs?: number
+  readonly laggards?: readonly string[]
+}
+
+export interface BlockRow {
+  readonly target: string
+  readonly reason?: string | null
+  readonly until?: number | null
+  readonly source?: string | null
+  readonly at?: number | null
+  readonly strikes?: number | null
+}
+
+export interface Blocks {
+  readonly rows: readonly BlockRow[]
+  readonly allowed?: readonly BlockRow[]
+}
+
+export interface BlockWhy {
+  readonly target: string
+  readonly blocked: boolean
+  readonly entry?: BlockRow | null
+  readonly because: readonly string[]
+}
+
+export interface AuditRow {
+  readonly id: string | number
+  readonly at: number
+  readonly who: string
+  readonly action: string
+  readonly namespace?: string | null
+  readonly target?: string | null
+  readonly before?: unknown
+  readonly after?: unknown
+  readonly ip?: string | null
+}
+
+export interface KillSwitchRow {
+  readonly namespace: string
+  readonly mode: 'on' | 'off'
+  readonly until?: number | null
+  readonly reason?: string | null
+  readonly by?: string | null
+  readonly at?: number | null
+}
