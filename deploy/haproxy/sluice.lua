@@ -27,8 +27,8 @@ core.register_action("sluice", { "http-req" }, function(txn)
     local values = answer.headers and answer.headers[name]
     return values and values[0]
   end
-  -- HAProxy's own 503 for a service that does not answer is no refusal.
-  local refused = header("content-type") == "application/problem+json"
+  -- HAProxy's own 503 for a service that does not answer is no refusal, and neither is a failure of Sluice.
+  local refused = header("content-type") == "application/problem+json" and answer.status ~= 500
   if answer.status ~= 204 and not refused then
     txn:Warning("Sluice does not answer")
     return

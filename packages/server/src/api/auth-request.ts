@@ -27,19 +27,13 @@ export function gatewayCheck({ trustProxy }: Pick<Settings, 'trustProxy'>): (inc
   return ({ socket: { remoteAddress } }) => isTrusted(remoteAddress, trust.blocks)
 }
 
-/**
- * What the client of a gateway asks for. Anybody else may write any header, so only the method of the request itself counts then.
- * @param isGateway whether the connection is that of a gateway
- */
-export function askedOf(
-  incoming: IncomingMessage,
-  names: GatewayHeaders,
-  isGateway: boolean,
-): Pick<AuthRequest, 'method' | 'target' | 'host'> {
-  const { method = 'GET' } = incoming
-  if (!isGateway) return { method, target: '/', host: undefined }
+/** What the client of a gateway asks for. */
+export type Asked = Pick<AuthRequest, 'method' | 'target' | 'host'>
+
+/** What the client of a gateway asks for, as the gateway says in headers. */
+export function askedOf(incoming: IncomingMessage, names: GatewayHeaders): Asked {
   return {
-    method: lastLine(incoming, names.method) ?? method,
+    method: lastLine(incoming, names.method) ?? incoming.method ?? 'GET',
     target: lastLine(incoming, names.target) ?? '/',
     host: lastLine(incoming, names.host),
   }

@@ -1,13 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import { type HeaderLine, type HttpOutcome, waitQueueDelay } from '@sluice/core/adapter-kit'
-import type { Deciders } from '../deciders.ts'
-import type { Answer, Exchange } from '../http/route.ts'
-import type { Service } from '../service.ts'
-import { AuthSettingsReader, attributesOf } from './attribute-map.ts'
-import { askedOf, AUTH_HOST, type AuthRequest, gatewayCheck, type GatewayHeaders } from './auth-request.ts'
-import { orRefused } from './checks.ts'
-import type { DescribedRoute, Description } from './operation.ts'
+import type { HeaderLine, HttpOutcome } from '@sluice/core/adapter-kit'
+import type { Answer, Route } from '../http/route.ts'
+import { AuthSettingsReader } from './attribute-map.ts'
 import { authDescription } from './auth-description.ts'
+import { type Asked, askedOf, type GatewayHeaders } from './auth-request.ts'
+import type { Gate } from './gate.ts'
+import type { DescribedRoute, Description } from './operation.ts'
 
 /** What nginx says of its client's request. Its `Host` is that of the client, where the configuration says so. */
 const NGINX: GatewayHeaders = { method: 'x-original-method', target: 'x-original-uri', host: 'host' }
@@ -15,44 +13,17 @@ const NGINX: GatewayHeaders = { method: 'x-original-method', target: 'x-original
 const FORWARD: GatewayHeaders = { method: 'x-forwarded-method', target: 'x-forwarded-uri', host: 'x-forwarded-host' }
 
 /** The endpoints that gateways ask about each request of their clients. */
-export function authRoutes(service: Service): readonly DescribedRoute[] {
-  const gate = new Gate(service)
+export function authRoutes(gate: Gate): readonly DescribedRoute[] {
+  const settings = new AuthSettingsReader()
   const route = (path: string, names: GatewayHeaders, answer: (outcome: HttpOutcome) => Answer, described: Description): DescribedRoute => {
-    return { method: 'GET', path, described, handle: (exchange) => gate.answer(exchange, names, answer) }
+    const asked = (incoming: IncomingMessage): Asked => askedOf(incoming, names)
+    const handle: Route['handle'] = async ({ incoming, url }) => answer(await gate.decide(incoming, settings.of(url), asked))
+    return { method: 'GET', path, described, handle }
   }
   return [
     route('/auth/nginx', NGINX, nginxAnswer, authDescription('nginx')),
     route('/auth/forward', FORWARD, forwardAnswer, authDescription('forward')),
   ]
-}
-
-/** Decides the requests of the clients of gateways. */
-class Gate {
-  private readonly deciders: Deciders<AuthRequest>
-  private readonly isGateway: (incoming: IncomingMessage) => boolean
-  private readonly settings = new AuthSettingsReader()
-
-  constructor(service: Service) {
-    const { trustProxy, forwardedHeader } = service.settings
-    this.isGateway = gatewayCheck({ trustProxy })
-    this.deciders = service.decidersOf(AUTH_HOST, {
-      trustProxy,
-      forwardedHeader,
-      attributes: ({ attributes }) => attributes,
-      cost: ({ cost }) => cost,
-    })
-  }
-
-  async answer({ incoming, url }: Exchange, names: GatewayHeaders, answer: (outcome: HttpOutcome) => Answer): Promise<Answer> {
-    const settings = this.settings.of(url)
-    const { charge } = this.deciders.of(settings.namespace)
-    const { cost } = settings
-    const asked = askedOf(incoming, names, this.isGateway(incoming))
-    const outcome = await orRefused(() => charge({ incoming, ...asked, attributes: attributesOf(settings, incoming), cost }))
-    // No gateway delays a request, so the answer waits.
-    if (outcome.pass && outcome.delay > 0) await waitQueueDelay(outcome.delay, (gone) => incoming.socket.once('close', gone))
-    return answer(outcome)
-  }
 }
 
 const NO_STORE: HeaderLine = ['Cache-Control', 'no-store']

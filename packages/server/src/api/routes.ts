@@ -2,9 +2,12 @@ import type { Route } from '../http/route.ts'
 import type { Service } from '../service.ts'
 import { authRoutes } from './auth-routes.ts'
 import { checkRoute } from './check-route.ts'
+import { envoyRoute } from './envoy-route.ts'
+import { Gate } from './gate.ts'
 import { v1Routes } from './v1-routes.ts'
 
 /** The endpoints for programs and gateways. */
 export function apiRoutes(service: Service): readonly Route[] {
-  return [checkRoute(service), ...v1Routes(service), ...authRoutes(service)]
+  const gate = new Gate(service)
+  return [checkRoute(service), ...v1Routes(service), ...authRoutes(gate), envoyRoute(gate)]
 }

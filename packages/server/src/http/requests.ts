@@ -70,7 +70,7 @@ class Requests {
       // `//host/path` would otherwise be a URL of another host.
       const url = target.startsWith('/') && URL.canParse(`http://service${target}`) ? new URL(`http://service${target}`) : undefined
       if (url === undefined) return problem(400, 'Expected a path.')
-      const match = this.router.find(incoming.method ?? 'GET', url.pathname)
+      const match = this.router.find(incoming.method ?? 'GET', target, url.pathname)
       const maxBody = 'route' in match ? maxBodyOf(match.route, limits.maxBody) : limits.maxBody
       if (Number(incoming.headers['content-length'] ?? 0) > maxBody) return bodyTooLarge(maxBody)
       if (!('route' in match)) return match

@@ -22,8 +22,12 @@ export interface Answer {
 
 /** One endpoint. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Such as `/v1/check`, or `/admin/v1/policies/:namespace`. A `GET` route also answers `HEAD`. */
+  /** `*`: each method. */
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | '*'
+  /**
+   * Such as `/v1/check`, or `/admin/v1/policies/:namespace`. A `GET` route also answers `HEAD`. With method `*`, it ends with `/*`: all paths
+   * below it, and itself.
+   */
   readonly path: string
   /** Whether the body is a list: then it may be sixteen times as large as another one. Default: false. */
   readonly takesList?: boolean | undefined

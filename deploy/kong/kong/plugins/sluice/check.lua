@@ -33,8 +33,8 @@ end
 function check.verdict(answer)
   if answer == nil then return nil end
   if answer.status == 204 then return { headers = shown(answer, ADMITTED) } end
-  -- Another server on the way, such as a load balancer, may answer with an error of its own.
-  if answer.headers["Content-Type"] ~= "application/problem+json" then return nil end
+  -- A failure of Sluice, or of another server on the way, is no refusal.
+  if answer.status == 500 or answer.headers["Content-Type"] ~= "application/problem+json" then return nil end
   return { status = answer.status, headers = shown(answer, REFUSED), body = answer.body }
 end
 

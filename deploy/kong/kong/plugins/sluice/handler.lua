@@ -25,8 +25,8 @@ local function ask(conf)
   return client:request_uri(conf.url, {
     method = "GET",
     headers = check.headers(request, conf.request_headers),
-    -- In ms. Shorter than in Sluice, which closes after 5 s: so no request meets a connection that is about to close.
-    keepalive_timeout = 4000,
+    -- In ms. Shorter than in Sluice, which closes after 75 s: so no request meets a connection that is about to close.
+    keepalive_timeout = 60000,
   })
 end
 

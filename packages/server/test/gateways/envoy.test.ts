@@ -1,0 +1,9 @@
+import { gatewayConformance } from './conformance.ts'
+
+gatewayConformance('envoy ext_authz', {
+  showsLimits: true,
+  // Envoy takes every 5xx for a failure of the service.
+  others: [401, 429],
+  hopByHop: 400,
+  closed: { edit: ['failure_mode_allow: true', 'failure_mode_allow: false'], status: [503] },
+})

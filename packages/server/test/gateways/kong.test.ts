@@ -1,0 +1,7 @@
+import { gatewayConformance } from './conformance.ts'
+
+// The plugin of deploy/kong.
+gatewayConformance('nginx with Lua', {
+  showsLimits: true,
+  closed: { edit: ['type = "boolean", default = true', 'type = "boolean", default = false'], status: [503] },
+})
