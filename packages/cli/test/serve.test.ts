@@ -53,7 +53,7 @@ test('the line to try is answered, and a signal ends the service with status 0',
 
 test('--json: where the service is, as a line', async () => {
   const service = await serve(['--json'])
-  expect(JSON.parse(service.out())).toEqual({ http: service.url })
+  expect(JSON.parse(service.out())).toEqual({ http: service.url, grpc: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) })
   expect(await statusAfter('SIGINT', service)).toBe(0)
 })
 
@@ -91,6 +91,10 @@ test('a port that is taken', async () => {
   expect(await sluice(['serve', '--port', String(port)])).toMatchObject({
     status: 2,
     err: expect.stringContaining(`port ${port} of 127.0.0.1 is taken; choose another:  --port ${port + 1}`),
+  })
+  expect(await sluice(['serve', '--port', '0', '--grpc-port', String(port)])).toMatchObject({
+    status: 2,
+    err: expect.stringContaining(`port ${port} of 127.0.0.1 is taken; choose another:  --grpc-port ${port + 1}`),
   })
   taken.close()
 })

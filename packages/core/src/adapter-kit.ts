@@ -9,7 +9,7 @@ export { type Deciding, innerLimiter, KeyedLimiter, type StateChange } from './k
 export { connectionAddress, clientHasLeft, dropConnection, platformAddress } from './http/connection.ts'
 
 // Before the response: headers, and the delay of a queued request.
-export { type HeaderLine, lowerCase } from './http/headers/headers.ts'
+export { checkDialect, type Dialect, type HeaderEntry, type HeaderLine, lowerCase, renderHeaders } from './http/headers/headers.ts'
 export { waitQueueDelay } from './http/queue-delay.ts'
 
 // After the response: settle, refund, release.
@@ -66,7 +66,7 @@ export { distinctLimits } from './configured-limits.ts'
 export { LimiterEngine } from './limiter-engine.ts'
 export type { LimitSet, Policy, ScopedLimit } from './policy.ts'
 export { type Canonicalizer, canonicalizer, passingCanonicalizer } from './identity/canonical.ts'
-export { decisionOf } from './decision.ts'
+export { decisionOf, isStricter } from './decision.ts'
 export { checkCallOptions } from './call-checks.ts'
 export { type Target } from './subject-values.ts'
 

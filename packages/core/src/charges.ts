@@ -31,3 +31,26 @@ function chargeOf(
   const current = generations.isFirst ? scope : generations.scopeOf(scope)
   return { limit, scope: current, subject: named, cost: units ?? 1 }
 }
+
+/** As `chargesOf`, with a subject and a cost for each limit of the set, in its order. */
+export function chargesOfEach(
+  { limits }: LimitSet,
+  subjects: readonly string[],
+  costs: readonly number[],
+  generations: Generations,
+): readonly Charge[] {
+  const charges: Charge[] = []
+  for (let i = 0; i < limits.length; i++) {
+    const { limit, scope } = limits[i] as ScopedLimit
+    const current = generations.isFirst ? scope : generations.scopeOf(scope)
+    charges.push({ limit, scope: current, subject: subjects[i] as string, cost: costs[i] as number })
+  }
+  return charges
+}
+
+/** The largest of some costs. A loop: `Math.max` with a list costs an allocation. */
+export function largest(costs: readonly number[]): number {
+  let most = 0
+  for (let i = 0; i < costs.length; i++) if ((costs[i] as number) > most) most = costs[i] as number
+  return most
+}

@@ -1,6 +1,6 @@
 import { checkAtLeast, checkCallOptions, checkCost, checkSubjects, unknownTier } from './call-checks.ts'
 import { type CorrectedDecisions, Corrections } from './corrections.ts'
-import { chargesOf } from './charges.ts'
+import { chargesOf, chargesOfEach, largest } from './charges.ts'
 import { consumeOptions } from './consume-options.ts'
 import { creditCharges } from './credits.ts'
 import type { Decision, DecisionContext } from './decision.ts'
@@ -251,6 +251,24 @@ export class LimiterEngine implements Limiter {
     const options = atLeast === undefined ? plain : { ...plain, atLeast: checkAtLeast(atLeast, cost, this.name) }
     if (context.mode === 'off') return this.decisions.decide(context, [], options, cost, facts)
     return this.decisions.decide(context, chargesOf(set, subject, cost, this.generations), options, cost, facts)
+  }
+
+  /**
+   * Makes one decision over limits that may repeat: each has a subject and a cost of its own. They are checked already.
+   * @param costs for a `credit` 0 or less
+   */
+  decideEach(
+    set: LimitSet,
+    subjects: readonly string[],
+    costs: readonly number[],
+    how: How | 'credit',
+    given?: Facts,
+  ): MaybePromise<Decision> {
+    const facts = given !== undefined || this.observers.hears ? (given ?? new Facts()).begin(how) : undefined
+    const context = this.contextOf(set)
+    const options = consumeOptions(context.failMode, how)
+    const charges = context.mode === 'off' ? [] : chargesOfEach(set, subjects, costs, this.generations)
+    return this.decisions.decide(context, charges, options, how === 'credit' ? 0 : largest(costs), facts)
   }
 
   /** Nearly all decisions have the same context, so its object is used again. */

@@ -6,6 +6,7 @@ export type { ServiceFeedOptions } from './feed-options.ts'
 export type { ListenOptions } from './listen.ts'
 export type { DecisionOptions } from './decision-options.ts'
 export type { HttpLimits } from './http/limits.ts'
+export type { GrpcOptions } from './grpc/options.ts'
 export type { TlsOptions } from './tls.ts'
 
 // The metrics of the service itself.

@@ -7,6 +7,7 @@ import type { DecisionEvents } from '@sluice/telemetry'
 import { type AdminOptions, adminSettings, type AdminSettings } from './admin/options.ts'
 import { type DecisionOptions, decisionsOf, type DecisionSettings } from './decision-options.ts'
 import { type FeedSettings, feedSettings, type ServiceFeedOptions } from './feed-options.ts'
+import { type GrpcOptions, type GrpcSettings, grpcSettingsOf } from './grpc/options.ts'
 import { type HttpLimits, httpLimits, type HttpLimitSettings } from './http/limits.ts'
 import { type Address, addressOf, checkListen, isLoopback, LISTEN_OPTIONS, type ListenOptions } from './listen.ts'
 
@@ -40,6 +41,8 @@ export interface DrainOptions {
 export interface ServeOptions {
   /** Where HTTP is served. `false`: it is not. */
   readonly http?: HttpOptions | false | undefined
+  /** Where gRPC is served, and how. Default: port 8081, or a free one where that of HTTP is 0. `false`: it is not. */
+  readonly grpc?: GrpcOptions | false | undefined
   /** The documents that decide. Default: 100 requests a minute for each set of attributes. */
   readonly policies?: PolicySource | undefined
   /** How the documents are followed, as the options of `policyFeed`. */
@@ -74,6 +77,7 @@ export interface ServeOptions {
 /** The options after the checks, with their defaults. */
 export interface Settings {
   readonly http: (Address & { readonly limits: HttpLimitSettings }) | undefined
+  readonly grpc: GrpcSettings | undefined
   readonly policies: PolicySource | undefined
   readonly feed: FeedSettings
   readonly store: Store | undefined
@@ -90,6 +94,7 @@ export interface Settings {
 
 const KNOWN = [
   'http',
+  'grpc',
   'policies',
   'feed',
   'store',
@@ -108,7 +113,19 @@ const KNOWN = [
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT; ERR_LISTEN_INSECURE */
 export function settingsOf(options: ServeOptions): Settings {
   knownOptions('serve', options, KNOWN)
-  const { http = {}, policies, store, blockList, analytics, events, metrics = true, insecure = false, drain = {}, admin = false } = options
+  const {
+    http = {},
+    grpc = {},
+    policies,
+    store,
+    blockList,
+    analytics,
+    events,
+    metrics = true,
+    insecure = false,
+    drain = {},
+    admin = false,
+  } = options
   if (policies !== undefined && typeof policies?.load !== 'function')
     throw invalid('serve: policies', "a source such as fileSource('sluice.yaml')", policies)
   if (store !== undefined && typeof store?.consume !== 'function') throw invalid('serve: store', 'a Store such as memoryStore()', store)
@@ -122,6 +139,7 @@ export function settingsOf(options: ServeOptions): Settings {
   const address = http === false ? undefined : httpOf(http, insecure)
   return {
     http: address,
+    grpc: grpc === false ? undefined : grpcSettingsOf(grpc, insecure, http !== false && http.port === 0 ? 0 : 8081),
     policies,
     feed: feedSettings(options.feed),
     store,

@@ -3,6 +3,7 @@ import { Admin } from './admin/admin.ts'
 import { adminRoutes, closedAdminRoutes } from './admin/routes.ts'
 import { apiRoutes } from './api/routes.ts'
 import { consoleRoutes } from './console/routes.ts'
+import { listenGrpc } from './grpc/listen.ts'
 import { healthRoutes } from './http/health.ts'
 import { HttpServer } from './http/http-server.ts'
 import { metricsRoutes } from './http/metrics.ts'
@@ -16,6 +17,8 @@ import { sleep } from './sleep.ts'
 export interface RunningService {
   /** Where HTTP is served; `undefined` if it is not. */
   readonly http: { readonly url: string } | undefined
+  /** Where gRPC is served; `undefined` if it is not. */
+  readonly grpc: { readonly url: string } | undefined
   /** The token that was made for this start; `undefined` if the admin API is off, or tokens are configured. */
   readonly adminToken: string | undefined
   /** Reads the files of certificates again. They are also read when they change. */
@@ -58,8 +61,11 @@ async function start(settings: Settings): Promise<RunningService> {
     admin = settings.admin && (await Admin.start(service, settings.admin))
     const http = settings.http && (await HttpServer.listen(settings.http, routesOf(service, admin), service, report))
     if (http !== undefined) listeners.push(http)
+    const grpc = settings.grpc && (await listenGrpc(settings.grpc, service, report))
+    if (grpc !== undefined) listeners.push(grpc)
     return {
       http,
+      grpc,
       adminToken: settings.admin?.made,
       reload: () => listeners.forEach((each) => each.reload()),
       close: () => (closing ??= close()),

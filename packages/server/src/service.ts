@@ -114,7 +114,8 @@ export class Service {
     if (this.settings.store === undefined) await this.store.close?.()
   }
 
-  private attributesOf(attributes: Attributes): Attributes {
+  /** The attributes of a request, as the document reads them. */
+  attributesOf(attributes: Attributes): Attributes {
     return this.builtIn !== undefined ? { ...attributes, [EVERYTHING]: describe(attributes) } : attributes
   }
 }

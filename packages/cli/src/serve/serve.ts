@@ -13,7 +13,7 @@ const DEADLINE = 10
 
 export const serveCommand: Command = {
   name: 'serve',
-  summary: 'answer checks over HTTP, for programs in every language',
+  summary: 'answer checks over HTTP and gRPC, for programs in every language',
   synopsis: '[--policies FILE] [--redis URL] [--port NUMBER]',
   operands: [0, 0],
   description: [
@@ -30,6 +30,7 @@ export const serveCommand: Command = {
     },
     { name: 'host', value: 'ADDRESS', means: 'The address to listen on. Default: 127.0.0.1.' },
     { name: 'port', value: 'NUMBER', means: 'The port of HTTP: 0 to 65535, where 0 takes a free one. Default: 8080.' },
+    { name: 'grpc-port', value: 'NUMBER', means: 'The port of gRPC. Default: 8081, or a free one with --port 0.' },
   ],
   exits: ['The service was ended by a signal.', 'Not used.'],
   examples: [
@@ -41,7 +42,11 @@ export const serveCommand: Command = {
     const options = await optionsOf(invocation)
     try {
       const service = await started(options)
-      invocation.print(invocation.isJson ? JSON.stringify({ http: service.http?.url ?? null }) : serviceLines(service, invocation))
+      invocation.print(
+        invocation.isJson
+          ? JSON.stringify({ http: service.http?.url ?? null, grpc: service.grpc?.url ?? null })
+          : serviceLines(service, invocation),
+      )
       await end
       await service.close()
     } finally {
@@ -59,11 +64,16 @@ async function started(options: ServeOptions): Promise<RunningService> {
     return await serve(options)
   } catch (error) {
     const { code, address, port } = error as { readonly code?: string; readonly address?: string; readonly port?: number }
-    if (code === 'EADDRINUSE') throw failed(`port ${port} of ${address} is taken; choose another:  --port ${Number(port) + 1}`, error)
+    if (code === 'EADDRINUSE')
+      throw failed(`port ${port} of ${address} is taken; choose another:  --${optionOf(port, options)} ${Number(port) + 1}`, error)
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
       throw failed(`${address}:${port} cannot be listened on (${code}); choose another --host or --port`, error)
     throw error
   }
+}
+
+function optionOf(port: number | undefined, { grpc }: ServeOptions): string {
+  return typeof grpc === 'object' && port === (grpc.port ?? 8081) ? 'grpc-port' : 'port'
 }
 
 /** @throws ERR_COMMAND_INVALID, ERR_COMMAND_FAILED, ERR_POLICY_INVALID */
@@ -71,9 +81,11 @@ async function optionsOf(invocation: Invocation): Promise<ServeOptions> {
   const { option, io } = invocation
   const policies = option('policies')
   const http = { host: option('host'), port: numberOption('serve', invocation, 'port', [0, 65_535]) }
+  const grpcPort = numberOption('serve', invocation, 'grpc-port', [0, 65_535])
   const hasRedis = (option('redis') ?? io.env['REDIS_URL'] ?? '') !== ''
   return {
     http,
+    grpc: grpcPort === undefined ? { host: http.host } : { host: http.host, port: grpcPort },
     policies: policies === undefined ? undefined : await sourceOf(policies, invocation),
     store: hasRedis ? await storeOf(invocation) : undefined,
   }

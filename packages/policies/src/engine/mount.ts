@@ -169,7 +169,7 @@ export class Mount<C> implements PolicyMount<C>, Selecting<C> {
   }
 
   /** Each policy in shadow decides alone. The request does not wait, and a failure does not concern it. */
-  private tryShadows({ inForce, asked, selection }: Selected, cost: GivenCost): Promise<void> | undefined {
+  tryShadows({ inForce, asked, selection }: Selected, cost: GivenCost): Promise<void> | undefined {
     const { shadows } = selection
     if (shadows.length === 0) return undefined
     return Promise.allSettled(shadows.map((choice) => this.tryShadow(inForce, asked, choice, cost))).then(() => undefined)

@@ -24,6 +24,7 @@ import type { Backing } from './backing.ts'
 import type { Deciding, InForce } from './in-force.ts'
 import { LimitSets, ScopedLimits } from './limit-sets.ts'
 import { configuredLimits, modesOf } from './configured-limits.ts'
+import { JointMount, type JointView } from './joint-mount.ts'
 import { Mount } from './mount.ts'
 import { type CheckOptions, checkRequest, REQUEST_VIEW } from './request-data.ts'
 import { rowReporter } from './row-reporter.ts'
@@ -98,6 +99,11 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
 
   mount<C>(view: PolicyView<C>): PolicyMount<C> {
     return new Mount<C>(this, view)
+  }
+
+  /** For services that decide several requests as one, such as the descriptors of Envoy. */
+  joint<C>(view: JointView<C>): JointMount<C> {
+    return new JointMount<C>(this, view)
   }
 
   /**

@@ -1,0 +1,95 @@
+import type { MaybePromise } from '@sluice/core'
+import { type HeaderLine, isPromise } from '@sluice/core/adapter-kit'
+import type { JointAnswer, JointMount, JointRequest, JointView } from '@sluice/policies'
+import type { Service } from '../../service.ts'
+import { decisionHeaders } from '../decision-headers.ts'
+import type { GrpcSettings } from '../options.ts'
+import type { Methods } from '../transport/method.ts'
+import { STATUS, StatusError } from '../transport/status.ts'
+import { metadataOf, writeAnswer } from './answer.ts'
+import { type Descriptor, type RateLimitRequest, readRequest } from './request.ts'
+
+const MAX_DESCRIPTORS = 64
+
+/** One namespace, as descriptors are decided by it. */
+interface Domain {
+  readonly namespace: string
+  readonly mount: JointMount<Descriptor>
+  /** Of the revision that decided last. */
+  revision: number
+  metadata: Buffer
+}
+
+/** Envoy's rate limit service: all descriptors of a request are one decision. */
+export class RateLimitService {
+  readonly methods: Methods = {
+    '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit': { unary: (message) => this.answer(readRequest(message)) },
+  }
+  /** How often each limit was not asked, since only the end of a request could correct or free it. */
+  readonly skipped: Map<string, number> = new Map()
+  private readonly service: Service
+  private readonly settings: Pick<GrpcSettings, 'headers' | 'limitOverrides'>
+  private readonly domains = new Map<string, Domain>()
+  private readonly view: JointView<Descriptor>
+
+  constructor(service: Service, settings: Pick<GrpcSettings, 'headers' | 'limitOverrides'>) {
+    this.service = service
+    this.settings = settings
+    this.view = viewOf(service)
+  }
+
+  private answer({ domain: name, descriptors }: RateLimitRequest): MaybePromise<Buffer> {
+    const domain = this.domains.get(name) ?? this.domainOf(name)
+    if (descriptors.length === 0 || descriptors.length > MAX_DESCRIPTORS)
+      throw new StatusError(STATUS.INVALID_ARGUMENT, `descriptors: expected 1 to ${MAX_DESCRIPTORS}, got ${descriptors.length}`)
+    const requests = this.settings.limitOverrides.has(domain.namespace) ? descriptors : descriptors.map(withoutOwn)
+    const decided = domain.mount.decide(requests)
+    return isPromise(decided) ? decided.then((late) => this.write(domain, late)) : this.write(domain, decided)
+  }
+
+  private write(domain: Domain, answer: JointAnswer): Buffer {
+    if (answer.revision !== domain.revision) {
+      domain.revision = answer.revision
+      domain.metadata = metadataOf(domain.namespace, answer.revision)
+    }
+    for (const name of answer.skipped) this.skipped.set(name, (this.skipped.get(name) ?? 0) + 1)
+    return writeAnswer(answer, this.headersOf(answer), domain.metadata)
+  }
+
+  private headersOf({ allowed, decision }: JointAnswer): readonly HeaderLine[] {
+    const { headers } = this.settings
+    return decision === undefined || headers === 'none' || (allowed && headers === 'refused') ? NONE : decisionHeaders(decision)
+  }
+
+  /** @throws ERR_NAMESPACE_UNKNOWN */
+  private domainOf(name: string): Domain {
+    const namespace = this.service.namespaceOf(name === '' ? undefined : name)
+    const known = this.domains.get(namespace)
+    if (known !== undefined) return known
+    const mount = this.service.feed.of(namespace).joint(this.view)
+    const made = { namespace, mount, revision: 0, metadata: metadataOf(namespace, 0) }
+    this.domains.set(namespace, made)
+    return made
+  }
+}
+
+const NONE: readonly HeaderLine[] = []
+
+function withoutOwn(request: JointRequest<Descriptor>): JointRequest<Descriptor> {
+  return request.own === undefined ? request : { ...request, own: undefined }
+}
+
+/** What the entries say of the request that is limited. Envoy names them, and its documentation uses these keys. */
+function viewOf(service: Service): JointView<Descriptor> {
+  return {
+    method: ({ attributes }) => attributes['method'] ?? attributes[':method'] ?? 'GET',
+    target: ({ attributes }) => attributes['path'] ?? attributes[':path'] ?? '/',
+    host: ({ attributes }) => attributes['host'] ?? attributes[':authority'],
+    address: ({ attributes }) => attributes['remote_address'] ?? attributes['ip'],
+    // Envoy says who the client is.
+    isForwarded: () => false,
+    header: ({ attributes }, name) => (Object.hasOwn(attributes, name) ? attributes[name] : undefined),
+    route: ({ attributes }) => attributes['route'] ?? '',
+    attributes: ({ attributes }) => service.attributesOf(attributes),
+  }
+}
