@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { credentials, loadPackageDefinition, type Client, type ServiceClientConstructor, type ServiceError } from '@grpc/grpc-js'
 import { loadSync, type Options, type PackageDefinition } from '@grpc/proto-loader'
 
+const require = createRequire(import.meta.url)
 const OPTIONS: Options = { keepCase: true, longs: Number, enums: String, oneofs: true, arrays: true, defaults: true }
 const OWN = join(import.meta.dirname, '../../proto')
 
@@ -13,7 +14,7 @@ export function ownProto(file: string): PackageDefinition {
 
 /** A file of Envoy, as the package `@grpc/grpc-js-xds` has it: written by somebody else. */
 export function envoyProto(file: string): PackageDefinition {
-  const root = dirname(createRequire(import.meta.url).resolve('@grpc/grpc-js-xds/package.json'))
+  const root = dirname(require.resolve('@grpc/grpc-js-xds/package.json'))
   const parts = ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate']
   return loadSync(file, { ...OPTIONS, includeDirs: parts.map((part) => join(root, 'deps', part)) })
 }

@@ -71,8 +71,8 @@ export class Writer {
     this.at += value.length
   }
 
+  /** Also 0: a `double` is written as one of several fields here, whose presence says which. */
   double(tag: number, value: number): void {
-    if (value === 0) return
     this.reserve(20)
     this.varint(tag)
     this.at = this.buffer.writeDoubleLE(value, this.at)
