@@ -1,8 +1,9 @@
 -- Asks Sluice about a request, and answers it if Sluice refuses: `http-request lua.sluice`.
 -- It sets txn.sluice_answers, and what an admitted client is to see. Nothing is set if Sluice does not answer.
 local URL = "http://127.0.0.1:8079/auth/forward"
--- Headers of the client that your policies read. Sluice sees no other one, so no client can choose what it is counted as.
-local REQUEST_HEADERS = { "x-api-key" }
+-- Headers of the client that your policies read, and the one by which Sluice lets CORS preflights pass. Sluice sees no other one, so no
+-- client can choose what it is counted as.
+local REQUEST_HEADERS = { "x-api-key", "access-control-request-method" }
 local REFUSAL_HEADERS = { "content-type", "retry-after", "ratelimit-policy", "ratelimit", "cache-control", "www-authenticate" }
 
 local function ask(txn)

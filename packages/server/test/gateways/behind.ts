@@ -37,6 +37,14 @@ export async function startApp(): Promise<App> {
   return { ...(await listen(createServer(handle))), seen }
 }
 
+/** Answers each check as the service does whose code has a fault. */
+export function startFailure(): Promise<Behind> {
+  const handle: RequestListener = (_request, response) => {
+    response.writeHead(500, { 'Content-Type': 'application/problem+json' }).end('{"type":"about:blank","status":500}')
+  }
+  return listen(createServer(handle))
+}
+
 /** Accepts connections, and never answers. */
 export async function startSilence(): Promise<Behind> {
   const sockets = new Set<Socket>()

@@ -6,17 +6,19 @@ import { waitUntil } from '@sluice/testing/processes'
 import { freePort } from '@sluice/testing/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningService, serve } from '../../src/index.ts'
-import { type App, startApp, startSilence } from './behind.ts'
+import { type App, type Behind, startApp, startFailure, startSilence } from './behind.ts'
 import { type Received, send, type Sent, sendMany } from './gateway-client.ts'
 
 /** How gateways differ. */
 export interface Facts {
   /** Whether an admitted client sees the headers of the limits. */
   readonly showsLimits: boolean
-  /** The change of the sample, as its comment says, that makes the gateway refuse while the service is away; and the status then. */
-  readonly closed: { readonly edit: readonly [from: string, to: string]; readonly status: readonly number[] }
+  /** The changes of the sample, as its comment says, that make the gateway refuse while the service is away; and the status then. */
+  readonly closed: { readonly edit: readonly (readonly [from: string, to: string])[]; readonly status: readonly number[] }
   /** The statuses for the client where Sluice says 401 and 503. Default: these. */
   readonly others?: readonly [unnamed: 401 | 429, busy: 503 | 429]
+  /** What becomes of a CORS preflight of a client above its limit. Default: 200. */
+  readonly preflight?: 429
   /** What becomes of a client that names X-Forwarded-For in `Connection`. Default: 429, as it is above its limit. */
   readonly hopByHop?: 400
 }
@@ -90,6 +92,14 @@ export function gatewayConformance(name: GatewayName, facts: Facts): void {
       expect([await ofKey('ada'), await ofKey('ada'), await ofKey('bob')]).toEqual([200, 429, 200])
     })
 
+    test('a CORS preflight passes, whatever its client has used', async () => {
+      const from = newClient()
+      for (const status of [200, 200, 429]) expect((await ask(from, '/few')).status).toBe(status)
+      const preflight = { method: 'OPTIONS', headers: { origin: 'https://shop.example', 'access-control-request-method': 'GET' } }
+      expect((await ask(from, '/few', preflight)).status).toBe(facts.preflight ?? 200)
+      expect((await ask(from, '/few', { method: 'OPTIONS' })).status).toBe(429)
+    })
+
     test('a refusal of another status reaches the client', async () => {
       const [unnamed, busy] = facts.others ?? [401, 503]
       const named = await ask(newClient(), '/named')
@@ -116,16 +126,17 @@ export function gatewayConformance(name: GatewayName, facts: Facts): void {
 
     describe('while the service', () => {
       const awayPort = freePort
-      const silences: (() => Promise<void>)[] = []
-      afterAll(async () => void (await Promise.all(silences.map((close) => close()))))
-      const silentPort = async () => {
-        const { port, close } = await startSilence()
-        silences.push(close)
-        return port
+      const others: Behind[] = []
+      afterAll(() => Promise.all(others.map((other) => other.close())))
+      const portOfOther = async (start: () => Promise<Behind>) => {
+        const other = await start()
+        others.push(other)
+        return other.port
       }
       test.for([
         ['is away', awayPort],
-        ['does not answer', silentPort],
+        ['does not answer', () => portOfOther(startSilence)],
+        ['fails', () => portOfOther(startFailure)],
       ] as const)('%s, requests pass', async ([, portWithout]) => {
         const status = await without(name, app, await portWithout())
         expect(status).toEqual([200, 200, 200, 200])
@@ -133,7 +144,7 @@ export function gatewayConformance(name: GatewayName, facts: Facts): void {
 
       test('is away, the change that the sample names refuses instead', async () => {
         const { edit, status } = facts.closed
-        const edited = (text: string) => text.replace(...edit)
+        const edited = (text: string) => edit.reduce((before, [from, to]) => before.replace(from, to), text)
         for (const each of await without(name, app, await freePort(), edited)) expect(status).toContain(each)
       })
 

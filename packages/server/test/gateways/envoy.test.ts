@@ -5,5 +5,5 @@ gatewayConformance('envoy ext_authz', {
   // Envoy takes every 5xx for a failure of the service.
   others: [401, 429],
   hopByHop: 400,
-  closed: { edit: ['failure_mode_allow: true', 'failure_mode_allow: false'], status: [503] },
+  closed: { edit: [['failure_mode_allow: true', 'failure_mode_allow: false']], status: [503] },
 })

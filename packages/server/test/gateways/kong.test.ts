@@ -3,5 +3,5 @@ import { gatewayConformance } from './conformance.ts'
 // The plugin of deploy/kong.
 gatewayConformance('nginx with Lua', {
   showsLimits: true,
-  closed: { edit: ['type = "boolean", default = true', 'type = "boolean", default = false'], status: [503] },
+  closed: { edit: [['type = "boolean", default = true', 'type = "boolean", default = false']], status: [503] },
 })

@@ -2,7 +2,7 @@ import { type Facts, gatewayConformance } from './conformance.ts'
 
 const NGINX: Facts = {
   showsLimits: true,
-  closed: { edit: ['location @unavailable {', 'location @unavailable {\n    return 503;'], status: [503] },
+  closed: { edit: [['location @unavailable {', 'location @unavailable {\n    return 503;']], status: [503] },
 }
 
 gatewayConformance('nginx', NGINX)

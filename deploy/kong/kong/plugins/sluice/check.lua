@@ -17,6 +17,8 @@ function check.headers(request, names)
   for _, name in ipairs(names) do
     headers[name] = request.header(name)
   end
+  -- By it, Sluice lets CORS preflights pass.
+  headers["Access-Control-Request-Method"] = request.header("Access-Control-Request-Method")
   headers["X-User-Id"] = request.user
   return headers
 end
