@@ -29,6 +29,7 @@ export type { FeedHealth, FeedOptions, InSource, LoadResult, NamespaceHealth, Or
 export { documentPolicies } from './engine/document-policies.ts'
 export type { DocumentOptions } from './engine/document-policies.ts'
 export type { NamespacePolicies } from './engine/namespace.ts'
+export type { SubjectLimit } from './engine/subject-limits.ts'
 export type { CheckOptions } from './engine/request-data.ts'
 export type { JointAnswer, JointMount, JointPart, JointView } from './engine/joint-mount.ts'
 export type { JointRequest, OwnLimit } from './engine/joint-charges.ts'

@@ -3,6 +3,9 @@
 // The parts of a schema.
 export { described, like, listOf, object, opt, record, type Schema, text, titled, whole } from './schema-parts.ts'
 
+// A document, with the description of each field.
+export { documentSchema } from './schema.ts'
+
 // The forms of names and texts, with the words for them.
 export { FIELD, METHOD, NAMESPACE, QUALIFIED, TOKEN } from './schema-parts.ts'
 

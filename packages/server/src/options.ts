@@ -49,7 +49,7 @@ export interface ServeOptions {
   readonly feed?: ServiceFeedOptions | undefined
   /** Where requests are counted, such as `redisStore(client)`. Default: the memory of this process. */
   readonly store?: Store | undefined
-  /** A block list, which is asked before the limits. It stays open. Default: none. */
+  /** A block list, which is asked before the limits. It stays open. Default: none; with `admin`, one in the memory of this process. */
   readonly blockList?: BlockList | undefined
   /** Top violators and usage, from `redisAnalytics()`. It stays open. Default: none. */
   readonly analytics?: RedisAnalytics | undefined

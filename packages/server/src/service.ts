@@ -1,18 +1,15 @@
-import type { BlockList } from '@sluice/blocklist'
+import { type BlockList, blockList as makeBlockList } from '@sluice/blocklist'
 import { type Clock, type Cost, memoryStore, SluiceError, type Store, systemClock } from '@sluice/core'
-import { type Host, type Pipeline, quoted } from '@sluice/core/adapter-kit'
-import { type PolicyDocument, type PolicyFeed, policyFeed } from '@sluice/policies'
+import { type Host, quoted } from '@sluice/core/adapter-kit'
+import { type PolicyFeed, policyFeed } from '@sluice/policies'
 import type { RedisAnalytics } from '@sluice/redis'
 import type { DecisionEvents } from '@sluice/telemetry'
 import { type Metrics, prometheusMetrics } from '@sluice/telemetry/prometheus'
-import { type DeciderOptions, Deciders } from './deciders.ts'
+import { type DeciderOptions, Deciders, type DescribedRequest, type Recorder } from './deciders.ts'
 import { DEFAULT_DOCUMENT, describe, EVERYTHING } from './default-document.ts'
 import { ServerMetrics } from './metrics/server-metrics.ts'
 import type { Settings } from './options.ts'
 import { MemoryDocument } from './publish/memory-document.ts'
-
-/** The request that a check describes. */
-export type DescribedRequest = NonNullable<PolicyDocument['tests']>[number]['request']
 
 /** A check: the request that it describes, and what it takes. */
 export interface Check {
@@ -38,20 +35,26 @@ export class Service {
   readonly clock: Clock
   /** What decides checks that are data. */
   readonly checks: Deciders<Check>
+  /** Takes the requests that are decided, if somebody asks what another document would do with them. */
+  recorder: Recorder | undefined
   private readonly drain = new AbortController()
   private readonly limiterMetrics: Metrics | undefined
 
   private constructor(settings: Settings, feed: PolicyFeed, store: Store, builtIn: MemoryDocument | undefined) {
-    const { blockList, analytics, events } = settings
+    const { analytics, events } = settings
     this.settings = settings
     this.feed = feed
     this.store = store
-    this.blockList = blockList
+    const blockList = (this.blockList = settings.blockList ?? (settings.admin && makeBlockList({ rule: false })))
     this.analytics = analytics
     this.events = events
     this.clock = store.clock ?? systemClock
     this.builtIn = builtIn
-    this.checks = this.decidersOf(CHECK_HOST, { attributes: ({ request: { attributes = {} } }) => attributes, cost: costOf })
+    this.checks = this.decidersOf(CHECK_HOST, {
+      attributes: ({ request: { attributes = {} } }) => attributes,
+      request: ({ request }) => this.withEverything(request),
+      cost: costOf,
+    })
     this.metrics = new ServerMetrics()
     const sources = { feeds: [feed], blockLists: blockList && [blockList], events: events && [events] }
     if (settings.metrics) this.limiterMetrics = prometheusMetrics(this.metrics.registry, sources)
@@ -84,15 +87,12 @@ export class Service {
   decidersOf<C>(host: Host<C>, options: DeciderOptions<C>): Deciders<C> {
     const attributes = (context: C) => this.attributesOf(options.attributes(context))
     const { blockList } = this
-    return new Deciders((name) => this.feed.of(this.namespaceOf(name)), host, { ...options, attributes, blockList })
-  }
-
-  /**
-   * Decides the checks of one namespace, with the headers for the client.
-   * @throws ERR_NAMESPACE_UNKNOWN
-   */
-  pipelineOf(name: string | undefined): Pipeline<Check, unknown> {
-    return this.checks.of(name).charge
+    return new Deciders(
+      (name) => this.feed.of(this.namespaceOf(name)),
+      host,
+      { ...options, attributes, blockList },
+      () => this.recorder,
+    )
   }
 
   /** @throws ERR_NAMESPACE_UNKNOWN if the service has no such namespace; without a name, if it has several */
@@ -107,11 +107,17 @@ export class Service {
     throw new SluiceError('ERR_NAMESPACE_UNKNOWN', `namespace: expected one of ${shown}${more}, got ${got}`)
   }
 
-  /** Ends what was made here: the feed, and a store in memory. What was given stays open. */
+  /** Ends what was made here: the feed, a store and a block list in memory. What was given stays open. */
   async close(): Promise<void> {
     this.limiterMetrics?.close()
     await this.feed.close()
+    if (this.settings.blockList === undefined) await this.blockList?.close()
     if (this.settings.store === undefined) await this.store.close?.()
+  }
+
+  /** The request with what the built-in document reads of it. */
+  private withEverything(request: DescribedRequest): DescribedRequest {
+    return this.builtIn === undefined ? request : { ...request, attributes: this.attributesOf(request.attributes ?? {}) }
   }
 
   /** The attributes of a request, as the document reads them. */

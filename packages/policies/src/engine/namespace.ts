@@ -19,7 +19,7 @@ import type { ClientDirectory } from '../clients/client-directory.ts'
 import { reportingReader } from '../clients/settings.ts'
 import { compile, type CompiledPolicy } from '../compile/revision.ts'
 import { Pool } from '../compile/pool.ts'
-import type { PolicyDocument, TestRequest } from '../document.ts'
+import type { OverrideSpec, PolicyDocument, TestRequest } from '../document.ts'
 import type { Backing } from './backing.ts'
 import type { Deciding, InForce } from './in-force.ts'
 import { LimitSets, ScopedLimits } from './limit-sets.ts'
@@ -28,6 +28,7 @@ import { JointMount, type JointView } from './joint-mount.ts'
 import { Mount } from './mount.ts'
 import { type CheckOptions, checkRequest, REQUEST_VIEW } from './request-data.ts'
 import { rowReporter } from './row-reporter.ts'
+import { overridesOf, type SubjectLimit, subjectLimits } from './subject-limits.ts'
 import { VIEWED, type Viewed } from './viewed.ts'
 
 /** What a namespace is made with. */
@@ -113,6 +114,27 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
   check(request: TestRequest, options: CheckOptions = {}): MaybePromise<Decision> {
     checkRequest(request, options)
     return this.decided(request, options.cost)
+  }
+
+  /**
+   * What each limit of the document counts for a subject, for an operator. It takes nothing. The subject is a text, as decisions have it: the
+   * value of a subject with one part, or what `joinSubject` makes of several.
+   * @throws the error of a store that is away, unless a failure mode decides
+   */
+  subjectLimits(subject: string): Promise<readonly SubjectLimit[]> {
+    return subjectLimits(this.engine, this.current, subject, this.clock.now())
+  }
+
+  /** The overrides that hold for a subject now, by their policy, without those for a share of all subjects. */
+  overridesOf(subject: string): readonly (OverrideSpec & { readonly policy: string })[] {
+    const { policies = [] } = this.current.revision.document
+    const now = this.clock.now()
+    return policies.flatMap(({ name, overrides = [] }) => overridesOf(overrides, subject, now).map((each) => ({ ...each, policy: name })))
+  }
+
+  /** Deletes what is counted for a subject, under all limits of this revision and the last. Returns whether anything was counted. */
+  async reset(subject: string): Promise<boolean> {
+    return await this.engine.reset(subject)
   }
 
   /** Ends the limiter. A store or a table that was given stays open. Of a feed, call `close()` of the feed. */

@@ -1,6 +1,8 @@
+import type { BlockList } from '@sluice/blocklist'
 import { type Clock, observe, systemClock } from '@sluice/core'
 import { invalid, printWarning } from '@sluice/core/adapter-kit'
 import type { PolicyFeed } from '@sluice/policies'
+import type { AnalyticsReader } from '@sluice/redis'
 import { policyWriter } from '../publish/open-writer.ts'
 import type { PolicyWriter } from '../publish/writer.ts'
 import type { Service } from '../service.ts'
@@ -9,11 +11,13 @@ import { Failures } from './failures.ts'
 import { Guard } from './guard.ts'
 import { Identities } from './identities.ts'
 import { type InstanceList, OwnInstance } from './instances/instance.ts'
+import { RequestRecorder } from './impact/recorder.ts'
 import { Sampler } from './live/sampler.ts'
 import { StoreWatch } from './live/store-watch.ts'
 import type { AdminSettings } from './options.ts'
 import { Publications } from './policies/publications.ts'
 import { Publisher } from './policies/publisher.ts'
+import { SubjectBoard } from './subjects/subject-board.ts'
 
 /** What the endpoints of the admin API share. */
 export class Admin {
@@ -25,6 +29,10 @@ export class Admin {
   readonly publications: Publications
   readonly publisher: Publisher
   readonly sampler: Sampler
+  readonly board: SubjectBoard
+  readonly recorder: RequestRecorder
+  readonly blocks: BlockList | undefined
+  readonly analytics: AnalyticsReader | undefined
   readonly store: StoreWatch
   private readonly failures = new Failures()
   readonly guard: Guard
@@ -55,6 +63,10 @@ export class Admin {
       place: service.builtIn ?? place,
     })
     this.store = new StoreWatch(service.settings.store)
+    this.board = new SubjectBoard(this.clock)
+    this.recorder = service.recorder = new RequestRecorder(feed, this.clock)
+    this.blocks = service.blockList
+    this.analytics = service.analytics
     this.sampler = new Sampler(() => ({ store: { state: this.store.state().state }, instances: this.instances.count }))
     this.guard = new Guard({ identities: new Identities(settings, now), failures: this.failures, audit: this.audit, now })
     this.ends.push(this.watch())
@@ -70,6 +82,7 @@ export class Admin {
     this.end()
     this.sampler.close()
     this.publications.close()
+    this.recorder.close()
     await this.instances.close()
     await this.failures.close()
   }
@@ -80,11 +93,13 @@ export class Admin {
   }
 
   private watch(): () => void {
-    const { store, sampler } = this
+    const { store, sampler, board } = this
     return observe({
       decision: (decision, facts) => {
         // Other limiters of the process, such as that of failed attempts, are none of the service's.
-        if (this.feed.inForce(decision.policy) !== undefined) sampler.decided(decision, facts)
+        if (this.feed.inForce(decision.policy) === undefined) return
+        sampler.decided(decision, facts)
+        board.decided(decision, facts)
       },
       command: (event) => store.command(event),
       breaker: (event) => store.breaker(event),

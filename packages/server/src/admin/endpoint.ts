@@ -23,7 +23,7 @@ export interface Endpoint {
   /** What the caller must be allowed to do. `any`: each identity may. */
   readonly action: Action | 'any'
   /** Where. Without it, the action must be allowed in some namespace, and the handler shows what belongs to those only. */
-  namespace?(call: Call): string
+  namespace?(call: Call): string | undefined
   /** The name of a write in the audit log. */
   readonly writes?: string | undefined
   /** What it is for, in a sentence, for the OpenAPI document. */

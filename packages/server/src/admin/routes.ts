@@ -3,13 +3,18 @@ import { problem } from '../http/answers.ts'
 import type { Route } from '../http/route.ts'
 import type { Admin } from './admin.ts'
 import { auditEndpoints } from './audit/audit-endpoints.ts'
+import { blockEndpoints } from './blocks.ts'
 import type { Endpoints } from './endpoint.ts'
+import { impactEndpoints } from './impact/impact-endpoint.ts'
 import { liveEndpoints } from './live/live-endpoints.ts'
 import { overviewEndpoints } from './overview.ts'
 import { killSwitchEndpoints } from './policies/kill-switch-endpoints.ts'
 import { policyReadEndpoints } from './policies/read-endpoints.ts'
 import { reviewEndpoints } from './policies/review-endpoints.ts'
+import { schemaEndpoints } from './policies/schema-endpoint.ts'
 import { policyWriteEndpoints } from './policies/write-endpoints.ts'
+import { boardEndpoints } from './subjects/board-endpoints.ts'
+import { subjectEndpoints } from './subjects/subject-endpoints.ts'
 
 /** All endpoints of the admin API. */
 export function adminEndpoints(admin: Admin): Endpoints {
@@ -19,7 +24,12 @@ export function adminEndpoints(admin: Admin): Endpoints {
     ...policyReadEndpoints(admin),
     ...reviewEndpoints(admin),
     ...policyWriteEndpoints(admin),
+    ...impactEndpoints(admin),
+    ...schemaEndpoints(),
     ...killSwitchEndpoints(admin),
+    ...boardEndpoints(admin),
+    ...subjectEndpoints(admin),
+    ...blockEndpoints(admin),
     ...auditEndpoints(admin),
   ]
 }
