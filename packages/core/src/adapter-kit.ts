@@ -12,6 +12,10 @@ export { connectionAddress, clientHasLeft, dropConnection, platformAddress } fro
 export { checkDialect, type Dialect, type HeaderEntry, type HeaderLine, lowerCase, renderHeaders } from './http/headers/headers.ts'
 export { waitQueueDelay } from './http/queue-delay.ts'
 
+// The answer to a refused request.
+export { decisionProblem } from './http/decision-problem.ts'
+export type { Problem } from './http/problem.ts'
+
 // After the response: settle, refund, release.
 export type { Done } from './http/settlement.ts'
 export { responseHeader } from './http/response-header.ts'

@@ -19,7 +19,8 @@ export interface GrpcOptions extends ListenOptions {
    */
   readonly maxConnectionAge?: Duration | undefined
   /**
-   * Which answers of ShouldRateLimit have headers for the client, such as `Retry-After`: those that are refused, all, or none.
+   * Which answers of ShouldRateLimit have headers for the client, such as `Retry-After`: those that are refused, all, or none. With headers, a
+   * refusal has a body, too.
    * Default: `'refused'`.
    */
   readonly headers?: 'refused' | 'all' | 'none' | undefined

@@ -11,6 +11,8 @@ import { type Received, send, type Sent, sendMany } from './gateway-client.ts'
 
 /** How gateways differ. */
 export interface Facts {
+  /** How the gateway asks the service. Default: HTTP. */
+  readonly protocol?: 'grpc'
   /** Whether an admitted client sees the headers of the limits. */
   readonly showsLimits: boolean
   /** The changes of the sample, as its comment says, that make the gateway refuse while the service is away; and the status then. */
@@ -35,7 +37,7 @@ export function gatewayConformance(name: GatewayName, facts: Facts): void {
     let gateway: RunningGateway
     beforeAll(async () => {
       app = await startApp()
-      service = await startService(0)
+      service = await startService(facts, 0)
       const port = portOf(service)
       gateway = await startGateway(name, { ports: { app: app.port, http: port, grpc: port }, edit: withPatience })
     })
@@ -155,7 +157,7 @@ export function gatewayConformance(name: GatewayName, facts: Facts): void {
         let back: RunningService | undefined
         try {
           expect((await request()).status).toBe(200)
-          back = await startService(port)
+          back = await startService(facts, port)
           await waitUntil('a refusal', async () => (await request()).status === 429)
         } finally {
           await alone.stop()
@@ -166,9 +168,11 @@ export function gatewayConformance(name: GatewayName, facts: Facts): void {
   })
 }
 
-/** @param port 0 takes a free one */
-function startService(port: number): Promise<RunningService> {
-  return serve({ http: { port }, policies: fileSource(DOCUMENT), trustProxy: ['127.0.0.1'], drain: { delay: 0 } })
+/** The service at one port. @param port 0 takes a free one */
+function startService({ protocol }: Facts, port: number): Promise<RunningService> {
+  const listen =
+    protocol === 'grpc' ? { http: false as const, grpc: { port, headers: 'all' as const } } : { http: { port }, grpc: false as const }
+  return serve({ ...listen, policies: fileSource(DOCUMENT), trustProxy: ['127.0.0.1'], drain: { delay: 0 } })
 }
 
 /** The statuses of four requests through a gateway whose service is at a port without one. */
@@ -214,6 +218,6 @@ function withPatience(text: string): string {
   return text.replaceAll(/\b(0\.25s|250ms)\b/g, '20s').replaceAll(/\b250\b/g, '20000')
 }
 
-function portOf({ http }: RunningService): number {
-  return Number(new URL(http!.url).port)
+function portOf({ http, grpc }: RunningService): number {
+  return Number(new URL((http ?? grpc)!.url).port)
 }

@@ -72,20 +72,22 @@ describe.each(PEERS)('messages by protobufjs, with the proto file: %s', (_which,
       allowed: fc.boolean(),
       parts: fc.array(part, { maxLength: 8 }),
       headers: fc.array(header, { maxLength: 5 }),
+      body: fc.option(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300 }), { nil: undefined }),
     })
     fc.assert(
-      fc.property(answer, name, fc.integer({ min: 0, max: 2 ** 50 }), ({ allowed, parts, headers }, namespace, revision) => {
+      fc.property(answer, name, fc.integer({ min: 0, max: 2 ** 50 }), ({ allowed, parts, ...forClient }, namespace, revision) => {
         const made = {
           allowed,
           parts: parts.map((each) => ({ ...each, missing: undefined, limit: limits[each.limit], outcome: each.outcome as Outcome })),
         }
-        const frame = writeAnswer(made as unknown as JointAnswer, headers, metadataOf(namespace, revision))
+        const frame = writeAnswer(made as unknown as JointAnswer, forClient, metadataOf(namespace, revision))
         expect(frame[0]).toBe(0)
         expect(frame.readUInt32BE(1)).toBe(frame.length - 5)
         const read = method.responseDeserialize(frame.subarray(5))
         expect(read).toMatchObject({
           overall_code: allowed ? 'OK' : 'OVER_LIMIT',
-          response_headers_to_add: headers.map(([key, value]) => ({ key, value })),
+          response_headers_to_add: forClient.headers.map(([key, value]) => ({ key, value })),
+          raw_body: Buffer.from(forClient.body ?? ''),
           dynamic_metadata: {
             fields: {
               namespace: { kind: 'stringValue', stringValue: namespace },

@@ -11,8 +11,15 @@ const MAX_UINT32 = 0xff_ff_ff_ff
 const writer = new Writer()
 const limits = new WeakMap<Limit, Buffer>()
 
+/** What Envoy passes on to its client. */
+export interface ForClient {
+  readonly headers: readonly HeaderLine[]
+  /** Of a refusal. */
+  readonly body?: string | undefined
+}
+
 /** The message `RateLimitResponse`, with its prefix. @param metadata as `metadataOf` writes it */
-export function writeAnswer({ allowed, parts }: JointAnswer, headers: readonly HeaderLine[], metadata: Buffer): Buffer {
+export function writeAnswer({ allowed, parts }: JointAnswer, { headers, body }: ForClient, metadata: Buffer): Buffer {
   writer.begin()
   writer.uint(0x08, allowed ? OK : OVER_LIMIT)
   for (let i = 0; i < parts.length; i++) writeStatus(parts[i] as JointPart)
@@ -23,6 +30,7 @@ export function writeAnswer({ allowed, parts }: JointAnswer, headers: readonly H
     writer.text(0x12, value)
     writer.leave(start)
   }
+  if (body !== undefined) writer.text(0x2a, body)
   writer.raw(metadata)
   return writer.frame()
 }

@@ -1,12 +1,12 @@
 import type { MaybePromise } from '@sluice/core'
-import { type HeaderLine, isPromise } from '@sluice/core/adapter-kit'
+import { decisionProblem, isPromise } from '@sluice/core/adapter-kit'
 import type { JointAnswer, JointMount, JointRequest, JointView } from '@sluice/policies'
 import type { Service } from '../../service.ts'
 import { decisionHeaders } from '../decision-headers.ts'
 import type { GrpcSettings } from '../options.ts'
 import type { Methods } from '../transport/method.ts'
 import { STATUS, StatusError } from '../transport/status.ts'
-import { metadataOf, writeAnswer } from './answer.ts'
+import { type ForClient, metadataOf, writeAnswer } from './answer.ts'
 import { type Descriptor, type RateLimitRequest, readRequest } from './request.ts'
 
 const MAX_DESCRIPTORS = 64
@@ -53,12 +53,16 @@ export class RateLimitService {
       domain.metadata = metadataOf(domain.namespace, answer.revision)
     }
     for (const name of answer.skipped) this.skipped.set(name, (this.skipped.get(name) ?? 0) + 1)
-    return writeAnswer(answer, this.headersOf(answer), domain.metadata)
+    return writeAnswer(answer, this.forClient(answer), domain.metadata)
   }
 
-  private headersOf({ allowed, decision }: JointAnswer): readonly HeaderLine[] {
+  private forClient({ allowed, decision }: JointAnswer): ForClient {
     const { headers } = this.settings
-    return decision === undefined || headers === 'none' || (allowed && headers === 'refused') ? NONE : decisionHeaders(decision)
+    if (decision === undefined || headers === 'none' || (allowed && headers === 'refused')) return NOTHING
+    if (allowed) return { headers: decisionHeaders(decision) }
+    // Envoy answers with this status, also where the store is unavailable.
+    const { body, contentType } = decisionProblem(decision, 429)
+    return { headers: [...decisionHeaders(decision), ['Content-Type', contentType], ['Cache-Control', 'no-store']], body }
   }
 
   /** @throws ERR_NAMESPACE_UNKNOWN */
@@ -73,7 +77,7 @@ export class RateLimitService {
   }
 }
 
-const NONE: readonly HeaderLine[] = []
+const NOTHING: ForClient = { headers: [] }
 
 function withoutOwn(request: JointRequest<Descriptor>): JointRequest<Descriptor> {
   return request.own === undefined ? request : { ...request, own: undefined }
