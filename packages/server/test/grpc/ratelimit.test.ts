@@ -82,7 +82,8 @@ describe.each([
       { code: 'OK', current_limit: { name: 'api.minute', requests_per_unit: 100, unit: 'MINUTE' }, limit_remaining: 99 },
     ])
     // At once: while a slow machine made 99 calls, the window would move on.
-    expect((await should('', of({ user: 'ada' }, { hits_addend: { value: 99 } }))).overall_code).toBe('OK')
+    const others = await Promise.all(Array.from({ length: 99 }, () => should('', of({ user: 'ada' }))))
+    expect(others.filter(({ overall_code }) => overall_code === 'OK').length).toBe(99)
     const refused = await should('anything', of({ user: 'ada' }))
     expect(refused).toMatchObject({ overall_code: 'OVER_LIMIT', statuses: [{ code: 'OVER_LIMIT', limit_remaining: 0 }] })
     const headers = Object.fromEntries(refused.response_headers_to_add.map(({ key, value }) => [key, value]))
