@@ -1,6 +1,7 @@
 import { printWarning } from '@sluice/core/adapter-kit'
 import { Admin } from './admin/admin.ts'
 import { adminRoutes, closedAdminRoutes } from './admin/routes.ts'
+import { Decisions } from './api/decisions.ts'
 import { apiRoutes } from './api/routes.ts'
 import { consoleRoutes } from './console/routes.ts'
 import { listenGrpc } from './grpc/listen.ts'
@@ -46,6 +47,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningService>
 
 async function start(settings: Settings): Promise<RunningService> {
   const service = await Service.start(settings)
+  const decisions = new Decisions(service, settings.decisions)
   let admin: Admin | undefined
   const listeners: Listening[] = []
   const { delay, timeout } = settings.drain
@@ -59,9 +61,9 @@ async function start(settings: Settings): Promise<RunningService> {
   }
   try {
     admin = settings.admin && (await Admin.start(service, settings.admin))
-    const http = settings.http && (await HttpServer.listen(settings.http, routesOf(service, admin), service, report))
+    const http = settings.http && (await HttpServer.listen(settings.http, routesOf(service, decisions, admin), service, report))
     if (http !== undefined) listeners.push(http)
-    const grpc = settings.grpc && (await listenGrpc(settings.grpc, service, report))
+    const grpc = settings.grpc && (await listenGrpc(settings.grpc, service, decisions, report))
     if (grpc !== undefined) listeners.push(grpc)
     return {
       http,
@@ -79,10 +81,10 @@ async function start(settings: Settings): Promise<RunningService> {
 }
 
 /** One line for each part. */
-function routesOf(service: Service, admin: Admin | undefined): readonly Route[] {
+function routesOf(service: Service, decisions: Decisions, admin: Admin | undefined): readonly Route[] {
   return [
     ...(admin === undefined ? closedAdminRoutes() : adminRoutes(admin)),
-    ...apiRoutes(service),
+    ...apiRoutes(service, decisions),
     ...healthRoutes(service),
     ...consoleRoutes(),
     ...(service.settings.metrics ? metricsRoutes(service) : []),

@@ -3,14 +3,13 @@ import { json } from '../http/answers.ts'
 import type { Service } from '../service.ts'
 import { answerSchema, releasedSchema, settledSchema } from './answer-schemas.ts'
 import { Checks } from './checks.ts'
-import { Decisions } from './decisions.ts'
+import type { Decisions } from './decisions.ts'
 import { type DescribedRoute, operation } from './operation.ts'
 import { checkSchema, oneOrMany, releaseSchema, settlementSchema } from './schemas.ts'
 import { Settlements } from './settlements.ts'
 
 /** `POST /v1/…`: one entry, or up to 1,000 in order. */
-export function v1Routes(service: Service): readonly DescribedRoute[] {
-  const decisions = new Decisions(service, service.settings.decisions)
+export function v1Routes(service: Service, decisions: Decisions): readonly DescribedRoute[] {
   const checks = new Checks(service, decisions)
   const settlements = new Settlements(service, decisions)
   return [

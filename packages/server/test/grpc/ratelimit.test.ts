@@ -1,9 +1,9 @@
 import { status } from '@grpc/grpc-js'
-import type { PolicySource } from '@sluice/policies'
 import { afterEach, describe, expect, test } from 'vitest'
 import { serve, type ServeOptions } from '../../src/index.ts'
 import { ask, clientOf, envoyProto, ownProto } from './protos.ts'
 import { failureOf } from './raw-client.ts'
+import { sourceOf } from './sources.ts'
 
 const SERVICE = 'envoy.service.ratelimit.v3.RateLimitService'
 const FILE = 'envoy/service/ratelimit/v3/rls.proto'
@@ -39,14 +39,6 @@ async function start(options: ServeOptions = {}, definition = ownProto(FILE)) {
   const client = clientOf(definition, SERVICE, service.grpc?.url as string)
   ends.push(() => client.close())
   return (domain: string, ...descriptors: object[]) => ask<Answer>(client, 'ShouldRateLimit', { domain, descriptors })
-}
-
-function sourceOf(...texts: string[]): PolicySource {
-  return {
-    name: 'the documents of the test',
-    load: () => Promise.resolve({ documents: texts.map((text, i) => ({ key: String(i), text })) }),
-    watch: (_cursor, _emit, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
-  }
 }
 
 const SHOP = `

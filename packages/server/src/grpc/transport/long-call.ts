@@ -48,7 +48,6 @@ export class LongCall implements StreamCall {
     stream.on('close', () => {
       this.cancelDeadline?.()
       this.metrics.answered(nameOf(this.status), systemClock.monotonic() - this.from)
-      this.listener.closed?.()
     })
     if (timeout !== undefined) this.cancelDeadline = systemClock.after(timeout, () => this.expire())
   }
@@ -83,6 +82,10 @@ export class LongCall implements StreamCall {
     this.isPaused = false
     this.stream.resume()
     this.read()
+  }
+
+  onClose(run: () => void): void {
+    this.stream.once('close', run)
   }
 
   drain(): void {

@@ -31,6 +31,8 @@ export interface StreamCall extends CallInfo {
   /** Stops reading requests, or goes on: so the client waits by the flow control of HTTP/2. */
   pause(): void
   resume(): void
+  /** Runs `run` when the call has ended, for any reason. */
+  onClose(run: () => void): void
 }
 
 /** What a method hears of its call. */
@@ -41,8 +43,6 @@ export interface StreamListener {
   halfClosed?(): void
   /** The connection ends soon: the client should open the call on another one. */
   draining?(): void
-  /** The call has ended, for any reason. */
-  closed?(): void
 }
 
 /** Methods by their path, such as `/grpc.health.v1.Health/Check`. */

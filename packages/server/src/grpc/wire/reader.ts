@@ -54,6 +54,12 @@ export class Reader {
     throw malformed('expected at most 10 bytes of a number')
   }
 
+  double(): number {
+    const { at } = this
+    this.advance(8)
+    return this.buffer.readDoubleLE(at)
+  }
+
   text(): string {
     const to = this.partEnd()
     const text = this.buffer.toString('utf8', this.at, to)

@@ -37,6 +37,14 @@ export class Writer {
     this.varint(Math.min(value, Number.MAX_SAFE_INTEGER))
   }
 
+  /** A number whose presence says something, so 0 is written as well. `null`: it is absent. */
+  optional(tag: number, value: number | null): void {
+    if (value === null) return
+    this.reserve(20)
+    this.varint(tag)
+    this.varint(Math.min(value, Number.MAX_SAFE_INTEGER))
+  }
+
   bool(tag: number, value: boolean): void {
     this.uint(tag, value ? 1 : 0)
   }
