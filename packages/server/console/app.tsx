@@ -4,6 +4,7 @@ import { follow, refreshOverview } from './lib/live.ts'
 import { place } from './lib/router.ts'
 import { session } from './lib/session.ts'
 import { useStore } from './lib/store.ts'
+import { refreshSwitches } from './lib/switches.ts'
 import type { WhoAmI } from './lib/types.ts'
 import { AuditPage } from './pages/audit.tsx'
 import { BlocksPage } from './pages/blocks/blocks.tsx'
@@ -49,7 +50,9 @@ const OVERVIEW_EVERY = 10_000
 function SignedIn({ who }: { readonly who: WhoAmI }) {
   useEffect(() => {
     const stop = follow()
-    const timer = setInterval(() => refreshOverview().catch(() => undefined), OVERVIEW_EVERY)
+    const refresh = () => void Promise.allSettled([refreshOverview(), refreshSwitches()])
+    refreshSwitches().catch(() => undefined)
+    const timer = setInterval(refresh, OVERVIEW_EVERY)
     return () => (stop(), clearInterval(timer))
   }, [])
   return (

@@ -4,6 +4,7 @@ import { live } from './lib/live.ts'
 import { place, to } from './lib/router.ts'
 import { signOut } from './lib/session.ts'
 import { useStore } from './lib/store.ts'
+import { switches } from './lib/switches.ts'
 import { nextTheme, theme } from './lib/theme.ts'
 import type { StoreState, WhoAmI } from './lib/types.ts'
 import { Icon, type IconName } from './parts/icon.tsx'
@@ -101,7 +102,7 @@ function StatusLine() {
       </span>
       {(last ?? overview) && <span class={`dot ${store.tone}`}>{store.text}</span>}
       {instances !== undefined && (
-        <span>
+        <span class="not-phone">
           {count(instances)} {instances === 1 ? 'instance' : 'instances'}
         </span>
       )}
@@ -123,7 +124,7 @@ function StatusLine() {
 function Banners() {
   const { state, samples, overview, problem } = useStore(live)
   const store = samples.at(-1)?.store.state ?? overview?.store.state
-  const off = overview?.namespaces.filter(({ mode }) => mode === 'off') ?? []
+  const off = useStore(switches)
   return (
     <div role="status">
       {state === 'lost' && (

@@ -1,7 +1,9 @@
 // Numbers and times as the reader's language writes them.
+import type { Instant } from './types.ts'
 
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 })
 const short = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 })
+const small = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 })
 const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 })
 const percent = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 })
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
@@ -11,6 +13,7 @@ const dated = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyl
 export const NONE = '–'
 
 export function count(value: number): string {
+  if (value < 1) return small.format(value)
   return value < 10 && !Number.isInteger(value) ? short.format(value) : value < 100_000 ? whole.format(value) : compact.format(value)
 }
 
@@ -33,16 +36,16 @@ export function minute(at: number): string {
   return minutes.format(at)
 }
 
-export function dateTime(at: number | string | null | undefined): string {
+export function dateTime(at: Instant | null | undefined): string {
   if (at === null || at === undefined) return NONE
   const value = typeof at === 'number' ? at : Date.parse(at)
   return Number.isNaN(value) ? String(at) : dated.format(value)
 }
 
 /** As `3 min ago` or `in 2 h`. */
-export function fromNow(at: number | null | undefined, now: number = Date.now()): string {
+export function fromNow(at: Instant | null | undefined, now: number = Date.now()): string {
   if (at === null || at === undefined) return NONE
-  const away = at - now
+  const away = (typeof at === 'number' ? at : Date.parse(at)) - now
   if (Math.abs(away) < 1500) return 'now'
   return away < 0 ? `${duration(-away)} ago` : `in ${duration(away)}`
 }

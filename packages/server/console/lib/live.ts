@@ -1,5 +1,6 @@
 import { get, Problem, send } from './api.ts'
 import { Store } from './store.ts'
+import { refreshSwitches } from './switches.ts'
 import type { Change, Overview, Sample } from './types.ts'
 
 /** What the stream has brought so far. */
@@ -79,8 +80,8 @@ function receive(event: string, data: string): void {
   else if (event === 'change') {
     const change = { ...(JSON.parse(data) as Change), at: Date.now() }
     live.set({ ...now, changes: [change, ...now.changes].slice(0, KEPT_CHANGES) })
-    // The revisions of the instances are new as well.
-    refreshOverview().catch(() => undefined)
+    // The revisions of the instances are new as well, and it may be that of a kill switch.
+    void Promise.allSettled([refreshOverview(), refreshSwitches()])
   }
 }
 

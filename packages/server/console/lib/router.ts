@@ -8,6 +8,8 @@ export interface Place {
 export const place: Store<Place> = new Store<Place>(read())
 
 export function watchAddress(): void {
+  // The address has changed without an event, if it had a token.
+  place.set(read())
   addEventListener('hashchange', () => place.set(read()))
 }
 

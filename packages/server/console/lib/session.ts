@@ -13,6 +13,7 @@ export type Session =
 /** What a token may do in a namespace. */
 export type Action = 'read' | 'policies' | 'subjects' | 'blocks' | 'admin'
 
+const WRITES: readonly Action[] = ['policies', 'subjects', 'blocks']
 const KEY = 'sluice.token'
 
 export const session: Store<Session> = new Store<Session>({ state: 'starting' })
@@ -44,7 +45,7 @@ function may({ scopes }: WhoAmI, action: Action, namespace?: string): boolean {
   return scopes.some((scope) => {
     const [granted, where] = splitScope(scope)
     const isHere = where === '*' || namespace === undefined || where === namespace
-    return isHere && (granted === action || granted === 'admin')
+    return isHere && (granted === action || granted === 'admin' || (granted === 'write' && WRITES.includes(action)))
   })
 }
 

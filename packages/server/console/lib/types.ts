@@ -1,6 +1,8 @@
 // What the admin endpoints answer. Times are ms since the epoch.
 
 export type Verdict = 'allowed' | 'refused' | 'blocked' | 'unavailable'
+/** ms since the epoch, or an instant of ISO 8601. */
+export type Instant = number | string
 export type StoreState = 'up' | 'degraded' | 'away'
 
 export interface WhoAmI {
@@ -49,7 +51,8 @@ export interface Rate {
   readonly namespace: string
   readonly policy: string
   readonly limit: string
-  readonly verdict: Verdict
+  /** `shadowed`: a limit in shadow would have refused it. */
+  readonly verdict: Verdict | 'shadowed'
   readonly perSecond: number
 }
 
@@ -108,7 +111,7 @@ export interface Override {
   readonly limits?: Readonly<Record<string, { readonly limit?: number; readonly burst?: number }>>
   readonly tier?: string
   readonly exempt?: boolean
-  readonly until?: string | number | null
+  readonly until?: Instant | null
 }
 
 export interface SubjectPage {
@@ -128,7 +131,7 @@ export interface PolicyRow {
   readonly inSource: boolean
   readonly publishedAt?: number | null
   readonly by?: string | null
-  readonly killSwitch?: boolean | 'on' | 'off' | null
+  readonly killSwitch?: KillSwitchState | null
 }
 
 export interface PolicyText {
@@ -144,6 +147,7 @@ export interface HistoryRow {
   readonly at?: number | null
   readonly by?: string | null
   readonly note?: string | null
+  readonly description?: string | null
   readonly rollbackOf?: number | null
 }
 
@@ -206,20 +210,26 @@ export interface BlockWhy {
 export interface AuditRow {
   readonly id: string | number
   readonly at: number
-  readonly who: string
+  readonly who?: string | null
   readonly action: string
   readonly namespace?: string | null
   readonly target?: string | null
+  /** `refused`: the caller may not. `failed`: something was away. */
+  readonly outcome?: 'done' | 'refused' | 'failed'
+  readonly note?: string | null
   readonly before?: unknown
   readonly after?: unknown
   readonly ip?: string | null
 }
 
-export interface KillSwitchRow {
-  readonly namespace: string
-  readonly mode: 'on' | 'off'
-  readonly until?: number | null
+/** Why the limits of a namespace are off, and until when. */
+export interface KillSwitchState {
+  readonly revision: number
+  readonly until?: Instant | null
   readonly reason?: string | null
   readonly by?: string | null
-  readonly at?: number | null
+}
+
+export interface KillSwitchRow extends KillSwitchState {
+  readonly namespace: string
 }

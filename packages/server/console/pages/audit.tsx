@@ -66,16 +66,22 @@ function Rows({ namespace }: { readonly namespace: string }) {
   )
 }
 
-function Entry({ row: { at, who, action, namespace, target, before, after, ip } }: { readonly row: AuditRow }) {
+function Entry({ row: { at, who, action, namespace, target, outcome, note, before, after, ip } }: { readonly row: AuditRow }) {
   const hasMore = (before !== null && before !== undefined) || (after !== null && after !== undefined)
   return (
     <li>
       <div class="audit-line">
         <time class="muted">{dateTime(at)}</time>
-        <b>{who}</b>
-        <span class="tag">{action}</span>
-        {namespace && <span>{namespace}</span>}
-        {target && <span class="mono ellipsis">{target}</span>}
+        <b>{who ?? 'nobody known'}</b>
+        <span class="tags">
+          <span class="tag">{action}</span>
+          {outcome !== undefined && outcome !== 'done' && <span class="tag bad">{outcome}</span>}
+        </span>
+        <span class="audit-what">
+          {namespace && namespace !== '*' && <span>{namespace} </span>}
+          {target && <span class="mono">{target} </span>}
+          {note && <span class="muted">{note}</span>}
+        </span>
         {ip && <span class="muted mono not-phone">{ip}</span>}
       </div>
       {hasMore && (

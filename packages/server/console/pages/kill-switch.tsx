@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks'
 import { ask, get } from '../lib/api.ts'
 import { dateTime, fromNow, NONE } from '../lib/format.ts'
-import { refreshOverview } from '../lib/live.ts'
 import { whyNot } from '../lib/session.ts'
+import { refreshSwitches } from '../lib/switches.ts'
 import type { KillSwitchRow, WhoAmI } from '../lib/types.ts'
 import { useLoad } from '../lib/use-load.ts'
 import { Button, Dialog, useAction } from '../parts/actions.tsx'
@@ -29,7 +29,7 @@ export function KillSwitchPage({ who }: { readonly who: WhoAmI }) {
   const close = () => {
     setOpen(undefined)
     loaded.reload()
-    refreshOverview().catch(() => undefined)
+    refreshSwitches().catch(() => undefined)
   }
   return (
     <Page
@@ -43,14 +43,14 @@ export function KillSwitchPage({ who }: { readonly who: WhoAmI }) {
       <p class="muted">
         If limits refuse what they must not, switch a namespace off: every request of it is admitted, until the time you set.
       </p>
-      <Panel title="Switched by hand">
+      <Panel title="Switched off">
         <Shown loaded={loaded} what="the kill switch">
           {({ rows }) =>
             rows.length === 0 ? (
               <Empty title="All limits hold.">No namespace is switched off.</Empty>
             ) : (
               <Table
-                caption="Namespaces that were switched"
+                caption="Namespaces that are switched off"
                 columns={columnsOf(who, (namespace) => setOpen({ mode: 'on', namespace }))}
                 rows={rows}
                 keyOf={({ namespace }) => namespace}
@@ -68,27 +68,19 @@ export function KillSwitchPage({ who }: { readonly who: WhoAmI }) {
 function columnsOf(who: WhoAmI, onSwitch: (namespace: string) => void): readonly Column<KillSwitchRow>[] {
   return [
     { title: 'Namespace', isHead: true, cell: ({ namespace }) => namespace },
-    {
-      title: 'Limits',
-      cell: ({ mode }) => <span class={`dot ${mode === 'off' ? 'bad' : 'good'}`}>{mode === 'off' ? 'off' : 'hold'}</span>,
-    },
-    {
-      title: 'Until',
-      cell: ({ until, mode }) => (mode === 'off' ? until ? <time title={dateTime(until)}>{fromNow(until)}</time> : 'switched on' : NONE),
-    },
+    { title: 'Off until', cell: ({ until }) => (until ? <time title={dateTime(until)}>{fromNow(until)}</time> : 'switched on by hand') },
     { title: 'Reason', cell: ({ reason }) => <span class="wrap">{reason || NONE}</span> },
     { title: 'By', isWide: true, cell: ({ by }) => by ?? NONE },
-    { title: 'At', isWide: true, cell: ({ at }) => dateTime(at) },
+    { title: 'Revision', isNumber: true, isWide: true, cell: ({ revision }) => revision },
     {
       title: 'Switch on',
       isUntitled: true,
       isNumber: true,
-      cell: ({ namespace, mode }) =>
-        mode === 'off' && (
-          <Button onPress={() => onSwitch(namespace)} disabledBecause={whyNot(who, 'policies', namespace)}>
-            Switch on<span class="hidden"> {namespace}</span>
-          </Button>
-        ),
+      cell: ({ namespace }) => (
+        <Button onPress={() => onSwitch(namespace)} disabledBecause={whyNot(who, 'policies', namespace)}>
+          Switch on<span class="hidden"> {namespace}</span>
+        </Button>
+      ),
     },
   ]
 }
@@ -100,8 +92,9 @@ function OffDialog({ who, onClose }: { readonly who: WhoAmI; readonly onClose: (
   const action = useAction()
   const submit = async () => {
     const isDone = await action.run(async () => {
-      await ask('POST', 'kill-switch', { body: { namespace, mode: 'off', until: Date.now() + Number(minutes) * 60_000, reason } })
-      return `The limits of ${namespace} are off.`
+      const until = new Date(Date.now() + Number(minutes) * 60_000).toISOString()
+      await ask('POST', 'kill-switch', { body: { namespace, mode: 'off', until, reason } })
+      return `The limits of ${namespace} are off until ${dateTime(until)}.`
     })
     if (isDone) onClose()
   }

@@ -22,14 +22,18 @@ export function Chart({
   isStacked = false,
   format,
   height = 220,
+  span,
 }: {
   readonly label: string
   /** ms since the epoch. */
   readonly times: readonly number[]
+  /** Stacked ones from the bottom up. */
   readonly series: readonly Series[]
   readonly isStacked?: boolean
   readonly format: (value: number) => string
   readonly height?: number
+  /** ms before the last value that are in view, also while there are fewer values. Default: those of the values. */
+  readonly span?: number
 }) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
@@ -40,7 +44,7 @@ export function Chart({
   useLayoutEffect(() => {
     const element = box.current!
     const made = new uPlot(
-      optionsOf(element, series, { isStacked, format, height, onCursor: setAt }),
+      optionsOf(element, series, { isStacked, format, height, span, onCursor: setAt }),
       dataOf(times, series, isStacked),
       element,
     )
@@ -52,13 +56,15 @@ export function Chart({
   useEffect(() => plot.current?.setData(dataOf(times, series, isStacked)), [times])
 
   const shown = at !== undefined && at < times.length ? at : times.length - 1
-  const summary = series.map(({ name, values }) => `${name} ${formatted(values[shown], format)}`).join(', ')
+  // The first one to read is the one on top.
+  const legend = isStacked ? series.toReversed() : series
+  const summary = legend.map(({ name, values }) => `${name} ${formatted(values[shown], format)}`).join(', ')
   return (
     <figure class="chart">
       <div class="plot" ref={box} role="img" aria-label={times.length === 0 ? `${label}: no values yet` : `${label}: ${summary}`} />
       <figcaption class="legend">
         <span class="muted">{times.length === 0 ? 'No values yet' : time(times[shown])}</span>
-        {series.map(({ name, colour, values }) => (
+        {legend.map(({ name, colour, values }) => (
           <span key={name} class="key">
             <i style={{ background: `var(${colour})` }} />
             {name} <b>{formatted(values[shown], format)}</b>
@@ -88,11 +94,12 @@ function dataOf(times: readonly number[], series: readonly Series[], isStacked: 
 interface Drawn {
   readonly isStacked: boolean
   readonly height: number
+  readonly span: number | undefined
   readonly format: (value: number) => string
   readonly onCursor: (index: number | undefined) => void
 }
 
-function optionsOf(element: HTMLElement, series: readonly Series[], { isStacked, height, format, onCursor }: Drawn): uPlot.Options {
+function optionsOf(element: HTMLElement, series: readonly Series[], { isStacked, height, span, format, onCursor }: Drawn): uPlot.Options {
   const colour = (name: string) => colourOf(element, name)
   const [ink, line] = [colour('--muted'), colour('--line')]
   const axis = {
@@ -107,7 +114,10 @@ function optionsOf(element: HTMLElement, series: readonly Series[], { isStacked,
     height,
     legend: { show: false },
     cursor: { y: false, points: { show: !isStacked }, drag: { x: false, y: false } },
-    scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+    scales: {
+      x: { time: true, range: (_plot, min, max) => [span === undefined ? min : max - span / 1000, max] },
+      y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
+    },
     axes: [
       { ...axis, size: 28, space: 70, values: (_plot, splits) => splits.map((each) => minute(each * 1000)) },
       { ...axis, size: 52, space: 36, values: (_plot, splits) => splits.map(format) },

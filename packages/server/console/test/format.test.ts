@@ -21,7 +21,7 @@ test('times from now', () => {
 })
 
 test('numbers', () => {
-  expect([0, 0.25, 12.6, 12_345, 1_234_567].map(count)).toEqual(['0', '0.3', '13', '12,345', '1.2M'])
+  expect([0, 0.25, 12.6, 12_345, 1_234_567].map(count)).toEqual(['0', '0.25', '13', '12,345', '1.2M'])
   expect([0.123, 4.56, 120.4, 2500, null].map(ms)).toEqual(['0.12 ms', '4.6 ms', '120 ms', '3 s', '–'])
   expect([plural(1, 'policy', 'policies'), plural(2, 'policy', 'policies')]).toEqual(['1 policy', '2 policies'])
 })

@@ -31,7 +31,7 @@ test('a policy has the mean of the last five seconds, and the busiest comes firs
   const [busy, quiet] = byPolicy(samples)
   expect(busy).toMatchObject({
     id: 'shop/busy.minute',
-    now: { allowed: 8, refused: 0, blocked: 2, unavailable: 0 },
+    now: { allowed: 8, refused: 0, blocked: 2, unavailable: 0, shadowed: 0 },
     total: 10,
     refusedShare: 0.2,
   })

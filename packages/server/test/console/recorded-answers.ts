@@ -49,6 +49,8 @@ policies:
     overrides:
       - { subject: client, is: acme, limits: { minute: { limit: 2000 } }, until: '2027-06-01T00:00:00Z' }
 `
+/** 20,000 lines. */
+const LONG = Array.from({ length: 20_000 }, (_, i) => `# line ${i + 1}`).join('\n')
 const MINUTE = 60_000
 const NAMES = ['chat', 'edge', 'shop']
 
@@ -87,7 +89,7 @@ export function answers(
       return ok({ rows: policyRows(options, now, query.get('after') ?? '', Number(query.get('limit') ?? 100)) })
     case 'GET policies/:ns':
     case 'GET policies/:ns/history/:rev':
-      return ok({ namespace: 'shop', revision: 12, text: DOCUMENT, format: 'yaml', etag: '"12"' })
+      return ok({ namespace: 'shop', revision: 12, text: what.endsWith('/edge') ? LONG : DOCUMENT, format: 'yaml', etag: '"12"' })
     case 'GET policies/:ns/history':
       return rows([
         { revision: 12, at: now - 3 * MINUTE, by: 'ada', note: 'Orders of the pro plan: 600' },
@@ -130,16 +132,7 @@ export function answers(
     case 'GET audit':
       return query.has('before') ? ok({ rows: [] }) : rows(audit(now))
     case 'GET kill-switch':
-      return rows([
-        {
-          namespace: 'chat',
-          mode: 'off',
-          until: now + 40 * MINUTE,
-          reason: 'Incident 4711: paying clients were refused',
-          by: 'grace',
-          at: now - 20 * MINUTE,
-        },
-      ])
+      return rows([{ namespace: 'chat', ...switchedOff(now) }])
     default:
       return what.startsWith('GET') ? problem(404, 'There is no such endpoint.') : ok({})
   }
@@ -149,6 +142,11 @@ const WHY = [
   'The rule credential-stuffing blocked it for 1 h: 40 refusals at 12 endpoints in 10 min.',
   'It was blocked twice before, so the block is four times as long.',
 ]
+
+function switchedOff(now: number): object {
+  const until = new Date(now + 40 * MINUTE).toISOString()
+  return { revision: 5, previous: 4, until, by: 'grace', reason: 'Incident 4711: paying clients were refused' }
+}
 
 function overview({ store = 'up', isEmpty = false }: Recorded, now: number): unknown {
   const revisions = { chat: 4, edge: 31, shop: 12 }
@@ -179,7 +177,7 @@ function overview({ store = 'up', isEmpty = false }: Recorded, now: number): unk
       from: 'etcd://10.0.3.2/sluice',
       inSource: true,
       confirmedAt: now - 900,
-      mode: namespace === 'chat' && !isEmpty ? 'off' : 'on',
+      mode: 'enforce',
     })),
     regions: isEmpty
       ? []
@@ -268,7 +266,7 @@ function policyRows({ namespaces = 0 }: Recorded, now: number, after: string, li
       inSource: namespace !== 'edge',
       publishedAt: now - (i + 1) * 11 * MINUTE,
       by: 'ada',
-      killSwitch: namespace === 'chat',
+      killSwitch: namespace === 'chat' ? switchedOff(now) : null,
     }))
 }
 
@@ -311,6 +309,7 @@ function audit(now: number): readonly unknown[] {
     at: now - minutes * MINUTE,
     who,
     action,
+    outcome: 'done',
     ip: '10.0.9.4',
     ...others,
   })

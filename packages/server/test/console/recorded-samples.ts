@@ -32,7 +32,10 @@ export function sampleAt(at: number, state: 'up' | 'degraded' | 'away' = 'up'): 
     decisions,
     perSecond,
     refusedShare,
-    latencyMs: { p50: 0.34 * slow * (1 + 0.1 * noise(seconds)), p99: 1.9 * slow * (1 + 0.5 * noise(seconds * 5)) },
+    latencyMs: {
+      p50: 0.34 * slow * (1 + 0.1 * noise(seconds)),
+      p99: 1.9 * slow * (1 + 0.12 * noise(seconds * 5) + 0.15 * Math.sin(seconds / 70)),
+    },
     store: { state },
     instances: 3,
   }

@@ -106,7 +106,16 @@ function List({
 
 function columnsOf(verb: string, mayNot: string | undefined, onRemove: (target: string) => void): readonly Column<BlockRow>[] {
   return [
-    { title: 'Target', isHead: true, cell: ({ target }) => <span class="mono">{target}</span> },
+    {
+      title: 'Target',
+      isHead: true,
+      cell: ({ target, reason, source }) => (
+        <>
+          <span class="mono">{target}</span>
+          <span class="phone-only muted">{reason || source}</span>
+        </>
+      ),
+    },
     { title: 'Reason', isWide: true, cell: ({ reason }) => <span class="ellipsis">{reason || NONE}</span> },
     { title: 'By', isWide: true, cell: ({ source }) => source ?? NONE },
     { title: 'Since', isWide: true, cell: ({ at }) => <time title={dateTime(at)}>{fromNow(at)}</time> },

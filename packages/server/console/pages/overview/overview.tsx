@@ -13,6 +13,9 @@ import { PolicyTable } from './policy-table.tsx'
 import { byVerdict, VERDICTS } from './rates.ts'
 import { Watched } from './watched.tsx'
 
+/** ms: as much as the service remembers. */
+const SPAN = 15 * 60_000
+
 /** The state of the service, live. Pausing holds the picture still; the stream goes on. */
 export function OverviewPage() {
   const current = useStore(live)
@@ -53,9 +56,11 @@ function Content({ shown }: { readonly shown: Live }) {
       <PolicyTable samples={samples} />
       <Watched />
       {overview !== undefined && <Instances overview={overview} />}
-      {overview !== undefined && <Shards overview={overview} />}
-      {overview !== undefined && overview.regions.length > 0 && <Regions regions={overview.regions} />}
-      <Changes changes={shown.changes} />
+      <div class="stack">
+        {overview !== undefined && <Shards overview={overview} />}
+        {overview !== undefined && overview.regions.length > 0 && <Regions regions={overview.regions} />}
+        <Changes changes={shown.changes} />
+      </div>
     </div>
   )
 }
@@ -64,7 +69,8 @@ function Decisions({ samples }: Pick<Live, 'samples'>) {
   const times = useMemo(() => samples.map(({ at }) => at), [samples])
   const series = useMemo(() => {
     const sums = byVerdict(samples)
-    return VERDICTS.map((verdict): Series => ({ name: verdict, colour: `--${verdict}`, values: sums[verdict] }))
+    // What is refused lies at the bottom, where little of it is seen too.
+    return VERDICTS.toReversed().map((verdict): Series => ({ name: verdict, colour: `--${verdict}`, values: sums[verdict] }))
   }, [samples])
   const last = samples.at(-1)
   return (
@@ -73,7 +79,7 @@ function Decisions({ samples }: Pick<Live, 'samples'>) {
         <strong>{last ? count(last.perSecond) : '–'}</strong> <span class="muted">now</span>
         <strong>{last ? share(last.refusedShare) : '–'}</strong> <span class="muted">refused</span>
       </div>
-      <Chart label="Decisions per second by verdict" times={times} series={series} isStacked format={count} />
+      <Chart label="Decisions per second by verdict" times={times} series={series} isStacked format={count} span={SPAN} />
     </Panel>
   )
 }
@@ -93,7 +99,7 @@ function Latency({ samples }: Pick<Live, 'samples'>) {
       <div class="headline">
         <strong>{ms(last?.latencyMs.p99)}</strong> <span class="muted">99th percentile now</span>
       </div>
-      <Chart label="Latency of a decision" times={times} series={series} format={ms} />
+      <Chart label="Latency of a decision" times={times} series={series} format={ms} span={SPAN} />
     </Panel>
   )
 }

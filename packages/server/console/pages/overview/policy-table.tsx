@@ -10,22 +10,28 @@ import { type Column, Table } from '../../parts/table.tsx'
 import { byPolicy, type PolicyRates } from './rates.ts'
 
 const SHOWN = 20
+/** The row of the service for what is beyond its bound. */
+const OTHERS = '__other__'
 
 const COLUMNS: readonly Column<PolicyRates>[] = [
   {
     title: 'Policy',
     isHead: true,
-    cell: ({ namespace, policy, limit }) => (
-      <>
-        <a href={to('policies', namespace)}>{namespace}</a> <span class="mono">{[policy, limit].filter(Boolean).join('.')}</span>
-      </>
-    ),
+    cell: ({ namespace, policy, limit }) =>
+      namespace === OTHERS ? (
+        'All others'
+      ) : (
+        <>
+          <a href={to('policies', namespace)}>{namespace}</a> <span class="mono">{[policy, limit].filter(Boolean).join('.')}</span>
+        </>
+      ),
   },
   { title: 'Last minute', isWide: true, cell: ({ recent }) => <Sparkline values={recent} /> },
   { title: 'Allowed/s', isNumber: true, cell: ({ now }) => count(now.allowed) },
   { title: 'Refused/s', isNumber: true, cell: ({ now }) => <Rate value={now.refused} verdict="refused" /> },
   { title: 'Blocked/s', isNumber: true, isWide: true, cell: ({ now }) => <Rate value={now.blocked} verdict="blocked" /> },
   { title: 'Unavailable/s', isNumber: true, isWide: true, cell: ({ now }) => <Rate value={now.unavailable} verdict="unavailable" /> },
+  { title: 'Shadowed/s', isNumber: true, isWide: true, cell: ({ now }) => <Rate value={now.shadowed} verdict="shadowed" /> },
   { title: 'Refused', isNumber: true, cell: ({ refusedShare }) => share(refusedShare) },
 ]
 

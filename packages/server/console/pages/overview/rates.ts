@@ -1,4 +1,4 @@
-import type { Sample, Verdict } from '../../lib/types.ts'
+import type { Rate, Sample, Verdict } from '../../lib/types.ts'
 
 export const VERDICTS: readonly Verdict[] = ['allowed', 'refused', 'blocked', 'unavailable']
 
@@ -8,7 +8,8 @@ export interface PolicyRates {
   readonly namespace: string
   readonly policy: string
   readonly limit: string
-  readonly now: Readonly<Record<Verdict, number>>
+  /** `shadowed` is no decision of its own: the request was also allowed. */
+  readonly now: Readonly<Record<Rate['verdict'], number>>
   readonly total: number
   readonly refusedShare: number
   /** Decisions per second, the last minute. */
@@ -19,7 +20,7 @@ export interface PolicyRates {
 export function byVerdict(samples: readonly Sample[]): Readonly<Record<Verdict, readonly number[]>> {
   const sums = Object.fromEntries(VERDICTS.map((verdict) => [verdict, samples.map(() => 0)])) as Record<Verdict, number[]>
   for (const [i, { decisions }] of samples.entries())
-    for (const { verdict, perSecond } of decisions) if (sums[verdict] !== undefined) sums[verdict][i]! += perSecond
+    for (const { verdict, perSecond } of decisions) if (verdict !== 'shadowed') sums[verdict][i]! += perSecond
   return sums
 }
 
@@ -31,16 +32,16 @@ const RECENT = 60
 export function byPolicy(samples: readonly Sample[]): readonly PolicyRates[] {
   const recent = samples.slice(-RECENT)
   const firstNow = recent.length - Math.min(NOW, recent.length)
-  const rows = new Map<string, { first: Sample['decisions'][number]; now: Record<Verdict, number>; recent: number[] }>()
+  const rows = new Map<string, { first: Sample['decisions'][number]; now: Record<Rate['verdict'], number>; recent: number[] }>()
   for (const [i, { decisions }] of recent.entries())
     for (const rate of decisions) {
       const id = `${rate.namespace}/${rate.policy}.${rate.limit}`
       let row = rows.get(id)
       if (row === undefined) {
-        row = { first: rate, now: { allowed: 0, refused: 0, blocked: 0, unavailable: 0 }, recent: recent.map(() => 0) }
+        row = { first: rate, now: { allowed: 0, refused: 0, blocked: 0, unavailable: 0, shadowed: 0 }, recent: recent.map(() => 0) }
         rows.set(id, row)
       }
-      row.recent[i]! += rate.perSecond
+      if (rate.verdict !== 'shadowed') row.recent[i]! += rate.perSecond
       if (i >= firstNow) row.now[rate.verdict] += rate.perSecond / (recent.length - firstNow)
     }
   return Array.from(rows, ([id, { first, now, recent }]) => {

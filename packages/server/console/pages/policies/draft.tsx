@@ -3,6 +3,7 @@ import { ask, get } from '../../lib/api.ts'
 import type { Impact, PolicyChange, PolicyText, Validation } from '../../lib/types.ts'
 import { useLoad } from '../../lib/use-load.ts'
 import { Editor } from '../../editor/editor.tsx'
+import { withRevision } from '../../editor/revision.ts'
 import type { Schema } from '../../editor/schema.ts'
 import { Button } from '../../parts/actions.tsx'
 import { Panel } from '../../parts/page.tsx'
@@ -26,8 +27,8 @@ const QUIET = 600
 /** The document while it is being changed: checked as it is typed, compared, and tried on recorded requests before it is published. */
 export function Draft({ namespace, current, onDone, onNewer }: Props) {
   // What the draft began with. A newer revision does not change it under the hands of the writer.
-  const [base] = useState(current)
-  const [text, setText] = useState(current.text)
+  const [base] = useState({ revision: current.revision, text: withRevision(current.text, current.revision + 1) })
+  const [text, setText] = useState(base.text)
   const [isPublishing, setPublishing] = useState(false)
   const settled = useSettled(text)
   const path = `policies/${encodeURIComponent(namespace)}`

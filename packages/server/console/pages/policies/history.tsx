@@ -12,7 +12,7 @@ import { Panel } from '../../parts/page.tsx'
 import { Empty, Shown } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
 import { Changes } from './changes.tsx'
-import { publishedInWords } from './publish-dialog.tsx'
+import { noteOf, publishedInWords } from './publish-dialog.tsx'
 
 interface Props {
   readonly who: WhoAmI
@@ -42,7 +42,7 @@ export function HistoryPanel({ who, namespace, current, onChange }: Props) {
     },
     { title: 'At', cell: ({ at }) => (at ? <time title={dateTime(at)}>{fromNow(at)}</time> : NONE) },
     { title: 'By', cell: ({ by }) => by ?? NONE },
-    { title: 'Note', isWide: true, cell: ({ note }) => <span class="wrap">{note || NONE}</span> },
+    { title: 'Note', isWide: true, cell: ({ note, description }) => <span class="wrap">{note || description || NONE}</span> },
     {
       title: 'Actions',
       isUntitled: true,
@@ -140,7 +140,9 @@ function RollbackDialog({ namespace, to, onClose }: RollbackProps) {
   const action = useAction()
   const submit = async () => {
     const isDone = await action.run(async () => {
-      const answer = await ask<Published>('POST', `policies/${encodeURIComponent(namespace)}/rollback`, { body: { to, note, wait: true } })
+      const answer = await ask<Published>('POST', `policies/${encodeURIComponent(namespace)}/rollback`, {
+        body: { to, ...noteOf(note), wait: true },
+      })
       refreshOverview().catch(() => undefined)
       return publishedInWords(namespace, answer)
     })

@@ -18,7 +18,7 @@ const COLUMNS: readonly Column<PolicyRow>[] = [
     cell: ({ namespace, killSwitch }) => (
       <>
         <a href={to('policies', namespace)}>{namespace}</a>
-        {(killSwitch === true || killSwitch === 'off') && <span class="tag bad">limits off</span>}
+        {killSwitch && <span class="tag bad">limits off</span>}
       </>
     ),
   },

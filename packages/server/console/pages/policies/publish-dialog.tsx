@@ -23,7 +23,7 @@ export function PublishDialog({ namespace, text, expected, changes, onClose, onC
   const submit = async () => {
     const isDone = await action.run(async () => {
       const answer = await ask<Published>('PUT', `policies/${encodeURIComponent(namespace)}`, {
-        body: { text, expected, note, wait: true },
+        body: { text, expected, ...noteOf(note), wait: true },
       })
       refreshOverview().catch(() => undefined)
       return publishedInWords(namespace, answer)
@@ -56,6 +56,11 @@ export function PublishDialog({ namespace, text, expected, changes, onClose, onC
       />
     </Dialog>
   )
+}
+
+/** The service takes no empty note. */
+export function noteOf(note: string): { readonly note?: string } {
+  return note === '' ? {} : { note }
 }
 
 /** What was published, and who has not followed yet. */

@@ -43,7 +43,7 @@ export function OverrideDialog({ namespace, subject, limits, onClose }: Props) {
         is: subject,
         ...(subjectName === '' ? {} : { subjectName }),
         ...(kind === 'exempt' ? { exempt: true } : kind === 'tier' ? { tier } : { limits: changed(numbers) }),
-        ...(hours === '' ? {} : { until: Date.now() + Number(hours) * 3_600_000 }),
+        ...(hours === '' ? {} : { until: new Date(Date.now() + Number(hours) * 3_600_000).toISOString() }),
       }
       const { revision } = await ask<Published>('POST', `subjects/${encodeURIComponent(namespace)}/override`, { body })
       return `The override is revision ${revision} of ${namespace}.`

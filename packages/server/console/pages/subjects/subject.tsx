@@ -130,8 +130,8 @@ function Limits({ limits }: { readonly limits: readonly SubjectLimit[] }) {
 
 function History({ history }: Pick<Answer, 'history'>) {
   const series: readonly Series[] = [
-    { name: 'allowed', colour: '--allowed', values: history.map(({ allowed }) => allowed) },
     { name: 'refused', colour: '--refused', values: history.map(({ refused }) => refused) },
+    { name: 'allowed', colour: '--allowed', values: history.map(({ allowed }) => allowed) },
   ]
   return (
     <Panel title="Requests per minute" note="last hour, by this instance" class="span-2">

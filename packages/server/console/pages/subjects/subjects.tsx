@@ -26,10 +26,12 @@ export function SubjectsPage() {
   const [since, setSince] = useState('15m')
   return (
     <Page title="Subjects">
-      <Find />
-      <div class="filters">
-        <NamespaceField label="Show" all="All namespaces" value={namespace} onValue={setNamespace} />
-        <SelectField label="Refusals of the" value={since} onValue={setSince} choices={SINCE} />
+      <div class="toolbar">
+        <Find />
+        <div class="filters">
+          <NamespaceField label="Show" all="All namespaces" value={namespace} onValue={setNamespace} />
+          <SelectField label="Refusals of the" value={since} onValue={setSince} choices={SINCE} />
+        </div>
       </div>
       <div class="grid">
         <Violators namespace={namespace} since={since} />
