@@ -40,9 +40,21 @@ export interface KafkajsAdmin {
 
 /** The part of a `Kafka` of kafkajs that is used. */
 export interface KafkajsClient {
-  consumer(config: { groupId: string; allowAutoTopicCreation: boolean; maxWaitTimeInMs: number }): KafkajsConsumer
+  consumer(config: {
+    groupId: string
+    allowAutoTopicCreation: boolean
+    maxWaitTimeInMs: number
+    sessionTimeout: number
+    rebalanceTimeout: number
+  }): KafkajsConsumer
   admin(): KafkajsAdmin
 }
+
+/**
+ * ms after which the broker drops a member that it does not hear. If the answer to a join is lost, kafkajs joins again as another member, and
+ * the group waits for the first one. The default of kafkajs is 30 s. Brokers accept 6 s or more.
+ */
+const MEMBER_TIMEOUT = 10_000
 
 /** Reads as the only member of a new group, since kafkajs reads in no other way. Nothing is committed, so the group ends with its member. */
 export function kafkajsReader(client: KafkajsClient, group: string): Reader {
@@ -50,7 +62,13 @@ export function kafkajsReader(client: KafkajsClient, group: string): Reader {
     const { low, high } = await endsOf(client, topic)
     if (signal.aborted) return
     const isEmpty = low === high
-    const consumer = client.consumer({ groupId: `${group}-${uniqueId()}`, allowAutoTopicCreation: false, maxWaitTimeInMs: maxWait })
+    const consumer = client.consumer({
+      groupId: `${group}-${uniqueId()}`,
+      allowAutoTopicCreation: false,
+      maxWaitTimeInMs: maxWait,
+      sessionTimeout: MEMBER_TIMEOUT,
+      rebalanceTimeout: MEMBER_TIMEOUT,
+    })
     let hasFetched = false
     const failed = new Promise<never>((_, reject) => {
       consumer.on('consumer.crash', ({ payload }) => {
