@@ -66,12 +66,15 @@ class GatewayServer extends SupervisedServer implements RunningGateway {
  * ```
  */
 export async function startGateway(name: GatewayName, options: StartGateway): Promise<RunningGateway> {
-  const server = new GatewayServer(await makeFolder(), await freePort(), await freePort())
-  try {
-    return await server.start(name, GATEWAYS[name], options)
-  } catch (error) {
-    const logs = server.logs()
-    await server.stop()
-    throw new Error(`${name} did not start:\n${logs}`, { cause: error })
+  for (let tries = 1; ; tries += 1) {
+    const server = new GatewayServer(await makeFolder(), await freePort(), await freePort())
+    try {
+      return await server.start(name, GATEWAYS[name], options)
+    } catch (error) {
+      const logs = server.logs()
+      await server.stop()
+      // Another process may take a port between the check and the start.
+      if (tries === 5 || !/in use|cannot bind/i.test(logs)) throw new Error(`${name} did not start:\n${logs}`, { cause: error })
+    }
   }
 }
