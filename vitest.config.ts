@@ -55,6 +55,8 @@ const SLOW = isFull
       'test/events/killed.test.ts',
       // A failover takes 10 s.
       'test/analytics/sentinel.test.ts',
+      // The generator comes from the Python registry.
+      'test/clients/python.test.ts',
       // Three processes under a crowd take a minute.
       'observability.test.ts',
     ]
@@ -91,7 +93,7 @@ export default defineConfig({
       project('dynamodb', 'packages/dynamodb'),
       project('kafka', 'packages/kafka', { exclude: SLOW }),
       project('redis', 'packages/redis', { exclude: SLOW }),
-      project('server', 'packages/server', { globalSetup: fileOf('scripts/console-setup.ts') }),
+      project('server', 'packages/server', { exclude: SLOW, globalSetup: fileOf('scripts/console-setup.ts') }),
       project('telemetry', 'packages/telemetry', { exclude: SLOW }),
       project('e2e', 'test-e2e', { exclude: [FAULTS, FLEET, ...SLOW], testTimeout: 120_000 }),
       // They measure CPU, memory and delays, so they run after all others, one after the other.

@@ -410,3 +410,38 @@ describe('observe', () => {
     stop()
   })
 })
+
+describe('what the application says of a request', () => {
+  const slots = '{ name: slots, algorithm: concurrency, ttl: 1m, limit: 2, subject: client }'
+
+  test('a cost is that of every limit but concurrency, which takes 1', async () => {
+    const { policies } = started(textOf(`  - { name: api, rules: [{ name: all, limits: [{ ${MINUTE}, limit: 9 }, ${slots}] }] }`))
+    const { charges, allowed } = await policies.check({ path: '/', attributes: { client: 'a' } }, { cost: 3 })
+    expect([allowed, charges.map(({ cost }) => cost)]).toEqual([true, [3, 1]])
+  })
+
+  test('a peek of a mount answers as a decision would, and takes nothing', async () => {
+    const { policies } = started(
+      textOf(
+        `  - { name: api, status: 403, rules: [{ name: all, limits: [{ ${MINUTE}, limit: 2 }] }] }
+  - { name: trial, mode: shadow, rules: [{ name: all, limits: [{ name: one, algorithm: fixedWindow, window: 1m, subject: client, limit: 1 }] }] }`,
+      ),
+    )
+    const mount = policies.mount<Request>({
+      method: () => 'GET',
+      target: ({ path }) => path,
+      host: () => undefined,
+      address: () => '203.0.113.7',
+      isForwarded: () => false,
+      header: () => undefined,
+      route: () => undefined,
+      attributes: () => ({ client: 'a' }),
+    })
+    for (const cost of [1, 2])
+      expect((await mount.peek(new Request(), cost)).decided?.decision).toMatchObject({ allowed: true, remaining: 2 })
+    const refused = await mount.peek(new Request(), 3)
+    expect(refused.decided).toMatchObject({ status: 403, decision: { allowed: false, verdict: 'refused' } })
+    expect(refused.background, 'policies in shadow are not asked').toBeUndefined()
+    expect((await mount.decide(new Request(), 2)).decided?.decision).toMatchObject({ allowed: true, remaining: 0 })
+  })
+})

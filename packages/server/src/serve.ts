@@ -2,6 +2,7 @@ import { printWarning } from '@sluice/core/adapter-kit'
 import { Admin } from './admin/admin.ts'
 import { adminRoutes, closedAdminRoutes } from './admin/routes.ts'
 import { Decisions } from './api/decisions.ts'
+import { openapiRoute } from './api/openapi.ts'
 import { apiRoutes } from './api/routes.ts'
 import { consoleRoutes } from './console/routes.ts'
 import { listenGrpc } from './grpc/listen.ts'
@@ -82,13 +83,14 @@ async function start(settings: Settings): Promise<RunningService> {
 
 /** One line for each part. */
 function routesOf(service: Service, decisions: Decisions, admin: Admin | undefined): readonly Route[] {
-  return [
+  const routes = [
     ...(admin === undefined ? closedAdminRoutes() : adminRoutes(admin)),
     ...apiRoutes(service, decisions),
     ...healthRoutes(service),
     ...consoleRoutes(),
     ...(service.settings.metrics ? metricsRoutes(service) : []),
   ]
+  return [...routes, openapiRoute(routes)]
 }
 
 function report(error: unknown): void {

@@ -1,4 +1,4 @@
-import { type Cost, type MaybePromise, type Outcome, type Subject } from '@sluice/core'
+import { type Cost, type Limit, type MaybePromise, type Outcome, type Subject } from '@sluice/core'
 import { isPromise, mapAll } from '@sluice/core/adapter-kit'
 import type { Asked } from '../compile/asked.ts'
 import type { Choice, Chosen } from '../compile/select.ts'
@@ -21,7 +21,7 @@ export function planOf(
   const limits = limitsOf(choices)
   const subject = subjectsOf(limits)
   if (cost === undefined && isPlain) return { subject, cost: undefined }
-  const units = mapAll(limits, ({ compiled }) => (hasCost(compiled.spec) ? compiled.cost(asked) : unitsIn(cost, compiled.rule.limit.name)))
+  const units = mapAll(limits, ({ compiled }) => (hasCost(compiled.spec) ? compiled.cost(asked) : unitsIn(cost, compiled.rule.limit)))
   return isPromise(units) ? units.then((late) => ({ subject, cost: byName(limits, late) })) : { subject, cost: byName(limits, units) }
 }
 
@@ -36,8 +36,9 @@ export function hasCost(spec: Spec): spec is Spec & { readonly cost: CostSpec } 
   return 'cost' in spec && spec.cost !== undefined
 }
 
-function unitsIn(cost: Cost<string> | undefined, name: string): number {
-  if (typeof cost !== 'object') return cost ?? 1
+/** As core has it: a number is the cost under every limit but `concurrency`, which takes 1. */
+function unitsIn(cost: Cost<string> | undefined, { name, algorithm }: Limit): number {
+  if (typeof cost !== 'object') return algorithm === 'concurrency' ? 1 : (cost ?? 1)
   return (Object.hasOwn(cost, name) ? cost[name] : undefined) ?? 1
 }
 

@@ -70,3 +70,14 @@ export const releasedSchema: Schema<ReleaseAnswer> = titled(
     reason: described(v.nullable(v.picklist(['expired', 'no-namespace'])), 'Why it may hold one until its ttl; null if not.'),
   }),
 )
+export const problemSchema: Schema<object> = titled(
+  'Problem',
+  v.looseObject({
+    type: v.string(),
+    title: opt(v.string()),
+    status: v.pipe(count, v.minValue(400), v.maxValue(599)),
+    detail: opt(v.string()),
+    code: opt(described(v.string(), 'A code of docs/errors.md.')),
+    problems: opt(described(v.array(object({ path: v.string(), message: v.string() })), 'What is wrong with the request, and where.')),
+  }),
+)

@@ -2,7 +2,7 @@ import { like, record, text } from '@sluice/policies/schema-kit'
 import { COST_PARAMETER, LIMIT_HEADERS, NAMESPACE_PARAMETER } from './check-description.ts'
 import type { DescribedParameter, Description } from './operation.ts'
 
-const source = like([/^(?:header|cookie|value):[^]+$/, 'header:<name>, cookie:<name> or value:<text>'])
+const source = like([/^(?:header|cookie|value):[\s\S]+$/, 'header:<name>, cookie:<name> or value:<text>'])
 
 const PARAMETERS: readonly DescribedParameter[] = [
   NAMESPACE_PARAMETER,

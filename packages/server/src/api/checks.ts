@@ -95,6 +95,7 @@ export function orRefused(decide: () => MaybePromise<HttpOutcome>): MaybePromise
 const LACKS: Readonly<Partial<Record<string, string>>> = {
   ERR_ADDRESS_UNKNOWN: 'The request lacks ip, which its rate limit needs.',
   ERR_SUBJECT_INVALID: 'The request has a subject that is no text.',
+  ERR_COST_INVALID: 'The cost does not fit the limits: a limit by concurrency takes 1.',
 }
 
 /** @throws the error if it is no mistake of the caller */

@@ -28,7 +28,7 @@ export const ATTRIBUTE: readonly [RegExp, string] = [
 ]
 
 const units = whole(0)
-const ofLimits = v.pipe(record(text(64), units), v.maxEntries(32, 'at most 32 limits'))
+const ofLimits = titled('UnitsByLimit', v.pipe(record(text(64), units), v.maxEntries(32, 'at most 32 limits')))
 const cost: Schema<UnitsInput> = v.union([units, ofLimits])
 const attributes = v.pipe(record(like(ATTRIBUTE), v.unknown()), v.maxEntries(MAX.attributes, `at most ${MAX.attributes} attributes`))
 const headers = v.pipe(
@@ -46,7 +46,7 @@ export const checkSchema: Schema<CheckInput> = titled(
     method: opt(described(like(METHOD), 'The method of the request. Default: GET.')),
     path: opt(
       described(
-        like([/^\/[^]{0,8191}$/, "a path that begins with '/', of at most 8192 characters"]),
+        like([/^\/[\s\S]{0,8191}$/, "a path that begins with '/', of at most 8192 characters"]),
         'Its path, which may have a query. Default: /.',
       ),
     ),
@@ -68,11 +68,14 @@ const decision = described(text(MAX.decision), 'The decision, as a check has ans
 export const settlementSchema: Schema<SettlementInput> = titled(
   'Settlement',
   v.union([
-    object({
-      decision,
-      cost: described(cost, 'The units that the request really took. A limit that is left out of an object keeps its charge.'),
-    }),
-    object({ decision, refund: described(v.literal(true), 'Everything is given back.') }),
+    titled(
+      'Correction',
+      object({
+        decision,
+        cost: described(cost, 'The units that the request really took. A limit that is left out of an object keeps its charge.'),
+      }),
+    ),
+    titled('Refund', object({ decision, refund: described(v.literal(true), 'Everything is given back.') })),
   ]),
 )
 
