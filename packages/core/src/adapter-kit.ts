@@ -80,7 +80,7 @@ export { derivedName, hashedName } from './define-limit.ts'
 // Checks of options, and messages, as in all packages.
 export { invalid, quoted, withCode } from './errors.ts'
 export { isTimeZone } from './calendar-options.ts'
-export { knownOptions } from './known-options.ts'
+export { knownOptions, similar } from './known-options.ts'
 
 // Texts that are kept.
 export { detach } from './detach.ts'

@@ -94,10 +94,18 @@ export function parseLocated(text: string, source: string = 'document'): Located
   return located(text, source, POLICIES)
 }
 
-function located<T>(text: string, source: string, kind: Kind<T>): LocatedDocument<T> {
-  const whole = (message: string): never => {
-    throw new PolicyError(source, [{ path: '', message, line: undefined, column: undefined }])
-  }
+function located<T>(text: string, source: string, { schema, check }: Kind<T>): LocatedDocument<T> {
+  const read = readYaml(text, schema, check)
+  if ('problems' in read) throw new PolicyError(source, read.problems)
+  return { document: read.value, locate: read.locate }
+}
+
+/** A text that was read, or what is wrong with it, in the order of its lines. */
+export type ReadYaml<T> = { readonly value: T; readonly locate: (finding: Finding) => Problem } | { readonly problems: readonly Problem[] }
+
+/** Reads YAML or JSON by a schema. @param check finds what the schema cannot say */
+export function readYaml<T>(text: string, schema: Schema<T>, check: (value: T) => readonly Finding[] = () => []): ReadYaml<T> {
+  const whole = (message: string): ReadYaml<T> => ({ problems: [{ path: '', message, line: undefined, column: undefined }] })
   // The length in UTF-16 units is never above the length in bytes, so a long text is not encoded to be measured.
   if (text.length > MAX.bytes || new TextEncoder().encode(text).length > MAX.bytes)
     return whole(`expected at most ${MAX.bytes} bytes; split it into several namespaces`)
@@ -106,15 +114,12 @@ function located<T>(text: string, source: string, kind: Kind<T>): LocatedDocumen
   const parsed = parsedYaml(text, lines)
   if (typeof parsed === 'string') return whole(parsed)
   const { root, errors } = parsed
-  if (errors.length > 0) throw new PolicyError(source, errors)
+  if (errors.length > 0) return { problems: errors }
   const value: unknown = root.toJS({ maxAliasCount: 0 })
-  const checked = checkValue(value, kind)
+  const checked = checkValue(value, { schema, check })
   const locate = (finding: Finding): Problem => placed(finding, root, lines)
-  if ('document' in checked) return { document: checked.document, locate }
-  throw new PolicyError(
-    source,
-    checked.findings.map(locate).toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)),
-  )
+  if ('document' in checked) return { value: checked.document, locate }
+  return { problems: checked.findings.map(locate).toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
 }
 
 /** Checks a document that is data already. @throws PolicyError */

@@ -9,6 +9,18 @@ export type { HttpLimits } from './http/limits.ts'
 export type { GrpcOptions } from './grpc/options.ts'
 export type { TlsOptions } from './tls.ts'
 
+// The service as a program: a configuration, and what it names.
+export { runServer } from './run/run-server.ts'
+export type { ServerProcess } from './run/run-server.ts'
+export { configOf } from './config/config-of.ts'
+export type { ConfigInput } from './config/config-of.ts'
+export type * from './config/config.ts'
+export { partsOf } from './config/parts.ts'
+export type { ServiceParts } from './config/parts.ts'
+export { printedConfig } from './config/print-config.ts'
+export { SERVE_FLAGS } from './config/flags.ts'
+export type { ServeFlag } from './config/flags.ts'
+
 // The metrics of the service itself.
 export { SERVER_INSTRUMENTS } from './metrics/instruments.ts'
 

@@ -10,6 +10,8 @@ export interface ListenOptions {
   readonly port?: number | undefined
   /** The path of a UNIX socket, in place of `host` and `port`. One that is left of a process before is replaced. Default: none. */
   readonly path?: string | undefined
+  /** The permissions of the UNIX socket, such as `0o660`. Default: those of the umask. */
+  readonly mode?: number | undefined
   /** Certificates. Default: the service speaks in the clear. */
   readonly tls?: TlsOptions | undefined
 }
@@ -20,21 +22,24 @@ export interface Address {
   readonly port: number
   /** Of a UNIX socket, in place of `host` and `port`. */
   readonly path: string | undefined
+  readonly mode?: number | undefined
   readonly tls: TlsOptions | undefined
 }
 
-export const LISTEN_OPTIONS = ['host', 'port', 'path', 'tls'] as const
+export const LISTEN_OPTIONS = ['host', 'port', 'path', 'mode', 'tls'] as const
 
 /**
  * @param name the option of `serve`, for messages
  * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT; ERR_LISTEN_INSECURE
  */
 export function addressOf(name: string, listen: ListenOptions, defaultPort: number, insecure: boolean): Address {
-  const { path, tls, host = '127.0.0.1', port = defaultPort } = listen
+  const { path, mode, tls, host = '127.0.0.1', port = defaultPort } = listen
   if (path !== undefined && (listen.host !== undefined || listen.port !== undefined))
     throw new SluiceError('ERR_OPTION_CONFLICT', `serve: ${name}: path excludes host and port; remove one of them`)
   if (path !== undefined && (typeof path !== 'string' || path === ''))
     throw invalid(`serve: ${name}.path`, 'the path of a UNIX socket', path)
+  if (mode !== undefined && (path === undefined || !Number.isInteger(mode) || mode < 0 || mode > 0o777))
+    throw invalid(`serve: ${name}.mode`, 'permissions such as 0o660, beside path', mode)
   if (typeof host !== 'string' || host === '') throw invalid(`serve: ${name}.host`, 'an address', host)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid(`serve: ${name}.port`, 'a whole number, 0 to 65535', port)
   if (tls !== undefined) checkTls(`serve: ${name}.tls`, tls)
@@ -43,7 +48,7 @@ export function addressOf(name: string, listen: ListenOptions, defaultPort: numb
       'ERR_LISTEN_INSECURE',
       `serve: ${name}: expected TLS beyond loopback, got ${quoted(host)} without; set tls, or insecure (--insecure) where the network is trusted`,
     )
-  return { host, port, path, tls }
+  return { host, port, path, mode, tls }
 }
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */

@@ -11,6 +11,7 @@ import { HttpServer } from './http/http-server.ts'
 import { metricsRoutes } from './http/metrics.ts'
 import type { Route } from './http/route.ts'
 import type { Listening } from './listening.ts'
+import type { ServerMetrics } from './metrics/server-metrics.ts'
 import { type ServeOptions, type Settings, settingsOf } from './options.ts'
 import { Service } from './service.ts'
 import { sleep } from './sleep.ts'
@@ -27,6 +28,14 @@ export interface RunningService {
   reload(): void
   /** Ends the service: it says that it is not ready, answers what is in flight, and closes. */
   close(): Promise<void>
+}
+
+/** What the workers of one service share. */
+export interface Shared {
+  /** Reads the metrics of all workers. */
+  readonly collect: () => Promise<string>
+  /** Is called with what reads the metrics of this worker. */
+  readonly own: (read: () => Promise<object[]>) => void
 }
 
 /**
@@ -46,8 +55,9 @@ export async function serve(options: ServeOptions = {}): Promise<RunningService>
   return await start(settingsOf(options))
 }
 
-async function start(settings: Settings): Promise<RunningService> {
+export async function start(settings: Settings, shared?: Shared): Promise<RunningService> {
   const service = await Service.start(settings)
+  if (shared !== undefined) shareMetrics(service.metrics, shared)
   const decisions = new Decisions(service, settings.decisions)
   let admin: Admin | undefined
   const listeners: Listening[] = []
@@ -79,6 +89,11 @@ async function start(settings: Settings): Promise<RunningService> {
     await service.close()
     throw error
   }
+}
+
+function shareMetrics(metrics: ServerMetrics, { collect, own }: Shared): void {
+  metrics.collect = collect
+  own(() => metrics.registry.getMetricsAsJSON())
 }
 
 /** One line for each part. */

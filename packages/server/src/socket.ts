@@ -1,9 +1,9 @@
-import { lstatSync, unlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { type AddressInfo, connect, type Server } from 'node:net'
 import type { Address } from './listen.ts'
 
 /** Resolves when the server listens. @throws the error of a port or a path that is taken */
-export async function listenOn(server: Server, { host, port, path }: Address): Promise<void> {
+export async function listenOn(server: Server, { host, port, path, mode }: Address): Promise<void> {
   if (path !== undefined) await removeLeftOver(path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -12,6 +12,7 @@ export async function listenOn(server: Server, { host, port, path }: Address): P
       resolve()
     })
   })
+  if (path !== undefined && mode !== undefined) chmodSync(path, mode)
 }
 
 /** Such as `http://127.0.0.1:8080`, `https://[::1]:8443` or `unix:/run/sluice.sock`. */

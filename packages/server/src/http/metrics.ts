@@ -1,14 +1,8 @@
 import type { Service } from '../service.ts'
 import type { Route } from './route.ts'
 
-/**
- * `GET /metrics`, for Prometheus.
- * @param collect reads the metrics of all workers of the service. Default: those of this process.
- */
-export function metricsRoutes(
-  { metrics: { registry } }: Service,
-  collect: () => Promise<string> = () => registry.metrics(),
-): readonly Route[] {
+/** `GET /metrics`, for Prometheus: of this process, or of all workers of the service. */
+export function metricsRoutes({ metrics }: Service): readonly Route[] {
   return [
     {
       method: 'GET',
@@ -17,10 +11,10 @@ export function metricsRoutes(
         return {
           status: 200,
           headers: [
-            ['Content-Type', registry.contentType],
+            ['Content-Type', metrics.registry.contentType],
             ['Cache-Control', 'no-store'],
           ],
-          body: await collect(),
+          body: await metrics.collect(),
         }
       },
     },

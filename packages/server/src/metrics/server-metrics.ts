@@ -16,6 +16,8 @@ export interface ProtocolMetrics {
 /** The registry of one service, and the metrics of the service itself. */
 export class ServerMetrics {
   readonly registry: Registry = new Registry()
+  /** Reads what `/metrics` answers. A worker replaces it by what reads the metrics of all workers. */
+  collect: () => Promise<string> = () => this.registry.metrics()
   private readonly endpoints = new Map<string, EndpointMetrics>()
   private readonly protocols = new Map<string, ProtocolMetrics>()
 
