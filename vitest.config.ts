@@ -79,6 +79,7 @@ export default defineConfig({
       project('testing', 'packages/testing'),
       project('express', 'packages/express'),
       project('koa', 'packages/koa'),
+      project('regions', 'packages/regions'),
       project('hono', 'packages/hono'),
       project('nestjs', 'packages/nestjs', { exclude: ['test/nest1*/**'] }),
       onNest('10'),

@@ -33,6 +33,7 @@ test.each([
   'redis',
   'policies',
   'etcd',
+  'regions',
   'blocklist',
   'telemetry',
   'cli',

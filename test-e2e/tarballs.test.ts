@@ -18,6 +18,7 @@ const PACKAGES = [
   'dynamodb',
   'etcd',
   'kafka',
+  'regions',
   'blocklist',
   'telemetry',
   ...Object.keys(ADAPTERS),

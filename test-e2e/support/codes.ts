@@ -3,6 +3,7 @@ import { BLOCKLIST_CODES } from '@sluice/blocklist'
 import { CLI_CODES } from '@sluice/cli'
 import { POLICY_CODES } from '@sluice/policies'
 import { REDIS_CODES } from '@sluice/redis'
+import { REGION_CODES } from '@sluice/regions'
 import { SERVER_CODES } from '@sluice/server'
 import { EVENT_CODES } from '@sluice/telemetry'
 
@@ -14,6 +15,7 @@ const BY_PACKAGE: { readonly [P in keyof CodeRegistry]: readonly CodeRegistry[P]
   events: EVENT_CODES,
   policies: POLICY_CODES,
   redis: REDIS_CODES,
+  regions: REGION_CODES,
   server: SERVER_CODES,
 }
 

@@ -1,0 +1,12 @@
+/** Every code that this package adds to those of `@sluice/core`. Each has a section of its name in docs/errors.md. */
+export const REGION_CODES = [
+  // Reported to `anomaly` of an exchange.
+  'ANOMALY_REGION_MESSAGE',
+  'ANOMALY_REGION_CLOCK',
+] as const
+
+declare module '@sluice/core' {
+  interface CodeRegistry {
+    readonly regions: (typeof REGION_CODES)[number]
+  }
+}

@@ -1,0 +1,249 @@
+import type { Clock, Limit } from '@sluice/core'
+import { completeClock, splitScope } from '@sluice/core/store-kit'
+import type { REGION_CODES } from './codes.ts'
+import { decodeMessage, encodeMessages } from './message.ts'
+import type { Regions } from './options.ts'
+import type { CountRecord } from './record.ts'
+import { isExchangeable, type Shape, shapeOf } from './shape.ts'
+import type { Terms } from './steps.ts'
+import type { CollectKey, RegionStorage } from './storage.ts'
+
+/** ms after an urgent change. */
+const SOON = 50
+/** A fifth of the interval, so that processes do not exchange at the same time. */
+const JITTER = 0.2
+/** The most subjects of a call. */
+const MAX_KEYS = 64
+/** Windows shorter than so many intervals are not exchanged. */
+const SHORTEST = 5
+
+/** What an exchange reports. Numbers only grow, except `lag`. */
+export interface ExchangeReport {
+  /** By region, ms from the sending of its last message to its application. */
+  readonly lag: ReadonlyMap<string, number>
+  /** Records that were sent and applied. */
+  readonly sent: number
+  readonly applied: number
+  /** Entries whose window had ended when they came. */
+  readonly late: number
+  /** Units above the limit after an application: the measured error. */
+  readonly over: number
+  /** Units that no bucket had room for. */
+  readonly forgiven: number
+}
+
+export interface ExchangeParts {
+  readonly regions: Regions
+  readonly storage: RegionStorage
+  readonly clock: Clock
+  /** From 0 to 1. Default: `Math.random`. */
+  readonly random?: () => number
+  /** Takes what an operator should know: a message that cannot be read, or a region whose clock is wrong. */
+  readonly anomaly?: (code: (typeof REGION_CODES)[number], detail: string) => void
+  /** Takes the error of a call to the storage or the transport, which the exchange repeats. */
+  readonly failed?: (error: unknown) => void
+}
+
+interface Touched {
+  readonly policy: string
+  readonly subject: string
+  /** By name of the state: the limit, or the shape that another region sent. */
+  readonly limits: Map<string, Shape | { readonly scope: string; readonly limit: Limit }>
+  units: number
+  isForced: boolean
+}
+
+/** What one process does for the exchange between regions: it publishes what it decided on, and applies what others send. */
+export class Exchange {
+  private readonly parts: ExchangeParts
+  private readonly clock: Required<Clock>
+  private readonly terms: Terms
+  private touchedKeys = new Map<string, Touched>()
+  private cancelTimer: () => void = () => undefined
+  private isSoon = false
+  private isClosed = false
+  private unsubscribe: () => Promise<void> = () => Promise.resolve()
+  private readonly lag = new Map<string, number>()
+  private readonly counts = { sent: 0, applied: 0, late: 0, over: 0, forgiven: 0 }
+
+  constructor(parts: ExchangeParts) {
+    const { interval, urgent, minimum, keep, all } = parts.regions
+    this.parts = parts
+    this.clock = completeClock(parts.clock)
+    this.terms = { interval, urgent, minimum, keep, regions: all.length }
+  }
+
+  /** Begins to exchange. */
+  async start(): Promise<void> {
+    const { transport, self } = this.parts.regions
+    this.unsubscribe = await transport.subscribe(self, (body) => this.receive(body))
+    if (!this.isClosed) this.schedule()
+  }
+
+  /** Ends the exchange. What was decided and not published waits for the next request of its subject. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    this.cancelTimer()
+    await this.unsubscribe()
+  }
+
+  report(): ExchangeReport {
+    return { ...this.counts, lag: this.lag }
+  }
+
+  /** Remembers a decision, so that the count of its subject is published. A refusal too, with 0 units: its subject is in use. */
+  touched(target: { readonly scope: string; readonly limit: Limit; readonly subject: string }, units: number): void {
+    const { limit, scope, subject } = target
+    if (!this.isExchanged(scope, limit)) return
+    const { policy, state } = splitScope(scope)
+    const touched = this.touch(policy, subject)
+    touched.limits.set(state, target)
+    touched.units += units
+    if (touched.units >= this.terms.urgent * limit.limit) this.hurry()
+  }
+
+  /** Publishes now what has changed. */
+  async collect(): Promise<void> {
+    const keys = this.touchedKeys
+    if (keys.size === 0) return
+    this.touchedKeys = new Map()
+    const { storage } = this.parts
+    const byPartition = grouped(keys.values(), ({ subject }) => storage.partitionOf(subject))
+    for (const [partition, list] of byPartition) {
+      for (let from = 0; from < list.length; from += MAX_KEYS) await this.collectPart(partition, list.slice(from, from + MAX_KEYS))
+    }
+  }
+
+  /** Applies a message. Resolves when all of it is applied, also what belongs to a window that has not begun here. */
+  async receive(body: Uint8Array): Promise<void> {
+    const message = decodeMessage(body)
+    const { regions, anomaly } = this.parts
+    const region = message === undefined ? -1 : regions.all.indexOf(message.from)
+    if (message === undefined || region < 0) {
+      anomaly?.(
+        'ANOMALY_REGION_MESSAGE',
+        message === undefined ? 'the body is of another version or form' : `its region is "${message.from}"`,
+      )
+      return
+    }
+    if (region === regions.index) return
+    const records = message.records.filter((record): record is CountRecord => record.kind === 'count')
+    const byPartition = grouped(records, ({ subject }) => this.parts.storage.partitionOf(subject))
+    for (const list of byPartition.values()) {
+      for (let from = 0; from < list.length; from += MAX_KEYS) await this.applyPart(list.slice(from, from + MAX_KEYS), region, message.at)
+    }
+    this.lag.set(message.from, Math.max(0, this.clock.now() - message.at))
+  }
+
+  private isExchanged(scope: string, limit: Limit): boolean {
+    if (!isExchangeable(limit)) return false
+    const isShort = typeof limit.window === 'number' && limit.window < SHORTEST * this.terms.interval
+    return !isShort && this.parts.regions.policy(splitScope(scope).policy).mode === 'eventual'
+  }
+
+  private touch(policy: string, subject: string): Touched {
+    const name = `${policy}\n${subject}`
+    let touched = this.touchedKeys.get(name)
+    if (touched === undefined) {
+      this.touchedKeys.set(name, (touched = { policy, subject, limits: new Map(), units: 0, isForced: false }))
+    }
+    return touched
+  }
+
+  /** Puts a subject back that was not published. */
+  private again(key: Touched, isForced: boolean): void {
+    const touched = this.touch(key.policy, key.subject)
+    for (const [text, limit] of key.limits) if (!touched.limits.has(text)) touched.limits.set(text, limit)
+    touched.isForced ||= key.isForced || isForced
+  }
+
+  private schedule(): void {
+    const { interval } = this.terms
+    const random = this.parts.random ?? Math.random
+    const wait = this.isSoon ? SOON : interval * (1 + JITTER * (2 * random() - 1))
+    this.cancelTimer = this.clock.after(wait, () => {
+      this.isSoon = false
+      void this.collect()
+        .catch((error: unknown) => this.parts.failed?.(error))
+        .then(() => (this.isClosed ? undefined : this.schedule()))
+    })
+  }
+
+  /** Publishes within 50 ms. */
+  private hurry(): void {
+    if (this.isSoon || this.isClosed) return
+    this.isSoon = true
+    this.cancelTimer()
+    this.schedule()
+  }
+
+  private async collectPart(partition: number, list: readonly Touched[]): Promise<void> {
+    const now = this.clock.now()
+    const { storage, regions, failed } = this.parts
+    try {
+      const results = await storage.collect(
+        list.map((key) => collectKeyOf(key, now)),
+        this.terms,
+      )
+      list.forEach((key, i) => (results[i]?.result === 'later' ? this.again(key, false) : undefined))
+      const records = results.flatMap(({ record }) => record ?? [])
+      const bodies = encodeMessages({ from: regions.self, at: Math.floor(now), records })
+      if (bodies.length > 0) await regions.transport.publish(bodies.map((body) => ({ partition, body })))
+      this.counts.sent += records.length
+    } catch (error) {
+      // What was collected is marked as published, so only force publishes it again.
+      for (const key of list) this.again(key, true)
+      failed?.(error)
+    }
+  }
+
+  private async applyPart(records: readonly CountRecord[], region: number, at: number): Promise<void> {
+    const results = await this.parts.storage.apply(records, { region, at }, this.terms)
+    const early: CountRecord[] = []
+    let wait = 0
+    results.forEach((result, i) => {
+      const record = records[i] as CountRecord
+      if (result.result === 'early') {
+        early.push(record)
+        wait = Math.max(wait, result.wait)
+      }
+      if (result.result === 'done') this.counts.applied += 1
+      if (result.isUnpublished) this.touchRecord(record)
+      if (result.ahead > 0) this.parts.anomaly?.('ANOMALY_REGION_CLOCK', `the clock of "${this.parts.regions.all[region]}" is ahead`)
+      this.counts.late += result.late
+      this.counts.over += result.over
+      this.counts.forgiven += result.forgiven
+    })
+    if (early.length === 0) return
+    await new Promise<void>((resolve) => void this.clock.after(wait, resolve))
+    await this.applyPart(early, region, at)
+  }
+
+  private touchRecord({ policy, subject, entries }: CountRecord): void {
+    const touched = this.touch(policy, subject)
+    for (const { text, N, P, burst } of entries) {
+      const name = text.slice(0, text.lastIndexOf('.'))
+      if (!touched.limits.has(name)) touched.limits.set(name, { text, kind: kindIn(text), N, P, burst })
+    }
+  }
+}
+
+function grouped<T>(items: Iterable<T>, groupOf: (item: T) => number): ReadonlyMap<number, readonly T[]> {
+  const groups = new Map<number, T[]>()
+  for (const item of items) {
+    const group = groups.get(groupOf(item))
+    if (group === undefined) groups.set(groupOf(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+function kindIn(text: string): Shape['kind'] {
+  if (text.includes('.slidingWindow.')) return 'sliding'
+  return text.includes('.fixedWindow.') ? 'fixed' : 'bucket'
+}
+
+function collectKeyOf({ policy, subject, limits, isForced }: Touched, now: number): CollectKey {
+  const shapes = Array.from(limits.values(), (limit) => ('limit' in limit ? shapeOf(limit, now) : limit))
+  return { policy, subject, shapes, isForced }
+}

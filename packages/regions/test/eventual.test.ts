@@ -1,0 +1,13 @@
+// Random histories of regions in mode `eventual`. 2,000 of them each time, 20,000 with SLUICE_FAULTS=full.
+import * as regions from '@sluice/regions'
+import { playEventual } from '@sluice/testing/regions'
+import { expect, test } from 'vitest'
+
+const HISTORIES = process.env['SLUICE_FAULTS'] === 'full' ? 20_000 : 2_000
+
+test(`${HISTORIES} random histories break no promise`, { timeout: 1_800_000 }, async () => {
+  for (let seed = 1; seed <= HISTORIES; seed++) {
+    const violation = await playEventual(regions, seed)
+    expect(violation === undefined ? undefined : { seed, ...violation }).toBeUndefined()
+  }
+})

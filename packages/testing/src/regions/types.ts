@@ -1,0 +1,17 @@
+import type * as regions from '@sluice/regions'
+
+/** The code under test: @sluice/regions, or a copy of it without one of its rules. */
+export type RegionsModule = typeof regions
+
+export type { CollectKey, CountRecord, Ledger, Numbers, RecordSource, RegionStorage, Terms } from '@sluice/regions'
+
+export type Applied = Omit<regions.AppliedRecord, 'changes'>
+
+/** A promise that a history broke. */
+export interface RegionViolation {
+  readonly rule: string
+  /** ms of the simulation since its start. */
+  readonly at: number
+  readonly region: string
+  readonly detail: string
+}
