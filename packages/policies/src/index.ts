@@ -15,6 +15,10 @@ export { replay } from './replay/replay.ts'
 export type { RefusedSubject, ReplayedLimit, ReplayOptions, ReplayReport, SmallestLimit } from './replay/replay.ts'
 export type { LogFormat, LoggedRequest } from './replay/formats.ts'
 
+// What an operator looks up: the states of a document.
+export { limiterOf } from './limiter-of.ts'
+export type { DocumentLimiter } from './limiter-of.ts'
+
 // What a reviewer asks of a change: what is probably not meant, and what changes for whom.
 export { lintDocument } from './review/lint.ts'
 export type { LintFinding, LintOptions, LintRule } from './review/lint.ts'
