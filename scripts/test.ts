@@ -50,7 +50,7 @@ if (name === undefined) {
 } else {
   steps.command(['types', 'tsc', '-b', ...typesOf(name)])
   await ensureRedis()
-  if (name === 'redis') await ensureServers([DAILY_SERVER])
+  if (name === 'redis' || name === 'cli') await ensureServers([DAILY_SERVER])
   if (name === 'policies') await ensureSql()
   if (name === 'etcd') await ensureEtcd()
   if (name === 'kafka') await ensureKafka()

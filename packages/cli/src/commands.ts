@@ -1,3 +1,4 @@
+import { bench } from './bench/bench.ts'
 import { allow } from './blocks/allow.ts'
 import { block } from './blocks/block.ts'
 import { blocks } from './blocks/blocks.ts'
@@ -5,6 +6,7 @@ import { disallow, unblock } from './blocks/unblock.ts'
 import { why } from './blocks/why.ts'
 import type { Command } from './command.ts'
 import { completionOf } from './completion/completion.ts'
+import { doctor } from './doctor/doctor.ts'
 import { watch } from './events/watch.ts'
 import { diff } from './policies/diff.ts'
 import { history } from './policies/history.ts'
@@ -14,12 +16,17 @@ import { publish } from './policies/publish.ts'
 import { replayCommand } from './policies/replay.ts'
 import { rollback } from './policies/rollback.ts'
 import { test } from './policies/test.ts'
+import { check, peek } from './service/check.ts'
 import { serveCommand } from './serve/serve.ts'
+import { inspect } from './subjects/inspect.ts'
+import { reset } from './subjects/reset.ts'
 import { top } from './redis/top.ts'
 
 /** All commands, in the order of help. */
 export const COMMANDS: readonly Command[] = [
   serveCommand,
+  check,
+  peek,
   lint,
   diff,
   test,
@@ -28,6 +35,8 @@ export const COMMANDS: readonly Command[] = [
   rollback,
   history,
   importCommand,
+  inspect,
+  reset,
   top,
   watch,
   block,
@@ -36,5 +45,7 @@ export const COMMANDS: readonly Command[] = [
   blocks,
   allow,
   disallow,
+  bench,
+  doctor,
   completionOf(() => COMMANDS),
 ]

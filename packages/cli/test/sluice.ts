@@ -19,12 +19,17 @@ export interface Settings {
   readonly input?: string | Buffer
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Whether a person reads the errors, and can be asked. */
+  readonly isAsked?: boolean
 }
 
 /** Runs `sluice` with these arguments in this process, without a terminal. A process of its own for each test would take minutes. */
-export async function sluice(args: readonly string[], { input = '', env = {} }: Omit<Settings, 'cwd'> = {}): Promise<Ran> {
+export async function sluice(args: readonly string[], { input = '', env = {}, isAsked = false }: Omit<Settings, 'cwd'> = {}): Promise<Ran> {
   const texts = { out: '', err: '' }
-  const into = (stream: keyof typeof texts) => ({ write: (text: string): void => void (texts[stream] += text), isTTY: false })
+  const into = (stream: keyof typeof texts) => ({
+    write: (text: string): void => void (texts[stream] += text),
+    isTTY: stream === 'err' && isAsked,
+  })
   const status = await runCli(args, { out: into('out'), err: into('err'), in: Readable.from([input]), env: environment(env) })
   return { status, ...texts }
 }

@@ -39,7 +39,7 @@ export const top: Command = {
   ],
   async run(invocation) {
     const query = queryOf(invocation)
-    const redis = redisOf('top', invocation)
+    const redis = await redisOf('top', invocation)
     // Loaded here, since most commands need no Redis.
     const { analyticsReader } = await import('@sluice/redis')
     const reader = analyticsReader(redis.source, { prefix: invocation.option('prefix'), secret: invocation.io.env['SLUICE_SECRET'] })

@@ -2,7 +2,7 @@ import { fileSource } from '@sluice/policies'
 import type { RunningService, ServeOptions } from '@sluice/server'
 import type { Command, Invocation } from '../command.ts'
 import { readDocument } from '../files.ts'
-import { redisOf } from '../redis/redis-option.ts'
+import { hasRedis, redisOf } from '../redis/redis-option.ts'
 import { failed, plain, usageError } from '../terminal/terminal.ts'
 import { numberOption } from '../numbers.ts'
 import { serviceLines } from './service-lines.ts'
@@ -78,16 +78,15 @@ function optionOf(port: number | undefined, { grpc }: ServeOptions): string {
 
 /** @throws ERR_COMMAND_INVALID, ERR_COMMAND_FAILED, ERR_POLICY_INVALID */
 async function optionsOf(invocation: Invocation): Promise<ServeOptions> {
-  const { option, io } = invocation
+  const { option } = invocation
   const policies = option('policies')
   const http = { host: option('host'), port: numberOption('serve', invocation, 'port', [0, 65_535]) }
   const grpcPort = numberOption('serve', invocation, 'grpc-port', [0, 65_535])
-  const hasRedis = (option('redis') ?? io.env['REDIS_URL'] ?? '') !== ''
   return {
     http,
     grpc: grpcPort === undefined ? { host: http.host } : { host: http.host, port: grpcPort },
     policies: policies === undefined ? undefined : await sourceOf(policies, invocation),
-    store: hasRedis ? await storeOf(invocation) : undefined,
+    store: hasRedis(invocation) ? await storeOf(invocation) : undefined,
   }
 }
 
@@ -101,6 +100,6 @@ async function sourceOf(policies: string, invocation: Invocation): Promise<Serve
 
 async function storeOf(invocation: Invocation): Promise<ServeOptions['store']> {
   const { redisStore } = await import('@sluice/redis')
-  const { url } = redisOf('serve', invocation)
-  return redisStore({ url }, { failover: { deadline: DEADLINE } })
+  const { lasting } = await redisOf('serve', invocation)
+  return redisStore(lasting, { failover: { deadline: DEADLINE } })
 }
