@@ -20,6 +20,7 @@ import { check, peek } from './service/check.ts'
 import { serveCommand } from './serve/serve.ts'
 import { inspect } from './subjects/inspect.ts'
 import { reset } from './subjects/reset.ts'
+import { hashToken, newToken } from './tokens/tokens.ts'
 import { top } from './redis/top.ts'
 
 /** All commands, in the order of help. */
@@ -46,6 +47,8 @@ export const COMMANDS: readonly Command[] = [
   allow,
   disallow,
   bench,
+  newToken,
+  hashToken,
   doctor,
   completionOf(() => COMMANDS),
 ]

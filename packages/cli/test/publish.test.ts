@@ -153,7 +153,10 @@ describe('policies publish, rollback and history, to a file', () => {
     [['publish', doc(1)], '--to is missing'],
     [['publish', doc(1), '--to', 'ftp://host/x'], '--to: expected a URL: file:sluice.yaml'],
     [['publish', doc(1), '--to', 'sluice.yaml'], '--to: expected a URL: file:sluice.yaml'],
-    [['publish', doc(1), '--to', 'file:x.yaml', '--wait'], '--wait needs a control service that knows its instances'],
+    [
+      ['publish', doc(1), '--to', 'file:x.yaml', '--wait', '--url', 'localhost'],
+      '--url: expected a URL such as http://127.0.0.1:8080, got localhost',
+    ],
     [['rollback', '--to', 'file:no-such.yaml'], 'no-such.yaml has no document'],
     [['history', '--to', 'file:no-such.yaml'], 'no-such.yaml has no document'],
     [['publish', doc(1), '--to', 'file:no-such-folder/x.yaml'], 'cannot be written: there is no such file'],

@@ -33,8 +33,9 @@ export const bench: Command = {
   ],
   async run(invocation) {
     const options = optionsOf(invocation)
-    const { name, open } = placeOf(invocation, options)
-    const target = await open()
+    const place = placeOf(invocation, options)
+    const { name } = place
+    const target = await place.open()
     try {
       // A place that cannot be reached is a wrong command line, and not a result.
       const first = await outcomeOf(target.ask, 0)

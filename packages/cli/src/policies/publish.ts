@@ -1,9 +1,9 @@
 import { diffDocuments, parseDocument } from '@sluice/policies'
 import type { Command } from '../command.ts'
 import { readText } from '../files.ts'
-import { usageError } from '../terminal/terminal.ts'
 import { openWriter } from './open-writer.ts'
 import { printChanges } from './diff.ts'
+import { printFollowed, statusOf, WAIT_OPTIONS, waitOf } from './instances.ts'
 import { publishable, revisionOption, TO } from './publishing.ts'
 
 export const publish: Command = {
@@ -22,23 +22,26 @@ export const publish: Command = {
     { name: 'previous', value: 'REVISION', means: 'The revision that must be there now; 0 for none. Default: the one that is there.' },
     { name: 'dry-run', means: 'Only print what would change.' },
     { name: 'skip-tests', means: 'Publish also if a test of the document fails.' },
-    {
-      name: 'wait',
-      means: 'Wait until every live instance has the revision. A file does not know its readers, so it needs a control service.',
-    },
+    ...WAIT_OPTIONS,
   ],
-  exits: ['The document is there.', 'It is not: a test fails, or another revision is there.'],
+  exits: [
+    'The document is there.',
+    'It is not: a test fails, or another revision is there. With --wait: an instance does not have it yet.',
+  ],
   examples: [
     ['sluice policies publish sluice.yaml --to file:/etc/sluice/sluice.yaml', 'Publish to a file that processes follow.'],
     ['sluice policies publish sluice.yaml --to file:/etc/sluice/sluice.yaml --dry-run', 'See first what would change.'],
     ['sluice policies publish sluice.yaml --to redis://localhost:6379', 'Publish to a fleet that follows Redis.'],
+    [
+      'SLUICE_TOKEN=… sluice policies publish sluice.yaml --to redis://localhost:6379 --wait',
+      'The same, and wait until every instance has it.',
+    ],
   ],
   async run(invocation) {
     const { publishConflict, publishDocument } = await import('@sluice/server')
+    const wait = waitOf('policies publish', invocation)
     const writer = await openWriter('policies publish', invocation)
     try {
-      if (invocation.has('wait'))
-        throw usageError(`sluice policies publish: --wait needs a control service that knows its instances; ${writer.name} does not`)
       const { source, text } = await readText(invocation.operands[0] ?? '', invocation)
       const document = publishable(invocation, source, text)
       if (document === undefined) return 1
@@ -54,13 +57,17 @@ export const publish: Command = {
       const changes = before === undefined ? [] : diffDocuments(before, after)
       const { namespace, revision } = document
       if (invocation.isJson) {
-        invocation.printJson({ published: !isDry, to: writer.name, namespace, revision, previous: current?.revision ?? null, changes })
-        return 0
+        const waited = isDry ? undefined : await wait?.(namespace, revision)
+        const report = { published: !isDry, to: writer.name, namespace, revision, previous: current?.revision ?? null, changes }
+        invocation.printJson({ ...report, ...waited })
+        return statusOf(waited)
       }
       if (before !== undefined) printChanges(invocation, before, after, changes)
       const done = isDry ? 'would be published' : isThere ? 'is there already' : 'is published'
       invocation.print(`${namespace} revision ${revision} ${done}: ${writer.name}`)
-      return 0
+      const waited = isDry ? undefined : await wait?.(namespace, revision)
+      if (waited !== undefined) printFollowed(invocation, revision, waited)
+      return statusOf(waited)
     } finally {
       writer.close()
     }

@@ -4,6 +4,7 @@ import { failed } from '../terminal/terminal.ts'
 import { openWriter } from './open-writer.ts'
 import type { PolicyWriter, PublishedRevision, StoredDocument } from '@sluice/server'
 import { printChanges } from './diff.ts'
+import { type Followed, printFollowed, statusOf, WAIT_OPTIONS, waitOf } from './instances.ts'
 import { revisionOption, TO } from './publishing.ts'
 
 export const rollback: Command = {
@@ -20,14 +21,19 @@ export const rollback: Command = {
     { name: 'revision', value: 'REVISION', means: 'The revision to go back to. Default: the one before the current one.' },
     { name: 'namespace', value: 'NAME', means: 'The namespace, where the place has several. A file has one.' },
     { name: 'dry-run', means: 'Only print what would change.' },
+    ...WAIT_OPTIONS,
   ],
-  exits: ['The earlier content is in force.', 'It is not: another revision came in between.'],
+  exits: [
+    'The earlier content is in force.',
+    'It is not: another revision came in between. With --wait: an instance does not have it yet.',
+  ],
   examples: [
     ['sluice policies rollback --to file:/etc/sluice/sluice.yaml', 'Undo the last publication.'],
     ['sluice policies rollback --to file:/etc/sluice/sluice.yaml --revision 40', 'Go back to revision 40.'],
   ],
   async run(invocation) {
     const { publishDocument, repeatedText } = await import('@sluice/server')
+    const wait = waitOf('policies rollback', invocation)
     const writer = await openWriter('policies rollback', invocation)
     try {
       const { current, kept } = await revisionsOf(writer, invocation.option('namespace'))
@@ -42,8 +48,9 @@ export const rollback: Command = {
       const changes = diffDocuments(before, after)
       const isDry = invocation.has('dry-run')
       if (!isDry) await publishDocument(writer, document, current.revision)
-      report(invocation, { isDry, writer, document, target, changes, before, after })
-      return 0
+      const waited = isDry ? undefined : await wait?.(namespace, revision)
+      report(invocation, { isDry, writer, document, target, changes, before, after, waited })
+      return statusOf(waited)
     } finally {
       writer.close()
     }
@@ -60,6 +67,7 @@ function report(
     changes,
     before,
     after,
+    waited,
   }: {
     readonly isDry: boolean
     readonly writer: PolicyWriter
@@ -68,6 +76,7 @@ function report(
     readonly changes: ReturnType<typeof diffDocuments>
     readonly before: Parameters<typeof diffDocuments>[0]
     readonly after: Parameters<typeof diffDocuments>[1]
+    readonly waited: Followed | undefined
   },
 ): void {
   const { namespace, revision } = document
@@ -80,6 +89,7 @@ function report(
       rollbackOf: target.revision,
       previous: before.revision,
       changes,
+      ...waited,
     })
     return
   }
@@ -87,6 +97,7 @@ function report(
   invocation.print(
     `${namespace} revision ${revision}, which repeats ${target.revision}, ${isDry ? 'would be published' : 'is published'}: ${writer.name}`,
   )
+  if (waited !== undefined) printFollowed(invocation, revision, waited)
 }
 
 /** The current document and all that were kept. @throws ERR_COMMAND_FAILED */
