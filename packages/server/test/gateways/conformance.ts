@@ -146,8 +146,7 @@ export function gatewayConformance(name: GatewayName, facts: Facts): void {
 
       test('is away, the change that the sample names refuses instead', async () => {
         const { edit, status } = facts.closed
-        const edited = (text: string) => edit.reduce((before, [from, to]) => before.replace(from, to), text)
-        for (const each of await without(name, app, await freePort(), edited)) expect(status).toContain(each)
+        for (const each of await without(name, app, await freePort(), (text) => changed(text, edit))) expect(status).toContain(each)
       })
 
       test('is away, its limits hold again once it is back', async () => {
@@ -169,10 +168,35 @@ export function gatewayConformance(name: GatewayName, facts: Facts): void {
 }
 
 /** The service at one port. @param port 0 takes a free one */
-function startService({ protocol }: Facts, port: number): Promise<RunningService> {
+function startService({ protocol }: Pick<Facts, 'protocol'>, port: number): Promise<RunningService> {
   const listen =
     protocol === 'grpc' ? { http: false as const, grpc: { port, headers: 'all' as const } } : { http: { port }, grpc: false as const }
   return serve({ ...listen, policies: fileSource(DOCUMENT), trustProxy: ['127.0.0.1'], drain: { delay: 0 } })
+}
+
+/**
+ * For a gateway whose sample can pass on the user whom it has authenticated.
+ * @param changes of the sample, as its comment says
+ */
+export function gatewayUsers(name: GatewayName, changes: Facts['closed']['edit']): void {
+  test(`${name}: policies see the user whom the gateway has authenticated, and no other one`, async () => {
+    const app = await startApp()
+    const service = await startService({}, 0)
+    const ports = { app: app.port, http: portOf(service), grpc: 0 }
+    const gateway = await startGateway(name, { ports, edit: (text) => withPatience(changed(text, changes)) })
+    try {
+      const statusOf = async (user: string, claimed: string) => {
+        const authorization = `Basic ${Buffer.from(`${user}:secret`).toString('base64')}`
+        const headers = { authorization, 'x-user-id': claimed }
+        return (await send({ port: gateway.port, from: newClient(), path: '/users', headers })).status
+      }
+      expect([await statusOf('ada', 'ada'), await statusOf('ada', 'eve'), await statusOf('bob', 'ada')]).toEqual([200, 429, 200])
+    } finally {
+      await gateway.stop()
+      await service.close()
+      await app.close()
+    }
+  })
 }
 
 /** The statuses of four requests through a gateway whose service is at a port without one. */
@@ -211,6 +235,10 @@ function limits(remaining: number): Readonly<Record<string, unknown>> {
     'ratelimit-policy': '"api.hour";q=2;w=3600',
     ratelimit: expect.stringMatching(new RegExp(`^"api.hour";r=${remaining};t=3(600|59\\d)$`)) as unknown,
   }
+}
+
+function changed(text: string, changes: Facts['closed']['edit']): string {
+  return changes.reduce((before, [from, to]) => before.replace(from, to), text)
 }
 
 /** A busy machine may need longer than the limits of the samples, and would pass requests without a check. */

@@ -1,4 +1,4 @@
-import { type Facts, gatewayConformance } from './conformance.ts'
+import { type Facts, gatewayConformance, gatewayUsers } from './conformance.ts'
 
 const NGINX: Facts = {
   showsLimits: true,
@@ -7,3 +7,8 @@ const NGINX: Facts = {
 
 gatewayConformance('nginx', NGINX)
 gatewayConformance('nginx 1.31', NGINX)
+
+gatewayUsers('nginx', [
+  ['/auth/nginx;', '/auth/nginx?attribute.user_id=header:x-user-id;'],
+  ['# proxy_set_header X-User-Id', 'proxy_set_header X-User-Id'],
+])

@@ -6,8 +6,9 @@ function kong.client.get_forwarded_ip()
   return ngx.var.remote_addr
 end
 
+-- As if a plugin had authenticated the user of the header Authorization.
 function kong.client.get_consumer()
-  return nil
+  return ngx.var.remote_user and { username = ngx.var.remote_user }
 end
 
 function kong.request.get_host()
