@@ -23,6 +23,8 @@ interface Popup {
 const MOST = 12
 /** px, as in style/editor.css. */
 const LINE = 20
+/** px, the width of the list of completions: it must not be cut at the side. */
+const LIST = 490
 
 /** A text field for a document: colours, line numbers, marks of problems, and what the schema allows at the cursor. */
 export function Editor({ label, text, onText, schema, problems = [], isReadOnly = false }: Props) {
@@ -148,7 +150,7 @@ function placeOf(area: HTMLTextAreaElement): { readonly left: string; readonly t
   const style = getComputedStyle(area)
   const left = Number.parseFloat(style.paddingLeft) + column * characterWidth(style.font) - area.scrollLeft
   const top = Number.parseFloat(style.paddingTop) + row * LINE - area.scrollTop + 4
-  return { left: `${Math.max(0, Math.min(left, area.clientWidth - 280))}px`, top: `${top}px` }
+  return { left: `${Math.max(0, Math.min(left, area.clientWidth - LIST))}px`, top: `${top}px` }
 }
 
 function characterWidth(font: string): number {

@@ -75,10 +75,18 @@ export interface Change {
 export interface Violator {
   readonly namespace: string
   readonly policy: string
-  readonly limit: string
+  /** `null` where all limits of the policy are counted together. */
+  readonly limit?: string | null
   readonly subject: string
   readonly refused: number
-  readonly lastAt: number
+  readonly lastAt?: number | null
+}
+
+/** Rows, who has counted them, and over how many minutes. */
+export interface Counted<T> {
+  readonly rows: readonly T[]
+  readonly from?: 'instance' | 'analytics'
+  readonly minutes?: number
 }
 
 export interface Nearest {
@@ -102,6 +110,10 @@ export interface SubjectLimit {
   readonly resetAt?: number | null
   readonly windowMs?: number | null
   readonly mode: string
+  /** As the document names it under `subjects`. */
+  readonly subjectName: string
+  /** `store`, or what decides while the store is away. */
+  readonly source?: string
 }
 
 export interface Override {
@@ -118,7 +130,7 @@ export interface SubjectPage {
   readonly namespace: string
   readonly subject: string
   readonly limits: readonly SubjectLimit[]
-  readonly block: BlockWhy | null
+  readonly block: BlockRow | null
   readonly overrides: readonly Override[]
   readonly history: readonly { readonly at: number; readonly allowed: number; readonly refused: number }[]
 }
@@ -177,7 +189,14 @@ export interface Impact {
   readonly refusedBefore: number
   readonly refusedAfter: number
   readonly limits: readonly { readonly limit: string; readonly refusedBefore: number; readonly refusedAfter: number }[]
-  readonly subjects: readonly { readonly subject: string; readonly refusedBefore: number; readonly refusedAfter: number }[]
+  /** What was tried, and what was not. */
+  readonly basis?: string
+  readonly subjects: readonly {
+    readonly limit?: string
+    readonly subject: string
+    readonly refusedBefore: number
+    readonly refusedAfter: number
+  }[]
 }
 
 export interface Published {
@@ -186,25 +205,41 @@ export interface Published {
   readonly laggards?: readonly string[]
 }
 
+/** What a rule saw before it blocked. */
+export interface Evidence {
+  readonly strikes: number
+  readonly refused: number
+  readonly requests: number
+  readonly endpoints: number
+  readonly limits: readonly string[]
+}
+
 export interface BlockRow {
-  readonly target: string
-  readonly reason?: string | null
+  readonly kind: 'address' | 'subject'
+  readonly name: string
+  readonly effect: 'refuse' | 'drop' | 'shadow' | 'allow'
+  /** `manual` for an entry by hand. */
+  readonly rule: string
+  readonly since: number
+  /** `null`: it does not end. */
   readonly until?: number | null
-  readonly source?: string | null
-  readonly at?: number | null
-  readonly strikes?: number | null
+  readonly level: number
+  readonly evidence?: Evidence | null
+  readonly reason?: string
 }
 
 export interface Blocks {
   readonly rows: readonly BlockRow[]
-  readonly allowed?: readonly BlockRow[]
+  readonly total: number
+  /** Whether the service has a block list. */
+  readonly isOn: boolean
 }
 
 export interface BlockWhy {
-  readonly target: string
-  readonly blocked: boolean
-  readonly entry?: BlockRow | null
-  readonly because: readonly string[]
+  readonly target: Pick<BlockRow, 'kind' | 'name'>
+  readonly blocked?: BlockRow | null
+  readonly allowed?: BlockRow | null
+  readonly counting?: Evidence | null
 }
 
 export interface AuditRow {

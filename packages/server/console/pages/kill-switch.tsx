@@ -67,9 +67,18 @@ export function KillSwitchPage({ who }: { readonly who: WhoAmI }) {
 
 function columnsOf(who: WhoAmI, onSwitch: (namespace: string) => void): readonly Column<KillSwitchRow>[] {
   return [
-    { title: 'Namespace', isHead: true, cell: ({ namespace }) => namespace },
+    {
+      title: 'Namespace',
+      isHead: true,
+      cell: ({ namespace, reason }) => (
+        <>
+          {namespace}
+          <span class="phone-only muted">{reason}</span>
+        </>
+      ),
+    },
     { title: 'Off until', cell: ({ until }) => (until ? <time title={dateTime(until)}>{fromNow(until)}</time> : 'switched on by hand') },
-    { title: 'Reason', cell: ({ reason }) => <span class="wrap">{reason || NONE}</span> },
+    { title: 'Reason', isWide: true, cell: ({ reason }) => <span class="wrap">{reason || NONE}</span> },
     { title: 'By', isWide: true, cell: ({ by }) => by ?? NONE },
     { title: 'Revision', isNumber: true, isWide: true, cell: ({ revision }) => revision },
     {

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
-import { CHROMIUM_FLAGS, chromiumBinary } from '@sluice/testing/browser'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 /** What the browser is like. */
@@ -23,10 +22,6 @@ export interface Tab {
 const WIDE = { width: 1280, height: 860 }
 const PHONE = { width: 390, height: 844 }
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: chromiumBinary(), args: [...CHROMIUM_FLAGS] })
-}
 
 /** Opens an address of the console in a tab of its own, without what other tabs keep. */
 export async function open(browser: Browser, url: string, { colorScheme = 'light', isPhone = false }: Look = {}): Promise<Tab> {

@@ -1,7 +1,8 @@
 // The editor in the browser: where the cursor is afterwards, what the list offers, and that the keyboard is not trapped.
 import type { Browser, Locator } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { expectAccessible, launch, open, type Tab } from './browser.ts'
+import { expectAccessible, open, type Tab } from './browser.ts'
+import { launch } from './launch.ts'
 import { recordedService } from './recorded.ts'
 import { TOKEN } from './recorded-answers.ts'
 

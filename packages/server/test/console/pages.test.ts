@@ -1,7 +1,8 @@
 // Each page on recorded answers: it is drawn, breaks no rule of accessibility, and asks for nothing that its content policy refuses.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { expectAccessible, launch, type Look, open } from './browser.ts'
+import { expectAccessible, type Look, open } from './browser.ts'
+import { launch } from './launch.ts'
 import { recordedService } from './recorded.ts'
 import { TOKEN } from './recorded-answers.ts'
 
@@ -22,7 +23,7 @@ const PAGES = [
   { path: ['policies', 'shop', 'history'], heading: 'shop', shows: 'content of 9' },
   { path: ['blocks'], heading: 'Blocks', shows: '203.0.113.7/32' },
   { path: ['audit'], heading: 'Audit', shows: 'policies.publish' },
-  { path: ['kill-switch'], heading: 'Kill switch', shows: 'Incident 4711' },
+  { path: ['kill-switch'], heading: 'Kill switch', shows: 'chat' },
 ] as const
 
 test.each(LOOKS)(

@@ -10,6 +10,8 @@ export interface Recorded {
   readonly store?: 'up' | 'degraded' | 'away'
   /** How many namespaces there are besides. */
   readonly namespaces?: number
+  /** No namespace is switched off. */
+  readonly isCalm?: boolean
   /** Nothing was decided, blocked or changed yet. */
   readonly isEmpty?: boolean
   /** Endpoints that fail, such as `GET violators`. */
@@ -126,22 +128,23 @@ export function answers(
     case 'GET schema':
       return ok(POLICY_SCHEMA)
     case 'GET blocks':
-      return ok(options.isEmpty === true ? { rows: [], allowed: [] } : blocks(now))
+      return ok(options.isEmpty === true ? { rows: [], total: 0, isOn: true } : blocks(now))
     case 'GET blocks/why':
-      return ok({ target: query.get('target'), blocked: true, entry: null, because: WHY })
+      return ok({
+        target: { kind: 'address', name: query.get('target') },
+        blocked: byRule('203.0.113.7/32', now),
+        allowed: null,
+        counting: null,
+        level: 2,
+      })
     case 'GET audit':
       return query.has('before') ? ok({ rows: [] }) : rows(audit(now))
     case 'GET kill-switch':
-      return rows([{ namespace: 'chat', ...switchedOff(now) }])
+      return rows(options.isCalm === true ? [] : [{ namespace: 'chat', ...switchedOff(now) }])
     default:
       return what.startsWith('GET') ? problem(404, 'There is no such endpoint.') : ok({})
   }
 }
-
-const WHY = [
-  'The rule credential-stuffing blocked it for 1 h: 40 refusals at 12 endpoints in 10 min.',
-  'It was blocked twice before, so the block is four times as long.',
-]
 
 function switchedOff(now: number): object {
   const until = new Date(now + 40 * MINUTE).toISOString()
@@ -233,6 +236,8 @@ function subject(name: string, now: number): unknown {
     resetAt: now + 34_000,
     windowMs: MINUTE,
     mode: 'enforce',
+    subjectName: 'client',
+    source: 'store',
     ...more,
   })
   return {
@@ -243,12 +248,12 @@ function subject(name: string, now: number): unknown {
       limit('search', 'second', 10, 10, { windowMs: 1000, resetAt: now + 600 }),
       limit('login', 'address', 1, 5, { mode: 'shadow' }),
     ],
-    block: name === '203.0.113.7' ? { target: name, blocked: true, entry: null, because: WHY } : null,
+    block: name === '203.0.113.7' ? byRule('203.0.113.7/32', now) : null,
     overrides: [{ policy: 'api', subject: 'client', is: name, limits: { minute: { limit: 2000 } }, until: '2027-06-01T00:00:00Z' }],
-    history: Array.from({ length: 60 }, (_, i) => ({
-      at: now - (60 - i) * MINUTE,
+    history: Array.from({ length: 15 }, (_, i) => ({
+      at: now - (15 - i) * MINUTE,
       allowed: 40 + Math.round(15 * Math.sin(i / 5)),
-      refused: i > 40 && i < 52 ? (i - 40) * 2 : 0,
+      refused: i > 6 && i < 12 ? (i - 6) * 4 : 0,
     })),
   }
 }
@@ -285,22 +290,33 @@ function validated(document: string): unknown {
   }
 }
 
-function blocks(now: number): unknown {
-  const row = (target: string, reason: string, source: string, ends: number): unknown => ({
-    target,
-    reason,
-    source,
-    at: now - 9 * MINUTE,
-    until: now + ends * MINUTE,
-  })
+function byRule(name: string, now: number): object {
+  const evidence = { since: now - 19 * MINUTE, strikes: 40, refused: 212, requests: 240, endpoints: 12, limits: ['shop/login.address'] }
   return {
-    rows: [
-      row('203.0.113.7/32', '', 'credential-stuffing', 51),
-      row('198.51.100.0/24', 'Scraper, ticket 4702', 'manual', 1200),
-      row('user:8812', '', 'abuse', 12),
-    ],
-    allowed: [{ target: '192.0.2.0/28', reason: 'Monitoring', source: 'manual', at: now - 100_000 * MINUTE, until: null }],
+    kind: 'address',
+    name,
+    effect: 'refuse',
+    rule: 'strikes',
+    since: now - 9 * MINUTE,
+    until: now + 51 * MINUTE,
+    level: 2,
+    evidence,
+    reason: '',
   }
+}
+
+function blocks(now: number): unknown {
+  const byHand = (kind: string, name: string, effect: string, reason: string, minutes: number | null): object => {
+    const until = minutes === null ? null : now + minutes * MINUTE
+    return { kind, name, effect, rule: 'manual', since: now - 99 * MINUTE, until, level: 0, evidence: null, reason }
+  }
+  const rows = [
+    byRule('203.0.113.7/32', now),
+    byHand('subject', 'user:8812', 'refuse', 'Card testing, ticket 4699', 12),
+    byHand('address', '198.51.100.0/24', 'drop', 'Scraper, ticket 4702', 1200),
+    byHand('address', '192.0.2.0/28', 'allow', 'Monitoring', null),
+  ]
+  return { rows, total: rows.length, isOn: true }
 }
 
 function audit(now: number): readonly unknown[] {

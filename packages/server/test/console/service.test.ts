@@ -4,7 +4,8 @@ import { waitUntil } from '@sluice/testing'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RunningService, serve, type ServeOptions } from '../../src/index.ts'
-import { launch, open, type Tab } from './browser.ts'
+import { open, type Tab } from './browser.ts'
+import { launch } from './launch.ts'
 
 const TOKEN = 'only-reads-0123456789-0123456789-0123456789'
 const READER: ServeOptions['admin'] = {
@@ -23,6 +24,15 @@ const url = (): string => service.http!.url
 const check = (query: string): Promise<Response> => fetch(`${url()}/check?${query}`)
 const start = async (admin: ServeOptions['admin']): Promise<void> => {
   service = await serve({ http: { port: 0 }, admin })
+}
+/** Publishes revision 2, as somebody else would. */
+const publish = async (changed: (text: string) => string): Promise<void> => {
+  const path = `${url()}/admin/v1/policies/default`
+  const headers = { authorization: `Bearer ${service.adminToken}`, 'content-type': 'application/json' }
+  const { text } = (await (await fetch(path, { headers })).json()) as { text: string }
+  const body = JSON.stringify({ text: changed(text.replace('revision: 1', 'revision: 2')), expected: 1 })
+  const { status } = await fetch(path, { method: 'PUT', headers, body })
+  expect(status).toBe(200)
 }
 const signIn = async (): Promise<void> => {
   tab = await open(browser, `${url()}/#token=${service.adminToken}`)
@@ -138,19 +148,87 @@ describe('on a service with all rights', () => {
     expect(tab.errors).toEqual([])
   })
 
+  test('a subject: its limits, its reset, other numbers until a time', async () => {
+    const { page } = tab
+    // A window of a day: what is used must not fade while the test looks at it.
+    await publish((text) => text.replace('window: 1m', 'window: 1d'))
+    await check('user_id=ada&cost=60')
+    await tab.go('subjects')
+    const nearest = page.getByRole('region', { name: 'Nearest to a limit', exact: true })
+    await nearest.getByText('60 of 100').waitFor()
+    await nearest.getByRole('link').first().click()
+    const limits = page.getByRole('region', { name: 'Limits of this subject' })
+    await limits.getByText('60 of 100').waitFor()
+    await page.getByText('allowed 1').waitFor()
+    expect(tab.errors).toEqual([])
+
+    await page.getByRole('button', { name: 'Reset' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Reset' }).click()
+    await limits.getByText('0 of 100').waitFor()
+
+    await page.getByRole('button', { name: 'Override…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Limit minute').fill('5')
+    await dialog.getByRole('button', { name: 'Publish the override' }).click()
+    await page.getByRole('region', { name: 'Overrides' }).getByText('minute 5').waitFor()
+    expect((await check('user_id=ada&cost=6')).status).toBe(429)
+    expect((await check('user_id=bob&cost=6')).status).toBe(200)
+  })
+
+  test('the block list: block, why, unblock, never block', async () => {
+    const { page } = tab
+    const dialog = page.getByRole('dialog')
+    await tab.go('blocks')
+    await page.getByText('Nothing is blocked.').waitFor()
+    await page.getByRole('button', { name: 'Block…', exact: true }).click()
+    await dialog.getByLabel('Target').fill('203.0.113.0/24')
+    await dialog.getByLabel('Reason').fill('Scraper')
+    await dialog.getByRole('button', { name: 'Block' }).click()
+    await page.getByRole('region', { name: 'Blocked targets' }).getByRole('cell', { name: 'Scraper' }).waitFor()
+    expect((await check('ip=203.0.113.7')).status).not.toBe(200)
+
+    await page.getByLabel('Subject, address or network').fill('203.0.113.7')
+    await page.getByRole('button', { name: 'Ask why' }).click()
+    await page.getByText('203.0.113.0/24 was blocked by hand', { exact: false }).waitFor()
+
+    await page.getByRole('button', { name: 'Unblock 203.0.113.0/24' }).click()
+    await dialog.getByRole('button', { name: 'Unblock' }).click()
+    await page.getByText('Nothing is blocked.').waitFor()
+    expect((await check('ip=203.0.113.7')).status).toBe(200)
+
+    await page.getByRole('button', { name: 'Never block…' }).click()
+    await dialog.getByLabel('Target').fill('203.0.113.7')
+    await dialog.getByLabel('Reason').fill('Monitoring')
+    await dialog.getByRole('button', { name: 'Allow' }).click()
+    const allowed = page.getByRole('region', { name: 'Targets that are never blocked' })
+    await allowed.getByRole('cell', { name: 'Monitoring' }).waitFor()
+    await page.getByRole('button', { name: 'Remove 203.0.113.7/32' }).click()
+    await dialog.getByRole('button', { name: 'Remove' }).click()
+    await page.getByText('Nothing is allowed by hand.').waitFor()
+    await tab.go('audit')
+    for (const action of ['blocks.block', 'blocks.unblock', 'blocks.allow', 'blocks.disallow'])
+      await page.getByText(action, { exact: true }).waitFor()
+    expect(tab.errors).toEqual([])
+  })
+
+  test('the impact of a draft is tried on what was decided', async () => {
+    const { page } = tab
+    await check('user_id=ada&cost=60')
+    await tab.go('policies', 'default')
+    await page.getByRole('button', { name: 'Edit' }).click()
+    const editor = page.getByRole('textbox', { name: 'Document of default' })
+    await editor.fill((await editor.inputValue()).replace('limit: 100', 'limit: 50'))
+    await page.getByRole('button', { name: 'Try' }).and(page.locator('[aria-disabled="false"]')).click()
+    await page.getByText('Of 1 request, 0 (0%) were refused.', { exact: false }).waitFor()
+  })
+
   test('what somebody else publishes meanwhile is a conflict, and is said', async () => {
     const { page } = tab
     await tab.go('policies', 'default')
     await page.getByRole('button', { name: 'Edit' }).click()
     const editor = page.getByRole('textbox', { name: 'Document of default' })
-    const text = (await editor.inputValue()).replace('limit: 100', 'limit: 60')
-    const put = await fetch(`${url()}/admin/v1/policies/default`, {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${service.adminToken}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ text, expected: 1 }),
-    })
-    expect(put.status).toBe(200)
-    await editor.fill(text.replace('limit: 60', 'limit: 70'))
+    await publish((text) => text.replace('limit: 100', 'limit: 60'))
+    await editor.fill((await editor.inputValue()).replace('limit: 100', 'limit: 70'))
     await page.getByRole('button', { name: 'Publish…' }).and(page.locator('[aria-disabled="false"]')).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Publish revision 2' }).click()
     await page.getByText('ERR_PUBLISH_CONFLICT', { exact: true }).waitFor()

@@ -1,7 +1,8 @@
 // What the console shows where there is nothing, very much, or something is wrong.
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { expectAccessible, launch, open, type Tab } from './browser.ts'
+import { expectAccessible, open, type Tab } from './browser.ts'
+import { launch } from './launch.ts'
 import { recordedService } from './recorded.ts'
 import { type Recorded, TOKEN } from './recorded-answers.ts'
 

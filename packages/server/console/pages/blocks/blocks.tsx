@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { get } from '../../lib/api.ts'
+import { entryInWords } from '../../lib/block-words.ts'
 import { count, dateTime, fromNow, NONE } from '../../lib/format.ts'
 import { whyNot } from '../../lib/session.ts'
 import type { BlockRow, Blocks, WhoAmI } from '../../lib/types.ts'
@@ -7,7 +8,7 @@ import { useLoad } from '../../lib/use-load.ts'
 import { Button } from '../../parts/actions.tsx'
 import { SearchField } from '../../parts/fields.tsx'
 import { Page, Panel } from '../../parts/page.tsx'
-import { Empty, Shown } from '../../parts/states.tsx'
+import { Empty, Notice, Shown } from '../../parts/states.tsx'
 import { type Column, LongTable, Table } from '../../parts/table.tsx'
 import { AllowDialog, BlockDialog, RemoveDialog } from './dialogs.tsx'
 import { WhyPanel } from './why.tsx'
@@ -39,18 +40,23 @@ export function BlocksPage({ who }: { readonly who: WhoAmI }) {
         </>
       }
     >
+      {loaded.data?.isOn === false && (
+        <Notice tone="warn" title="This service has no block list.">
+          Start it with one, and it refuses who is on it.
+        </Notice>
+      )}
       <div class="grid">
         <Panel
           title="Blocked now"
-          note={loaded.data && count(loaded.data.rows.length)}
+          note={loaded.data && count(blockedIn(loaded.data).length)}
           actions={<SearchField label="Filter targets" value={filter} onValue={setFilter} />}
           class="span-2"
         >
           <Shown loaded={loaded} what="the block list">
-            {({ rows }) => (
+            {(data) => (
               <List
-                rows={rows.filter((row) =>
-                  `${row.target} ${row.reason ?? ''} ${row.source ?? ''}`.toLowerCase().includes(filter.toLowerCase()),
+                rows={blockedIn(data).filter((row) =>
+                  `${row.name} ${row.reason ?? ''} ${row.rule}`.toLowerCase().includes(filter.toLowerCase()),
                 )}
                 isFiltered={filter !== ''}
                 columns={columnsOf('Unblock', mayNot, remove(false))}
@@ -61,8 +67,8 @@ export function BlocksPage({ who }: { readonly who: WhoAmI }) {
         <WhyPanel />
         <Panel title="Never blocked" class="span-3">
           <Shown loaded={loaded} what="what is allowed">
-            {({ allowed = [] }) =>
-              allowed.length === 0 ? (
+            {(data) =>
+              allowedIn(data).length === 0 ? (
                 <Empty title="Nothing is allowed by hand.">
                   Add your monitoring, your offices and your partners, before a rule blocks them.
                 </Empty>
@@ -70,8 +76,8 @@ export function BlocksPage({ who }: { readonly who: WhoAmI }) {
                 <Table
                   caption="Targets that are never blocked"
                   columns={columnsOf('Remove', mayNot, remove(true))}
-                  rows={allowed}
-                  keyOf={({ target }) => target}
+                  rows={allowedIn(data)}
+                  keyOf={keyOf}
                 />
               )
             }
@@ -101,35 +107,50 @@ function List({
       <Empty title="Nothing is blocked.">Rules add targets that are refused again and again. You can add one by hand.</Empty>
     )
   const Kind = rows.length > LONG ? LongTable : Table
-  return <Kind caption="Blocked targets" columns={columns} rows={rows} keyOf={({ target }) => target} />
+  return <Kind caption="Blocked targets" columns={columns} rows={rows} keyOf={keyOf} />
 }
+
+const blockedIn = ({ rows }: Blocks): readonly BlockRow[] => rows.filter(({ effect }) => effect !== 'allow')
+const allowedIn = ({ rows }: Blocks): readonly BlockRow[] => rows.filter(({ effect }) => effect === 'allow')
+const keyOf = ({ kind, name, effect }: BlockRow): string => `${kind} ${name} ${effect}`
 
 function columnsOf(verb: string, mayNot: string | undefined, onRemove: (target: string) => void): readonly Column<BlockRow>[] {
   return [
     {
       title: 'Target',
       isHead: true,
-      cell: ({ target, reason, source }) => (
+      cell: ({ name, reason, rule, effect }) => (
         <>
-          <span class="mono">{target}</span>
-          <span class="phone-only muted">{reason || source}</span>
+          <span class="mono">{name}</span>
+          {(effect === 'shadow' || effect === 'drop') && <span class="tag">{effect}</span>}
+          <span class="phone-only muted">{reason || rule}</span>
         </>
       ),
     },
-    { title: 'Reason', isWide: true, cell: ({ reason }) => <span class="ellipsis">{reason || NONE}</span> },
-    { title: 'By', isWide: true, cell: ({ source }) => source ?? NONE },
-    { title: 'Since', isWide: true, cell: ({ at }) => <time title={dateTime(at)}>{fromNow(at)}</time> },
+    { title: 'Reason', isWide: true, cell: (row) => <Reason row={row} /> },
+    { title: 'By', isWide: true, cell: ({ rule }) => (rule === 'manual' ? 'hand' : rule) },
+    { title: 'Since', isWide: true, cell: ({ since }) => <time title={dateTime(since)}>{fromNow(since)}</time> },
     { title: 'Ends', cell: ({ until }) => (until ? <time title={dateTime(until)}>{fromNow(until)}</time> : 'never') },
     {
       title: verb,
       isUntitled: true,
       isNumber: true,
-      cell: ({ target }) => (
-        <Button kind="quiet" onPress={() => onRemove(target)} disabledBecause={mayNot}>
+      cell: ({ name }) => (
+        <Button kind="quiet" onPress={() => onRemove(name)} disabledBecause={mayNot}>
           {verb}
-          <span class="hidden"> {target}</span>
+          <span class="hidden"> {name}</span>
         </Button>
       ),
     },
   ]
+}
+
+function Reason({ row }: { readonly row: BlockRow }) {
+  const { reason, evidence } = row
+  const words = reason || (evidence ? `${count(evidence.refused)} of ${count(evidence.requests)} requests refused` : NONE)
+  return (
+    <span class="ellipsis" title={entryInWords(row).join(' ')}>
+      {words}
+    </span>
+  )
 }

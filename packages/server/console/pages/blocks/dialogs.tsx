@@ -33,7 +33,7 @@ export function BlockDialog({ target: known = '', onClose }: { readonly target?:
         hint="The audit log and everybody who asks why will read it."
         value={reason}
         onValue={setReason}
-        attributes={{ required: true, maxLength: 256 }}
+        attributes={{ required: true, maxLength: 200 }}
       />
     </Dialog>
   )
@@ -42,10 +42,11 @@ export function BlockDialog({ target: known = '', onClose }: { readonly target?:
 /** Adds what is never blocked. */
 export function AllowDialog({ target: known = '', onClose }: { readonly target?: string; readonly onClose: () => void }) {
   const [target, setTarget] = useState(known)
+  const [reason, setReason] = useState('')
   const action = useAction()
   const submit = async () => {
     const isDone = await action.run(async () => {
-      await ask('POST', 'blocks/allow', { body: { target } })
+      await ask('POST', 'blocks/allow', { body: { target, reason } })
       return `${target} is never blocked.`
     })
     if (isDone) onClose()
@@ -54,6 +55,7 @@ export function AllowDialog({ target: known = '', onClose }: { readonly target?:
     <Dialog title="Never block" submit="Allow" onSubmit={() => void submit()} onClose={onClose} {...action}>
       <p>No rule and no entry blocks it, until you remove it from the list of what is allowed. Its limits still hold.</p>
       <TargetField value={target} onValue={setTarget} />
+      <TextField label="Reason" value={reason} onValue={setReason} attributes={{ required: true, maxLength: 200 }} />
     </Dialog>
   )
 }

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { get } from '../../lib/api.ts'
+import { whyInWords } from '../../lib/block-words.ts'
 import type { BlockWhy } from '../../lib/types.ts'
 import { Button, ProblemNotice, useAction } from '../../parts/actions.tsx'
 import { TextField } from '../../parts/fields.tsx'
@@ -35,11 +36,11 @@ export function WhyPanel() {
       {answer !== undefined && (
         <Notice
           tone={answer.blocked ? 'bad' : 'good'}
-          title={answer.blocked ? `${answer.target} is blocked.` : `${answer.target} is not blocked.`}
+          title={answer.blocked ? `${answer.target.name} is blocked.` : `${answer.target.name} is not blocked.`}
           role="status"
         >
           <ul>
-            {answer.because.map((each) => (
+            {whyInWords(answer).map((each) => (
               <li key={each}>{each}</li>
             ))}
           </ul>

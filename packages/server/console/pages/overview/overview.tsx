@@ -88,8 +88,8 @@ function Latency({ samples }: Pick<Live, 'samples'>) {
   const times = useMemo(() => samples.map(({ at }) => at), [samples])
   const series = useMemo(
     (): readonly Series[] => [
-      { name: 'median', colour: '--accent', values: samples.map(({ latencyMs }) => latencyMs.p50) },
-      { name: '99th percentile', colour: '--refused', values: samples.map(({ latencyMs }) => latencyMs.p99) },
+      { name: 'median', colour: '--muted', values: samples.map(({ latencyMs }) => latencyMs.p50) },
+      { name: '99th percentile', colour: '--accent', values: samples.map(({ latencyMs }) => latencyMs.p99) },
     ],
     [samples],
   )

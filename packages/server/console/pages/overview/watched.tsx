@@ -1,7 +1,7 @@
 import { get } from '../../lib/api.ts'
 import { count, fromNow } from '../../lib/format.ts'
 import { to } from '../../lib/router.ts'
-import type { Nearest, Violator } from '../../lib/types.ts'
+import type { Counted, Nearest, Violator } from '../../lib/types.ts'
 import { useLoad } from '../../lib/use-load.ts'
 import { UsedBar } from '../../parts/bar.tsx'
 import { Panel } from '../../parts/page.tsx'
@@ -12,12 +12,8 @@ const SHOWN = 6
 
 /** The subjects that an operator may have to act on. */
 export function Watched() {
-  const violators = useLoad(
-    'violators',
-    (signal) => get<{ rows: readonly Violator[] }>('violators', { since: '15m', limit: SHOWN }, signal),
-    EVERY_MS,
-  )
-  const nearest = useLoad('nearest', (signal) => get<{ rows: readonly Nearest[] }>('nearest', { limit: SHOWN }, signal), EVERY_MS)
+  const violators = useLoad('violators', (signal) => get<Counted<Violator>>('violators', { since: '15m', limit: SHOWN }, signal), EVERY_MS)
+  const nearest = useLoad('nearest', (signal) => get<Counted<Nearest>>('nearest', { limit: SHOWN }, signal), EVERY_MS)
   return (
     <>
       <Panel title="Refused most" note="last 15 minutes" actions={<a href={to('subjects')}>All</a>}>

@@ -136,12 +136,12 @@ function Findings({ check }: { readonly check: Validation | undefined }) {
 function ImpactPanel({ path, text, isReady }: { readonly path: string; readonly text: string; readonly isReady: boolean }) {
   const [asked, setAsked] = useState<string | undefined>(undefined)
   const impact = useLoad(asked === text ? asked : undefined, (signal) =>
-    ask<Impact>('POST', `${path}/impact`, { body: { text, minutes: 60 }, signal }),
+    ask<Impact>('POST', `${path}/impact`, { body: { text, minutes: 15 }, signal }),
   )
   return (
     <Panel
       title="Impact"
-      note="on the recorded requests of the last hour"
+      note="on the requests of the last 15 minutes"
       actions={
         <Button
           onPress={() => setAsked(text)}

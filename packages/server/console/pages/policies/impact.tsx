@@ -20,7 +20,7 @@ const COLUMNS = (title: string): readonly Column<Both>[] => [
 ]
 
 /** What the draft would have refused of recorded requests, beside what was refused. */
-export function ImpactReport({ impact: { requests, refusedBefore, refusedAfter, limits, subjects } }: { readonly impact: Impact }) {
+export function ImpactReport({ impact: { requests, refusedBefore, refusedAfter, limits, subjects, basis } }: { readonly impact: Impact }) {
   if (requests === 0)
     return <Empty title="No request was recorded.">The service records requests while it decides. Come back when it has.</Empty>
   const of = (refused: number) => `${count(refused)} (${share(refused / requests)})`
@@ -42,10 +42,11 @@ export function ImpactReport({ impact: { requests, refusedBefore, refusedAfter, 
         <Table
           caption="Refusals by subject"
           columns={COLUMNS('Subject')}
-          rows={subjects.map((each) => ({ ...each, name: each.subject }))}
+          rows={subjects.map((each) => ({ ...each, name: `${each.subject}${each.limit === undefined ? '' : ` (${each.limit})`}` }))}
           keyOf={({ name }) => name}
         />
       )}
+      {basis !== undefined && <p class="panel-text hint">Tried: {basis}.</p>}
     </>
   )
 }

@@ -21,7 +21,6 @@ const FOR = [
   { value: '24', label: '1 day' },
   { value: '168', label: '7 days' },
   { value: '720', label: '30 days' },
-  { value: '', label: 'for good' },
 ]
 
 /** Treats one subject of one policy otherwise, for a time. The service publishes it as a revision. */
@@ -29,21 +28,24 @@ export function OverrideDialog({ namespace, subject, limits, onClose }: Props) {
   const policies = [...new Set(limits.map(({ policy }) => policy))]
   const [policy, setPolicy] = useState(policies[0] ?? '')
   const [kind, setKind] = useState('limits')
-  const [subjectName, setSubjectName] = useState('')
   const [numbers, setNumbers] = useState<Readonly<Record<string, string>>>({})
   const [tier, setTier] = useState('')
   const [hours, setHours] = useState('24')
   const action = useAction()
-  const own = limits.filter((each) => each.policy === policy)
+  // A policy may limit by several subjects. The one that was asked for by this value is meant.
+  const names = [...new Set(limits.filter((each) => each.policy === policy).map((each) => each.subjectName))]
+  const [chosen, setChosen] = useState<string | undefined>(undefined)
+  const subjectName = chosen !== undefined && names.includes(chosen) ? chosen : (names[0] ?? '')
+  const own = limits.filter((each) => each.policy === policy && each.subjectName === subjectName)
 
   const submit = async () => {
     const isDone = await action.run(async () => {
       const body = {
         policy,
         is: subject,
-        ...(subjectName === '' ? {} : { subjectName }),
+        subjectName,
         ...(kind === 'exempt' ? { exempt: true } : kind === 'tier' ? { tier } : { limits: changed(numbers) }),
-        ...(hours === '' ? {} : { until: new Date(Date.now() + Number(hours) * 3_600_000).toISOString() }),
+        until: new Date(Date.now() + Number(hours) * 3_600_000).toISOString(),
       }
       const { revision } = await ask<Published>('POST', `subjects/${encodeURIComponent(namespace)}/override`, { body })
       return `The override is revision ${revision} of ${namespace}.`
@@ -54,21 +56,21 @@ export function OverrideDialog({ namespace, subject, limits, onClose }: Props) {
     <Dialog
       title={`Override the limits of ${subject}`}
       submit="Publish the override"
+      disabledBecause={policies.length === 0 ? 'No policy of this namespace limits such a subject.' : undefined}
       onSubmit={() => void submit()}
       onClose={onClose}
       {...action}
     >
-      {policies.length > 0 ? (
-        <SelectField label="Policy" value={policy} onValue={setPolicy} choices={policies.map((value) => ({ value, label: value }))} />
-      ) : (
-        <TextField label="Policy" value={policy} onValue={setPolicy} attributes={{ required: true }} />
+      <SelectField label="Policy" value={policy} onValue={setPolicy} choices={policies.map((value) => ({ value, label: value }))} />
+      {names.length > 1 && (
+        <SelectField
+          label="As"
+          hint="Which subject of the document has this value."
+          value={subjectName}
+          onValue={setChosen}
+          choices={names.map((value) => ({ value, label: value }))}
+        />
       )}
-      <TextField
-        label="Subject of the document"
-        hint="As the document names it under subjects, such as client. Empty: the one of the policy, if there is only one."
-        value={subjectName}
-        onValue={setSubjectName}
-      />
       <SelectField label="Give it" value={kind} onValue={setKind} choices={KINDS} />
       {kind === 'limits' &&
         own.map(({ limit, max }) => (

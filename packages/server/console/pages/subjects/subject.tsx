@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { get } from '../../lib/api.ts'
+import { entryInWords } from '../../lib/block-words.ts'
 import { count, dateTime, duration, fromNow } from '../../lib/format.ts'
 import { to } from '../../lib/router.ts'
 import { whyNot } from '../../lib/session.ts'
@@ -74,19 +75,28 @@ export function SubjectPage({ who, namespace, subject }: Props) {
   )
 }
 
-function Blocked({ data: { block } }: { readonly data: Answer }) {
-  if (block === null || block === undefined) return null
+function Blocked({ data: { block, limits } }: { readonly data: Answer }) {
   return (
-    <Notice tone={block.blocked ? 'bad' : 'info'} title={block.blocked ? 'This subject is blocked.' : 'The block list knows this subject.'}>
-      <ul>
-        {block.because.map((each) => (
-          <li key={each}>{each}</li>
-        ))}
-      </ul>
-      <a href={to('blocks')}>Block list</a>
-    </Notice>
+    <>
+      {block && (
+        <Notice tone="bad" title="This subject is blocked.">
+          <ul>
+            {entryInWords(block).map((each) => (
+              <li key={each}>{each}</li>
+            ))}
+          </ul>
+          <a href={to('blocks')}>Block list</a>
+        </Notice>
+      )}
+      {limits.some(({ source }) => AWAY.has(source ?? '')) && (
+        <Notice tone="warn" title="The store does not answer, so nobody knows what this subject has used." />
+      )}
+    </>
   )
 }
+
+/** What decides in place of the store. */
+const AWAY: ReadonlySet<string> = new Set(['open', 'closed', 'local'])
 
 const LIMITS: readonly Column<SubjectLimit>[] = [
   {
@@ -122,7 +132,12 @@ function Limits({ limits }: { readonly limits: readonly SubjectLimit[] }) {
       {limits.length === 0 ? (
         <Empty title="No limit has counted this subject.">It has sent no request, or its counters have ended.</Empty>
       ) : (
-        <Table caption="Limits of this subject" columns={LIMITS} rows={limits} keyOf={({ policy, limit }) => `${policy}.${limit}`} />
+        <Table
+          caption="Limits of this subject"
+          columns={LIMITS}
+          rows={limits}
+          keyOf={({ policy, limit, subjectName }) => `${policy}.${limit} ${subjectName}`}
+        />
       )}
     </Panel>
   )
@@ -134,9 +149,9 @@ function History({ history }: Pick<Answer, 'history'>) {
     { name: 'allowed', colour: '--allowed', values: history.map(({ allowed }) => allowed) },
   ]
   return (
-    <Panel title="Requests per minute" note="last hour, by this instance" class="span-2">
+    <Panel title="Requests per minute" note="last 15 minutes, by this instance" class="span-2">
       {history.length === 0 ? (
-        <Empty title="No request in the last hour." />
+        <Empty title="No request in the last 15 minutes." />
       ) : (
         <Chart label="Requests per minute" times={history.map(({ at }) => at)} series={series} isStacked format={count} height={180} />
       )}

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks'
 import { get } from '../../lib/api.ts'
-import { count, fromNow } from '../../lib/format.ts'
+import { count, duration, fromNow } from '../../lib/format.ts'
 import { useNamespaces } from '../../lib/namespaces.ts'
 import { go, to } from '../../lib/router.ts'
-import type { Nearest, Violator } from '../../lib/types.ts'
+import type { Counted, Nearest, Violator } from '../../lib/types.ts'
 import { useLoad } from '../../lib/use-load.ts'
 import { UsedBar } from '../../parts/bar.tsx'
 import { Button } from '../../parts/actions.tsx'
@@ -69,6 +69,12 @@ function Find() {
   )
 }
 
+/** Who has counted, and for how long. */
+function basisOf(counted: Counted<unknown> | undefined): string | undefined {
+  if (counted?.minutes === undefined) return undefined
+  return `last ${duration(counted.minutes * 60_000)}, by ${counted.from === 'analytics' ? 'all instances' : 'this instance'}`
+}
+
 function subjectColumn<T extends { readonly namespace: string; readonly subject: string }>(): Column<T> {
   return {
     title: 'Subject',
@@ -81,16 +87,13 @@ function subjectColumn<T extends { readonly namespace: string; readonly subject:
   }
 }
 
-function limitColumn<T extends { readonly namespace: string; readonly policy: string; readonly limit: string }>(): Column<T> {
+function limitColumn<T extends { readonly namespace: string; readonly policy: string; readonly limit?: string | null }>(): Column<T> {
   return {
     title: 'Limit',
     isWide: true,
     cell: ({ namespace, policy, limit }) => (
       <>
-        <span class="muted">{namespace}</span>{' '}
-        <span class="mono">
-          {policy}.{limit}
-        </span>
+        <span class="muted">{namespace}</span> <span class="mono">{limit ? `${policy}.${limit}` : policy}</span>
       </>
     ),
   }
@@ -108,11 +111,11 @@ const VIOLATORS: readonly Column<Violator>[] = [
 function Violators({ namespace, since }: { readonly namespace: string; readonly since: string }) {
   const loaded = useLoad(
     `violators ${namespace} ${since}`,
-    (signal) => get<{ rows: readonly Violator[] }>('violators', { namespace, since, limit: 50 }, signal),
+    (signal) => get<Counted<Violator>>('violators', { namespace, since, limit: 50 }, signal),
     EVERY_MS,
   )
   return (
-    <Panel title="Refused most" class="span-half">
+    <Panel title="Refused most" note={basisOf(loaded.data)} class="span-half">
       <Shown loaded={loaded} what="subjects">
         {({ rows }) =>
           rows.length === 0 ? (
@@ -134,13 +137,9 @@ const NEAREST: readonly Column<Nearest>[] = [
 ]
 
 function NearestTable({ namespace }: { readonly namespace: string }) {
-  const loaded = useLoad(
-    `nearest ${namespace}`,
-    (signal) => get<{ rows: readonly Nearest[] }>('nearest', { namespace, limit: 50 }, signal),
-    EVERY_MS,
-  )
+  const loaded = useLoad(`nearest ${namespace}`, (signal) => get<Counted<Nearest>>('nearest', { namespace, limit: 50 }, signal), EVERY_MS)
   return (
-    <Panel title="Nearest to a limit" class="span-half">
+    <Panel title="Nearest to a limit" note={basisOf(loaded.data)} class="span-half">
       <Shown loaded={loaded} what="subjects">
         {({ rows }) =>
           rows.length === 0 ? (
