@@ -1,5 +1,5 @@
 import type { MaybePromise, RateLimitOptions, RequestPolicies } from '@sluice/core'
-import { createPipeline, type Host, type HttpOutcome, type PolicyMount, policyPipeline } from '@sluice/core/adapter-kit'
+import { createPipeline, type Host, type HttpOutcome, type PolicyMount, policyPipeline, type PolicyView } from '@sluice/core/adapter-kit'
 import type { NamespacePolicies, PolicyDocument } from '@sluice/policies'
 
 /** A request that is data. */
@@ -11,6 +11,8 @@ export interface DeciderOptions<C> extends Pick<RateLimitOptions<C>, 'cost' | 't
   attributes(this: void, context: C): Readonly<Record<string, unknown>>
   /** The request as data, where it is that already. Default: it is made of what the host reads. */
   request?(this: void, context: C): DescribedRequest
+  /** `false`: nobody says how a request ended, so that limits which count only that are not asked. Default: `true`. */
+  readonly seesResponses?: boolean | undefined
 }
 
 /** Takes the requests that are decided, for the question what another document would do with them. */
@@ -54,8 +56,8 @@ export class Deciders<C> {
     let decider = this.known.get(policies)
     if (decider === undefined) {
       const { host } = this
-      const { request: _, ...options } = this.options
-      const charge = createPipeline<C>(host, { ...options, policies })
+      const { request: _, seesResponses = true, ...options } = this.options
+      const charge = createPipeline<C>(host, { ...options, policies: seesResponses ? policies : withoutResponses(policies) })
       const recorded = (context: C): MaybePromise<HttpOutcome> => {
         const recorder = this.recorder()
         if (recorder !== undefined) this.record(recorder, policies.name, context, () => charge.limiter.clientAddress(context))
@@ -105,12 +107,19 @@ function described<C>(
 
 /** The same policies, for a pipeline that takes nothing. */
 function peeking(policies: NamespacePolicies): RequestPolicies {
-  const { name, on } = policies
-  const mount = <C>(view: Parameters<typeof policies.mount<C>>[0]): PolicyMount<C> => {
+  return mountedBy(policies, (view) => {
     const mounted = policies.mount(view)
     const { engine, limiter } = mounted
-    const peek: PolicyMount<C>['peek'] = (context, cost, blocks) => mounted.peek(context, cost, blocks)
+    const peek: (typeof mounted)['peek'] = (context, cost, blocks) => mounted.peek(context, cost, blocks)
     return { engine, limiter, decide: peek, peek }
-  }
+  })
+}
+
+/** The same policies, for requests whose responses nobody sees. */
+function withoutResponses(policies: NamespacePolicies): RequestPolicies {
+  return mountedBy(policies, (view) => policies.mountWithoutResponses(view))
+}
+
+function mountedBy({ name, on }: NamespacePolicies, mount: <C>(view: PolicyView<C>) => PolicyMount<C>): RequestPolicies {
   return { pipeline: (host: Host<unknown>, options: RateLimitOptions<unknown>) => policyPipeline(host, options, { name, on, mount }) }
 }

@@ -133,3 +133,19 @@ test.each([
   expect(json).toMatchObject({ code: 'ERR_REQUEST_INVALID', problems: [{ path }] })
   expect(status).toBe(400)
 })
+
+test('what only the end of a request says is not counted at a gateway, and the other limits are', async () => {
+  const limits = `{ name: slots, algorithm: concurrency, ttl: 1m, limit: 1, subject: user }, { ${MINUTE}, limit: 3 },
+    { name: failures, algorithm: fixedWindow, window: 1m, limit: 1, subject: user, refundOn: [2xx] }`
+  const { url } = await started({ policies: new Documents(documentOf(`  - { name: api, rules: [{ name: all, limits: [${limits}] }] }`)) })
+  const ask = () => get(`${url}/auth/forward?${USER}`, { 'x-user': 'ada' })
+  for (const left of ['2', '1', '0']) {
+    const { status, headers } = await ask()
+    expect([status, headers.get('ratelimit-policy'), headers.get('x-ratelimit-remaining')]).toEqual([
+      204,
+      '"shop.api.minute";q=3;w=60',
+      left,
+    ])
+  }
+  expect((await ask()).status).toBe(429)
+})

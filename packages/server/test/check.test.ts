@@ -117,3 +117,17 @@ describe('GET /check by documents', () => {
     expect((await get(`${url}/check?api_key=k`)).status).toBe(403)
   })
 })
+
+test('a slot that GET /check took can be released, and the units of a hidden limit are not shown', async () => {
+  const limits = `{ name: slots, algorithm: concurrency, ttl: 1m, limit: 1, subject: user },
+    { name: tries, algorithm: fixedWindow, window: 1h, limit: 9, subject: user, visible: false }`
+  const { url } = await started({ policies: new Documents(documentOf(`  - { name: api, rules: [{ name: all, limits: [${limits}] }] }`)) })
+  const first = await get(`${url}/check?user=ada`)
+  expect(first.json).toEqual({ allowed: true, remaining: 0, granted: 1, delayMs: 0, decision: first.json.decision })
+  expect((await get(`${url}/check?user=ada`)).status).toBe(429)
+  expect((await post(`${url}/v1/release`, { decision: first.json.decision })).json).toEqual({ released: true, reason: null })
+  expect((await get(`${url}/check?user=ada`)).status).toBe(200)
+  const hidden = documentOf(one(`${MINUTE}, limit: 9, visible: false`))
+  const other = await started({ policies: new Documents(hidden) })
+  expect((await get(`${other.url}/check?user=ada`)).json).toEqual({ allowed: true, remaining: null, granted: 1, delayMs: 0 })
+})

@@ -1,10 +1,9 @@
 import type { Limit } from '@sluice/core'
 import type { LimitSet } from '@sluice/core/adapter-kit'
 import type { Choice, Chosen } from '../compile/select.ts'
-import type { LimitSpec } from '../document.ts'
 import type { Selected } from './in-force.ts'
 import { hasCost } from './plan.ts'
-import { isCorrected } from './settlements.ts'
+import { needsResponse } from './settlements.ts'
 import type { Viewed } from './viewed.ts'
 
 /** A limit that a request asks for itself: the number of the limits whose window is as long. */
@@ -122,9 +121,4 @@ function withOwn(chosen: Chosen<Viewed>, own: OwnLimit | undefined): Chosen<View
   if (own === undefined || chosen.limit.window !== own.window) return chosen
   const limit: Limit = chosen.compiled.amended({ limit: own.limit })
   return { ...chosen, limit, endsAt: undefined }
-}
-
-/** Whether a limit counts what only the end of a request says. */
-function needsResponse(spec: LimitSpec): boolean {
-  return spec.algorithm === 'concurrency' || isCorrected(spec)
 }

@@ -26,6 +26,7 @@ import { LimitSets, ScopedLimits } from './limit-sets.ts'
 import { configuredLimits, modesOf } from './configured-limits.ts'
 import { JointMount, type JointView } from './joint-mount.ts'
 import { Mount } from './mount.ts'
+import { ResponselessMount } from './responseless-mount.ts'
 import { type CheckOptions, checkRequest, REQUEST_VIEW } from './request-data.ts'
 import { rowReporter } from './row-reporter.ts'
 import { overridesOf, type SubjectLimit, subjectLimits } from './subject-limits.ts'
@@ -100,6 +101,11 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
 
   mount<C>(view: PolicyView<C>): PolicyMount<C> {
     return new Mount<C>(this, view)
+  }
+
+  /** As `mount`, for requests whose responses nobody sees: limits by concurrency, and those with `settle` or `refundOn`, are not asked. */
+  mountWithoutResponses<C>(view: PolicyView<C>): PolicyMount<C> {
+    return new ResponselessMount<C>(this, view)
   }
 
   /** For services that decide several requests as one, such as the descriptors of Envoy. */

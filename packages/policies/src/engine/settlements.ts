@@ -13,6 +13,11 @@ export function isCorrected(spec: LimitSpec): boolean {
   return 'refundOn' in spec || 'settle' in spec
 }
 
+/** Whether a limit counts what only the end of a request says. */
+export function needsResponse(spec: LimitSpec): boolean {
+  return spec.algorithm === 'concurrency' || isCorrected(spec)
+}
+
 /** How the document corrects the charges of a request after its response. */
 export function settleOf(limits: readonly Chosen<Viewed>[], { view, context }: Viewed): Settle {
   const corrected = limits.filter(({ compiled: { spec } }) => isCorrected(spec))

@@ -4,6 +4,7 @@ import type { Route } from '../http/route.ts'
 import type { Admin } from './admin.ts'
 import { auditEndpoints } from './audit/audit-endpoints.ts'
 import { blockEndpoints } from './blocks.ts'
+import { describedOf } from './described.ts'
 import type { Endpoints } from './endpoint.ts'
 import { impactEndpoints } from './impact/impact-endpoint.ts'
 import { liveEndpoints } from './live/live-endpoints.ts'
@@ -36,7 +37,7 @@ export function adminEndpoints(admin: Admin): Endpoints {
 
 /** The routes of the admin API. */
 export function adminRoutes(admin: Admin): readonly Route[] {
-  return adminEndpoints(admin).map((endpoint) => admin.guard.route(endpoint))
+  return adminEndpoints(admin).map((endpoint) => ({ ...admin.guard.route(endpoint), described: describedOf(endpoint) }))
 }
 
 /** What answers where the admin API is off: as any path that is not there. The log says how to switch it on. */

@@ -77,7 +77,7 @@ export const problemSchema: Schema<object> = titled(
     title: opt(v.string()),
     status: v.pipe(count, v.minValue(400), v.maxValue(599)),
     detail: opt(v.string()),
-    code: opt(described(v.string(), 'A code of docs/errors.md.')),
+    code: opt(described(v.string(), 'The code of the error.')),
     problems: opt(described(v.array(object({ path: v.string(), message: v.string() })), 'What is wrong with the request, and where.')),
   }),
 )

@@ -27,7 +27,7 @@ export function answerOf(outcome: HttpOutcome, { namespace, revision }: Decided)
     policies: policiesOf(decision),
     tier: decision.tier ?? null,
     binding: decision.binding === undefined || decision.binding.visible === false ? null : decision.binding.name,
-    remaining: units(decision.source === 'block' ? 0 : shown?.remaining),
+    remaining: remainingOf(decision),
     retryAfterMs: pass ? 0 : millis(decision.retryAfter),
     resetAfterMs: decision.source === 'block' ? millis(decision.resetAfter) : millis(shown?.resetAfter),
     delayMs: pass ? Math.ceil(decision.delay) : 0,
@@ -36,6 +36,11 @@ export function answerOf(outcome: HttpOutcome, { namespace, revision }: Decided)
     limits: limitsOf(decision),
     ...(pass ? {} : problemIn(outcome.body)),
   }
+}
+
+/** Units left of the binding limit, or of the one with the least left of those that clients see; `null` without one. */
+export function remainingOf(decision: Decision): number | null {
+  return units(decision.source === 'block' ? 0 : shownOf(decision)?.remaining)
 }
 
 const UNLIMITED = {

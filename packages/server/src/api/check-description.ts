@@ -1,4 +1,4 @@
-import { like, METHOD, object, record, text, titled } from '@sluice/policies/schema-kit'
+import { described, like, METHOD, object, opt, record, text, titled } from '@sluice/policies/schema-kit'
 import * as v from 'valibot'
 import type { DescribedParameter, Description } from './operation.ts'
 import { ATTRIBUTE, namespaceSchema } from './schemas.ts'
@@ -50,6 +50,7 @@ const admitted = titled(
     remaining: v.nullable(units),
     granted: units,
     delayMs: units,
+    decision: opt(described(v.string(), 'What release takes. Only of a check that took a slot.')),
   }),
 )
 
@@ -64,6 +65,7 @@ export function checkDescription(): Description {
       200: { description: 'The request may go on.', body: admitted, headers: LIMIT_HEADERS },
       400: { description: 'The check cannot be understood, or lacks what the limits need.' },
       401: { description: 'The check lacks a credential that the limits need.' },
+      403: { description: 'The client is blocked, or the document says this status of its refusals.', headers: LIMIT_HEADERS },
       404: { description: 'There is no such namespace.' },
       429: { description: 'A limit refuses the request.', headers: LIMIT_HEADERS },
       503: { description: 'The store is away, and the document refuses then.', headers: LIMIT_HEADERS },

@@ -5,9 +5,11 @@ import { json } from '../http/answers.ts'
 import { RequestError } from '../http/request-error.ts'
 import type { Answer, Exchange } from '../http/route.ts'
 import type { Service } from '../service.ts'
+import { remainingOf } from './check-answer.ts'
 import { checkDescription } from './check-description.ts'
 import { checkOf, orRefused } from './checks.ts'
 import type { CheckInput } from './contract.ts'
+import type { Decisions } from './decisions.ts'
 import { type DescribedRoute, validated } from './operation.ts'
 import { checkSchema } from './schemas.ts'
 
@@ -17,21 +19,25 @@ const OF_REQUEST: ReadonlySet<string> = new Set(['namespace', 'method', 'path', 
 const HEADER = 'x-sluice-'
 
 /** `GET /check`: one decision, answered by status and headers. */
-export function checkRoute(service: Service): DescribedRoute {
-  return { method: 'GET', path: '/check', described: checkDescription(), handle: (exchange) => check(service, exchange) }
+export function checkRoute(service: Service, decisions: Decisions): DescribedRoute {
+  return { method: 'GET', path: '/check', described: checkDescription(), handle: (exchange) => check(service, decisions, exchange) }
 }
 
-async function check(service: Service, exchange: Exchange): Promise<Answer> {
+async function check(service: Service, decisions: Decisions, exchange: Exchange): Promise<Answer> {
   const input = validated(checkSchema, inputOf(exchange), 'ERR_CHECK_INVALID')
-  const { charge } = service.checks.of(input.namespace)
-  return answerTo(await orRefused(() => charge(checkOf({ ...input, ip: input.ip ?? exchange.incoming.socket.remoteAddress }, ''))))
+  const { charge, policies } = service.checks.of(input.namespace)
+  const asked = checkOf({ ...input, ip: input.ip ?? exchange.incoming.socket.remoteAddress }, '')
+  const outcome = await orRefused(() => charge(asked))
+  // A slot is freed by its decision. All else is settled by those who ask for a decision, at /v1/check.
+  const holds = outcome.decision?.charges.some(({ limit }) => limit.algorithm === 'concurrency') === true
+  return answerTo(outcome, holds ? decisions.give(policies.name, outcome.decision) : undefined)
 }
 
-function answerTo(outcome: HttpOutcome): Answer {
+function answerTo(outcome: HttpOutcome, decision: string | undefined): Answer {
   if (!outcome.pass) return { status: outcome.status, headers: [...outcome.headers, ['Cache-Control', 'no-store']], body: outcome.body }
-  const { remaining = Infinity, granted = 1 } = outcome.decision ?? {}
-  const left = Number.isFinite(remaining) ? remaining : null
-  return json(200, { allowed: true, remaining: left, granted, delayMs: Math.ceil(outcome.delay) }, outcome.headers)
+  const remaining = outcome.decision === undefined ? null : remainingOf(outcome.decision)
+  const { granted = 1 } = outcome.decision ?? {}
+  return json(200, { allowed: true, remaining, granted, delayMs: Math.ceil(outcome.delay), decision }, outcome.headers)
 }
 
 /** @throws ERR_CHECK_INVALID for a value that is given twice */

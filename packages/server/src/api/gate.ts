@@ -19,6 +19,8 @@ export class Gate {
       forwardedHeader,
       attributes: ({ attributes }) => attributes,
       cost: ({ cost }) => cost,
+      // A gateway never says how a request ended.
+      seesResponses: false,
     })
   }
 

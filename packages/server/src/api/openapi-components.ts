@@ -1,3 +1,5 @@
+import { invalid } from '@sluice/core/adapter-kit'
+
 /** A value of a JSON document. */
 export interface Json {
   readonly [name: string]: unknown
@@ -17,7 +19,7 @@ export function components(): Components {
     if (typeof title !== 'string') return description === undefined ? rest : { ...rest, description }
     const known = all[title]
     if (known !== undefined && JSON.stringify(known) !== JSON.stringify({ title, ...rest }))
-      throw new Error(`openapi: expected one schema with the title "${title}", got two that differ`)
+      throw invalid('openapi', `one schema with the title ${title}`, 'two that differ')
     all[title] = { title, ...rest }
     const $ref = `#/components/schemas/${title}`
     return description === undefined ? { $ref } : { $ref, description }

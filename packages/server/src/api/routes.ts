@@ -10,5 +10,5 @@ import { v1Routes } from './v1-routes.ts'
 /** The endpoints for programs and gateways. */
 export function apiRoutes(service: Service, decisions: Decisions): readonly Route[] {
   const gate = new Gate(service)
-  return [checkRoute(service), ...v1Routes(service, decisions), ...authRoutes(gate), envoyRoute(gate)]
+  return [checkRoute(service, decisions), ...v1Routes(service, decisions), ...authRoutes(gate), envoyRoute(gate)]
 }

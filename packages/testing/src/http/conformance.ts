@@ -14,6 +14,8 @@ import { ServerFixture, START } from './fixture.ts'
 export interface HttpConformanceOptions {
   /** Creates an empty store for one case, which reads time from this clock. Default: `memoryStore({ clock })`. */
   readonly makeStore?: ((clock: Clock) => MaybePromise<Store>) | undefined
+  /** Which cases there are for what is no library in the app, such as a service. By their names. Default: all. */
+  readonly only?: ((name: string) => boolean) | undefined
 }
 
 /**
@@ -42,12 +44,12 @@ export interface HttpConformanceOptions {
  * ```
  */
 export function httpConformance(name: string, adapter: HttpAdapter, options: HttpConformanceOptions = {}): void {
-  const { makeStore = (clock) => memoryStore({ clock }) } = options
+  const { makeStore = (clock) => memoryStore({ clock }), only = () => true } = options
   const column = matrixColumn(name)
   describe(`httpConformance: ${name}`, () => {
     for (const each of httpCases) {
       const isUnsupported = (feature: Feature) => adapter.unsupported?.includes(feature) === true
-      if (each.requires?.some(isUnsupported) === true) {
+      if (!only(each.name) || each.requires?.some(isUnsupported) === true) {
         column.set(each.name, '–')
         continue
       }
