@@ -30,7 +30,7 @@ const refused = async (input: Parameters<typeof configOf>[0]): Promise<string> =
 test('the JSON Schema is made from the code that validates', async () => {
   const schema = toJsonSchema(configSchema, { target: 'draft-2020-12' })
   const file = { $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema, title: 'Sluice server' }
-  await expect(`${JSON.stringify(file, null, 1)}\n`).toMatchFileSnapshot(join(import.meta.dirname, '../schema/sluice-server-v1.json'))
+  await expect(`${JSON.stringify(file, null, 2)}\n`).toMatchFileSnapshot(join(import.meta.dirname, '../schema/sluice-server-v1.json'))
 })
 
 describe('who wins', () => {
