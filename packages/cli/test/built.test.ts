@@ -1,9 +1,10 @@
 // What npm installs: the built program, started through a link in node_modules/.bin.
-import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { documentText, newFolder } from './sluice.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
@@ -13,24 +14,30 @@ const program = join(modules, '.bin', 'sluice')
 const folder = newFolder()
 
 beforeAll(() => {
-  const packages = ['core', 'policies', 'blocklist', 'redis', 'etcd', 'server', 'cli']
+  const packages = ['core', 'policies', 'blocklist', 'redis', 'etcd', 'telemetry', 'server', 'cli']
   const { status, stderr } = spawnSync(process.execPath, ['scripts/build.ts', '--into', modules, ...packages], {
     cwd: ROOT,
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(stderr)
-  for (const [owner, name] of [
-    ['cli', 'yaml'],
-    ['policies', 'valibot'],
-    ['cli', 'ioredis'],
-  ] as const)
-    symlinkSync(realpathSync(join(ROOT, 'packages', owner, 'node_modules', name)), join(modules, name))
+  for (const owner of packages) linkDependencies(join(ROOT, 'packages', owner))
   mkdirSync(join(modules, '.bin'))
   // As npm does.
   chmodSync(join(modules, '@sluice/cli/dist/bin.js'), 0o755)
   symlinkSync('../@sluice/cli/dist/bin.js', program)
 }, 120_000)
 afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+/** What npm installs beside a package. Other packages of Sluice are built. */
+function linkDependencies(folder: string): void {
+  const { dependencies = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> }
+  for (const name of Object.keys(dependencies)) {
+    const link = join(modules, name)
+    if (name.startsWith('@sluice/') || existsSync(link)) continue
+    mkdirSync(dirname(link), { recursive: true })
+    symlinkSync(realpathSync(join(folder, 'node_modules', name)), link)
+  }
+}
 
 const run = (args: readonly string[]) => {
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input: '' })
@@ -74,6 +81,16 @@ describe('the built program', () => {
       status: 2,
       err: expect.stringContaining('cannot be reached'),
     })
+  })
+
+  test('serves, and ends by a signal', async () => {
+    const child = spawn(program, ['serve', '--port', '0', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const { http } = JSON.parse(String(line)) as { readonly http: string }
+    expect((await fetch(`${http}/check?user_id=ada`)).status).toBe(200)
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([0, null])
   })
 
   test('is loaded by require and import as a library', () => {
