@@ -1,7 +1,7 @@
 import { type Duration, isSluiceError } from '@sluice/core'
 import type { BlockList, Target } from '@sluice/blocklist'
 import type { CommandOption, Invocation } from '../command.ts'
-import { REDIS, reached, redisOf } from '../redis/redis-option.ts'
+import { REDIS, reached, redisToAsk } from '../redis/redis-option.ts'
 import { plain, usageError } from '../terminal/terminal.ts'
 
 /** What every command of the block list has. */
@@ -25,7 +25,7 @@ export const TARGET_MEANS =
 
 /** Runs something on the list, and ends the connection. @throws ERR_COMMAND_FAILED, ERR_COMMAND_INVALID, and the errors of the list */
 export async function withBlocks<T>(command: string, invocation: Invocation, run: (list: BlockList) => Promise<T>): Promise<T> {
-  const redis = await redisOf(command, invocation)
+  const redis = await redisToAsk(command, invocation)
   // Loaded here, since most commands need no Redis.
   const [{ blockList }, { redisBlockStorage }] = await Promise.all([import('@sluice/blocklist'), import('@sluice/redis')])
   const list = blockList({ storage: redisBlockStorage(redis.source, { key: invocation.option('key') }), rule: false })

@@ -48,20 +48,33 @@ export function addressOf(command: string, { option, io }: Pick<Invocation, 'opt
 /** The server of --redis, which is asked whether it belongs to a Cluster. @throws ERR_COMMAND_INVALID, ERR_COMMAND_FAILED */
 export async function redisOf(command: string, invocation: Pick<Invocation, 'option' | 'io'>): Promise<NamedRedis> {
   const address = addressOf(command, invocation)
-  const { url } = address
+  return namedRedis(address, await reached(address, isInCluster(address)))
+}
+
+/** As `redisOf`. A server that is away is reported by what is asked next, which checks its options first. @throws ERR_COMMAND_INVALID */
+export async function redisToAsk(command: string, invocation: Pick<Invocation, 'option' | 'io'>): Promise<NamedRedis> {
+  const address = addressOf(command, invocation)
+  return namedRedis(address, await isInCluster(address).catch(() => false))
+}
+
+async function isInCluster({ url }: ServerAddress): Promise<boolean> {
   const client = await openClient(url)
   try {
-    await reached(address, client.connect())
+    await client.connect()
     // A user that may not ask is served as by one server.
-    const isCluster = /^cluster_enabled:1/m.test(await client.info('cluster').catch(() => ''))
-    return {
-      ...address,
-      isCluster,
-      source: isCluster ? clusterAt(url, { clusterRetryStrategy: () => null }) : { url, options: ONCE },
-      lasting: isCluster ? clusterAt(url) : { url },
-    }
+    return /^cluster_enabled:1/m.test(await client.info('cluster').catch(() => ''))
   } finally {
     client.disconnect()
+  }
+}
+
+function namedRedis(address: ServerAddress, isCluster: boolean): NamedRedis {
+  const { url } = address
+  return {
+    ...address,
+    isCluster,
+    source: isCluster ? clusterAt(url, { clusterRetryStrategy: () => null }) : { url, options: ONCE },
+    lasting: isCluster ? clusterAt(url) : { url },
   }
 }
 

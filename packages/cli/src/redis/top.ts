@@ -2,7 +2,7 @@ import { systemClock } from '@sluice/core'
 import type { AnalyticsReader } from '@sluice/redis'
 import type { Command, Invocation } from '../command.ts'
 import { plain, usageError } from '../terminal/terminal.ts'
-import { REDIS, reached, redisOf } from './redis-option.ts'
+import { REDIS, reached, redisToAsk } from './redis-option.ts'
 import { readTop, type TopQuery } from './read-top.ts'
 import { subjectView, topView } from './top-view.ts'
 
@@ -39,7 +39,7 @@ export const top: Command = {
   ],
   async run(invocation) {
     const query = queryOf(invocation)
-    const redis = await redisOf('top', invocation)
+    const redis = await redisToAsk('top', invocation)
     // Loaded here, since most commands need no Redis.
     const { analyticsReader } = await import('@sluice/redis')
     const reader = analyticsReader(redis.source, { prefix: invocation.option('prefix'), secret: invocation.io.env['SLUICE_SECRET'] })
