@@ -72,9 +72,9 @@ export function applyBucket(
   const { region, version, at, keep } = terms
   if (at < now / 1000 - keep) return { result: 'late', wait: 0 }
   const known = account ?? NO_ACCOUNT
-  const [told, mine] = [resetWithin(record.reset, now, keep), resetWithin(known.reset, now, keep)]
-  if (told < mine) return { result: 'late', wait: 0 }
-  const isReset = told > mine
+  const [reported, mine] = [resetWithin(record.reset, now, keep), resetWithin(known.reset, now, keep)]
+  if (reported < mine) return { result: 'late', wait: 0 }
+  const isReset = reported > mine
   const parts = isReset ? known.parts.map((part) => ({ ...part, first: 0, units: 0, at: 0 })) : known.parts
   const units = differenceOf(partOf(parts, region), record, terms)
   const { after, forgiven } = chargedBucket(shape, isReset ? undefined : state, units, terms.regions, now)
@@ -86,7 +86,7 @@ export function applyBucket(
     taken: own === undefined ? undefined : [Math.max(own[0], (after?.[0] ?? 0) + keep * 1000), own[1], own[2]],
     account: {
       ...known,
-      ...(isReset ? { reset: told, publishedReset: told, published: 0, first: 0 } : {}),
+      ...(isReset ? { reset: reported, publishedReset: reported, published: 0, first: 0 } : {}),
       parts: withPart(parts, { region, version, first: record.start, units: record.units, before: 0, at }),
       until: now + 2 * keep * 1000,
     },

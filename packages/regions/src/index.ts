@@ -22,6 +22,14 @@ export type { Account, Ledger, Numbers, Part } from './ledger.ts'
 export { isExchangeable, shapeOf } from './shape.ts'
 export type { Shape } from './shape.ts'
 
+// Mode `strict`: how rights are divided, and how they move.
+export { divide, hearPromises, NO_SHARES, promiseShares, rightsIn } from './shares.ts'
+export type { ShareBook, ShareReading } from './shares.ts'
+export { accept, claim, donate, needOf, resetRights, transfersUntil } from './transfer.ts'
+export type { RightsChange, RightsData, Transfers } from './transfer.ts'
+export { RightsExchange } from './rights-exchange.ts'
+export type { RightsKey, RightsStorage } from './rights-exchange.ts'
+
 // Messages.
 export { decodeMessage, encodeMessages } from './message.ts'
 export type { RegionMessage } from './message.ts'

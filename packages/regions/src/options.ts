@@ -48,7 +48,7 @@ export interface RegionsOptions {
   readonly urgent?: number
   /** The part of a limit below which a region publishes nothing until another has. From 0 to 1/(2n). Default: 0.1, or 1/(2n) if that is less. */
   readonly minimum?: number
-  /** ms for which late messages are told from new ones, from 10 intervals to a day. Default: 60,000. */
+  /** ms for which late messages are distinguished from new ones, from 10 intervals to a day. Default: 60,000. */
   readonly keep?: number
   /** ms without a message after which a region counts as silent. Default: 10,000. */
   readonly silence?: number

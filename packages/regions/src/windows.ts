@@ -142,8 +142,8 @@ function charged(shape: Shape, state: WindowState, record: EntryRecord, source: 
     const known = (part === undefined ? undefined : unitsIn(shape, part.first, part.units, part.before, window)) ?? 0
     // A record from before a reset still has the units that the reset forgot.
     const isOld = resetIn(shape, window, record.reset) < resetIn(shape, window, account.reset)
-    const told = isOld ? undefined : unitsIn(shape, source.until, record.units, record.before, window)
-    return { units: (told ?? known) - known, known: told ?? known }
+    const reported = isOld ? undefined : unitsIn(shape, source.until, record.units, record.before, window)
+    return { units: (reported ?? known) - known, known: reported ?? known }
   }
   const current = difference(until)
   const previous = shape.kind === 'sliding' ? difference(until - shape.P * 1000) : { units: 0, known: 0 }

@@ -23,8 +23,8 @@ const RULES: readonly Rule[] = [
       },
       {
         file: 'windows.ts',
-        from: 'return { units: (told ?? known) - known, known: told ?? known }',
-        to: 'return { units: told ?? 0, known: told ?? known }',
+        from: 'return { units: (reported ?? known) - known, known: reported ?? known }',
+        to: 'return { units: reported ?? 0, known: reported ?? known }',
       },
     ],
   },
@@ -82,8 +82,8 @@ const RULES: readonly Rule[] = [
     removals: [
       {
         file: 'windows.ts',
-        from: 'return { units: (told ?? known) - known, known: told ?? known }',
-        to: 'return { units: Math.max(0, (told ?? known) - known), known: told ?? known }',
+        from: 'return { units: (reported ?? known) - known, known: reported ?? known }',
+        to: 'return { units: Math.max(0, (reported ?? known) - known), known: reported ?? known }',
       },
     ],
   },
@@ -170,7 +170,7 @@ const RULES: readonly Rule[] = [
   },
   {
     without: 'resets: a record from before brings back what was forgotten',
-    removals: [{ file: 'windows.ts', from: 'const told = isOld ? undefined : unitsIn', to: 'const told = unitsIn' }],
+    removals: [{ file: 'windows.ts', from: 'const reported = isOld ? undefined : unitsIn', to: 'const reported = unitsIn' }],
   },
   {
     without: 'a later reset forgets what a region counted',
@@ -238,11 +238,11 @@ const RULES: readonly Rule[] = [
   },
   {
     without: 'resets of buckets: a record from before brings back what was forgotten',
-    removals: [{ file: 'buckets.ts', from: "if (told < mine) return { result: 'late', wait: 0 }", to: '' }],
+    removals: [{ file: 'buckets.ts', from: "if (reported < mine) return { result: 'late', wait: 0 }", to: '' }],
   },
   {
     without: 'a later reset empties the bucket',
-    removals: [{ file: 'buckets.ts', from: 'const isReset = told > mine', to: 'const isReset = told > mine + 1e18' }],
+    removals: [{ file: 'buckets.ts', from: 'const isReset = reported > mine', to: 'const isReset = reported > mine + 1e18' }],
   },
   {
     without: 'a reset of a bucket is sent as long as it may hold elsewhere',

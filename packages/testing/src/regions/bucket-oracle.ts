@@ -88,11 +88,11 @@ export class BucketOracle {
   heard(region: number, from: number, snapshot: Snapshot, now: number): void {
     if (snapshot.at < now / 1000 - this.keep) return
     const own = this.buckets[region] as Bucket
-    const [told, mine] = [this.within(snapshot.reset, now), this.within(own.reset, now)]
+    const [reported, mine] = [this.within(snapshot.reset, now), this.within(own.reset, now)]
     const before = this.known[region]?.get(from)
     if (before !== undefined && before.order >= snapshot.order) return
-    if (told < mine) return
-    if (told > mine) this.reset(region, told)
+    if (reported < mine) return
+    if (reported > mine) this.reset(region, reported)
     const known = this.known[region]?.get(from)
     const isSame = known !== undefined && known.birth === snapshot.birth
     const difference = snapshot.taken - (isSame ? known.taken : snapshot.takenAtBirth)

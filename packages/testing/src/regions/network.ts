@@ -19,6 +19,8 @@ export class Network {
   readonly faults: Faults
   /** The regions that are cut off. Messages from and to them are lost. */
   readonly cut = new Set<number>()
+  /** The regions that get nothing, though others get what they send. */
+  readonly deaf = new Set<number>()
   /** Each message that was sent to a region, for a replay. */
   private readonly sent: { readonly to: number; readonly body: Uint8Array }[] = []
   private readonly handlers = new Map<number, Set<(body: Uint8Array) => Promise<void>>>()
@@ -61,7 +63,7 @@ export class Network {
     for (let to = 0; to < this.names.length; to++) {
       if (to === from) continue
       this.sent.push({ to, body })
-      if (this.cut.has(from) || this.cut.has(to) || this.random.chance(this.faults.loss)) continue
+      if (this.cut.has(from) || this.cut.has(to) || this.deaf.has(to) || this.random.chance(this.faults.loss)) continue
       this.deliverIn(this.way(), to, body)
       if (this.random.chance(this.faults.twice)) this.deliverIn(this.way() * 20, to, body)
     }

@@ -3,7 +3,23 @@ import type * as regions from '@sluice/regions'
 /** The code under test: @sluice/regions, or a copy of it without one of its rules. */
 export type RegionsModule = typeof regions
 
-export type { CollectKey, CountRecord, Ledger, Numbers, RecordSource, RegionStorage, Terms } from '@sluice/regions'
+export type {
+  CollectKey,
+  CountRecord,
+  Ledger,
+  NeedRecord,
+  Numbers,
+  OfferRecord,
+  RecordSource,
+  RegionStorage,
+  RightsKey,
+  Shape,
+  ShareBook,
+  ShareReading,
+  ShareTable,
+  Terms,
+  Transfers,
+} from '@sluice/regions'
 
 export type Applied = Omit<regions.AppliedRecord, 'changes'>
 

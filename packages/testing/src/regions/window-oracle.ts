@@ -79,9 +79,9 @@ export class WindowOracle {
     if (snapshot.reset >= this.oldestStart(now) * 1000) this.reset(region, snapshot.reset)
     const { reset } = this.own[region] as Truth
     for (const start of new Set([...known.windows.keys(), ...snapshot.units.keys()])) {
-      const told = resetIn(start, snapshot.reset)
+      const reported = resetIn(start, snapshot.reset)
       // A region that does not know of a reset says nothing of what came after it.
-      if (told >= resetIn(start, reset)) known.windows.set(start, { units: snapshot.units.get(start) ?? 0, reset: told })
+      if (reported >= resetIn(start, reset)) known.windows.set(start, { units: snapshot.units.get(start) ?? 0, reset: reported })
     }
   }
 
