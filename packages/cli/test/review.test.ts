@@ -38,6 +38,18 @@ describe('policies lint', () => {
     expect(out).toMatch(/one\.yaml:7:\d+: ceiling: policies\[0\]\.rules\[0\]\.limits\[0\]\.limit: expected at most 1, by the ceilings/)
   })
 
+  test('what the rate limit service of Envoy does not hold', async () => {
+    const text = documentText(1).replace(
+      'limits: [',
+      'limits: [{ name: slots, algorithm: concurrency, limit: 1, ttl: 1m, subject: address }, ',
+    )
+    const file = folder.file('rls.yaml', text)
+    expect((await sluice(['policies', 'lint', file])).out).not.toContain('Envoy')
+    const { status, out } = await sluice(['policies', 'lint', file, '--rls'])
+    expect(status).toBe(1)
+    expect(out).toContain('the rate limit service of Envoy skips the limit "slots": Envoy does not say when a request ends')
+  })
+
   test('counters that start anew against a previous document, as JSON', async () => {
     const file = folder.file('hour.yaml', documentText(2).replace('window: 1m', 'window: 1h'))
     const { status, out } = await sluice(['policies', 'lint', file, '--previous', one, '--json'])

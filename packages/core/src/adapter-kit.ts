@@ -9,7 +9,15 @@ export { type Deciding, innerLimiter, KeyedLimiter, type StateChange } from './k
 export { connectionAddress, clientHasLeft, dropConnection, platformAddress } from './http/connection.ts'
 
 // Before the response: headers, and the delay of a queued request.
-export { checkDialect, type Dialect, type HeaderEntry, type HeaderLine, lowerCase, renderHeaders } from './http/headers/headers.ts'
+export {
+  checkDialect,
+  type Dialect,
+  type HeaderEntry,
+  type HeaderLine,
+  lowerCase,
+  refusalHeaders,
+  renderHeaders,
+} from './http/headers/headers.ts'
 export { waitQueueDelay } from './http/queue-delay.ts'
 
 // The answer to a refused request.
@@ -62,7 +70,7 @@ export type {
   PolicyView,
   Units,
 } from './http/policy-contract.ts'
-export { type BlockedRequest, type BlockGate, type CheckedRequest, identityOf } from './http/block-gate.ts'
+export { type BlockedRequest, BlockGate, type CheckedRequest, identityOf } from './http/block-gate.ts'
 export { isRequest } from './http/subjects.ts'
 export { ObserverHub } from './observers.ts'
 export { type Facts, factsOf } from './decision-facts.ts'

@@ -203,3 +203,35 @@ describe('diff', () => {
     expect(diff(two, base)).toEqual(['extra looser every request: the policy is removed'])
   })
 })
+
+test('what the rate limit service of Envoy does not hold, with the option rls', () => {
+  const text = `
+apiVersion: sluice/v1
+namespace: shop
+revision: 1
+subjects:
+  user: { parts: [{ attribute: user }], missing: skip }
+  client: { parts: [{ attribute: client }] }
+  email: { parts: [{ body: email }], missing: skip }
+policies:
+  - name: api
+    rules:
+      - name: all
+        limits:
+          - { name: minute, algorithm: fixedWindow, limit: 3, window: 1m, subject: user }
+          - { name: slots, algorithm: concurrency, limit: 3, ttl: 1m, subject: user }
+          - { name: tokens, algorithm: tokenBucket, limit: 3, window: 1m, subject: client, settle: { attribute: used, max: 9 } }
+          - { name: errors, algorithm: slidingWindow, limit: 3, window: 1m, subject: email, refundOn: [2xx] }
+          - { name: queue, algorithm: leakyBucket, limit: 3, window: 1m, subject: user, queue: true }
+`
+  const found = lintDocument(text, { rls: true }).filter(({ rule }) => rule === 'rls')
+  expect(found.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+    'subjects.client: a descriptor without "client" needs the entry remote_address, or its call fails; write missing: skip if it is not limited then',
+    'subjects.email: a descriptor has no body and no cookies; read "email" from an attribute',
+    'policies[0].rules[0].limits[1]: the rate limit service of Envoy skips the limit "slots": Envoy does not say when a request ends',
+    'policies[0].rules[0].limits[2]: the rate limit service of Envoy skips the limit "tokens": Envoy does not settle what a request took',
+    'policies[0].rules[0].limits[3]: the rate limit service of Envoy skips the limit "errors": Envoy does not say the status of the response',
+    'policies[0].rules[0].limits[4]: the rate limit service of Envoy admits at once what "queue" would delay',
+  ])
+  expect(lintDocument(text).filter(({ rule }) => rule === 'rls')).toEqual([])
+})

@@ -6,18 +6,20 @@ import { plain } from '../terminal/terminal.ts'
 export const lint: Command = {
   name: 'policies lint',
   summary: 'find what is wrong, or probably not meant, in a document',
-  synopsis: 'FILE [--previous FILE] [--ceilings FILE]',
+  synopsis: 'FILE [--previous FILE] [--ceilings FILE] [--rls]',
   operands: [1, 1],
   completes: 'files',
   description: [
     'Reads a policy document and prints each finding with its line. FILE may be - for the standard input.',
     'A document that is not valid has findings of the kind invalid: no process would use it. In a valid one, unreachable is a rule that no request reaches; forgeable is a rule whose limits are all by a value that a client can choose, such as a header; ended is what held until a time that is over; unused is a subject without a limit, a column without a table, or a delay that no request has.',
     'With --ceilings, ceiling is what exceeds the ceilings of the operator: a process with these would not use the document.',
+    'With --rls, rls is what the rate limit service of Envoy does not hold: limits with concurrency, settle or refundOn, delays, and subjects that a descriptor may lack.',
     'With --previous, new-counter is a limit that counts from 0 when the document takes the place of the previous one, and revision is a revision that is not higher.',
   ],
   options: [
     { name: 'previous', value: 'FILE', means: 'The document that is in force now.' },
     { name: 'ceilings', value: 'FILE', means: 'The ceilings of the operator.' },
+    { name: 'rls', means: 'Envoy asks by its rate limit service.' },
   ],
   exits: ['There is no finding.', 'There are findings.'],
   examples: [
@@ -35,7 +37,7 @@ export const lint: Command = {
     const bounds = invocation.option('ceilings')
     const most = bounds === undefined ? undefined : await readText(bounds, invocation)
     const ceilings = most && parseCeilings(most.text, most)
-    const findings = findingsOf(text, () => lintDocument(text, { source, previous, ceilings }))
+    const findings = findingsOf(text, () => lintDocument(text, { source, previous, ceilings, rls: invocation.has('rls') }))
     if (invocation.isJson) invocation.printJson({ file: source, findings })
     else printFindings(invocation, source, findings)
     return findings.length > 0 ? 1 : 0

@@ -1,15 +1,11 @@
-import type { Decision, Limit, MaybePromise, Outcome } from '@sluice/core'
-import { isPromise, isStricter, type Missing, type PolicyView } from '@sluice/core/adapter-kit'
-import type { Attributes } from '../request.ts'
+import type { Decision, Limit, MaybePromise, Outcome, RequestBlockList } from '@sluice/core'
+import { type CheckedRequest, isPromise, isStricter, type Missing } from '@sluice/core/adapter-kit'
 import type { Deciding, Selected } from './in-force.ts'
+import { JointBlocks } from './joint-blocks.ts'
 import { JointCharges, type JointRequest } from './joint-charges.ts'
+import type { JointView } from './joint-view.ts'
 import { Mount } from './mount.ts'
 import { factsOfAsked } from './viewed.ts'
-
-/** How requests are read that are decided together. They have no body. */
-export interface JointView<C> extends Omit<PolicyView<C>, 'body' | 'attributes'> {
-  attributes(context: C): Attributes
-}
 
 /** What was decided about one of the requests. */
 export interface JointPart {
@@ -38,13 +34,16 @@ export interface JointAnswer {
 type Requests<C> = readonly JointRequest<C>[]
 
 /** Decides several requests as one, such as the descriptors of Envoy's rate limit service. */
-export class JointMount<C> {
+export class JointMount<C extends object> {
   private readonly policies: Deciding
   private readonly mount: Mount<C>
+  private readonly blocks: JointBlocks<C> | undefined
 
-  constructor(policies: Deciding, view: JointView<C>) {
+  /** @param blockList is asked about each request, before anything is charged */
+  constructor(policies: Deciding, view: JointView<C>, blockList?: RequestBlockList) {
     this.policies = policies
     this.mount = new Mount<C>(policies, view)
+    this.blocks = blockList && new JointBlocks<C>(policies, view, blockList)
   }
 
   /**
@@ -64,12 +63,16 @@ export class JointMount<C> {
 
   private answer(requests: Requests<C>, selected: readonly Selected[]): MaybePromise<JointAnswer> {
     const step = stepOf(requests, selected)
+    const { blocks } = this
+    const checked = blocks === undefined ? undefined : selected.map((each) => blocks.check(each))
+    const blocked = checked?.findIndex((each) => each.blocked !== undefined) ?? -1
+    if (checked !== undefined && blocked >= 0) return blockedAnswer(selected, checked, blocked)
     if (selected.some(isRejected)) return this.answerOf(requests, selected, step, undefined)
     if (requests.some(({ how }) => how !== 'charge')) return this.answerInSteps(requests, selected)
     const decision = this.ask(step, selected, 'charge')
     return isPromise(decision)
-      ? decision.then((late) => this.answerOf(requests, selected, step, late))
-      : this.answerOf(requests, selected, step, decision)
+      ? decision.then((late) => this.answerOf(requests, selected, step, late, checked))
+      : this.answerOf(requests, selected, step, decision, checked)
   }
 
   private ask(step: JointCharges, [first]: readonly Selected[], how: JointRequest<C>['how']): MaybePromise<Decision | undefined> {
@@ -79,7 +82,14 @@ export class JointMount<C> {
     return engine.decideEach(step.set, step.subjects, step.costs, how, facts)
   }
 
-  private answerOf(requests: Requests<C>, selected: readonly Selected[], step: JointCharges, decision: Decision | undefined): JointAnswer {
+  private answerOf(
+    requests: Requests<C>,
+    selected: readonly Selected[],
+    step: JointCharges,
+    decision: Decision | undefined,
+    checked?: readonly CheckedRequest[],
+  ): JointAnswer {
+    if (checked !== undefined && decision !== undefined) this.blocks?.decided(selected, checked, step, decision)
     const parts: JointPart[] = []
     for (let i = 0; i < selected.length; i++) parts.push(partOf(selected[i] as Selected, step, i, decision))
     const allowed = decision === undefined ? !selected.some(isRejected) : decision.allowed
@@ -122,6 +132,11 @@ export class JointMount<C> {
 }
 
 const UNASKED: JointPart = Object.freeze({ allowed: true, missing: undefined, limit: undefined, outcome: undefined })
+
+function blockedAnswer(selected: readonly Selected[], checked: readonly CheckedRequest[], blocked: number): JointAnswer {
+  const parts = selected.map((_, i): JointPart => (i === blocked ? { ...UNASKED, allowed: false } : UNASKED))
+  return { allowed: false, decision: checked[blocked]?.blocked?.decision, parts, revision: revisionOf(selected), skipped: [] }
+}
 
 function stepOf<C>(requests: Requests<C>, selected: readonly Selected[]): JointCharges {
   const step = new JointCharges()

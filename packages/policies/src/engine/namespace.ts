@@ -1,4 +1,4 @@
-import type { Clock, Cost, Decision, MaybePromise, Observers, RateLimitOptions, RequestPolicies } from '@sluice/core'
+import type { Clock, Cost, Decision, MaybePromise, Observers, RateLimitOptions, RequestBlockList, RequestPolicies } from '@sluice/core'
 import { SluiceError, systemClock } from '@sluice/core'
 import {
   factsOf,
@@ -24,7 +24,8 @@ import type { Backing } from './backing.ts'
 import type { Deciding, InForce } from './in-force.ts'
 import { LimitSets, ScopedLimits } from './limit-sets.ts'
 import { configuredLimits, modesOf } from './configured-limits.ts'
-import { JointMount, type JointView } from './joint-mount.ts'
+import { JointMount } from './joint-mount.ts'
+import type { JointView } from './joint-view.ts'
 import { Mount } from './mount.ts'
 import { ResponselessMount } from './responseless-mount.ts'
 import { type CheckOptions, checkRequest, REQUEST_VIEW } from './request-data.ts'
@@ -108,9 +109,12 @@ export class NamespacePolicies implements RequestPolicies, MountablePolicies, De
     return new ResponselessMount<C>(this, view)
   }
 
-  /** For services that decide several requests as one, such as the descriptors of Envoy. */
-  joint<C>(view: JointView<C>): JointMount<C> {
-    return new JointMount<C>(this, view)
+  /**
+   * For services that decide several requests as one, such as the descriptors of Envoy.
+   * @param blockList is asked about each request, before anything is charged
+   */
+  joint<C extends object>(view: JointView<C>, blockList?: RequestBlockList): JointMount<C> {
+    return new JointMount<C>(this, view, blockList)
   }
 
   /**

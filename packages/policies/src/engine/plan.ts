@@ -43,7 +43,7 @@ function unitsIn(cost: Cost<string> | undefined, { name, algorithm }: Limit): nu
 }
 
 /** One text where all limits have the same subject. */
-function subjectsOf(limits: readonly Chosen<Viewed>[]): Subject<string> {
+export function subjectsOf(limits: readonly Chosen<Viewed>[]): Subject<string> {
   const first = limits[0]?.subject ?? ''
   if (limits.every(({ subject }) => subject === first)) return first
   return byName(

@@ -8,6 +8,7 @@ import { isForgeable } from '../subjects.ts'
 import { limitsOfRule, type Report } from '../checks/common.ts'
 import { countersOf, differencesOf } from './counters.ts'
 import { covers } from './covers.ts'
+import { findUnserved } from './lint-rls.ts'
 
 /** The options of `lintDocument`. */
 export interface LintOptions {
@@ -17,12 +18,14 @@ export interface LintOptions {
   readonly previous?: PolicyDocument | undefined
   /** The ceilings of the operator. With them, what exceeds those of the namespace is found. Default: none. */
   readonly ceilings?: CeilingsDocument | undefined
+  /** Whether Envoy asks by its rate limit service. With it, limits are found that this service does not hold. Default: false. */
+  readonly rls?: boolean | undefined
   /** The time at which the document is read: ms since the epoch. Default: now. */
   readonly now?: number | undefined
 }
 
 /** What kind of doubt a finding is. */
-export type LintRule = 'unreachable' | 'new-counter' | 'forgeable' | 'ended' | 'unused' | 'revision' | 'ceiling'
+export type LintRule = 'unreachable' | 'new-counter' | 'forgeable' | 'ended' | 'unused' | 'revision' | 'ceiling' | 'rls'
 
 /** Something in a valid document that is probably not meant. */
 export interface LintFinding extends Problem {
@@ -44,7 +47,7 @@ export interface LintFinding extends Problem {
  * ```
  */
 export function lintDocument(text: string, options: LintOptions = {}): readonly LintFinding[] {
-  const { source, previous, ceilings, now = systemClock.now() } = options
+  const { source, previous, ceilings, rls = false, now = systemClock.now() } = options
   const { document, locate } = parseLocated(text, source)
   const findings: LintFinding[] = []
   const reporter =
@@ -56,6 +59,7 @@ export function lintDocument(text: string, options: LintOptions = {}): readonly 
   findForgeable(document, reporter('forgeable'))
   findEnded(document, now, reporter('ended'))
   findUnused(document, reporter('unused'))
+  if (rls) findUnserved(document, reporter('rls'))
   if (previous !== undefined) findNew(document, previous, reporter)
   const ceiling = ceilings && ceilingOf(ceilings, document.namespace)
   const exceeding = ceiling === undefined ? [] : new Ceiling(ceiling).findingsOf(document)

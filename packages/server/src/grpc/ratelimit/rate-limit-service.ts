@@ -70,7 +70,7 @@ export class RateLimitService {
     const namespace = this.service.namespaceOf(name === '' ? undefined : name)
     const known = this.domains.get(namespace)
     if (known !== undefined) return known
-    const mount = this.service.feed.of(namespace).joint(this.view)
+    const mount = this.service.feed.of(namespace).joint(this.view, this.service.blockList)
     const made = { namespace, mount, revision: 0, metadata: metadataOf(namespace, 0) }
     this.domains.set(namespace, made)
     return made
