@@ -36,7 +36,8 @@ export function SetupPage() {
           </li>
         </ol>
         <p class="muted">
-          On your own machine you need none of this: a service that listens only there prints a link with a token for one run.
+          On your own machine you need none of this: at a terminal, a service that listens only there makes a token for one run, and prints
+          it.
         </p>
       </article>
     </main>

@@ -1,4 +1,5 @@
-// Takes the pictures of docs/console.md: `node --conditions=source packages/server/test/console/pictures.ts` writes docs/images/console/*.png.
+// Takes the pictures of docs/console.md: `node --conditions=source packages/server/test/console/pictures.ts` writes docs/images/console/*.png,
+// or only the named ones.
 // Build the console before, by `node scripts/console.ts`. It shows recorded answers of a small fleet, since one instance without traffic
 // would show little. Look at each picture before you commit it.
 import { mkdirSync } from 'node:fs'
@@ -28,10 +29,12 @@ const PICTURES: readonly Picture[] = [
   { name: 'kill-switch-phone', path: 'kill-switch', isPhone: true, isDark: true },
 ]
 
+const names = process.argv.slice(2)
 mkdirSync(TARGET, { recursive: true })
 const [calm, switched, browser] = await Promise.all([recordedService({ isCalm: true }), recordedService(), launch()])
 try {
   for (const picture of PICTURES) {
+    if (names.length > 0 && !names.includes(picture.name)) continue
     const { url } = picture.path === 'kill-switch' ? switched : calm
     await takeOne(browser, `${url}/#token=${TOKEN}`, picture)
   }

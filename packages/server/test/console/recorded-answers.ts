@@ -91,7 +91,13 @@ export function answers(
       return ok({ rows: policyRows(options, now, query.get('after') ?? '', Number(query.get('limit') ?? 100)) })
     case 'GET policies/:ns':
     case 'GET policies/:ns/history/:rev':
-      return ok({ namespace: 'shop', revision: 12, text: what.endsWith('/edge') ? LONG : DOCUMENT, format: 'yaml', etag: '"12"' })
+      return ok({
+        namespace: what.split('/')[1],
+        revision: 12,
+        text: what.endsWith('/edge') ? LONG : DOCUMENT,
+        format: 'yaml',
+        etag: '"12"',
+      })
     case 'GET policies/:ns/history':
       return rows([
         { revision: 12, at: now - 3 * MINUTE, by: 'ada', note: 'Orders of the pro plan: 600' },
