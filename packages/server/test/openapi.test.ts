@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
 import { get, started } from './support.ts'
@@ -45,4 +46,15 @@ test('the schemas are those that validate', async () => {
     minItems: 1,
     maxItems: 1_000,
   })
+})
+
+test('the admin API is described where it is on, and needs a token', async () => {
+  const sha256 = createHash('sha256').update('a token of the test, long enough').digest('hex')
+  const { url } = await started({ admin: { tokens: [{ name: 'test', sha256, scopes: ['read:*'] }] } })
+  const { json } = await get(`${url}/openapi.json`)
+  expect(json.components.securitySchemes).toEqual({ token: { type: 'http', scheme: 'bearer' } })
+  expect(json.paths['/admin/v1/whoami'].get).toMatchObject({ operationId: 'adminGetWhoami', security: [{ token: [] }] })
+  expect(json.paths['/v1/check'].post).not.toHaveProperty('security')
+  const described = Object.keys(json.paths).filter((path) => path.startsWith('/admin/v1/'))
+  expect(described.length).toBeGreaterThan(10)
 })
