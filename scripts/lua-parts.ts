@@ -11,6 +11,8 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   BLOCK_ENTRY: ['blockTime', 'blockRecords', 'blockEntry'],
   READ_BLOCKS: ['blockTime', 'readBlocks'],
   BLOCK_REVISION: ['blockTime', 'blockRevision'],
+  REGION_COLLECT: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionCollect'],
+  REGION_APPLY: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionApply'],
   FULL: [
     'arithmetic',
     'state',

@@ -24,6 +24,8 @@ const WRAPPED = [
   // The limiter hears it and decides again.
   'packages/core/src/generations.ts',
   'packages/policies/src/clients/lookups.ts',
+  // The exchange of regions hears it and applies the message again.
+  'packages/redis/src/regions/redis-region-storage.ts',
   'packages/policies/src/sources/file-source.ts',
   'packages/policies/src/sources/http/changes.ts',
   'packages/policies/src/sources/http/deadline.ts',

@@ -36,5 +36,9 @@ export type { SubjectViolations, UsageKey, UsageQuery, UsageRow, ViolationsQuery
 export { redisBlockStorage } from './block-list/redis-block-storage.ts'
 export type { RedisBlockStorageOptions } from './block-list/redis-block-storage.ts'
 
+// The counts of a store as regions exchange them, for @sluice/regions.
+export { redisRegionStorage } from './regions/redis-region-storage.ts'
+export type { RedisRegionStorage, RedisRegionStorageOptions } from './regions/redis-region-storage.ts'
+
 // The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.
 export { REDIS_CODES, type RedisAnswer, RedisStoreError } from './errors.ts'

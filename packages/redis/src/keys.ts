@@ -147,6 +147,11 @@ export class Keys {
     return `${partition}${part}${this.lastText}`
   }
 
+  /** The key of the value of a policy, by its name in scopes. */
+  valueKeyIn(policy: string, subject: string): string {
+    return this.valueKeyOf({ valuePart: `${named(policy)}:` }, subject)
+  }
+
   /** The beginning of every key of a subject, and what stands for the subject at its end. */
   endsOf(subject: string): { readonly base: string; readonly text: string } {
     const base = this.partitionPrefixes[this.partitionIndexOf(subject)] as string

@@ -67,6 +67,11 @@ export function withAccounts(ledger: Ledger, changed: ReadonlyMap<string, Accoun
   return { ...ledger, accounts }
 }
 
+/** The ledger without accounts that have ended. They may still be in a store that keeps the ledger for the others. */
+export function liveLedger(ledger: Ledger, now: number): Ledger {
+  return withAccounts(ledger, new Map(), now)
+}
+
 /** The µs until which a ledger must be kept: that of its latest account. */
 export function ledgerUntil({ accounts }: Ledger): number {
   let latest = 0

@@ -1,6 +1,6 @@
 import type { Applied, Source } from './applied.ts'
 import { applyBucket, missingUnits, ownTaken, resetWithin } from './buckets.ts'
-import { type Account, type Ledger, NO_ACCOUNT, type Numbers, partOf, withAccounts } from './ledger.ts'
+import { type Account, type Ledger, liveLedger, NO_ACCOUNT, type Numbers, partOf, withAccounts } from './ledger.ts'
 import type { CountRecord, EntryRecord } from './record.ts'
 import { kindOf, type Shape, startOf } from './shape.ts'
 import { applyWindow, keptUntil, ownUnits, resetSince, windowAt } from './windows.ts'
@@ -107,11 +107,12 @@ export type Collected =
  */
 export function collect(
   key: { readonly policy: string; readonly subject: string; readonly shapes: readonly Shape[]; readonly isForced?: boolean },
-  data: SubjectData,
+  { states, ledger: stored }: SubjectData,
   terms: Terms,
   now: number,
 ): Collected {
-  const { ledger } = data
+  const ledger = liveLedger(stored, now)
+  const data = { states, ledger }
   const own = key.shapes.map((shape) => [shape, ownOf(shape, data, terms, now)] as const).filter(([, { isEmpty }]) => !isEmpty)
   const isAnyLarge = own.some(([, { isSmall }]) => !isSmall)
   if (!isAnyLarge) return { result: 'nothing' }
@@ -158,11 +159,12 @@ const NOTHING = { wait: 0, late: 0, ahead: 0, over: 0, forgiven: 0, isUnpublishe
 export function apply(
   record: CountRecord,
   source: { readonly region: number; readonly at: number },
-  data: SubjectData,
+  { states: before, ledger: stored }: SubjectData,
   terms: Terms,
   now: number,
 ): AppliedRecord {
-  const { ledger } = data
+  const ledger = liveLedger(stored, now)
+  const data = { states: before, ledger }
   const shapes = record.entries.flatMap((entry) => shapeOfEntry(entry) ?? [])
   const applied = shapes.map(([shape, entry]) => applyEntry(shape, entry, { ...source, version: record.version }, data, terms, now))
   const wait = applied.reduce((longest, each) => (each.result === 'early' ? Math.max(longest, each.wait) : longest), 0)

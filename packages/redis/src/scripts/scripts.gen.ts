@@ -1384,6 +1384,513 @@ end
 redis.pcall('PEXPIRE', revisions, string.format('%.0f', LIFETIME))
 return known and '0' or 'inf'`
 
+const regionLedger = String.raw`local FORMAT = 1
+local DOUBLES = 8
+local MAXNUMBERS = 7000
+local function newledger()
+return { version = 0, publishedat = 0, accounts = {} }
+end
+local function newaccount()
+return {
+first = 0,
+foreign = 0,
+foreignbefore = 0,
+published = 0,
+publishedbefore = 0,
+reset = 0,
+publishedreset = 0,
+ends = 0,
+parts = {},
+}
+end
+local function decodeledger(text)
+local ledger = newledger()
+local count = text and #text / DOUBLES or 0
+if count < 3 or count % 1 ~= 0 or count > MAXNUMBERS then
+return ledger
+end
+local numbers = { unpacked(format('>%s', rep('d', count)), text) }
+if numbers[1] ~= FORMAT then
+return ledger
+end
+ledger.version, ledger.publishedat = numbers[2], numbers[3]
+local at = 4
+while at + 9 <= count do
+local account = newaccount()
+local id = numbers[at]
+account.first, account.foreign, account.foreignbefore = numbers[at + 1], numbers[at + 2], numbers[at + 3]
+account.published, account.publishedbefore = numbers[at + 4], numbers[at + 5]
+account.reset, account.publishedreset, account.ends = numbers[at + 6], numbers[at + 7], numbers[at + 8]
+local parts = numbers[at + 9]
+at = at + 10
+for _ = 1, parts do
+account.parts[numbers[at]] = {
+version = numbers[at + 1],
+first = numbers[at + 2],
+units = numbers[at + 3],
+before = numbers[at + 4],
+at = numbers[at + 5],
+}
+at = at + 6
+end
+if account.ends >= micros then
+ledger.accounts[id] = account
+end
+end
+return ledger
+end
+local function append(list, ...)
+for i = 1, select('#', ...) do
+list[#list + 1] = (select(i, ...))
+end
+end
+local function encodeledger(ledger, regions)
+local numbers = { FORMAT, ledger.version, ledger.publishedat }
+local latest = 0
+for id, account in pairs(ledger.accounts) do
+if account.ends >= micros then
+latest = max(latest, account.ends)
+append(numbers, id, account.first, account.foreign, account.foreignbefore, account.published, account.publishedbefore)
+append(numbers, account.reset, account.publishedreset, account.ends, 0)
+local count = #numbers
+for region = 0, regions - 1 do
+local part = account.parts[region]
+if part then
+numbers[count] = numbers[count] + 1
+append(numbers, region, part.version, part.first, part.units, part.before, part.at)
+end
+end
+end
+end
+return pack(format('>%s', rep('d', #numbers)), unpack(numbers, 1, #numbers)), latest
+end
+local function writeledger(key, ledger, regions)
+local text, latest = encodeledger(ledger, regions)
+if latest == 0 then
+return errorof(redis.pcall('DEL', key))
+end
+return setwithexpiry(key, text, expiryof(latest))
+end
+local function writevalue(key, entries)
+prune(entries, nil, function()
+return false
+end)
+if #entries == 0 then
+return errorof(redis.pcall('DEL', key))
+end
+return setwithexpiry(key, encodevalue(entries), expiryof(latestof(entries)))
+end
+local function readentry(entries, id)
+local at = find(entries, id, 1)
+if not at then
+return nil
+end
+return { entries[at + 1], entries[at + 2], entries[at + 3] }
+end
+local function writeentry(entries, id, numbers)
+local at = find(entries, id, 1)
+if numbers then
+at = at or #entries + 1
+entries[at], entries[at + 1], entries[at + 2], entries[at + 3] = id, numbers[1], numbers[2], numbers[3]
+elseif at then
+remove(entries, at)
+end
+end`
+
+const regionWindows = String.raw`local MAXAHEADOFREGION = 60000
+local function currentuntil(shape)
+local length, start = shape[5], shape[7]
+if shape[1] == 's' then
+return (ms - ms % length + 2 * length) * 1000
+end
+return start >= 0 and ms >= start and ms < start + length and (start + length) * 1000 or 0
+end
+local function windowstart(shape, ends)
+return ends / 1000 - (shape[1] == 's' and 2 * shape[5] or shape[5])
+end
+local function moveaccount(shape, account, ends)
+if account.first >= ends then
+account.first = ends
+return
+end
+local isnext = shape[1] == 's' and account.first == ends - shape[5] * 1000
+account.foreignbefore, account.publishedbefore = isnext and account.foreign or 0, isnext and account.published or 0
+account.first, account.foreign, account.published = ends, 0, 0
+end
+local function movewindow(shape, window, ends)
+if ends <= window.ends then
+return
+end
+local isnext = shape[1] == 's' and ends == window.ends + shape[5] * 1000
+window.before = isnext and max(0, window.count) or 0
+window.ends, window.count = ends, 0
+moveaccount(shape, window.account, ends)
+end
+local function windowof(shape, state, account)
+local current = currentuntil(shape)
+local isover = not state
+if state then
+isover = shape[1] == 's' and state[1] < current - shape[5] * 1000 or shape[1] ~= 's' and state[1] <= micros
+end
+if isover then
+account.first, account.foreign, account.foreignbefore, account.published, account.publishedbefore = current, 0, 0, 0, 0
+for _, part in pairs(account.parts) do
+part.units, part.before = 0, 0
+end
+return { ends = current, count = 0, before = 0, account = account }
+end
+local target = max(state[1], current)
+local window = { ends = state[1], count = state[2], before = state[3], account = newaccount() }
+movewindow(shape, window, target)
+moveaccount(shape, account, target)
+window.account = account
+return window
+end
+local function resetin(shape, ends, reset)
+return reset >= windowstart(shape, ends) * 1000 and reset or 0
+end
+local function resetsince(shape, window)
+return resetin(shape, shape[1] == 's' and window.ends - shape[5] * 1000 or window.ends, window.account.reset)
+end
+local function applyreset(shape, window, reset)
+local account, previous = window.account, window.ends - shape[5] * 1000
+if resetin(shape, previous, reset) <= resetin(shape, previous, account.reset) then
+return
+end
+local iscurrent = resetin(shape, window.ends, reset) > 0
+for _, part in pairs(account.parts) do
+if iscurrent or part.first ~= window.ends then
+part.units = 0
+end
+part.before = 0
+end
+account.reset, account.publishedreset = reset, reset
+window.before, account.foreignbefore, account.publishedbefore = 0, 0, 0
+if iscurrent then
+window.count, account.foreign, account.published = 0, 0, 0
+end
+end
+local function unitsin(shape, first, units, before, ends)
+if first == ends then
+return units
+elseif shape[1] == 's' and first == ends + shape[5] * 1000 then
+return before
+end
+return first > ends and 0 or nil
+end
+local function differencein(shape, window, part, record, ends, recordends)
+local known = part and unitsin(shape, part.first, part.units, part.before, ends) or 0
+local isold = resetin(shape, ends, record.reset) < resetin(shape, ends, window.account.reset)
+local units = not isold and unitsin(shape, recordends, record.units, record.before, ends) or known
+return units - known, units
+end
+local function applywindow(shape, state, account, record, source)
+local window = windowof(shape, state, account)
+local length = shape[5]
+local recordends = (record.start + (shape[1] == 's' and 2 * length or length)) * 1000
+local wait = record.start - ms
+if wait > 0 and recordends > window.ends then
+return wait > MAXAHEADOFREGION and 'ahead' or 'early', wait
+end
+local oldest = shape[1] == 's' and window.ends - length * 1000 or window.ends
+if recordends <= micros or recordends < oldest then
+return 'late', 0
+end
+movewindow(shape, window, recordends)
+applyreset(shape, window, record.reset)
+local part = account.parts[source.region]
+local units, known = differencein(shape, window, part, record, window.ends, recordends)
+local unitsbefore, knownbefore = 0, 0
+if shape[1] == 's' then
+unitsbefore, knownbefore = differencein(shape, window, part, record, window.ends - length * 1000, recordends)
+end
+local before = max(0, window.before + unitsbefore)
+local count = window.count + units
+account.foreign, account.foreignbefore = account.foreign + units, account.foreignbefore + before - window.before
+account.parts[source.region] =
+{ version = source.version, first = window.ends, units = known, before = knownbefore, at = source.at }
+account.ends = window.ends + length * 1000
+return 'done', 0, { window.ends, count, before }, max(0, count - shape[4]), 0
+end`
+
+const regionBuckets = String.raw`local function missingof(shape, state)
+if not state or state[1] < micros then
+return 0, 0
+elseif state[2] == 0 or state[3] == shape[4] then
+return state[1] - micros, state[2]
+end
+return state[1] - micros + 1, 0
+end
+local function missingunits(shape, state)
+local missing, rest = missingof(shape, state)
+local n, p = shape[4], shape[5]
+if missing > MAX / (2 * n) then
+return math.ceil(missing / (p / n))
+end
+return math.ceil((missing * n + rest) / p)
+end
+local function owntaken(taken)
+if not taken or taken[1] < micros then
+return 0, 0
+end
+return taken[2], taken[3]
+end
+local function resetwithin(reset, keep)
+return reset > micros - keep and reset or 0
+end
+local function chargeregion(shape, state, units, regions)
+local n, p, burst = shape[4], shape[5], shape[6]
+local missing, rest = missingof(shape, state)
+local most = regions * burst * p
+if units == 0 then
+return state, 0
+elseif missing > fdiv(most, n) then
+return state, max(0, units)
+end
+local credits = missing * n + rest
+if units < 0 then
+local left = max(0, credits - min(-units, regions * burst) * p)
+if left == 0 then
+return nil, 0
+end
+return { drained(left, n) }, 0
+end
+local taken = max(0, min(min(units, regions * burst) * p, most - credits))
+return { drained(credits + taken, n) }, units - fdiv(taken, p)
+end
+local function applybucket(shape, state, taken, account, record, source, terms)
+local keep = terms.keep
+if source.at * 1000 < micros - keep then
+return 'late', 0
+end
+local reported, mine = resetwithin(record.reset, keep), resetwithin(account.reset, keep)
+if reported < mine then
+return 'late', 0
+end
+local isreset = reported > mine
+if isreset then
+for _, part in pairs(account.parts) do
+part.first, part.units, part.at = 0, 0, 0
+end
+account.reset, account.publishedreset, account.published, account.first = reported, reported, 0, 0
+state, taken = nil, nil
+end
+local part = account.parts[source.region]
+local difference = part and part.first == record.start and record.units - part.units or record.units
+local since = max(part and part.at or 0, record.start / 1000)
+if source.at - since > keep / 1000 then
+difference = min(difference, record.before)
+end
+local after, forgiven = chargeregion(shape, state, difference, terms.regions)
+if taken and taken[1] >= micros then
+taken = { max(taken[1], (after and after[1] or 0) + keep), taken[2], taken[3] }
+else
+taken = nil
+end
+account.parts[source.region] = { version = source.version, first = record.start, units = record.units, before = 0, at = source.at }
+account.ends = micros + 2 * keep
+return 'done', 0, after, max(0, missingunits(shape, after) - shape[6]), forgiven, taken
+end`
+
+const regionOwn = String.raw`local abs = math.abs
+local function isheard(parts, oldest)
+for _, part in pairs(parts) do
+if part.first >= oldest and (part.units ~= 0 or part.before ~= 0) then
+return true
+end
+end
+return false
+end
+local function ownwindow(shape, entries, account, terms)
+local window = windowof(shape, readentry(entries, shape[2]), account)
+local units, before = window.count - account.foreign, window.before - account.foreignbefore
+local reset = resetsince(shape, window)
+local isreset = reset ~= 0 and reset ~= account.publishedreset
+local least = terms.minimum * shape[4]
+local oldest = shape[1] == 's' and window.ends - shape[5] * 1000 or window.ends
+local ispublished = account.published ~= 0 or account.publishedbefore ~= 0
+account.ends = window.ends + shape[5] * 1000
+return {
+reset = reset,
+start = windowstart(shape, window.ends),
+units = units,
+before = before,
+ischanged = units ~= account.published or before ~= account.publishedbefore or isreset,
+unpublished = abs(units - account.published) + abs(before - account.publishedbefore),
+issmall = abs(units) < least and abs(before) < least and not isheard(account.parts, oldest) and not ispublished and not isreset,
+isempty = window.ends == 0 or units == 0 and before == 0 and not ispublished and reset == 0,
+}
+end
+local function ownbucket(shape, entries, account, terms)
+local units, birth = owntaken(readentry(entries, shape[3]))
+local reset = resetwithin(account.reset, 2 * terms.keep)
+if account.first ~= birth then
+account.first, account.published = birth, 0
+end
+local isreset = reset ~= 0 and reset ~= account.publishedreset
+local hasunits = false
+for _, part in pairs(account.parts) do
+hasunits = hasunits or part.units ~= 0
+end
+account.ends = micros + 2 * terms.keep
+return {
+reset = reset,
+start = birth,
+units = units,
+before = missingunits(shape, readentry(entries, shape[2])),
+ischanged = units ~= account.published or isreset,
+unpublished = abs(units - account.published),
+issmall = abs(units) < terms.minimum * shape[6] and not hasunits and account.published == 0 and not isreset,
+isempty = units == 0 and account.published == 0 and reset == 0,
+}
+end
+local function ownof(shape, entries, account, terms)
+return shape[1] == 'b' and ownbucket(shape, entries, account, terms) or ownwindow(shape, entries, account, terms)
+end
+local function copyaccount(account)
+local copy = newaccount()
+for name, value in pairs(account) do
+copy[name] = value
+end
+copy.parts = {}
+for region, part in pairs(account.parts) do
+copy.parts[region] = { version = part.version, first = part.first, units = part.units, before = part.before, at = part.at }
+end
+return copy
+end`
+
+const regionCollect = String.raw`local AGAIN = 10000000
+local request = cjson.decode(ARGV[1])
+local numbers = request[1]
+local terms = { interval = numbers[1], urgent = numbers[2], minimum = numbers[3], keep = numbers[4], regions = numbers[5] }
+local texts = redis.call('MGET', unpack(KEYS))
+local replies = { micros, '' }
+local function isdue(ledger, list, shapes)
+local since, ischanged, isurgent = micros - ledger.publishedat, false, false
+for i, own in ipairs(list) do
+local shape = shapes[i]
+ischanged = ischanged or own.ischanged
+isurgent = isurgent or own.unpublished >= terms.urgent * (shape[6] == 0 and shape[4] or shape[6])
+end
+if not ischanged then
+return since >= AGAIN, 0
+end
+return since >= terms.interval / 2 or isurgent, 1
+end
+local function collect(subject, text, ledgertext, ledgerkey)
+local entries, ledger = text and decodevalue(text) or {}, decodeledger(ledgertext)
+local list, shapes, accounts, indexes = {}, {}, {}, {}
+local islarge = false
+for i = 2, #subject do
+local shape = subject[i]
+local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
+local own = ownof(shape, entries, account, terms)
+if not own.isempty then
+list[#list + 1], shapes[#shapes + 1], accounts[#accounts + 1], indexes[#indexes + 1] = own, shape, account, i - 1
+islarge = islarge or not own.issmall
+end
+end
+if not islarge then
+return { 0 }
+end
+if subject[1] ~= 1 then
+local due, result = isdue(ledger, list, shapes)
+if not due then
+return { result }
+end
+end
+ledger.version, ledger.publishedat = max(ledger.version + 1, micros), micros
+local reply = { 2, ledger.version }
+for i, own in ipairs(list) do
+local account = accounts[i]
+account.published, account.publishedbefore, account.publishedreset = own.units, shapes[i][1] == 'b' and account.publishedbefore or own.before, own.reset
+ledger.accounts[shapes[i][2]] = account
+reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
+end
+return reply, writeledger(ledgerkey, ledger, terms.regions)
+end
+for i = 2, #request do
+local at = 2 * (i - 1)
+local reply, err = collect(request[i], texts[at - 1], texts[at], KEYS[at])
+if err then
+replies[2] = err
+break
+end
+replies[#replies + 1] = reply
+end
+return replies`
+
+const regionApply = String.raw`local request = cjson.decode(ARGV[1])
+local numbers, region, sentat = request[1], request[2], request[3]
+local terms = { interval = numbers[1], urgent = numbers[2], minimum = numbers[3], keep = numbers[4], regions = numbers[5] }
+local replies = { micros, '' }
+local function applyentry(item, entries, ledger, version)
+local shape = item[1]
+local record = { reset = item[2], start = item[3], units = item[4], before = item[5] }
+local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
+local last = account.parts[region]
+if last and version <= last.version then
+return { result = 'old' }
+end
+local source = { region = region, version = version, at = sentat }
+local state = readentry(entries, shape[2])
+local result, wait, after, over, forgiven, taken
+if shape[1] == 'b' then
+result, wait, after, over, forgiven, taken = applybucket(shape, state, readentry(entries, shape[3]), account, record, source, terms)
+else
+result, wait, after, over, forgiven = applywindow(shape, state, account, record, source)
+end
+return { shape = shape, result = result, wait = wait, after = after, over = over, forgiven = forgiven, taken = taken, account = account }
+end
+local function apply(record, key, ledgerkey)
+local texts = redis.call('MGET', key, ledgerkey)
+local entries, ledger = texts[1] and decodevalue(texts[1]) or {}, decodeledger(texts[2])
+local applied, isold, wait = {}, true, 0
+for i = 2, #record do
+local each = applyentry(record[i], entries, ledger, record[1])
+isold = isold and each.result == 'old'
+wait = each.result == 'early' and max(wait, each.wait) or wait
+applied[#applied + 1] = each
+end
+if wait > 0 then
+return { 1, wait, 0, 0, 0, 0, 0 }
+elseif isold then
+return { 0, 0, 0, 0, 0, 0, 0 }
+end
+local late, ahead, over, forgiven, isdone = 0, 0, 0, 0, false
+for _, each in ipairs(applied) do
+if each.result == 'done' then
+isdone = true
+writeentry(entries, each.shape[2], each.after)
+if each.shape[1] == 'b' then
+writeentry(entries, each.shape[3], each.taken)
+end
+ledger.accounts[each.shape[2]] = each.account
+over, forgiven = over + each.over, forgiven + each.forgiven
+end
+late = late + (each.result == 'late' and 1 or 0)
+ahead = ahead + (each.result == 'ahead' and 1 or 0)
+end
+local unpublished = 0
+for i = 2, #record do
+local shape = record[i][1]
+local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
+unpublished = ownof(shape, entries, account, terms).ischanged and 1 or unpublished
+end
+local err = isdone and (writevalue(key, entries) or writeledger(ledgerkey, ledger, terms.regions)) or nil
+return { 2, 0, late, ahead, over, forgiven, unpublished }, err
+end
+for i = 4, #request do
+local at = 2 * (i - 3)
+local reply, err = apply(request[i], KEYS[at - 1], KEYS[at])
+if err then
+replies[2] = err
+break
+end
+replies[#replies + 1] = reply
+end
+return replies`
+
 const algorithms = String.raw`local algorithms = {}
 local function newstate(isadmitted, first, second, third)
 return isadmitted, first and { first, second, third } or nil
@@ -2449,6 +2956,10 @@ export const BLOCK_ENTRY: string = [blockTime, blockRecords, blockEntry].join('\
 export const READ_BLOCKS: string = [blockTime, readBlocks].join('\n')
 
 export const BLOCK_REVISION: string = [blockTime, blockRevision].join('\n')
+
+export const REGION_COLLECT: string = [arithmetic, state, regionLedger, regionWindows, regionBuckets, regionOwn, regionCollect].join('\n')
+
+export const REGION_APPLY: string = [arithmetic, state, regionLedger, regionWindows, regionBuckets, regionOwn, regionApply].join('\n')
 
 export const FULL: string = [
   arithmetic,

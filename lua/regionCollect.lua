@@ -1,0 +1,76 @@
+-- Purpose: collects what this region has counted and others must hear of, and marks it as published. packages/regions/src/steps.ts does the same.
+-- KEYS: for each subject the value of the policy, and its ledger.
+-- ARGV[1]: JSON { terms, subject... }
+--   terms: { interval (µs), urgent, minimum, keep (µs), regions }
+--   subject: { forced, shape... }; forced 1 to publish what was published. Shapes as in regionWindows.lua.
+-- ARGV[2]: see testClock.lua
+-- Reply: { micros, error, subject... }
+--   subject: { result, version, entry... }; result 0 nothing, 1 later, 2 a record. entry: { shape, reset, start, units, before }, shape an index
+--     from 1.
+-- redis.calls: TIME, MGET, SET, DEL. Out of memory is refused at the first write, after which no subject is marked.
+
+local AGAIN = 10000000
+
+local request = cjson.decode(ARGV[1])
+local numbers = request[1]
+local terms = { interval = numbers[1], urgent = numbers[2], minimum = numbers[3], keep = numbers[4], regions = numbers[5] }
+local texts = redis.call('MGET', unpack(KEYS))
+local replies = { micros, '' }
+
+-- Whether what changed is published now, and the result otherwise.
+local function isdue(ledger, list, shapes)
+  local since, ischanged, isurgent = micros - ledger.publishedat, false, false
+  for i, own in ipairs(list) do
+    local shape = shapes[i]
+    ischanged = ischanged or own.ischanged
+    isurgent = isurgent or own.unpublished >= terms.urgent * (shape[6] == 0 and shape[4] or shape[6])
+  end
+  if not ischanged then
+    return since >= AGAIN, 0
+  end
+  return since >= terms.interval / 2 or isurgent, 1
+end
+
+local function collect(subject, text, ledgertext, ledgerkey)
+  local entries, ledger = text and decodevalue(text) or {}, decodeledger(ledgertext)
+  local list, shapes, accounts, indexes = {}, {}, {}, {}
+  local islarge = false
+  for i = 2, #subject do
+    local shape = subject[i]
+    local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
+    local own = ownof(shape, entries, account, terms)
+    if not own.isempty then
+      list[#list + 1], shapes[#shapes + 1], accounts[#accounts + 1], indexes[#indexes + 1] = own, shape, account, i - 1
+      islarge = islarge or not own.issmall
+    end
+  end
+  if not islarge then
+    return { 0 }
+  end
+  if subject[1] ~= 1 then
+    local due, result = isdue(ledger, list, shapes)
+    if not due then
+      return { result }
+    end
+  end
+  ledger.version, ledger.publishedat = max(ledger.version + 1, micros), micros
+  local reply = { 2, ledger.version }
+  for i, own in ipairs(list) do
+    local account = accounts[i]
+    account.published, account.publishedbefore, account.publishedreset = own.units, shapes[i][1] == 'b' and account.publishedbefore or own.before, own.reset
+    ledger.accounts[shapes[i][2]] = account
+    reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
+  end
+  return reply, writeledger(ledgerkey, ledger, terms.regions)
+end
+
+for i = 2, #request do
+  local at = 2 * (i - 1)
+  local reply, err = collect(request[i], texts[at - 1], texts[at], KEYS[at])
+  if err then
+    replies[2] = err
+    break
+  end
+  replies[#replies + 1] = reply
+end
+return replies

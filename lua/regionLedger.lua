@@ -1,0 +1,139 @@
+-- Purpose: the codec of ledgers: what a region knows of the states of a policy and subject beside the states; used by regionCollect.lua and
+--   regionApply.lua. packages/regions does the same.
+-- KEYS, ARGV, reply: see regionCollect.lua and regionApply.lua.
+-- redis.calls: SET and DEL, in writevalue and writeledger.
+--
+-- A ledger is a list of big-endian doubles: a format, the version of the last record, when it was published (µs), then for each account ten
+-- numbers and for each of its parts six more:
+--   account: id, first, foreign, foreignbefore, published, publishedbefore, reset, publishedreset, until, parts
+--   part: region, version, first, units, before, at
+
+local FORMAT = 1
+local DOUBLES = 8
+-- A ledger with more was not written by Sluice.
+local MAXNUMBERS = 7000
+
+local function newledger()
+  return { version = 0, publishedat = 0, accounts = {} }
+end
+
+local function newaccount()
+  return {
+    first = 0,
+    foreign = 0,
+    foreignbefore = 0,
+    published = 0,
+    publishedbefore = 0,
+    reset = 0,
+    publishedreset = 0,
+    ends = 0,
+    parts = {},
+  }
+end
+
+-- The accounts by id. A text that is no ledger counts as absent.
+local function decodeledger(text)
+  local ledger = newledger()
+  local count = text and #text / DOUBLES or 0
+  if count < 3 or count % 1 ~= 0 or count > MAXNUMBERS then
+    return ledger
+  end
+  local numbers = { unpacked(format('>%s', rep('d', count)), text) }
+  if numbers[1] ~= FORMAT then
+    return ledger
+  end
+  ledger.version, ledger.publishedat = numbers[2], numbers[3]
+  local at = 4
+  while at + 9 <= count do
+    local account = newaccount()
+    local id = numbers[at]
+    account.first, account.foreign, account.foreignbefore = numbers[at + 1], numbers[at + 2], numbers[at + 3]
+    account.published, account.publishedbefore = numbers[at + 4], numbers[at + 5]
+    account.reset, account.publishedreset, account.ends = numbers[at + 6], numbers[at + 7], numbers[at + 8]
+    local parts = numbers[at + 9]
+    at = at + 10
+    for _ = 1, parts do
+      account.parts[numbers[at]] = {
+        version = numbers[at + 1],
+        first = numbers[at + 2],
+        units = numbers[at + 3],
+        before = numbers[at + 4],
+        at = numbers[at + 5],
+      }
+      at = at + 6
+    end
+    -- It may have ended, while the ledger is kept for others.
+    if account.ends >= micros then
+      ledger.accounts[id] = account
+    end
+  end
+  return ledger
+end
+
+-- Adds numbers to a list.
+local function append(list, ...)
+  for i = 1, select('#', ...) do
+    list[#list + 1] = (select(i, ...))
+  end
+end
+
+local function encodeledger(ledger, regions)
+  local numbers = { FORMAT, ledger.version, ledger.publishedat }
+  local latest = 0
+  for id, account in pairs(ledger.accounts) do
+    -- An account that nothing needs any more is left out.
+    if account.ends >= micros then
+      latest = max(latest, account.ends)
+      append(numbers, id, account.first, account.foreign, account.foreignbefore, account.published, account.publishedbefore)
+      append(numbers, account.reset, account.publishedreset, account.ends, 0)
+      local count = #numbers
+      for region = 0, regions - 1 do
+        local part = account.parts[region]
+        if part then
+          numbers[count] = numbers[count] + 1
+          append(numbers, region, part.version, part.first, part.units, part.before, part.at)
+        end
+      end
+    end
+  end
+  return pack(format('>%s', rep('d', #numbers)), unpack(numbers, 1, #numbers)), latest
+end
+
+-- The error; nil if it was written.
+local function writeledger(key, ledger, regions)
+  local text, latest = encodeledger(ledger, regions)
+  if latest == 0 then
+    return errorof(redis.pcall('DEL', key))
+  end
+  return setwithexpiry(key, text, expiryof(latest))
+end
+
+-- Writes the entries of a value.
+local function writevalue(key, entries)
+  prune(entries, nil, function()
+    return false
+  end)
+  if #entries == 0 then
+    return errorof(redis.pcall('DEL', key))
+  end
+  return setwithexpiry(key, encodevalue(entries), expiryof(latestof(entries)))
+end
+
+local function readentry(entries, id)
+  local at = find(entries, id, 1)
+  if not at then
+    return nil
+  end
+  return { entries[at + 1], entries[at + 2], entries[at + 3] }
+end
+
+-- Sets an entry, or removes it where numbers is nil.
+local function writeentry(entries, id, numbers)
+  local at = find(entries, id, 1)
+  if numbers then
+    at = at or #entries + 1
+    entries[at], entries[at + 1], entries[at + 2], entries[at + 3] = id, numbers[1], numbers[2], numbers[3]
+  elseif at then
+    remove(entries, at)
+  end
+end

@@ -1,0 +1,192 @@
+import type { Clock } from '@sluice/core'
+import { knownOptions, stateIdOf } from '@sluice/core/store-kit'
+import { connect, type Connection, type RedisSource } from '../client/connect.ts'
+import { runWhenReady } from '../client/ready.ts'
+import { Keys } from '../keys.ts'
+import { script } from '../scripts/script.ts'
+import { CLOCK, REGION_APPLY, REGION_COLLECT, TEST_CLOCK } from '../scripts/scripts.gen.ts'
+
+/** The options of `redisRegionStorage`: those of the store whose data regions exchange. */
+export interface RedisRegionStorageOptions {
+  /** The `prefix` of the store. Default: `'sluice'`. */
+  readonly prefix?: string | undefined
+  /** The `partitions` of the store. Default: 16. */
+  readonly partitions?: number | undefined
+  /** Where time comes from, for tests. Default: the clock of the Redis server. */
+  readonly clock?: Clock | undefined
+}
+
+// The types of @sluice/regions by shape: a test of this package checks that they fit.
+
+interface Shape {
+  readonly text: string
+  readonly kind: 'fixed' | 'sliding' | 'bucket'
+  readonly N: number
+  readonly P: number
+  readonly burst: number
+  readonly start?: number
+}
+
+interface Entry {
+  readonly text: string
+  readonly reset: number
+  readonly start: number
+  readonly units: number
+  readonly before: number
+  readonly N: number
+  readonly P: number
+  readonly burst: number
+}
+
+interface CountRecord {
+  readonly kind: 'count'
+  readonly policy: string
+  readonly subject: string
+  readonly version: number
+  readonly entries: readonly Entry[]
+}
+
+interface Terms {
+  readonly interval: number
+  readonly urgent: number
+  readonly minimum: number
+  readonly keep: number
+  readonly regions: number
+}
+
+interface CollectKey {
+  readonly policy: string
+  readonly subject: string
+  readonly shapes: readonly Shape[]
+  readonly isForced: boolean
+}
+
+interface Collected {
+  readonly result: 'nothing' | 'later' | 'record'
+  readonly record?: CountRecord
+}
+
+interface Applied {
+  readonly result: 'old' | 'early' | 'done'
+  readonly wait: number
+  readonly late: number
+  readonly ahead: number
+  readonly over: number
+  readonly forgiven: number
+  readonly isUnpublished: boolean
+}
+
+/** The storage of a region's exchange, for `Exchange` of @sluice/regions. */
+export interface RedisRegionStorage {
+  /** The partition of a subject, from 0. All policies of a subject have the same. */
+  partitionOf(subject: string): number
+  /** Reads what may be published of subjects of one partition, and marks it as published. */
+  collect(keys: readonly CollectKey[], terms: Terms): Promise<readonly Collected[]>
+  /** Applies records of another region, of subjects of one partition. State and ledger change in one step. */
+  apply(
+    records: readonly CountRecord[],
+    source: { readonly region: number; readonly at: number },
+    terms: Terms,
+  ): Promise<readonly Applied[]>
+}
+
+const LETTERS = { fixed: 'f', sliding: 's', bucket: 'b' } as const
+const COLLECTED = ['nothing', 'later', 'record'] as const
+const APPLIED = ['old', 'early', 'done'] as const
+const TAKEN = '!b'
+const KIND = /\.(fixedWindow|slidingWindow|tokenBucket|leakyBucket)\.[^]*$/
+
+/**
+ * The counts of `redisStore` as regions exchange them: windows of any policy, by two scripts.
+ * @param redis a client of yours, or where to connect, as for `redisStore`
+ * @throws ERR_OPTION_UNKNOWN
+ * @example
+ * ```ts
+ * import { redisRegionStorage } from '@sluice/redis'
+ *
+ * const storage = redisRegionStorage({ url: 'redis://localhost:6379' })
+ * ```
+ */
+export function redisRegionStorage(redis: RedisSource, options: RedisRegionStorageOptions = {}): RedisRegionStorage {
+  knownOptions('redisRegionStorage', options, ['prefix', 'partitions', 'clock'])
+  return new RegionScripts(connect(redis), options)
+}
+
+class RegionScripts implements RedisRegionStorage {
+  private readonly connection: Connection
+  private readonly keys: Keys
+  private readonly clock: Clock | undefined
+
+  constructor(connection: Connection, { prefix = 'sluice', partitions = 16, clock }: RedisRegionStorageOptions) {
+    this.connection = connection
+    this.keys = new Keys(prefix, partitions)
+    this.clock = clock
+  }
+
+  partitionOf(subject: string): number {
+    return this.keys.tags.indexOf(this.keys.tagOf(subject))
+  }
+
+  async collect(keys: readonly CollectKey[], terms: Terms): Promise<readonly Collected[]> {
+    const subjects = keys.map(({ shapes, isForced }) => [isForced ? 1 : 0, ...shapes.map(wireShape)])
+    const replies = await this.run(REGION_COLLECT, keys, [wireTerms(terms), ...subjects])
+    return keys.map((key, i) => collectedOf(key, replies[i] as readonly unknown[]))
+  }
+
+  async apply(
+    records: readonly CountRecord[],
+    { region, at }: { readonly region: number; readonly at: number },
+    terms: Terms,
+  ): Promise<readonly Applied[]> {
+    const known = records.map(({ version, entries }) => [version, ...entries.flatMap((entry) => wireEntry(entry) ?? [])])
+    const replies = await this.run(REGION_APPLY, records, [wireTerms(terms), region, at, ...known])
+    return records.map((_, i) => appliedOf((replies[i] as readonly unknown[]).map(Number)))
+  }
+
+  /** Runs a script over the values and ledgers of these subjects. Rejects unless it answered for all of them. */
+  private async run(body: string, subjects: readonly { policy: string; subject: string }[], request: unknown): Promise<readonly unknown[]> {
+    const { clock } = this
+    const keys = subjects.flatMap(({ policy, subject }) => {
+      const key = this.keys.valueKeyIn(policy, subject)
+      return [key, `${key}!r`]
+    })
+    const args = [JSON.stringify(request), ...(clock === undefined ? [] : [String(Math.round(clock.now() * 1000))])]
+    const [, error, ...replies] = await runWhenReady(this.connection, script(clock === undefined ? CLOCK : TEST_CLOCK, body), {
+      keys,
+      args,
+    })
+    if (String(error) !== '') throw new Error(`the script of regions: ${String(error)}`)
+    return replies
+  }
+}
+
+function wireTerms({ interval, urgent, minimum, keep, regions }: Terms): readonly number[] {
+  return [interval * 1000, urgent, minimum, keep * 1000, regions]
+}
+
+function wireShape({ text, kind, N, P, burst, start = -1 }: Shape): readonly unknown[] {
+  return [LETTERS[kind], stateIdOf(text), kind === 'bucket' ? stateIdOf(`${text}${TAKEN}`) : 0, N, P, burst, start]
+}
+
+/** `undefined` for a state that regions do not exchange: a later version may. */
+function wireEntry({ text, reset, start, units, before, N, P, burst }: Entry): readonly unknown[] | undefined {
+  const algorithm = KIND.exec(text)?.[1]
+  if (algorithm === undefined) return undefined
+  const kind = algorithm === 'fixedWindow' ? 'fixed' : algorithm === 'slidingWindow' ? 'sliding' : 'bucket'
+  return [[wireShape({ text, kind, N, P, burst }), reset, start, units, before]]
+}
+
+function collectedOf({ policy, subject, shapes }: CollectKey, [result, version, ...entries]: readonly unknown[]): Collected {
+  const name = COLLECTED[Number(result)] ?? 'nothing'
+  if (name !== 'record') return { result: name }
+  const read = (entries as readonly (readonly unknown[])[]).map((entry) => {
+    const [place = 1, reset = 0, start = 0, units = 0, before = 0] = entry.map(Number)
+    const { text, N, P, burst } = shapes[place - 1] as Shape
+    return { text, reset, start, units, before, N, P, burst }
+  })
+  return { result: name, record: { kind: 'count', policy, subject, version: Number(version), entries: read } }
+}
+
+function appliedOf([result = 0, wait = 0, late = 0, ahead = 0, over = 0, forgiven = 0, unpublished = 0]: readonly number[]): Applied {
+  return { result: APPLIED[result] ?? 'old', wait, late, ahead, over, forgiven, isUnpublished: unpublished === 1 }
+}
