@@ -5,6 +5,8 @@ import { createServer } from 'node:net'
 import { writeFileSync } from 'node:fs'
 import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { SERVE_FLAGS } from '@sluice/server'
+import { serveCommand } from '../src/serve/serve.ts'
 import { BIN, documentText, newFolder, sluice } from './sluice.ts'
 
 const folder = newFolder()
@@ -84,6 +86,21 @@ describe('with Redis', () => {
   })
 })
 
+test('the options of the service are those of the command, and both say the same of a value', () => {
+  for (const { name, value } of SERVE_FLAGS) {
+    const option = serveCommand.options.find((each) => each.name === name)
+    expect(option, name).toBeDefined()
+    expect(option?.value === undefined, name).toBe(value === undefined)
+  }
+})
+
+test('--print-config writes what holds, and nothing listens', async () => {
+  const args = ['serve', '--host', '::1', '--port', '9000', '--redis', 'redis://me:geheim@127.0.0.1:6379', '--print-config']
+  const { status, out } = await sluice(args)
+  expect(status).toBe(0)
+  expect(out).toBe('http:\n  listen: "[::1]:9000"\ngrpc:\n  listen: "[::1]:8081"\nredis:\n  url: redis://me:***@127.0.0.1:6379\n')
+})
+
 test('a port that is taken', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
@@ -101,8 +118,8 @@ test('a port that is taken', async () => {
 
 test.each([
   [['--policies', 'none.yaml'], 'none.yaml cannot be read: there is no such file'],
-  [['--policies', 'kafka://u:geheim@host/topic'], '--policies: expected a file'],
-  [['--redis', 'localhost'], '--redis: expected a URL such as redis://localhost:6379, got localhost'],
+  [['--policies', 'ftp://u:geheim@host/topic'], 'policies.from: expected a path, redis://host:6379/0?key=…'],
+  [['--redis', 'localhost'], 'redis.url: expected a URL such as redis://localhost:6379'],
   [['--port', '70000'], '--port: expected a whole number, 0 to 65535, got 70000'],
 ])('sluice serve %j is refused', async (args, message) => {
   const { status, err } = await sluice(['serve', ...args])

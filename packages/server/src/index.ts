@@ -12,6 +12,7 @@ export type { TlsOptions } from './tls.ts'
 // The service as a program: a configuration, and what it names.
 export { runServer } from './run/run-server.ts'
 export type { ServerProcess } from './run/run-server.ts'
+export type { Listened } from './run/greeting.ts'
 export { configOf } from './config/config-of.ts'
 export type { ConfigInput } from './config/config-of.ts'
 export type * from './config/config.ts'

@@ -1,22 +1,36 @@
-import type { RunningService } from '@sluice/server'
+import type { Listened, ServerConfig } from '@sluice/server'
 import type { Invocation } from '../command.ts'
 
 /** What a person reads at the start: where the service is, and the lines to try. */
 export function serviceLines(
-  { http, grpc }: Pick<RunningService, 'http' | 'grpc'>,
-  { option, paint }: Pick<Invocation, 'option' | 'paint'>,
+  { http, grpc, adminToken }: Listened,
+  { policies = {}, redis = {}, workers = 1 }: ServerConfig,
+  { paint }: Pick<Invocation, 'paint'>,
 ): string {
-  const policies = option('policies')
+  const counts = redis.url ?? redis.cluster?.join(', ') ?? redis.sentinels?.join(', ')
   const lines = [
     paint('bold', 'Sluice answers checks.'),
     ...(http === undefined ? [] : [`  HTTP      ${http.url}`]),
     ...(grpc === undefined ? [] : [`  gRPC      ${grpc.url}`]),
-    `  policies  ${policies ?? '100 requests a minute for each set of attributes'}`,
+    ...(adminToken === undefined || http === undefined ? [] : [`  console   ${http.url}/  with the token ${adminToken}`]),
+    `  policies  ${withoutPassword(policies.from ?? '100 requests a minute for each set of attributes')}`,
+    `  counts    ${counts === undefined ? 'in the memory of this process' : withoutPassword(counts)}`,
+    ...(workers > 1 ? [`  workers   ${workers}`] : []),
     '',
     'Try it:',
-    ...(http === undefined ? [] : [`  curl -i '${http.url}/check?user_id=ada'`]),
+    ...(http === undefined ? [] : [`  ${tryLine(http.url)}`]),
     '',
     paint('dim', 'Ctrl-C ends the service, after requests under way.'),
   ]
   return lines.join('\n')
+}
+
+function tryLine(url: string): string {
+  const [, path] = /^unix:(.*)$/.exec(url) ?? []
+  if (path !== undefined) return `curl -i --unix-socket ${path} 'http://sluice/check?user_id=ada'`
+  return `curl -i '${url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')}/check?user_id=ada'`
+}
+
+function withoutPassword(place: string): string {
+  return place.replaceAll(/\/\/[^/@]*@/g, '//')
 }

@@ -43,7 +43,6 @@ const PATHS: readonly (readonly [flag: ServeFlag, path: string | undefined])[] =
   ],
   [{ name: 'http', value: 'LISTEN', means: `Where HTTP is served: ${LISTEN} Default: 8080.` }, 'http.listen'],
   [{ name: 'grpc', value: 'LISTEN', means: 'Where gRPC is served, as --http. Default: 8081.' }, 'grpc.listen'],
-  [{ name: 'port', value: 'NUMBER', means: 'As --http: a port of loopback.' }, 'http.listen'],
   [{ name: 'workers', value: 'N', means: 'How many processes serve the same ports. More than one needs --redis. Default: 1.' }, 'workers'],
   [{ name: 'insecure', means: 'Listen beyond loopback without TLS, where the network is trusted.' }, 'insecure'],
   [

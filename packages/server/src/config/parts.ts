@@ -155,5 +155,7 @@ async function blocksOf({ blocks }: ServerConfig, redis: RedisSource | undefined
 }
 
 function msOf(setting: string, text: string | undefined): number | undefined {
-  return text === undefined ? undefined : millisOf(text as Duration, setting)
+  if (text === undefined) return undefined
+  // Elsewhere a duration of nothing is a mistake. Here it means: do not wait.
+  return Number.parseFloat(text) === 0 ? 0 : millisOf(text as Duration, setting)
 }

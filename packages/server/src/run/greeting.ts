@@ -5,7 +5,7 @@ import type { RunningService } from '../serve.ts'
 export type Listened = Partial<Pick<RunningService, 'http' | 'grpc' | 'adminToken'>>
 
 /** What a person reads when the service has started: where it listens, and a line to try. */
-export function greeting({ policies = {}, redis, workers = 1 }: ServerConfig, { http, grpc, adminToken }: Listened): string {
+export function greeting({ http, grpc, adminToken }: Listened, { policies = {}, redis, workers = 1 }: ServerConfig): string {
   const counts = redis?.url ?? redis?.cluster ?? redis?.sentinels
   const lines = [
     ...(http === undefined ? [] : [`HTTP      ${http.url}`]),

@@ -3,15 +3,10 @@ import cluster, { type Worker } from 'node:cluster'
 import { systemClock } from '@sluice/core'
 import { keptAlive } from '@sluice/core/adapter-kit'
 import type { ServerConfig } from '../config/config.ts'
-import { greeting, type Listened } from './greeting.ts'
+import type { Listened } from './greeting.ts'
 import { type FromPrimary, type FromWorker, isOurs } from './messages.ts'
 import { untilEnded } from './signals.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
-
-interface Streams {
-  readonly log: (line: string) => void
-  readonly out: { write(text: string): unknown }
-}
 
 /** ms before a worker that died is replaced: doubled for each one that dies early. */
 const FIRST_WAIT = 100
@@ -19,13 +14,13 @@ const LONGEST_WAIT = 30_000
 /** ms. A worker that lived for longer did not die of its start. */
 const STABLE = 60_000
 
-/** Starts workers that share the ports, and replaces those that die, until the process is told to end. @returns the exit status */
-export async function runPrimary(given: ServerConfig, { log, out }: Streams): Promise<number> {
+/** Starts workers that share the ports, and replaces those that die, until the process gets a signal to end. @returns the exit status */
+export async function runPrimary(given: ServerConfig, log: (line: string) => void, greet: (at: Listened) => void): Promise<number> {
   // One seal for all workers: what one has decided, another settles.
   const sealed = given.decisions?.secret ?? given.secret
   const config = sealed === undefined ? { ...given, decisions: { ...given.decisions, secret: randomBytes(32).toString('hex') } } : given
   const workers = new Workers(config, log)
-  const problem = await workers.start((at) => out.write(greeting(config, at)))
+  const problem = await workers.start(greet)
   if (problem !== undefined) {
     log(problem)
     return 2

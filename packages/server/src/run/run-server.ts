@@ -1,10 +1,11 @@
 import cluster from 'node:cluster'
+import type { ServerConfig } from '../config/config.ts'
 import { configOf } from '../config/config-of.ts'
 import type { Environment } from '../config/environment.ts'
 import type { Flags } from '../config/flags.ts'
 import { printedConfig } from '../config/print-config.ts'
 import { atTerminal } from './at-terminal.ts'
-import { greeting } from './greeting.ts'
+import { greeting, type Listened } from './greeting.ts'
 import { startConfigured } from './configured-service.ts'
 import { runPrimary } from './primary.ts'
 import { untilEnded } from './signals.ts'
@@ -19,6 +20,8 @@ export interface ServerProcess {
   readonly out: { write(text: string): unknown; readonly isTTY?: boolean | undefined }
   /** Standard error: what happens while it runs. */
   readonly err: { write(text: string): unknown }
+  /** What is written to `out` when the service listens. Default: where it listens, and a line to try. */
+  readonly greet?: ((at: Listened, config: ServerConfig) => string) | undefined
 }
 
 /**
@@ -36,16 +39,16 @@ export interface ServerProcess {
 export async function runServer(program: ServerProcess): Promise<number> {
   // A worker has the configuration of its primary, so that all have the same.
   if (cluster.isWorker) return await runWorker()
-  const { flags, env, out, err } = program
+  const { flags, env, out, err, greet = greeting } = program
   const config = atTerminal(await configOf({ flags, env }), out.isTTY === true)
   if (flags['print-config'] === true) {
     out.write(printedConfig(config))
     return 0
   }
   const log = (line: string): void => void err.write(`${line}\n`)
-  if ((config.workers ?? 1) > 1) return await runPrimary(config, { log, out })
+  if ((config.workers ?? 1) > 1) return await runPrimary(config, log, (at) => out.write(greet(at, config)))
   const service = await startConfigured(config, log)
-  out.write(greeting(config, service))
+  out.write(greet(service, config))
   await untilEnded(() => service.reload(), false)
   log('ending: requests in flight are answered first')
   await service.close()
