@@ -50,6 +50,10 @@ test('the line to try is answered, and a signal ends the service with status 0',
   expect(answer.status).toBe(200)
   expect(await answer.json()).toMatchObject({ allowed: true, remaining: 99 })
   expect((await fetch(`${line}&cost=100`)).status).toBe(429)
+  const [, request = '', place] =
+    /grpcurl -plaintext -d '(.*)' \\\n +(\S+) envoy\.service\.ratelimit\.v3\.RateLimitService\/ShouldRateLimit/.exec(service.out()) ?? []
+  expect(JSON.parse(request)).toEqual({ domain: 'default', descriptors: [{ entries: [{ key: 'user_id', value: 'ada' }] }] })
+  expect(service.out()).toContain(`gRPC      http://${place}\n`)
   expect(await statusAfter('SIGTERM', service)).toBe(0)
 })
 

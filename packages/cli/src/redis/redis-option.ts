@@ -22,10 +22,8 @@ export interface ServerAddress {
 
 /** A server, and what stores and readers connect to. */
 export interface NamedRedis extends ServerAddress {
-  /** Of a command, which does not try again. */
+  /** It does not try again: a person reads the reason, and does. */
   readonly source: RedisSource
-  /** Of a service, which connects again. */
-  readonly lasting: RedisSource
   readonly isCluster: boolean
 }
 
@@ -73,22 +71,21 @@ function namedRedis(address: ServerAddress, isCluster: boolean): NamedRedis {
   return {
     ...address,
     isCluster,
-    source: isCluster ? clusterAt(url, { clusterRetryStrategy: () => null }) : { url, options: ONCE },
-    lasting: isCluster ? clusterAt(url) : { url },
+    source: isCluster ? clusterAt(url) : { url, options: ONCE },
   }
 }
 
 // A command that waits for ever is of no use; a person reads the reason and calls again.
 const ONCE = { retryStrategy: () => null, maxRetriesPerRequest: 0 }
 
-function clusterAt(url: string, options: { readonly clusterRetryStrategy?: () => null } = {}): RedisSource {
+function clusterAt(url: string): RedisSource {
   const { hostname, port, username, password, protocol } = new URL(url)
   const redisOptions = {
     ...(username === '' ? {} : { username: decodeURIComponent(username) }),
     ...(password === '' ? {} : { password: decodeURIComponent(password) }),
     ...(protocol === 'rediss:' ? { tls: {} } : {}),
   }
-  return { cluster: [{ host: hostname, port: Number(port || 6_379) }], options: { redisOptions, ...options } }
+  return { cluster: [{ host: hostname, port: Number(port || 6_379) }], options: { redisOptions, clusterRetryStrategy: () => null } }
 }
 
 /** @throws ERR_COMMAND_FAILED with the reason of the server, and the errors of Sluice for an option */

@@ -19,6 +19,8 @@ export function serviceLines(
     '',
     'Try it:',
     ...(http === undefined ? [] : [`  ${tryLine(http.url)}`]),
+    // The built-in document answers every domain. Others have names that are not known here.
+    ...(grpc === undefined || policies.from !== undefined ? [] : grpcLines(grpc.url)),
     '',
     paint('dim', 'Ctrl-C ends the service, after requests under way.'),
   ]
@@ -28,7 +30,23 @@ export function serviceLines(
 function tryLine(url: string): string {
   const [, path] = /^unix:(.*)$/.exec(url) ?? []
   if (path !== undefined) return `curl -i --unix-socket ${path} 'http://sluice/check?user_id=ada'`
-  return `curl -i '${url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')}/check?user_id=ada'`
+  return `curl -i '${reachable(url)}/check?user_id=ada'`
+}
+
+/** Envoy's call, by a program that learns of it from the service. */
+function grpcLines(url: string): readonly string[] {
+  const [, scheme, place] = /^(https?):\/\/(.*)$/.exec(url) ?? []
+  if (place === undefined) return []
+  const request = '{"domain":"default","descriptors":[{"entries":[{"key":"user_id","value":"ada"}]}]}'
+  return [
+    `  grpcurl ${scheme === 'http' ? '-plaintext ' : ''}-d '${request}' \\`,
+    `    ${reachable(place)} envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit`,
+  ]
+}
+
+/** Of a service that listens on every address, one that can be asked. */
+function reachable(place: string): string {
+  return place.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')
 }
 
 function withoutPassword(place: string): string {
