@@ -33,7 +33,18 @@ export interface JointAnswer {
 
 type Requests<C> = readonly JointRequest<C>[]
 
-/** Decides several requests as one, such as the descriptors of Envoy's rate limit service. */
+/**
+ * Decides several requests as one, such as the descriptors of Envoy's rate limit service. `joint()` of a namespace makes it.
+ * @example
+ * ```ts
+ * import type { JointMount } from '@sluice/policies'
+ *
+ * export async function areAllowed(mount: JointMount<{ readonly user: string }>, users: readonly string[]): Promise<boolean> {
+ *   const { allowed } = await mount.decide(users.map((user) => ({ context: { user }, how: 'charge', units: 1 })))
+ *   return allowed
+ * }
+ * ```
+ */
 export class JointMount<C extends object> {
   private readonly policies: Deciding
   private readonly mount: Mount<C>

@@ -22,7 +22,19 @@ export async function publishDocument(writer: PolicyWriter, document: StoredDocu
   if (!isPublished) throw publishConflict(writer, document, current ?? 0)
 }
 
-/** The error of a document that is not published, since the place has another revision. @param current 0 for none */
+/**
+ * The error of a document that is not published, since the place has another revision.
+ * @param current the revision of the place; 0 for none
+ * @example
+ * ```ts
+ * import { type PolicyWriter, publishConflict, type StoredDocument } from '@sluice/server'
+ *
+ * export async function checkRevision(writer: PolicyWriter, document: StoredDocument): Promise<void> {
+ *   const { revision } = (await writer.read(document.namespace)) ?? { revision: 0 }
+ *   if (revision !== document.revision - 1) throw publishConflict(writer, document, revision)
+ * }
+ * ```
+ */
 export function publishConflict({ name }: Pick<PolicyWriter, 'name'>, { revision }: StoredDocument, current: number): SluiceError {
   const next = current >= revision ? `write revision ${current + 1}` : 'read the change, and try again'
   return new SluiceError(
