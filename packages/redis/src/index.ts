@@ -24,6 +24,12 @@ export { publishPolicy } from './policies/publish-policy.ts'
 export type { PublishOptions } from './policies/publish-policy.ts'
 export type { PolicyKeyOptions } from './policies/policy-keys.ts'
 
+// Which processes follow the documents, and with which revision; and a bounded list of texts, such as an audit log.
+export { instances } from './instances/instances.ts'
+export type { FollowedFeed, Instances, InstancesOptions, LiveInstance } from './instances/instances.ts'
+export { redisJournal } from './journal/redis-journal.ts'
+export type { Journal, JournalEntry, JournalOptions } from './journal/redis-journal.ts'
+
 // Top violators and usage in Redis, of all processes.
 export { redisAnalytics } from './analytics/redis-analytics.ts'
 export type { AnalyticsHealth, RedisAnalytics } from './analytics/redis-analytics.ts'

@@ -1891,6 +1891,59 @@ replies[#replies + 1] = reply
 end
 return replies`
 
+const instances = String.raw`local rows, seen = KEYS[1], KEYS[2]
+local id, row, life = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local function failed(reply)
+return type(reply) == 'table' and reply.err
+end
+if id ~= '' and row == '' then
+redis.pcall('ZREM', seen, id)
+redis.pcall('HDEL', rows, id)
+elseif id ~= '' then
+local written = redis.pcall('HSET', rows, id, row)
+if failed(written) then
+return written
+end
+written = redis.pcall('ZADD', seen, now, id)
+if failed(written) then
+return written
+end
+end
+if id ~= '' then
+local ended = redis.call('ZRANGEBYSCORE', seen, '-inf', now - life)
+for i = 1, #ended do
+redis.pcall('ZREM', seen, ended[i])
+redis.pcall('HDEL', rows, ended[i])
+end
+redis.pcall('PEXPIRE', rows, life)
+redis.pcall('PEXPIRE', seen, life)
+end
+local live = redis.call('ZRANGEBYSCORE', seen, string.format('(%.0f', now - life), '+inf', 'WITHSCORES')
+local reply = {}
+for i = 1, #live, 2 do
+reply[#reply + 1] = live[i]
+reply[#reply + 1] = live[i + 1]
+reply[#reply + 1] = redis.call('HMGET', rows, live[i])[1] or ''
+end
+return reply`
+
+const journal = String.raw`local stream, text = KEYS[1], ARGV[1]
+if text ~= '' then
+local id = redis.pcall('XADD', stream, 'MAXLEN', '~', ARGV[2], '*', 'entry', text)
+if type(id) == 'table' and id.err then
+return id
+end
+return { id }
+end
+local reply = {}
+for _, entry in ipairs(redis.call('XREVRANGE', stream, ARGV[3], '-', 'COUNT', ARGV[4])) do
+reply[#reply + 1] = entry[1]
+reply[#reply + 1] = entry[2][2]
+end
+return reply`
+
 const algorithms = String.raw`local algorithms = {}
 local function newstate(isadmitted, first, second, third)
 return isadmitted, first and { first, second, third } or nil
@@ -2960,6 +3013,10 @@ export const BLOCK_REVISION: string = [blockTime, blockRevision].join('\n')
 export const REGION_COLLECT: string = [arithmetic, state, regionLedger, regionWindows, regionBuckets, regionOwn, regionCollect].join('\n')
 
 export const REGION_APPLY: string = [arithmetic, state, regionLedger, regionWindows, regionBuckets, regionOwn, regionApply].join('\n')
+
+export const INSTANCES: string = [instances].join('\n')
+
+export const JOURNAL: string = [journal].join('\n')
 
 export const FULL: string = [
   arithmetic,

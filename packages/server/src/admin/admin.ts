@@ -7,10 +7,12 @@ import { policyWriter } from '../publish/open-writer.ts'
 import type { PolicyWriter } from '../publish/writer.ts'
 import type { Service } from '../service.ts'
 import { AuditLog } from './audit/audit-log.ts'
+import { RedisAudit } from './audit/redis-audit.ts'
 import { Failures } from './failures.ts'
 import { Guard } from './guard.ts'
 import { Identities } from './identities.ts'
 import { type InstanceList, OwnInstance } from './instances/instance.ts'
+import { SharedInstances } from './instances/shared-instances.ts'
 import { RequestRecorder } from './impact/recorder.ts'
 import { Sampler } from './live/sampler.ts'
 import { StoreWatch } from './live/store-watch.ts'
@@ -36,6 +38,7 @@ export class Admin {
   readonly store: StoreWatch
   private readonly failures = new Failures()
   readonly guard: Guard
+  private readonly storage: RedisAudit | undefined
   private readonly ends: (() => unknown)[] = []
 
   /** @throws ERR_OPTION_INVALID */
@@ -52,8 +55,14 @@ export class Admin {
     const { now } = this.clock
     this.settings = settings
     this.feed = feed
-    this.audit = new AuditLog(undefined, settings.onAudit, reportAudit())
-    this.instances = new OwnInstance(feed, now)
+    const { redis, onAudit } = settings
+    const storage = redis && new RedisAudit(redis, 'sluice:audit')
+    this.storage = storage
+    this.audit = new AuditLog(storage, onAudit, reportOnce('the audit log is not written'))
+    this.instances =
+      redis === undefined
+        ? new OwnInstance(feed, now)
+        : new SharedInstances(redis, feed, reportOnce('other instances do not hear of this one'))
     this.publications = new Publications(feed, now)
     this.publisher = new Publisher({
       feed,
@@ -85,6 +94,7 @@ export class Admin {
     this.recorder.close()
     await this.instances.close()
     await this.failures.close()
+    this.storage?.close()
   }
 
   /** Ends what runs by itself. Streams end with the drain: their readers connect to another instance. */
@@ -107,11 +117,11 @@ export class Admin {
   }
 }
 
-/** Says once that the audit log is not written, until it is again. */
-function reportAudit(): (error: unknown) => void {
+/** Says once what fails, with the first reason. */
+function reportOnce(what: string): (error: unknown) => void {
   let isReported = false
   return (error) => {
-    if (!isReported) printWarning(`the audit log is not written: ${error instanceof Error ? error.message : String(error)}`)
+    if (!isReported) printWarning(`${what}: ${error instanceof Error ? error.message : String(error)}`)
     isReported = true
   }
 }

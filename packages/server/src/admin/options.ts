@@ -1,4 +1,5 @@
 import { invalid, knownOptions } from '@sluice/core/adapter-kit'
+import type { RedisSource } from '@sluice/redis'
 import type { PolicyWriter } from '../publish/writer.ts'
 import type { AuditEntry } from './audit/audit-log.ts'
 import { Scopes } from './scopes.ts'
@@ -48,6 +49,11 @@ export interface AdminOptions {
    * `policyWriter()` returns. Default: the built-in document is replaced in memory; other documents are read only.
    */
   readonly publishTo?: string | PolicyWriter | undefined
+  /**
+   * Where all instances of the service say which revisions they have, and keep the audit log together: a client, or where to connect, as for
+   * `redisStore`. Default: the service knows itself only, and the audit log ends with the process.
+   */
+  readonly redis?: RedisSource | undefined
   /** Called with each write, also with those that were refused. Default: the audit log is only kept. */
   readonly onAudit?: ((entry: AuditEntry) => void) | undefined
 }
@@ -57,24 +63,25 @@ export interface AdminSettings {
   readonly tokens: readonly { readonly name: string; readonly digest: Buffer; readonly scopes: Scopes; readonly expires: number }[]
   readonly certificates: readonly { readonly name: string; readonly subject: string; readonly scopes: Scopes }[]
   readonly publishTo: AdminOptions['publishTo']
+  readonly redis: RedisSource | undefined
   readonly onAudit: AdminOptions['onAudit']
   /** The token that was made for this start; `undefined` if tokens are configured. */
   readonly made: string | undefined
 }
 
-const KNOWN = ['tokens', 'certificates', 'publishTo', 'onAudit'] as const
+const KNOWN = ['tokens', 'certificates', 'publishTo', 'redis', 'onAudit'] as const
 
 /** @param isLoopback whether only this machine can reach the service @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN */
 export function adminSettings(admin: AdminOptions, isLoopback: boolean): AdminSettings {
   if (typeof admin !== 'object' || admin === null) throw invalid('serve: admin', '{ tokens }, or false', admin)
   knownOptions('serve: admin', admin, KNOWN)
-  const { tokens = [], certificates = [], publishTo, onAudit } = admin
+  const { tokens = [], certificates = [], publishTo, redis, onAudit } = admin
   if (!Array.isArray(tokens)) throw invalid('serve: admin.tokens', 'a list of { name, sha256, scopes }', tokens)
   if (!Array.isArray(certificates)) throw invalid('serve: admin.certificates', 'a list of { name, subject, scopes }', certificates)
   if (onAudit !== undefined && typeof onAudit !== 'function') throw invalid('serve: admin.onAudit', 'a function', onAudit)
   if (publishTo !== undefined && typeof publishTo !== 'string' && typeof (publishTo as Partial<PolicyWriter> | null)?.write !== 'function')
     throw invalid('serve: admin.publishTo', "a URL such as 'file:sluice.yaml'", publishTo)
-  const rest = { publishTo, onAudit }
+  const rest = { publishTo, redis, onAudit }
   const given = tokens.map((token, i) => tokenOf(`serve: admin.tokens[${i}]`, token))
   const known = certificates.map((certificate, i) => certificateOf(`serve: admin.certificates[${i}]`, certificate))
   if (given.length > 0 || known.length > 0) return { ...rest, tokens: given, certificates: known, made: undefined }

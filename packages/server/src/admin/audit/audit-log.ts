@@ -90,7 +90,7 @@ export class AuditLog {
 }
 
 /** The entries of a query. @param newestFirst all that there are */
-function select(newestFirst: readonly AuditEntry[], { before, namespace, limit }: AuditQuery): readonly AuditEntry[] {
+export function select(newestFirst: readonly AuditEntry[], { before, namespace, limit }: AuditQuery): readonly AuditEntry[] {
   return newestFirst
     .filter((entry) => (before === undefined || entry.id < before) && (namespace === undefined || entry.namespace === namespace))
     .slice(0, limit)

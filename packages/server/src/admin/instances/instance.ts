@@ -36,10 +36,11 @@ export class OwnInstance implements InstanceList {
   private readonly feed: PolicyFeed
   private readonly now: () => number
 
-  constructor(feed: PolicyFeed, now: () => number) {
+  /** @param own what is known of the process already. Default: a new id */
+  constructor(feed: PolicyFeed, now: () => number, own?: InstanceList['own']) {
     this.feed = feed
     this.now = now
-    this.own = { id: randomBytes(9).toString('base64url'), host: hostname(), version: VERSION, startedAt: now() }
+    this.own = own ?? { id: randomBytes(9).toString('base64url'), host: hostname(), version: VERSION, startedAt: now() }
   }
 
   async all(): Promise<readonly Instance[]> {

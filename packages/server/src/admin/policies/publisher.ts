@@ -29,6 +29,13 @@ interface PublisherParts {
   readonly place: PolicyWriter | undefined
 }
 
+/** How long it took until every instance had the document; `null`: it is not known who has it. */
+interface Waited {
+  readonly waitedMs: number
+  readonly laggards: readonly string[] | null
+  readonly waitFailed?: string
+}
+
 /** Publishes documents to the place that this service follows, in the way of `sluice policies publish`. */
 export class Publisher {
   private readonly parts: PublisherParts
@@ -82,15 +89,16 @@ export class Publisher {
     return isInForce()
   }
 
-  private async waitFor(
-    namespace: string,
-    revision: number,
-    ms: number,
-  ): Promise<{ readonly waitedMs: number; readonly laggards: readonly string[] }> {
+  private async waitFor(namespace: string, revision: number, ms: number): Promise<Waited> {
     const { instances, clock } = this.parts
     const from = clock.monotonic()
-    const laggards = await instances.waitFor(namespace, revision, ms)
-    return { waitedMs: Math.round(clock.monotonic() - from), laggards }
+    try {
+      const laggards = await instances.waitFor(namespace, revision, ms)
+      return { waitedMs: Math.round(clock.monotonic() - from), laggards }
+    } catch (error) {
+      // The document is published all the same.
+      return { waitedMs: Math.round(clock.monotonic() - from), laggards: null, waitFailed: (error as Error).message }
+    }
   }
 }
 
