@@ -9,7 +9,20 @@ const GIVEN = new Set(
   'KEYS ARGV redis bit cjson struct string table math tonumber tostring ipairs pairs next select type unpack error pcall assert'.split(' '),
 )
 /** Commands that write nothing. If one fails by `redis.call`, the script ends, and nothing has been charged yet. */
-const READS = new Set(['TIME', 'GET', 'MGET', 'HMGET', 'HGETALL', 'HLEN', 'HSCAN', 'XRANGE', 'XREVRANGE', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE'])
+const READS = new Set([
+  'TIME',
+  'GET',
+  'MGET',
+  'HMGET',
+  'HGETALL',
+  'HLEN',
+  'HSCAN',
+  'XRANGE',
+  'XREVRANGE',
+  'ZMSCORE',
+  'ZRANGE',
+  'ZRANGEBYSCORE',
+])
 
 const ROOT = join(import.meta.dirname, '..')
 

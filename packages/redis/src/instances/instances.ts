@@ -162,8 +162,9 @@ class RedisInstances implements Instances {
 /** `undefined` for a row of somebody else. */
 function rowOf(text: string): Omit<LiveInstance, 'id' | 'seenAt'> | undefined {
   try {
-    const { host, version, startedAt, revisions } = JSON.parse(text) as LiveInstance
-    return { host: String(host), version: String(version), startedAt: Number(startedAt), revisions: { ...revisions } }
+    const { host, version, startedAt, revisions } = JSON.parse(text) as Partial<LiveInstance>
+    if (typeof host !== 'string' || typeof startedAt !== 'number') return undefined
+    return { host, version: version ?? '', startedAt, revisions: { ...revisions } }
   } catch {
     return undefined
   }

@@ -18,7 +18,7 @@ export interface Call {
 /** One endpoint of the admin API. */
 export interface Endpoint {
   readonly method: Route['method']
-  /** Behind `/admin/v1/`. */
+  /** Behind `/admin/v1/`, unless it begins with `/`. */
   readonly path: string
   /** What the caller must be allowed to do. `any`: each identity may. */
   readonly action: Action | 'any'

@@ -29,7 +29,12 @@ export class Guard {
   /** The endpoint as a route. */
   route(endpoint: Endpoint): Route {
     const { method, path } = endpoint
-    return { method, path: `/admin/v1/${path}`, maxBody: MAX_BYTES, handle: (exchange) => this.answer(endpoint, exchange) }
+    return {
+      method,
+      path: path.startsWith('/') ? path : `/admin/v1/${path}`,
+      maxBody: MAX_BYTES,
+      handle: (exchange) => this.answer(endpoint, exchange),
+    }
   }
 
   private async answer(endpoint: Endpoint, exchange: Exchange): Promise<Answer> {

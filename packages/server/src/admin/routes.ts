@@ -5,6 +5,7 @@ import type { Admin } from './admin.ts'
 import { auditEndpoints } from './audit/audit-endpoints.ts'
 import { blockEndpoints } from './blocks.ts'
 import { describedOf } from './described.ts'
+import { documentEndpoints } from './documents/document-endpoint.ts'
 import type { Endpoints } from './endpoint.ts'
 import { impactEndpoints } from './impact/impact-endpoint.ts'
 import { liveEndpoints } from './live/live-endpoints.ts'
@@ -32,6 +33,7 @@ export function adminEndpoints(admin: Admin): Endpoints {
     ...subjectEndpoints(admin),
     ...blockEndpoints(admin),
     ...auditEndpoints(admin),
+    ...documentEndpoints(admin),
   ]
 }
 

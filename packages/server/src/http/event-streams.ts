@@ -12,8 +12,8 @@ const MAX_WAITING = 1_048_576
 export interface Reader {
   /** Sends an event: `data` as JSON, on one line. */
   send(event: string, data: unknown, id?: string): void
-  /** Sends the text of `eventText`. */
-  write(text: string): void
+  /** Resolves when the reader has taken what was sent, or has left. */
+  drained(): Promise<void>
   /** Ends the stream. */
   end(): void
 }
@@ -67,7 +67,11 @@ export class EventStreams {
       cancel = systemClock.after(HEARTBEAT, beat)
     }
     beat()
-    const left = opened({ write, send: (event, data, id) => write(eventText(event, data, id)), end: () => void response.end() })
+    const left = opened({
+      drained: () => drained(response),
+      send: (event, data, id) => write(eventText(event, data, id)),
+      end: () => void response.end(),
+    })
     response.once('close', () => {
       cancel()
       this.responses.delete(response)
@@ -79,4 +83,17 @@ export class EventStreams {
 /** An event as it is sent. */
 function eventText(event: string, data: unknown, id?: string): string {
   return `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  if (!response.writableNeedDrain || response.destroyed) return Promise.resolve()
+  return new Promise((resolve) => {
+    const end = (): void => {
+      response.off('drain', end)
+      response.off('close', end)
+      resolve()
+    }
+    response.on('drain', end)
+    response.on('close', end)
+  })
 }

@@ -35,7 +35,7 @@ export async function adminService(
 
 export function asking(url: string, own: string | undefined): Ask {
   return async (method, path, body, token = own) => {
-    const response = await fetch(`${url}/admin/v1/${path}`, {
+    const response = await fetch(path.startsWith('/') ? `${url}${path}` : `${url}/admin/v1/${path}`, {
       method,
       headers: {
         ...(token === undefined || token === null ? {} : { authorization: `Bearer ${token}` }),
@@ -44,7 +44,11 @@ export function asking(url: string, own: string | undefined): Ask {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
-    return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) }
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (response.headers.get('content-type') ?? '').includes('json') ? JSON.parse(text) : text,
+    }
   }
 }
 

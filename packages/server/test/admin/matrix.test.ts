@@ -36,6 +36,7 @@ const NEEDS: Readonly<Record<string, readonly [action: string, where: 'named' | 
   'GET kill-switch': ['read', 'some'],
   'POST kill-switch': ['policies', 'named'],
   'GET audit': ['admin', 'all'],
+  'GET /v1/policies': ['read', 'some'],
 }
 
 const ACTIONS = ['read', 'policies', 'subjects', 'blocks', 'admin']

@@ -96,7 +96,7 @@ export class Publisher {
       const laggards = await instances.waitFor(namespace, revision, ms)
       return { waitedMs: Math.round(clock.monotonic() - from), laggards }
     } catch (error) {
-      // The document is published all the same.
+      // The document is published, whatever is known of the others.
       return { waitedMs: Math.round(clock.monotonic() - from), laggards: null, waitFailed: (error as Error).message }
     }
   }
