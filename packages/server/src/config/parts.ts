@@ -11,7 +11,7 @@ import type { GrpcOptions } from '../grpc/options.ts'
 import type { HttpOptions, ServeOptions } from '../options.ts'
 import type { ServerConfig } from './config.ts'
 import { listenOf } from './listen.ts'
-import { sourceAt } from './places.ts'
+import { publishPlaceOf, sourceAt } from './places.ts'
 import { redisOf, redisStoreOf } from './redis.ts'
 import { sinkAt } from './sinks.ts'
 
@@ -78,7 +78,7 @@ async function optionsOf(config: ServerConfig, made: MadeParts): Promise<ServeOp
     trustProxy: config.trustProxy,
     forwardedHeader: config.forwardedHeader,
     decisions: decisionsOf(config),
-    admin: adminOf(config),
+    admin: adminOf(config, redis),
     metrics,
     insecure,
     drain: { delay: msOf('drain.delay', drain.delay), timeout: msOf('drain.timeout', drain.timeout) },
@@ -96,9 +96,10 @@ function httpOf({ http = {} }: ServerConfig): HttpOptions | false {
   return { ...where, limits: { maxBody, maxHeaders, maxConnections, ...(Object.fromEntries(times) as object) } }
 }
 
-function adminOf({ admin = {} }: ServerConfig): AdminOptions | false {
-  const { tokens, certificates, publishTo, enabled = tokens !== undefined || certificates !== undefined } = admin
-  return enabled && { tokens, certificates, publishTo }
+function adminOf({ admin = {}, policies = {} }: ServerConfig, redis: RedisSource | undefined): AdminOptions | false {
+  const { tokens, certificates, enabled = tokens !== undefined || certificates !== undefined } = admin
+  const { publishTo = publishPlaceOf(policies.from) } = admin
+  return enabled && { tokens, certificates, publishTo, redis }
 }
 
 function decisionsOf({ decisions = {}, secret }: ServerConfig): DecisionOptions {

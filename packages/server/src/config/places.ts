@@ -26,6 +26,13 @@ export async function sourceAt(place: string, setting: string, { interval, token
   throw unknownPlace(setting)
 }
 
+/** Where the documents of a place are published to; `undefined` for a place to which nobody can write by its name alone. */
+export function publishPlaceOf(place: string | undefined): string | undefined {
+  const [, scheme = ''] = /^([a-z]{2,}):/.exec(place ?? '') ?? []
+  if (place === undefined || scheme === '') return place && `file:${place}`
+  return /^(?:file|rediss?|etcds?)$/.test(scheme) ? place : undefined
+}
+
 async function redisAt(place: string, setting: string): Promise<PolicySource> {
   if (!URL.canParse(place)) throw unknownPlace(setting)
   // Loaded here, since most services need one of them.

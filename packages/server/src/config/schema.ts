@@ -160,7 +160,7 @@ const admin = object({
   certificates: set(listOf(certificate, 1, 1_000), 'Which client certificates may, with http.tls.clientCa. Default: none.'),
   publishTo: set(
     text(2_048),
-    'Where documents are published to: file:PATH, redis://…, etcd://… or https://…. Default: documents are read only.',
+    'Where documents are published to: file:PATH, redis://…, etcd://… or https://…. Default: policies.from, where it is a path, redis or etcd.',
   ),
 })
 
