@@ -1,5 +1,5 @@
 // Random histories of regions in mode `eventual`. 2,000 of them each time, 20,000 with SLUICE_FAULTS=full.
-import * as regions from '@sluice/regions'
+import * as regions from '@sluice/regions/store-kit'
 import { playEventual } from '@sluice/testing/regions'
 import { expect, test } from 'vitest'
 

@@ -1,4 +1,4 @@
-import { type CountRecord, decodeMessage, encodeMessages, type RegionRecord } from '@sluice/regions'
+import { type CountRecord, decodeMessage, encodeMessages, type RegionRecord } from '@sluice/regions/store-kit'
 import { expect, test } from 'vitest'
 
 const AT = 1_767_225_600_000

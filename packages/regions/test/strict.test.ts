@@ -1,5 +1,5 @@
 // Random histories of regions in mode `strict`. 500 of them each time, 5,000 with SLUICE_FAULTS=full.
-import * as regions from '@sluice/regions'
+import * as regions from '@sluice/regions/store-kit'
 import { playShares, playStrict } from '@sluice/testing/regions'
 import { expect, test } from 'vitest'
 

@@ -13,7 +13,7 @@ import {
   takenAfter,
   takenName,
   type Terms,
-} from '@sluice/regions'
+} from '@sluice/regions/store-kit'
 import { Random } from '@sluice/testing/regions'
 import { startRedis } from '@sluice/testing/redis'
 import { beforeAll, expect, test } from 'vitest'

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Charge, fixedWindow, type Limit, slidingWindow } from '@sluice/core'
 import { redisRegionStorage } from '@sluice/redis'
-import { Exchange, regions, type RegionTransport } from '@sluice/regions'
+import { Exchange, regions, type RegionTransport } from '@sluice/regions/store-kit'
 import { startRedis, waitUntil } from '@sluice/testing/redis'
 import { expect, onTestFinished, test } from 'vitest'
 import { rawStore } from '../support.ts'

@@ -1,4 +1,4 @@
-import type * as regions from '@sluice/regions'
+import type * as regions from '@sluice/regions/store-kit'
 
 /** The code under test: @sluice/regions, or a copy of it without one of its rules. */
 export type RegionsModule = typeof regions
@@ -19,7 +19,7 @@ export type {
   ShareTable,
   Terms,
   Transfers,
-} from '@sluice/regions'
+} from '@sluice/regions/store-kit'
 
 export type Applied = Omit<regions.AppliedRecord, 'changes'>
 

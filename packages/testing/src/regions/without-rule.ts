@@ -25,7 +25,7 @@ export async function withoutRule(removals: readonly Removal[]): Promise<Regions
   try {
     const outfile = join(folder, 'regions.mjs')
     await build({
-      entryPoints: [join(SOURCE, 'index.ts')],
+      entryPoints: [join(SOURCE, 'store-kit.ts')],
       bundle: true,
       format: 'esm',
       platform: 'node',

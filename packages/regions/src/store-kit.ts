@@ -1,0 +1,30 @@
+// For authors of stores and transports: the exchange of a process, its steps, and its messages.
+export * from './index.ts'
+
+// The exchange of a process, and what it needs of a store.
+export { Exchange } from './exchange.ts'
+export type { ExchangeParts, ExchangeReport } from './exchange.ts'
+export type { CollectKey, RecordSource, RegionStorage } from './storage.ts'
+
+// The steps of a store, each atomic.
+export { apply, collect, reset, takenName } from './steps.ts'
+export type { AppliedRecord, Changes, Collected, SubjectData, Terms } from './steps.ts'
+export { takenAfter } from './buckets.ts'
+export type { Taken } from './buckets.ts'
+export { ledgerUntil, NO_LEDGER } from './ledger.ts'
+export type { Account, Ledger, Numbers, Part } from './ledger.ts'
+export { isExchangeable, shapeOf } from './shape.ts'
+export type { Shape } from './shape.ts'
+
+// Mode `strict`: how rights are divided, and how they move.
+export { divide, hearPromises, NO_SHARES, promiseShares, rightsIn } from './shares.ts'
+export type { ShareBook, ShareReading } from './shares.ts'
+export { accept, claim, donate, needOf, resetRights, transfersUntil } from './transfer.ts'
+export type { RightsChange, RightsData, Transfers } from './transfer.ts'
+export { RightsExchange } from './rights-exchange.ts'
+export type { RightsKey, RightsStorage } from './rights-exchange.ts'
+
+// Messages.
+export { decodeMessage, encodeMessages } from './message.ts'
+export type { RegionMessage } from './message.ts'
+export type { BeatRecord, CountRecord, EntryRecord, NeedRecord, OfferRecord, RegionRecord, ResendRecord, ShareTable } from './record.ts'
