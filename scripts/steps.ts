@@ -27,6 +27,7 @@ export const LINT: readonly Command[] = [
   ['policy reference', 'node', 'scripts/policy-reference.ts', '--check'],
   ['commands of sluice', 'node', 'scripts/cli-reference.ts', '--check'],
   ['table of metrics', 'node', 'scripts/metrics-reference.ts', '--check'],
+  ['tables of the service', 'node', 'scripts/server-reference.ts', '--check'],
   ['dashboards', 'node', 'scripts/grafana.ts', '--check'],
   ['package fields', 'node', 'scripts/package-fields.ts', '--check'],
 ]

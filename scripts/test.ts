@@ -9,6 +9,7 @@ import { ensureChdb } from './chdb.ts'
 import { ensureChromium } from './chromium.ts'
 import { ensureCollector } from './collector.ts'
 import { ensureEtcd } from './etcd.ts'
+import { ensureDeployPrograms } from './deploy.ts'
 import { ensureGateways } from './gateways.ts'
 import { ensureKafka } from './kafka.ts'
 import { ensureMoto } from './moto.ts'
@@ -39,6 +40,7 @@ if (name === undefined) {
   await ensurePrometheus()
   await ensureGateways()
   await ensureChromium()
+  for (const { problem } of await ensureDeployPrograms()) if (problem !== undefined) console.log(problem)
   if (isSlow) await ensureShells()
   // Without them, their tests fail with the same words.
   for (const missing of isSlow ? [await ensureCollector(), ensureChdb()] : []) if (missing !== undefined) console.log(missing)
@@ -52,8 +54,8 @@ if (name === undefined) {
   await ensureRedis()
   if (name === 'redis' || name === 'cli') await ensureServers([DAILY_SERVER])
   if (name === 'policies') await ensureSql()
-  if (name === 'etcd') await ensureEtcd()
-  if (name === 'kafka') await ensureKafka()
+  if (name === 'etcd' || name === 'server') await ensureEtcd()
+  if (name === 'kafka' || name === 'server') await ensureKafka()
   if (name === 'telemetry') await ensurePrometheus()
   if (name === 'server') await ensureGateways()
   if (name === 'server') await ensureChromium()

@@ -1,6 +1,13 @@
 // Clients with kept-alive connections over several instances, as a load balancer has them.
 import { Agent, request } from 'node:http'
 
+export interface LoadOptions {
+  /** What the check number `i` of a client asks. Default: a check that costs nothing. */
+  readonly query?: (client: number, i: number) => string
+  /** ms between two checks of one client. Default: none waits. */
+  readonly every?: number
+}
+
 /** Sends checks all the time, and notes each that had no answer. */
 export class Load {
   /** Requests without an answer: why. */
@@ -12,9 +19,13 @@ export class Load {
   private readonly ready: Set<string>
   private readonly clients: Promise<void>[]
   private readonly watch: Promise<void>
+  private readonly query: (client: number, i: number) => string
+  private readonly every: number
   private isStopped = false
 
-  constructor(urls: readonly string[], clients: number) {
+  constructor(urls: readonly string[], clients: number, { query = (client) => `user_id=${client}&cost=0`, every = 0 }: LoadOptions = {}) {
+    this.query = query
+    this.every = every
     this.ready = new Set(urls)
     this.watch = this.watchAll(urls)
     this.clients = Array.from({ length: clients }, (_, i) => this.send(i))
@@ -35,11 +46,14 @@ export class Load {
   }
 
   private async send(client: number): Promise<void> {
+    const from = performance.now()
     for (let i = client; !this.isStopped; i++) {
+      const wait = from + (i - client) * this.every - performance.now()
+      if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait))
       const urls = [...this.ready]
       const url = urls[i % urls.length] ?? ''
       try {
-        const status = await this.ask(`${url}/check?user_id=${client}&cost=0`)
+        const status = await this.ask(`${url}/check?${this.query(client, i)}`)
         this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1)
         this.answers.set(url, this.answeredBy(url) + 1)
       } catch (error) {
