@@ -13,7 +13,7 @@ import { serve, type ServeOptions } from '../../src/index.ts'
 import { failureOf, RawClient } from './raw-client.ts'
 
 const PATH = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit'
-/** A call as grpc-js 1.14 sent it: the domain `d`, and a descriptor with the entry `user: ada`. */
+/** A call, byte by byte as the protocol has it: the domain `d`, and a descriptor with the entry `user: ada`. */
 const RECORDED = Buffer.from('00000000120a0164120d0a0b0a04757365721203616461', 'hex')
 
 const ends: (() => unknown)[] = []
