@@ -51,7 +51,15 @@ const PATHS: readonly (readonly [flag: ServeFlag, path: string | undefined])[] =
   ],
 ]
 
-/** The options of `sluice serve`. Every other setting is in the file or in the environment. */
+/**
+ * The options of `sluice serve`. Every other setting is in the file or in the environment.
+ * @example
+ * ```ts
+ * import { SERVE_FLAGS } from '@sluice/server'
+ *
+ * for (const { name, means } of SERVE_FLAGS) console.log(`--${name}  ${means}`)
+ * ```
+ */
 export const SERVE_FLAGS: readonly ServeFlag[] = PATHS.map(([flag]) => flag)
 
 export type Flags = Readonly<Record<string, string | true>>

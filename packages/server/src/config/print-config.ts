@@ -5,7 +5,15 @@ import { put, type Tree, valueAt } from './values.ts'
 
 const MASK = '***'
 
-/** A configuration as YAML, which `--config` takes again, with a mask in place of each secret. */
+/**
+ * A configuration as YAML, which `--config` takes again, with a mask in place of each secret.
+ * @example
+ * ```ts
+ * import { configOf, printedConfig } from '@sluice/server'
+ *
+ * console.log(printedConfig(await configOf({ env: process.env })))
+ * ```
+ */
 export function printedConfig(config: ServerConfig): string {
   const shown: Tree = {}
   for (const { path, isSecret } of SETTINGS) {
