@@ -75,7 +75,13 @@ export class BucketOracle {
     if (at <= bucket.reset) return
     this.generations[region] = (this.generations[region] as number) + 1
     this.buckets[region] = { ...newBucket(), reset: at }
-    this.known[region] = new Map()
+    // Which record came last stays known, so that an older one is still old.
+    for (const [from, { order }] of this.known[region] ?? []) this.known[region]?.set(from, forgotten(order))
+  }
+
+  /** A region resets by itself: later than all resets that it knows, also of a region whose clock is ahead. `now`: µs. */
+  resetNow(region: number, now: number): void {
+    this.reset(region, Math.max(now, (this.buckets[region]?.reset ?? 0) + 1))
   }
 
   snapshot(region: number, order: number, now: number): Snapshot {
@@ -113,7 +119,7 @@ export class BucketOracle {
     // A give-back of others does not make the bucket forget when its first unit was taken.
     const { fullAt } = bucket
     this.mark(bucket)
-    bucket.fullAt = Math.max(bucket.fullAt, fullAt)
+    bucket.fullAt = bucket.credits === 0 ? fullAt : Math.max(bucket.fullAt, fullAt)
   }
 
   /** What is wrong with the state of a region; `undefined` if it lacks what it must. `now`: µs by its clock. */
@@ -163,6 +169,10 @@ export class BucketOracle {
   private within(reset: number, now: number): number {
     return reset > now - this.keep * 1000 ? reset : 0
   }
+}
+
+function forgotten(order: number): Snapshot {
+  return { order, taken: 0, takenAtBirth: 0, birth: -1, missing: 0, at: 0, reset: 0 }
 }
 
 function creditsOf(limit: Limit, numbers: Numbers | undefined, now: number): number {

@@ -117,8 +117,8 @@ class History extends World {
     this.log(region, 'reset', () => limits.map(textOf))
     for (const charge of charges) {
       const text = textOf(charge.limit)
-      this.windows.get(text)?.reset(region.index, region.store.now)
-      this.buckets.get(text)?.reset(region.index, region.store.now)
+      this.windows.get(text)?.resetNow(region.index, region.store.now)
+      this.buckets.get(text)?.resetNow(region.index, region.store.now)
       exchange.touched(charge, 0)
     }
     this.check(region)

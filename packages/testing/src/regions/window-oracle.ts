@@ -64,6 +64,11 @@ export class WindowOracle {
     this.generations[region] = (this.generations[region] as number) + 1
   }
 
+  /** A region resets by itself: later than all resets that it knows, also of a region whose clock is ahead. `now`: µs. */
+  resetNow(region: number, now: number): void {
+    this.reset(region, Math.max(now, (this.own[region]?.reset ?? 0) + 1))
+  }
+
   snapshot(region: number, order: number): Snapshot {
     const { units, reset } = this.own[region] as Truth
     return { order, units: new Map(units), reset }
