@@ -152,3 +152,27 @@ test('by TLS, and with a certificate of the client where one is asked for', asyn
   const refused = await failureOf(client(ca).unary(PATH, RECORDED.subarray(5), { deadline }))
   expect([status.UNAVAILABLE, status.DEADLINE_EXCEEDED]).toContain(refused.code)
 })
+
+test('by TLS, a service that ends among calls does not abort its process', { timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-grpc-'))
+  ends.push(() => rmSync(folder, { recursive: true }))
+  const { certFile, keyFile, caFile } = await makeCertificates(folder)
+  const name = { 'grpc.ssl_target_name_override': 'localhost' }
+  for (let round = 0; round < 20; round++) {
+    const service = await serve({
+      http: false,
+      drain: { delay: 0, timeout: 500 },
+      grpc: { port: 0, tls: { cert: certFile, key: keyFile } },
+    })
+    const client = new RawClient(service.grpc?.url as string, name, credentials.createSsl(readFileSync(caFile)))
+    try {
+      expect((await client.unary(PATH, RECORDED.subarray(5))).subarray(0, 2)).toEqual(Buffer.from([8, 1]))
+      const calls = Array.from({ length: 50 }, () => client.unary(PATH, RECORDED.subarray(5)))
+      const settled = Promise.allSettled(calls)
+      await service.close()
+      await settled
+    } finally {
+      client.close()
+    }
+  }
+})

@@ -1,5 +1,6 @@
 import type { ServerHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { systemClock } from '@sluice/core'
 import type { LongCall } from './long-call.ts'
 
@@ -33,7 +34,8 @@ export class Connection {
 
   /**
    * Ends the connection without losing a call. A client that gets GOAWAY with the last stream may already have opened another one, which would
-   * not be answered. So it first gets a notice, then a ping: once that is answered, all streams that it opened before the notice are here.
+   * not be answered. So it first gets a notice, then a ping: once that is answered, all streams that it opened before the notice are here. By
+   * TLS there is no notice: clients of gRPC send a stream again that is above the last one.
    * @param grace ms that the calls have to end
    */
   end(grace: number = GRACE): void {
@@ -42,7 +44,8 @@ export class Connection {
     this.isEnding = true
     for (const call of this.calls) call.drain()
     // nghttp2 ignores new streams after a GOAWAY of its own, so this one goes beside it.
-    this.socket.write(NOTICE)
+    // A TLS socket has one write at a time, and aborts the process if this one meets one of nghttp2.
+    if (!(this.socket instanceof TLSSocket)) this.socket.write(NOTICE)
     let isClosed = false
     const close = () => {
       if (isClosed || session.destroyed) return
