@@ -59,7 +59,10 @@ describe('a wrong command line has status 2, and says what to do', () => {
     [['polices', 'lint'], 'there is no command "polices"; did you mean sluice policies?'],
     [['policies', 'lnit'], 'there is no command "policies lnit"; did you mean sluice policies lint?'],
     [['reply'], 'there is no command "reply"; did you mean sluice replay?'],
-    [['policies', 'lint'], 'sluice policies lint: expected FILE [--previous FILE] [--ceilings FILE] [--rls]; see  sluice policies lint --help'],
+    [
+      ['policies', 'lint'],
+      'sluice policies lint: expected FILE [--previous FILE] [--ceilings FILE] [--rls]; see  sluice policies lint --help',
+    ],
     [['policies', 'lint', 'a', 'b'], 'one argument too many: b'],
     [['policies', 'lint', 'a', '--prevous', 'b'], 'unknown option --prevous; did you mean --previous?'],
     [['policies', 'lint', 'a', '--previous'], '--previous needs a value: FILE'],
