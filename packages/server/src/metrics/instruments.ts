@@ -39,6 +39,13 @@ export const REFUSED_CONNECTIONS: Instrument = {
   labels: ['protocol'],
   help: 'Connections that were closed at once, since there were as many as there may be.',
 }
+export const SKIPPED: Instrument = {
+  name: 'sluice_server_limits_skipped_total',
+  kind: 'counter',
+  unit: '{decision}',
+  labels: ['namespace', 'limit'],
+  help: "Limits that Envoy's rate limit service did not ask, since only the end of a request could correct or free them.",
+}
 export const WORKERS: Instrument = {
   name: 'sluice_server_workers',
   kind: 'gauge',
@@ -48,4 +55,4 @@ export const WORKERS: Instrument = {
 }
 
 /** The metrics of the service itself, in the order of the documentation. Those of limiters are in `INSTRUMENTS` of `@sluice/telemetry`. */
-export const SERVER_INSTRUMENTS: readonly Instrument[] = [REQUESTS, SECONDS, IN_FLIGHT, CONNECTIONS, REFUSED_CONNECTIONS, WORKERS]
+export const SERVER_INSTRUMENTS: readonly Instrument[] = [REQUESTS, SECONDS, IN_FLIGHT, CONNECTIONS, REFUSED_CONNECTIONS, SKIPPED, WORKERS]

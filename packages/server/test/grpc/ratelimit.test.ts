@@ -192,3 +192,25 @@ test('a block list refuses a descriptor before anything is charged', async () =>
   expect(refused.response_headers_to_add.find(({ key }) => key === 'Retry-After')?.value).toBe('3600')
   expect((await should('shop', of({ user: 'ada' }))).statuses[0]?.limit_remaining).toBe(2)
 })
+
+test('a limit that needs the end of a request is not asked, and counted at /metrics', async () => {
+  const text = `
+apiVersion: sluice/v1
+namespace: jobs
+revision: 1
+subjects: { user: { parts: [{ attribute: user }], missing: skip } }
+policies:
+  - name: api
+    rules: [{ name: all, limits: [{ name: open, algorithm: concurrency, limit: 1, ttl: 1m, subject: user }] }]
+`
+  const service = await serve({ http: { port: 0 }, grpc: { port: 0 }, drain: { delay: 0 }, policies: sourceOf(text) })
+  ends.push(() => service.close())
+  const client = clientOf(ownProto(FILE), SERVICE, service.grpc?.url as string)
+  ends.push(() => client.close())
+  for (let i = 0; i < 3; i++)
+    expect(await ask<Answer>(client, 'ShouldRateLimit', { domain: 'jobs', descriptors: [of({ user: 'ada' })] })).toMatchObject({
+      overall_code: 'OK',
+    })
+  const metrics = await (await fetch(`${service.http?.url}/metrics`)).text()
+  expect(metrics).toContain('sluice_server_limits_skipped_total{namespace="jobs",limit="api.open"} 3')
+})

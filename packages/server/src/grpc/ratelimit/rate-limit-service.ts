@@ -1,6 +1,7 @@
 import type { MaybePromise } from '@sluice/core'
 import { decisionProblem, isPromise } from '@sluice/core/adapter-kit'
 import type { JointAnswer, JointMount, JointRequest, JointView } from '@sluice/policies'
+import { SKIPPED } from '../../metrics/instruments.ts'
 import type { Service } from '../../service.ts'
 import { decisionHeaders } from '../decision-headers.ts'
 import type { GrpcSettings } from '../options.ts'
@@ -18,6 +19,8 @@ interface Domain {
   /** Of the revision that decided last. */
   revision: number
   metadata: Buffer
+  /** How often each limit was not asked, since only the end of a request could correct or free it. */
+  readonly skipped: Map<string, number>
 }
 
 /** Envoy's rate limit service: all descriptors of a request are one decision. */
@@ -25,8 +28,6 @@ export class RateLimitService {
   readonly methods: Methods = {
     '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit': { unary: (message) => this.answer(readRequest(message)) },
   }
-  /** How often each limit was not asked, since only the end of a request could correct or free it. */
-  readonly skipped: Map<string, number> = new Map()
   private readonly service: Service
   private readonly settings: Pick<GrpcSettings, 'headers' | 'limitOverrides'>
   private readonly domains = new Map<string, Domain>()
@@ -36,13 +37,19 @@ export class RateLimitService {
     this.service = service
     this.settings = settings
     this.view = viewOf(service)
+    service.metrics.register(SKIPPED, () =>
+      [...this.domains.values()].flatMap(({ namespace, skipped }) =>
+        Array.from(skipped, ([limit, value]) => ({ labels: { namespace, limit }, value })),
+      ),
+    )
   }
 
   private answer({ domain: name, descriptors }: RateLimitRequest): MaybePromise<Buffer> {
     const domain = this.domains.get(name) ?? this.domainOf(name)
     if (descriptors.length === 0 || descriptors.length > MAX_DESCRIPTORS)
       throw new StatusError(STATUS.INVALID_ARGUMENT, `descriptors: expected 1 to ${MAX_DESCRIPTORS}, got ${descriptors.length}`)
-    const requests = this.settings.limitOverrides.has(domain.namespace) ? descriptors : descriptors.map(withoutOwn)
+    const ignoresOwn = descriptors.some(hasOwn) && !this.settings.limitOverrides.has(domain.namespace)
+    const requests = ignoresOwn ? descriptors.map(withoutOwn) : descriptors
     const decided = domain.mount.decide(requests)
     return isPromise(decided) ? decided.then((late) => this.write(domain, late)) : this.write(domain, decided)
   }
@@ -52,7 +59,7 @@ export class RateLimitService {
       domain.revision = answer.revision
       domain.metadata = metadataOf(domain.namespace, answer.revision)
     }
-    for (const name of answer.skipped) this.skipped.set(name, (this.skipped.get(name) ?? 0) + 1)
+    for (const name of answer.skipped) domain.skipped.set(name, (domain.skipped.get(name) ?? 0) + 1)
     return writeAnswer(answer, this.forClient(answer), domain.metadata)
   }
 
@@ -71,13 +78,17 @@ export class RateLimitService {
     const known = this.domains.get(namespace)
     if (known !== undefined) return known
     const mount = this.service.feed.of(namespace).joint(this.view, this.service.blockList)
-    const made = { namespace, mount, revision: 0, metadata: metadataOf(namespace, 0) }
+    const made = { namespace, mount, revision: 0, metadata: metadataOf(namespace, 0), skipped: new Map<string, number>() }
     this.domains.set(namespace, made)
     return made
   }
 }
 
 const NOTHING: ForClient = { headers: [] }
+
+function hasOwn({ own }: JointRequest<Descriptor>): boolean {
+  return own !== undefined
+}
 
 function withoutOwn(request: JointRequest<Descriptor>): JointRequest<Descriptor> {
   return request.own === undefined ? request : { ...request, own: undefined }
