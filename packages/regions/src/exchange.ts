@@ -61,6 +61,7 @@ export class Exchange {
   private touchedKeys = new Map<string, Touched>()
   private cancelTimer: () => void = () => undefined
   private isSoon = false
+  private isCollecting = false
   private isClosed = false
   private unsubscribe: () => Promise<void> = () => Promise.resolve()
   private readonly lag = new Map<string, number>()
@@ -163,9 +164,13 @@ export class Exchange {
     const wait = this.isSoon ? SOON : interval * (1 + JITTER * (2 * random() - 1))
     this.cancelTimer = this.clock.after(wait, () => {
       this.isSoon = false
+      this.isCollecting = true
       void this.collect()
         .catch((error: unknown) => this.parts.failed?.(error))
-        .then(() => (this.isClosed ? undefined : this.schedule()))
+        .then(() => {
+          this.isCollecting = false
+          if (!this.isClosed) this.schedule()
+        })
     })
   }
 
@@ -173,6 +178,8 @@ export class Exchange {
   private hurry(): void {
     if (this.isSoon || this.isClosed) return
     this.isSoon = true
+    // The end of a collect sets the next timer. A second one would never end.
+    if (this.isCollecting) return
     this.cancelTimer()
     this.schedule()
   }
