@@ -84,7 +84,9 @@ export function nominalLifetime(window: CalendarWindow): number {
 export function calendarName({ window, anchor, timeZone, movable }: CalendarLimit & Pick<Limit, 'movable'>): string {
   if (movable === true) return `${window}~`
   const { month, day, weekday, hour = 0, minute = 0 } = anchorOf(anchor)
-  const date = [month, day, weekday].filter((part) => part !== undefined).join('-')
+  // A day alone would read as a month, which has the same form.
+  const first = day !== undefined && window !== 'month' ? (month ?? 1) : month
+  const date = [first, day, weekday].filter((part) => part !== undefined).join('-')
   const time = hour + minute === 0 ? '' : `T${hour}:${minute}`
   return `${window}@${timeZone ?? 'UTC'}${date + time === '' ? '' : `/${date}${time}`}`
 }

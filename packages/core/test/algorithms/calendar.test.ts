@@ -1,4 +1,6 @@
+import { type CalendarAnchor, fixedWindow } from '@sluice/core'
 import { calendarSpan } from '@sluice/core/algorithms'
+import { stateNameOf } from '@sluice/core/store-kit'
 import fc from 'fast-check'
 import { Temporal } from 'temporal-polyfill'
 import { describe, expect, it } from 'vitest'
@@ -115,5 +117,19 @@ describe('calendar windows', () => {
     const last = calendarSpan(skipped, Date.parse('2011-12-29T12:00:00-10:00'))
     expect(last.end).toBe(Date.parse('2011-12-31T00:00:00+14:00'))
     expect(calendarSpan(skipped, last.end).start).toBe(last.end)
+  })
+})
+
+describe('the names of calendars', () => {
+  const nameOf = (window: 'quarter' | 'year' | 'month', anchor: CalendarAnchor): string =>
+    stateNameOf({ scope: 'api+limit.fixedWindow', limit: fixedWindow({ name: 'limit', limit: 5, window, anchor }).limit })
+
+  it.each(['quarter', 'year'] as const)('differ, in a %s, for the second day and the second month', (window) => {
+    expect(nameOf(window, { day: 2 })).toBe(nameOf(window, { month: 1, day: 2 }))
+    expect(nameOf(window, { month: 2 })).not.toBe(nameOf(window, { day: 2 }))
+  })
+
+  it('of a month has only its day', () => {
+    expect(nameOf('month', { day: 15 })).toBe('limit.fixedWindow.month@UTC/15')
   })
 })
