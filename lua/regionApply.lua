@@ -69,7 +69,7 @@ local function apply(record, key, ledgerkey)
     local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
     unpublished = ownof(shape, entries, account, terms).ischanged and 1 or unpublished
   end
-  local err = isdone and (writevalue(key, entries) or writeledger(ledgerkey, ledger, terms.regions)) or nil
+  local err = isdone and (writevalue(key, entries) or writeledger(ledgerkey, ledger)) or nil
   return { 2, 0, late, ahead, over, forgiven, unpublished }, err
 end
 

@@ -61,7 +61,7 @@ local function collect(subject, text, ledgertext, ledgerkey)
     ledger.accounts[shapes[i][2]] = account
     reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
   end
-  return reply, writeledger(ledgerkey, ledger, terms.regions)
+  return reply, writeledger(ledgerkey, ledger)
 end
 
 for i = 2, #request do

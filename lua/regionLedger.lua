@@ -10,8 +10,8 @@
 
 local FORMAT = 1
 local DOUBLES = 8
--- A ledger with more was not written by Sluice.
-local MAXNUMBERS = 7000
+-- Lua has room for so many values of one call, and a ledger of many limits and regions has more.
+local CHUNK = 4000
 
 local function newledger()
   return { version = 0, publishedat = 0, accounts = {} }
@@ -31,14 +31,39 @@ local function newaccount()
   }
 end
 
+-- The numbers of a text.
+local function unpackall(text, count)
+  if count <= CHUNK then
+    return { unpacked(format('>%s', rep('d', count)), text) }
+  end
+  local numbers = {}
+  for from = 0, count - 1, CHUNK do
+    local size = min(CHUNK, count - from)
+    local chunk = { unpacked(format('>%s', rep('d', size)), text, from * DOUBLES + 1) }
+    for i = 1, size do
+      numbers[from + i] = chunk[i]
+    end
+  end
+  return numbers
+end
+
+local function packall(numbers)
+  local texts = {}
+  for from = 1, #numbers, CHUNK do
+    local to = min(#numbers, from + CHUNK - 1)
+    texts[#texts + 1] = pack(format('>%s', rep('d', to - from + 1)), unpack(numbers, from, to))
+  end
+  return table.concat(texts)
+end
+
 -- The accounts by id. A text that is no ledger counts as absent.
 local function decodeledger(text)
   local ledger = newledger()
   local count = text and #text / DOUBLES or 0
-  if count < 3 or count % 1 ~= 0 or count > MAXNUMBERS then
+  if count < 3 or count % 1 ~= 0 then
     return ledger
   end
-  local numbers = { unpacked(format('>%s', rep('d', count)), text) }
+  local numbers = unpackall(text, count)
   if numbers[1] ~= FORMAT then
     return ledger
   end
@@ -77,7 +102,7 @@ local function append(list, ...)
   end
 end
 
-local function encodeledger(ledger, regions)
+local function encodeledger(ledger)
   local numbers = { FORMAT, ledger.version, ledger.publishedat }
   local latest = 0
   for id, account in pairs(ledger.accounts) do
@@ -87,21 +112,19 @@ local function encodeledger(ledger, regions)
       append(numbers, id, account.first, account.foreign, account.foreignbefore, account.published, account.publishedbefore)
       append(numbers, account.reset, account.publishedreset, account.ends, 0)
       local count = #numbers
-      for region = 0, regions - 1 do
-        local part = account.parts[region]
-        if part then
-          numbers[count] = numbers[count] + 1
-          append(numbers, region, part.version, part.first, part.units, part.before, part.at)
-        end
+      -- Also parts of regions that this process does not know, since others of its region may.
+      for region, part in pairs(account.parts) do
+        numbers[count] = numbers[count] + 1
+        append(numbers, region, part.version, part.first, part.units, part.before, part.at)
       end
     end
   end
-  return pack(format('>%s', rep('d', #numbers)), unpack(numbers, 1, #numbers)), latest
+  return packall(numbers), latest
 end
 
 -- The error; nil if it was written.
-local function writeledger(key, ledger, regions)
-  local text, latest = encodeledger(ledger, regions)
+local function writeledger(key, ledger)
+  local text, latest = encodeledger(ledger)
   if latest == 0 then
     return errorof(redis.pcall('DEL', key))
   end

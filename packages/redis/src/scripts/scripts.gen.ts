@@ -1386,7 +1386,7 @@ return known and '0' or 'inf'`
 
 const regionLedger = String.raw`local FORMAT = 1
 local DOUBLES = 8
-local MAXNUMBERS = 7000
+local CHUNK = 4000
 local function newledger()
 return { version = 0, publishedat = 0, accounts = {} }
 end
@@ -1403,13 +1403,35 @@ ends = 0,
 parts = {},
 }
 end
+local function unpackall(text, count)
+if count <= CHUNK then
+return { unpacked(format('>%s', rep('d', count)), text) }
+end
+local numbers = {}
+for from = 0, count - 1, CHUNK do
+local size = min(CHUNK, count - from)
+local chunk = { unpacked(format('>%s', rep('d', size)), text, from * DOUBLES + 1) }
+for i = 1, size do
+numbers[from + i] = chunk[i]
+end
+end
+return numbers
+end
+local function packall(numbers)
+local texts = {}
+for from = 1, #numbers, CHUNK do
+local to = min(#numbers, from + CHUNK - 1)
+texts[#texts + 1] = pack(format('>%s', rep('d', to - from + 1)), unpack(numbers, from, to))
+end
+return table.concat(texts)
+end
 local function decodeledger(text)
 local ledger = newledger()
 local count = text and #text / DOUBLES or 0
-if count < 3 or count % 1 ~= 0 or count > MAXNUMBERS then
+if count < 3 or count % 1 ~= 0 then
 return ledger
 end
-local numbers = { unpacked(format('>%s', rep('d', count)), text) }
+local numbers = unpackall(text, count)
 if numbers[1] ~= FORMAT then
 return ledger
 end
@@ -1444,7 +1466,7 @@ for i = 1, select('#', ...) do
 list[#list + 1] = (select(i, ...))
 end
 end
-local function encodeledger(ledger, regions)
+local function encodeledger(ledger)
 local numbers = { FORMAT, ledger.version, ledger.publishedat }
 local latest = 0
 for id, account in pairs(ledger.accounts) do
@@ -1453,19 +1475,16 @@ latest = max(latest, account.ends)
 append(numbers, id, account.first, account.foreign, account.foreignbefore, account.published, account.publishedbefore)
 append(numbers, account.reset, account.publishedreset, account.ends, 0)
 local count = #numbers
-for region = 0, regions - 1 do
-local part = account.parts[region]
-if part then
+for region, part in pairs(account.parts) do
 numbers[count] = numbers[count] + 1
 append(numbers, region, part.version, part.first, part.units, part.before, part.at)
 end
 end
 end
+return packall(numbers), latest
 end
-return pack(format('>%s', rep('d', #numbers)), unpack(numbers, 1, #numbers)), latest
-end
-local function writeledger(key, ledger, regions)
-local text, latest = encodeledger(ledger, regions)
+local function writeledger(key, ledger)
+local text, latest = encodeledger(ledger)
 if latest == 0 then
 return errorof(redis.pcall('DEL', key))
 end
@@ -1807,7 +1826,7 @@ account.published, account.publishedbefore, account.publishedreset = own.units, 
 ledger.accounts[shapes[i][2]] = account
 reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
 end
-return reply, writeledger(ledgerkey, ledger, terms.regions)
+return reply, writeledger(ledgerkey, ledger)
 end
 for i = 2, #request do
 local at = 2 * (i - 1)
@@ -1877,7 +1896,7 @@ local shape = record[i][1]
 local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
 unpublished = ownof(shape, entries, account, terms).ischanged and 1 or unpublished
 end
-local err = isdone and (writevalue(key, entries) or writeledger(ledgerkey, ledger, terms.regions)) or nil
+local err = isdone and (writevalue(key, entries) or writeledger(ledgerkey, ledger)) or nil
 return { 2, 0, late, ahead, over, forgiven, unpublished }, err
 end
 for i = 4, #request do

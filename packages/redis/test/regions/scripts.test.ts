@@ -61,7 +61,8 @@ function decided(states: Map<string, Numbers>, shape: Shape, units: number, keep
     const rest = credits % N
     const full = now + Math.floor(credits / N)
     states.set(text, [full, rest, rest > 0 ? N : 0])
-    states.set(takenName(text), takenAfter(states.get(takenName(text)), units, full, keep, now))
+    const taken = takenAfter(states.get(takenName(text)), units, full, keep, now)
+    if (taken !== undefined) states.set(takenName(text), taken)
     return
   }
   const until = (ms - (ms % P) + (kind === 'sliding' ? 2 * P : P)) * 1000
@@ -127,4 +128,27 @@ test(`${HISTORIES} random histories of 60 steps`, { timeout: 900_000 }, async ()
     }
     expect(await client.pttl(`${key}!r`), 'the ledger has an expiry').not.toBe(-1)
   }
+})
+
+test('a ledger of 32 limits and 64 regions is read whole, also by a process that knows fewer regions', { timeout: 120_000 }, async () => {
+  const now = 1_767_225_600_000_000
+  const storage: RegionStorage = redisRegionStorage(server.client(), { clock: { now: () => now / 1000 } })
+  const terms = (regions: number): Terms => ({ interval: 1_000, urgent: 0.2, minimum: 0, keep: 15_000, regions })
+  const entries = Array.from({ length: 32 }, (_, i) => {
+    const text = `limit${i}.fixedWindow.10000`
+    return { text, reset: 0, start: now / 1000, units: 1, before: 0, N: 1_000, P: 10_000, burst: 0 }
+  })
+  const record = (units: number, version: number): CountRecord => {
+    return { kind: 'count', policy: 'p', subject: 'large', version, entries: entries.map((entry) => ({ ...entry, units })) }
+  }
+  const counts = async (): Promise<readonly (number | undefined)[]> => {
+    const states = decode(await server.client().getBuffer(keys.valueKeyIn('p', 'large')))
+    return entries.map(({ text }) => states.get(stateIdOf(text))?.[1])
+  }
+  for (let region = 1; region < 64; region++) await storage.apply([record(1, now)], { region, at: now / 1000 }, terms(64))
+  expect(await counts()).toEqual(entries.map(() => 63))
+  await storage.apply([record(3, now + 1)], { region: 1, at: now / 1000 }, terms(2))
+  // The parts of the other regions are known: what they sent is applied as a difference.
+  for (let region = 1; region < 64; region++) await storage.apply([record(3, now + 2)], { region, at: now / 1000 }, terms(64))
+  expect(await counts()).toEqual(entries.map(() => 3 * 63))
 })
