@@ -36,8 +36,12 @@ function bucketOf({ N }: Shape, credits: number, now: number): Numbers {
   return [now + Math.floor(credits / N), rest, rest > 0 ? N : 0]
 }
 
-/** The second entry after a charge (units above 0) or a give-back (below 0) that left the bucket full at `full` (µs). */
-export function takenAfter(taken: Taken | undefined, units: number, full: number, keep: number, now: number): Taken {
+/**
+ * The second entry after a charge (units above 0) or a give-back (below 0) that left the bucket full at `full` (µs). `undefined` if no unit was
+ * taken yet: an earlier birth would make the first units look as if they came after a gap, and others would count fewer.
+ */
+export function takenAfter(taken: Taken | undefined, units: number, full: number, keep: number, now: number): Taken | undefined {
+  if (units === 0 && ownTaken(taken, now).birth === 0) return undefined
   const [, before, birth] = taken === undefined || taken[0] < now ? ([0, 0, now] as const) : taken
   return [full + keep * 1000, before + units, birth]
 }

@@ -10,6 +10,8 @@ interface Rule {
   readonly without: string
   readonly removals: readonly Removal[]
   readonly options?: HistoryOptions
+  /** The first seed. Default: 1. A rule that rare histories need names one. */
+  readonly from?: number
 }
 
 const RULES: readonly Rule[] = [
@@ -209,6 +211,11 @@ const RULES: readonly Rule[] = [
     ],
   },
   {
+    without: 'the birth of a bucket is that of its first unit',
+    removals: [{ file: 'buckets.ts', from: 'if (units === 0 && ownTaken(taken, now).birth === 0) return undefined', to: '' }],
+    from: 5_689,
+  },
+  {
     without: 'the second entry of a bucket lives longer than the bucket',
     removals: [
       { file: 'buckets.ts', from: 'return [full + keep * 1000, before + units, birth]', to: 'return [full, before + units, birth]' },
@@ -256,9 +263,9 @@ const RULES: readonly Rule[] = [
   },
 ]
 
-test.each(RULES)('noticed: without $without', { timeout: 300_000 }, async ({ removals, options }) => {
+test.each(RULES)('noticed: without $without', { timeout: 300_000 }, async ({ removals, options, from = 1 }) => {
   const regions = await withoutRule(removals)
   let found
-  for (let seed = 1; found === undefined && seed <= HISTORIES; seed++) found = await playEventual(regions, seed, options)
+  for (let seed = from; found === undefined && seed < from + HISTORIES; seed++) found = await playEventual(regions, seed, options)
   expect(found).toBeDefined()
 })

@@ -159,7 +159,10 @@ export class BucketOracle {
   }
 
   private endBirth(bucket: Bucket, now: number): void {
-    if (now > bucket.fullAt + this.keep * 1000) bucket.birth = 0
+    if (now <= bucket.fullAt + this.keep * 1000) return
+    // Nothing was taken since, also if a record says so before the next unit is taken.
+    bucket.birth = 0
+    bucket.takenAtBirth = bucket.taken
   }
 
   private mark(bucket: Bucket): void {

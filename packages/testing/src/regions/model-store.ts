@@ -66,7 +66,9 @@ export class ModelStore implements RegionStorage {
       changed.set(text, numbers)
       if (limit.algorithm !== 'tokenBucket') return
       const name = this.regions.takenName(text)
-      changed.set(name, this.regions.takenAfter(states.get(name), granted, Math.max(numbers[0], this.now), this.keep, this.now))
+      const taken = this.regions.takenAfter(states.get(name), granted, Math.max(numbers[0], this.now), this.keep, this.now)
+      if (taken === undefined) changed.delete(name)
+      else changed.set(name, taken)
     })
     this.setValue(key, changed)
     return outcomes
