@@ -49,7 +49,7 @@ export type { DialectOptions } from './http/headers/dialect.ts'
 export { memoryStore } from './memory/memory-store.ts'
 export type { MemoryStoreOptions } from './memory/memory-store.ts'
 export type { Charge, ConsumeOptions, FailMode, Outcome, Receipt, Source } from './store.ts'
-export type { BlockChange, Store, StoreError, StoreEvent, StoreHealth, StoreRefusal } from './store.ts'
+export type { BlockChange, RegionHealth, RegionsHealth, Store, StoreError, StoreEvent, StoreHealth, StoreRefusal } from './store.ts'
 
 // Layers: a store over a store.
 export { denyCache } from './layers/deny-cache/deny-cache.ts'

@@ -6,6 +6,8 @@ export type { StackOptions, StackParts } from './layers/stack.ts'
 export type { FailoverParts, Presence } from './layers/failover/options.ts'
 export type { LeaseParts } from './layers/leases/options.ts'
 export type { WaitUntil } from './layers/background.ts'
+// A layer from its own methods and those of the wrapped store.
+export { wrapStore } from './layers/wrap-store.ts'
 
 // The receipt of leased units that were spent, for a store that grants leases.
 export { leaseOfSpent } from './layers/leases/leased-outcome.ts'

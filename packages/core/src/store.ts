@@ -164,6 +164,38 @@ export interface StoreHealth {
   readonly leased?: number | undefined
   /** Why the store does not decide, in its own words. Absent while it decides. */
   readonly cause?: string | undefined
+  /** What this process knows of the other regions. Absent for a store without regions. */
+  readonly regions?: RegionsHealth | undefined
+}
+
+/** What a process knows of the regions that share the limits of its store. The counts only grow. */
+export interface RegionsHealth {
+  /** The name of this region. */
+  readonly self: string
+  /** By name of another region, what this process has heard of it. One process of a region gets a message. */
+  readonly peers: Readonly<Record<string, RegionHealth>>
+  /** Units that this process has decided on and not published yet. */
+  readonly unpublished: number
+  /** Records that this process has sent to other regions. */
+  readonly sent: number
+  /** Records of other regions that this process has applied. */
+  readonly applied: number
+  /** Counts of other regions that came after their window had ended. */
+  readonly late: number
+  /** Units above the limit after counts of another region were applied: the measured error. */
+  readonly over: number
+  /** Units of other regions for which no bucket had room. */
+  readonly forgiven: number
+  /** Why the last exchange failed, in the words of the store or of the transport. Absent after one that succeeded. */
+  readonly cause?: string | undefined
+}
+
+/** What a process has heard of another region. */
+export interface RegionHealth {
+  /** ms since the epoch: when it sent the last message that was applied, by its clock. Absent before the first. */
+  readonly heardAt?: number | undefined
+  /** ms from the sending of that message to its application. */
+  readonly lag?: number | undefined
 }
 
 export type StoreEvent =

@@ -44,7 +44,8 @@ export type { RedisBlockStorageOptions } from './block-list/redis-block-storage.
 
 // The counts of a store as regions exchange them, for @sluice/regions.
 export { redisRegionStorage } from './regions/redis-region-storage.ts'
-export type { RedisRegionStorage, RedisRegionStorageOptions } from './regions/redis-region-storage.ts'
+export type { RedisRegionStorageOptions } from './regions/redis-region-storage.ts'
+export type { RedisRegionLink, RedisRegions, RedisRegionStorage, RedisRegionStore } from './regions/types.ts'
 
 // The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.
 export { REDIS_CODES, type RedisAnswer, RedisStoreError } from './errors.ts'

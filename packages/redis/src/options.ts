@@ -1,6 +1,7 @@
 import { type Clock, type DenyCacheOptions, type FailoverOptions, type LeaseOptions, SluiceError } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/store-kit'
 import type { RedisSource } from './client/connect.ts'
+import type { RedisRegions } from './regions/types.ts'
 import { isPartitionCount, isSubjectCount, MAX_PARTITIONS, MAX_SUBJECTS } from './layout.ts'
 
 /**
@@ -40,6 +41,8 @@ export interface RedisStoreOptions {
    * decision over two rejects with ERR_PACKED_LIMITS. Default: one key for each policy and subject.
    */
   readonly packed?: PackedOptions | undefined
+  /** Shares the limits with the stores of other regions: `regions()` of `@sluice/regions`. Needs scripts. Default: none. */
+  readonly regions?: RedisRegions | undefined
 }
 
 /**
@@ -73,16 +76,29 @@ export interface Settings {
   readonly denyCache: DenyCacheOptions | boolean
   readonly leases: LeaseOptions | boolean
   readonly packed: { readonly subjects: number; readonly secret: string } | undefined
+  readonly regions: RedisRegions | undefined
 }
 
-const KNOWN = ['prefix', 'partitions', 'migrate', 'clock', 'scripting', 'failover', 'replica', 'denyCache', 'leases', 'packed'] as const
+const KNOWN = [
+  'prefix',
+  'partitions',
+  'migrate',
+  'clock',
+  'scripting',
+  'failover',
+  'replica',
+  'denyCache',
+  'leases',
+  'packed',
+  'regions',
+] as const
 const PREFIX = /^[\w.:-]{1,64}$/
 
 /** @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN, ERR_OPTION_CONFLICT */
 export function settingsOf(options: RedisStoreOptions): Settings {
   knownOptions('redisStore', options, KNOWN)
   const { prefix = 'sluice', partitions = 16, migrate = false, clock, scripting = true } = options
-  const { failover = {}, replica, denyCache = true, leases = false } = options
+  const { failover = {}, replica, denyCache = true, leases = false, regions } = options
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) throw invalid('redisStore: prefix', '1 to 64 letters, digits, _ . : or -', prefix)
   if (!isPartitionCount(partitions)) throw invalid('redisStore: partitions', `a power of two from 1 to ${MAX_PARTITIONS}`, partitions)
   if (typeof migrate !== 'boolean') throw invalid('redisStore: migrate', 'true or false', migrate)
@@ -99,8 +115,19 @@ export function settingsOf(options: RedisStoreOptions): Settings {
       'ERR_OPTION_CONFLICT',
       'redisStore: packed: expected scripting to be on, because only scripts pack states, got scripting: false; remove one of the two',
     )
+  if (regions !== undefined) checkRegions(regions, scripting)
   const packed = options.packed === undefined ? undefined : packedOf(options.packed, prefix)
-  return { prefix, partitions, migrate, clock, scripting, failover, replica, denyCache, leases, packed }
+  return { prefix, partitions, migrate, clock, scripting, failover, replica, denyCache, leases, packed, regions }
+}
+
+function checkRegions(regions: RedisRegions, scripting: boolean): void {
+  if (typeof (regions as RedisRegions | null)?.attach !== 'function')
+    throw invalid('redisStore: regions', 'what regions() of @sluice/regions returns', regions)
+  if (!scripting)
+    throw new SluiceError(
+      'ERR_OPTION_CONFLICT',
+      'redisStore: regions: expected scripting to be on, because only scripts exchange counts, got scripting: false; remove one of the two',
+    )
 }
 
 function packedOf(packed: PackedOptions, prefix: string): NonNullable<Settings['packed']> {

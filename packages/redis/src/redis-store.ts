@@ -19,7 +19,6 @@ import {
   groupByPartition,
   invalid,
   type PartitionGroup,
-  type Presence,
   stack,
 } from '@sluice/core/store-kit'
 import { decideByKey, type KeyByKey } from './by-key.ts'
@@ -34,6 +33,7 @@ import { type Executor, keyCountOf, MAX_CHARGES, type Operation, type Places } f
 import { Generations } from './generations.ts'
 import { checkPacked, Keys } from './keys.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
+import { type RegionParts, withRegions } from './regions/with-regions.ts'
 import { Batcher } from './scripts/batcher.ts'
 import { placesOfBlock } from './state/blocks.ts'
 import { Packing } from './state/packed.ts'
@@ -62,9 +62,9 @@ export function redisStore(source: RedisSource, options: RedisStoreOptions = {})
   try {
     if (replica !== undefined) store.readFrom(connect(replica, false))
     return stack(
-      store,
+      withRegions(store, settings, store.parts()),
       { failover, denyCache, leases },
-      { clock, presence: failover === false ? undefined : store.presence(), reach: () => store.reach() },
+      { clock, presence: failover === false ? undefined : presenceOf(store.parts()), reach: () => store.reach() },
     )
   } catch (error) {
     void store.close()
@@ -173,8 +173,8 @@ class RedisStore implements Store {
     this.peekReplica = (charges) => replica.peek(charges)
   }
 
-  presence(): Presence | undefined {
-    return presenceOf(this.connection, this.keys, () => this.prepared())
+  parts(): RegionParts {
+    return { connection: this.connection, keys: this.keys, events: this.events, prepared: () => this.prepared() }
   }
 
   async ready(ms: number = READY_WITHIN): Promise<void> {

@@ -1,9 +1,9 @@
 import type { Clock, Limit } from '@sluice/core'
-import { completeClock, splitScope } from '@sluice/core/store-kit'
+import { completeClock, limiterIn, splitScope } from '@sluice/core/store-kit'
 import type { REGION_CODES } from './codes.ts'
 import { decodeMessage, encodeMessages } from './message.ts'
-import type { Regions } from './options.ts'
 import type { CountRecord } from './record.ts'
+import type { Regions } from './regions.ts'
 import { isExchangeable, type Shape, shapeOf } from './shape.ts'
 import type { Terms } from './steps.ts'
 import type { CollectKey, RegionStorage } from './storage.ts'
@@ -17,10 +17,14 @@ const MAX_KEYS = 64
 /** Windows shorter than so many intervals are not exchanged. */
 const SHORTEST = 5
 
-/** What an exchange reports. Numbers only grow, except `lag`. */
+/** What an exchange reports. Numbers only grow, except `lag` and `unpublished`. */
 export interface ExchangeReport {
   /** By region, ms from the sending of its last message to its application. */
   readonly lag: ReadonlyMap<string, number>
+  /** By region, when it sent that message: ms, by its clock. */
+  readonly heardAt: ReadonlyMap<string, number>
+  /** Units that this process has decided on and not published. */
+  readonly unpublished: number
   /** Records that were sent and applied. */
   readonly sent: number
   readonly applied: number
@@ -42,6 +46,8 @@ export interface ExchangeParts {
   readonly anomaly?: (code: (typeof REGION_CODES)[number], detail: string) => void
   /** Takes the error of a call to the storage or the transport, which the exchange repeats. */
   readonly failed?: (error: unknown) => void
+  /** Called after calls to both have succeeded. */
+  readonly succeeded?: () => void
 }
 
 interface Touched {
@@ -65,6 +71,7 @@ export class Exchange {
   private isClosed = false
   private unsubscribe: () => Promise<void> = () => Promise.resolve()
   private readonly lag = new Map<string, number>()
+  private readonly heardAt = new Map<string, number>()
   private readonly counts = { sent: 0, applied: 0, late: 0, over: 0, forgiven: 0 }
 
   constructor(parts: ExchangeParts) {
@@ -78,7 +85,8 @@ export class Exchange {
   async start(): Promise<void> {
     const { transport, self } = this.parts.regions
     this.unsubscribe = await transport.subscribe(self, (body) => this.receive(body))
-    if (!this.isClosed) this.schedule()
+    if (this.isClosed) await this.unsubscribe()
+    else this.schedule()
   }
 
   /** Ends the exchange. What was decided and not published waits for the next request of its subject. */
@@ -89,7 +97,9 @@ export class Exchange {
   }
 
   report(): ExchangeReport {
-    return { ...this.counts, lag: this.lag }
+    let unpublished = 0
+    for (const { units } of this.touchedKeys.values()) unpublished += Math.abs(units)
+    return { ...this.counts, unpublished, lag: this.lag, heardAt: this.heardAt }
   }
 
   /** Remembers a decision, so that the count of its subject is published. A refusal too, with 0 units: its subject is in use. */
@@ -134,12 +144,13 @@ export class Exchange {
       for (let from = 0; from < list.length; from += MAX_KEYS) await this.applyPart(list.slice(from, from + MAX_KEYS), region, message.at)
     }
     this.lag.set(message.from, Math.max(0, this.clock.now() - message.at))
+    this.heardAt.set(message.from, message.at)
   }
 
   private isExchanged(scope: string, limit: Limit): boolean {
     if (!isExchangeable(limit)) return false
     const isShort = typeof limit.window === 'number' && limit.window < SHORTEST * this.terms.interval
-    return !isShort && this.parts.regions.policy(splitScope(scope).policy).mode === 'eventual'
+    return !isShort && this.parts.regions.policy(limiterIn(scope)).mode === 'eventual'
   }
 
   private touch(policy: string, subject: string): Touched {
@@ -197,6 +208,7 @@ export class Exchange {
       const bodies = encodeMessages({ from: regions.self, at: Math.floor(now), records })
       if (bodies.length > 0) await regions.transport.publish(bodies.map((body) => ({ partition, body })))
       this.counts.sent += records.length
+      this.parts.succeeded?.()
     } catch (error) {
       // What was collected is marked as published, so only force publishes it again.
       for (const key of list) this.again(key, true)

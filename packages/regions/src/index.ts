@@ -2,7 +2,8 @@
 
 // The option of a store.
 export { regions } from './options.ts'
-export type { RegionMode, RegionPolicyOptions, Regions, RegionsOptions } from './options.ts'
+export type { RegionsOptions } from './options.ts'
+export type { RegionMode, RegionPolicyOptions, Regions } from './regions.ts'
 export type { RegionEnvelope, RegionTransport } from './transport.ts'
 
 export { REGION_CODES } from './codes.ts'

@@ -1,25 +1,10 @@
 import { SluiceError } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/store-kit'
+import { linkTo } from './link.ts'
 import type { ShareTable } from './record.ts'
+import type { RegionMode, RegionPolicyOptions, Regions } from './regions.ts'
+import type { RegionStore } from './region-store.ts'
 import type { RegionTransport } from './transport.ts'
-
-/**
- * What regions promise together.
- * - `eventual`: the limit, and what is on its way.
- * - `strict`: never more than the limit in total. Above its rights a region refuses until more arrive.
- * - `local`: the limit in each region.
- */
-export type RegionMode = 'eventual' | 'strict' | 'local'
-
-/** How the regions of one policy work. */
-export interface RegionPolicyOptions {
-  /** What the regions promise together. Default: the `mode` of all policies. */
-  readonly mode?: RegionMode
-  /** `strict` only: by how much the rights of all regions together exceed the limit, as a part of it, from 0 to 1. Default: 0. */
-  readonly slack?: number
-  /** `strict` only: the part of its rights that a region keeps for itself, from 0 to 1. It falls to 0 at the end of a window. Default: 0. */
-  readonly floor?: number
-}
 
 /**
  * One limit over several regions, each with its own store.
@@ -58,27 +43,6 @@ export interface RegionsOptions {
   readonly shares?: { readonly version: number; readonly from: string; readonly of: Readonly<Record<string, number>> }
 }
 
-/** Checked options, as a store takes them. */
-export interface Regions {
-  readonly self: string
-  readonly all: readonly string[]
-  /** The index of `self` in `all`. */
-  readonly index: number
-  readonly transport: RegionTransport
-  /** ms */
-  readonly interval: number
-  readonly urgent: number
-  readonly minimum: number
-  /** ms */
-  readonly keep: number
-  /** ms */
-  readonly silence: number
-  readonly whenSilent: 'whole' | 'share'
-  readonly shares: ShareTable | undefined
-  /** How the regions of a policy work. */
-  policy(name: string): Required<RegionPolicyOptions>
-}
-
 const OPTIONS = ['self', 'all', 'transport', 'mode', 'policies', 'interval', 'urgent', 'minimum', 'keep', 'silence', 'whenSilent', 'shares']
 const MODES: readonly unknown[] = ['eventual', 'strict', 'local']
 const MAX_REGIONS = 64
@@ -108,7 +72,7 @@ export function regions(options: RegionsOptions): Regions {
   if (whenSilent !== 'whole' && whenSilent !== 'share') throw invalid('regions: whenSilent', "'whole' or 'share'", whenSilent)
   const policies = policiesOf(options)
   const others = policyOf('mode', options.mode ?? 'eventual')
-  return Object.freeze({
+  const described: Regions = Object.freeze({
     self,
     all: Object.freeze([...all]),
     index: all.indexOf(self),
@@ -121,7 +85,9 @@ export function regions(options: RegionsOptions): Regions {
     whenSilent,
     shares: options.shares === undefined ? undefined : tableOf(options.shares, all),
     policy: (name: string) => policies.get(name) ?? others,
+    attach: (store: RegionStore) => linkTo(described, store),
   })
+  return described
 }
 
 function checkNames(all: unknown): asserts all is readonly string[] {

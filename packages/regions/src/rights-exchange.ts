@@ -1,8 +1,8 @@
 import type { Clock, MaybePromise } from '@sluice/core'
 import { completeClock } from '@sluice/core/store-kit'
 import { encodeMessages } from './message.ts'
-import type { Regions } from './options.ts'
 import type { NeedRecord, OfferRecord, RegionRecord } from './record.ts'
+import type { Regions } from './regions.ts'
 import type { Shape } from './shape.ts'
 
 /** ms until a region asks again; doubled while nobody gives, up to a part of the window. */

@@ -1,6 +1,9 @@
 // For authors of stores and transports: the exchange of a process, its steps, and its messages.
 export * from './index.ts'
 
+// A store in its region: what `regions().attach` takes and gives.
+export type { RegionEvents, RegionLink, RegionStore } from './region-store.ts'
+
 // The exchange of a process, and what it needs of a store.
 export { Exchange } from './exchange.ts'
 export type { ExchangeParts, ExchangeReport } from './exchange.ts'

@@ -16,9 +16,15 @@ type CountingClient = Omit<RedisClient, 'pipeline'> & Pick<Redis, 'time' | 'pipe
  * Counts the processes that share a prefix, in one sorted set. Each heartbeat adds this process under the server's time and reads the
  * count. All stores of a process are one entry. Returns `undefined` for a client that lacks a command.
  */
-export function presenceOf(connection: Connection, keys: Keys, ready: () => unknown): Presence | undefined {
+export function presenceOf({ connection, keys, prepared }: PresenceParts): Presence | undefined {
   const { client } = connection
-  return canCount(client) ? new RedisPresence(client, connection.timeout, keys.instances, ready) : undefined
+  return canCount(client) ? new RedisPresence(client, connection.timeout, keys.instances, prepared) : undefined
+}
+
+interface PresenceParts {
+  readonly connection: Connection
+  readonly keys: Keys
+  prepared(this: void): unknown
 }
 
 /** What all stores of this process share, also those of another copy of this package. */

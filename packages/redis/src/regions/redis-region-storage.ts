@@ -5,6 +5,7 @@ import { runWhenReady } from '../client/ready.ts'
 import { Keys } from '../keys.ts'
 import { script } from '../scripts/script.ts'
 import { CLOCK, REGION_APPLY, REGION_COLLECT, TEST_CLOCK } from '../scripts/scripts.gen.ts'
+import type { Applied, Collected, CollectKey, CountRecord, Entry, RedisRegionStorage, Shape, Terms } from './types.ts'
 
 /** The options of `redisRegionStorage`: those of the store whose data regions exchange. */
 export interface RedisRegionStorageOptions {
@@ -14,80 +15,6 @@ export interface RedisRegionStorageOptions {
   readonly partitions?: number | undefined
   /** Where time comes from, for tests. Default: the clock of the Redis server. */
   readonly clock?: Clock | undefined
-}
-
-// The types of @sluice/regions by shape: a test of this package checks that they fit.
-
-interface Shape {
-  readonly text: string
-  readonly kind: 'fixed' | 'sliding' | 'bucket'
-  readonly N: number
-  readonly P: number
-  readonly burst: number
-  readonly start?: number
-}
-
-interface Entry {
-  readonly text: string
-  readonly reset: number
-  readonly start: number
-  readonly units: number
-  readonly before: number
-  readonly N: number
-  readonly P: number
-  readonly burst: number
-}
-
-interface CountRecord {
-  readonly kind: 'count'
-  readonly policy: string
-  readonly subject: string
-  readonly version: number
-  readonly entries: readonly Entry[]
-}
-
-interface Terms {
-  readonly interval: number
-  readonly urgent: number
-  readonly minimum: number
-  readonly keep: number
-  readonly regions: number
-}
-
-interface CollectKey {
-  readonly policy: string
-  readonly subject: string
-  readonly shapes: readonly Shape[]
-  readonly isForced: boolean
-}
-
-interface Collected {
-  readonly result: 'nothing' | 'later' | 'record'
-  readonly record?: CountRecord
-}
-
-interface Applied {
-  readonly result: 'old' | 'early' | 'done'
-  readonly wait: number
-  readonly late: number
-  readonly ahead: number
-  readonly over: number
-  readonly forgiven: number
-  readonly isUnpublished: boolean
-}
-
-/** The storage of a region's exchange, for `Exchange` of @sluice/regions. */
-export interface RedisRegionStorage {
-  /** The partition of a subject, from 0. All policies of a subject have the same. */
-  partitionOf(subject: string): number
-  /** Reads what may be published of subjects of one partition, and marks it as published. */
-  collect(keys: readonly CollectKey[], terms: Terms): Promise<readonly Collected[]>
-  /** Applies records of another region, of subjects of one partition. State and ledger change in one step. */
-  apply(
-    records: readonly CountRecord[],
-    source: { readonly region: number; readonly at: number },
-    terms: Terms,
-  ): Promise<readonly Applied[]>
 }
 
 const LETTERS = { fixed: 'f', sliding: 's', bucket: 'b' } as const
@@ -109,22 +36,30 @@ const KIND = /\.(fixedWindow|slidingWindow|tokenBucket|leakyBucket)\.[^]*$/
  */
 export function redisRegionStorage(redis: RedisSource, options: RedisRegionStorageOptions = {}): RedisRegionStorage {
   knownOptions('redisRegionStorage', options, ['prefix', 'partitions', 'clock'])
-  return new RegionScripts(connect(redis), options)
+  const { prefix = 'sluice', partitions = 16, clock } = options
+  return new RegionScripts({ connection: connect(redis), keys: new Keys(prefix, partitions) }, clock)
 }
 
-class RegionScripts implements RedisRegionStorage {
-  private readonly connection: Connection
-  private readonly keys: Keys
+interface Parts {
+  readonly connection: Connection
+  readonly keys: Keys
+  /** Resolves when the layout of the data has been checked. `undefined`: it has. */
+  prepared?(): Promise<void> | undefined
+}
+
+/** The steps of regions, by scripts. */
+export class RegionScripts implements RedisRegionStorage {
+  private readonly parts: Parts
   private readonly clock: Clock | undefined
 
-  constructor(connection: Connection, { prefix = 'sluice', partitions = 16, clock }: RedisRegionStorageOptions) {
-    this.connection = connection
-    this.keys = new Keys(prefix, partitions)
+  constructor(parts: Parts, clock: Clock | undefined) {
+    this.parts = parts
     this.clock = clock
   }
 
   partitionOf(subject: string): number {
-    return this.keys.tags.indexOf(this.keys.tagOf(subject))
+    const { keys } = this.parts
+    return keys.tags.indexOf(keys.tagOf(subject))
   }
 
   async collect(keys: readonly CollectKey[], terms: Terms): Promise<readonly Collected[]> {
@@ -145,13 +80,14 @@ class RegionScripts implements RedisRegionStorage {
 
   /** Runs a script over the values and ledgers of these subjects. Rejects unless it answered for all of them. */
   private async run(body: string, subjects: readonly { policy: string; subject: string }[], request: unknown): Promise<readonly unknown[]> {
-    const { clock } = this
+    const { clock, parts } = this
+    await parts.prepared?.()
     const keys = subjects.flatMap(({ policy, subject }) => {
-      const key = this.keys.valueKeyIn(policy, subject)
+      const key = parts.keys.valueKeyIn(policy, subject)
       return [key, `${key}!r`]
     })
     const args = [JSON.stringify(request), ...(clock === undefined ? [] : [String(Math.round(clock.now() * 1000))])]
-    const [, error, ...replies] = await runWhenReady(this.connection, script(clock === undefined ? CLOCK : TEST_CLOCK, body), {
+    const [, error, ...replies] = await runWhenReady(parts.connection, script(clock === undefined ? CLOCK : TEST_CLOCK, body), {
       keys,
       args,
     })

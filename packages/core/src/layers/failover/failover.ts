@@ -241,7 +241,9 @@ class Failover implements Store {
 
   health(): StoreHealth {
     if (this.isClosed) return { tier: 'local', breaker: 'open', instances: this.fallback.instanceCount.known, cause: 'the store is closed' }
-    return { ...this.shards.health(), instances: this.fallback.instanceCount.known }
+    const regions = this.inner.health?.().regions
+    const health = { ...this.shards.health(), instances: this.fallback.instanceCount.known }
+    return regions === undefined ? health : { ...health, regions }
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {

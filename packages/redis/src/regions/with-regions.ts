@@ -1,0 +1,55 @@
+import { type Charge, type ConsumeOptions, type Outcome, type Store, systemClock } from '@sluice/core'
+import { type Events, wrapStore } from '@sluice/core/store-kit'
+import type { Connection } from '../client/connect.ts'
+import type { Keys } from '../keys.ts'
+import type { Settings } from '../options.ts'
+import { RegionScripts } from './redis-region-storage.ts'
+
+/** The parts of a store that its layer of regions uses. */
+export interface RegionParts {
+  readonly connection: Connection
+  readonly keys: Keys
+  readonly events: Events
+  /** Resolves when the layout of the data has been checked. `undefined`: it has. */
+  prepared(this: void): Promise<void> | undefined
+}
+
+/**
+ * The store in its region, which shares limits with those of other regions. The layers that decide in this process are above it: what they
+ * take of the store counts here.
+ */
+export function withRegions(store: Store, { regions, clock = systemClock }: Settings, parts: RegionParts): Store {
+  if (regions === undefined) return store
+  const { events } = parts
+  const link = regions.attach({ storage: new RegionScripts(parts, clock === systemClock ? undefined : clock), clock, events })
+  link.start()
+  return wrapStore(store, {
+    consume(charges: readonly Charge[], options?: ConsumeOptions): Promise<readonly (Outcome | undefined)[]> {
+      let decided: readonly Charge[]
+      try {
+        decided = link.chargesOf(charges)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+      const answer = store.consume(decided, options) as Promise<readonly (Outcome | undefined)[]>
+      if (options?.how === 'peek') return answer
+      return answer.then(
+        (outcomes) => {
+          link.decided(decided, outcomes)
+          return outcomes
+        },
+        (error: unknown) => {
+          // The charge may have been made.
+          link.decided(decided, undefined)
+          throw error
+        },
+      )
+    },
+    reset: (targets) => store.reset(targets),
+    health: () => ({ ...(store.health?.() ?? { tier: store.name, breaker: 'closed' }), regions: link.report() }),
+    async close() {
+      await link.close()
+      await store.close?.()
+    },
+  })
+}

@@ -1,0 +1,29 @@
+import type { Charge, Clock, Outcome, RegionsHealth, StoreEvent } from '@sluice/core'
+import type { RegionStorage } from './storage.ts'
+
+/** What a store gives to the regions that share its limits. */
+export interface RegionStore {
+  readonly storage: RegionStorage
+  readonly clock: Clock
+  /** Takes what an operator should know. */
+  readonly events: RegionEvents
+}
+
+/** The events of a store. */
+export interface RegionEvents {
+  anomaly(code: string, message: string): void
+  warning(code: string, message: string): void
+  emit(event: StoreEvent): void
+}
+
+/** One store in its region. The store calls it at each decision. */
+export interface RegionLink {
+  /** Begins to exchange. It tries again by itself, and never throws. */
+  start(): void
+  /** The charges as this region decides them: the same list, or one with other limits. */
+  chargesOf(charges: readonly Charge[]): readonly Charge[]
+  /** Hears of each decision, refusals too, with the charges that `chargesOf` returned. `undefined`: the store did not answer. */
+  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void
+  report(): RegionsHealth
+  close(): Promise<void>
+}
