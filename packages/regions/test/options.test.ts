@@ -5,7 +5,8 @@ const transport = { publish: () => Promise.resolve(), subscribe: () => Promise.r
 const options: RegionsOptions = { self: 'us', all: ['eu', 'us', 'ap'], transport }
 
 test('the defaults', () => {
-  const { policy, ...rest } = regions(options)
+  const { policy, attach, ...rest } = regions(options)
+  expect(attach).toBeTypeOf('function')
   expect(rest).toEqual({
     self: 'us',
     all: ['eu', 'us', 'ap'],
