@@ -13,6 +13,7 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   BLOCK_REVISION: ['blockTime', 'blockRevision'],
   REGION_COLLECT: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionCollect'],
   REGION_APPLY: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionApply'],
+  REGION_STREAM: ['regionStream'],
   INSTANCES: ['instances'],
   JOURNAL: ['journal'],
   FULL: [

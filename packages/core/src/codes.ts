@@ -48,6 +48,8 @@ export const CODES = [
   // Emitted once for each outage and cause, and once at its end.
   'WARN_STORE_AWAY',
   'WARN_STORE_BACK',
+  // Emitted to `on.warning` of a transport between regions, or the console: once for each reason.
+  'WARN_REGION_TRANSPORT',
   // Emitted to `on.anomaly`.
   'ANOMALY_OVERFLOW',
   'ANOMALY_UNRECONCILED',

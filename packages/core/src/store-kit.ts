@@ -71,6 +71,10 @@ export type { PolicySource, PublishAnswer, Snapshot, SourceDocument, SourceEvent
 // How a process keeps up with either of them.
 export { backOff, follow, type Following, pause, WELL_AFTER } from './follow.ts'
 
+// What a transport between regions does with the messages that it has received, and how it reports what it cannot do.
+export { Deliveries, type DeliveryParts } from './deliveries.ts'
+export { type TransportObservers, TransportWarnings } from './transport-warnings.ts'
+
 // The contract of what keeps a block list, for @sluice/blocklist and for packages with a transport.
 export type {
   BlockEvent,

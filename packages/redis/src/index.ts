@@ -47,5 +47,9 @@ export { redisRegionStorage } from './regions/redis-region-storage.ts'
 export type { RedisRegionStorageOptions } from './regions/redis-region-storage.ts'
 export type { RedisRegionLink, RedisRegions, RedisRegionStorage, RedisRegionStore } from './regions/types.ts'
 
+export { streamTransport } from './regions/streams/stream-transport.ts'
+export type { StreamEnvelope, StreamTransport } from './regions/streams/stream-transport.ts'
+export type { StreamTransportOptions } from './regions/streams/options.ts'
+
 // The error of a decision that Redis could not make, and every code that this package adds to those of @sluice/core.
 export { REDIS_CODES, type RedisAnswer, RedisStoreError } from './errors.ts'

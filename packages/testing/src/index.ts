@@ -35,6 +35,10 @@ export { blockStorageConformance } from './blocks/conformance.ts'
 export { bitmap, blockRule, strikeReport } from './blocks/storage-kit.ts'
 export type { OpenBlockStorage } from './blocks/storage-kit.ts'
 
+// The contract of a transport between regions, as tests over real servers.
+export { regionTransportConformance } from './transports/conformance.ts'
+export type { JoinedProcess, OpenedTransport, OpenTransport } from './transports/conformance.ts'
+
 // A store that reports what happens after a decision: refunds, renewals, credits.
 export { observedStore } from './http/observed-store.ts'
 

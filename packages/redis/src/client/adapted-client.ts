@@ -64,10 +64,10 @@ export abstract class AdaptedClient implements RedisClient {
   }
 
   /** A command whose first argument is a key; or EVALSHA or EVAL: a script, the number of keys, and the keys. */
-  callBuffer(command: string, args: (string | number)[]): Promise<unknown> {
-    const texts: string[] = [command]
-    for (const arg of args) texts.push(String(arg))
-    return this.send(/^eval/i.test(command) ? texts[3] : texts[1], false, texts)
+  callBuffer(command: string, args: (string | number | Buffer)[]): Promise<unknown> {
+    const all: Argument[] = [command]
+    for (const arg of args) all.push(typeof arg === 'number' ? String(arg) : arg)
+    return this.send(String(/^eval/i.test(command) ? args[2] : args[0]), false, all)
   }
 
   async get(key: string): Promise<string | null> {

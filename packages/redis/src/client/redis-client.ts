@@ -3,7 +3,7 @@
  * `node_modules` have two classes. Clients of iovalkey have the same shape.
  */
 export interface RedisClient {
-  callBuffer(command: string, args: (string | number)[]): Promise<unknown>
+  callBuffer(command: string, args: (string | number | Buffer)[]): Promise<unknown>
   get(key: string): Promise<string | null>
   set(key: string, value: string): Promise<unknown>
   set(key: string, value: string, nx: 'NX'): Promise<unknown>
