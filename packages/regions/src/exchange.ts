@@ -7,6 +7,7 @@ import type { Regions } from './regions.ts'
 import { isExchangeable, type Shape, shapeOf } from './shape.ts'
 import type { Terms } from './steps.ts'
 import type { CollectKey, RegionStorage } from './storage.ts'
+import type { RegionEnvelope } from './transport.ts'
 
 /** ms after an urgent change. */
 const SOON = 50
@@ -16,6 +17,8 @@ const JITTER = 0.2
 const MAX_KEYS = 64
 /** Windows shorter than so many intervals are not exchanged. */
 const SHORTEST = 5
+/** The most calls of the transport that may wait for an answer before the next exchange. */
+const MAX_PUBLISHING = 64
 
 /** What an exchange reports. Numbers only grow, except `lag` and `unpublished`. */
 export interface ExchangeReport {
@@ -68,6 +71,9 @@ export class Exchange {
   private cancelTimer: () => void = () => undefined
   private isSoon = false
   private isCollecting = false
+  /** When the timer runs: ms, by the monotonic clock. */
+  private due = 0
+  private readonly publishing = new Set<Promise<void>>()
   private isClosed = false
   private unsubscribe: () => Promise<void> = () => Promise.resolve()
   private readonly lag = new Map<string, number>()
@@ -115,14 +121,23 @@ export class Exchange {
 
   /** Publishes now what has changed. */
   async collect(): Promise<void> {
+    await this.collectKeys()
+    await Promise.all(this.publishing)
+  }
+
+  /** Resolves when the store has answered. What it gave is on its way: the way to a broker must not make the interval longer. */
+  private async collectKeys(): Promise<void> {
     const keys = this.touchedKeys
     if (keys.size === 0) return
     this.touchedKeys = new Map()
     const { storage } = this.parts
     const byPartition = grouped(keys.values(), ({ subject }) => storage.partitionOf(subject))
-    for (const [partition, list] of byPartition) {
-      for (let from = 0; from < list.length; from += MAX_KEYS) await this.collectPart(partition, list.slice(from, from + MAX_KEYS))
-    }
+    await Promise.all(
+      Array.from(byPartition, async ([partition, list]) => {
+        for (let from = 0; from < list.length; from += MAX_KEYS) await this.collectPart(partition, list.slice(from, from + MAX_KEYS))
+      }),
+    )
+    if (this.publishing.size >= MAX_PUBLISHING) await Promise.race(this.publishing)
   }
 
   /** Applies a message. Resolves when all of it is applied, also what belongs to a window that has not begun here. */
@@ -173,10 +188,11 @@ export class Exchange {
     const { interval } = this.terms
     const random = this.parts.random ?? Math.random
     const wait = this.isSoon ? SOON : interval * (1 + JITTER * (2 * random() - 1))
+    this.due = this.clock.monotonic() + wait
     this.cancelTimer = this.clock.after(wait, () => {
       this.isSoon = false
       this.isCollecting = true
-      void this.collect()
+      void this.collectKeys()
         .catch((error: unknown) => this.parts.failed?.(error))
         .then(() => {
           this.isCollecting = false
@@ -190,14 +206,14 @@ export class Exchange {
     if (this.isSoon || this.isClosed) return
     this.isSoon = true
     // The end of a collect sets the next timer. A second one would never end.
-    if (this.isCollecting) return
+    if (this.isCollecting || this.due - this.clock.monotonic() <= SOON) return
     this.cancelTimer()
     this.schedule()
   }
 
   private async collectPart(partition: number, list: readonly Touched[]): Promise<void> {
     const now = this.clock.now()
-    const { storage, regions, failed } = this.parts
+    const { storage, regions } = this.parts
     try {
       const results = await storage.collect(
         list.map((key) => collectKeyOf(key, now)),
@@ -206,14 +222,32 @@ export class Exchange {
       list.forEach((key, i) => (results[i]?.result === 'later' ? this.again(key, false) : undefined))
       const records = results.flatMap(({ record }) => record ?? [])
       const bodies = encodeMessages({ from: regions.self, at: Math.floor(now), records })
-      if (bodies.length > 0) await regions.transport.publish(bodies.map((body) => ({ partition, body })))
-      this.counts.sent += records.length
+      if (bodies.length === 0) {
+        this.parts.succeeded?.()
+        return
+      }
+      const envelopes = bodies.map((body) => ({ partition, body }))
+      const publishing = this.publish(envelopes, list, records.length).then(() => void this.publishing.delete(publishing))
+      this.publishing.add(publishing)
+    } catch (error) {
+      this.notPublished(list, error)
+    }
+  }
+
+  private async publish(envelopes: readonly RegionEnvelope[], list: readonly Touched[], records: number): Promise<void> {
+    try {
+      await this.parts.regions.transport.publish(envelopes)
+      this.counts.sent += records
       this.parts.succeeded?.()
     } catch (error) {
-      // What was collected is marked as published, so only force publishes it again.
-      for (const key of list) this.again(key, true)
-      failed?.(error)
+      this.notPublished(list, error)
     }
+  }
+
+  private notPublished(list: readonly Touched[], error: unknown): void {
+    // What was collected is marked as published, so only force publishes it again.
+    for (const key of list) this.again(key, true)
+    this.parts.failed?.(error)
   }
 
   private async applyPart(records: readonly CountRecord[], region: number, at: number): Promise<void> {
