@@ -4,7 +4,7 @@ import type { REGION_CODES } from './codes.ts'
 import { decodeMessage, encodeMessages } from './message.ts'
 import type { CountRecord } from './record.ts'
 import type { Regions } from './regions.ts'
-import { isExchangeable, type Shape, shapeOf } from './shape.ts'
+import { isExchangeable, kindOf, type Shape, shapeOf } from './shape.ts'
 import type { Terms } from './steps.ts'
 import type { CollectKey, RegionStorage } from './storage.ts'
 import type { RegionEnvelope } from './transport.ts'
@@ -276,7 +276,8 @@ export class Exchange {
     const touched = this.touch(policy, subject)
     for (const { text, N, P, burst } of entries) {
       const name = text.slice(0, text.lastIndexOf('.'))
-      if (!touched.limits.has(name)) touched.limits.set(name, { text, kind: kindIn(text), N, P, burst })
+      const kind = kindOf(text)
+      if (kind !== undefined && !touched.limits.has(name)) touched.limits.set(name, { text, kind, N, P, burst })
     }
   }
 }
@@ -289,11 +290,6 @@ function grouped<T>(items: Iterable<T>, groupOf: (item: T) => number): ReadonlyM
     else group.push(item)
   }
   return groups
-}
-
-function kindIn(text: string): Shape['kind'] {
-  if (text.includes('.slidingWindow.')) return 'sliding'
-  return text.includes('.fixedWindow.') ? 'fixed' : 'bucket'
 }
 
 function collectKeyOf({ policy, subject, limits, isForced }: Touched, now: number): CollectKey {
