@@ -114,7 +114,8 @@ local function rolledsliding(limit, finish, count, previous)
     return current, 0, 0
   end
   if finish < current then
-    return current, 0, count
+    -- Rights that were not used end with their window.
+    return current, 0, max(0, count)
   end
   if finish > latest then
     return current, count, previous
@@ -199,6 +200,34 @@ local function chargebucket(limit, full, rest, rate, cost, isforced)
   return forcebucket(limit, missing, remainder, cost)
 end
 
+-- Of a limit that regions share, the third number is what this region may use, and the twelfth the whole limit: more is never admitted at once.
+local function exceeds(limit, cost, isforced)
+  return limit[12] and cost > limit[12] and not isforced
+end
+
+-- The most units that can be given back to a count. With rights a receipt may take it below 0, and without one none are given back, since the count
+-- also has what was given to other regions.
+local function mostback(limit, count, isreceipt, largest)
+  if not limit[12] then
+    return max(0, count)
+  end
+  return isreceipt and count + largest or 0
+end
+
 -- By the letter of an algorithm.
 local prepare = { f = preparefixed, s = preparesliding }
 local charge = { f = chargefixed, s = chargesliding, b = chargebucket }
+
+-- The charge function of a limit.
+local function chargeof(limit)
+  local own = charge[limit[1]]
+  if not limit[12] then
+    return own
+  end
+  return function(given, first, second, third, cost, isforced)
+    if exceeds(given, cost, isforced) then
+      return false
+    end
+    return own(given, first, second, third, cost, isforced)
+  end
+end

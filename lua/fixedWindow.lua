@@ -4,6 +4,7 @@
 --   first, second, third, fourth } for calendar windows: the start (ms) of the window that the client expects, and of the three after it; or
 --   { 'f', id, quantity, 3, first, second, third, end, latest, nextend, nextlatest } where the calendar depends on the request: of the first
 --   two windows the end (ms) that names them in every calendar, and that of the latest window which another calendar can be in.
+--   A limit that regions share has rights in place of the quantity, and the whole limit as the twelfth item; false for items that it lacks.
 -- Receipt: { end of the window (µs), units }; {} for a credit, which gives back what is counted.
 -- redis.calls: none; full.lua reads and writes.
 
@@ -17,19 +18,22 @@ end
 function algorithms.f.available(limit, state)
   local quantity = limit[3]
   local _, count = rolledfixed(limit, state[1], state[2])
-  return max(0, quantity - count)
+  return min(limit[12] or quantity, max(0, quantity - count))
 end
 
 function algorithms.f.charge(limit, state, cost, _, isforced)
+  if exceeds(limit, cost, isforced) then
+    return false
+  end
   return newstate(chargefixed(limit, state[1], state[2], state[3], cost, isforced))
 end
 
 function algorithms.f.giveback(limit, state, units, receipt)
   local finish, count = rolledfixed(limit, state[1], state[2])
   local takenuntil, taken = receipt[1], receipt[2]
-  local back = takenuntil == finish and min(units, taken, count) or 0
+  local back = takenuntil == finish and min(units, taken, mostback(limit, count, true, MAX)) or 0
   if not takenuntil then
-    back = min(units, count)
+    back = min(units, mostback(limit, count, false, MAX))
   end
   if back < 1 then
     return nil

@@ -13,7 +13,7 @@ for i = 1, #limits do
   if prepare[letter] then
     prepare[letter](limit)
   end
-  limit[1] = charge[letter]
+  limit[1] = chargeof(limit)
 end
 -- The indexes of each set become its limits.
 for i = 1, #sets do

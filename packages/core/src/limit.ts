@@ -42,6 +42,12 @@ export interface Limit<N extends string = string> {
   readonly delay?: GrowingDelay | undefined
   /** Token bucket: the largest debt, in units, that a forced charge may leave. Default: the burst. */
   readonly debt?: number | undefined
+  /**
+   * Fixed and sliding windows: the units that a region may use of a limit that several regions share in mode `strict`. Admission compares with it;
+   * `limit` stays the most that one charge can take. The count can then be below 0, while units of other regions are not used yet.
+   * A store sets it. No factory has an option for it. Default: absent, and the whole limit may be used.
+   */
+  readonly rights?: number | undefined
 }
 
 /** A delay that grows with the units that are used: `step` for each unit above `after`, at most `max`. */

@@ -22,4 +22,5 @@ const make = (clock: Clock): Store => rawStore({ url: server.url }, { prefix: `t
 storeConformance('redisStore, one server', { make })
 leaseConformance('redisStore, one server', { make })
 modelProperty('redisStore, one server', make)
+modelProperty('redisStore, one server, rights of a region', make, { families: ['fixedWindow, rights', 'slidingWindow, rights'] })
 publishedTables('redisStore, one server', make)

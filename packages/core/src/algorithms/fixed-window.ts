@@ -6,6 +6,7 @@ import { floorDiv } from './division.ts'
 import { growingDelay } from './growing-delay.ts'
 import { createStep, ReadingReader, type RowReading } from './reading.ts'
 import { parseWindowReceipt, windowReceipt } from './receipts.ts'
+import { exceedsLimit, mostByReceipt, mostWithoutReceipt } from './rights.ts'
 import { scaledLimit } from './scale.ts'
 
 export interface FixedWindowState {
@@ -53,16 +54,16 @@ class FixedWindowReading implements RowReading<FixedWindowState> {
   }
 
   used(): number {
-    return this.count
+    return Math.max(this.quota - this.limit.limit, this.count)
   }
 
   waitFor(units: number): number {
-    if (units > this.quota) return Infinity
-    return this.count + units <= this.quota ? 0 : this.untilEnd()
+    if (this.count + units <= this.quota) return exceedsLimit(this.limit, units) ? Infinity : 0
+    return units > this.limit.limit ? Infinity : this.untilEnd()
   }
 
   resetAfter(): number {
-    return this.count > 0 ? this.untilEnd() : 0
+    return this.count === 0 ? 0 : this.untilEnd()
   }
 
   delay(units: number): number {
@@ -84,15 +85,16 @@ class FixedWindowReading implements RowReading<FixedWindowState> {
 
   giveBack(units: number, charge: Charge): number | undefined {
     const taken = parseWindowReceipt(charge)
-    const back = taken.start === this.start ? Math.min(units, taken.units, this.count) : 0
-    if (back === 0) return undefined
+    const back =
+      taken.start === this.start ? Math.min(units, taken.units, mostByReceipt(this.limit, this.count, Number.MAX_SAFE_INTEGER)) : 0
+    if (back <= 0) return undefined
     this.count -= back
     return back
   }
 
   credit(units: number): number | undefined {
-    const back = Math.min(units, this.count)
-    if (back === 0) return undefined
+    const back = Math.min(units, mostWithoutReceipt(this.limit, this.count))
+    if (back <= 0) return undefined
     this.count -= back
     return back
   }
@@ -106,7 +108,7 @@ class FixedWindowReading implements RowReading<FixedWindowState> {
   private read(limit: Limit, nowMicros: number): void {
     const now = Math.floor(nowMicros / 1000)
     const { window } = limit
-    this.quota = limit.limit
+    this.quota = limit.rights ?? limit.limit
     this.limit = limit
     this.now = now
     if (limit.anchor === 'first') this.rollSinceFirst(window as number)

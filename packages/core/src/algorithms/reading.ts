@@ -165,7 +165,7 @@ export function outcomeOf(
   return {
     allowed,
     remaining,
-    used,
+    used: Math.max(0, used),
     retryAfter,
     nextAfter: remaining >= reading.quota ? 0 : reading.waitFor(remaining + 1),
     resetAfter: reading.resetAfter(),

@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts'
-import type { GrowingDelay, Limit } from '../limit.ts'
+import type { Limit } from '../limit.ts'
 import type { Charge, Receipt } from '../store.ts'
 import type { Algorithm } from './algorithm.ts'
 import { ceilDiv, floorDiv } from './division.ts'
@@ -7,6 +7,7 @@ import { MAX_STEP_BACK } from './fixed-window.ts'
 import { growingDelay } from './growing-delay.ts'
 import { createStep, ReadingReader, type RowReading } from './reading.ts'
 import { parseWindowReceipt, windowReceipt } from './receipts.ts'
+import { exceedsLimit, mostByReceipt, mostWithoutReceipt } from './rights.ts'
 import { scaledLimit } from './scale.ts'
 
 export interface SlidingWindowState {
@@ -26,7 +27,7 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
   count = 0
   previous = 0
   private window = 0
-  private growing: GrowingDelay | undefined
+  private limit!: Limit
   private now = 0
 
   load(state: SlidingWindowState | undefined, limit: Limit, nowMicros: number): void {
@@ -52,17 +53,20 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
   }
 
   used(): number {
-    return this.count + this.weight()
+    return Math.max(this.quota - this.limit.limit, this.count + this.weight())
   }
 
   waitFor(units: number): number {
-    return this.count + units + this.weight() <= this.quota ? 0 : this.waitForSlide(units)
+    if (this.count + units + this.weight() > this.quota) return this.waitForSlide(units)
+    return exceedsLimit(this.limit, units) ? Infinity : 0
   }
 
   private waitForSlide(units: number): number {
     const { quota, window, count, previous } = this
-    if (units > quota) return Infinity
+    if (units > this.limit.limit) return Infinity
     const untilEnd = window - this.elapsed()
+    // More than the rights of the region: others may give some in this window, or its share may grow with another.
+    if (units > quota) return untilEnd
     // Admitted in this window once enough of the previous count has slid out; else in the next, once enough of this count has.
     if (count + units <= quota) return untilEnd - floorDiv((quota - count - units) * window, previous)
     return window + untilEnd - floorDiv((quota - units) * window, count)
@@ -71,11 +75,13 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
   resetAfter(): number {
     const { count, previous } = this
     if (count > 0) return 2 * this.window - this.elapsed()
-    return previous > 0 ? this.window - this.elapsed() : 0
+    // A count below 0 ends with its window.
+    return previous > 0 || count < 0 ? this.window - this.elapsed() : 0
   }
 
   delay(units: number): number {
-    return this.growing === undefined ? 0 : growingDelay(this.growing, this.used() + units)
+    const { delay } = this.limit
+    return delay === undefined ? 0 : growingDelay(delay, this.count + this.weight() + units)
   }
 
   take(units: number): number | undefined {
@@ -101,7 +107,7 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
     const taken = parseWindowReceipt(charge)
     const { start, count, previous } = this
     const maxBack = Math.min(units, taken.units)
-    const fromCount = taken.start === start ? Math.min(maxBack, count) : 0
+    const fromCount = taken.start === start ? Math.min(maxBack, mostByReceipt(this.limit, count, maxCount(this.window))) : 0
     const fromPrevious = taken.start === start - this.window ? Math.min(maxBack, previous) : 0
     if (fromCount + fromPrevious === 0) return undefined
     this.count = count - fromCount
@@ -110,8 +116,8 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
   }
 
   credit(units: number): number | undefined {
-    const fromCount = Math.min(units, this.count)
-    const fromPrevious = Math.min(units - fromCount, this.previous)
+    const fromCount = Math.min(units, mostWithoutReceipt(this.limit, this.count))
+    const fromPrevious = Math.min(units - fromCount, mostWithoutReceipt(this.limit, this.previous))
     if (fromCount + fromPrevious === 0) return undefined
     this.count -= fromCount
     this.previous -= fromPrevious
@@ -125,9 +131,9 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
   private read(limit: Limit, nowMicros: number): void {
     const now = Math.floor(nowMicros / 1000)
     const window = limit.window as number
-    this.quota = limit.limit
+    this.quota = limit.rights ?? limit.limit
     this.window = window
-    this.growing = limit.delay
+    this.limit = limit
     this.now = now
     if (now < this.start || now >= this.start + window) this.rollOver()
   }
@@ -137,7 +143,8 @@ class SlidingWindowReading implements RowReading<SlidingWindowState> {
     const { start, window, now } = this
     const current = floorDiv(now, window) * window
     if (start < current) {
-      this.previous = start < current - window ? 0 : this.count
+      // Rights that were not used end with their window.
+      this.previous = start < current - window ? 0 : Math.max(0, this.count)
       this.count = 0
       this.start = current
     } else if (start - now > MAX_STEP_BACK) this.start = current

@@ -3,4 +3,7 @@ import { modelProperty, publishedTables, storeConformance } from '@sluice/testin
 
 storeConformance('memoryStore', { make: (clock) => memoryStore({ clock }) })
 modelProperty('memoryStore', (clock) => memoryStore({ clock }))
+modelProperty('memoryStore, rights of a region', (clock) => memoryStore({ clock }), {
+  families: ['fixedWindow, rights', 'slidingWindow, rights'],
+})
 publishedTables('memoryStore', (clock) => memoryStore({ clock }))

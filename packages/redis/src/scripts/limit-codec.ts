@@ -5,7 +5,7 @@ import { fixedWindowEnd } from '../state/codec.ts'
 
 // How limits and receipts are sent to the scripts. The files of the algorithms in lua/ describe the same lists.
 
-export type RequestList = readonly (string | number)[]
+export type RequestList = readonly (string | number | false)[]
 
 interface LimitCodec {
   limit(limit: Limit, id: number, nowMillis: number): RequestList
@@ -57,6 +57,17 @@ function nominalEnds(limit: Limit, instant: number): readonly number[] {
   return [fixedWindowEnd(limit, start), fixedWindowEnd(limit, latest)]
 }
 
+/** The place of the whole limit, of which a region may use its rights, behind the numbers of any window. */
+const WHOLE = 11
+
+/** The list of a window with the rights of the region in place of the limit, and the limit behind it. Without rights it stays as it is. */
+function withRights(list: RequestList, { rights, limit }: Limit): RequestList {
+  if (rights === undefined) return list
+  const [letter = '', id = 0, , ...rest] = list
+  const known = [letter, id, rights, ...rest]
+  return [...known, ...Array.from({ length: WHOLE - known.length }, () => false as const), limit]
+}
+
 const bucket: LimitCodec = {
   limit(limit, id) {
     const { N, P, burst, debt } = rateOf(limit)
@@ -73,13 +84,13 @@ const codecs: { readonly [K in Limit['algorithm']]: LimitCodec } = {
   fixedWindow: {
     limit(limit, id, now) {
       const { limit: quantity, window, anchor } = limit
-      if (typeof window === 'number') return ['f', id, quantity, anchor === 'first' ? 1 : 0, window]
-      return ['f', id, quantity, limit.movable === true ? 3 : 2, ...calendarWindows(limit, now)]
+      if (typeof window === 'number') return withRights(['f', id, quantity, anchor === 'first' ? 1 : 0, window], limit)
+      return withRights(['f', id, quantity, limit.movable === true ? 3 : 2, ...calendarWindows(limit, now)], limit)
     },
     receipt: (charge) => windowReceipt(charge, (start) => endOfTaken(charge.limit, start)),
   },
   slidingWindow: {
-    limit: ({ limit, window }, id) => ['s', id, limit, window],
+    limit: (limit, id) => withRights(['s', id, limit.limit, limit.window], limit),
     receipt: (charge) => windowReceipt(charge, (start) => start + 2 * (charge.limit.window as number)),
   },
   slidingLog: {

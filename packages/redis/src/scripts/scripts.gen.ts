@@ -109,7 +109,7 @@ if not finish or finish < current - length * 1000 then
 return current, 0, 0
 end
 if finish < current then
-return current, 0, count
+return current, 0, max(0, count)
 end
 if finish > latest then
 return current, count, previous
@@ -181,8 +181,29 @@ return false
 end
 return forcebucket(limit, missing, remainder, cost)
 end
+local function exceeds(limit, cost, isforced)
+return limit[12] and cost > limit[12] and not isforced
+end
+local function mostback(limit, count, isreceipt, largest)
+if not limit[12] then
+return max(0, count)
+end
+return isreceipt and count + largest or 0
+end
 local prepare = { f = preparefixed, s = preparesliding }
-local charge = { f = chargefixed, s = chargesliding, b = chargebucket }`
+local charge = { f = chargefixed, s = chargesliding, b = chargebucket }
+local function chargeof(limit)
+local own = charge[limit[1]]
+if not limit[12] then
+return own
+end
+return function(given, first, second, third, cost, isforced)
+if exceeds(given, cost, isforced) then
+return false
+end
+return own(given, first, second, third, cost, isforced)
+end
+end`
 
 const state = String.raw`local match, format, rep, type = string.match, string.format, string.rep, type
 local pack, unpacked = struct.pack, struct.unpack
@@ -314,7 +335,7 @@ local letter = limit[1]
 if prepare[letter] then
 prepare[letter](limit)
 end
-limit[1] = charge[letter]
+limit[1] = chargeof(limit)
 end
 for i = 1, #sets do
 local set = sets[i]
@@ -2074,17 +2095,20 @@ end
 function algorithms.f.available(limit, state)
 local quantity = limit[3]
 local _, count = rolledfixed(limit, state[1], state[2])
-return max(0, quantity - count)
+return min(limit[12] or quantity, max(0, quantity - count))
 end
 function algorithms.f.charge(limit, state, cost, _, isforced)
+if exceeds(limit, cost, isforced) then
+return false
+end
 return newstate(chargefixed(limit, state[1], state[2], state[3], cost, isforced))
 end
 function algorithms.f.giveback(limit, state, units, receipt)
 local finish, count = rolledfixed(limit, state[1], state[2])
 local takenuntil, taken = receipt[1], receipt[2]
-local back = takenuntil == finish and min(units, taken, count) or 0
+local back = takenuntil == finish and min(units, taken, mostback(limit, count, true, MAX)) or 0
 if not takenuntil then
-back = min(units, count)
+back = min(units, mostback(limit, count, false, MAX))
 end
 if back < 1 then
 return nil
@@ -2096,9 +2120,12 @@ const slidingWindow = String.raw`algorithms.s = { isentry = true }
 function algorithms.s.available(limit, state)
 local quantity = limit[3]
 local finish, count, previous = rolledsliding(limit, state[1], state[2], state[3])
-return max(0, quantity - count - weightof(limit, finish, previous))
+return min(limit[12] or quantity, max(0, quantity - count - weightof(limit, finish, previous)))
 end
 function algorithms.s.charge(limit, state, cost, _, isforced)
+if exceeds(limit, cost, isforced) then
+return false
+end
 return newstate(chargesliding(limit, state[1], state[2], state[3], cost, isforced))
 end
 function algorithms.s.giveback(limit, state, units, receipt)
@@ -2106,10 +2133,10 @@ local window = limit[4]
 local finish, count, previous = rolledsliding(limit, state[1], state[2], state[3])
 local takenuntil, taken = receipt[1], receipt[2]
 local most = min(units, taken or MAX)
-local fromcount = (not takenuntil or takenuntil == finish) and min(most, count) or 0
+local fromcount = (not takenuntil or takenuntil == finish) and min(most, mostback(limit, count, takenuntil ~= nil, fdiv(MAX, window))) or 0
 local fromprevious = takenuntil == finish - window * 1000 and min(most, previous) or 0
 if not takenuntil then
-fromprevious = min(most - fromcount, previous)
+fromprevious = limit[12] and 0 or min(most - fromcount, previous)
 end
 if fromcount + fromprevious < 1 then
 return nil

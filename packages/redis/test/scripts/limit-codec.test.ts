@@ -20,3 +20,16 @@ test.each([
   expect(encoded(limitOf('5-in-2hrs').limit)).toEqual(encoded(limitOf().limit))
   expect(JSON.stringify(encoded(limitOf('5-in-2hrs').limit))).not.toContain('5-in-2hrs')
 })
+
+test('windows of which a region uses a part have the whole limit behind all numbers of a window, and others are sent as before', () => {
+  const sliding = slidingWindow({ name: 'a', limit: 10, window: '1m' }).limit
+  const fixed = fixedWindow({ name: 'a', limit: 10, window: '1m' }).limit
+  const month = fixedWindow({ name: 'a', limit: 10, window: 'month' }).limit
+  const nothing = (count: number): readonly false[] => Array.from({ length: count }, () => false)
+  expect(encoded({ ...sliding, rights: 4 })).toEqual([['s', 1, 4, 60_000, ...nothing(7), 10]])
+  expect(encoded({ ...fixed, rights: 4 })).toEqual([['f', 1, 4, 0, 60_000, ...nothing(6), 10]])
+  const [plain] = encoded(month)
+  expect(encoded({ ...month, rights: 4 })).toEqual([['f', 1, 4, ...(plain?.slice(3) ?? []), ...nothing(3), 10]])
+  expect(encoded(sliding)).toEqual([['s', 1, 10, 60_000]])
+  expect(encoded(fixed)).toEqual([['f', 1, 10, 0, 60_000]])
+})

@@ -1,7 +1,7 @@
 import type { CalendarWindow, Limit } from '@sluice/core'
 import { anchorOf, calendarWindow, epochWindow, laterName } from './calendar.ts'
 import { type ModelAlgorithm, floor, min, MAX_COUNT, max } from './algorithm.ts'
-import { growingDelay, metered } from './metered.ts'
+import { growingDelay, isWithinLimit, metered, refundable, usable } from './metered.ts'
 
 /** `start` is absent until the first charge starts a window. */
 interface Counted {
@@ -35,11 +35,11 @@ export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
     return state
   },
 
-  remaining: ({ count }, { limit }) => max(0n, BigInt(limit) - count),
-  used: ({ count }) => count,
+  remaining: ({ count }, limit) => min(BigInt(limit.limit), max(0n, usable(limit) - count)),
+  used: ({ count }) => max(0n, count),
   fits({ start, count }, limit, units, time) {
     const over = start !== undefined && floor(time, 1000n) >= endOf(limit, start)
-    return (over ? 0n : count) + units <= BigInt(limit.limit)
+    return (over ? 0n : count) + units <= usable(limit) && isWithinLimit(limit, units)
   },
   resetAfter: ({ start, count }, limit, now) => (start === undefined || count === 0n ? 0n : endOf(limit, start) - floor(now, 1000n)),
 
@@ -55,11 +55,12 @@ export const fixedWindow: ModelAlgorithm<Counted> = metered<Counted>({
   },
   refund(state, request, requested) {
     const receipt = request.receipt as Receipt
-    const units = receipt.start === state.start ? min(requested, min(receipt.units, state.count)) : 0n
+    const units = receipt.start === state.start ? min(requested, min(receipt.units, refundable(request.limit, state.count, MAX_COUNT))) : 0n
     return units === 0n ? undefined : { state: { start: state.start, count: state.count - units }, units }
   },
-  credit({ start, count }, _limit, requested) {
-    const units = min(requested, count)
+  untilEnd: ({ start }, limit, now) => endOf(limit, start as bigint) - floor(now, 1000n),
+  credit({ start, count }, limit, requested) {
+    const units = limit.rights === undefined ? min(requested, max(0n, count)) : 0n
     return { state: { start, count: count - units }, units }
   },
   refundsWithoutReceipt: () => false,

@@ -1,6 +1,6 @@
 import type { Limit } from '@sluice/core'
 import fc from 'fast-check'
-import { type Family, families } from './history-limits.ts'
+import { type Family, families, RIGHTS_FAMILIES } from './history-limits.ts'
 
 /** One scope, and the limits that take turns on it. */
 export interface ScopeLimits {
@@ -63,7 +63,7 @@ export const SUBJECTS: readonly string[] = ['alice', 'bob', '__proto__']
 
 /** Generates histories over up to two scopes of one family, or for `mixed` over three of any. A decision has up to `charges` charges. */
 export function histories(family: Family | 'mixed', length: number, charges = 3): fc.Arbitrary<History> {
-  const names = Object.keys(families) as Family[]
+  const names = (Object.keys(families) as Family[]).filter((name) => !RIGHTS_FAMILIES.includes(name))
   const one = (name: fc.Arbitrary<Family>, i: number): fc.Arbitrary<ScopeLimits> =>
     name.chain((name) => families[name].map((limits) => ({ scope: `p+l${i}.${limits[0]?.algorithm}`, limits })))
   const scopes =

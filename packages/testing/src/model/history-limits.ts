@@ -62,6 +62,15 @@ function windows(data: fc.Arbitrary<Omit<Limit, 'name' | 'limit'>>, quantities: 
   )
 }
 
+/** Windows of which a region may use a part, 0 to the whole, that differs from limit to limit. */
+function withRights(limits: fc.Arbitrary<Limit[]>): fc.Arbitrary<Limit[]> {
+  return fc
+    .record({ limits, parts: fc.array(fc.constantFrom(0, 0.3, 0.5, 1), { minLength: 3, maxLength: 3 }) })
+    .map(({ limits: all, parts }) =>
+      all.map((limit, i) => Object.freeze({ ...limit, rights: Math.floor(limit.limit * (parts[i] as number)) })),
+    )
+}
+
 /** One to three bucket limits of any numbers. Those whose state could not be exact are left out, as the factories refuse them. */
 function buckets(algorithm: 'tokenBucket' | 'leakyBucket', extras: fc.Arbitrary<Partial<Limit>>): fc.Arbitrary<Limit[]> {
   const one = fc
@@ -126,6 +135,8 @@ export type Family =
   | 'fixedWindow, calendar'
   | 'fixedWindow, calendar of the request'
   | 'slidingWindow'
+  | 'fixedWindow, rights'
+  | 'slidingWindow, rights'
   | 'slidingLog'
   | 'tokenBucket'
   | 'leakyBucket, meter'
@@ -155,6 +166,8 @@ export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
       )
   }),
   slidingWindow: windows(window.map((window) => ({ algorithm: 'slidingWindow', window }))),
+  'fixedWindow, rights': withRights(windows(window.map((window) => ({ algorithm: 'fixedWindow', window })))),
+  'slidingWindow, rights': withRights(windows(window.map((window) => ({ algorithm: 'slidingWindow', window })))),
   slidingLog: windows(
     window.map((window) => ({ algorithm: 'slidingLog', window })),
     fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 1, max: 20 }) }, { weight: 1, arbitrary: fc.constantFrom(0, 1000) }),
@@ -179,6 +192,9 @@ export const families: Readonly<Record<Family, fc.Arbitrary<Limit[]>>> = {
     })
     .map(({ numbers, retryHint }) => numbers.map((each) => limitOf({ algorithm: 'concurrency', ...each, retryHint }))),
 }
+
+/** Families of which a region uses a part. Only stores whose counts can be below 0 decide them, and no limiter makes them. */
+export const RIGHTS_FAMILIES: readonly Family[] = ['fixedWindow, rights', 'slidingWindow, rights']
 
 /** Drops fields that are `undefined`, as the factories do, and adds a name. */
 function limitOf(data: Omit<Limit, 'name'>): Limit {

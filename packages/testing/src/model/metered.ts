@@ -1,5 +1,5 @@
 import type { Limit } from '@sluice/core'
-import { min, type ModelRequest, type ModelAlgorithm, ModelError, type ModelOutcome, type ModelStep } from './algorithm.ts'
+import { max, min, type ModelRequest, type ModelAlgorithm, ModelError, type ModelOutcome, type ModelStep } from './algorithm.ts'
 
 /** The units taken, and the state after them. */
 export interface Taken<S> {
@@ -30,6 +30,8 @@ export interface Metered<S> {
   refund(state: S, request: ModelRequest, units: bigint, now: bigint): { readonly state: S; readonly units: bigint } | undefined
   /** Gives back units of what is counted, without a receipt, as far as there are any. Absent: as `refund`. */
   credit?(state: S, limit: Limit, units: bigint, now: bigint): { readonly state: S; readonly units: bigint }
+  /** Windows: whole ms until the current one ends. */
+  untilEnd?(state: S, limit: Limit, now: bigint): bigint
   /** True if a refund needs no receipt. */
   refundsWithoutReceipt(limit: Limit): boolean
   /** Whole ms that a charge of these units must wait that is admitted now. */
@@ -40,6 +42,21 @@ export interface Metered<S> {
 export function growingDelay({ delay }: Limit, used: bigint): bigint {
   if (delay === undefined || used <= BigInt(delay.after)) return 0n
   return min(BigInt(delay.max), (used - BigInt(delay.after)) * BigInt(delay.step))
+}
+
+/** The units that may be used: of a limit that regions share, the rights of this one. */
+export function usable({ rights, limit }: Limit): bigint {
+  return BigInt(rights ?? limit)
+}
+
+/** Whether a charge is not more than the whole limit. Without rights that follows from the sum. */
+export function isWithinLimit({ rights, limit }: Limit, units: bigint): boolean {
+  return rights === undefined || units <= BigInt(limit)
+}
+
+/** The units that a receipt can give back to a count, at most `largest` below 0 with rights. */
+export function refundable({ rights }: Limit, count: bigint, largest: bigint): bigint {
+  return rights === undefined ? max(0n, count) : count + largest
 }
 
 export function metered<S>(algorithm: Metered<S>): ModelAlgorithm<S> {
@@ -103,6 +120,8 @@ function refund<S>(algorithm: Metered<S>, current: S, request: ModelRequest, now
 function waitFor<S>(algorithm: Metered<S>, state: S, limit: Limit, units: bigint, now: bigint): number {
   if (units > algorithm.quota(limit)) return Infinity
   if (algorithm.fits(state, limit, units, now)) return 0
+  // More than the rights of a region never fits here. Others may give some in this window.
+  if (limit.rights !== undefined && units > BigInt(limit.rights)) return Number(algorithm.untilEnd?.(state, limit, now))
   // At the reset the limit is unused, so everything up to the quota fits.
   let refused = 0n
   let admitted = algorithm.resetAfter(state, limit, now)
@@ -126,7 +145,10 @@ function outcomeOf<S>(
     remaining: Number(remaining),
     used: Number(algorithm.used(state, limit, now)),
     retryAfter: 0,
-    nextAfter: remaining >= algorithm.quota(limit) ? 0 : waitFor(algorithm, state, limit, remaining + 1n, now),
+    nextAfter:
+      remaining >= (limit.rights === undefined ? algorithm.quota(limit) : BigInt(limit.rights))
+        ? 0
+        : waitFor(algorithm, state, limit, remaining + 1n, now),
     resetAfter: Number(algorithm.resetAfter(state, limit, now)),
     delay: 0,
     at: Number(now),

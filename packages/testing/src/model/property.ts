@@ -21,7 +21,7 @@ export interface ModelPropertyOptions {
   readonly seed?: number | undefined
   /** What the store keeps the block of a limit apart by. Default: nothing, so that a block holds for the whole policy. */
   readonly blockPlaceOf?: BlockPlace
-  /** Families to test. Default all. */
+  /** Families to test. Default: all but those of which a region uses a part. */
   readonly families?: readonly (Family | 'mixed')[] | undefined
 }
 

@@ -2,7 +2,7 @@ import type { Clock, MaybePromise, Store } from '@sluice/core'
 import fc from 'fast-check'
 import type { BlockPlace } from './blocks.ts'
 import { histories } from './histories.ts'
-import { type Family, families } from './history-limits.ts'
+import { type Family, families, RIGHTS_FAMILIES } from './history-limits.ts'
 import { firstMismatch } from './replay.ts'
 
 /** Maximum number of steps in a history. */
@@ -10,8 +10,11 @@ const MAX_STEPS = 120
 /** Number of histories after which the steps are counted. */
 const BATCH = 25
 
-/** Every family, and `mixed`: histories over limits of different families. */
-export const modelFamilies: readonly (Family | 'mixed')[] = [...(Object.keys(families) as Family[]), 'mixed']
+/** Every family of limits that factories make, and `mixed`: histories over limits of different families. */
+export const modelFamilies: readonly (Family | 'mixed')[] = [
+  ...(Object.keys(families) as Family[]).filter((family) => !RIGHTS_FAMILIES.includes(family)),
+  'mixed',
+]
 
 /** How histories are made and judged. */
 interface HistoryOptions {

@@ -2,7 +2,7 @@ import type { Limit } from '@sluice/core'
 import { epochWindow } from './calendar.ts'
 import { ceil, type ModelAlgorithm, floor, min, MAX_COUNT, max } from './algorithm.ts'
 import { AHEAD } from './fixed-window.ts'
-import { growingDelay, metered } from './metered.ts'
+import { growingDelay, isWithinLimit, metered, refundable, usable } from './metered.ts'
 
 interface Counts {
   readonly start: bigint
@@ -20,11 +20,11 @@ export const slidingWindow: ModelAlgorithm<Counts> = metered<Counts>({
   quota: ({ limit }) => BigInt(limit),
 
   read: (state, limit, now) => rolled(state, windowOf(limit), floor(now, 1000n)),
-  remaining: (state, limit, now) => max(0n, BigInt(limit.limit) - estimate(state, limit, now)),
-  used: estimate,
-  fits: (state, limit, units, time) => estimate(state, limit, time) + units <= BigInt(limit.limit),
+  remaining: (state, limit, now) => min(BigInt(limit.limit), max(0n, usable(limit) - estimate(state, limit, now))),
+  used: (state, limit, now) => max(0n, estimate(state, limit, now)),
+  fits: (state, limit, units, time) => estimate(state, limit, time) + units <= usable(limit) && isWithinLimit(limit, units),
   resetAfter({ start, count, previous }, limit, now) {
-    const last = count > 0n ? 2n : previous > 0n ? 1n : undefined
+    const last = count > 0n ? 2n : count < 0n || previous > 0n ? 1n : undefined
     return last === undefined ? 0n : start + last * windowOf(limit) - floor(now, 1000n)
   },
 
@@ -42,7 +42,7 @@ export const slidingWindow: ModelAlgorithm<Counts> = metered<Counts>({
     const receipt = request.receipt as Receipt
     const wanted = min(requested, receipt.units)
     if (receipt.start === state.start) {
-      const units = min(wanted, state.count)
+      const units = min(wanted, refundable(request.limit, state.count, MAX_COUNT / windowOf(request.limit)))
       return units === 0n ? undefined : { state: { ...state, count: state.count - units }, units }
     }
     if (receipt.start === state.start - windowOf(request.limit)) {
@@ -51,8 +51,10 @@ export const slidingWindow: ModelAlgorithm<Counts> = metered<Counts>({
     }
     return undefined
   },
-  credit({ start, count, previous }, _limit, requested) {
-    const ofCount = min(requested, count)
+  untilEnd: ({ start }, limit, now) => start + windowOf(limit) - floor(now, 1000n),
+  credit({ start, count, previous }, limit, requested) {
+    if (limit.rights !== undefined) return { state: { start, count, previous }, units: 0n }
+    const ofCount = min(requested, max(0n, count))
     const ofPrevious = min(requested - ofCount, previous)
     return { state: { start, count: count - ofCount, previous: previous - ofPrevious }, units: ofCount + ofPrevious }
   },
@@ -70,7 +72,7 @@ function rolled(state: Counts | undefined, window: bigint, ms: bigint): Counts {
   if (state === undefined) return { start, count: 0n, previous: 0n }
   if (state.start > ms) return state.start - ms <= AHEAD ? state : { ...state, start }
   if (state.start === start) return state
-  return state.start === start - window ? { start, count: 0n, previous: state.count } : { start, count: 0n, previous: 0n }
+  return state.start === start - window ? { start, count: 0n, previous: max(0n, state.count) } : { start, count: 0n, previous: 0n }
 }
 
 /** The current count, plus the share of the previous window that still overlaps, rounded up. Assumes evenly spread requests. */
