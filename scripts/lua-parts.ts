@@ -14,6 +14,7 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   REGION_COLLECT: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionCollect'],
   REGION_APPLY: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionApply'],
   REGION_STREAM: ['regionStream'],
+  REGION_HEARTBEAT: ['regionHeartbeat'],
   INSTANCES: ['instances'],
   JOURNAL: ['journal'],
   FULL: [

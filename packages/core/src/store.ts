@@ -196,6 +196,8 @@ export interface RegionHealth {
   readonly heardAt?: number | undefined
   /** ms from the sending of that message to its application. */
   readonly lag?: number | undefined
+  /** Whether its region has heard nothing of it for the option `silence`. */
+  readonly silent: boolean
 }
 
 export type StoreEvent =

@@ -82,6 +82,11 @@ export class Keys {
     return `${this.prefix}:{meta}:instances`
   }
 
+  /** The key of the hash of what this region knows of itself and of the others. It has no expiry. */
+  get regions(): string {
+    return `${this.prefix}:{meta}:regions`
+  }
+
   /** The key of the generation of a limiter, which only a limiter that was reset has. It has no expiry. */
   generationOf(limiter: string): string {
     return `${this.prefix}:{meta}:generation:${named(limiter)}`
@@ -150,6 +155,11 @@ export class Keys {
   /** The key of the value of a policy, by its name in scopes. */
   valueKeyIn(policy: string, subject: string): string {
     return this.valueKeyOf({ valuePart: `${named(policy)}:` }, subject)
+  }
+
+  /** What stands for a policy in the keys of its values. */
+  policyPart(policy: string): string {
+    return named(policy)
   }
 
   /** The beginning of every key of a subject, and what stands for the subject at its end. */

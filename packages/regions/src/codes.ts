@@ -1,5 +1,7 @@
 /** Every code that this package adds to those of `@sluice/core`. Each has a section of its name in docs/errors.md. */
 export const REGION_CODES = [
+  // Rejects the decisions of a store whose data is that of other regions.
+  'ERR_REGIONS_CHANGED',
   // Reported to `anomaly` of an exchange.
   'ANOMALY_REGION_MESSAGE',
   'ANOMALY_REGION_CLOCK',

@@ -1,12 +1,13 @@
 import type { Clock, Limit } from '@sluice/core'
 import { completeClock, limiterIn, splitScope } from '@sluice/core/store-kit'
 import type { REGION_CODES } from './codes.ts'
-import { decodeMessage, encodeMessages } from './message.ts'
+import { decodeMessage, encodeMessages, type RegionMessage } from './message.ts'
 import type { CountRecord } from './record.ts'
 import type { Regions } from './regions.ts'
-import { isExchangeable, kindOf, type Shape, shapeOf } from './shape.ts'
+import { isExchangeable } from './shape.ts'
 import type { Terms } from './steps.ts'
-import type { CollectKey, RegionStorage } from './storage.ts'
+import type { RegionStorage } from './storage.ts'
+import { collectKeyOf, type ExchangedSubject, forcedKey, type Touched, TouchedKeys } from './touched-keys.ts'
 import type { RegionEnvelope } from './transport.ts'
 
 /** ms after an urgent change. */
@@ -51,15 +52,10 @@ export interface ExchangeParts {
   readonly failed?: (error: unknown) => void
   /** Called after calls to both have succeeded. */
   readonly succeeded?: () => void
-}
-
-interface Touched {
-  readonly policy: string
-  readonly subject: string
-  /** By name of the state: the limit, or the shape that another region sent. */
-  readonly limits: Map<string, Shape | { readonly scope: string; readonly limit: Limit }>
-  units: number
-  isForced: boolean
+  /** Called with each message of another region, before it is applied. If it throws, the message is delivered again. */
+  readonly heard?: (message: RegionMessage) => void
+  /** The version in which messages are written. Default: that of this package. */
+  readonly version?: () => number
 }
 
 /** What one process does for the exchange between regions: it publishes what it decided on, and applies what others send. */
@@ -67,7 +63,7 @@ export class Exchange {
   private readonly parts: ExchangeParts
   private readonly clock: Required<Clock>
   private readonly terms: Terms
-  private touchedKeys = new Map<string, Touched>()
+  private readonly keys = new TouchedKeys()
   private cancelTimer: () => void = () => undefined
   private isSoon = false
   private isCollecting = false
@@ -103,20 +99,29 @@ export class Exchange {
   }
 
   report(): ExchangeReport {
-    let unpublished = 0
-    for (const { units } of this.touchedKeys.values()) unpublished += Math.abs(units)
-    return { ...this.counts, unpublished, lag: this.lag, heardAt: this.heardAt }
+    return { ...this.counts, unpublished: this.keys.units, lag: this.lag, heardAt: this.heardAt }
   }
 
-  /** Remembers a decision, so that the count of its subject is published. A refusal too, with 0 units: its subject is in use. */
-  touched(target: { readonly scope: string; readonly limit: Limit; readonly subject: string }, units: number): void {
+  /**
+   * Remembers a decision, so that the count of its subject is published. A refusal too, with 0 units: its subject is in use.
+   * @returns whether the limit is exchanged
+   */
+  touched(target: { readonly scope: string; readonly limit: Limit; readonly subject: string }, units: number): boolean {
     const { limit, scope, subject } = target
-    if (!this.isExchanged(scope, limit)) return
+    if (!this.isExchanged(target)) return false
     const { policy, state } = splitScope(scope)
-    const touched = this.touch(policy, subject)
+    const touched = this.keys.touch(policy, subject)
     touched.limits.set(state, target)
     touched.units += units
     if (touched.units >= this.terms.urgent * limit.limit) this.hurry()
+    return true
+  }
+
+  /** Whether regions exchange the counts of a limit: its policy has mode `eventual`, and its window is not too short. */
+  isExchanged({ scope, limit }: { readonly scope: string; readonly limit: Limit }): boolean {
+    if (!isExchangeable(limit)) return false
+    const isShort = typeof limit.window === 'number' && limit.window < SHORTEST * this.terms.interval
+    return !isShort && this.parts.regions.policy(limiterIn(scope)).mode === 'eventual'
   }
 
   /** Publishes now what has changed. */
@@ -127,11 +132,17 @@ export class Exchange {
 
   /** Resolves when the store has answered. What it gave is on its way: the way to a broker must not make the interval longer. */
   private async collectKeys(): Promise<void> {
-    const keys = this.touchedKeys
-    if (keys.size === 0) return
-    this.touchedKeys = new Map()
-    const { storage } = this.parts
-    const byPartition = grouped(keys.values(), ({ subject }) => storage.partitionOf(subject))
+    const keys = this.keys.take()
+    if (keys.length > 0) await this.collectAll(keys)
+  }
+
+  /** Publishes what this region has counted of these subjects, also what was published before. */
+  async publishAgain(subjects: readonly ExchangedSubject[]): Promise<void> {
+    await this.collectAll(subjects.map(forcedKey))
+  }
+
+  private async collectAll(keys: Iterable<Touched>): Promise<void> {
+    const byPartition = grouped(keys, ({ subject }) => this.parts.storage.partitionOf(subject))
     await Promise.all(
       Array.from(byPartition, async ([partition, list]) => {
         for (let from = 0; from < list.length; from += MAX_KEYS) await this.collectPart(partition, list.slice(from, from + MAX_KEYS))
@@ -153,6 +164,7 @@ export class Exchange {
       return
     }
     if (region === regions.index) return
+    this.parts.heard?.(message)
     const records = message.records.filter((record): record is CountRecord => record.kind === 'count')
     const byPartition = grouped(records, ({ subject }) => this.parts.storage.partitionOf(subject))
     for (const list of byPartition.values()) {
@@ -160,28 +172,6 @@ export class Exchange {
     }
     this.lag.set(message.from, Math.max(0, this.clock.now() - message.at))
     this.heardAt.set(message.from, message.at)
-  }
-
-  private isExchanged(scope: string, limit: Limit): boolean {
-    if (!isExchangeable(limit)) return false
-    const isShort = typeof limit.window === 'number' && limit.window < SHORTEST * this.terms.interval
-    return !isShort && this.parts.regions.policy(limiterIn(scope)).mode === 'eventual'
-  }
-
-  private touch(policy: string, subject: string): Touched {
-    const name = `${policy}\n${subject}`
-    let touched = this.touchedKeys.get(name)
-    if (touched === undefined) {
-      this.touchedKeys.set(name, (touched = { policy, subject, limits: new Map(), units: 0, isForced: false }))
-    }
-    return touched
-  }
-
-  /** Puts a subject back that was not published. */
-  private again(key: Touched, isForced: boolean): void {
-    const touched = this.touch(key.policy, key.subject)
-    for (const [text, limit] of key.limits) if (!touched.limits.has(text)) touched.limits.set(text, limit)
-    touched.isForced ||= key.isForced || isForced
   }
 
   private schedule(): void {
@@ -219,9 +209,9 @@ export class Exchange {
         list.map((key) => collectKeyOf(key, now)),
         this.terms,
       )
-      list.forEach((key, i) => (results[i]?.result === 'later' ? this.again(key, false) : undefined))
+      list.forEach((key, i) => (results[i]?.result === 'later' ? this.keys.putBack(key, false) : undefined))
       const records = results.flatMap(({ record }) => record ?? [])
-      const bodies = encodeMessages({ from: regions.self, at: Math.floor(now), records })
+      const bodies = encodeMessages({ from: regions.self, at: Math.floor(now), records }, this.parts.version?.())
       if (bodies.length === 0) {
         this.parts.succeeded?.()
         return
@@ -246,7 +236,7 @@ export class Exchange {
 
   private notPublished(list: readonly Touched[], error: unknown): void {
     // What was collected is marked as published, so only force publishes it again.
-    for (const key of list) this.again(key, true)
+    for (const key of list) this.keys.putBack(key, true)
     this.parts.failed?.(error)
   }
 
@@ -261,7 +251,7 @@ export class Exchange {
         wait = Math.max(wait, result.wait)
       }
       if (result.result === 'done') this.counts.applied += 1
-      if (result.isUnpublished) this.touchRecord(record)
+      if (result.isUnpublished) this.keys.touchRecord(record)
       if (result.ahead > 0) this.parts.anomaly?.('ANOMALY_REGION_CLOCK', `the clock of "${this.parts.regions.all[region]}" is ahead`)
       this.counts.late += result.late
       this.counts.over += result.over
@@ -270,15 +260,6 @@ export class Exchange {
     if (early.length === 0) return
     await new Promise<void>((resolve) => void this.clock.after(wait, resolve))
     await this.applyPart(early, region, at)
-  }
-
-  private touchRecord({ policy, subject, entries }: CountRecord): void {
-    const touched = this.touch(policy, subject)
-    for (const { text, N, P, burst } of entries) {
-      const name = text.slice(0, text.lastIndexOf('.'))
-      const kind = kindOf(text)
-      if (kind !== undefined && !touched.limits.has(name)) touched.limits.set(name, { text, kind, N, P, burst })
-    }
   }
 }
 
@@ -290,9 +271,4 @@ function grouped<T>(items: Iterable<T>, groupOf: (item: T) => number): ReadonlyM
     else group.push(item)
   }
   return groups
-}
-
-function collectKeyOf({ policy, subject, limits, isForced }: Touched, now: number): CollectKey {
-  const shapes = Array.from(limits.values(), (limit) => ('limit' in limit ? shapeOf(limit, now) : limit))
-  return { policy, subject, shapes, isForced }
 }

@@ -1,8 +1,12 @@
 import type { Charge, Outcome, RegionHealth, RegionsHealth } from '@sluice/core'
-import { follow } from '@sluice/core/store-kit'
+import { completeClock, follow } from '@sluice/core/store-kit'
+import { Beats } from './beats.ts'
 import { Exchange } from './exchange.ts'
+import { encodeMessages, type RegionMessage } from './message.ts'
+import type { RegionRecord } from './record.ts'
 import type { RegionLink, RegionStore } from './region-store.ts'
 import type { Regions } from './regions.ts'
+import { Resend } from './resend.ts'
 
 /** Links a store to the other regions. */
 export function linkTo(regions: Regions, store: RegionStore): RegionLink {
@@ -13,20 +17,28 @@ class Link implements RegionLink {
   private readonly regions: Regions
   private readonly store: RegionStore
   private readonly exchange: Exchange
+  private readonly beats: Beats
+  private readonly resend: Resend
   private readonly ending = new AbortController()
   private cause: string | undefined
 
   constructor(regions: Regions, store: RegionStore) {
     this.regions = regions
     this.store = store
+    const { storage, clock } = store
+    const failed = (error: unknown): void => this.failed(error)
+    this.beats = new Beats({ regions, storage, clock, failed, publish: (records) => this.publish(records) })
     this.exchange = new Exchange({
       regions,
-      storage: store.storage,
-      clock: store.clock,
+      storage,
+      clock,
+      heard: (message) => this.heard(message),
+      version: () => this.beats.version(),
       anomaly: (code, detail) => store.events.anomaly(code, `regions: ${detail}`),
-      failed: (error) => this.failed(error),
+      failed,
       succeeded: () => (this.cause = undefined),
     })
+    this.resend = new Resend({ storage, exchange: this.exchange, clock: completeClock(clock), signal: this.ending.signal, failed })
   }
 
   start(): void {
@@ -35,7 +47,7 @@ class Link implements RegionLink {
       clock: this.store.clock,
       signal,
       attempt: async (loaded) => {
-        await this.exchange.start()
+        await this.beats.start(() => this.exchange.start())
         loaded()
         await new Promise((resolve) => signal.addEventListener('abort', resolve))
       },
@@ -44,25 +56,45 @@ class Link implements RegionLink {
   }
 
   chargesOf(charges: readonly Charge[]): readonly Charge[] {
-    return charges
+    const { beats, exchange } = this
+    if (beats.refusal !== undefined) throw beats.refusal
+    if (!beats.isShared) return charges
+    return charges.map((charge) => (exchange.isExchanged(charge) ? { ...charge, limit: beats.limitOf(charge.limit) } : charge))
   }
 
   decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void {
-    for (let i = 0; i < charges.length; i++) this.exchange.touched(charges[i] as Charge, outcomes?.[i]?.granted ?? 0)
+    for (let i = 0; i < charges.length; i++) {
+      const charge = charges[i] as Charge
+      if (this.exchange.touched(charge, outcomes?.[i]?.granted ?? 0)) this.resend.know(charge)
+    }
   }
 
   report(): RegionsHealth {
-    const { self, all } = this.regions
     const { lag, heardAt, ...counts } = this.exchange.report()
     const peers: Record<string, RegionHealth> = {}
-    for (const region of all) if (region !== self) peers[region] = { heardAt: heardAt.get(region), lag: lag.get(region) }
+    for (const [region, known] of this.beats.report()) {
+      peers[region] = { heardAt: heardAt.get(region) ?? known.heardAt, lag: lag.get(region) ?? known.lag, silent: known.isSilent }
+    }
     const { cause } = this
-    return { self, peers, ...counts, ...(cause === undefined ? {} : { cause }) }
+    return { self: this.regions.self, peers, ...counts, ...(cause === undefined ? {} : { cause }) }
   }
 
   async close(): Promise<void> {
     this.ending.abort()
+    this.beats.close()
     await this.exchange.close()
+  }
+
+  private heard(message: RegionMessage): void {
+    if (this.beats.refusal !== undefined) throw this.beats.refusal
+    this.beats.heard(message)
+    // The transport need not wait for it: what is lost when this process ends comes with the next request of its subject.
+    if (message.records.some(({ kind }) => kind === 'resend')) void this.resend.asked()
+  }
+
+  private async publish(records: readonly RegionRecord[]): Promise<void> {
+    const message = { from: this.regions.self, at: Math.floor(this.store.clock.now()), records }
+    await this.regions.transport.publish(encodeMessages(message, this.beats.version()).map((body) => ({ partition: 0, body })))
   }
 
   private failed(error: unknown): void {

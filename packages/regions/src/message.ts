@@ -1,7 +1,7 @@
 import type { BeatRecord, CountRecord, EntryRecord, NeedRecord, OfferRecord, RegionRecord, ShareTable } from './record.ts'
 
 /** The version of messages that this package writes and reads. */
-const MESSAGE_VERSION = 1
+export const MESSAGE_VERSION = 1
 /** The most records of a message, and the most bytes of its records. */
 const MAX_RECORDS = 500
 const MAX_BYTES = 64_000
@@ -13,15 +13,18 @@ export interface RegionMessage {
   readonly records: readonly RegionRecord[]
 }
 
-/** Writes records as messages, each of at most 500 records and 64 kB. A record that is larger than that has a message of its own. */
-export function encodeMessages({ from, at, records }: RegionMessage): readonly Uint8Array[] {
+/**
+ * Writes records as messages, each of at most 500 records and 64 kB. A record that is larger than that has a message of its own.
+ * @param version the version of the messages: the lowest that a process of any region reads
+ */
+export function encodeMessages({ from, at, records }: RegionMessage, version: number = MESSAGE_VERSION): readonly Uint8Array[] {
   const encoder = new TextEncoder()
   const messages: Uint8Array[] = []
   let texts: string[] = []
   let bytes = 0
   const end = (): void => {
     if (texts.length === 0) return
-    messages.push(encoder.encode(`{"v":${MESSAGE_VERSION},"from":${JSON.stringify(from)},"at":${at},"r":[${texts.join(',')}]}`))
+    messages.push(encoder.encode(`{"v":${version},"from":${JSON.stringify(from)},"at":${at},"r":[${texts.join(',')}]}`))
     texts = []
     bytes = 0
   }
@@ -46,7 +49,7 @@ function itemsOf(record: RegionRecord): readonly unknown[] {
     case 'offer':
       return ['offer', record.policy, record.subject, record.text, record.version, record.to, record.window, record.total, record.free]
     case 'beat':
-      return ['beat', record.versions, record.shares]
+      return ['beat', record.versions, record.shares, record.heard]
     case 'resend':
       return ['resend']
   }
@@ -121,9 +124,10 @@ function offerOf(items: readonly unknown[]): OfferRecord | undefined {
   return { kind: 'offer', policy, subject, text, version, to, window, total, free }
 }
 
-function beatOf([, versions, shares]: readonly unknown[]): BeatRecord | undefined {
+function beatOf([, versions, shares, heard]: readonly unknown[]): BeatRecord | undefined {
   if (!Array.isArray(versions) || !isCount(versions[0]) || !isCount(versions[1]) || !Array.isArray(shares)) return undefined
-  return { kind: 'beat', versions: [versions[0], versions[1]], shares: shares.flatMap((table) => tableOf(table) ?? []) }
+  const tables = shares.flatMap((table) => tableOf(table) ?? [])
+  return { kind: 'beat', versions: [versions[0], versions[1]], shares: tables, heard: isVersions(heard) ? heard : {} }
 }
 
 function tableOf(table: unknown): ShareTable | undefined {
@@ -146,6 +150,11 @@ function isCount(value: unknown): value is number {
 
 function isCounts(value: unknown): value is Readonly<Record<string, number>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isCount)
+}
+
+function isVersions(value: unknown): value is Readonly<Record<string, readonly number[]>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.values(value).every((versions) => Array.isArray(versions) && versions.every(isCount))
 }
 
 function isShares(value: unknown): value is Readonly<Record<string, number>> {

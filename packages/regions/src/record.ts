@@ -63,6 +63,8 @@ export interface BeatRecord {
   readonly versions: readonly [writes: number, reads: number]
   /** The share tables that it promises. */
   readonly shares: readonly ShareTable[]
+  /** By name of another region, the versions of the tables that this one has heard it promise. */
+  readonly heard: Readonly<Record<string, readonly number[]>>
 }
 
 /** A region has lost its data, and asks the others for theirs. */

@@ -1,9 +1,9 @@
 import type { Charge, Clock, Outcome, RegionsHealth, StoreEvent } from '@sluice/core'
-import type { RegionStorage } from './storage.ts'
+import type { BeatStorage, LedgerStorage, RegionStorage } from './storage.ts'
 
 /** What a store gives to the regions that share its limits. */
 export interface RegionStore {
-  readonly storage: RegionStorage
+  readonly storage: RegionStorage & BeatStorage & LedgerStorage
   readonly clock: Clock
   /** Takes what an operator should know. */
   readonly events: RegionEvents
@@ -20,7 +20,10 @@ export interface RegionEvents {
 export interface RegionLink {
   /** Begins to exchange. It tries again by itself, and never throws. */
   start(): void
-  /** The charges as this region decides them: the same list, or one with other limits. */
+  /**
+   * The charges as this region decides them: the same list, or one with other limits.
+   * @throws ERR_REGIONS_CHANGED
+   */
   chargesOf(charges: readonly Charge[]): readonly Charge[]
   /** Hears of each decision, refusals too, with the charges that `chargesOf` returned. `undefined`: the store did not answer. */
   decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void

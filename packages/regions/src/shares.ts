@@ -33,6 +33,13 @@ export function hearPromises(book: ShareBook, region: string, tables: readonly S
   return versions.length === known.length ? book : { ...book, heard: { ...book.heard, [region]: versions } }
 }
 
+/** Tables that this region promised before its data was lost, as others heard it: a promise is never taken back. */
+export function restorePromises(book: ShareBook, tables: readonly ShareTable[]): ShareBook {
+  const lost = tables.filter(({ version }) => !book.promised.some((table) => table.version === version))
+  if (lost.length === 0) return book
+  return { ...book, promised: [...book.promised, ...lost].toSorted((one, other) => one.version - other.version) }
+}
+
 /** Units of a limit that each region may use under a table: whole units, of which the sum is at most `units`. */
 export function divide(units: number, all: readonly string[], table: ShareTable | undefined): readonly number[] {
   let sum = 0

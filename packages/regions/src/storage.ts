@@ -1,4 +1,5 @@
 import type { MaybePromise } from '@sluice/core'
+import type { Heartbeat, HeartbeatResult } from './heartbeat.ts'
 import type { CountRecord } from './record.ts'
 import type { Shape } from './shape.ts'
 import type { AppliedRecord, Collected, Terms } from './steps.ts'
@@ -29,4 +30,23 @@ export interface RegionStorage {
   ): MaybePromise<readonly Pick<Collected & { record?: CountRecord }, 'result' | 'record'>[]>
   /** Applies up to 64 records of another region, of subjects of one partition. */
   apply(records: readonly CountRecord[], source: RecordSource, terms: Terms): MaybePromise<readonly Omit<AppliedRecord, 'changes'>[]>
+}
+
+/** What a store keeps of the regions themselves. */
+export interface BeatStorage {
+  /** Writes what a process says of itself and of other regions, and reads what all processes of this region have said, in one atomic step. */
+  heartbeat(request: Heartbeat): MaybePromise<HeartbeatResult>
+}
+
+/** A subject that has a ledger. */
+export interface LedgerName {
+  /** `undefined` for another policy than those that were named. */
+  readonly policy: string | undefined
+  readonly subject: string
+}
+
+/** Finds what a region has exchanged. */
+export interface LedgerStorage {
+  /** The subjects that have a ledger, some at a time, with those of these policies by name. A subject may come twice, and a hashed one is missing. */
+  ledgers(policies: readonly string[]): AsyncIterable<readonly LedgerName[]>
 }

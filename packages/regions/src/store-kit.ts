@@ -7,7 +7,8 @@ export type { RegionEvents, RegionLink, RegionStore } from './region-store.ts'
 // The exchange of a process, and what it needs of a store.
 export { Exchange } from './exchange.ts'
 export type { ExchangeParts, ExchangeReport } from './exchange.ts'
-export type { CollectKey, RecordSource, RegionStorage } from './storage.ts'
+export type { ExchangedSubject } from './touched-keys.ts'
+export type { BeatStorage, CollectKey, LedgerName, LedgerStorage, RecordSource, RegionStorage } from './storage.ts'
 
 // The steps of a store, each atomic.
 export { apply, collect, reset, takenName } from './steps.ts'
@@ -19,8 +20,16 @@ export type { Account, Ledger, Numbers, Part } from './ledger.ts'
 export { isExchangeable, shapeOf } from './shape.ts'
 export type { Shape } from './shape.ts'
 
+// What the regions know of each other.
+export { Beats } from './beats.ts'
+export type { BeatParts, PeerReport } from './beats.ts'
+export { heartbeat, silentRegions, writtenVersion } from './heartbeat.ts'
+export type { HeardRegion, Heartbeat, HeartbeatResult, RegionBook, RegionPeer } from './heartbeat.ts'
+export { Resend } from './resend.ts'
+export type { ResendParts } from './resend.ts'
+
 // Mode `strict`: how rights are divided, and how they move.
-export { divide, hearPromises, NO_SHARES, promiseShares, rightsIn } from './shares.ts'
+export { divide, hearPromises, NO_SHARES, promiseShares, restorePromises, rightsIn } from './shares.ts'
 export type { ShareBook, ShareReading } from './shares.ts'
 export { accept, claim, donate, needOf, resetRights, transfersUntil } from './transfer.ts'
 export type { RightsChange, RightsData, Transfers } from './transfer.ts'

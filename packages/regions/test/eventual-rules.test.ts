@@ -156,7 +156,7 @@ const RULES: readonly Rule[] = [
   },
   {
     without: 'force after a failed publication',
-    removals: [{ file: 'exchange.ts', from: 'for (const key of list) this.again(key, true)', to: '' }],
+    removals: [{ file: 'exchange.ts', from: 'for (const key of list) this.keys.putBack(key, true)', to: '' }],
   },
   {
     without: 'urgent and regular exchange: only each tenth interval',

@@ -12,7 +12,7 @@ test('records of every kind are read as they were written', () => {
     count('user:1'),
     { kind: 'need', ...shared, want: 5, got: { us: 2 } },
     { kind: 'offer', ...shared, to: 'eu', total: 9, free: 0 },
-    { kind: 'beat', versions: [1, 1], shares: [{ version: 2, from: AT, of: { eu: 0.5, us: 0.5 } }] },
+    { kind: 'beat', versions: [1, 1], shares: [{ version: 2, from: AT, of: { eu: 0.5, us: 0.5 } }], heard: { us: [1, 2] } },
     { kind: 'resend' },
   ]
   const [body, ...more] = encodeMessages({ from: 'eu', at: AT, records })
@@ -56,4 +56,11 @@ test('unknown kinds, further items and records of another form are left out', ()
   ]
   const message = decodeMessage(bodyOf({ v: 1, from: 'eu', at: AT, r: [...bad, good], later: true }))
   expect(message?.records).toEqual([{ ...count('user:1'), version: 1 }])
+})
+
+test('a beat without what it has heard, and a message of an earlier version for readers of that', () => {
+  const [body] = encodeMessages({ from: 'eu', at: AT, records: [{ kind: 'resend' }] }, 7)
+  expect(JSON.parse(new TextDecoder().decode(body))).toMatchObject({ v: 7 })
+  const message = decodeMessage(bodyOf({ v: 1, from: 'eu', at: AT, r: [['beat', [1, 1], []]] }))
+  expect(message?.records).toEqual([{ kind: 'beat', versions: [1, 1], shares: [], heard: {} }])
 })

@@ -4,8 +4,22 @@ import { connect, type Connection, type RedisSource } from '../client/connect.ts
 import { runWhenReady } from '../client/ready.ts'
 import { Keys } from '../keys.ts'
 import { script } from '../scripts/script.ts'
-import { CLOCK, REGION_APPLY, REGION_COLLECT, TEST_CLOCK } from '../scripts/scripts.gen.ts'
-import type { Applied, Collected, CollectKey, CountRecord, Entry, RedisRegionStorage, Shape, Terms } from './types.ts'
+import { CLOCK, REGION_APPLY, REGION_COLLECT, REGION_HEARTBEAT, TEST_CLOCK } from '../scripts/scripts.gen.ts'
+import { heartbeatOf, wireHeartbeat } from './heartbeat.ts'
+import { ledgersOf } from './ledgers.ts'
+import type {
+  Applied,
+  Collected,
+  CollectKey,
+  CountRecord,
+  Entry,
+  Heartbeat,
+  HeartbeatResult,
+  LedgerName,
+  RedisRegionStorage,
+  Shape,
+  Terms,
+} from './types.ts'
 
 /** The options of `redisRegionStorage`: those of the store whose data regions exchange. */
 export interface RedisRegionStorageOptions {
@@ -78,21 +92,30 @@ export class RegionScripts implements RedisRegionStorage {
     return records.map((_, i) => appliedOf((replies[i] as readonly unknown[]).map(Number)))
   }
 
+  async heartbeat(request: Heartbeat): Promise<HeartbeatResult> {
+    return heartbeatOf(await this.send(REGION_HEARTBEAT, [this.parts.keys.regions], wireHeartbeat(request)))
+  }
+
+  ledgers(policies: readonly string[]): AsyncIterable<readonly LedgerName[]> {
+    return ledgersOf(this.parts.connection, this.parts.keys, policies)
+  }
+
   /** Runs a script over the values and ledgers of these subjects. Rejects unless it answered for all of them. */
   private async run(body: string, subjects: readonly { policy: string; subject: string }[], request: unknown): Promise<readonly unknown[]> {
-    const { clock, parts } = this
-    await parts.prepared?.()
     const keys = subjects.flatMap(({ policy, subject }) => {
-      const key = parts.keys.valueKeyIn(policy, subject)
+      const key = this.parts.keys.valueKeyIn(policy, subject)
       return [key, `${key}!r`]
     })
-    const args = [JSON.stringify(request), ...(clock === undefined ? [] : [String(Math.round(clock.now() * 1000))])]
-    const [, error, ...replies] = await runWhenReady(parts.connection, script(clock === undefined ? CLOCK : TEST_CLOCK, body), {
-      keys,
-      args,
-    })
+    const [, error, ...replies] = await this.send(body, keys, request)
     if (String(error) !== '') throw new Error(`the script of regions: ${String(error)}`)
     return replies
+  }
+
+  private async send(body: string, keys: readonly string[], request: unknown): Promise<readonly unknown[]> {
+    const { clock, parts } = this
+    await parts.prepared?.()
+    const args = [JSON.stringify(request), ...(clock === undefined ? [] : [String(Math.round(clock.now() * 1000))])]
+    return await runWhenReady(parts.connection, script(clock === undefined ? CLOCK : TEST_CLOCK, body), { keys, args })
   }
 }
 

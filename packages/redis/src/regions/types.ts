@@ -61,7 +61,55 @@ export interface Applied {
   readonly isUnpublished: boolean
 }
 
-/** The storage of a region's exchange, for `Exchange` of @sluice/regions. */
+export interface ShareTable {
+  readonly version: number
+  readonly from: number
+  readonly of: Readonly<Record<string, number>>
+}
+
+export interface HeardRegion {
+  readonly region: string
+  readonly age: number
+  readonly lag: number
+  readonly reads: number
+  readonly shares: readonly ShareTable[]
+  readonly promised: readonly ShareTable[]
+}
+
+export interface Heartbeat {
+  readonly self: string
+  readonly all: readonly string[]
+  readonly reads: number
+  readonly shares: ShareTable | undefined
+  readonly heard: readonly HeardRegion[]
+  readonly isAsked: boolean
+  readonly every: number
+  readonly silence: number
+  readonly keep: number
+}
+
+export interface RegionBook {
+  readonly self: string
+  readonly all: readonly string[]
+  readonly since: number
+  readonly calledAt: number
+  readonly beatAt: number
+  readonly isAsked: boolean
+  readonly readers: ReadonlyMap<number, number>
+  readonly peers: ReadonlyMap<string, { readonly heardAt: number; readonly lag: number; readonly reads: number }>
+  readonly shares: { readonly promised: readonly ShareTable[]; readonly heard: Readonly<Record<string, readonly number[]>> }
+}
+
+export type HeartbeatResult =
+  | { readonly result: 'changed'; readonly self: string; readonly all: readonly string[] }
+  | { readonly result: 'done'; readonly book: RegionBook; readonly isDue: boolean }
+
+export interface LedgerName {
+  readonly policy: string | undefined
+  readonly subject: string
+}
+
+/** The storage of a region's exchange, for `Exchange`, `Beats` and `Resend` of @sluice/regions. */
 export interface RedisRegionStorage {
   /** The partition of a subject, from 0. All policies of a subject have the same. */
   partitionOf(subject: string): number
@@ -73,6 +121,10 @@ export interface RedisRegionStorage {
     source: { readonly region: number; readonly at: number },
     terms: Terms,
   ): Promise<readonly Applied[]>
+  /** Writes what a process says of itself and of other regions, and reads what all processes of this region have said. */
+  heartbeat(request: Heartbeat): Promise<HeartbeatResult>
+  /** The subjects that have a ledger, by SCAN, with those of these policies by name. */
+  ledgers(policies: readonly string[]): AsyncIterable<readonly LedgerName[]>
 }
 
 /** What `regions()` of @sluice/regions returns, as far as the store uses it. */

@@ -74,7 +74,7 @@ test('health() says what was heard of the other region', async () => {
   const [eu, us] = await twoStores()
   expect(us.health?.().regions).toEqual({
     self: 'us',
-    peers: { eu: {} },
+    peers: { eu: { silent: false } },
     unpublished: 0,
     sent: 0,
     applied: 0,

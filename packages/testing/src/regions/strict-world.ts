@@ -163,7 +163,7 @@ export class StrictWorld {
 
   protected beat(): void {
     for (const region of this.all) {
-      const records = [{ kind: 'beat' as const, versions: [1, 1] as const, shares: region.book.promised }]
+      const records = [{ kind: 'beat' as const, versions: [1, 1] as const, shares: region.book.promised, heard: region.book.heard }]
       const [body] = this.regions.encodeMessages({ from: region.name, at: this.msOf(region), records })
       void this.network.transport(region.index, () => undefined).publish([{ partition: 0, body: body as Uint8Array }])
     }

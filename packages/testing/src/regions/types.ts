@@ -10,6 +10,8 @@ export type {
   NeedRecord,
   Numbers,
   OfferRecord,
+  RegionBook,
+  RegionRecord,
   RecordSource,
   RegionStorage,
   RightsKey,
