@@ -47,6 +47,8 @@ const SLOW = isFull
       // Each starts a broker of Kafka of its own, which takes 10 s.
       'test/kafka-sink-away.test.ts',
       'test/watch-kafka.test.ts',
+      // Go compiles the service of Envoy for minutes.
+      'envoy-corpus.test.ts',
       // zsh and fish are not on every machine.
       'test/completion-shells.test.ts',
       // It opens 400 connections.

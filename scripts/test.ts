@@ -2,7 +2,7 @@
 // `npm test -- --package express`: the types and the tests of one package.
 // `npm run test:all`: as `npm test`, with ten times as much fuzzing, faults that last longer, an application of Next, the tests of
 // @sluice/redis on Redis 6.2 and on Valkey 8 and 9, those of @sluice/dynamodb on moto, a collector of OpenTelemetry, the engine of
-// ClickHouse, and a quick run of every benchmark.
+// ClickHouse, the rate limit service of Envoy, and a quick run of every benchmark.
 import { parseArgs } from 'node:util'
 import { audit } from './audit.ts'
 import { ensureChdb } from './chdb.ts'
@@ -16,6 +16,7 @@ import { ensureMoto } from './moto.ts'
 import { packageNames, projectsOf, typesOf } from './packages.ts'
 import { ensurePrometheus } from './prometheus.ts'
 import { ensureRedis } from './redis.ts'
+import { ensureRls } from './rls.ts'
 import { ensureServers } from './servers.ts'
 import { ensureShells } from './shells.ts'
 import { ensureSql } from './sql.ts'
@@ -43,7 +44,8 @@ if (name === undefined) {
   for (const { problem } of await ensureDeployPrograms()) if (problem !== undefined) console.log(problem)
   if (isSlow) await ensureShells()
   // Without them, their tests fail with the same words.
-  for (const missing of isSlow ? [await ensureCollector(), ensureChdb()] : []) if (missing !== undefined) console.log(missing)
+  for (const missing of isSlow ? [await ensureCollector(), ensureChdb(), ...(await ensureRls('ratelimit'))] : [])
+    if (missing !== undefined) console.log(missing)
   const servers = await ensureServers(isSlow ? undefined : [DAILY_SERVER])
   steps.tests([], isSlow ? { SLUICE_FUZZ: LONG_FUZZ, SLUICE_FAULTS: 'full' } : {})
   if (isSlow) for (const server of servers) onServer(server)

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { plainEnvironment } from '@sluice/testing/processes'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { documentText, newFolder } from './sluice.ts'
 
@@ -84,7 +85,7 @@ describe('the built program', () => {
   })
 
   test('serves, and ends by a signal', async () => {
-    const child = spawn(program, ['serve', '--port', '0', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(program, ['serve', '--port', '0', '--json'], { env: plainEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] })
     onTestFinished(() => void child.kill('SIGKILL'))
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
     const { http } = JSON.parse(String(line)) as { readonly http: string }

@@ -40,6 +40,10 @@ descriptors:
   - { key: plan, value: staff }
   - { key: free, rate_limit: { unlimited: true } }
 `
+  /** A descriptor with these entries, as the service of Envoy gives it. */
+  const descriptor = (entries: Readonly<Record<string, string>>) => ({
+    attributes: { ...entries, descriptor_keys: Object.keys(entries).join(',') },
+  })
   let status: Ran['status']
   let out = ''
   let err = ''
@@ -63,14 +67,16 @@ descriptors:
     ['a value without a limit', { plan: 'staff' }, 9, undefined],
     ['a value that is refused', { plan: 'gold', user: 'banned' }, 1, undefined],
     ['unlimited', { free: 'x' }, 99, undefined],
-  ])('%s', async (_, attributes, times, refusing) => {
-    expect(refusedBy(out, { attributes }, times)).toBe(refusing)
+    ['more keys', { plan: 'silver', other: 'x' }, 9, undefined],
+    ['the keys in another order', { destination_cluster: 'mock', source_cluster: 'proxy' }, 9, undefined],
+  ])('%s', async (_, entries, times, refusing) => {
+    expect(refusedBy(out, descriptor(entries), times)).toBe(refusing)
   })
 
   test('a value in shadow is refused by nothing, and the limit of other values is not for it', async () => {
     const document = parseDocument(out)
     expect(document.policies?.map(({ name, mode }) => [name, mode])).toContainEqual(['plan-user-shadow', 'shadow'])
-    const silver = (user: string) => ({ attributes: { plan: 'silver', user } })
+    const silver = (user: string) => descriptor({ plan: 'silver', user })
     expect(refusedBy(out, silver('banned'), 1)).toBe('plan-user.minute')
     const enforced = document.policies?.find(({ name }) => name === 'plan-user')
     expect(enforced?.rules.find(({ match }) => match?.attributes?.['user'] === 'tried')?.limits).toEqual([])
@@ -90,15 +96,38 @@ descriptors:
     ],
     ['- { key: a, rate_limit: { unit: fortnight, requests_per_unit: 1 } }', '3: the limit is left out: expected unit'],
     ['- { key: a, rate_limit: { unit: minute, requests_per_unit: 1, replaces: [{ name: x }] } }', '3: replaces is left out'],
-    ['- { key: a, quota_mode: true, rate_limit: { unit: minute, requests_per_unit: 1 } }', '3: quota_mode is left out'],
+    ['- { key: a, quota_mode: true, rate_limit: { unit: minute, requests_per_unit: 1 } }', '3: quota_mode is a policy in shadow'],
+    [
+      '- { key: a, descriptors: [{ key: a, rate_limit: { unit: minute, requests_per_unit: 1 } }] }',
+      '3: a is left out: it is in its own path',
+    ],
+    ['- { key: "a,b", rate_limit: { unit: minute, requests_per_unit: 1 } }', '3: the descriptor is left out'],
+    ['- { key: a, hits: 2, rate_limit: { unit: minute, requests_per_unit: 1 } }', '3: hits is left out: Sluice has no such setting'],
   ])('%s is named with its line', async (descriptor, message) => {
     expect(await imported(`domain: a\ndescriptors:\n  ${descriptor}\n`)).toMatchObject({ status: 1, err: expect.stringContaining(message) })
   })
 
+  test('values are texts as they are written, and only the end of one is a pattern', async () => {
+    const values = ['1.0', '"1"', 'true', 'a*b', '""'].map(
+      (value) => `{ key: a, value: ${value}, rate_limit: { unit: day, requests_per_unit: 1 } }`,
+    )
+    const { status: code, out: document } = await imported(`domain: a\ndescriptors: [${values.join(', ')}]\n`)
+    expect(code).toBe(0)
+    expect(parseDocument(document).policies?.[0]?.rules.map(({ match }) => match?.attributes?.['a'])).toEqual([
+      '1.0',
+      '1',
+      'true',
+      'a*b',
+      undefined,
+    ])
+  })
+
   test('a namespace of ours', async () => {
-    expect(
-      (await imported('domain: "7 sins/x"\ndescriptors: [{ key: a, rate_limit: { unit: day, requests_per_unit: 1 } }]')).out,
-    ).toContain('namespace: sins-x\n')
+    expect(await imported('domain: "7 sins/x"\ndescriptors: [{ key: a, rate_limit: { unit: day, requests_per_unit: 1 } }]')).toMatchObject({
+      status: 1,
+      out: expect.stringContaining('namespace: sins-x\n'),
+      err: expect.stringContaining('1: the domain cannot be a namespace: set domain: sins-x in Envoy'),
+    })
     expect((await imported(CONFIG, '--namespace', 'edge')).out).toContain('namespace: edge\n')
   })
 

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { writeFileSync } from 'node:fs'
+import { plainEnvironment } from '@sluice/testing/processes'
 import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { SERVE_FLAGS } from '@sluice/server'
@@ -25,7 +26,7 @@ interface Served {
 /** Starts the program, and waits until it says where it is. */
 async function serve(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<Served> {
   const command = ['--conditions=source', '--disable-warning=ExperimentalWarning', BIN, 'serve', '--port', '0', ...args]
-  const child = spawn(process.execPath, command, { env: { ...process.env, NO_COLOR: '1', ...env } })
+  const child = spawn(process.execPath, command, { env: { ...plainEnvironment(), NO_COLOR: '1', ...env } })
   started.push(child)
   let [out, err] = ['', '']
   child.stdout.on('data', (chunk) => (out += String(chunk)))

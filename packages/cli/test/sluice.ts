@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { plainEnvironment } from '@sluice/testing/processes'
 import { afterAll } from 'vitest'
 import { runCli } from '../src/run-cli.ts'
 
@@ -46,7 +47,7 @@ export function sluiceProcess(args: readonly string[], { input = '', env = {}, c
 }
 
 function environment(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const { NO_COLOR: _n, FORCE_COLOR: _f, ...inherited } = process.env
+  const { NO_COLOR: _n, FORCE_COLOR: _f, ...inherited } = plainEnvironment()
   return { ...inherited, ...env }
 }
 

@@ -58,6 +58,8 @@ export class Load {
         this.answers.set(url, this.answeredBy(url) + 1)
       } catch (error) {
         this.lost.push(`${url}: ${String(error)}`)
+        // What fails at once would leave no time for anything else.
+        await new Promise((resolve) => setImmediate(resolve))
       }
     }
   }

@@ -23,11 +23,24 @@ const UNITS: Readonly<Record<string, readonly [factor: number, unit: string]>> =
   month: [30, 'd'],
   year: [365, 'd'],
 }
-const KNOWN = new Set(['key', 'value', 'rate_limit', 'descriptors', 'shadow_mode', 'detailed_metric', 'value_to_metric'])
+const KNOWN = new Set([
+  'key',
+  'value',
+  'rate_limit',
+  'descriptors',
+  'shadow_mode',
+  'quota_mode',
+  'detailed_metric',
+  'value_to_metric',
+  'share_threshold',
+])
+/** The attribute in which the service gives the keys of a descriptor, in their order. */
+const KEYS = 'descriptor_keys'
+const SEPARATOR = ','
 
 /**
- * A configuration of envoyproxy/ratelimit. The entries of a descriptor become attributes. Each list of keys becomes a policy, since Envoy
- * matches a descriptor by exactly its keys; within it, a value that is named goes before any other value, as in Envoy.
+ * A configuration of envoyproxy/ratelimit. The entries of a descriptor become attributes. Each list of keys becomes a policy for the descriptors
+ * with exactly these keys, as in Envoy; within it, a value that is named goes before any other value, as in Envoy.
  * @throws ERR_COMMAND_FAILED
  */
 export function importEnvoy(source: string, text: string, namespace?: string): Imported {
@@ -41,11 +54,14 @@ export function importEnvoy(source: string, text: string, namespace?: string): I
   if (!isMap(contents) || typeof domain !== 'string')
     throw failed(`${source}: expected a configuration of envoyproxy/ratelimit, with domain and descriptors`)
   const builder = new DocumentBuilder()
+  const own = namespace ?? namespaceOf(domain)
+  if (namespace === undefined && own !== domain)
+    builder.note(lineOf(contents.range?.[0]), `the domain cannot be a namespace: set domain: ${own} in Envoy`)
   const reader = new Reader(builder, lineOf)
-  const descriptors = reader.list(contents)
+  const descriptors = reader.list(contents, [])
   for (const keys of keyLists(descriptors)) addPolicies(builder, keys, descriptors)
   return {
-    text: writeDocument(namespace ?? namespaceOf(domain), `Imported from ${source}, a configuration of envoyproxy/ratelimit.`, builder),
+    text: writeDocument(own, `Imported from ${source}, a configuration of envoyproxy/ratelimit.`, builder),
     notes: builder.notes,
   }
 }
@@ -64,29 +80,36 @@ class Reader {
     this.lineOf = lineOf
   }
 
-  list(map: YAMLMap): readonly Descriptor[] {
+  /** @param above the keys of the entries before */
+  list(map: YAMLMap, above: readonly string[]): readonly Descriptor[] {
     const list: unknown = map.get('descriptors', true)
-    return isSeq(list) ? list.items.flatMap((item) => (isMap(item) ? this.descriptor(item) : [])) : []
+    return isSeq(list) ? list.items.flatMap((item) => (isMap(item) ? this.descriptor(item, above) : [])) : []
   }
 
-  private descriptor(map: YAMLMap): readonly Descriptor[] {
+  private descriptor(map: YAMLMap, above: readonly string[]): readonly Descriptor[] {
     const line = this.lineOf(map.range?.[0])
-    const [key, value]: readonly unknown[] = [map.get('key'), map.get('value')]
+    const [key, value] = [map.get('key'), textOf(map.get('value', true))]
     for (const { key: field } of map.items) {
       const name = isScalar(field) ? String(field.value) : ''
       if (!KNOWN.has(name)) this.builder.note(line, `${name} is left out: Sluice has no such setting`)
     }
-    if (typeof key !== 'string' || !/^(?!(?:__proto__|constructor|prototype)$)[^.]{1,64}$/.test(key)) {
+    if (typeof key !== 'string' || !/^(?!(?:__proto__|constructor|prototype)$)[^.,]{1,64}$/.test(key)) {
       this.builder.note(line, `the descriptor is left out: its key cannot be the name of an attribute`)
       return []
     }
-    const isPattern = typeof value === 'string' && value.includes('*')
-    if (isPattern) {
+    if (above.includes(key)) {
+      this.builder.note(line, `${key} is left out: it is in its own path, and an attribute has one value`)
+      return []
+    }
+    // Envoy reads a pattern at the end only.
+    if (value?.endsWith('*') === true) {
       this.builder.note(line, `${key}: ${value} is left out: a match has whole values, no patterns`)
       return []
     }
-    const text = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
-    return [{ key, value: text, limit: this.limit(map, line), isShadow: map.get('shadow_mode') === true, descriptors: this.list(map) }]
+    const isQuota = map.get('quota_mode') === true
+    if (isQuota) this.builder.note(line, 'quota_mode is a policy in shadow: it refuses nothing, and dynamic_metadata does not name it')
+    const isShadow = isQuota || map.get('shadow_mode') === true
+    return [{ key, value, limit: this.limit(map, line), isShadow, descriptors: this.list(map, [...above, key]) }]
   }
 
   private limit(map: YAMLMap, line: number): LimitSpec | undefined {
@@ -107,6 +130,13 @@ class Reader {
     const name = `${String(unit).toLowerCase()}${multiplier === 1 ? '' : multiplier}`
     return { name, algorithm: 'fixedWindow', limit, window: `${factor * multiplier}${letter}`, subject: '' }
   }
+}
+
+/** A value as it is written: Envoy takes `1.0` and `true` for texts. An empty one is none. */
+function textOf(node: unknown): string | undefined {
+  if (!isScalar(node) || node.value === null) return undefined
+  const text = typeof node.value === 'string' ? node.value : node.source
+  return text === '' ? undefined : text
 }
 
 function isWhole(value: unknown, least: number): value is number {
@@ -146,8 +176,8 @@ function rulesOf(keys: readonly string[], descriptors: readonly Descriptor[], su
     let name = wanted
     for (let i = 2; names.has(name.toLowerCase()); i++) name = `${wanted}-${i}`
     names.add(name.toLowerCase())
-    const match = Object.keys(values).length === 0 ? {} : { match: { attributes: values } }
-    rules.push({ name, ...match, limits: limit === undefined ? [] : [{ ...limit, subject }] })
+    const match = { attributes: { [KEYS]: keys.join(SEPARATOR), ...values } }
+    rules.push({ name, match, limits: limit === undefined ? [] : [{ ...limit, subject }] })
   }
   const walk = (list: readonly Descriptor[], depth: number, values: Readonly<Record<string, string>>): void => {
     const here = list

@@ -17,7 +17,7 @@ export const importCommand: Command = {
   completes: 'files',
   description: [
     'Writes a policy document to standard output. What cannot be taken over is named on standard error, with its line.',
-    'envoy is the YAML of envoyproxy/ratelimit: its domain becomes the namespace, entries become attributes, and each list of keys becomes a policy. Envoy charges each limit by itself; here all limits of a request are charged, or none.',
+    'envoy is the YAML of envoyproxy/ratelimit: its domain becomes the namespace, entries become attributes, and each list of keys becomes a policy, for the descriptors with exactly these keys. For other checks, give the attribute descriptor_keys yourself. Envoy charges each limit by itself; here all limits of a request are charged, or none.',
     'csv is a table of clients with the columns client_id, tier, and those that columns of the document --into names, such as rps_limit. Each client becomes an override. An empty field keeps the number of the tier, 0 refuses. A document takes 10,000 overrides; more clients belong in a table of clients in a database.',
     'nginx is a configuration with limit_req_zone and limit_req: zones become leaky buckets, locations become rules. limit_req_dry_run becomes a policy in shadow.',
   ],

@@ -44,7 +44,10 @@ describe.each(PEERS)('messages by protobufjs, with the proto file: %s', (_which,
         expect(read.domain).toBe(sent.domain)
         expect(read.descriptors).toEqual(
           sent.descriptors.map(({ entries: pairs, limit }) => ({
-            context: { attributes: Object.fromEntries(pairs.map(({ key, value }) => [key, value])) },
+            context: {
+              attributes: Object.fromEntries(pairs.map(({ key, value }) => [key, value])),
+              keys: pairs.map(({ key }) => key).join(','),
+            },
             units: sent.hits_addend || 1,
             how: 'charge',
             own: limit === null ? undefined : { limit: limit.requests_per_unit, window: (windows[limit.unit] as number) * 1_000 },

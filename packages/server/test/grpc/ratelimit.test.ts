@@ -138,6 +138,17 @@ describe.each([
   })
 })
 
+test('the keys of a descriptor are the attribute descriptor_keys, whatever an entry says', async () => {
+  const exact = SHOP.replace('rules: [{ name: all,', 'rules: [{ name: all, match: { attributes: { descriptor_keys: "plan,user" } },')
+  const should = await start({ policies: sourceOf(exact) })
+  const left = async (entries: Readonly<Record<string, string>>) => (await should('shop', of(entries))).statuses[0]?.current_limit?.name
+  expect(await left({ plan: 'gold', user: 'ada' })).toBe('users.minute')
+  expect(await left({ user: 'ada', plan: 'gold' })).toBeUndefined()
+  expect(await left({ user: 'ada' })).toBeUndefined()
+  expect(await left({ plan: 'gold', user: 'ada', more: 'x' })).toBeUndefined()
+  expect(await left({ user: 'ada', descriptor_keys: 'plan,user' })).toBeUndefined()
+})
+
 describe('fields that Envoy has since', () => {
   test('hits of a descriptor: some, none, and given back', async () => {
     const should = await start({ policies: sourceOf(SHOP) })

@@ -94,8 +94,13 @@ function withoutOwn(request: JointRequest<Descriptor>): JointRequest<Descriptor>
   return request.own === undefined ? request : { ...request, own: undefined }
 }
 
+/** The attribute that says which keys a descriptor has: Envoy's own service matches a descriptor by exactly its keys, in their order. */
+const KEYS = 'descriptor_keys'
+
 /** What the entries say of the request that is limited. Envoy names them, and its documentation uses these keys. */
 function viewOf(service: Service): JointView<Descriptor> {
+  // The built-in document counts each set of entries, and their keys are no entry.
+  const withKeys = service.builtIn === undefined
   return {
     method: ({ attributes }) => attributes['method'] ?? attributes[':method'] ?? 'GET',
     target: ({ attributes }) => attributes['path'] ?? attributes[':path'] ?? '/',
@@ -105,6 +110,6 @@ function viewOf(service: Service): JointView<Descriptor> {
     isForwarded: () => false,
     header: ({ attributes }, name) => (Object.hasOwn(attributes, name) ? attributes[name] : undefined),
     route: ({ attributes }) => attributes['route'] ?? '',
-    attributes: ({ attributes }) => service.attributesOf(attributes),
+    attributes: ({ attributes, keys }) => (withKeys ? { ...attributes, [KEYS]: keys } : service.attributesOf(attributes)),
   }
 }

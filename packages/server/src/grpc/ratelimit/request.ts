@@ -5,6 +5,8 @@ import { unitOf } from './units.ts'
 /** The entries of a descriptor: the attributes of the request that it describes. */
 export interface Descriptor {
   readonly attributes: Readonly<Record<string, string>>
+  /** The keys of the entries in their order, separated by commas. */
+  readonly keys: string
 }
 
 /** A call of ShouldRateLimit. */
@@ -40,23 +42,28 @@ export function readRequest(message: Buffer): RateLimitRequest {
 function readDescriptor(reader: Reader): Draft<JointRequest<Descriptor>> {
   const outer = reader.enter()
   const attributes: Record<string, string> = {}
+  let keys: string | undefined
   let units = UNSET
   let isBack = false
   let own: JointRequest<Descriptor>['own']
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === 0x0a) readEntry(reader, attributes)
-    else if (tag === 0x12) own = readLimit(reader)
+    if (tag === 0x0a) {
+      const key = readEntry(reader, attributes)
+      keys = keys === undefined ? key : `${keys},${key}`
+    } else if (tag === 0x12) own = readLimit(reader)
     else if (tag === 0x1a) units = readWrapped(reader)
     else if (tag === 0x20) isBack = reader.uint32() !== 0
     else reader.skip(tag)
   }
   reader.leave(outer)
+  const context = { attributes, keys: keys ?? '' }
   // A descriptor of no hits asks whether there is room for one.
-  if (units === 0) return { context: { attributes }, units: 1, how: 'peek', own }
-  return { context: { attributes }, units, how: isBack ? 'credit' : 'charge', own }
+  if (units === 0) return { context, units: 1, how: 'peek', own }
+  return { context, units, how: isBack ? 'credit' : 'charge', own }
 }
 
-function readEntry(reader: Reader, attributes: Record<string, string>): void {
+/** Returns the key. */
+function readEntry(reader: Reader, attributes: Record<string, string>): string {
   const outer = reader.enter()
   let key = ''
   let value = ''
@@ -67,6 +74,7 @@ function readEntry(reader: Reader, attributes: Record<string, string>): void {
   }
   reader.leave(outer)
   attributes[key] = value
+  return key
 }
 
 /** A wrapper such as `google.protobuf.UInt64Value`. Present and empty, it means 0. */
