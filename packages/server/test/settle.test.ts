@@ -27,6 +27,35 @@ describe('settle and release', () => {
     expect(await Promise.all(['less', 'more', 'none', 'named'].map((name) => usedBy(url, name)))).toEqual([2, 12, 0, 1])
   })
 
+  test('the document says what a response took: settle and refundOn', async () => {
+    const limits = [
+      `${MINUTE}, limit: 10, refundOn: [5xx, 404]`,
+      'name: units, algorithm: fixedWindow, window: 1h, limit: 100, subject: user, settle: { responseHeader: X-Units, max: 50 }',
+      'name: known, algorithm: slidingWindow, window: 1h, limit: 100, subject: user, settle: { attribute: usage.units, max: 50 }',
+      'name: day, algorithm: fixedWindow, window: 1d, limit: 100, subject: user',
+    ]
+    const rules = `rules: [{ name: all, limits: [${limits.map((limit) => `{ ${limit} }`).join(', ')}] }]`
+    const documents = new Documents(documentOf(`  - { name: api, ${rules} }`))
+    const { url } = await started({ policies: documents })
+    const ended = async (name: string, response: object) => {
+      const { decision } = (await post(`${url}/v1/check`, user(name, { cost: 5 }))).json
+      expect((await post(`${url}/v1/settle`, { decision, response })).json).toEqual({ settled: true, reason: null })
+      const { json } = await post(`${url}/v1/peek`, user(name, { cost: 0 }))
+      return Object.fromEntries(json.limits.map((limit: { name: string; used: number }) => [limit.name.slice(4), limit.used]))
+    }
+    expect(await ended('failed', { status: 503 })).toEqual({ minute: 0, units: 5, known: 5, day: 5 })
+    expect(await ended('missing', { status: 404, headers: { 'x-units': '2' } })).toEqual({ minute: 0, units: 2, known: 5, day: 5 })
+    const done = { status: 200, headers: { 'X-UNITS': '99' }, attributes: { usage: { units: 7 } } }
+    expect(await ended('done', done)).toEqual({ minute: 5, units: 50, known: 7, day: 5 })
+    expect(await ended('gone', {})).toEqual({ minute: 5, units: 5, known: 5, day: 5 })
+    const { decision } = (await post(`${url}/v1/check`, user('later', { cost: 5 }))).json
+    documents.change(documentOf(one(`${MINUTE}, limit: 10`), { revision: 2 }))
+    expect((await post(`${url}/v1/settle`, { decision, response: { status: 500 } })).json).toMatchObject({ settled: true })
+    expect(await usedBy(url, 'later'), 'the document of the check holds').toBe(0)
+    expect((await post(`${url}/v1/settle`, { decision, response: { status: 99 } })).status).toBe(400)
+    expect((await post(`${url}/v1/settle`, { decision, response: {}, refund: true })).status).toBe(400)
+  })
+
   test('a decision is settled once, however often it is sent', async () => {
     const { url } = await started({ policies: new Documents(text) })
     const { decision } = (await post(`${url}/v1/check`, user('ada', { cost: 3 }))).json

@@ -6,6 +6,12 @@ import type { LimitSpec, SettleSpec, StatusSpec } from '../document.ts'
 import { type Attributes, fieldOf } from '../request.ts'
 import type { Viewed } from './viewed.ts'
 
+/** The fields of a limit that say how a response corrects it. */
+export interface Correction {
+  readonly refundOn?: readonly StatusSpec[] | undefined
+  readonly settle?: SettleSpec | undefined
+}
+
 type Settle = (response: EndedResponse) => MaybePromise<Units>
 
 /** Whether a response corrects what a request took from this limit. */
@@ -36,14 +42,17 @@ export function settleOf(limits: readonly Chosen<Viewed>[], { view, context }: V
 function unitsAfter(limits: readonly Chosen<Viewed>[], response: EndedResponse, attributes: Attributes): Units {
   const units: Record<string, number> = {}
   for (const { compiled, limit } of limits) {
-    const { spec } = compiled
-    if (spec.algorithm === 'concurrency') continue
-    const { refundOn, settle } = spec
-    const taken =
-      refundOn?.some((status) => isStatus(response.status, status)) === true ? 0 : settle && settledUnits(settle, response, attributes)
+    if (compiled.spec.algorithm === 'concurrency') continue
+    const taken = unitsOfResponse(compiled.spec, response, attributes)
     if (taken !== undefined) units[limit.name] = taken
   }
   return units
+}
+
+/** What a response says that one limit took; `undefined` leaves its charge as it is. */
+export function unitsOfResponse({ refundOn, settle }: Correction, response: EndedResponse, attributes: Attributes): number | undefined {
+  if (refundOn?.some((status) => isStatus(response.status, status)) === true) return 0
+  return settle && settledUnits(settle, response, attributes)
 }
 
 /** `undefined` leaves the charge as it is. */

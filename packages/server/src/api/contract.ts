@@ -19,8 +19,16 @@ export type UnitsInput = number | Readonly<Record<string, number>>
 
 /** What a decision really took. */
 export type SettlementInput =
-  | { readonly decision: string; readonly cost: UnitsInput; readonly refund?: undefined }
-  | { readonly decision: string; readonly refund: true; readonly cost?: undefined }
+  | { readonly decision: string; readonly cost: UnitsInput; readonly refund?: undefined; readonly response?: undefined }
+  | { readonly decision: string; readonly refund: true; readonly cost?: undefined; readonly response?: undefined }
+  | { readonly decision: string; readonly response: ResponseInput; readonly cost?: undefined; readonly refund?: undefined }
+
+/** How a request ended: what `settle` and `refundOn` of a document read. */
+export interface ResponseInput {
+  readonly status?: number | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly attributes?: Readonly<Record<string, unknown>> | undefined
+}
 
 export interface ReleaseInput {
   readonly decision: string

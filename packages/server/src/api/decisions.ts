@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Decision } from '@sluice/core'
 import { uniqueId } from '@sluice/core/store-kit'
+import { correctionsOf, type ResponseCorrection } from '@sluice/policies'
 import type { DecisionSettings } from '../decision-options.ts'
 import type { Service } from '../service.ts'
 import { isCorrectable, read, write } from './decision-codec.ts'
@@ -12,6 +13,7 @@ export interface ReturnedDecision {
   readonly id: string
   readonly namespace: string
   readonly decision: Decision
+  readonly corrections: readonly ResponseCorrection[]
   readonly isExpired: boolean
 }
 
@@ -34,14 +36,16 @@ export class Decisions {
   give(namespace: string, decision: Decision | undefined): string | undefined {
     if (decision === undefined || !isCorrectable(decision)) return undefined
     const expires = Math.ceil((this.service.clock.now() + this.lifetime) / 1000)
-    return this.seal.seal(write({ namespace, expires, process: this.process, decision }))
+    const document = this.service.feed.document(namespace)
+    const corrections = document === undefined ? [] : correctionsOf(document, decision)
+    return this.seal.seal(write({ namespace, expires, process: this.process, decision, corrections }))
   }
 
   /** `undefined` for a text that this service, or another one with its secret, has not made. */
   take(token: string): ReturnedDecision | undefined {
     const opened = this.seal.open(token)
     if (opened === undefined) return undefined
-    const { namespace, expires, decision } = read(opened.text, this.process)
-    return { id: opened.id, namespace, decision, isExpired: this.service.clock.now() >= expires * 1000 }
+    const { namespace, expires, decision, corrections } = read(opened.text, this.process)
+    return { id: opened.id, namespace, decision, corrections, isExpired: this.service.clock.now() >= expires * 1000 }
   }
 }

@@ -76,6 +76,23 @@ export const settlementSchema: Schema<SettlementInput> = titled(
       }),
     ),
     titled('Refund', object({ decision, refund: described(v.literal(true), 'Everything is given back.') })),
+    titled(
+      'ResponseSettlement',
+      object({
+        decision,
+        response: described(
+          titled(
+            'Response',
+            object({
+              status: opt(described(whole(100, 599), 'Its status. Default: the client got no whole response.')),
+              headers: opt(described(headers, 'Its headers. Default: none.')),
+              attributes: opt(described(attributes, 'What is known of the request at its end. Default: nothing.')),
+            }),
+          ),
+          'How the request ended. settle and refundOn of the document say what it took; every other limit keeps its charge.',
+        ),
+      }),
+    ),
   ]),
 )
 

@@ -3,7 +3,8 @@ import { scopeOf } from '@sluice/core/store-kit'
 import type { LimiterEngine } from '@sluice/core/adapter-kit'
 import { RequestError, type RequestProblem } from '../http/request-error.ts'
 import type { Service } from '../service.ts'
-import type { ReleaseAnswer, ReleaseInput, SettlementAnswer, SettlementInput, UnitsInput } from './contract.ts'
+import { unitsAfterResponse } from '@sluice/policies'
+import type { ReleaseAnswer, ReleaseInput, ResponseInput, SettlementAnswer, SettlementInput, UnitsInput } from './contract.ts'
 import type { Decisions, ReturnedDecision } from './decisions.ts'
 
 type PathOf = (index: number) => string
@@ -24,7 +25,10 @@ export class Settlements {
   /** @throws ERR_DECISION_INVALID, ERR_CHECK_INVALID. Nothing was changed then */
   async settle(inputs: readonly SettlementInput[], pathOf: PathOf): Promise<readonly SettlementAnswer[]> {
     const taken = this.takeAll(inputs, pathOf)
-    const costs = inputs.map(({ cost }, i) => checkedCost(cost ?? 0, taken[i] as ReturnedDecision, pathOf(i)))
+    const costs = inputs.map(({ cost = 0, response }, i) => {
+      const each = taken[i] as ReturnedDecision
+      return response === undefined ? checkedCost(cost, each, pathOf(i)) : costAfter(response, each)
+    })
     return Promise.all(taken.map((each, i) => this.settleOne(each, costs[i] as UnitsInput)))
   }
 
@@ -101,6 +105,12 @@ const SETTLED = '-settled'
 
 const NOT_MADE_HERE =
   'expected a decision of this service, unchanged, got another text; where several processes serve, give all of them the same secret'
+
+/** What the document, as it was when the decision was made, says of a request that ended so. */
+function costAfter({ status, headers = {}, attributes = {} }: ResponseInput, { corrections }: ReturnedDecision): Record<string, number> {
+  const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  return unitsAfterResponse(corrections, { status, header: (name) => lower.get(name) }, attributes)
+}
 
 /** @throws ERR_CHECK_INVALID for a limit that the decision does not have */
 function checkedCost(cost: UnitsInput, { decision }: ReturnedDecision, at: string): UnitsInput {
