@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import abuse from './grafana/abuse.ts'
 import fleet from './grafana/fleet.ts'
 import policy from './grafana/policy.ts'
+import server from './grafana/server.ts'
 import store from './grafana/store.ts'
 
 const FOLDER = join(import.meta.dirname, '../deploy/grafana')
 const COMMAND = 'npm run generate'
 
 mkdirSync(FOLDER, { recursive: true })
-for (const [name, dashboard] of Object.entries({ fleet, policy, store, abuse })) {
+for (const [name, dashboard] of Object.entries({ fleet, policy, store, abuse, server })) {
   const file = join(FOLDER, `${name}.json`)
   const text = `${JSON.stringify(dashboard, null, 2)}\n`
   if (existsSync(file) && readFileSync(file, 'utf8') === text) continue

@@ -22,7 +22,9 @@ const dashboards = globSync('deploy/grafana/*.json', { cwd: ROOT }).toSorted((a,
 
 /** The names that Prometheus has of all metrics. A histogram has three. */
 const names = new Set(
-  INSTRUMENTS.flatMap(({ name, kind }) => (kind === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name])),
+  [...INSTRUMENTS, ...SERVER_INSTRUMENTS].flatMap(({ name, kind }) =>
+    kind === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+  ),
 )
 const METRIC = /(?<![\w:])((?:sluice|rate_limit)_\w*[a-z])\b(?![:.])/g
 
@@ -91,7 +93,8 @@ describe.each(dashboards)('%s', (file) => {
 
 test('every metric is in a dashboard or in an alert', () => {
   const used = dashboards.map(read).join('\n') + rules
-  expect(INSTRUMENTS.map(({ name }) => name).filter((name) => !used.includes(name))).toEqual([])
+  const both = [...INSTRUMENTS, ...SERVER_INSTRUMENTS]
+  expect(both.map(({ name }) => name).filter((name) => !used.includes(name))).toEqual([])
 })
 
 function known(name: string): boolean {

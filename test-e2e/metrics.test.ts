@@ -26,7 +26,8 @@ test('every query of every dashboard has an answer, and Prometheus has every met
   const { prometheus } = run
   const unanswered = async (): Promise<readonly string[]> => {
     const found: string[] = []
-    for (const file of globSync('deploy/grafana/*.json', { cwd: ROOT })) {
+    // server-metrics.test.ts has the one of the check service.
+    for (const file of globSync('deploy/grafana/!(server).json', { cwd: ROOT })) {
       for (const { title, runnable } of queriesOf(readFileSync(join(ROOT, file), 'utf8'))) {
         if ((await prometheus.query(runnable)).length === 0) found.push(`${file}: ${title}: ${runnable}`)
       }
