@@ -18,12 +18,22 @@ test('every endpoint for programs and gateways is described, with schemas that h
       '/v1/release',
       '/auth/nginx',
       '/auth/forward',
+      '/auth/envoy/{path}',
+      '/healthz',
+      '/readyz',
+      '/metrics',
+      '/',
       '/openapi.json',
     ]),
   )
   const ajv = new Ajv2020({ strict: false }).addSchema(json, 'openapi')
   for (const name of Object.keys(json.components.schemas)) ajv.compile({ $ref: `openapi#/components/schemas/${name}` })
   expect(Object.keys(json.components.schemas)).toEqual(expect.arrayContaining(['Check', 'CheckAnswer', 'Correction', 'Refund', 'Problem']))
+  expect(json.paths['/auth/envoy/{path}'].delete).toMatchObject({
+    operationId: 'authEnvoyDelete',
+    parameters: [{ name: 'path', in: 'path' }],
+  })
+  expect(Object.keys(json.paths['/metrics'].get.responses[200].content)).toEqual(['text/plain'])
   const ids = Object.values(json.paths as object).flatMap((methods: object) =>
     Object.values(methods).map(({ operationId }) => operationId as string),
   )

@@ -37,3 +37,19 @@ export function authDescription(gateway: 'nginx' | 'forward'): Description {
     },
   }
 }
+
+/** What the OpenAPI document says of the endpoint for `ext_authz` of Envoy. */
+export const ENVOY_DESCRIPTION: Description = {
+  id: 'authEnvoy',
+  tag: 'Gateways',
+  summary: 'Decides a request for ext_authz of Envoy',
+  description: 'Charges the request whose method, path and query it has, if a trusted Envoy sends it. The path may have slashes.',
+  answers: {
+    200: { description: 'The request may go on.', headers: LIMIT_HEADERS },
+    400: { description: 'The request lacks what the limits need.' },
+    401: { description: 'The request lacks what its policy asks for. The body is the one for the client.' },
+    403: { description: 'The client is blocked. The body is the one for the client.' },
+    404: { description: 'There is no such namespace.' },
+    429: { description: 'The request must not go on. The body is the one for the client.', headers: LIMIT_HEADERS },
+  },
+}

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { HttpOutcome } from '@sluice/core/adapter-kit'
-import type { Answer, Route } from '../http/route.ts'
+import type { Answer } from '../http/route.ts'
+import { ENVOY_DESCRIPTION } from './auth-description.ts'
 import type { Asked } from './auth-request.ts'
 import type { Gate } from './gate.ts'
+import type { DescribedRoute } from './operation.ts'
 
 const PATH = '/auth/envoy'
 /** The query is that of the client, so the URL has no settings. */
@@ -10,10 +12,15 @@ const SETTINGS = { namespace: undefined, cost: 1, attributes: [] }
 
 /**
  * The endpoint for `ext_authz` of Envoy over HTTP, by `path_prefix: /auth/envoy`. Envoy appends the path of its client, and sends the client's
- * method and `Host`. It is not in the OpenAPI document, since only Envoy asks like this.
+ * method and `Host`.
  */
-export function envoyRoute(gate: Gate): Route {
-  return { method: '*', path: `${PATH}/*`, handle: async ({ incoming }) => answerOf(await gate.decide(incoming, SETTINGS, askedOf)) }
+export function envoyRoute(gate: Gate): DescribedRoute {
+  return {
+    method: '*',
+    path: `${PATH}/*`,
+    described: ENVOY_DESCRIPTION,
+    handle: async ({ incoming }) => answerOf(await gate.decide(incoming, SETTINGS, askedOf)),
+  }
 }
 
 function askedOf({ method = 'GET', url = '', headers }: IncomingMessage): Asked {

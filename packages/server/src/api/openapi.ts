@@ -38,8 +38,11 @@ async function openapiOf(routes: readonly Route[]): Promise<Json> {
     if (described === undefined) continue
     needsToken ||= described.needsToken === true
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
-    const operations = (paths[path] ??= {})
-    operations[route.method.toLowerCase()] = operationOf(described, pathParameters(route.path), convert)
+    const operations = (paths[path.replace(/\*$/, '{path}')] ??= {})
+    for (const method of route.method === '*' ? METHODS : [route.method.toLowerCase()]) {
+      const id = route.method === '*' ? `${described.id}${method[0]?.toUpperCase()}${method.slice(1)}` : described.id
+      operations[method] = operationOf({ ...described, id }, pathParameters(route.path), convert)
+    }
   }
   return {
     openapi: '3.1.0',
@@ -52,6 +55,9 @@ async function openapiOf(routes: readonly Route[]): Promise<Json> {
     },
   }
 }
+
+/** Those of a route that takes each method. */
+const METHODS = ['get', 'put', 'post', 'delete', 'patch']
 
 type Convert = (schema: GenericSchema) => Json
 
@@ -74,10 +80,10 @@ function operationOf(described: Described, ofPath: readonly Json[], convert: Con
   }
 }
 
-function answerOf(status: number, { description, body, headers }: DescribedAnswer, convert: Convert): Json {
+function answerOf(status: number, { description, body, headers, type: own }: DescribedAnswer, convert: Convert): Json {
   const lines = Object.entries(headers ?? {}).map(([name, text]) => [name, { description: text, schema: { type: 'string' } }])
   const schema = body ?? (status < 400 ? undefined : problemSchema)
-  const type = schema === problemSchema ? 'application/problem+json' : 'application/json'
+  const type = own ?? (schema === problemSchema ? 'application/problem+json' : 'application/json')
   return {
     description,
     ...(lines.length === 0 ? {} : { headers: Object.fromEntries(lines) as Json }),
@@ -90,7 +96,8 @@ function parameterOf({ name, in: place, description, schema, isExploded }: Descr
 }
 
 function pathParameters(path: string): readonly Json[] {
-  return Array.from(path.matchAll(/:(\w+)/g), ([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
+  const text = path.replace(/\*$/, ':path')
+  return Array.from(text.matchAll(/:(\w+)/g), ([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
 }
 
 /** Each property of the object is a parameter. */

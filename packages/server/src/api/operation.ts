@@ -10,6 +10,8 @@ export interface DescribedAnswer {
   readonly description: string
   /** The schema of its JSON. Default: it has no body, or a problem from status 400 on. */
   readonly body?: GenericSchema | undefined
+  /** The type of its body. Default: JSON. */
+  readonly type?: string | undefined
   /** What its headers mean, by name. */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }

@@ -1,4 +1,6 @@
 import type { HeaderLine } from '@sluice/core/adapter-kit'
+import { string } from 'valibot'
+import type { Described } from '../api/operation.ts'
 import type { Answer, Exchange, Route } from '../http/route.ts'
 import { type ConsoleFile, consoleFiles } from './files.ts'
 
@@ -26,14 +28,29 @@ const SECURITY: readonly HeaderLine[] = [
 
 const NOT_BUILT = 'This copy of the service has no console: it was not built. In the workspace, run  npm run build  and start it again.\n'
 
+/** Of the page only: the names of its files change with each build. */
+const DESCRIBED: { readonly described: Described } = {
+  described: {
+    id: 'console',
+    tag: 'Service',
+    summary: 'The console, for people',
+    answers: {
+      200: { description: 'A page, whose files are below /console/.', type: 'text/html', body: string() },
+      304: { description: 'The page is the one that the client has.' },
+      404: { description: 'This copy of the service has no console.', type: 'text/plain', body: string() },
+    },
+  },
+}
+
 /** `/` is the page of the console; its files lie below `/console/`, by names that change with their content. */
 export function consoleRoutes(): readonly Route[] {
   const files = consoleFiles()
   const page = files.find(({ name }) => name === 'index.html')
-  if (page === undefined) return [{ method: 'GET', path: '/', handle: () => ({ status: 404, headers: TEXT, body: NOT_BUILT }) }]
+  if (page === undefined)
+    return [{ method: 'GET', path: '/', ...DESCRIBED, handle: () => ({ status: 404, headers: TEXT, body: NOT_BUILT }) }]
   return files.map((file) =>
     file === page
-      ? { method: 'GET', path: '/', handle: (exchange) => answer(exchange, file, 'no-cache') }
+      ? { method: 'GET', path: '/', ...DESCRIBED, handle: (exchange) => answer(exchange, file, 'no-cache') }
       : {
           method: 'GET',
           path: `/console/${file.name}`,

@@ -1,12 +1,19 @@
+import { string } from 'valibot'
+import type { DescribedRoute } from '../api/operation.ts'
 import type { Service } from '../service.ts'
-import type { Route } from './route.ts'
 
 /** `GET /metrics`, for Prometheus: of this process, or of all workers of the service. */
-export function metricsRoutes({ metrics }: Service): readonly Route[] {
+export function metricsRoutes({ metrics }: Service): readonly DescribedRoute[] {
   return [
     {
       method: 'GET',
       path: '/metrics',
+      described: {
+        id: 'metrics',
+        tag: 'Service',
+        summary: 'The metrics, for Prometheus',
+        answers: { 200: { description: 'In the text format of Prometheus.', type: 'text/plain', body: string() } },
+      },
       async handle() {
         return {
           status: 200,

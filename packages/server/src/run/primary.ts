@@ -6,6 +6,7 @@ import type { ServerConfig } from '../config/config.ts'
 import type { Listened } from './greeting.ts'
 import { type FromPrimary, type FromWorker, isOurs } from './messages.ts'
 import { untilEnded } from './signals.ts'
+import { workersNote } from './workers-note.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 
 /** ms before a worker that died is replaced: doubled for each one that dies early. */
@@ -25,6 +26,8 @@ export async function runPrimary(given: ServerConfig, log: (line: string) => voi
     log(problem)
     return 2
   }
+  const note = workersNote(config)
+  if (note !== undefined) log(note)
   await keptAlive(untilEnded(() => workers.send({ sluice: 'reload' }), true))
   log('ending: requests in flight are answered first')
   await workers.end()

@@ -39,6 +39,7 @@ export class Answers {
     if (method === 'HEAD') return undefined
     const expected = Object.keys(described.content ?? {})[0]
     if (expected === undefined) return body === '' ? undefined : 'a body is not described'
+    if (!expected.endsWith('json')) return type.split(';')[0] === expected ? undefined : `the type is not described: ${type}`
     if (type !== expected) return `the type is not described: ${type}`
     const validate = this.validatorOf(template, method, status, expected)
     return validate(JSON.parse(body)) ? undefined : `the body does not fit: ${JSON.stringify(validate.errors)}`
