@@ -25,6 +25,8 @@ export const SERVER_CODES = [
   'ERR_ADMIN_SCOPE',
   // Too many tokens from one address that are not valid.
   'ERR_ADMIN_ATTEMPTS',
+  // Too many requests of one valid token or certificate.
+  'ERR_ADMIN_CALLS',
   // A request that cannot be understood, or that the service cannot do as it is configured.
   'ERR_ADMIN_REQUEST',
 ] as const

@@ -8,6 +8,7 @@ import type { PolicyWriter } from '../publish/writer.ts'
 import type { Service } from '../service.ts'
 import { AuditLog } from './audit/audit-log.ts'
 import { RedisAudit } from './audit/redis-audit.ts'
+import { Calls } from './calls.ts'
 import { Failures } from './failures.ts'
 import { Guard } from './guard.ts'
 import { Identities } from './identities.ts'
@@ -37,6 +38,7 @@ export class Admin {
   readonly analytics: AnalyticsReader | undefined
   readonly store: StoreWatch
   private readonly failures = new Failures()
+  private readonly calls = new Calls()
   readonly guard: Guard
   private readonly storage: RedisAudit | undefined
   private readonly ends: (() => unknown)[] = []
@@ -77,7 +79,13 @@ export class Admin {
     this.blocks = service.blockList
     this.analytics = service.analytics
     this.sampler = new Sampler(() => ({ store: { state: this.store.state().state }, instances: this.instances.count }))
-    this.guard = new Guard({ identities: new Identities(settings, now), failures: this.failures, audit: this.audit, now })
+    this.guard = new Guard({
+      identities: new Identities(settings, now),
+      failures: this.failures,
+      calls: this.calls,
+      audit: this.audit,
+      now,
+    })
     this.ends.push(this.watch())
     service.draining.addEventListener('abort', () => this.end(), { once: true })
   }
@@ -94,6 +102,7 @@ export class Admin {
     this.recorder.close()
     await this.instances.close()
     await this.failures.close()
+    await this.calls.close()
     this.storage?.close()
   }
 

@@ -3,6 +3,7 @@ import type { Answer, Exchange, Route } from '../http/route.ts'
 import { AdminError, problemAnswer } from './admin-error.ts'
 import type { AuditLog } from './audit/audit-log.ts'
 import { jsonBody, MAX_BYTES } from './body.ts'
+import type { Calls } from './calls.ts'
 import type { Call, Endpoint } from './endpoint.ts'
 import type { Failures } from './failures.ts'
 import type { Identities, Identity } from './identities.ts'
@@ -12,6 +13,7 @@ import { ALL } from './scopes.ts'
 export interface GuardParts {
   readonly identities: Identities
   readonly failures: Failures
+  readonly calls: Calls
   readonly audit: AuditLog
   readonly now: () => number
 }
@@ -48,7 +50,7 @@ export class Guard {
         printWarning(
           `${endpoint.method} /admin/v1/${endpoint.path} failed: ${error instanceof Error ? (error.stack ?? '') : String(error)}`,
         )
-      answer = isUnknown(error) ? { ...problem, headers: [...(problem.headers ?? []), CHALLENGE, ...retryOf(error)] } : problem
+      answer = { ...problem, headers: [...(problem.headers ?? []), ...(isUnknown(error) ? [CHALLENGE] : []), ...retryOf(error)] }
     }
     if (endpoint.writes !== undefined) await this.write(endpoint.writes, exchange, audited, answer.status)
     return answer
@@ -57,6 +59,7 @@ export class Guard {
   private async run(endpoint: Endpoint, exchange: Exchange, audited: Audited): Promise<Answer> {
     const identity = await this.identify(endpoint, exchange)
     audited.identity = identity
+    await this.count(identity)
     // Only now: who is not known makes the service read nothing.
     const body = endpoint.method === 'GET' ? {} : await jsonBody(exchange.incoming)
     const { params, url } = exchange
@@ -83,6 +86,13 @@ export class Guard {
     )
   }
 
+  private async count(identity: Identity): Promise<void> {
+    const retryAfter = await this.parts.calls.count(identity)
+    if (retryAfter === undefined) return
+    const text = `token: expected fewer requests of ${identity.name}; try again in ${retryAfter} s`
+    throw new AdminError(429, 'ERR_ADMIN_CALLS', text, { retryAfter })
+  }
+
   private authorise(endpoint: Endpoint, call: Call, audited: Audited): void {
     const { action } = endpoint
     const { scopes } = call.identity
@@ -94,7 +104,7 @@ export class Guard {
 
   private async write(action: string, { incoming }: Exchange, { identity, namespace, audit }: Audited, status: number): Promise<void> {
     const { failures, audit: log, now } = this.parts
-    if (identity === undefined && !(await failures.mayWrite())) return
+    if ((identity === undefined || status === 429) && !(await failures.mayWrite())) return
     const { target, note, before, after } = audit
     const outcome = status < 400 ? 'done' : status < 500 ? 'refused' : 'failed'
     const ip = incoming.socket.remoteAddress
@@ -122,10 +132,12 @@ interface Audited {
   readonly audit: Call['audit']
 }
 
-function isUnknown(error: unknown): error is AdminError {
-  return error instanceof AdminError && (error.status === 401 || error.status === 429)
+/** Whether the sender of a request is not known. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof AdminError && (error.code === 'ERR_ADMIN_TOKEN' || error.code === 'ERR_ADMIN_ATTEMPTS')
 }
 
-function retryOf({ others: { retryAfter } }: AdminError): readonly (readonly [string, string])[] {
+function retryOf(error: unknown): readonly (readonly [string, string])[] {
+  const retryAfter = error instanceof AdminError ? error.others['retryAfter'] : undefined
   return typeof retryAfter === 'number' ? [['Retry-After', String(retryAfter)]] : []
 }

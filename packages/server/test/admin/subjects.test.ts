@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileSource } from '@sluice/policies'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { ask as askGrpc, clientOf, ownProto } from '../grpc/protos.ts'
+import { sourceOf } from '../grpc/sources.ts'
 import { adminService, tokenOf } from './admin-client.ts'
 import { newFolder } from './new-folder.ts'
 
@@ -16,8 +18,8 @@ policies:
     rules:
       - name: all
         tiers:
-          free: [{ name: minute, algorithm: fixedWindow, limit: 5, window: 1m, subject: client }]
-          paid: [{ name: minute, algorithm: fixedWindow, limit: 50, window: 1m, subject: client }]
+          free: [{ name: minute, algorithm: fixedWindow, limit: 5, window: 1h, subject: client }]
+          paid: [{ name: minute, algorithm: fixedWindow, limit: 50, window: 1h, subject: client }]
 `
 
 async function shop() {
@@ -43,7 +45,7 @@ test('a subject is shown with what each limit counts, and looked at without a ch
     algorithm: 'fixedWindow',
     subjectName: 'client',
     used: 3,
-    windowMs: 60_000,
+    windowMs: 3_600_000,
     mode: 'enforce',
     source: 'memory',
   }
@@ -150,6 +152,27 @@ test('the impact of a document is what it would have refused of the last request
   expect((await ask('POST', 'policies/shop/impact', { text: stricter.replace('shop', 'other') })).body.problems).toEqual([
     expect.objectContaining({ path: 'namespace' }),
   ])
+})
+
+test('the impact of a document also counts what Envoy asked', async () => {
+  const { ask, service } = await adminService({ policies: sourceOf(DOCUMENT), grpc: { port: 0 } })
+  const client = clientOf(
+    ownProto('envoy/service/ratelimit/v3/rls.proto'),
+    'envoy.service.ratelimit.v3.RateLimitService',
+    service.grpc?.url ?? '',
+  )
+  onTestFinished(() => client.close())
+  const entries = [{ key: 'client', value: 'acme' }]
+  for (let i = 0; i < 8; i++) await askGrpc(client, 'ShouldRateLimit', { domain: 'shop', descriptors: [{ entries }] })
+  // A descriptor of no hits takes nothing.
+  await askGrpc(client, 'ShouldRateLimit', { domain: 'shop', descriptors: [{ entries, hits_addend: { value: 0 } }] })
+  const stricter = DOCUMENT.replace('revision: 1', 'revision: 2').replace('limit: 5,', 'limit: 3,')
+  expect((await ask('POST', 'policies/shop/impact', { text: stricter })).body).toMatchObject({
+    requests: 8,
+    refusedBefore: 3,
+    refusedAfter: 5,
+    subjects: [{ limit: 'api.minute', subject: 'acme', refusedBefore: 3, refusedAfter: 5 }],
+  })
 })
 
 test('the schema is that of the documents', async () => {

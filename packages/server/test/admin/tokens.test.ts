@@ -49,6 +49,24 @@ test('wrong tokens of one address are answered with 429 after ten, and valid one
   expect((await ask('GET', 'whoami', undefined, service.adminToken ?? '')).status).toBe(200)
 })
 
+test('a valid token has 1,000 requests a minute, and another one is not concerned', async () => {
+  const [busy, other] = [tokenOf('busy', ['admin:*']), tokenOf('other', ['read:*'])]
+  const { ask } = await adminService({ admin: { tokens: [busy.entry, other.entry] } })
+  const statuses = new Map<number, number>()
+  for (let i = 0; i < 1_020; i++) {
+    const { status } = await ask('GET', 'whoami', undefined, busy.token)
+    statuses.set(status, (statuses.get(status) ?? 0) + 1)
+  }
+  // A window that slides on while the test asks admits a few more.
+  expect(statuses.get(200)).toBeGreaterThanOrEqual(1_000)
+  expect([...statuses.keys()]).toEqual([200, 429])
+  const refused = await ask('GET', 'whoami', undefined, busy.token)
+  expect(refused.body.code).toBe('ERR_ADMIN_CALLS')
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(refused.headers.get('www-authenticate')).toBeNull()
+  expect((await ask('GET', 'whoami', undefined, other.token)).status).toBe(200)
+})
+
 test('a page that asks without a token is no attempt', async () => {
   const { ask } = await adminService()
   for (let i = 0; i < 15; i++) expect((await ask('GET', 'whoami', undefined, null)).status).toBe(401)

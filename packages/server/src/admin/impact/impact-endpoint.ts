@@ -47,8 +47,8 @@ async function impact(admin: Admin, { body }: Call, namespace: string): Promise<
       return { limit, subject }
     }).slice(0, SHOWN),
     basis:
-      `every check and every request of a gateway over HTTP that this instance decided${isCut ? ', as far back as they are kept (the last 20,000)' : ''}; ` +
-      'both documents begin with empty counters, and see no response, no request by gRPC, and no header that the document in force does not read',
+      `every check and every request of a gateway that this instance decided${isCut ? ', as far back as they are kept (the last 20,000)' : ''}; ` +
+      'both documents begin with empty counters, and see no response and no header that the document in force does not read; each descriptor of Envoy is a request by itself',
   })
 }
 

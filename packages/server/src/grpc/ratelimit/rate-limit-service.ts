@@ -1,6 +1,7 @@
 import type { MaybePromise } from '@sluice/core'
 import { decisionProblem, isPromise } from '@sluice/core/adapter-kit'
 import type { JointAnswer, JointMount, JointRequest, JointView } from '@sluice/policies'
+import type { DescribedRequest, Recorder } from '../../deciders.ts'
 import { SKIPPED } from '../../metrics/instruments.ts'
 import type { Service } from '../../service.ts'
 import { decisionHeaders } from '../decision-headers.ts'
@@ -50,8 +51,15 @@ export class RateLimitService {
       throw new StatusError(STATUS.INVALID_ARGUMENT, `descriptors: expected 1 to ${MAX_DESCRIPTORS}, got ${descriptors.length}`)
     const ignoresOwn = descriptors.some(hasOwn) && !this.settings.limitOverrides.has(domain.namespace)
     const requests = ignoresOwn ? descriptors.map(withoutOwn) : descriptors
+    if (this.service.recorder !== undefined) this.record(this.service.recorder, domain.namespace, requests)
     const decided = domain.mount.decide(requests)
     return isPromise(decided) ? decided.then((late) => this.write(domain, late)) : this.write(domain, decided)
+  }
+
+  /** What takes nothing, or gives units back, is no request. */
+  private record(recorder: Recorder, namespace: string, requests: readonly JointRequest<Descriptor>[]): void {
+    for (const { context, how } of requests)
+      if (how === 'charge') recorder.add(namespace, describedBy(this.view, context, recorder.headersOf(namespace)))
   }
 
   private write(domain: Domain, answer: JointAnswer): Buffer {
@@ -92,6 +100,20 @@ function hasOwn({ own }: JointRequest<Descriptor>): boolean {
 
 function withoutOwn(request: JointRequest<Descriptor>): JointRequest<Descriptor> {
   return request.own === undefined ? request : { ...request, own: undefined }
+}
+
+/** A descriptor as a request that is data. */
+function describedBy(view: JointView<Descriptor>, context: Descriptor, headers: readonly string[]): DescribedRequest {
+  const read = headers.map((name) => [name, view.header(context, name)] as const)
+  return {
+    method: view.method(context),
+    path: view.target(context),
+    host: view.host?.(context),
+    ip: view.address(context),
+    route: context.attributes['route'],
+    headers: Object.fromEntries(read.filter((each): each is readonly [string, string] => typeof each[1] === 'string')),
+    attributes: view.attributes(context),
+  }
 }
 
 /** The attribute that says which keys a descriptor has: Envoy's own service matches a descriptor by exactly its keys, in their order. */
