@@ -6,8 +6,8 @@ import { etcdSource } from '@sluice/etcd'
 import { policyFeed, type PolicySource } from '@sluice/policies'
 import { redisSource } from '@sluice/redis'
 import { type EtcdMember, startEtcd } from '@sluice/testing/etcd'
-import { type RedisServer, startRedis } from '@sluice/testing/redis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type RedisServer, startCluster, startRedis } from '@sluice/testing/redis'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { documentText, newFolder, sluice } from './sluice.ts'
 
 const folder = newFolder()
@@ -115,6 +115,20 @@ describe('redis:', () => {
     expect(status).toBe(2)
     expect(err).toMatch(/redis:\/\/127\.0\.0\.1:1.* cannot be reached: .*\(ERR_PUBLISH_FAILED/)
   })
+})
+
+test('redis: a node of a Cluster stands for all of it', { timeout: 120_000 }, async () => {
+  const cluster = await startCluster()
+  onTestFinished(() => cluster.stop())
+  const source = redisSource({ cluster: cluster.nodes.map(({ host, port }) => ({ host, port })) })
+  // Of three nodes, two do not have the keys.
+  for (const [i, { host, port }] of cluster.nodes.entries()) {
+    const to = ['--to', `redis://${host}:${port}/0?key=of-node-${i}`]
+    expect(await sluice(['policies', 'publish', doc(1), ...to])).toMatchObject({ status: 0, err: '' })
+    expect(await sluice(['policies', 'history', ...to])).toMatchObject({ status: 0, out: expect.stringContaining('1') })
+  }
+  const { host, port } = cluster.nodes[0] as (typeof cluster.nodes)[number]
+  await isFollowed(['--to', `redis://${host}:${port}`], source)
 })
 
 describe('http:', () => {

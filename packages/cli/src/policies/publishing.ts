@@ -8,7 +8,7 @@ export const TO: CommandOption = {
   name: 'to',
   value: 'URL',
   means:
-    'Where the document is: file:PATH, redis://HOST:6379/0?key=sluice:policies, etcd://HOST:2379/sluice/policies/, https://HOST/PATH. rediss and etcds use TLS. SLUICE_TOKEN is sent to https as a bearer token.',
+    'Where the document is: file:PATH, redis://HOST:6379/0?key=sluice:policies, etcd://HOST:2379/sluice/policies/, https://HOST/PATH. rediss and etcds use TLS, and a node of a Redis Cluster stands for all of it. SLUICE_TOKEN is sent to https as a bearer token.',
 }
 
 /** A document that may be published. Its own tests decide, unless they are left out. */

@@ -1,5 +1,6 @@
 import { SluiceError } from '@sluice/core'
 import { fileSource, httpSource, type PolicySource } from '@sluice/policies'
+import { redisPlace } from '../publish/redis-place.ts'
 import { kafkaOf, kafkaPlace } from './kafka.ts'
 
 /** How the place of documents is read. */
@@ -40,7 +41,7 @@ async function redisAt(place: string, setting: string): Promise<PolicySource> {
   const url = new URL(place)
   const key = url.searchParams.get('key') ?? undefined
   url.searchParams.delete('key')
-  return redisSource({ url: url.href }, { key })
+  return redisSource(await redisPlace({ url: url.href, options: {} }), { key })
 }
 
 async function etcdAt(place: string, setting: string): Promise<PolicySource> {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { PublishOptions } from '@sluice/redis'
+import { redisPlace } from './redis-place.ts'
 import { type DocumentSet, storeWriter } from './store-writer.ts'
 import type { PolicyWriter } from './writer.ts'
 
-/** The documents that `redisSource` follows, at `redis://user:password@host:6379/0?key=sluice:policies`. */
+/** The documents that `redisSource` follows, at `redis://user:password@host:6379/0?key=sluice:policies`: a server, or any node of a Cluster. */
 export async function redisWriter(to: string): Promise<PolicyWriter> {
   // Loaded here, since most commands need no Redis.
   const { publishPolicy, redisSource } = await import('@sluice/redis')
@@ -11,7 +12,7 @@ export async function redisWriter(to: string): Promise<PolicyWriter> {
   const key = url.searchParams.get('key') ?? 'sluice:policies'
   url.searchParams.delete('key')
   // A command that waits for ever is of no use; a person reads the reason and calls again.
-  const redis = { url: url.href, options: { retryStrategy: () => null, maxRetriesPerRequest: 0 } }
+  const redis = await redisPlace({ url: url.href, options: { retryStrategy: () => null, maxRetriesPerRequest: 0 } })
   const setOf = (own: string, fieldOf: (namespace: string, revision: number) => string): DocumentSet => ({
     async load() {
       const source = redisSource(redis, { key: own })
