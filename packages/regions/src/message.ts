@@ -45,9 +45,32 @@ function itemsOf(record: RegionRecord): readonly unknown[] {
     case 'count':
       return ['count', record.policy, record.subject, record.version, ...record.entries.map(entryItems)]
     case 'need':
-      return ['need', record.policy, record.subject, record.text, record.version, record.window, record.want, record.got]
+      return [
+        'need',
+        record.policy,
+        record.subject,
+        record.text,
+        record.version,
+        record.window,
+        record.want,
+        record.got,
+        record.N,
+        record.P,
+      ]
     case 'offer':
-      return ['offer', record.policy, record.subject, record.text, record.version, record.to, record.window, record.total, record.free]
+      return [
+        'offer',
+        record.policy,
+        record.subject,
+        record.text,
+        record.version,
+        record.to,
+        record.window,
+        record.total,
+        record.free,
+        record.N,
+        record.P,
+      ]
     case 'beat':
       return ['beat', record.versions, record.shares, record.heard]
     case 'resend':
@@ -112,16 +135,18 @@ function entryOf(item: unknown): EntryRecord | undefined {
   return { text, reset, start, units, before, N, P, burst }
 }
 
-function needOf([, policy, subject, text, version, window, want, got]: readonly unknown[]): NeedRecord | undefined {
+function needOf(items: readonly unknown[]): NeedRecord | undefined {
+  const [, policy, subject, text, version, window, want, got, N, P] = items
   if (!isText(policy) || !isText(subject) || !isText(text) || !isNumber(version) || !isCount(window) || !isCount(want)) return undefined
-  return isCounts(got) ? { kind: 'need', policy, subject, text, version, window, want, got } : undefined
+  if (!isCounts(got) || !isCount(N) || !isCount(P) || P === 0) return undefined
+  return { kind: 'need', policy, subject, text, version, window, want, got, N, P }
 }
 
 function offerOf(items: readonly unknown[]): OfferRecord | undefined {
-  const [, policy, subject, text, version, to, window, total, free] = items
+  const [, policy, subject, text, version, to, window, total, free, N, P] = items
   if (!isText(policy) || !isText(subject) || !isText(text) || !isNumber(version) || !isText(to)) return undefined
-  if (!isCount(window) || !isCount(total) || !isCount(free)) return undefined
-  return { kind: 'offer', policy, subject, text, version, to, window, total, free }
+  if (!isCount(window) || !isCount(total) || !isCount(free) || !isCount(N) || !isCount(P) || P === 0) return undefined
+  return { kind: 'offer', policy, subject, text, version, to, window, total, free, N, P }
 }
 
 function beatOf([, versions, shares, heard]: readonly unknown[]): BeatRecord | undefined {

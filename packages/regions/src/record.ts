@@ -39,6 +39,9 @@ export interface NeedRecord {
   readonly want: number
   /** By region, the sum of what it has got from it in this window. */
   readonly got: Readonly<Record<string, number>>
+  /** The limit, and the length of the window in ms. */
+  readonly N: number
+  readonly P: number
 }
 
 /** A region has given rights of a window to another. */
@@ -54,6 +57,9 @@ export interface OfferRecord {
   readonly total: number
   /** Units that it can still spare. */
   readonly free: number
+  /** The limit, and the length of the window in ms. */
+  readonly N: number
+  readonly P: number
 }
 
 /** A region lives. */

@@ -4,13 +4,11 @@ import { encodeMessages } from './message.ts'
 import type { NeedRecord, OfferRecord, RegionRecord } from './record.ts'
 import type { Regions } from './regions.ts'
 import type { Shape } from './shape.ts'
+import { LOW } from './transfer.ts'
 
-/** ms until a region asks again; doubled while nobody gives, up to a part of the window. */
-const FIRST_PAUSE = 300
-const LONGEST_PAUSE = 1 / 32
-/** A region asks when less than this part of its rights is free. */
-const LOW = 1 / 4
-/** The most states that are asked for at a time. */
+/** ms for which a process asks its store no second time. The store knows how long the region waits. */
+const PAUSE = 300
+/** The most states that a process remembers. */
 const MAX_ASKED = 10_000
 
 /** One state of a policy and subject in mode `strict`. */
@@ -20,11 +18,21 @@ export interface RightsKey {
   readonly shape: Shape
 }
 
+/** What the store answers to a region that may need units: `need` of the window of now. */
+export interface NeedAnswer {
+  /** The record that asks for units; `undefined` if the region has enough, or has just asked. */
+  readonly record: NeedRecord | undefined
+  /** What the region may use in the window: its rights, with what it got and without what it gave. */
+  readonly effective: number
+  /** Whether more may come. */
+  readonly isHeld: boolean
+}
+
 /** The store of a region, as the exchange of rights uses it. Each call is one atomic step. */
 export interface RightsStorage {
   partitionOf(subject: string): number
-  /** The record that asks for units: `needOf` of the window of now. */
-  need(key: RightsKey, want: number): MaybePromise<NeedRecord>
+  /** `need`. `rights`: those of the region. `cost`: units of a refused decision, or 0. */
+  need(key: RightsKey, rights: number, cost: number): MaybePromise<NeedAnswer>
   /** `donate`: what to answer; `undefined` for a need of another window, or while the rights are not known. */
   donate(need: NeedRecord, asker: string): MaybePromise<OfferRecord | undefined>
   /** `accept`. */
@@ -32,11 +40,10 @@ export interface RightsStorage {
 }
 
 interface Asked {
-  window: number
-  pause: number
+  /** ms of the monotonic clock. */
   next: number
-  /** By region, units that it could still spare. */
-  free: Map<string, number>
+  effective: number
+  isHeld: boolean
 }
 
 /** What one process does for rights: it asks for what its region needs, and gives what its region can spare. */
@@ -45,6 +52,7 @@ export class RightsExchange {
   private readonly storage: RightsStorage
   private readonly clock: Required<Clock>
   private asked = new Map<string, Asked>()
+  private transferred = 0
 
   constructor(regions: Regions, storage: RightsStorage, clock: Clock) {
     this.regions = regions
@@ -52,28 +60,32 @@ export class RightsExchange {
     this.clock = completeClock(clock)
   }
 
+  /** Offers of other regions that this process has accepted. */
+  get transfers(): number {
+    return this.transferred
+  }
+
   /**
    * Called after each decision, with what it left. Asks the other regions if a quarter of the rights is left, or if it was refused.
-   * @param rights what the region may use in the window: its own rights, with what it got and without what it gave
-   * @param shortage units that a refused decision lacked; 0 if it was admitted
+   * @param rights what the region may use in the window by its share
+   * @param cost units of a decision that was refused; 0 if it was admitted
    */
-  async decided(key: RightsKey, rights: number, free: number, shortage: number): Promise<void> {
-    if (shortage === 0 && free > rights * LOW) return
+  async decided(key: RightsKey, rights: number, free: number, cost: number): Promise<void> {
+    const known = this.asked.get(nameOf(key))
+    if (cost === 0 && free > (known?.effective ?? rights) * LOW) return
     const now = this.clock.monotonic()
-    const asked = this.askedFor(key)
-    if (now < asked.next) return
-    asked.next = now + asked.pause
-    asked.pause = Math.min(2 * asked.pause, Math.max(FIRST_PAUSE, key.shape.P * LONGEST_PAUSE))
-    const want = Math.max(shortage, Math.ceil(rights / 2) - Math.max(0, free), 1)
-    const need = await this.storage.need(key, want)
-    if (need.window !== asked.window) Object.assign(asked, { window: need.window, pause: FIRST_PAUSE, free: new Map() })
-    await this.send(key.subject, need)
+    if (known !== undefined && now < known.next) return
+    const asked = known ?? this.remember(key, rights)
+    asked.next = now + PAUSE
+    const { record, effective, isHeld } = await this.storage.need(key, rights, cost)
+    asked.effective = effective
+    asked.isHeld = isHeld
+    if (record !== undefined) await this.send(key.subject, record)
   }
 
   /** Whether a refusal may soon be over: a region that was asked can spare some, or has not answered. */
   isHeld(key: RightsKey): boolean {
-    const free = this.asked.get(nameOf(key.policy, key.subject, key.shape.text))?.free
-    return free === undefined || free.size < this.regions.all.length - 1 || [...free.values()].some((units) => units > 0)
+    return this.asked.get(nameOf(key))?.isHeld ?? true
   }
 
   /** Applies a need or an offer of another region. */
@@ -85,19 +97,13 @@ export class RightsExchange {
     }
     if (record.to !== this.regions.self) return
     await this.storage.accept(record, from)
-    const asked = this.asked.get(nameOf(record.policy, record.subject, record.text))
-    if (asked === undefined) return
-    if (record.free > 0) asked.pause = FIRST_PAUSE
-    asked.free.set(from, record.free)
+    this.transferred += 1
   }
 
-  private askedFor({ policy, subject, shape }: RightsKey): Asked {
-    const name = nameOf(policy, subject, shape.text)
-    let asked = this.asked.get(name)
-    if (asked === undefined) {
-      if (this.asked.size >= MAX_ASKED) this.asked = new Map()
-      this.asked.set(name, (asked = { window: 0, pause: FIRST_PAUSE, next: 0, free: new Map() }))
-    }
+  private remember(key: RightsKey, rights: number): Asked {
+    if (this.asked.size >= MAX_ASKED) this.asked = new Map()
+    const asked = { next: 0, effective: rights, isHeld: true }
+    this.asked.set(nameOf(key), asked)
     return asked
   }
 
@@ -108,6 +114,6 @@ export class RightsExchange {
   }
 }
 
-function nameOf(policy: string, subject: string, text: string): string {
-  return `${policy}\n${subject}\n${text}`
+function nameOf({ policy, subject, shape }: RightsKey): string {
+  return `${policy}\n${subject}\n${shape.text}`
 }

@@ -31,10 +31,10 @@ export type { ResendParts } from './resend.ts'
 // Mode `strict`: how rights are divided, and how they move.
 export { divide, hearPromises, NO_SHARES, promiseShares, restorePromises, rightsIn } from './shares.ts'
 export type { ShareBook, ShareReading } from './shares.ts'
-export { accept, claim, donate, needOf, resetRights, transfersUntil } from './transfer.ts'
-export type { RightsChange, RightsData, Transfers } from './transfer.ts'
+export { accept, donate, need, resetRights, transfersUntil } from './transfer.ts'
+export type { Need, RightsChange, RightsData, Transfers } from './transfer.ts'
 export { RightsExchange } from './rights-exchange.ts'
-export type { RightsKey, RightsStorage } from './rights-exchange.ts'
+export type { NeedAnswer, RightsKey, RightsStorage } from './rights-exchange.ts'
 
 // Messages.
 export { decodeMessage, encodeMessages } from './message.ts'

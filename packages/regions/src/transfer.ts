@@ -5,16 +5,27 @@ import { type Shape, startOf } from './shape.ts'
 // The steps of mode `strict`: each is one atomic step of the store. A region may use its rights in a window. What it gives away is taken from
 // its own count as if it were used, and what it gets makes its count lower.
 
+/** ms until a region asks again; doubled while nobody gives, up to a part of the window. */
+const FIRST_PAUSE = 300
+const LONGEST_PAUSE = 1 / 32
+/** The part of the limit that a region asks for at least. Few rights would otherwise grow one by one. */
+const LEAST = 1 / 16
+/** A region asks when less than this part of its rights is free. */
+export const LOW: number = 1 / 4
+
 /** What a region has given and got of the rights of one state in one window. */
 export interface Transfers {
   /** Until when the window counts, µs. */
   readonly window: number
   /** By name of the region, units that this region gave it. */
   readonly donated: Readonly<Record<string, number>>
-  /** By name of the region, the largest sum that it said it gave. */
+  /** By name of the region, the largest sum that it said it gave. The count is lower by these units. */
   readonly got: Readonly<Record<string, number>>
-  /** Units of those that the count of this region has been lowered by. */
-  readonly credited: number
+  /** By name of the region, units that it could still spare when it answered last. Absent: it has not answered. */
+  readonly free: Readonly<Record<string, number>>
+  /** When this region asked last (µs; 0 for never), and ms that it then waits. */
+  readonly asked: number
+  readonly pause: number
 }
 
 /** The state of a window in mode `strict`, and the transfers of that window. Its count may be below 0: rights that are not used yet. */
@@ -41,10 +52,14 @@ function openWindow(shape: Shape, data: RightsData, rights: number, now: number)
   const start = shape.start ?? ms - (ms % P)
   const current = isSliding ? (ms - (ms % P) + 2 * P) * 1000 : (start + P) * 1000
   const [until, count, before] = rolled(shape, data.state, current)
-  const transfers = data.transfers?.window === until ? data.transfers : { window: until, donated: {}, got: {}, credited: 0 }
+  const transfers = data.transfers?.window === until ? data.transfers : noTransfers(until)
   const left = Math.max(0, Math.min(P, startOf(shape, until) + P - ms))
   const weight = isSliding ? Math.ceil((before * left) / P) : 0
   return { state: [until, count, before], transfers, free: rights - count - weight }
+}
+
+function noTransfers(window: number): Transfers {
+  return { window, donated: {}, got: {}, free: {}, asked: 0, pause: FIRST_PAUSE }
 }
 
 /** The numbers of a window at the window that counts until then. */
@@ -55,80 +70,116 @@ function rolled({ kind, P }: Shape, state: Numbers | undefined, current: number)
   return kind === 'sliding' ? [current, 0, Math.max(0, state[1])] : [current, 0, 0]
 }
 
-/** Lowers the count by what was got and not credited yet. Called when units are needed, before a refusal. */
-export function claim(shape: Shape, data: RightsData, rights: number, now: number): RightsChange & { readonly free: number } {
-  const { state, transfers, free } = openWindow(shape, data, rights, now)
-  const sum = Object.values(transfers.got).reduce((total, units) => total + units, 0)
-  const units = sum - transfers.credited
-  const [until, count, before] = state
-  return { state: [until, count - units, before], transfers: { ...transfers, credited: sum }, free: free + units }
+/** What a region that needs units asks for. */
+export interface Need {
+  /** The transfers after it; `undefined` if they stay as they are, since the region has enough, or has just asked. */
+  readonly transfers: Transfers | undefined
+  /** Until when the window counts, µs. */
+  readonly window: number
+  /** Units to ask for. */
+  readonly want: number
+  readonly got: Readonly<Record<string, number>>
+  /** What the region may use in the window: its rights, with what it got and without what it gave. */
+  readonly effective: number
+  /** Whether more may come: a region could spare some, or has not answered. */
+  readonly isHeld: boolean
 }
 
-/** What a region that needs units says to the others. `want`: units. */
-export function needOf(
-  key: { readonly policy: string; readonly subject: string; readonly text: string },
-  { transfers }: RightsChange,
-  want: number,
-  now: number,
-): NeedRecord {
-  const { policy, subject, text } = key
-  return { kind: 'need', policy, subject, text, version: now, window: transfers.window, want, got: transfers.got }
+/**
+ * What the region asks the others for. It asks by its effective rights, so a region with few rights and many requests soon has enough.
+ * @param cost units of a decision that was refused; 0 if less than a quarter of the rights is left
+ * @param others names of the other regions
+ */
+export function need(shape: Shape, data: RightsData, rights: number, cost: number, others: readonly string[], now: number): Need {
+  const { transfers, free } = openWindow(shape, data, rights, now)
+  const { window, got, donated, asked, pause } = transfers
+  const effective = rights + sumOf(got) - sumOf(donated)
+  const isHeld = others.some((name) => (transfers.free[name] ?? 1) > 0)
+  const isEnough = cost === 0 ? free > effective * LOW : cost <= free
+  const known = { window, got, effective, isHeld }
+  if (isEnough || now < asked + pause * 1000) return { ...known, transfers: undefined, want: 0 }
+  const want = Math.max(cost - free, Math.ceil(effective / 2) - Math.max(0, free), Math.ceil(shape.N * LEAST), 1)
+  const longest = Math.max(FIRST_PAUSE, Math.floor(shape.P * LONGEST_PAUSE))
+  // A region that has never asked waits as long after the first time.
+  const next = asked === 0 ? FIRST_PAUSE : Math.min(2 * pause, longest)
+  return { ...known, transfers: { ...transfers, asked: now, pause: next }, want }
 }
 
 /**
  * Gives rights of the window of now to a region that needs them.
- * @param floor the part of its rights that this region keeps for itself; falls to 0 at the end of the window
+ * @param terms rights: of this region. floor: the part of them that it keeps for itself; falls to 0 at the end of the window
  * @returns `undefined` if the need is of another window
  */
 export function donate(
   shape: Shape,
-  need: NeedRecord,
+  record: Pick<NeedRecord, 'window' | 'want' | 'got'>,
   asker: { readonly name: string; readonly self: string },
   data: RightsData,
   terms: { readonly rights: number; readonly floor: number },
   now: number,
-): (RightsChange & { readonly offer: OfferRecord }) | undefined {
+): (RightsChange & { readonly total: number; readonly free: number }) | undefined {
   const { name, self } = asker
   const open = openWindow(shape, data, terms.rights, now)
   const { state, transfers } = open
-  if (need.window !== transfers.window) return undefined
-  const got = need.got[self] ?? 0
+  if (record.window !== transfers.window) return undefined
+  const got = record.got[self] ?? 0
   const known = transfers.donated[name] ?? 0
   // This store has forgotten what it gave, and with it that it took it from its own count.
   const again = Math.max(0, got - known)
   const left = Math.max(0, startOf(shape, transfers.window) + shape.P - Math.floor(now / 1000)) / shape.P
   const spare = open.free - again - Math.ceil(terms.floor * terms.rights * Math.min(1, left))
   const donated = known + again
-  const units = Math.max(0, Math.min(need.want - (donated - got), Math.floor(spare / 2)))
+  const units = Math.max(0, Math.min(record.want - (donated - got), Math.floor(spare / 2)))
   const total = donated + units
-  const { policy, subject, text } = need
   const [until, count, before] = state
   return {
     state: [until, count + again + units, before],
     transfers: { ...transfers, donated: { ...transfers.donated, [name]: total } },
-    offer: { kind: 'offer', policy, subject, text, version: now, to: name, window: until, total, free: Math.max(0, spare - units) },
+    total,
+    free: Math.max(0, spare - units),
   }
 }
 
 /**
- * Notes what another region gave. It is credited when it is needed.
+ * Credits what another region gave: the count is lower by what is more than it said before.
  * @returns `undefined` if the offer is of another window
  */
-export function accept(shape: Shape, offer: OfferRecord, from: string, data: RightsData, now: number): RightsChange | undefined {
+export function accept(
+  shape: Shape,
+  offer: Pick<OfferRecord, 'window' | 'total' | 'free'>,
+  from: string,
+  data: RightsData,
+  now: number,
+): RightsChange | undefined {
   const { state, transfers } = openWindow(shape, data, 0, now)
   if (offer.window !== transfers.window) return undefined
-  const got = Math.max(transfers.got[from] ?? 0, offer.total)
-  return { state, transfers: { ...transfers, got: { ...transfers.got, [from]: got } } }
+  const known = transfers.got[from] ?? 0
+  const got = Math.max(known, offer.total)
+  const [until, count, before] = state
+  return {
+    state: [until, count - (got - known), before],
+    transfers: {
+      ...transfers,
+      got: { ...transfers.got, [from]: got },
+      free: { ...transfers.free, [from]: offer.free },
+      pause: offer.free > 0 ? FIRST_PAUSE : transfers.pause,
+    },
+  }
 }
 
 /** Forgets what was used in the window. What was given and got stays: others count on it. */
 export function resetRights(shape: Shape, data: RightsData, now: number): RightsChange {
   const { state, transfers } = openWindow(shape, data, 0, now)
-  const donated = Object.values(transfers.donated).reduce((total, units) => total + units, 0)
-  return { state: [state[0], donated - transfers.credited, 0], transfers }
+  return { state: [state[0], sumOf(transfers.donated) - sumOf(transfers.got), 0], transfers }
 }
 
 /** µs until which transfers must be kept: a window longer than the state. */
 export function transfersUntil({ P }: Shape, { window }: Transfers): number {
   return window + P * 1000
+}
+
+function sumOf(units: Readonly<Record<string, number>>): number {
+  let sum = 0
+  for (const each of Object.values(units)) sum += each
+  return sum
 }

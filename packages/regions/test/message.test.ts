@@ -10,8 +10,8 @@ test('records of every kind are read as they were written', () => {
   const shared = { policy: 'api', subject: 'ü\n"', text: entry.text, version: 3, window: AT * 1000 }
   const records: readonly RegionRecord[] = [
     count('user:1'),
-    { kind: 'need', ...shared, want: 5, got: { us: 2 } },
-    { kind: 'offer', ...shared, to: 'eu', total: 9, free: 0 },
+    { kind: 'need', ...shared, want: 5, got: { us: 2 }, N: 10, P: 60_000 },
+    { kind: 'offer', ...shared, to: 'eu', total: 9, free: 0, N: 10, P: 60_000 },
     { kind: 'beat', versions: [1, 1], shares: [{ version: 2, from: AT, of: { eu: 0.5, us: 0.5 } }], heard: { us: [1, 2] } },
     { kind: 'resend' },
   ]

@@ -16,14 +16,14 @@ const RULES: readonly Rule[] = [
     removals: [
       {
         file: 'transfer.ts',
-        from: 'const got = Math.max(transfers.got[from] ?? 0, offer.total)',
-        to: 'const got = (transfers.got[from] ?? 0) + offer.total',
+        from: 'const got = Math.max(known, offer.total)',
+        to: 'const got = known + offer.total',
       },
     ],
   },
   {
     without: 'the maximum: an older offer lowers what was got',
-    removals: [{ file: 'transfer.ts', from: 'const got = Math.max(transfers.got[from] ?? 0, offer.total)', to: 'const got = offer.total' }],
+    removals: [{ file: 'transfer.ts', from: 'const got = Math.max(known, offer.total)', to: 'const got = offer.total' }],
   },
   {
     without: 'the window of an offer',
@@ -31,15 +31,15 @@ const RULES: readonly Rule[] = [
   },
   {
     without: 'the window of a need',
-    removals: [{ file: 'transfer.ts', from: 'if (need.window !== transfers.window) return undefined', to: '' }],
+    removals: [{ file: 'transfer.ts', from: 'if (record.window !== transfers.window) return undefined', to: '' }],
   },
   {
     without: 'transfers of each window: they go on',
     removals: [
       {
         file: 'transfer.ts',
-        from: 'const transfers = data.transfers?.window === until ? data.transfers : {',
-        to: 'const transfers = data.transfers !== undefined ? { ...data.transfers, window: until } : {',
+        from: 'const transfers = data.transfers?.window === until ? data.transfers : ',
+        to: 'const transfers = data.transfers !== undefined ? { ...data.transfers, window: until } : ',
       },
     ],
   },
@@ -54,8 +54,8 @@ const RULES: readonly Rule[] = [
     removals: [
       {
         file: 'transfer.ts',
-        from: 'Math.min(need.want - (donated - got), Math.floor(spare / 2))',
-        to: 'Math.min(need.want, Math.floor(spare / 2))',
+        from: 'Math.min(record.want - (donated - got), Math.floor(spare / 2))',
+        to: 'Math.min(record.want, Math.floor(spare / 2))',
       },
     ],
   },
@@ -66,12 +66,12 @@ const RULES: readonly Rule[] = [
   {
     without: 'a donor gives what it can spare',
     removals: [
-      { file: 'transfer.ts', from: 'Math.min(need.want - (donated - got), Math.floor(spare / 2))', to: 'need.want - (donated - got)' },
+      { file: 'transfer.ts', from: 'Math.min(record.want - (donated - got), Math.floor(spare / 2))', to: 'record.want - (donated - got)' },
     ],
   },
   {
-    without: 'a credit counts once',
-    removals: [{ file: 'transfer.ts', from: 'transfers: { ...transfers, credited: sum }', to: 'transfers' }],
+    without: 'an offer is credited once',
+    removals: [{ file: 'transfer.ts', from: 'count - (got - known)', to: 'count - got' }],
   },
   {
     without: 'rights that were not used end with their window',
@@ -82,14 +82,14 @@ const RULES: readonly Rule[] = [
     removals: [
       {
         file: 'transfer.ts',
-        from: 'return { state: [state[0], donated - transfers.credited, 0], transfers }',
-        to: 'return { state: [state[0], 0 * donated, 0], transfers }',
+        from: 'return { state: [state[0], sumOf(transfers.donated) - sumOf(transfers.got), 0], transfers }',
+        to: 'return { state: [state[0], 0, 0], transfers }',
       },
     ],
   },
   {
     without: 'asking again: a lost offer leaves rights idle',
-    removals: [{ file: 'rights-exchange.ts', from: 'asked.next = now + asked.pause', to: 'asked.next = Infinity' }],
+    removals: [{ file: 'transfer.ts', from: 'now < asked + pause * 1000', to: 'now < asked + 1000 * pause * 1000' }],
   },
   {
     without: 'shares of one sum',

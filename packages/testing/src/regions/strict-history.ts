@@ -17,7 +17,7 @@ export async function playStrict(
 class StrictHistory extends StrictWorld {
   async play(): Promise<RegionViolation | undefined> {
     const { random } = this
-    for (const { exchange, region } of this.processes()) await this.subscribe(region, exchange)
+    for (const region of this.all) for (const process of region.processes) await this.begin(region, process)
     this.time.after(SECOND, () => this.beat())
     // The table comes to each region at another time.
     for (const region of this.all) this.time.after(random.int(0, 40 * SECOND), () => this.promise(region))
@@ -50,14 +50,14 @@ class StrictHistory extends StrictWorld {
     const process = this.random.pick(region.processes)
     const rights = this.rightsOf(region, process)
     if (rights === undefined) return
-    const { isAllowed, start, free, effective, shortage } = region.store.decide(this.shape, rights, cost)
+    const { isAllowed, start, free } = region.store.decide(this.shape, rights, cost)
     this.log(region, 'decided', () => [isAllowed, cost, rights, free, region.store.entry])
     if (isAllowed) {
       region.used.set(start, (region.used.get(start) ?? 0) + cost)
       this.admissions.push({ region: region.index, start, at: this.time.now, units: cost, generation: region.generation })
     }
     const key = { policy: 'api', subject: 'user:1', shape: this.shape }
-    void process.exchange.decided(key, effective, free, shortage)
+    void process.exchange.decided(key, rights, free, isAllowed ? 0 : cost)
     this.check(region)
     if (isAllowed) this.checkWindow(region, start)
   }
@@ -99,9 +99,16 @@ class StrictHistory extends StrictWorld {
   private crash(region: Region): void {
     const [old] = region.processes as [Process]
     old.isDead = true
+    // For a while it still gets messages, and what it does with them is lost.
+    this.time.after(SECOND, () => old.end())
     const process = this.newProcess(region)
     region.processes = [...region.processes.slice(1), process]
-    void this.subscribe(region, process.exchange)
+    void this.begin(region, process)
+  }
+
+  private async begin(region: Region, process: Process): Promise<void> {
+    const end = await this.subscribe(region, process.exchange)
+    process.end = () => void end()
   }
 
   private checkWindow(region: Region, start: number): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '@sluice/core'
-import type { NeedRecord, Numbers, OfferRecord, RegionsModule, RightsKey, Shape, Transfers } from './types.ts'
+import type { NeedAnswer, NeedRecord, Numbers, OfferRecord, RegionsModule, RightsKey, Shape, Transfers } from './types.ts'
 
 interface Entry {
   readonly state: Numbers | undefined
@@ -11,10 +11,6 @@ export interface StrictDecision {
   readonly isAllowed: boolean
   readonly start: number
   readonly free: number
-  /** The rights of the region, with what it got and without what it gave. */
-  readonly effective: number
-  /** Units that a refusal lacked. */
-  readonly shortage: number
 }
 
 /** The store of one region in mode `strict`, for one policy, subject and limit. */
@@ -59,18 +55,11 @@ export class StrictStore {
   decide(base: Shape, rights: number, cost: number): StrictDecision {
     const shape = this.shapeAt(base)
     const start = shape.start as number
-    let [until, count, before] = this.current(shape)
-    let free = rights - count - this.weight(shape, before)
-    if (cost > free) {
-      const claimed = this.regions.claim(shape, this.live(), rights, this.now)
-      this.entry = claimed
-      ;[until, count, before] = claimed.state
-      ;({ free } = claimed)
-    }
-    const effective = rights + this.received(until)
-    if (cost > free) return { isAllowed: false, start, free, effective, shortage: cost - Math.max(0, free) }
+    const [until, count, before] = this.current(shape)
+    const free = rights - count - this.weight(shape, before)
+    if (cost > free) return { isAllowed: false, start, free }
     this.entry = { ...this.live(), state: [until, count + cost, before] }
-    return { isAllowed: true, start, free: free - cost, effective, shortage: 0 }
+    return { isAllowed: true, start, free: free - cost }
   }
 
   /** Gives back units of a charge in the window that starts then. Returns how many. */
@@ -92,11 +81,14 @@ export class StrictStore {
     this.entry = this.regions.resetRights(this.shapeAt(shape), this.live(), this.now)
   }
 
-  need(key: RightsKey, want: number): NeedRecord {
-    const { policy, subject, shape } = key
-    const claimed = this.regions.claim(this.shapeAt(shape), this.live(), this.rights() ?? 0, this.now)
-    this.entry = claimed
-    return this.regions.needOf({ policy, subject, text: shape.text }, claimed, want, this.now)
+  need({ policy, subject, shape }: RightsKey, rights: number, cost: number, others: readonly string[]): NeedAnswer {
+    const live = this.live()
+    const needed = this.regions.need(this.shapeAt(shape), live, rights, cost, others, this.now)
+    const { transfers, window, want, got, effective, isHeld } = needed
+    if (transfers === undefined) return { record: undefined, effective, isHeld }
+    this.entry = { ...live, transfers }
+    const { text, N, P } = shape
+    return { record: { kind: 'need', policy, subject, text, version: this.now, window, want, got, N, P }, effective, isHeld }
   }
 
   donate(shape: Shape, need: NeedRecord, asker: string): OfferRecord | undefined {
@@ -108,7 +100,9 @@ export class StrictStore {
     if (given === undefined) return undefined
     this.entry = { state: given.state, transfers: given.transfers }
     this.onDonate(need, asker, before)
-    return given.offer
+    const { policy, subject, text, window, N, P } = need
+    const { total, free } = given
+    return { kind: 'offer', policy, subject, text, version: this.now, to: asker, window, total, free, N, P }
   }
 
   accept(shape: Shape, offer: OfferRecord, from: string): void {
@@ -124,13 +118,6 @@ export class StrictStore {
     if (state === undefined || state[0] < until - (isSliding ? P * 1000 : 0)) return [until, 0, 0]
     if (state[0] === until) return state
     return isSliding ? [until, 0, Math.max(0, state[1])] : [until, 0, 0]
-  }
-
-  /** Units that the region was credited, less those that it gave. */
-  private received(until: number): number {
-    const { transfers } = this.live()
-    if (transfers?.window !== until) return 0
-    return transfers.credited - Object.values(transfers.donated).reduce((sum, units) => sum + units, 0)
   }
 
   private weight({ kind, P, start }: Shape, before: number): number {

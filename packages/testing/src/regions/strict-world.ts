@@ -24,6 +24,7 @@ export interface Process {
   exchange: InstanceType<RegionsModule['RightsExchange']>
   reading: ShareReading
   isDead: boolean
+  end: () => void
 }
 
 export interface Region {
@@ -93,8 +94,8 @@ export class StrictWorld {
     return { version: 1, from, of }
   }
 
-  protected processes(): readonly { readonly region: Region; readonly exchange: Process['exchange'] }[] {
-    return this.all.flatMap((region) => region.processes.map(({ exchange }) => ({ region, exchange })))
+  private othersOf({ name }: Region): readonly string[] {
+    return this.names.filter((other) => other !== name)
   }
 
   protected newRegion(name: string, index: number, floor: number): Region {
@@ -120,12 +121,17 @@ export class StrictWorld {
 
   protected newProcess(region: Region): Process {
     const clock = this.time.clock(() => region.skew)
-    const process: Process = { exchange: undefined as never, reading: { book: region.book, readAt: this.msOf(region) }, isDead: false }
+    const process: Process = {
+      exchange: undefined as never,
+      reading: { book: region.book, readAt: this.msOf(region) },
+      isDead: false,
+      end: () => undefined,
+    }
     const transport = this.network.transport(region.index, () => (process.isDead ? 'lost' : undefined))
     const regions = this.regions.regions({ self: region.name, all: this.names, transport })
     const storage = {
       partitionOf: () => 0,
-      need: (key: RightsKey, want: number) => region.store.need(key, want),
+      need: (key: RightsKey, rights: number, cost: number) => region.store.need(key, rights, cost, this.othersOf(region)),
       donate: (need: NeedRecord, asker: string) => region.store.donate(this.shape, need, asker),
       accept: (offer: OfferRecord, from: string) => region.store.accept(this.shape, offer, from),
     }
@@ -133,8 +139,9 @@ export class StrictWorld {
     return process
   }
 
-  protected async subscribe(region: Region, exchange: Process['exchange']): Promise<void> {
-    await this.network
+  /** Returns a function that ends the subscription. */
+  protected subscribe(region: Region, exchange: Process['exchange']): Promise<() => Promise<void>> {
+    return this.network
       .transport(region.index, () => undefined)
       .subscribe(region.name, async (body) => {
         const message = this.regions.decodeMessage(body)
@@ -185,7 +192,7 @@ export class StrictWorld {
     const [until, count] = store.current(shape)
     const isCurrent = transfers?.window === until
     const donated = isCurrent ? Object.values(transfers.donated).reduce((sum, units) => sum + units, 0) : 0
-    const credited = isCurrent ? transfers.credited : 0
+    const credited = isCurrent ? Object.values(transfers.got).reduce((sum, units) => sum + units, 0) : 0
     const used = region.used.get(start) ?? 0
     if (count !== used + donated - credited) {
       this.report('the sum of rights', region, `counts ${count}, but used ${used}, gave ${donated} and was credited ${credited}`)

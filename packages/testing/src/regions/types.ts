@@ -7,6 +7,7 @@ export type {
   CollectKey,
   CountRecord,
   Ledger,
+  NeedAnswer,
   NeedRecord,
   Numbers,
   OfferRecord,
