@@ -3,30 +3,13 @@ import { completeClock } from '@sluice/core/store-kit'
 import { encodeMessages } from './message.ts'
 import type { NeedRecord, OfferRecord, RegionRecord } from './record.ts'
 import type { Regions } from './regions.ts'
-import type { Shape } from './shape.ts'
 import { LOW } from './transfer.ts'
+import type { NeedAnswer, RightsKey } from './transfer-storage.ts'
 
 /** ms for which a process asks its store no second time. The store knows how long the region waits. */
 const PAUSE = 300
 /** The most states that a process remembers. */
 const MAX_ASKED = 10_000
-
-/** One state of a policy and subject in mode `strict`. */
-export interface RightsKey {
-  readonly policy: string
-  readonly subject: string
-  readonly shape: Shape
-}
-
-/** What the store answers to a region that may need units: `need` of the window of now. */
-export interface NeedAnswer {
-  /** The record that asks for units; `undefined` if the region has enough, or has just asked. */
-  readonly record: NeedRecord | undefined
-  /** What the region may use in the window: its rights, with what it got and without what it gave. */
-  readonly effective: number
-  /** Whether more may come. */
-  readonly isHeld: boolean
-}
 
 /** The store of a region, as the exchange of rights uses it. Each call is one atomic step. */
 export interface RightsStorage {

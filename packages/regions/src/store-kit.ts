@@ -34,7 +34,8 @@ export type { ShareBook, ShareReading } from './shares.ts'
 export { accept, donate, need, resetRights, transfersUntil } from './transfer.ts'
 export type { Need, RightsChange, RightsData, Transfers } from './transfer.ts'
 export { RightsExchange } from './rights-exchange.ts'
-export type { NeedAnswer, RightsKey, RightsStorage } from './rights-exchange.ts'
+export type { RightsStorage } from './rights-exchange.ts'
+export type { NeedAnswer, RightsKey, RightsTerms, TransferStorage } from './transfer-storage.ts'
 
 // Messages.
 export { decodeMessage, encodeMessages } from './message.ts'

@@ -22,7 +22,7 @@ describe.each(['fixed', 'sliding'] as const)('%s window', (kind) => {
       : sliding.step({ start: MS, count, previous: 0 }, asked, NOW, options)
   }
 
-  test('admits up to the rights, and tells what is left of them', () => {
+  test('admits up to the rights, and says what is left of them', () => {
     expect(decide(0, 4).outcome).toMatchObject({ allowed: true, remaining: 0, used: 4 })
     expect(decide(1, 4).outcome).toMatchObject({ allowed: false, remaining: 3, used: 1 })
   })

@@ -123,7 +123,8 @@ function wireTerms({ interval, urgent, minimum, keep, regions }: Terms): readonl
   return [interval * 1000, urgent, minimum, keep * 1000, regions]
 }
 
-function wireShape({ text, kind, N, P, burst, start = -1 }: Shape): readonly unknown[] {
+/** A shape as the scripts of regions read it. */
+export function wireShape({ text, kind, N, P, burst, start = -1 }: Shape): readonly unknown[] {
   return [LETTERS[kind], stateIdOf(text), kind === 'bucket' ? stateIdOf(`${text}${TAKEN}`) : 0, N, P, burst, start]
 }
 

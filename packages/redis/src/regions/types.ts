@@ -127,6 +127,56 @@ export interface RedisRegionStorage {
   ledgers(policies: readonly string[]): AsyncIterable<readonly LedgerName[]>
 }
 
+/** One state of a policy and subject in mode `strict`. */
+export interface RightsKey {
+  readonly policy: string
+  readonly subject: string
+  readonly shape: Shape
+}
+
+interface TransferRecord {
+  readonly policy: string
+  readonly subject: string
+  readonly text: string
+  readonly version: number
+  /** Until when the window counts, µs. */
+  readonly window: number
+  readonly N: number
+  readonly P: number
+}
+
+export interface NeedRecord extends TransferRecord {
+  readonly kind: 'need'
+  readonly want: number
+  readonly got: Readonly<Record<string, number>>
+}
+
+export interface OfferRecord extends TransferRecord {
+  readonly kind: 'offer'
+  readonly to: string
+  readonly total: number
+  readonly free: number
+}
+
+export interface NeedAnswer {
+  readonly record: NeedRecord | undefined
+  readonly effective: number
+  readonly isHeld: boolean
+}
+
+export interface RightsTerms {
+  readonly rights: number
+  readonly floor: number
+}
+
+/** The steps of mode `strict`. `others`: the names of the other regions. */
+export interface RedisTransferStorage {
+  need(key: RightsKey, rights: number, cost: number, others: readonly string[]): Promise<NeedAnswer>
+  donate(need: NeedRecord, asker: string, terms: RightsTerms, self: string, others: readonly string[]): Promise<OfferRecord | undefined>
+  accept(offer: OfferRecord, from: string, others: readonly string[]): Promise<void>
+  resetRights(key: RightsKey, others: readonly string[]): Promise<boolean>
+}
+
 /** What `regions()` of @sluice/regions returns, as far as the store uses it. */
 export interface RedisRegions {
   /** The name of this region. */
