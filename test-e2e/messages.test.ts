@@ -42,6 +42,7 @@ const WRAPPED = [
   'packages/telemetry/src/events/outlet.ts',
   'packages/telemetry/src/events/sinks/http-sink.ts',
   'packages/kafka/src/readers/reader.ts',
+  'packages/kafka/src/regions/kafka-transport.ts',
   'packages/kafka/src/session.ts',
   'packages/kafka/src/topic-log.ts',
   'packages/redis/src/client/attempt.ts',

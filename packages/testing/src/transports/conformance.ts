@@ -12,8 +12,8 @@ export interface JoinedProcess {
 
 /** Regions `eu`, `us` and `ap`, and the servers behind their transport. */
 export interface OpenedTransport {
-  /** A new process of a region. It ends with the test. */
-  join(region: string): Promise<JoinedProcess>
+  /** A new process of a region. It ends with the test. `vanishes`: its network is taken away later. */
+  join(region: string, options?: { readonly vanishes?: boolean }): Promise<JoinedProcess>
   /** Kills the servers, and starts them again. */
   restart(): Promise<void>
 }
@@ -111,12 +111,13 @@ export function regionTransportConformance(name: string, open: OpenTransport): v
     test('what a process that was killed has not applied goes to another one of its region', TIMEOUT, async () => {
       const opened = await open()
       const eu = await joined(opened, 'eu')
-      const dying = await opened.join('us')
+      const dying = await opened.join('us', { vanishes: true })
       const taken: string[] = []
-      await dying.transport.subscribe('us', (body) => {
+      const close = await dying.transport.subscribe('us', (body) => {
         taken.push(decode(body))
         return new Promise(() => undefined)
       })
+      onTestFinished(close)
       const sent = Array.from({ length: 20 }, (_, i) => `message ${i}`)
       await eu.transport.publish(sent.map((text) => envelope(0, text)))
       await waitUntil('the process to have them', () => taken.length === sent.length, LONGEST)
