@@ -1,4 +1,6 @@
+import { connect } from 'node:http2'
 import { type ClientDuplexStream, status } from '@grpc/grpc-js'
+import type { MethodDefinition } from '@grpc/proto-loader'
 import { waitUntil } from '@sluice/testing'
 import { afterEach, describe, expect, test } from 'vitest'
 import { serve, type ServeOptions } from '../../src/index.ts'
@@ -201,6 +203,32 @@ describe('Stream', () => {
     expect(await ended).toMatchObject({ code: status.OK })
     expect(answers.map(({ id }) => id)).toEqual(Array.from({ length: 1_500 }, (_, i) => i + 1))
     expect(answers.filter(({ check }) => (check as CheckResponse).allowed)).toHaveLength(5)
+  })
+
+  test('a client that reads late waits, and gets all of 6 MB of answers', async () => {
+    const { service } = await start()
+    const client = connect(service.grpc?.url as string)
+    ends.push(() => client.destroy())
+    const headers = { ':method': 'POST', ':path': '/sluice.v1.Limiter/Stream', 'content-type': 'application/grpc', te: 'trailers' }
+    const call = client.request(headers)
+    const ended = new Promise((resolve) => call.on('trailers', (trailers) => resolve(trailers['grpc-status'])))
+    const definition = ownProto('sluice/v1/limiter.proto')['sluice.v1.Limiter'] as unknown as Record<
+      string,
+      MethodDefinition<object, object>
+    >
+    for (let id = 1; id <= 6_000; id++) {
+      const message = (definition['Stream'] as MethodDefinition<object, object>).requestSerialize({ id, check: ADA })
+      const prefix = Buffer.alloc(5)
+      prefix.writeUInt32BE(message.length, 1)
+      call.write(Buffer.concat([prefix, message]))
+    }
+    call.end()
+    // Both sides run in these turns, and nobody reads an answer.
+    for (let turn = 0; turn < 2_000; turn++) await new Promise((resolve) => setImmediate(resolve))
+    let bytes = 0
+    call.on('data', (chunk: Buffer) => (bytes += chunk.length))
+    expect(await ended).toBe('0')
+    expect(bytes).toBeGreaterThan(3_000_000)
   })
 
   test('an id that does not grow ends the call', async () => {

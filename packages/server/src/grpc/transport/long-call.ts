@@ -8,8 +8,10 @@ import type { StreamCall, StreamListener, StreamMethod } from './method.ts'
 import { ANSWER, trailersOf, WITH_TRAILERS } from './respond.ts'
 import { nameOf, STATUS, type StatusCode, StatusError, timeoutOf } from './status.ts'
 
-/** Answers in bytes that wait for a client that does not read them. Beyond it, the call ends. */
-const MAX_UNSENT = 1_048_576
+/** Answers in bytes that wait for a client that reads more slowly than it asks. Beyond it, no more requests are read. */
+const FULL = 262_144
+/** Beyond it, the call ends: requests that were read before have answers, too. */
+const MAX_UNSENT = 4 * 1_048_576
 
 /** A call that lasts: requests come and answers go until one side ends it. */
 export class LongCall implements StreamCall {
@@ -24,6 +26,8 @@ export class LongCall implements StreamCall {
   private readonly cancelDeadline: (() => void) | undefined
   private trailers: OutgoingHttpHeaders | undefined
   private isPaused = false
+  /** Whether the answers before must be sent first. */
+  private isFull = false
   private isHalfClosed = false
 
   /** @throws StatusError */
@@ -61,6 +65,7 @@ export class LongCall implements StreamCall {
     if (this.trailers !== undefined || stream.destroyed) return
     stream.write(frame)
     if (stream.writableLength > MAX_UNSENT) this.end(STATUS.RESOURCE_EXHAUSTED, 'the client does not read its answers')
+    else if (stream.writableLength > FULL && !this.isFull) this.waitForClient()
   }
 
   end(status: StatusCode, message = ''): void {
@@ -80,8 +85,7 @@ export class LongCall implements StreamCall {
   resume(): void {
     if (!this.isPaused) return
     this.isPaused = false
-    this.stream.resume()
-    this.read()
+    this.readOn()
   }
 
   onClose(run: () => void): void {
@@ -90,6 +94,21 @@ export class LongCall implements StreamCall {
 
   drain(): void {
     this.listener.draining?.()
+  }
+
+  private waitForClient(): void {
+    this.isFull = true
+    this.stream.pause()
+    this.stream.once('drain', () => {
+      this.isFull = false
+      this.readOn()
+    })
+  }
+
+  private readOn(): void {
+    if (this.isPaused || this.isFull) return
+    this.stream.resume()
+    this.read()
   }
 
   /** All answers are sent. What the client still sends is not read. */
@@ -107,12 +126,12 @@ export class LongCall implements StreamCall {
 
   private read(): void {
     try {
-      while (!this.isPaused && this.trailers === undefined) {
+      while (!this.isPaused && !this.isFull && this.trailers === undefined) {
         const message = this.buffer.next()
         if (message === undefined) break
         this.listener.message?.(message)
       }
-      if (!this.isHalfClosed || this.isPaused || this.trailers !== undefined) return
+      if (!this.isHalfClosed || this.isPaused || this.isFull || this.trailers !== undefined) return
       if (this.buffer.isPartial) throw new StatusError(STATUS.INTERNAL, 'expected the rest of a message, got the end of the requests')
       this.listener.halfClosed?.()
     } catch (error) {
