@@ -59,6 +59,8 @@ const SLOW = isFull
       'test/analytics/sentinel.test.ts',
       // The generator comes from the Python registry.
       'test/clients/python.test.ts',
+      // Go builds the client.
+      'test/grpc/go.test.ts',
       // It puts the service under load for 30 s.
       'test/soak.test.ts',
       // Three processes under a crowd take a minute.
