@@ -79,15 +79,18 @@ export class Beats {
   heard({ from, at, records }: RegionMessage): void {
     const beat = records.findLast((record): record is BeatRecord => record.kind === 'beat')
     const before = this.heardSince.get(from)
+    const { self, shares: own } = this.parts.regions
     const shares = beat?.shares ?? before?.shares ?? []
-    const known = beat?.heard[this.parts.regions.self] ?? []
+    // The other may have heard of a promise before it promised the same table.
+    const tables = own === undefined ? shares : [...shares, own]
+    const known = beat?.heard[self] ?? []
     this.heardSince.set(from, {
       region: from,
       age: 0,
       lag: Math.max(0, Math.round(this.clock.now() - at)),
       reads: beat?.versions[1] ?? before?.reads ?? 0,
       shares,
-      promised: beat === undefined ? (before?.promised ?? []) : shares.filter(({ version }) => known.includes(version)),
+      promised: beat === undefined ? (before?.promised ?? []) : tables.filter(({ version }) => known.includes(version)),
       monotonic: this.clock.monotonic(),
     })
   }

@@ -35,9 +35,10 @@ export function hearPromises(book: ShareBook, region: string, tables: readonly S
 
 /** Tables that this region promised before its data was lost, as others heard it: a promise is never taken back. */
 export function restorePromises(book: ShareBook, tables: readonly ShareTable[]): ShareBook {
-  const lost = tables.filter(({ version }) => !book.promised.some((table) => table.version === version))
-  if (lost.length === 0) return book
-  return { ...book, promised: [...book.promised, ...lost].toSorted((one, other) => one.version - other.version) }
+  const promised = new Map(book.promised.map((table) => [table.version, table]))
+  for (const table of tables) if (!promised.has(table.version)) promised.set(table.version, table)
+  if (promised.size === book.promised.length) return book
+  return { ...book, promised: [...promised.values()].toSorted((one, other) => one.version - other.version) }
 }
 
 /** Units of a limit that each region may use under a table: whole units, of which the sum is at most `units`. */

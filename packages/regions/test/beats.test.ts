@@ -160,6 +160,19 @@ const SCENARIOS: Readonly<Record<string, (regions: RegionsModule) => Promise<voi
     expect(world.books.get('eu')?.shares.heard).toEqual({ us: [1], ap: [1] })
   },
 
+  'a promise comes back also from a region that has not promised the table': async (regions) => {
+    const shares = { us: table(1, 1_767_225_700_000) }
+    const world = new BeatWorld(regions, { processes: 1, shares })
+    await world.start()
+    await world.pass(30_000)
+    expect(world.books.get('eu')?.shares).toEqual({ promised: [], heard: { us: [1] } })
+    await world.pass(60_000)
+    world.flush('us')
+    await world.pass(10_000)
+    // Too late for a new promise.
+    expect(world.books.get('us')?.shares.promised).toEqual([shares.us])
+  },
+
   'what was heard while the store was away has its time': async (regions) => {
     const world = new BeatWorld(regions, { processes: 1 })
     await world.start()
@@ -220,7 +233,7 @@ const RULES: readonly Rule[] = [
   {
     without: 'the time of a message that a process heard: it is that of its call',
     removal: in_('beats.ts', 'age: Math.max(0, Math.round(now - monotonic))', 'age: 0 * (now - monotonic)'),
-    notices: 11,
+    notices: 12,
   },
   {
     without: 'since: a region that was never heard is silent at once',
@@ -308,6 +321,11 @@ const RULES: readonly Rule[] = [
     notices: 9,
   },
   {
+    without: 'the table of the options, for a promise that others heard',
+    removal: in_('beats.ts', 'own === undefined ? shares : [...shares, own]', 'shares'),
+    notices: 11,
+  },
+  {
     without: 'promises that were lost come back',
     removal: in_(
       'heartbeat.ts',
@@ -319,12 +337,12 @@ const RULES: readonly Rule[] = [
   {
     without: 'a share while a region is silent',
     removal: in_('beats.ts', "this.silent.size > 0 && this.parts.regions.whenSilent === 'share'", 'this.silent.size < 0'),
-    notices: 12,
+    notices: 13,
   },
   {
     without: 'the whole limit while a region is silent',
     removal: in_('beats.ts', "this.silent.size > 0 && this.parts.regions.whenSilent === 'share'", 'this.silent.size > 0'),
-    notices: 12,
+    notices: 13,
   },
 ]
 

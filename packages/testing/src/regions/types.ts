@@ -6,6 +6,7 @@ export type RegionsModule = typeof regions
 export type {
   CollectKey,
   CountRecord,
+  Heartbeat,
   Ledger,
   NeedAnswer,
   NeedRecord,
