@@ -44,6 +44,8 @@ export interface ProcessObservers {
   readonly tier?: ((event: ProcessEvent<'tier'>) => void) | undefined
   /** Called when a circuit breaker of a store opens, half-opens or closes. */
   readonly breaker?: ((event: ProcessEvent<'breaker'>) => void) | undefined
+  /** Called when another region begins to be silent, or is heard again. Only with the option `regions` of a store. */
+  readonly region?: ((event: ProcessEvent<'region'>) => void) | undefined
   /** Called when Sluice went on after an unexpected failure: `ANOMALY_…` codes. */
   readonly anomaly?: ((event: ProcessEvent<'anomaly'>) => void) | undefined
   /** Called once for each likely mistake in the set-up: `WARN_…` codes. They are printed nevertheless, unless a limiter has `on.warning`. */
@@ -54,7 +56,7 @@ export interface ProcessObservers {
   readonly limiter?: ((limiter: ObservedLimiter) => void) | undefined
 }
 
-const NAMES = ['decision', 'refusal', 'tier', 'breaker', 'anomaly', 'warning', 'command', 'limiter'] as const
+const NAMES = ['decision', 'refusal', 'tier', 'breaker', 'region', 'anomaly', 'warning', 'command', 'limiter'] as const
 
 /** One call of `observe`. */
 class Attachment {
@@ -90,6 +92,7 @@ export const heard: Record<keyof ProcessObservers | 'anyDecision', boolean> = {
   refusal: false,
   tier: false,
   breaker: false,
+  region: false,
   anomaly: false,
   warning: false,
   command: false,

@@ -21,13 +21,15 @@ export interface Observers {
   readonly tier?: ((event: EventOf<'tier'>) => void) | undefined
   /** Called when a circuit breaker of the store opens, half-opens or closes. */
   readonly breaker?: ((event: EventOf<'breaker'>) => void) | undefined
+  /** Called when another region begins to be silent, or is heard again. Only with the option `regions` of a store. */
+  readonly region?: ((event: EventOf<'region'>) => void) | undefined
   /** Called when Sluice went on after an unexpected failure: `ANOMALY_…` codes. */
   readonly anomaly?: ((event: EventOf<'anomaly'>) => void) | undefined
   /** Called once for each likely mistake in the set-up: `WARN_…` codes. Default: `console.warn`. */
   readonly warning?: ((event: EventOf<'warning'>) => void) | undefined
 }
 
-const NAMES = ['decision', 'tier', 'breaker', 'anomaly', 'warning'] as const
+const NAMES = ['decision', 'tier', 'breaker', 'region', 'anomaly', 'warning'] as const
 
 const MAX_REPORTED = 1_000
 

@@ -210,6 +210,8 @@ export type StoreEvent =
       /** Why the store does not decide, in its own words. Absent when it decides again. */
       readonly cause?: string | undefined
     }
+  /** Another region has been silent for the option `silence`, or is heard again. Each process of a region finds it out by itself. */
+  | { readonly type: 'region'; readonly region: string; readonly silent: boolean }
   /** A limiter has another generation. It is meant for limiters: no observer gets it. */
   | { readonly type: 'generation'; readonly limiter: string }
   | { readonly type: 'anomaly'; readonly code: string; readonly message: string }

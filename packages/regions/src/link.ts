@@ -27,7 +27,14 @@ class Link implements RegionLink {
     this.store = store
     const { storage, clock } = store
     const failed = (error: unknown): void => this.failed(error)
-    this.beats = new Beats({ regions, storage, clock, failed, publish: (records) => this.publish(records) })
+    this.beats = new Beats({
+      regions,
+      storage,
+      clock,
+      failed,
+      publish: (records) => this.publish(records),
+      turned: (region, silent) => store.events.emit({ type: 'region', region, silent }),
+    })
     this.exchange = new Exchange({
       regions,
       storage,

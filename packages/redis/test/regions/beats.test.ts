@@ -1,5 +1,5 @@
 // Two regions, each with a Redis server of its own: what they know of each other, and what happens when one loses its data.
-import { type Charge, fixedWindow, type Store, tokenBucket } from '@sluice/core'
+import { type Charge, fixedWindow, type Store, type StoreEvent, tokenBucket } from '@sluice/core'
 import { redisStore } from '@sluice/redis'
 import { regions, type RegionsOptions } from '@sluice/regions'
 import { startRedis, waitUntil } from '@sluice/testing/redis'
@@ -72,6 +72,8 @@ test('a region that is cut off is silent, and each uses its share', async () => 
   const [here, there] = await Promise.all([newServer(), newServer()])
   const eu = storeOn(here, network, { self: 'eu', whenSilent: 'share' })
   const us = storeOn(there, network, { self: 'us' })
+  const events: StoreEvent[] = []
+  eu.subscribe?.((event) => events.push(event))
   const isSilent = (store: Store, peer: string): boolean | undefined => store.health?.().regions?.peers[peer]?.silent
   await waitUntil('they hear of each other', () => eu.health?.().regions?.peers['us']?.heardAt !== undefined)
   expect(isSilent(eu, 'us')).toBe(false)
@@ -88,6 +90,10 @@ test('a region that is cut off is silent, and each uses its share', async () => 
   network.cut.clear()
   await waitUntil('they hear of each other again', () => isSilent(eu, 'us') === false && isSilent(us, 'eu') === false)
   expect((await take(eu, chargeOf('user:2', 20)))[0]?.allowed).toBe(true)
+  expect(events.filter(({ type }) => type === 'region')).toEqual([
+    { type: 'region', region: 'us', silent: true },
+    { type: 'region', region: 'us', silent: false },
+  ])
 })
 
 test('data of other regions is refused', async () => {
