@@ -18,17 +18,19 @@ local texts = redis.call('MGET', unpack(KEYS))
 local replies = { micros, '' }
 
 -- Whether what changed is published now, and the result otherwise.
-local function isdue(ledger, list, shapes)
-  local since, ischanged, isurgent = micros - ledger.publishedat, false, false
+local function isdue(list, shapes, accounts)
+  -- Long ago for one of them is long ago: another process may have published the others only.
+  local oldest, oldestchange, isurgent = math.huge, math.huge, false
   for i, own in ipairs(list) do
     local shape = shapes[i]
-    ischanged = ischanged or own.ischanged
+    oldest = min(oldest, accounts[i].publishedat)
+    oldestchange = own.ischanged and min(oldestchange, accounts[i].publishedat) or oldestchange
     isurgent = isurgent or own.unpublished >= terms.urgent * (shape[6] == 0 and shape[4] or shape[6])
   end
-  if not ischanged then
-    return since >= AGAIN, 0
+  if oldestchange == math.huge then
+    return micros - oldest >= AGAIN, 0
   end
-  return since >= terms.interval / 2 or isurgent, 1
+  return micros - oldestchange >= terms.interval / 2 or isurgent, 1
 end
 
 local function collect(subject, text, ledgertext, ledgerkey)
@@ -48,16 +50,17 @@ local function collect(subject, text, ledgertext, ledgerkey)
     return { 0 }
   end
   if subject[1] ~= 1 then
-    local due, result = isdue(ledger, list, shapes)
+    local due, result = isdue(list, shapes, accounts)
     if not due then
       return { result }
     end
   end
-  ledger.version, ledger.publishedat = max(ledger.version + 1, micros), micros
+  ledger.version = max(ledger.version + 1, micros)
   local reply = { 2, ledger.version }
   for i, own in ipairs(list) do
     local account = accounts[i]
     account.published, account.publishedbefore, account.publishedreset = own.units, shapes[i][1] == 'b' and account.publishedbefore or own.before, own.reset
+    account.publishedat = micros
     ledger.accounts[shapes[i][2]] = account
     reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
   end

@@ -3,18 +3,18 @@
 -- KEYS, ARGV, reply: see regionCollect.lua and regionApply.lua.
 -- redis.calls: SET and DEL, in writevalue and writeledger.
 --
--- A ledger is a list of big-endian doubles: a format, the version of the last record, when it was published (µs), then for each account ten
--- numbers and for each of its parts six more:
---   account: id, first, foreign, foreignbefore, published, publishedbefore, reset, publishedreset, until, parts
+-- A ledger is a list of big-endian doubles: a format, the version of the last record, then for each account eleven numbers, and for each of its
+-- parts six more:
+--   account: id, first, foreign, foreignbefore, published, publishedbefore, reset, publishedreset, publishedat (µs), until, parts
 --   part: region, version, first, units, before, at
 
-local FORMAT = 1
+local FORMAT = 2
 local DOUBLES = 8
 -- Lua has room for so many values of one call, and a ledger of many limits and regions has more.
 local CHUNK = 4000
 
 local function newledger()
-  return { version = 0, publishedat = 0, accounts = {} }
+  return { version = 0, accounts = {} }
 end
 
 local function newaccount()
@@ -26,6 +26,7 @@ local function newaccount()
     publishedbefore = 0,
     reset = 0,
     publishedreset = 0,
+    publishedat = 0,
     ends = 0,
     parts = {},
   }
@@ -60,23 +61,24 @@ end
 local function decodeledger(text)
   local ledger = newledger()
   local count = text and #text / DOUBLES or 0
-  if count < 3 or count % 1 ~= 0 then
+  if count < 2 or count % 1 ~= 0 then
     return ledger
   end
   local numbers = unpackall(text, count)
   if numbers[1] ~= FORMAT then
     return ledger
   end
-  ledger.version, ledger.publishedat = numbers[2], numbers[3]
-  local at = 4
-  while at + 9 <= count do
+  ledger.version = numbers[2]
+  local at = 3
+  while at + 10 <= count do
     local account = newaccount()
     local id = numbers[at]
     account.first, account.foreign, account.foreignbefore = numbers[at + 1], numbers[at + 2], numbers[at + 3]
     account.published, account.publishedbefore = numbers[at + 4], numbers[at + 5]
-    account.reset, account.publishedreset, account.ends = numbers[at + 6], numbers[at + 7], numbers[at + 8]
-    local parts = numbers[at + 9]
-    at = at + 10
+    account.reset, account.publishedreset, account.publishedat = numbers[at + 6], numbers[at + 7], numbers[at + 8]
+    account.ends = numbers[at + 9]
+    local parts = numbers[at + 10]
+    at = at + 11
     for _ = 1, parts do
       account.parts[numbers[at]] = {
         version = numbers[at + 1],
@@ -103,14 +105,14 @@ local function append(list, ...)
 end
 
 local function encodeledger(ledger)
-  local numbers = { FORMAT, ledger.version, ledger.publishedat }
+  local numbers = { FORMAT, ledger.version }
   local latest = 0
   for id, account in pairs(ledger.accounts) do
     -- An account that nothing needs any more is left out.
     if account.ends >= micros then
       latest = max(latest, account.ends)
       append(numbers, id, account.first, account.foreign, account.foreignbefore, account.published, account.publishedbefore)
-      append(numbers, account.reset, account.publishedreset, account.ends, 0)
+      append(numbers, account.reset, account.publishedreset, account.publishedat, account.ends, 0)
       local count = #numbers
       -- Also parts of regions that this process does not know, since others of its region may.
       for region, part in pairs(account.parts) do

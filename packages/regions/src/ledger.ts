@@ -31,6 +31,8 @@ export interface Account {
   /** The latest reset (µs); 0 for none. It concerns the windows that had begun by then. */
   readonly reset: number
   readonly publishedReset: number
+  /** When it was published last: µs; 0 for never. Another process may publish other states of the subject. */
+  readonly publishedAt: number
   readonly parts: readonly Part[]
   /** µs until which this must be kept. */
   readonly until: number
@@ -40,13 +42,11 @@ export interface Account {
 export interface Ledger {
   /** The version of the last record that this region published. */
   readonly version: number
-  /** µs; 0 for never. */
-  readonly publishedAt: number
   /** By name of the state. */
   readonly accounts: ReadonlyMap<string, Account>
 }
 
-export const NO_LEDGER: Ledger = { version: 0, publishedAt: 0, accounts: new Map() }
+export const NO_LEDGER: Ledger = { version: 0, accounts: new Map() }
 
 export const NO_ACCOUNT: Account = {
   first: 0,
@@ -56,6 +56,7 @@ export const NO_ACCOUNT: Account = {
   publishedBefore: 0,
   reset: 0,
   publishedReset: 0,
+  publishedAt: 0,
   parts: [],
   until: 0,
 }

@@ -116,24 +116,26 @@ export function collect(
   const own = key.shapes.map((shape) => [shape, ownOf(shape, data, terms, now)] as const).filter(([, { isEmpty }]) => !isEmpty)
   const isAnyLarge = own.some(([, { isSmall }]) => !isSmall)
   if (!isAnyLarge) return { result: 'nothing' }
-  const since = now - ledger.publishedAt
+  // Long ago for one of them is long ago: another process may have published the others only.
+  const since = (list: typeof own): number => now - Math.min(...list.map(([, { account }]) => account.publishedAt))
+  const changed = own.filter(([, { isChanged }]) => isChanged)
   const isUrgent = own.some(([shape, { unpublished }]) => unpublished >= terms.urgent * (shape.burst === 0 ? shape.N : shape.burst))
   if (key.isForced !== true) {
-    if (own.some(([, { isChanged }]) => isChanged)) {
-      if (since < (terms.interval * 1000) / 2 && !isUrgent) return { result: 'later' }
-    } else if (since < AGAIN * 1000) return { result: 'nothing' }
+    if (changed.length > 0) {
+      if (since(changed) < (terms.interval * 1000) / 2 && !isUrgent) return { result: 'later' }
+    } else if (since(own) < AGAIN * 1000) return { result: 'nothing' }
   }
   const version = Math.max(ledger.version + 1, now)
-  const accounts = new Map(own.map(([{ text }, { entry, account }]) => [text, published(account, entry)]))
+  const accounts = new Map(own.map(([{ text }, { entry, account }]) => [text, published(account, entry, now)]))
   return {
     result: 'record',
     record: { kind: 'count', policy: key.policy, subject: key.subject, version, entries: own.map(([, { entry }]) => entry) },
-    changes: { states: new Map(), ledger: { ...withAccounts(ledger, accounts, now), version, publishedAt: now } },
+    changes: { states: new Map(), ledger: { ...withAccounts(ledger, accounts, now), version } },
   }
 }
 
-function published(account: Account, { units, before, reset }: EntryRecord): Account {
-  return { ...account, published: units, publishedBefore: before, publishedReset: reset }
+function published(account: Account, { units, before, reset }: EntryRecord, now: number): Account {
+  return { ...account, published: units, publishedBefore: before, publishedReset: reset, publishedAt: now }
 }
 
 /** What came of a record of another region. */
@@ -222,7 +224,7 @@ function shapeOfEntry(entry: EntryRecord): readonly (readonly [Shape, EntryRecor
 export function reset(shapes: readonly Shape[], data: SubjectData, { keep }: Terms, now: number): Changes {
   const accounts = new Map(shapes.map((shape) => [shape.text, resetAccount(shape, data, keep, now)]))
   const states = new Map(shapes.flatMap(({ text }) => [[text, undefined] as const, [takenName(text), undefined] as const]))
-  return { states, ledger: { ...withAccounts(data.ledger, accounts, now), publishedAt: 0 } }
+  return { states, ledger: withAccounts(data.ledger, accounts, now) }
 }
 
 function resetAccount(shape: Shape, { states, ledger }: SubjectData, keep: number, now: number): Account {

@@ -138,7 +138,7 @@ const RULES: readonly Rule[] = [
   },
   {
     without: 'publishing again: a lost message is never repeated',
-    removals: [{ file: 'steps.ts', from: 'else if (since < AGAIN * 1000)', to: 'else' }],
+    removals: [{ file: 'steps.ts', from: 'else if (since(own) < AGAIN * 1000)', to: 'else' }],
   },
   {
     without: 'all publish once one does',
@@ -214,6 +214,17 @@ const RULES: readonly Rule[] = [
     without: 'the birth of a bucket is that of its first unit',
     removals: [{ file: 'buckets.ts', from: 'if (units === 0 && ownTaken(taken, now).birth === 0) return undefined', to: '' }],
     from: 5_689,
+  },
+  {
+    without: 'a time of publication for each state: one delays the others',
+    removals: [
+      {
+        file: 'steps.ts',
+        from: 'now - Math.min(...list.map(([, { account }]) => account.publishedAt))',
+        to: 'now - Math.max(0 * list.length, ...[...ledger.accounts.values()].map((account) => account.publishedAt))',
+      },
+    ],
+    from: 9_224,
   },
   {
     without: 'the second entry of a bucket lives longer than the bucket',

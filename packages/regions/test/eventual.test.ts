@@ -16,6 +16,7 @@ test(`${HISTORIES} random histories break no promise`, { timeout: 1_800_000 }, a
 test.each([
   [5689, 'a give-back of 0 units is not the birth of a bucket'],
   [10_105, 'a bucket whose birth has ended says that nothing was taken since (the oracle was wrong)'],
+  [9_224, 'a process that published some states of a subject does not delay the others'],
 ])('seed %i: %s', async (seed) => {
   expect(await playEventual(regions, seed)).toBeUndefined()
 })

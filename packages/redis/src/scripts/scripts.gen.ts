@@ -1405,11 +1405,11 @@ end
 redis.pcall('PEXPIRE', revisions, string.format('%.0f', LIFETIME))
 return known and '0' or 'inf'`
 
-const regionLedger = String.raw`local FORMAT = 1
+const regionLedger = String.raw`local FORMAT = 2
 local DOUBLES = 8
 local CHUNK = 4000
 local function newledger()
-return { version = 0, publishedat = 0, accounts = {} }
+return { version = 0, accounts = {} }
 end
 local function newaccount()
 return {
@@ -1420,6 +1420,7 @@ published = 0,
 publishedbefore = 0,
 reset = 0,
 publishedreset = 0,
+publishedat = 0,
 ends = 0,
 parts = {},
 }
@@ -1449,23 +1450,24 @@ end
 local function decodeledger(text)
 local ledger = newledger()
 local count = text and #text / DOUBLES or 0
-if count < 3 or count % 1 ~= 0 then
+if count < 2 or count % 1 ~= 0 then
 return ledger
 end
 local numbers = unpackall(text, count)
 if numbers[1] ~= FORMAT then
 return ledger
 end
-ledger.version, ledger.publishedat = numbers[2], numbers[3]
-local at = 4
-while at + 9 <= count do
+ledger.version = numbers[2]
+local at = 3
+while at + 10 <= count do
 local account = newaccount()
 local id = numbers[at]
 account.first, account.foreign, account.foreignbefore = numbers[at + 1], numbers[at + 2], numbers[at + 3]
 account.published, account.publishedbefore = numbers[at + 4], numbers[at + 5]
-account.reset, account.publishedreset, account.ends = numbers[at + 6], numbers[at + 7], numbers[at + 8]
-local parts = numbers[at + 9]
-at = at + 10
+account.reset, account.publishedreset, account.publishedat = numbers[at + 6], numbers[at + 7], numbers[at + 8]
+account.ends = numbers[at + 9]
+local parts = numbers[at + 10]
+at = at + 11
 for _ = 1, parts do
 account.parts[numbers[at]] = {
 version = numbers[at + 1],
@@ -1488,13 +1490,13 @@ list[#list + 1] = (select(i, ...))
 end
 end
 local function encodeledger(ledger)
-local numbers = { FORMAT, ledger.version, ledger.publishedat }
+local numbers = { FORMAT, ledger.version }
 local latest = 0
 for id, account in pairs(ledger.accounts) do
 if account.ends >= micros then
 latest = max(latest, account.ends)
 append(numbers, id, account.first, account.foreign, account.foreignbefore, account.published, account.publishedbefore)
-append(numbers, account.reset, account.publishedreset, account.ends, 0)
+append(numbers, account.reset, account.publishedreset, account.publishedat, account.ends, 0)
 local count = #numbers
 for region, part in pairs(account.parts) do
 numbers[count] = numbers[count] + 1
@@ -1805,17 +1807,18 @@ local numbers = request[1]
 local terms = { interval = numbers[1], urgent = numbers[2], minimum = numbers[3], keep = numbers[4], regions = numbers[5] }
 local texts = redis.call('MGET', unpack(KEYS))
 local replies = { micros, '' }
-local function isdue(ledger, list, shapes)
-local since, ischanged, isurgent = micros - ledger.publishedat, false, false
+local function isdue(list, shapes, accounts)
+local oldest, oldestchange, isurgent = math.huge, math.huge, false
 for i, own in ipairs(list) do
 local shape = shapes[i]
-ischanged = ischanged or own.ischanged
+oldest = min(oldest, accounts[i].publishedat)
+oldestchange = own.ischanged and min(oldestchange, accounts[i].publishedat) or oldestchange
 isurgent = isurgent or own.unpublished >= terms.urgent * (shape[6] == 0 and shape[4] or shape[6])
 end
-if not ischanged then
-return since >= AGAIN, 0
+if oldestchange == math.huge then
+return micros - oldest >= AGAIN, 0
 end
-return since >= terms.interval / 2 or isurgent, 1
+return micros - oldestchange >= terms.interval / 2 or isurgent, 1
 end
 local function collect(subject, text, ledgertext, ledgerkey)
 local entries, ledger = text and decodevalue(text) or {}, decodeledger(ledgertext)
@@ -1834,16 +1837,17 @@ if not islarge then
 return { 0 }
 end
 if subject[1] ~= 1 then
-local due, result = isdue(ledger, list, shapes)
+local due, result = isdue(list, shapes, accounts)
 if not due then
 return { result }
 end
 end
-ledger.version, ledger.publishedat = max(ledger.version + 1, micros), micros
+ledger.version = max(ledger.version + 1, micros)
 local reply = { 2, ledger.version }
 for i, own in ipairs(list) do
 local account = accounts[i]
 account.published, account.publishedbefore, account.publishedreset = own.units, shapes[i][1] == 'b' and account.publishedbefore or own.before, own.reset
+account.publishedat = micros
 ledger.accounts[shapes[i][2]] = account
 reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
 end
