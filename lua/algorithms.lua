@@ -9,6 +9,7 @@
 --   giveback(limit, state, units, receipt): the state after units were given back, and how many; nil if it stays as it is
 --   isready(limit), optional: whether the limit can be decided at this time
 --   renews, optional: a receipt renews a holder
+--   taken(limit, taken, units, before, after), optional: the second entry of a limit that regions exchange; its id is limit[8]
 -- A log also has:
 --   decode(text), encode(state, limit): a value of Redis to a state and back, with the time in ms at which it expires
 --   toreply(limit, state, facts, isshared): the state as the client needs it

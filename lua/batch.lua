@@ -191,7 +191,8 @@ end
 
 local function isneeded(decision, id)
   for i = 3, #decision do
-    if limits[decision[i][1]][2] == id then
+    local limit = limits[decision[i][1]]
+    if limit[2] == id or limit[1] == 'b' and limit[8] == id then
       return true
     end
   end

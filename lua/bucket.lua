@@ -1,7 +1,8 @@
 -- Purpose: token bucket and leaky bucket. packages/core/src/algorithms/bucket.ts decides the same.
 -- State: full, the time (µs) at which the bucket is full; rest, a remainder of credits; rate, the tokens of the limit that rest belongs to
 --   (0 without a rest).
--- Limit: { 'b', id, tokens, period, burst, debt, queue }: tokens per period (µs) in lowest terms, queue 0 or 1.
+-- Limit: { 'b', id, tokens, period, burst, debt, queue, takenid, keep }: tokens per period (µs) in lowest terms, queue 0 or 1. The last two only of
+--   a bucket that regions exchange: its second entry, as exchanged.lua describes it.
 -- Receipt: { units } of a meter, {} for none; { units, full, rest, tokens, period } of a queue.
 -- redis.calls: none; full.lua reads and writes.
 
@@ -57,4 +58,27 @@ function algorithms.b.giveback(limit, state, units, receipt)
     return { micros, 0, 0 }, fdiv(missing * tokens + rest, period)
   end
   return { micros + missingafter, restafter, restafter > 0 and tokens or 0 }, back
+end
+
+-- The units between two states.
+local function unitsbetween(limit, before, after)
+  local tokens, period = limit[3], limit[4]
+  local missing, rest = deficitof(limit, before[1], before[2], before[3])
+  local missingafter, restafter = deficitof(limit, after[1], after[2], after[3])
+  return fdiv((missingafter - missing) * tokens + restafter - rest, period)
+end
+
+-- The second entry after units were taken or, below 0, given back; nil if none were ever taken. What a forced charge takes is bounded.
+function algorithms.b.taken(limit, taken, units, before, after)
+  if units > 0 then
+    units = unitsbetween(limit, before, after)
+  end
+  local finish, count, birth = taken[1], taken[2], taken[3]
+  if not finish or finish < micros then
+    if units == 0 then
+      return nil
+    end
+    count, birth = 0, micros
+  end
+  return { max(after[1], micros) + limit[9], count + units, birth }
 end

@@ -135,7 +135,11 @@ local function attempt(decision, cap)
       isallowed = false
     elseif after and operation ~= PEEK then
       if algorithm.isentry then
+        local taken = algorithm.taken and limit[8] and algorithm.taken(limit, entryof(changes, key, limit[8], 1), units, state, after)
         setentry(changes, key, id, place, after)
+        if taken then
+          setentry(changes, key, limit[8], 1, taken)
+        end
       else
         markchanged(changes, key, 'states')
         changes.states[key] = { after, limit }
@@ -186,6 +190,13 @@ local function decideset(decision)
   return { isadmitted and 1 or 0, reply }, err
 end
 
+local function removeentry(list, id, place)
+  local at = find(list, id, place)
+  if at then
+    remove(list, at)
+  end
+end
+
 -- Removes the states of the limits. A key is deleted only if nothing that counts is left in it: other limits share it. The reply is that of a
 -- peek before.
 local function reset(decision)
@@ -198,9 +209,9 @@ local function reset(decision)
     local limit, key = limits[decision[i][1]], decision[i][2]
     if algorithms[limit[1]].isentry and not entries[key] then
       local list = changedlist(changes, key)
-      local at = find(list, limit[2], i - 2)
-      if at then
-        remove(list, at)
+      removeentry(list, limit[2], i - 2)
+      if algorithms[limit[1]].taken and limit[8] then
+        removeentry(list, limit[8], 1)
       end
     else
       states[key], isdecoded[key], lists[key], values[key] = nil, true, {}, false

@@ -3,7 +3,7 @@ import { algorithmOf } from '@sluice/core/algorithms'
 import { type LeasedCharges, uniqueId } from '@sluice/core/store-kit'
 import type { RedisStoreError } from './errors.ts'
 import type { Placement } from './keys.ts'
-import { leasesKey } from './state/leases-key.ts'
+import { leasesKey } from './state/ledger-keys.ts'
 
 /** The most decisions, and the most charges, of one command: a larger command would hold up the server for other clients. */
 export const MAX_DECISIONS = 64

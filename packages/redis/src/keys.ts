@@ -3,8 +3,10 @@ import { type Charge, type Limit, SluiceError } from '@sluice/core'
 import { algorithmOf } from '@sluice/core/algorithms'
 import { hash32, splitScope, stateCollision, stateIdOf, stateNameOf } from '@sluice/core/store-kit'
 import { SLOTS, slotOf } from './slots.ts'
+import type { RedisRegions } from './regions/types.ts'
 import { isEntry } from './state/codec.ts'
 import { isPackable, type Packing } from './state/packed.ts'
+import { isBucket, takenName } from './state/taken.ts'
 
 /** Bytes. A longer subject is hashed, because every request sends the key. */
 const MAX_SUBJECT = 64
@@ -37,6 +39,15 @@ export interface Placement {
   /** Whether the state is an entry of a value that it shares with other limits. Otherwise the key has only this state. */
   readonly isEntry: boolean
   readonly isPacked: boolean
+  /** The second entry of a bucket that regions exchange; absent for all others. */
+  readonly taken?: TakenEntry | undefined
+}
+
+/** What says how many units this region took of a bucket. */
+export interface TakenEntry {
+  readonly id: number
+  /** µs that it lives longer than the bucket takes to fill. */
+  readonly keep: number
 }
 
 type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
@@ -56,6 +67,7 @@ export class Keys {
   /** The hash tag of each partition. */
   readonly tags: readonly string[]
   readonly packing: Packing | undefined
+  private readonly exchange: Pick<RedisRegions, 'exchangeOf' | 'keep'> | undefined
   private readonly partitionPrefixes: readonly string[]
   private readonly scopes = new Map<string, Scope>()
   /** By policy, the name of each id. */
@@ -65,8 +77,9 @@ export class Keys {
   private lastIndex = -1
   private lastText: string | undefined
 
-  constructor(prefix: string, partitions: number, packing?: Packing) {
+  constructor(prefix: string, partitions: number, packing?: Packing, regions?: Pick<RedisRegions, 'exchangeOf' | 'keep'>) {
     this.prefix = prefix
+    this.exchange = regions
     this.packing = packing
     this.tags = spreadTags(partitions)
     this.partitionPrefixes = this.tags.map((tag) => `${prefix}:{${tag}}:`)
@@ -183,7 +196,13 @@ export class Keys {
     const valuePart = `${named(policy)}:`
     const part = sharesValue ? valuePart : `${named(policy)}+${named(limitNameIn(state, limit))}.${shortVariant(limit, isPacked)}:`
     const id = isPacked ? 0 : this.claimId(policy, stateNameOf({ scope, limit }))
-    return { limit, policy, part, valuePart, id, isEntry: isEntry(limit), isPacked }
+    return { limit, policy, part, valuePart, id, isEntry: isEntry(limit), isPacked, ...this.takenOf(policy, { scope, limit }) }
+  }
+
+  private takenOf(policy: string, target: Pick<Charge, 'limit' | 'scope'>): { readonly taken?: TakenEntry } {
+    const { exchange } = this
+    if (exchange === undefined || !isBucket(target.limit) || exchange.exchangeOf(target) !== 'exchanged') return {}
+    return { taken: { id: this.claimId(policy, takenName(stateNameOf(target))), keep: exchange.keep * 1000 } }
   }
 
   private claimId(policy: string, name: string): number {

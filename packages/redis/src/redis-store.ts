@@ -110,8 +110,8 @@ class RedisStore implements Store {
     this.isCluster = connection.client.isCluster === true
     this.settings = settings
     this.clock = settings.clock
-    const { prefix, partitions, packed } = settings
-    this.keys = new Keys(prefix, partitions, packed && new Packing(packed, partitions))
+    const { prefix, partitions, packed, regions } = settings
+    this.keys = new Keys(prefix, partitions, packed && new Packing(packed, partitions), regions)
     this.generations = new Generations(connection, this.keys, settings.scripting, this.events)
     this.preparation = new Preparation(connection, this.keys, settings.migrate, this.events)
     const { risks } = connection

@@ -2,6 +2,10 @@
 export const REGION_CODES = [
   // Rejects the decisions of a store whose data is that of other regions.
   'ERR_REGIONS_CHANGED',
+  // Rejects a decision over a limit that regions cannot exchange.
+  'ERR_REGIONS_UNSUPPORTED',
+  // Emitted once by a store, to `on.warning` or the console.
+  'WARN_REGIONS_WINDOW',
   // Reported to `anomaly` of an exchange.
   'ANOMALY_REGION_MESSAGE',
   'ANOMALY_REGION_CLOCK',

@@ -1,10 +1,9 @@
 import type { Clock, Limit } from '@sluice/core'
-import { completeClock, limiterIn, splitScope } from '@sluice/core/store-kit'
+import { completeClock, splitScope } from '@sluice/core/store-kit'
 import type { REGION_CODES } from './codes.ts'
 import { decodeMessage, encodeMessages, type RegionMessage } from './message.ts'
 import type { CountRecord } from './record.ts'
 import type { Regions } from './regions.ts'
-import { isExchangeable } from './shape.ts'
 import type { Terms } from './steps.ts'
 import type { RegionStorage } from './storage.ts'
 import { collectKeyOf, type ExchangedSubject, forcedKey, type Touched, TouchedKeys } from './touched-keys.ts'
@@ -16,8 +15,6 @@ const SOON = 50
 const JITTER = 0.2
 /** The most subjects of a call. */
 const MAX_KEYS = 64
-/** Windows shorter than so many intervals are not exchanged. */
-const SHORTEST = 5
 /** The most calls of the transport that may wait for an answer before the next exchange. */
 const MAX_PUBLISHING = 64
 
@@ -118,10 +115,8 @@ export class Exchange {
   }
 
   /** Whether regions exchange the counts of a limit: its policy has mode `eventual`, and its window is not too short. */
-  isExchanged({ scope, limit }: { readonly scope: string; readonly limit: Limit }): boolean {
-    if (!isExchangeable(limit)) return false
-    const isShort = typeof limit.window === 'number' && limit.window < SHORTEST * this.terms.interval
-    return !isShort && this.parts.regions.policy(limiterIn(scope)).mode === 'eventual'
+  isExchanged(target: { readonly scope: string; readonly limit: Limit }): boolean {
+    return this.parts.regions.exchangeOf(target) === 'exchanged'
   }
 
   /** Publishes now what has changed. */

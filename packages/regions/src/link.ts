@@ -2,6 +2,7 @@ import type { Charge, Outcome, RegionHealth, RegionsHealth } from '@sluice/core'
 import { completeClock, follow } from '@sluice/core/store-kit'
 import { Beats } from './beats.ts'
 import { Exchange } from './exchange.ts'
+import { LimitCheck } from './limit-check.ts'
 import { encodeMessages, type RegionMessage } from './message.ts'
 import type { RegionRecord } from './record.ts'
 import type { RegionLink, RegionStore } from './region-store.ts'
@@ -17,6 +18,7 @@ class Link implements RegionLink {
   private readonly regions: Regions
   private readonly store: RegionStore
   private readonly exchange: Exchange
+  private readonly limits: LimitCheck
   private readonly beats: Beats
   private readonly resend: Resend
   private readonly ending = new AbortController()
@@ -25,6 +27,7 @@ class Link implements RegionLink {
   constructor(regions: Regions, store: RegionStore) {
     this.regions = regions
     this.store = store
+    this.limits = new LimitCheck(regions, store.events)
     const { storage, clock } = store
     const failed = (error: unknown): void => this.failed(error)
     this.beats = new Beats({
@@ -65,6 +68,7 @@ class Link implements RegionLink {
   chargesOf(charges: readonly Charge[]): readonly Charge[] {
     const { beats, exchange } = this
     if (beats.refusal !== undefined) throw beats.refusal
+    this.limits.check(charges)
     if (!beats.isShared) return charges
     return charges.map((charge) => (exchange.isExchanged(charge) ? { ...charge, limit: beats.limitOf(charge.limit) } : charge))
   }

@@ -1,5 +1,6 @@
-import { SluiceError } from '@sluice/core'
+import { type Charge, SluiceError } from '@sluice/core'
 import { invalid, knownOptions } from '@sluice/core/store-kit'
+import { ExchangedLimits } from './exchanged.ts'
 import { linkTo } from './link.ts'
 import type { ShareTable } from './record.ts'
 import type { RegionMode, RegionPolicyOptions, Regions } from './regions.ts'
@@ -72,6 +73,8 @@ export function regions(options: RegionsOptions): Regions {
   if (whenSilent !== 'whole' && whenSilent !== 'share') throw invalid('regions: whenSilent', "'whole' or 'share'", whenSilent)
   const policies = policiesOf(options)
   const others = policyOf('mode', options.mode ?? 'eventual')
+  const policy = (name: string): Required<RegionPolicyOptions> => policies.get(name) ?? others
+  const limits = new ExchangedLimits((name) => policy(name).mode, interval)
   const described: Regions = Object.freeze({
     self,
     all: Object.freeze([...all]),
@@ -84,7 +87,8 @@ export function regions(options: RegionsOptions): Regions {
     silence: numberIn('silence', options.silence ?? 10_000, interval, 86_400_000),
     whenSilent,
     shares: options.shares === undefined ? undefined : tableOf(options.shares, all),
-    policy: (name: string) => policies.get(name) ?? others,
+    policy,
+    exchangeOf: (target: Pick<Charge, 'scope' | 'limit'>) => limits.of(target),
     attach: (store: RegionStore) => linkTo(described, store),
   })
   return described

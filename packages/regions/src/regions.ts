@@ -1,3 +1,5 @@
+import type { Limit } from '@sluice/core'
+import type { LimitExchange } from './exchanged.ts'
 import type { ShareTable } from './record.ts'
 import type { RegionLink, RegionStore } from './region-store.ts'
 import type { RegionTransport } from './transport.ts'
@@ -39,6 +41,8 @@ export interface Regions {
   readonly shares: ShareTable | undefined
   /** How the regions of a policy work. */
   policy(name: string): Required<RegionPolicyOptions>
+  /** What the regions do with a limit, by the scope of its charges. */
+  exchangeOf(target: { readonly scope: string; readonly limit: Limit }): LimitExchange
   /** For a store, which calls it once: links the store to the other regions. */
   attach(store: RegionStore): RegionLink
 }

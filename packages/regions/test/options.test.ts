@@ -5,8 +5,8 @@ const transport = { publish: () => Promise.resolve(), subscribe: () => Promise.r
 const options: RegionsOptions = { self: 'us', all: ['eu', 'us', 'ap'], transport }
 
 test('the defaults', () => {
-  const { policy, attach, ...rest } = regions(options)
-  expect(attach).toBeTypeOf('function')
+  const { policy, attach, exchangeOf, ...rest } = regions(options)
+  expect([attach, exchangeOf].map((each) => typeof each)).toEqual(['function', 'function'])
   expect(rest).toEqual({
     self: 'us',
     all: ['eu', 'us', 'ap'],

@@ -1,7 +1,7 @@
 import { invalid } from '@sluice/core/store-kit'
 import type { RedisSource } from '../client/connect.ts'
 import type { Keys } from '../keys.ts'
-import { isLeasesKey } from '../state/leases-key.ts'
+import { isLedgerKey } from '../state/ledger-keys.ts'
 import { checkDefinition, checkOptions, limitsIn, type LimiterDefinition, nameOf, policiesOf, policyNameOf } from './definitions.ts'
 import type { SubjectDescription } from './description.ts'
 import { layoutIn, type LayoutOptions } from './layout.ts'
@@ -104,7 +104,7 @@ async function searchKeys(
       const step = await scan(cursor)
       for (const key of step.keys) {
         const [, policy, own] = MIDDLE.exec(key.slice(base.length, -text.length - 1)) ?? []
-        if (policy === undefined || isLeasesKey(key)) continue
+        if (policy === undefined || isLedgerKey(key)) continue
         const list = found.get(policy) ?? []
         if (own !== undefined && !list.includes(own)) list.push(own)
         found.set(policy, list)

@@ -7,11 +7,13 @@ import {
   type SlidingLogState,
   type SlidingWindowState,
 } from '@sluice/core/algorithms'
+import { stateIdOf, stateNameOf } from '@sluice/core/store-kit'
 import type { Keys, Placement } from '../keys.ts'
 import { decodeState, numbersOf, stateFromNumbers } from '../state/codec.ts'
 import { BLOCK_ID, EntryList } from '../state/entries.ts'
-import { leasesKey } from '../state/leases-key.ts'
+import { leasesKey } from '../state/ledger-keys.ts'
 import { decodeEntry, fieldBytes, HEADER, packedKeyOf } from '../state/packed.ts'
+import { isBucket, takenName } from '../state/taken.ts'
 import { type KnownLimit, policyNameOf } from './definitions.ts'
 import type { PolicyDescription, StateDescription } from './description.ts'
 import type { Reader } from './reader.ts'
@@ -75,6 +77,7 @@ export class PolicyReader {
       const placement = this.keys.placementOf(limit)
       if (placement.isPacked && this.place.subject === undefined) continue
       const isShared = placement.isEntry && !placement.isPacked
+      if (isShared && isBucket(limit.limit)) ids.add(stateIdOf(takenName(stateNameOf(limit))))
       if (isShared) ids.add(placement.id)
       else ownKeys.delete(placement.part.slice(policy.length + 1, -1))
       const found = isShared

@@ -2,7 +2,7 @@ import { SluiceError } from '@sluice/core'
 import { invalid } from '@sluice/core/store-kit'
 import type { RedisSource } from '../client/connect.ts'
 import { type Keys, subjectOf } from '../keys.ts'
-import { isLeasesKey } from '../state/leases-key.ts'
+import { isLedgerKey } from '../state/ledger-keys.ts'
 import { checkDefinition, checkOptions, limitsIn, type LimiterDefinition, nameOf, policiesOf } from './definitions.ts'
 import type { PolicyDescription, StateDescription } from './description.ts'
 import { layoutIn, type LayoutOptions } from './layout.ts'
@@ -140,7 +140,7 @@ function placesIn(keys: Keys, policy: string): (key: string) => KeyPlace | undef
   const bases = keys.tags.map((tag) => `${keys.prefix}:{${tag}}:`)
   return (key) => {
     const base = bases.find((each) => key.startsWith(each))
-    if (base === undefined || isLeasesKey(key) || !key.startsWith(policy, base.length)) return undefined
+    if (base === undefined || isLedgerKey(key) || !key.startsWith(policy, base.length)) return undefined
     const text = key.slice(key.indexOf(':', base.length + policy.length) + 1)
     const subject = subjectOf(text)
     // A subject is always in one partition. A key elsewhere is foreign.
@@ -151,7 +151,7 @@ function placesIn(keys: Keys, policy: string): (key: string) => KeyPlace | undef
 
 /** Whether a subject with several keys is listed for this one: the first that exists. */
 function isFirstKey(key: string, { keys }: PolicyDescription): boolean {
-  return keys.find((each) => !isLeasesKey(each.key))?.key === key
+  return keys.find((each) => !isLedgerKey(each.key))?.key === key
 }
 
 function checked(options: ScanOptions): ScanOptions {

@@ -1,11 +1,12 @@
 import type { Connection } from '../client/connect.ts'
 import { escaped, Reader } from '../inspect/reader.ts'
 import { type Keys, subjectOf } from '../keys.ts'
+import { regionsKey } from '../state/ledger-keys.ts'
 import type { LedgerName } from './types.ts'
 
 /** The keys that a step of SCAN looks at. */
 const STEP = 250
-const LEDGER = '!r'
+const LEDGER = regionsKey('')
 
 /** The subjects that have a ledger, one step of SCAN at a time. A subject whose key has only its hash is left out. */
 export async function* ledgersOf(connection: Connection, keys: Keys, policies: readonly string[]): AsyncGenerator<readonly LedgerName[]> {

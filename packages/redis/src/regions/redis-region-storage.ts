@@ -5,6 +5,8 @@ import { runWhenReady } from '../client/ready.ts'
 import { Keys } from '../keys.ts'
 import { script } from '../scripts/script.ts'
 import { CLOCK, REGION_APPLY, REGION_COLLECT, REGION_HEARTBEAT, TEST_CLOCK } from '../scripts/scripts.gen.ts'
+import { regionsKey } from '../state/ledger-keys.ts'
+import { takenName } from '../state/taken.ts'
 import { heartbeatOf, wireHeartbeat } from './heartbeat.ts'
 import { ledgersOf } from './ledgers.ts'
 import type {
@@ -34,7 +36,6 @@ export interface RedisRegionStorageOptions {
 const LETTERS = { fixed: 'f', sliding: 's', bucket: 'b' } as const
 const COLLECTED = ['nothing', 'later', 'record'] as const
 const APPLIED = ['old', 'early', 'done'] as const
-const TAKEN = '!b'
 const KIND = /\.(fixedWindow|slidingWindow|tokenBucket|leakyBucket)\.[^]*$/
 
 /**
@@ -104,7 +105,7 @@ export class RegionScripts implements RedisRegionStorage {
   private async run(body: string, subjects: readonly { policy: string; subject: string }[], request: unknown): Promise<readonly unknown[]> {
     const keys = subjects.flatMap(({ policy, subject }) => {
       const key = this.parts.keys.valueKeyIn(policy, subject)
-      return [key, `${key}!r`]
+      return [key, regionsKey(key)]
     })
     const [, error, ...replies] = await this.send(body, keys, request)
     if (String(error) !== '') throw new Error(`the script of regions: ${String(error)}`)
@@ -125,7 +126,7 @@ function wireTerms({ interval, urgent, minimum, keep, regions }: Terms): readonl
 
 /** A shape as the scripts of regions read it. */
 export function wireShape({ text, kind, N, P, burst, start = -1 }: Shape): readonly unknown[] {
-  return [LETTERS[kind], stateIdOf(text), kind === 'bucket' ? stateIdOf(`${text}${TAKEN}`) : 0, N, P, burst, start]
+  return [LETTERS[kind], stateIdOf(text), kind === 'bucket' ? stateIdOf(takenName(text)) : 0, N, P, burst, start]
 }
 
 /** `undefined` for a state that regions do not exchange: a later version may. */

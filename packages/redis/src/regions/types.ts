@@ -181,6 +181,10 @@ export interface RedisTransferStorage {
 export interface RedisRegions {
   /** The name of this region. */
   readonly self: string
+  /** ms that the second entry of a bucket lives longer than the bucket takes to fill. */
+  readonly keep: number
+  /** Whether the regions tell each other what they count of a limit: `exchanged`, or anything else. */
+  exchangeOf(target: Pick<Charge, 'scope' | 'limit'>): string
   /** Links a store to the other regions. Called once for each store. */
   attach(store: RedisRegionStore): RedisRegionLink
 }

@@ -46,7 +46,13 @@ class SetList {
     // A batch has few sets.
     for (let i = 0; i < this.sets.length; i++) if (isSame(this.sets[i] as readonly Placement[], placements, start, end)) return i + 1
     const set = placements.slice(start, end)
-    this.encoded.push(set.map((placement) => limits.indexOf(placement)))
+    const indexes: number[] = []
+    for (const placement of set) {
+      const index = limits.indexOf(placement)
+      indexes.push(index)
+      if (placement.taken !== undefined) indexes.push(index + 1)
+    }
+    this.encoded.push(indexes)
     return this.sets.push(set)
   }
 }
@@ -59,7 +65,7 @@ function isSame(set: readonly Placement[], placements: readonly Placement[], sta
 
 export function encodeFast(decisions: readonly PendingDecision[], isPacking: boolean): Message {
   const { keys: redisKeys, numbers, buckets } = layOut(decisions, isPacking, false)
-  const limits = new LimitList(0)
+  const limits = new LimitList(0, true)
   const sets = new SetList()
   const encoded: number[] = []
   for (const decision of decisions) {
@@ -70,9 +76,15 @@ export function encodeFast(decisions: readonly PendingDecision[], isPacking: boo
       continue
     }
     encoded.push(sets.indexOf(placements, 0, placements.length, limits), numbers.get(keys[0] as string) as number)
-    for (let i = 0; i < charges.length; i++) encoded.push((charges[i] as Charge).cost)
+    for (let i = 0; i < charges.length; i++) pushCost(encoded, charges[i] as Charge, placements[i] as Placement)
   }
   return { keys: redisKeys, args: [JSON.stringify([limits.encoded, sets.encoded, encoded, ...buckets])] }
+}
+
+/** The second entry of an exchanged bucket counts the same units. */
+function pushCost(encoded: number[], { cost }: Charge, { taken }: Placement): void {
+  encoded.push(cost)
+  if (taken !== undefined) encoded.push(cost)
 }
 
 function encodeGroups(
@@ -87,7 +99,7 @@ function encodeGroups(
   for (const group of groups) {
     const members = group.map((i) => placements[i] as Placement)
     encoded.push(sets.indexOf(members, 0, members.length, limits), numbers.get(keys[group[0] as number] as string) as number)
-    for (const i of group) encoded.push((charges[i] as Charge).cost)
+    for (const i of group) pushCost(encoded, charges[i] as Charge, placements[i] as Placement)
   }
 }
 

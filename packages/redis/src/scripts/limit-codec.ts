@@ -1,6 +1,6 @@
 import type { Charge, Limit } from '@sluice/core'
 import { calendarSpan, nominalWindow, rateOf } from '@sluice/core/algorithms'
-import type { Placement } from '../keys.ts'
+import type { Placement, TakenEntry } from '../keys.ts'
 import { fixedWindowEnd } from '../state/codec.ts'
 
 // How limits and receipts are sent to the scripts. The files of the algorithms in lua/ describe the same lists.
@@ -116,22 +116,36 @@ export function encodeReceipt(charge: Charge): RequestList {
 /** The limits of a batch, each once, with the ids of their states. */
 export class LimitList {
   readonly encoded: RequestList[] = []
+  private readonly isFast: boolean
   private readonly indexes = new Map<Placement, number>()
   private readonly now: number
 
-  /** `nowMillis` is the time for which calendar windows are computed. */
-  constructor(nowMillis: number) {
+  /**
+   * @param nowMillis the time for which calendar windows are computed
+   * @param isFast for lua/fast.lua, which knows the second entry of an exchanged bucket as a limit of its own, behind that of the bucket
+   */
+  constructor(nowMillis: number, isFast = false) {
     this.now = nowMillis
+    this.isFast = isFast
   }
 
   /** The index of the limit in the list, from 1. */
   indexOf(placement: Placement): number {
     let index = this.indexes.get(placement)
     if (index === undefined) {
-      const { limit, id } = placement
+      const { limit, id, taken } = placement
       index = this.encoded.push(codecs[limit.algorithm].limit(limit, id, this.now))
+      if (taken !== undefined) this.addTaken(index, taken)
       this.indexes.set(placement, index)
     }
     return index
+  }
+
+  private addTaken(index: number, { id, keep }: TakenEntry): void {
+    const [letter = '', ...bucketNumbers] = this.encoded[index - 1] as RequestList
+    if (this.isFast) {
+      this.encoded[index - 1] = ['x', ...bucketNumbers]
+      this.encoded.push(['t', id, keep])
+    } else this.encoded[index - 1] = [letter, ...bucketNumbers, id, keep]
   }
 }

@@ -327,6 +327,19 @@ local function errorof(reply)
 return type(reply) == 'table' and reply.err or nil
 end`
 
+const exchanged = String.raw`local fullat = 0
+function charge.x(limit, full, rest, rate, cost, isforced)
+local isadmitted, first, second, third = chargebucket(limit, full, rest, rate, cost, isforced)
+fullat = first
+return isadmitted, first, second, third
+end
+function charge.t(limit, finish, units, birth, cost)
+if not finish or finish < micros then
+units, birth = 0, micros
+end
+return true, fullat + limit[3], units + cost, birth
+end`
+
 const request = String.raw`local batch = cjson.decode(ARGV[1])
 local limits, sets, request = batch[1], batch[2], batch[3]
 for i = 1, #limits do
@@ -2429,6 +2442,25 @@ if missingafter < 0 then
 return { micros, 0, 0 }, fdiv(missing * tokens + rest, period)
 end
 return { micros + missingafter, restafter, restafter > 0 and tokens or 0 }, back
+end
+local function unitsbetween(limit, before, after)
+local tokens, period = limit[3], limit[4]
+local missing, rest = deficitof(limit, before[1], before[2], before[3])
+local missingafter, restafter = deficitof(limit, after[1], after[2], after[3])
+return fdiv((missingafter - missing) * tokens + restafter - rest, period)
+end
+function algorithms.b.taken(limit, taken, units, before, after)
+if units > 0 then
+units = unitsbetween(limit, before, after)
+end
+local finish, count, birth = taken[1], taken[2], taken[3]
+if not finish or finish < micros then
+if units == 0 then
+return nil
+end
+count, birth = 0, micros
+end
+return { max(after[1], micros) + limit[9], count + units, birth }
 end`
 
 const slidingLog = String.raw`algorithms.l = {}
@@ -3071,7 +3103,8 @@ return endsets(writes, changesets(writes) or setvalues(writes) or ispacking and 
 end
 local function isneeded(decision, id)
 for i = 3, #decision do
-if limits[decision[i][1]][2] == id then
+local limit = limits[decision[i][1]]
+if limit[2] == id or limit[1] == 'b' and limit[8] == id then
 return true
 end
 end
@@ -3271,7 +3304,11 @@ if not isadmitted then
 isallowed = false
 elseif after and operation ~= PEEK then
 if algorithm.isentry then
+local taken = algorithm.taken and limit[8] and algorithm.taken(limit, entryof(changes, key, limit[8], 1), units, state, after)
 setentry(changes, key, id, place, after)
+if taken then
+setentry(changes, key, limit[8], 1, taken)
+end
 else
 markchanged(changes, key, 'states')
 changes.states[key] = { after, limit }
@@ -3317,6 +3354,12 @@ states[key] = algorithm.written(after)
 end
 return { isadmitted and 1 or 0, reply }, err
 end
+local function removeentry(list, id, place)
+local at = find(list, id, place)
+if at then
+remove(list, at)
+end
+end
 local function reset(decision)
 local reply = attempt(decision, MAX)
 if reply[1] < 0 then
@@ -3327,9 +3370,9 @@ for i = 3, #decision do
 local limit, key = limits[decision[i][1]], decision[i][2]
 if algorithms[limit[1]].isentry and not entries[key] then
 local list = changedlist(changes, key)
-local at = find(list, limit[2], i - 2)
-if at then
-remove(list, at)
+removeentry(list, limit[2], i - 2)
+if algorithms[limit[1]].taken and limit[8] then
+removeentry(list, limit[8], 1)
 end
 else
 states[key], isdecoded[key], lists[key], values[key] = nil, true, {}, false
@@ -3364,9 +3407,9 @@ end
 replies[2], replies[3] = unreadable, dropped
 return replies`
 
-export const FAST: string = [arithmetic, state, request, limitSet, fast].join('\n')
+export const FAST: string = [arithmetic, state, exchanged, request, limitSet, fast].join('\n')
 
-export const PACKED: string = [arithmetic, state, packed, request, limitSet, fast].join('\n')
+export const PACKED: string = [arithmetic, state, exchanged, packed, request, limitSet, fast].join('\n')
 
 export const GENERATIONS: string = [generations].join('\n')
 

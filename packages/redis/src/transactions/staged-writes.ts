@@ -7,7 +7,7 @@ import { decodeState, encodeState, isSet, type Numbers, numbersOf, stateFromNumb
 import { blockedOutcomes } from '../state/blocks.ts'
 import { EntryList } from '../state/entries.ts'
 import { changeOf, FOREIGN_SET, type SetView } from '../state/holder-sets.ts'
-import { leasesKey } from '../state/leases-key.ts'
+import { leasesKey } from '../state/ledger-keys.ts'
 import type { Write } from './session.ts'
 
 /** ms that a key lives at least under a clock for tests: Redis must not expire it by that clock. */

@@ -1,15 +1,32 @@
 // Two regions, each with a Redis server of its own: the store shares limits by its option `regions`.
-import { type Charge, fixedWindow, type Limit, slidingWindow, type Store } from '@sluice/core'
+import {
+  type Charge,
+  concurrency,
+  fixedWindow,
+  leakyBucket,
+  type Limit,
+  slidingLog,
+  slidingWindow,
+  type Store,
+  tokenBucket,
+} from '@sluice/core'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { regions, type RegionsOptions } from '@sluice/regions'
 import { startRedis, waitUntil } from '@sluice/testing/redis'
 import { expect, onTestFinished, test } from 'vitest'
-import { take } from '../support.ts'
+import { eventsOf, failure, take } from '../support.ts'
 import { InProcess } from './in-process.ts'
 
 const ALL = ['eu', 'us']
+// Noon, so that no window ends during a test.
+const NOON = Date.parse('2026-03-04T12:15:00Z')
+const STARTED = Date.now()
+const clock = { now: () => NOON + Date.now() - STARTED }
 const FIXED = fixedWindow({ name: 'day', limit: 20, window: '1d' }).limit
 const SLIDING = slidingWindow({ name: 'hour', limit: 20, window: '1h' }).limit
+// One unit comes back in an hour and more.
+const TOKEN = tokenBucket({ name: 'token', limit: 20, window: '1d' }).limit
+const LEAKY = leakyBucket({ name: 'leaky', limit: 20, window: '1d' }).limit
 
 const chargeOf = (limit: Limit, subject: string, cost = 1, policy = 'api'): Charge => ({
   limit,
@@ -25,7 +42,7 @@ async function twoStores(given: Partial<RegionsOptions> = {}, options: RedisStor
       const server = await startRedis()
       onTestFinished(() => server.stop())
       const described = regions({ self, all: ALL, transport: network.of(self), interval: 100, minimum: 0, ...given })
-      const store = redisStore(server.client(), { denyCache: false, regions: described, ...options })
+      const store = redisStore(server.client(), { denyCache: false, clock, regions: described, ...options })
       onTestFinished(() => store.close?.())
       return store
     }),
@@ -51,7 +68,10 @@ async function roam([eu, us]: readonly [Store, Store], charges: readonly Charge[
 test.each([
   ['a fixed window', [FIXED]],
   ['a sliding window', [SLIDING]],
-  ['both', [FIXED, SLIDING]],
+  ['both windows', [FIXED, SLIDING]],
+  ['a token bucket', [TOKEN]],
+  ['a leaky bucket', [LEAKY]],
+  ['all four', [FIXED, TOKEN, SLIDING, LEAKY]],
 ])('a client that changes regions meets one limit: %s', async (_, limits) => {
   const stores = await twoStores()
   expect(
@@ -88,7 +108,7 @@ test('health() says what was heard of the other region', async () => {
   await waitUntil('each counts both', async () => (await used(eu, chargeOf(FIXED, 'user:1'))) === 30)
   const { peers, over, sent, applied, unpublished } = us.health?.().regions ?? {}
   expect({ sent, applied, unpublished, over }).toEqual({ sent: 1, applied: 1, unpublished: 0, over: 10 })
-  expect(peers?.['eu']?.heardAt).toBeGreaterThan(Date.now() - 60_000)
+  expect(peers?.['eu']?.heardAt).toBeGreaterThan(clock.now() - 60_000)
   expect(peers?.['eu']?.lag).toBeGreaterThanOrEqual(0)
 })
 
@@ -98,4 +118,46 @@ test('a store without the option says nothing of regions', async () => {
   const store = redisStore(server.client())
   onTestFinished(() => store.close?.())
   expect(store.health?.()).not.toHaveProperty('regions')
+})
+
+test.each([
+  ['a sliding log', slidingLog({ name: 'log', limit: 5, window: '1h' }).limit, 'which is exact only in one place'],
+  ['concurrency', concurrency({ name: 'jobs', limit: 5, ttl: '1h' }).limit, 'whose holders end without a count'],
+  ['a queue', leakyBucket({ name: 'queue', limit: 5, window: '1h', queue: true }).limit, 'whose delays need one place'],
+  [
+    'a window from the first charge',
+    fixedWindow({ name: 'first', limit: 5, window: '1h', anchor: 'first' }).limit,
+    'begin at another time',
+  ],
+])('%s cannot be exchanged: ERR_REGIONS_UNSUPPORTED', async (_, limit, reason) => {
+  const [eu] = await twoStores({ policies: { login: 'local', billing: 'strict' } })
+  const refusal = await failure(eu.consume([chargeOf(FIXED, 'user:1'), chargeOf(limit, 'user:1')]))
+  expect(refusal.code).toBe('ERR_REGIONS_UNSUPPORTED')
+  expect(refusal.message).toContain(`"${limit.name}" (${limit.algorithm}) of "api", `)
+  expect(refusal.message).toContain(reason)
+  // Nothing was charged, and policies with other modes take the limit.
+  expect(await used(eu, chargeOf(FIXED, 'user:1'))).toBe(0)
+  for (const policy of ['login', 'billing']) expect((await take(eu, chargeOf(limit, 'user:1', 1, policy)))[0]?.allowed).toBe(true)
+})
+
+test('a window under five intervals is warned of once, and each region has it for itself', async () => {
+  const [eu, us] = await twoStores({ interval: 1_000 })
+  const warnings = eventsOf(eu)
+  const short = fixedWindow({ name: 'burst', limit: 5, window: 4_999 }).limit
+  const long = fixedWindow({ name: 'minute', limit: 5, window: '1d' }).limit
+  for (let i = 0; i < 3; i++) await take(eu, [chargeOf(short, 'user:1'), chargeOf(long, 'user:1')])
+  await waitUntil('the longer one arrives', async () => (await used(us, chargeOf(long, 'user:1'))) === 3)
+  expect(await used(us, chargeOf(short, 'user:1'))).toBe(0)
+  const codes = warnings.flatMap((event) => ('code' in event ? [event.code] : []))
+  expect(codes.filter((code) => code === 'WARN_REGIONS_WINDOW')).toHaveLength(1)
+})
+
+test('regions need scripts, and what regions() returns', async () => {
+  const described = regions({ self: 'eu', all: ALL, transport: new InProcess().of('eu') })
+  expect(() => redisStore({ url: 'redis://127.0.0.1:1' }, { scripting: false, regions: described })).toThrow(
+    expect.objectContaining({ code: 'ERR_OPTION_CONFLICT', message: expect.stringContaining('regions: expected scripting to be on') }),
+  )
+  expect(() => redisStore({ url: 'redis://127.0.0.1:1' }, { regions: {} as never })).toThrow(
+    expect.objectContaining({ code: 'ERR_OPTION_INVALID', message: expect.stringContaining('what regions() of @sluice/regions returns') }),
+  )
 })
