@@ -75,6 +75,35 @@ export default dashboard('sluice-store', 'Sluice: store', 'Is the store fast and
     queries: [[`sum by (namespace) (sluice_lease_units{${CHOSEN}})`, '{{namespace}}']],
   }),
   series({
+    title: 'Way of messages between regions',
+    description:
+      'From sending to application, by the region that sent: the median of the processes. Alert SluiceRegionLag: over 5 s for 5 minutes.',
+    unit: 's',
+    queries: [['quantile by (peer) (0.5, sluice_region_lag_seconds)', '{{peer}}']],
+  }),
+  series({
+    title: 'Silent regions',
+    description: '1: nothing was heard of the region for the option silence. Alert SluiceRegionSilent: for a minute.',
+    unit: 'short',
+    queries: [['max by (peer) (sluice_region_silent)', '{{peer}}']],
+  }),
+  series({
+    title: 'Above the limit because of regions',
+    description: 'Units a second that were above a limit when counts of another region came: the measured error.',
+    unit: 'short',
+    queries: [['sum(rate(sluice_region_over_units_total[$__rate_interval]))', 'units']],
+  }),
+  series({
+    title: 'Between regions',
+    description: 'Units that wait to be published; counts a second that came too late; units a second that no bucket had room for.',
+    unit: 'short',
+    queries: [
+      ['sum(sluice_region_unapplied_units)', 'not published'],
+      ['sum(rate(sluice_region_late_total[$__rate_interval]))', 'late'],
+      ['sum(rate(sluice_region_forgiven_units_total[$__rate_interval]))', 'forgiven'],
+    ],
+  }),
+  series({
     title: 'Processes',
     description: 'Processes that share the limits, as each of them counts. Without the store each decides by its share.',
     unit: 'short',

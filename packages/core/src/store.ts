@@ -170,6 +170,8 @@ export interface StoreHealth {
 
 /** What a process knows of the regions that share the limits of its store. The counts only grow. */
 export interface RegionsHealth {
+  /** Names the store within its process. Limiters on one store show the same. */
+  readonly id: string
   /** The name of this region. */
   readonly self: string
   /** By name of another region, what this process has heard of it. One process of a region gets a message. */

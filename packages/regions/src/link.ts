@@ -1,5 +1,5 @@
 import type { Charge, Outcome, RegionHealth, RegionsHealth } from '@sluice/core'
-import { completeClock, follow } from '@sluice/core/store-kit'
+import { completeClock, follow, uniqueId } from '@sluice/core/store-kit'
 import { Beats } from './beats.ts'
 import { Exchange } from './exchange.ts'
 import { LimitCheck } from './limit-check.ts'
@@ -22,6 +22,7 @@ class Link implements RegionLink {
   private readonly beats: Beats
   private readonly resend: Resend
   private readonly ending = new AbortController()
+  private readonly id = uniqueId()
   private cause: string | undefined
 
   constructor(regions: Regions, store: RegionStore) {
@@ -87,7 +88,7 @@ class Link implements RegionLink {
       peers[region] = { heardAt: heardAt.get(region) ?? known.heardAt, lag: lag.get(region) ?? known.lag, silent: known.isSilent }
     }
     const { cause } = this
-    return { self: this.regions.self, peers, ...counts, ...(cause === undefined ? {} : { cause }) }
+    return { id: this.id, self: this.regions.self, peers, ...counts, ...(cause === undefined ? {} : { cause }) }
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { createLimiter, fixedWindow } from '@sluice/core'
+import { createLimiter, fixedWindow, memoryStore, type RegionsHealth, type Store } from '@sluice/core'
 import { createPipeline } from '@sluice/core/adapter-kit'
 import { INSTRUMENTS } from '@sluice/telemetry'
 import { prometheusMetrics } from '@sluice/telemetry/prometheus'
@@ -89,6 +89,48 @@ test('parts are read when metrics are collected, also those that are added later
   // The same source twice is two sources.
   metrics.add({ events: parts.events })
   expect((await scrape(registry)).get('sluice_events_dropped_total{reason="overflow"}')).toBe(6)
+})
+
+test('regions are read once for each store, and their counters stay when the store ends', async () => {
+  const { registry } = measured()
+  const stores = ['one', 'two'].map((id, i) => {
+    const regions: RegionsHealth = {
+      id,
+      self: 'eu',
+      peers: { us: { heardAt: 5, lag: 150 * (i + 1), silent: i === 1 }, ap: { silent: false } },
+      unpublished: 3,
+      sent: 10,
+      applied: 9,
+      late: 2,
+      over: 40,
+      forgiven: 1,
+    }
+    const health: Store['health'] = () => ({ tier: id, breaker: 'closed', regions })
+    return Object.assign(memoryStore(), { health })
+  })
+  const limits = [fixedWindow({ name: 'minute', limit: 3, window: '1m' })]
+  const limiters = [stores[0], stores[0], stores[1]].map((store, i) => createLimiter({ name: `regional-${i}`, limits, store: store! }))
+  const values = await scrape(registry)
+  // The worst of the stores.
+  expect(values.get('sluice_region_lag_seconds{peer="us"}')).toBe(0.3)
+  expect(values.has('sluice_region_lag_seconds{peer="ap"}')).toBe(false)
+  expect(values.get('sluice_region_silent{peer="us"}')).toBe(1)
+  expect(values.get('sluice_region_silent{peer="ap"}')).toBe(0)
+  expect(values.get('sluice_region_unapplied_units')).toBe(6)
+  expect(values.get('sluice_region_over_units_total')).toBe(80)
+  expect(values.get('sluice_region_late_total')).toBe(4)
+  expect(values.get('sluice_region_forgiven_units_total')).toBe(2)
+  await Promise.all(limiters.map((limiter) => limiter.close()))
+  const after = await scrape(registry)
+  expect(after.get('sluice_region_over_units_total')).toBe(80)
+  expect(after.has('sluice_region_unapplied_units')).toBe(false)
+})
+
+test('a process without regions has no metrics of them', async () => {
+  const { registry } = measured()
+  const limiter = createLimiter({ name: 'alone', limits: [fixedWindow({ name: 'minute', limit: 3, window: '1m' })] })
+  onTestFinished(() => limiter.close())
+  expect([...(await scrape(registry)).keys()].filter((key) => key.startsWith('sluice_region_'))).toEqual([])
 })
 
 test('a document that no source has ever confirmed ages from the start on', async () => {

@@ -13,6 +13,19 @@ export interface Run {
   readonly limiters: readonly Limiter[]
 }
 
+/** What the store knows of other regions. */
+const regions = {
+  id: 'fragile',
+  self: 'eu',
+  peers: { us: { heardAt: 5, lag: 150, silent: false } },
+  unpublished: 3,
+  sent: 10,
+  applied: 9,
+  late: 2,
+  over: 40,
+  forgiven: 1,
+} as const
+
 /** A memory store that is away from time to time, and whose breaker and commands are heard. */
 export function fragile(clock: FakeClock): Store & { isAway: boolean; emit(event: object): void } {
   const inner = memoryStore({ clock })
@@ -29,7 +42,7 @@ export function fragile(clock: FakeClock): Store & { isAway: boolean; emit(event
       return outcomes.map((outcome) => outcome && { ...outcome, source: 'fragile' })
     },
     reset: (targets) => inner.reset(targets),
-    health: () => ({ tier: 'fragile', breaker: 'closed', instances: 3, leased: 12 }),
+    health: () => ({ tier: 'fragile', breaker: 'closed', instances: 3, leased: 12, regions }),
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

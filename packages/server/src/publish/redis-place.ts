@@ -1,6 +1,6 @@
 import type { RedisSource } from '@sluice/redis'
 
-/** ms. Whoever publishes waits, and a start does. */
+/** ms that a publication or a start waits for Redis. */
 const TIMEOUT = 1_000
 
 interface SingleSource {

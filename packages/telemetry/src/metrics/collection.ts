@@ -4,6 +4,7 @@ import { type Instrument, TABLE } from './instruments.ts'
 import { labelled } from './namespace-series.ts'
 import type { MetricsOptions } from './options.ts'
 import { Recorder } from './recorder.ts'
+import { RegionSeries } from './region-series.ts'
 import { type Count, type DistributionFactory, type Labels, SeriesTable } from './series.ts'
 import type { MetricSources, ObservedBlockList, ObservedClients, ObservedEvents, ObservedFeed } from './sources.ts'
 
@@ -17,6 +18,7 @@ type Read = readonly (readonly [values: readonly string[], value: number | undef
 export class Collection {
   private readonly table: SeriesTable
   private readonly recorder: Recorder
+  private readonly regions = new RegionSeries()
   private readonly clock: Clock
   private readonly since: number
   private readonly feeds: ObservedFeed[] = []
@@ -87,7 +89,7 @@ export class Collection {
       case TABLE.eventsDropped:
         return this.events.flatMap((each) => byName(each.dropped()))
       default:
-        return []
+        return this.regions.counts(instrument, this.health())
     }
   }
 
@@ -123,7 +125,7 @@ export class Collection {
       case TABLE.blocksActive:
         return this.blockLists.flatMap((list) => byName(list.health().active))
       default:
-        return []
+        return this.regions.gauges(instrument, this.health())
     }
   }
 
@@ -133,6 +135,10 @@ export class Collection {
       if (health === undefined) this.recorder.limiters.delete(limiter)
       return health === undefined ? [] : [{ limiter, health }]
     })
+  }
+
+  private health() {
+    return this.limiters().map(({ health }) => health)
   }
 
   private namespaces() {

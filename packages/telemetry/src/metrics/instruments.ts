@@ -46,6 +46,12 @@ type Key =
   | 'blocksActive'
   | 'blockChanges'
   | 'eventsDropped'
+  | 'regionLag'
+  | 'regionSilent'
+  | 'regionUnapplied'
+  | 'regionOver'
+  | 'regionLate'
+  | 'regionForgiven'
   | 'anomalies'
   | 'warnings'
   | 'folded'
@@ -193,6 +199,50 @@ export const TABLE: Readonly<Record<Key, Instrument>> = {
     unit: '{event}',
     labels: ['reason'],
     help: 'Decision events that were not sent.',
+  },
+  regionLag: {
+    name: 'sluice_region_lag_seconds',
+    kind: 'gauge',
+    unit: 's',
+    labels: ['peer'],
+    help: 'Time from the sending of the last message of another region to its application. Absent before the first.',
+    workers: 'max',
+  },
+  regionSilent: {
+    name: 'sluice_region_silent',
+    kind: 'gauge',
+    unit: '',
+    labels: ['peer'],
+    help: 'Whether nothing was heard of another region for the option `silence`: 1, else 0.',
+    workers: 'max',
+  },
+  regionUnapplied: {
+    name: 'sluice_region_unapplied_units',
+    kind: 'gauge',
+    unit: '{unit}',
+    labels: [],
+    help: 'Units that this process has decided on and not published to other regions yet.',
+  },
+  regionOver: {
+    name: 'sluice_region_over_units_total',
+    kind: 'counter',
+    unit: '{unit}',
+    labels: [],
+    help: 'Units above a limit after counts of another region were applied: the measured error.',
+  },
+  regionLate: {
+    name: 'sluice_region_late_total',
+    kind: 'counter',
+    unit: '{count}',
+    labels: [],
+    help: 'Counts of other regions that came after their window had ended.',
+  },
+  regionForgiven: {
+    name: 'sluice_region_forgiven_units_total',
+    kind: 'counter',
+    unit: '{unit}',
+    labels: [],
+    help: 'Units of other regions for which no bucket had room.',
   },
   anomalies: {
     name: 'sluice_anomalies_total',
