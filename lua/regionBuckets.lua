@@ -59,8 +59,8 @@ local function chargeregion(shape, state, units, regions)
   return { drained(credits + taken, n) }, units - fdiv(taken, p)
 end
 
--- Applies a record to a bucket. The result, ms to wait, and after 'done' the state, units above the limit and units that it had no room for, and
--- the second entry.
+-- Applies a record to a bucket. The result, ms to wait, and after 'done' the state, units that are newly above the limit, units that it had no
+-- room for, and the second entry.
 local function applybucket(shape, state, taken, account, record, source, terms)
   local keep = terms.keep
   if source.at * 1000 < micros - keep then
@@ -92,5 +92,5 @@ local function applybucket(shape, state, taken, account, record, source, terms)
   end
   account.parts[source.region] = { version = source.version, first = record.start, units = record.units, before = 0, at = source.at }
   account.ends = micros + 2 * keep
-  return 'done', 0, after, max(0, missingunits(shape, after) - shape[6]), forgiven, taken
+  return 'done', 0, after, newlyover(missingunits(shape, state), missingunits(shape, after), shape[6]), forgiven, taken
 end

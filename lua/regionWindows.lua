@@ -111,7 +111,12 @@ local function differencein(shape, window, part, record, ends, recordends)
   return units - known, units
 end
 
--- Applies a record to a window. The result, ms to wait, and after 'done' the state and the units above the limit.
+-- Units above a limit that were not above it before.
+local function newlyover(before, after, most)
+  return max(0, max(0, after - most) - max(0, before - most))
+end
+
+-- Applies a record to a window. The result, ms to wait, and after 'done' the state and the units that are newly above the limit.
 local function applywindow(shape, state, account, record, source)
   local window = windowof(shape, state, account)
   local length = shape[5]
@@ -138,5 +143,5 @@ local function applywindow(shape, state, account, record, source)
   account.parts[source.region] =
     { version = source.version, first = window.ends, units = known, before = knownbefore, at = source.at }
   account.ends = window.ends + length * 1000
-  return 'done', 0, { window.ends, count, before }, max(0, count - shape[4]), 0
+  return 'done', 0, { window.ends, count, before }, newlyover(window.count, count, shape[4]), 0
 end

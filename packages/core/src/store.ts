@@ -184,7 +184,7 @@ export interface RegionsHealth {
   readonly applied: number
   /** Counts of other regions that came after their window had ended. */
   readonly late: number
-  /** Units above the limit after counts of another region were applied: the measured error. */
+  /** Units by which counts of other regions went above a limit, each once: the measured error. */
   readonly over: number
   /** Units of other regions for which no bucket had room. */
   readonly forgiven: number

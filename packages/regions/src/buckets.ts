@@ -1,4 +1,4 @@
-import type { Applied, Source } from './applied.ts'
+import { type Applied, newlyOver, type Source } from './applied.ts'
 import { type Account, NO_ACCOUNT, type Numbers, type Part, partOf, withPart } from './ledger.ts'
 import type { EntryRecord } from './record.ts'
 import type { Shape } from './shape.ts'
@@ -94,7 +94,7 @@ export function applyBucket(
       parts: withPart(parts, { region, version, first: record.start, units: record.units, before: 0, at }),
       until: now + 2 * keep * 1000,
     },
-    over: Math.max(0, missingUnits(shape, after, now) - shape.burst),
+    over: newlyOver(missingUnits(shape, isReset ? undefined : state, now), missingUnits(shape, after, now), shape.burst),
     forgiven,
   }
 }

@@ -31,7 +31,7 @@ export interface ExchangeReport {
   readonly applied: number
   /** Entries whose window had ended when they came. */
   readonly late: number
-  /** Units above the limit after an application: the measured error. */
+  /** Units by which counts of other regions went above a limit, each once: the measured error. */
   readonly over: number
   /** Units that no bucket had room for. */
   readonly forgiven: number

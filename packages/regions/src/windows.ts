@@ -1,4 +1,4 @@
-import type { Applied, Source } from './applied.ts'
+import { type Applied, newlyOver, type Source } from './applied.ts'
 import type { Account, Numbers, Part } from './ledger.ts'
 import { NO_ACCOUNT, partOf, withPart } from './ledger.ts'
 import type { EntryRecord } from './record.ts'
@@ -94,7 +94,7 @@ export function applyWindow(
     wait: 0,
     state: [after.until, count, before],
     account: { ...changed, until: keptUntil(shape, after.until) },
-    over: Math.max(0, count - shape.N),
+    over: newlyOver(target.count, count, shape.N),
     forgiven: 0,
   }
 }

@@ -1639,6 +1639,9 @@ local isold = resetin(shape, ends, record.reset) < resetin(shape, ends, window.a
 local units = not isold and unitsin(shape, recordends, record.units, record.before, ends) or known
 return units - known, units
 end
+local function newlyover(before, after, most)
+return max(0, max(0, after - most) - max(0, before - most))
+end
 local function applywindow(shape, state, account, record, source)
 local window = windowof(shape, state, account)
 local length = shape[5]
@@ -1665,7 +1668,7 @@ account.foreign, account.foreignbefore = account.foreign + units, account.foreig
 account.parts[source.region] =
 { version = source.version, first = window.ends, units = known, before = knownbefore, at = source.at }
 account.ends = window.ends + length * 1000
-return 'done', 0, { window.ends, count, before }, max(0, count - shape[4]), 0
+return 'done', 0, { window.ends, count, before }, newlyover(window.count, count, shape[4]), 0
 end`
 
 const regionBuckets = String.raw`local function missingof(shape, state)
@@ -1744,7 +1747,7 @@ taken = nil
 end
 account.parts[source.region] = { version = source.version, first = record.start, units = record.units, before = 0, at = source.at }
 account.ends = micros + 2 * keep
-return 'done', 0, after, max(0, missingunits(shape, after) - shape[6]), forgiven, taken
+return 'done', 0, after, newlyover(missingunits(shape, state), missingunits(shape, after), shape[6]), forgiven, taken
 end`
 
 const regionOwn = String.raw`local abs = math.abs
