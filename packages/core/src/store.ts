@@ -174,7 +174,7 @@ export interface RegionsHealth {
   readonly id: string
   /** The name of this region. */
   readonly self: string
-  /** By name of another region, what this process has heard of it. One process of a region gets a message. */
+  /** By name of another region, what this region has heard of it. */
   readonly peers: Readonly<Record<string, RegionHealth>>
   /** Units that this process has decided on and not published yet. */
   readonly unpublished: number
@@ -192,11 +192,11 @@ export interface RegionsHealth {
   readonly cause?: string | undefined
 }
 
-/** What a process has heard of another region. */
+/** What a region has heard of another. */
 export interface RegionHealth {
-  /** ms since the epoch: when it sent the last message that was applied, by its clock. Absent before the first. */
+  /** ms since the epoch: when it sent its last message, by its clock. If another process got it: when it came, by the clock of Redis. */
   readonly heardAt?: number | undefined
-  /** ms from the sending of that message to its application. */
+  /** ms from the sending of that message to its application. If another process got it: to its arrival. */
   readonly lag?: number | undefined
   /** Whether its region has heard nothing of it for the option `silence`. */
   readonly silent: boolean

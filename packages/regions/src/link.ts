@@ -85,7 +85,10 @@ class Link implements RegionLink {
     const { lag, heardAt, ...counts } = this.exchange.report()
     const peers: Record<string, RegionHealth> = {}
     for (const [region, known] of this.beats.report()) {
-      peers[region] = { heardAt: heardAt.get(region) ?? known.heardAt, lag: lag.get(region) ?? known.lag, silent: known.isSilent }
+      // One process of this region gets a message, so the last one may have come to another.
+      const isOwn = (heardAt.get(region) ?? 0) >= (known.heardAt ?? 1)
+      const last = isOwn ? { heardAt: heardAt.get(region), lag: lag.get(region) } : { heardAt: known.heardAt, lag: known.lag }
+      peers[region] = { ...last, silent: known.isSilent }
     }
     const { cause } = this
     return { id: this.id, self: this.regions.self, peers, ...counts, ...(cause === undefined ? {} : { cause }) }

@@ -1,8 +1,8 @@
 // Two regions, each with a Redis server of its own: what they know of each other, and what happens when one loses its data.
 import { type Charge, fixedWindow, type Store, type StoreEvent, tokenBucket } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
+import { redisStore, type RedisSource } from '@sluice/redis'
 import { regions, type RegionsOptions } from '@sluice/regions'
-import { startRedis, waitUntil } from '@sluice/testing/redis'
+import { startCluster, startRedis, waitUntil } from '@sluice/testing/redis'
 import { expect, onTestFinished, test } from 'vitest'
 import { take } from '../support.ts'
 import { InProcess } from './in-process.ts'
@@ -21,7 +21,11 @@ async function newServer(): Promise<Server> {
   return server
 }
 
-function storeOn(server: Server, network: InProcess, options: Partial<RegionsOptions> & { readonly self: string }): Store {
+function storeOn(
+  server: { client(): RedisSource },
+  network: InProcess,
+  options: Partial<RegionsOptions> & { readonly self: string },
+): Store {
   const described = regions({ all: ALL, transport: network.of(options.self), interval: 100, silence: 1_000, minimum: 0, ...options })
   const store = redisStore(server.client(), { denyCache: false, regions: described })
   onTestFinished(() => store.close?.())
@@ -46,6 +50,23 @@ test('a region that lost its data hears again of all that others counted', async
   await waitUntil('the other region asks', () => asked() === 2)
   await waitUntil('the other region counts all again', countsAll)
   expect((await take(us, chargeOf('user:1', 6)))[0]?.allowed).toBe(false)
+})
+
+test('a region on a Cluster sends again from all of its nodes', { timeout: 60_000 }, async () => {
+  const network = new InProcess()
+  const cluster = await startCluster()
+  onTestFinished(() => cluster.stop())
+  const there = await newServer()
+  const [eu, us] = [storeOn(cluster, network, { self: 'eu' }), storeOn(there, network, { self: 'us' })]
+  const subjects = Array.from({ length: 60 }, (_, i) => `user:${i}`)
+  await Promise.all(subjects.map((subject) => take(eu, chargeOf(subject, 15))))
+  const countsAll = async (): Promise<boolean> => {
+    const counts = await Promise.all(subjects.map((subject) => used(us, chargeOf(subject))))
+    return counts.every((units) => units === 15)
+  }
+  await waitUntil('the other region counts all', countsAll)
+  await there.client().flushall()
+  await waitUntil('the other region counts all again', countsAll)
 })
 
 test('a policy that a process does not know is sent when it decides on it', async () => {
