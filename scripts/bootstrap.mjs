@@ -22,6 +22,7 @@ const TASKS = {
   faults: ['scripts/faults.ts'],
   audit: ['scripts/audit.ts'],
   simulate: ['--conditions=source', 'test-e2e/support/simulation/main.ts'],
+  'measure-regions': ['--conditions=source', 'test-e2e/support/region-errors/main.ts'],
   // A million subjects in ten stores need more than the default.
   'simulate-regions': ['--conditions=source', '--max-old-space-size=12000', 'test-e2e/support/region-simulation/main.ts'],
   bench: ['--conditions=source', 'scripts/bench.ts'],

@@ -1,0 +1,232 @@
+// Three regions on real servers, whose network and processes fail. Each admission is compared with what was delivered.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Charge, fixedWindow, type Limit, slidingWindow, type Store } from '@sluice/core'
+import { redisStore, streamTransport } from '@sluice/redis'
+import { regions, type RegionTransport } from '@sluice/regions'
+import { type RedisServer, startRedis, tcpProxy, type TcpProxy, waitUntil } from '@sluice/testing/redis'
+import type { Random } from '../simulation/random.ts'
+import { DeliveryOracle, type WindowKey } from './oracle.ts'
+
+const NAMES = ['eu', 'us', 'ap']
+const LIMIT = 30
+const LIMITS: readonly Limit[] = [
+  fixedWindow({ name: 'day', limit: LIMIT, window: '1d' }).limit,
+  slidingWindow({ name: 'hours', limit: LIMIT, window: '12h' }).limit,
+]
+const SUBJECTS = Array.from({ length: 8 }, (_, i) => `user:${i}`)
+const STREAM = '{sluice:regions}:messages'
+/** ms that the regions have, on a busy machine. */
+const PATIENCE = 90_000
+/** ms after which a subject in use is published again, for a message that was lost. */
+const AGAIN = 10_000
+
+interface Process {
+  readonly store: Store
+  /** What is collected next never leaves the process. */
+  isEnding: boolean
+}
+
+export class FaultyRegions {
+  readonly violations: string[] = []
+  admissions = 0
+  private readonly random: Random
+  private readonly skews: readonly number[]
+  private readonly isForgetful: boolean
+  private readonly oracle = new DeliveryOracle(NAMES.length, (name) => Number(LIMITS.find((limit) => limit.name === name)?.window))
+  private servers: readonly RedisServer[] = []
+  /** By region that reads, then by region that is read. */
+  private proxies: readonly (readonly TcpProxy[])[] = []
+  private readonly processes: Process[][] = []
+  private isAsking = true
+  /** Decisions without an answer may be counted or not. */
+  private unanswered = 0
+
+  /**
+   * @param skews ms by which the clock of each region is ahead
+   * @param isForgetful messages are delivered and not applied, so that a test can see the fault
+   */
+  constructor(random: Random, skews: readonly number[] = [0, 0, 0], isForgetful = false) {
+    this.random = random
+    this.skews = skews
+    this.isForgetful = isForgetful
+  }
+
+  async start(): Promise<void> {
+    this.servers = await Promise.all(NAMES.map(() => startRedis()))
+    this.proxies = await Promise.all(NAMES.map(() => Promise.all(this.servers.map((server) => tcpProxy(server)))))
+    for (const region of NAMES.keys()) this.processes.push([this.newProcess(region), this.newProcess(region)])
+    if (!this.isForgetful) await waitUntil('each region has heard of the others', () => this.stores().every(hasHeard), PATIENCE)
+  }
+
+  async stop(): Promise<void> {
+    this.isAsking = false
+    await Promise.all(this.stores().map((store) => store.close?.()))
+    await Promise.all(this.proxies.flat().map((proxy) => proxy.close()))
+    await Promise.all(this.servers.map((server) => server.stop()))
+  }
+
+  /** Clients ask in random regions for a time. */
+  async ask(ms: number, everyMs = 5): Promise<void> {
+    const end = Date.now() + ms
+    const pending: Promise<void>[] = []
+    while (Date.now() < end) {
+      const region = this.random.below(NAMES.length)
+      pending.push(this.decide(region, SUBJECTS[this.random.below(SUBJECTS.length)] as string))
+      await sleep(everyMs)
+    }
+    await Promise.all(pending)
+  }
+
+  /** Nothing passes between a region and the others. */
+  cut(region: number, on: boolean): void {
+    this.proxies.forEach((row, reader) =>
+      row.forEach((proxy, source) => (reader === region || source === region ? proxy.blackHole(on) : undefined)),
+    )
+  }
+
+  /** A process ends after it has collected counts, before it has sent them. Another one takes its place. */
+  async killBeforePublish(region: number): Promise<void> {
+    const all = this.processes[region] ?? []
+    const process = all[0]
+    if (process === undefined) return
+    process.isEnding = true
+    for (const subject of SUBJECTS) await this.decideIn(region, process, subject)
+    await sleep(600)
+    await process.store.close?.()
+    all[0] = this.newProcess(region)
+  }
+
+  /** A region gets all messages again that the streams still have. */
+  async replay(region: number): Promise<void> {
+    const others = this.servers.filter((_, i) => i !== region)
+    await Promise.all(others.map((server) => server.call('XGROUP', 'SETID', STREAM, NAMES[region] ?? '', '0')))
+  }
+
+  /** Messages of a later version, with records of unknown kinds, and of no form at all. */
+  async sendStrange(region: number): Promise<void> {
+    const from = JSON.stringify(NAMES[region])
+    const at = Math.floor(Date.now())
+    const bodies = [
+      `{"v":99,"from":${from},"at":${at},"r":[["count","api","user:0",${at}000]]}`,
+      `{"v":1,"from":${from},"at":${at},"r":[["later",1],["count","api","user:0",1,["day.unknown.1",0,0,5,0,60,1000,0,"more"]],["offer"]]}`,
+      `{"v":1,"from":"mars","at":${at},"r":[]}`,
+      'no message',
+    ]
+    for (const body of bodies) await this.servers[region]?.call('XADD', STREAM, '*', 'b', body)
+  }
+
+  /** A region loses its data. No request is under way. */
+  async lose(region: number): Promise<void> {
+    await this.servers[region]?.call('FLUSHALL')
+    this.oracle.lost(region)
+  }
+
+  /** The network is well, and each subject is in use: then all regions must count the same, each unit once. */
+  async settle(): Promise<void> {
+    for (const proxy of this.proxies.flat()) proxy.blackHole(false)
+    await sleep(AGAIN)
+    const end = Date.now() + PATIENCE
+    for (;;) {
+      for (const region of NAMES.keys()) for (const subject of SUBJECTS) await this.decide(region, subject)
+      for (let i = 0; i < 12; i++) {
+        await sleep(500)
+        const different = await this.differences()
+        if (different.length === 0) return
+        if (Date.now() > end) throw new Error(`regions differ:\n${different.join('\n')}`)
+      }
+    }
+  }
+
+  /** What a region counts, where it is not what all have admitted. */
+  private async differences(): Promise<readonly string[]> {
+    const found: string[] = []
+    for (const region of NAMES.keys()) {
+      for (const subject of SUBJECTS) {
+        const charges = LIMITS.map((limit) => chargeOf(limit, subject))
+        const outcomes = await this.processes[region]?.[1]?.store.consume(charges, { how: 'peek' })
+        LIMITS.forEach((limit, i) => {
+          const used = outcomes?.[i]?.used ?? 0
+          const admitted = this.oracle.all(this.keyOf(region, limit, subject))
+          if (used < admitted || used > admitted + this.unanswered)
+            found.push(`${NAMES[region]} counts ${used} of ${limit.name} of ${subject}, ${admitted} were admitted`)
+        })
+      }
+    }
+    return found
+  }
+
+  private async decide(region: number, subject: string): Promise<void> {
+    const all = (this.processes[region] ?? []).filter(({ isEnding }) => !isEnding)
+    const process = all[this.random.below(all.length)]
+    if (process !== undefined && this.isAsking) await this.decideIn(region, process, subject)
+  }
+
+  private async decideIn(region: number, { store }: Process, subject: string): Promise<void> {
+    const keys = LIMITS.map((limit) => this.keyOf(region, limit, subject))
+    const least = keys.map((key) => this.oracle.expected(region, key))
+    const epoch = this.oracle.epochOf(region)
+    try {
+      const outcomes = await store.consume(LIMITS.map((limit) => chargeOf(limit, subject)))
+      if (!outcomes.every((outcome) => outcome?.allowed)) return
+      this.admissions += 1
+      keys.forEach((key, i) => {
+        this.oracle.admitted(region, key, epoch)
+        const units = (least[i] ?? 0) + 1
+        if (units > LIMIT && epoch === this.oracle.epochOf(region))
+          this.violations.push(`${NAMES[region]} admitted ${key}, though it had admitted and heard of ${units - 1}`)
+      })
+    } catch {
+      this.unanswered += 1
+    }
+  }
+
+  private newProcess(region: number): Process {
+    const [self = '', server] = [NAMES[region], this.servers[region]]
+    const others = Object.fromEntries(
+      NAMES.flatMap((name, i) => (i === region ? [] : [[name, { url: `redis://127.0.0.1:${this.proxies[region]?.[i]?.port}` }] as const])),
+    )
+    const source = { url: server?.url ?? '' }
+    const streams = streamTransport({ self: source, others, claimAfter: 2_000, on: { warning: () => undefined } })
+    const process: { store: Store | undefined; isEnding: boolean } = { store: undefined, isEnding: false }
+    const transport: RegionTransport = {
+      publish: (messages) => (process.isEnding ? new Promise(() => undefined) : streams.publish(messages)),
+      subscribe: (name, apply) =>
+        streams.subscribe(name, async (body) => {
+          const epoch = this.oracle.epochOf(region)
+          if (!this.isForgetful) await apply(body)
+          this.oracle.delivered(region, body, epoch)
+        }),
+    }
+    const described = regions({
+      self,
+      all: NAMES,
+      transport,
+      interval: 200,
+      minimum: 0,
+      silence: 2_000,
+      urgent: this.random.next() < 0.5 ? 0.01 : 1,
+    })
+    const skew = this.skews[region] ?? 0
+    const clock = skew === 0 ? {} : { clock: { now: () => Date.now() + skew } }
+    process.store = redisStore(source, { failover: false, denyCache: false, regions: described, ...clock })
+    return process as Process
+  }
+
+  private stores(): readonly Store[] {
+    return this.processes.flat().map(({ store }) => store)
+  }
+
+  private keyOf(region: number, { name, window }: Limit, subject: string): WindowKey {
+    const now = Date.now() + (this.skews[region] ?? 0)
+    return `${name} ${subject} ${now - (now % Number(window))}`
+  }
+}
+
+function chargeOf(limit: Limit, subject: string): Charge {
+  return { limit, scope: `api+${limit.name}.${limit.algorithm}`, subject, cost: 1 }
+}
+
+function hasHeard(store: Store): boolean {
+  const peers = Object.values(store.health?.().regions?.peers ?? {})
+  return peers.length > 0 && peers.every(({ heardAt }) => heardAt !== undefined)
+}
