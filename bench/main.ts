@@ -1,5 +1,6 @@
-// `npm run bench -- [--quick] [--write] [<group>…]`: Sluice beside other rate limiters, measured in one run. Prints the tables.
-// `--write` also writes them to bench/README.md, and the samples and charts to bench/results.
+// `npm run bench -- [--quick] [--write] [--gate] [<group>…]`: Sluice beside other rate limiters, measured in one run. Prints the tables.
+// `--write` also writes them to bench/README.md, and the samples and charts to bench/results. With `--gate`, the status is 1 where a target for CI is
+// missed.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { blockList } from './groups/block-list.ts'
@@ -15,6 +16,7 @@ import { policies } from './groups/policies.ts'
 import { redisBytes } from './groups/redis-bytes.ts'
 import { redis } from './groups/redis.ts'
 import { replay } from './groups/replay.ts'
+import { rls } from './groups/rls.ts'
 import { subjects } from './groups/subjects.ts'
 import { zipf } from './groups/zipf.ts'
 import { draw } from './report/chart.ts'
@@ -38,8 +40,9 @@ const GROUPS: readonly Group[] = [
   httpRedis,
   redisBytes,
   replay,
+  rls,
 ]
-const OPTIONS = ['--quick', '--write']
+const OPTIONS = ['--quick', '--write', '--gate']
 const RESULTS = new URL('results/', import.meta.url)
 const README = new URL('README.md', import.meta.url)
 
@@ -47,7 +50,7 @@ const words = process.argv.slice(2)
 const unknown = words.filter((word) => !OPTIONS.includes(word) && !GROUPS.some(({ name }) => name === word))
 if (unknown.length > 0) {
   const groups = GROUPS.map(({ name }) => name).join('|')
-  console.error(`Unknown: ${unknown.join(' ')}. Usage: npm run bench -- [--quick] [--write] [${groups}]`)
+  console.error(`Unknown: ${unknown.join(' ')}. Usage: npm run bench -- [--quick] [--write] [--gate] [${groups}]`)
   process.exit(1)
 }
 const isQuick = words.includes('--quick')
@@ -67,6 +70,7 @@ for (const group of chosen) {
   const conditions = `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${isQuick ? ', quick' : ''}; load ${load.toFixed(1)} at its start`
   const tables = `${group.about}\n\n${markdown(report)}\n\n${machine}; ${conditions}.`
   console.log(`\n## ${group.title} (${group.name}, ${seconds(groupStart).toFixed(1)} s)\n${tables}`)
+  if (words.includes('--gate') && report.targets.some((target) => target.isGate === true && !isReached(target))) process.exitCode = 1
   missed += report.targets.filter((target) => !isReached(target)).length
   if (isWriting) {
     writeResults(group, report, { machine, load, isQuick, rounds })

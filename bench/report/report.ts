@@ -9,6 +9,8 @@ export interface Target {
   readonly target: number
   readonly measured: number
   readonly unit?: string
+  /** With `--gate`, the run fails where it is missed. */
+  readonly isGate?: true
 }
 
 export interface Table {

@@ -17,6 +17,11 @@ export class SupervisedServer {
     this.log = log
   }
 
+  /** `undefined` before the first start. */
+  get pid(): number | undefined {
+    return this.process?.pid
+  }
+
   get alive(): boolean {
     return this.process !== undefined && this.process.ended() === undefined
   }

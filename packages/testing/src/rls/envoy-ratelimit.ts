@@ -10,6 +10,7 @@ import { rlsProgram } from './programs.ts'
 export interface EnvoyRateLimit {
   /** `host:port` of its gRPC. */
   readonly address: string
+  readonly pid: number | undefined
   stop(): Promise<void>
   logs(): string
 }
@@ -24,9 +25,10 @@ class EnvoyRateLimitServer extends SupervisedServer implements EnvoyRateLimit {
     this.address = `${HOST}:${ports[0]}`
   }
 
-  async start(redisPort: number): Promise<this> {
+  async start(redisPort: number, threads: number | undefined): Promise<this> {
     const [grpc, http, debug] = this.ports
     const variables = {
+      ...(threads !== undefined && { GOMAXPROCS: threads }),
       // Without it, each call is logged.
       DISABLE_STATS: 'true',
       USE_STATSD: 'false',
@@ -54,10 +56,19 @@ class EnvoyRateLimitServer extends SupervisedServer implements EnvoyRateLimit {
   }
 }
 
+export interface StartEnvoyRateLimit {
+  /** GOMAXPROCS. Default: as many as there are processors. */
+  readonly threads?: number | undefined
+}
+
 /** Starts envoyproxy/ratelimit on a Redis, with a file of configuration for each text. */
-export async function startEnvoyRateLimit(redisPort: number, configurations: readonly string[]): Promise<EnvoyRateLimit> {
+export async function startEnvoyRateLimit(
+  redisPort: number,
+  configurations: readonly string[],
+  { threads }: StartEnvoyRateLimit = {},
+): Promise<EnvoyRateLimit> {
   const folder = await makeFolder()
   mkdirSync(join(folder, 'config'))
   for (const [i, text] of configurations.entries()) writeFileSync(join(folder, 'config', `${i}.yaml`), text)
-  return new EnvoyRateLimitServer(folder, [await freePort(), await freePort(), await freePort()]).start(redisPort)
+  return new EnvoyRateLimitServer(folder, [await freePort(), await freePort(), await freePort()]).start(redisPort, threads)
 }
