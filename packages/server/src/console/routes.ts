@@ -37,7 +37,7 @@ const DESCRIBED: { readonly described: Described } = {
     answers: {
       200: { description: 'A page, whose files are below /console/.', type: 'text/html', body: string() },
       304: { description: 'The page is the one that the client has.' },
-      404: { description: 'This copy of the service has no console.', type: 'text/plain', body: string() },
+      404: { description: 'This copy of the service was built without it.', type: 'text/plain', body: string() },
     },
   },
 }
