@@ -13,6 +13,7 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   BLOCK_REVISION: ['blockTime', 'blockRevision'],
   REGION_COLLECT: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionCollect'],
   REGION_APPLY: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionApply'],
+  REGION_RESET: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionReset'],
   REGION_TRANSFER: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionTransfer'],
   REGION_STREAM: ['regionStream'],
   REGION_HEARTBEAT: ['regionHeartbeat'],

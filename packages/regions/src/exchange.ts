@@ -1,6 +1,7 @@
 import type { Clock, Limit } from '@sluice/core'
 import { completeClock, splitScope } from '@sluice/core/store-kit'
 import type { REGION_CODES } from './codes.ts'
+import { grouped } from './grouped.ts'
 import { decodeMessage, encodeMessages, type RegionMessage } from './message.ts'
 import type { CountRecord } from './record.ts'
 import type { Regions } from './regions.ts'
@@ -256,14 +257,4 @@ export class Exchange {
     await new Promise<void>((resolve) => void this.clock.after(wait, resolve))
     await this.applyPart(early, region, at)
   }
-}
-
-function grouped<T>(items: Iterable<T>, groupOf: (item: T) => number): ReadonlyMap<number, readonly T[]> {
-  const groups = new Map<number, T[]>()
-  for (const item of items) {
-    const group = groups.get(groupOf(item))
-    if (group === undefined) groups.set(groupOf(item), [item])
-    else group.push(item)
-  }
-  return groups
 }

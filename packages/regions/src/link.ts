@@ -8,6 +8,7 @@ import type { RegionRecord } from './record.ts'
 import type { RegionLink, RegionStore } from './region-store.ts'
 import type { Regions } from './regions.ts'
 import { Resend } from './resend.ts'
+import { Resets } from './resets.ts'
 
 /** Links a store to the other regions. */
 export function linkTo(regions: Regions, store: RegionStore): RegionLink {
@@ -21,6 +22,7 @@ class Link implements RegionLink {
   private readonly limits: LimitCheck
   private readonly beats: Beats
   private readonly resend: Resend
+  private readonly resets: Resets
   private readonly ending = new AbortController()
   private readonly id = uniqueId()
   private cause: string | undefined
@@ -49,6 +51,7 @@ class Link implements RegionLink {
       failed,
       succeeded: () => (this.cause = undefined),
     })
+    this.resets = new Resets({ regions, storage, exchange: this.exchange, clock })
     this.resend = new Resend({ storage, exchange: this.exchange, clock: completeClock(clock), signal: this.ending.signal, failed })
   }
 
@@ -79,6 +82,10 @@ class Link implements RegionLink {
       const charge = charges[i] as Charge
       if (this.exchange.touched(charge, outcomes?.[i]?.granted ?? 0)) this.resend.know(charge)
     }
+  }
+
+  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void> {
+    return this.resets.reset(targets)
   }
 
   report(): RegionsHealth {

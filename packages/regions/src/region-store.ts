@@ -1,9 +1,9 @@
 import type { Charge, Clock, Outcome, RegionsHealth, StoreEvent } from '@sluice/core'
-import type { BeatStorage, LedgerStorage, RegionStorage } from './storage.ts'
+import type { BeatStorage, LedgerStorage, RegionStorage, ResetStorage } from './storage.ts'
 
 /** What a store gives to the regions that share its limits. */
 export interface RegionStore {
-  readonly storage: RegionStorage & BeatStorage & LedgerStorage
+  readonly storage: RegionStorage & BeatStorage & LedgerStorage & ResetStorage
   readonly clock: Clock
   /** Takes what an operator should know. */
   readonly events: RegionEvents
@@ -27,6 +27,8 @@ export interface RegionLink {
   chargesOf(charges: readonly Charge[]): readonly Charge[]
   /** Hears of each decision, refusals too, with the charges that `chargesOf` returned. `undefined`: the store did not answer. */
   decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void
+  /** Hears of a reset that the store has made, and makes it one of all regions. Rejects if the store cannot write. */
+  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void>
   report(): RegionsHealth
   close(): Promise<void>
 }

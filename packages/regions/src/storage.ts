@@ -50,3 +50,9 @@ export interface LedgerStorage {
   /** The subjects that have a ledger, some at a time, with those of these policies by name. A subject may come twice, and a hashed one is missing. */
   ledgers(policies: readonly string[]): AsyncIterable<readonly LedgerName[]>
 }
+
+/** Forgets what a region has counted. */
+export interface ResetStorage {
+  /** Resets limits of up to 64 subjects of one partition, each subject in one atomic step. `keep`: ms. */
+  reset(keys: readonly Omit<CollectKey, 'isForced'>[], keep: number): MaybePromise<void>
+}

@@ -8,7 +8,7 @@ export type { RegionEvents, RegionLink, RegionStore } from './region-store.ts'
 export { Exchange } from './exchange.ts'
 export type { ExchangeParts, ExchangeReport } from './exchange.ts'
 export type { ExchangedSubject } from './touched-keys.ts'
-export type { BeatStorage, CollectKey, LedgerName, LedgerStorage, RecordSource, RegionStorage } from './storage.ts'
+export type { BeatStorage, CollectKey, LedgerName, LedgerStorage, RecordSource, RegionStorage, ResetStorage } from './storage.ts'
 
 // The steps of a store, each atomic.
 export { apply, collect, reset, takenName } from './steps.ts'

@@ -4,7 +4,7 @@ import { connect, type Connection, type RedisSource } from '../client/connect.ts
 import { runWhenReady } from '../client/ready.ts'
 import { Keys } from '../keys.ts'
 import { script } from '../scripts/script.ts'
-import { CLOCK, REGION_APPLY, REGION_COLLECT, REGION_HEARTBEAT, TEST_CLOCK } from '../scripts/scripts.gen.ts'
+import { CLOCK, REGION_APPLY, REGION_COLLECT, REGION_HEARTBEAT, REGION_RESET, TEST_CLOCK } from '../scripts/scripts.gen.ts'
 import { regionsKey } from '../state/ledger-keys.ts'
 import { takenName } from '../state/taken.ts'
 import { heartbeatOf, wireHeartbeat } from './heartbeat.ts'
@@ -91,6 +91,10 @@ export class RegionScripts implements RedisRegionStorage {
     const known = records.map(({ version, entries }) => [version, ...entries.flatMap((entry) => wireEntry(entry) ?? [])])
     const replies = await this.run(REGION_APPLY, records, [wireTerms(terms), region, at, ...known])
     return records.map((_, i) => appliedOf((replies[i] as readonly unknown[]).map(Number)))
+  }
+
+  async reset(keys: readonly Omit<CollectKey, 'isForced'>[], keep: number): Promise<void> {
+    await this.run(REGION_RESET, keys, [keep * 1000, ...keys.map(({ shapes }) => shapes.map(wireShape))])
   }
 
   async heartbeat(request: Heartbeat): Promise<HeartbeatResult> {

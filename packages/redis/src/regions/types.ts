@@ -123,6 +123,8 @@ export interface RedisRegionStorage {
   ): Promise<readonly Applied[]>
   /** Writes what a process says of itself and of other regions, and reads what all processes of this region have said. */
   heartbeat(request: Heartbeat): Promise<HeartbeatResult>
+  /** Forgets what this region has counted of limits, and what it knows of others. `keep`: ms. */
+  reset(keys: readonly Omit<CollectKey, 'isForced'>[], keep: number): Promise<void>
   /** The subjects that have a ledger, by SCAN, with those of these policies by name. */
   ledgers(policies: readonly string[]): AsyncIterable<readonly LedgerName[]>
 }
@@ -208,6 +210,8 @@ export interface RedisRegionLink {
   chargesOf(charges: readonly Charge[]): readonly Charge[]
   /** Hears of each decision, refusals too. `undefined`: the store did not answer. */
   decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void
+  /** Makes a reset one of all regions. */
+  reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void>
   report(): RegionsHealth
   /** Ends the exchange. */
   close(): Promise<void>

@@ -45,7 +45,11 @@ export function withRegions(store: Store, { regions, clock = systemClock }: Sett
         },
       )
     },
-    reset: (targets) => store.reset(targets),
+    async reset(targets) {
+      const found = await store.reset(targets)
+      await link.reset(targets)
+      return found
+    },
     health: () => ({ ...(store.health?.() ?? { tier: store.name, breaker: 'closed' }), regions: link.report() }),
     async close() {
       await link.close()

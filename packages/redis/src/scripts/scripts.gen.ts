@@ -1951,6 +1951,46 @@ replies[#replies + 1] = reply
 end
 return replies`
 
+const regionReset = String.raw`local request = cjson.decode(ARGV[1])
+local keep = request[1]
+local texts = redis.call('MGET', unpack(KEYS))
+local function resetaccount(shape, entries, known)
+local account, later = newaccount(), max(micros, known.reset + 1)
+for region, part in pairs(known.parts) do
+account.parts[region] = { version = part.version, first = 0, units = 0, before = 0, at = 0 }
+end
+account.reset, account.publishedreset = later, known.publishedreset
+if shape[1] == 'b' then
+account.ends = micros + 2 * keep
+else
+account.first = windowof(shape, readentry(entries, shape[2]), known).ends
+account.ends = account.first + shape[5] * 1000
+end
+return account
+end
+local function reset(subject, key, ledgerkey, text, ledgertext)
+local entries, ledger = text and decodevalue(text) or {}, decodeledger(ledgertext)
+for _, shape in ipairs(subject) do
+local id = shape[2]
+ledger.accounts[id] = resetaccount(shape, entries, ledger.accounts[id] or newaccount())
+end
+for _, shape in ipairs(subject) do
+writeentry(entries, shape[2], nil)
+if shape[1] == 'b' then
+writeentry(entries, shape[3], nil)
+end
+end
+return writevalue(key, entries) or writeledger(ledgerkey, ledger)
+end
+for i = 2, #request do
+local at = 2 * (i - 1)
+local err = reset(request[i], KEYS[at - 1], KEYS[at], texts[at - 1], texts[at])
+if err then
+return { micros, err }
+end
+end
+return { micros, '' }`
+
 const regionTransfer = String.raw`local FIRSTPAUSE, LONGESTPAUSE, LEAST, LOW = 300000, 1 / 32, 1 / 16, 1 / 4
 local MOSTTRANSFERS = 255
 local request = cjson.decode(ARGV[1])
@@ -3435,6 +3475,8 @@ export const BLOCK_REVISION: string = [blockTime, blockRevision].join('\n')
 export const REGION_COLLECT: string = [arithmetic, state, regionLedger, regionWindows, regionBuckets, regionOwn, regionCollect].join('\n')
 
 export const REGION_APPLY: string = [arithmetic, state, regionLedger, regionWindows, regionBuckets, regionOwn, regionApply].join('\n')
+
+export const REGION_RESET: string = [arithmetic, state, regionLedger, regionWindows, regionReset].join('\n')
 
 export const REGION_TRANSFER: string = [arithmetic, state, regionLedger, regionWindows, regionTransfer].join('\n')
 

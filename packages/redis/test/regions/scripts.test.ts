@@ -9,6 +9,8 @@ import {
   NO_LEDGER,
   type Numbers,
   type RegionStorage,
+  reset,
+  type ResetStorage,
   type Shape,
   takenAfter,
   takenName,
@@ -75,7 +77,7 @@ test(`${HISTORIES} random histories of 60 steps`, { timeout: 900_000 }, async ()
   for (let seed = 1; seed <= HISTORIES; seed++) {
     const random = new Random(seed)
     let now = 1_767_225_600_000_000 + random.int(0, 60_000_000)
-    const storage: RegionStorage = redisRegionStorage(client, { clock: { now: () => now / 1000 } })
+    const storage: RegionStorage & ResetStorage = redisRegionStorage(client, { clock: { now: () => now / 1000 } })
     const terms: Terms = { interval: 1_000, urgent: 0.2, minimum: random.pick([0, 0.1]), keep: 15_000, regions: 3 }
     const base: readonly Shape[] = [
       { text: 'a.fixedWindow.10000', kind: 'fixed', N: 20, P: 10_000, burst: 0 },
@@ -96,6 +98,16 @@ test(`${HISTORIES} random histories of 60 steps`, { timeout: 900_000 }, async ()
       if (dice < 0.35) {
         decided(states, random.pick(shapes), random.pick([1, 1, 3, -1]), terms.keep, now)
         await client.set(key, encode(states))
+      } else if (dice < 0.4) {
+        const some = shapes.filter(() => random.chance(0.6))
+        const forgotten = reset(some, { states, ledger }, terms, now)
+        await storage.reset([{ policy: 'p', subject, shapes: some }], terms.keep)
+        ;({ ledger } = forgotten)
+        for (const text of forgotten.states.keys()) states.delete(text)
+        // What has ended long ago is left out of the value.
+        const isKept = ([, [first = 0]]: readonly [unknown, readonly number[]]): boolean => first >= now - 60_000_000
+        found = new Map([...decode(await client.getBuffer(key))].filter(isKept))
+        expected = new Map([...states].filter(isKept).map(([text, numbers]) => [stateIdOf(text), [...numbers]]))
       } else if (dice < 0.6) {
         const some = shapes.filter(() => random.chance(0.8))
         const asked = { policy: 'p', subject, shapes: some, isForced: random.chance(0.1) }

@@ -161,3 +161,35 @@ test('regions need scripts, and what regions() returns', async () => {
     expect.objectContaining({ code: 'ERR_OPTION_INVALID', message: expect.stringContaining('what regions() of @sluice/regions returns') }),
   )
 })
+
+test('a reset in one region is one of all regions, at once, also of what arrives later from before it', async () => {
+  const [eu, us] = await twoStores()
+  const charges = [FIXED, SLIDING, TOKEN, LEAKY].map((limit) => chargeOf(limit, 'user:1', 5))
+  const all = async (store: Store): Promise<readonly (number | undefined)[]> =>
+    (await take(store, charges, { how: 'peek' })).map(({ used: units }) => units)
+  await take(eu, charges)
+  await take(us, charges)
+  for (const store of [eu, us]) await waitUntil('it counts both', async () => String(await all(store)) === '10,10,10,10')
+  expect(await eu.reset(charges)).toBe(true)
+  expect(await all(eu)).toEqual([0, 0, 0, 0])
+  await waitUntil('the other region forgets as well', async () => String(await all(us)) === '0,0,0,0')
+  await take(us, charges)
+  await waitUntil('what came after the reset counts', async () => String(await all(eu)) === '5,5,5,5')
+  expect(await all(us)).toEqual([5, 5, 5, 5])
+  expect(await us.reset([chargeOf(FIXED, 'nobody')])).toBe(false)
+})
+
+test('a reset forgets one limit, and not the leases', async () => {
+  const [eu, us] = await twoStores()
+  const lease = { lease: { ttl: 60_000, ceiling: 8 } }
+  const [leased] = await take(eu, chargeOf(FIXED, 'user:1', 6), lease)
+  expect(leased?.leaseFor).toBe(60_000)
+  await take(eu, chargeOf(TOKEN, 'user:1', 5))
+  await waitUntil('it arrives', async () => (await used(us, chargeOf(TOKEN, 'user:1'))) === 5)
+  await eu.reset([chargeOf(FIXED, 'user:1')])
+  await waitUntil('the reset arrives', async () => (await used(us, chargeOf(FIXED, 'user:1'))) === 0)
+  expect(await used(us, chargeOf(TOKEN, 'user:1'))).toBe(5)
+  // Of the ceiling of 8 units, 6 are still out.
+  expect((await take(eu, chargeOf(FIXED, 'user:1', 3), lease))[0]?.allowed).toBe(false)
+  expect((await take(eu, chargeOf(FIXED, 'user:1', 2), lease))[0]?.allowed).toBe(true)
+})

@@ -1,0 +1,52 @@
+-- Purpose: forgets what was counted of limits, here and, by the next record, in all regions. reset of packages/regions/src/steps.ts does the same.
+-- KEYS: for each subject the value of the policy, and its ledger.
+-- ARGV[1]: JSON { keep, subject... }
+--   keep: µs; subject: { shape... }; shapes as in regionWindows.lua
+-- ARGV[2]: see testClock.lua
+-- Reply: { micros, error }
+-- redis.calls: TIME, MGET, SET, DEL. The value is written before the ledger: a reset that fails between them is one of this region only.
+
+local request = cjson.decode(ARGV[1])
+local keep = request[1]
+local texts = redis.call('MGET', unpack(KEYS))
+
+-- The account of a limit that was reset. The versions of records stay, so that an earlier one is not applied again.
+local function resetaccount(shape, entries, known)
+  -- A reset is later than those before it, also where two clocks differ.
+  local account, later = newaccount(), max(micros, known.reset + 1)
+  for region, part in pairs(known.parts) do
+    account.parts[region] = { version = part.version, first = 0, units = 0, before = 0, at = 0 }
+  end
+  account.reset, account.publishedreset = later, known.publishedreset
+  if shape[1] == 'b' then
+    account.ends = micros + 2 * keep
+  else
+    account.first = windowof(shape, readentry(entries, shape[2]), known).ends
+    account.ends = account.first + shape[5] * 1000
+  end
+  return account
+end
+
+local function reset(subject, key, ledgerkey, text, ledgertext)
+  local entries, ledger = text and decodevalue(text) or {}, decodeledger(ledgertext)
+  for _, shape in ipairs(subject) do
+    local id = shape[2]
+    ledger.accounts[id] = resetaccount(shape, entries, ledger.accounts[id] or newaccount())
+  end
+  for _, shape in ipairs(subject) do
+    writeentry(entries, shape[2], nil)
+    if shape[1] == 'b' then
+      writeentry(entries, shape[3], nil)
+    end
+  end
+  return writevalue(key, entries) or writeledger(ledgerkey, ledger)
+end
+
+for i = 2, #request do
+  local at = 2 * (i - 1)
+  local err = reset(request[i], KEYS[at - 1], KEYS[at], texts[at - 1], texts[at])
+  if err then
+    return { micros, err }
+  end
+end
+return { micros, '' }
