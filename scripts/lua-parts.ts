@@ -16,6 +16,7 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   REGION_RESET: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionReset'],
   REGION_TRANSFER: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionTransfer'],
   REGION_STREAM: ['regionStream'],
+  REGION_BOOK: ['regionBook'],
   REGION_HEARTBEAT: ['regionHeartbeat'],
   INSTANCES: ['instances'],
   JOURNAL: ['journal'],

@@ -16,6 +16,9 @@ import { publish } from './policies/publish.ts'
 import { replayCommand } from './policies/replay.ts'
 import { rollback } from './policies/rollback.ts'
 import { test } from './policies/test.ts'
+import { regionsResend } from './regions/resend.ts'
+import { regionsShares } from './regions/shares.ts'
+import { regionsStatus } from './regions/status.ts'
 import { check, peek } from './service/check.ts'
 import { serveCommand } from './serve/serve.ts'
 import { inspect } from './subjects/inspect.ts'
@@ -46,6 +49,9 @@ export const COMMANDS: readonly Command[] = [
   blocks,
   allow,
   disallow,
+  regionsStatus,
+  regionsShares,
+  regionsResend,
   bench,
   newToken,
   hashToken,

@@ -47,6 +47,8 @@ export { redisRegionStorage } from './regions/redis-region-storage.ts'
 export type { RedisRegionStorageOptions } from './regions/redis-region-storage.ts'
 export type { RedisRegionLink, RedisRegions, RedisRegionStorage, RedisRegionStore } from './regions/types.ts'
 
+export { describeRegions, requestResend } from './regions/describe-regions.ts'
+export type { DescribeRegionsOptions, PeerDescription, RegionsDescription, SharesDescription } from './regions/describe-regions.ts'
 export { streamTransport } from './regions/streams/stream-transport.ts'
 export type { StreamEnvelope, StreamTransport } from './regions/streams/stream-transport.ts'
 export type { StreamTransportOptions } from './regions/streams/options.ts'

@@ -18,6 +18,7 @@ const LABELS = [
   'action',
   'reason',
   'code',
+  'peer',
 ]
 
 test.each(INSTRUMENTS.map((instrument) => [instrument.name, instrument] as const))(

@@ -2211,6 +2211,20 @@ end
 reply[1] = claimed[1] == '0-0' and '' or claimed[1]
 return reply`
 
+const regionBook = String.raw`local time = redis.call('TIME')
+local fields = redis.call('HGETALL', KEYS[1])
+if ARGV[1] == 'resend' and #fields > 0 then
+local written = redis.pcall('HSET', KEYS[1], 'asked', '0')
+if type(written) == 'table' and written.err then
+return written
+end
+end
+local reply = { string.format('%.0f', math.floor(time[1] * 1000 + time[2] / 1000)) }
+for _, field in ipairs(fields) do
+reply[#reply + 1] = field
+end
+return reply`
+
 const regionHeartbeat = String.raw`local DUE = 0.75
 local format, match, sub = string.format, string.match, string.sub
 local key = KEYS[1]
@@ -3481,6 +3495,8 @@ export const REGION_RESET: string = [arithmetic, state, regionLedger, regionWind
 export const REGION_TRANSFER: string = [arithmetic, state, regionLedger, regionWindows, regionTransfer].join('\n')
 
 export const REGION_STREAM: string = [regionStream].join('\n')
+
+export const REGION_BOOK: string = [regionBook].join('\n')
 
 export const REGION_HEARTBEAT: string = [regionHeartbeat].join('\n')
 
