@@ -26,6 +26,7 @@ const WRAPPED = [
   'packages/policies/src/clients/lookups.ts',
   // The exchange of regions hears it and applies the message again.
   'packages/redis/src/regions/redis-region-storage.ts',
+  'packages/redis/src/regions/transfer-scripts.ts',
   'packages/policies/src/sources/file-source.ts',
   'packages/policies/src/sources/http/changes.ts',
   'packages/policies/src/sources/http/deadline.ts',

@@ -12,6 +12,7 @@ import { KillSwitchPage } from './pages/kill-switch.tsx'
 import { OverviewPage } from './pages/overview/overview.tsx'
 import { PoliciesPage } from './pages/policies/policies.tsx'
 import { PolicyPage } from './pages/policies/policy.tsx'
+import { RegionsPage } from './pages/regions.tsx'
 import { SetupPage } from './pages/setup.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
 import { SubjectPage } from './pages/subjects/subject.tsx'
@@ -81,6 +82,7 @@ function CurrentPage({ who }: { readonly who: WhoAmI }) {
       <PolicyPage key={namespace} who={who} namespace={namespace} tab={third ?? 'document'} />
     )
   if (first === 'blocks') return <BlocksPage who={who} />
+  if (first === 'regions') return <RegionsPage />
   if (first === 'audit') return <AuditPage />
   if (first === 'kill-switch') return <KillSwitchPage who={who} />
   return (

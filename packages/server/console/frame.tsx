@@ -15,6 +15,7 @@ const PAGES: readonly { readonly path: string; readonly title: string; readonly 
   { path: 'subjects', title: 'Subjects', icon: 'subjects' },
   { path: 'policies', title: 'Policies', icon: 'policies' },
   { path: 'blocks', title: 'Blocks', icon: 'blocks' },
+  { path: 'regions', title: 'Regions', icon: 'regions' },
   { path: 'audit', title: 'Audit', icon: 'audit' },
   { path: 'kill-switch', title: 'Kill switch', icon: 'kill' },
 ]

@@ -30,9 +30,26 @@ export interface NamespaceState {
   readonly mode?: string
 }
 
+/** What an instance knows of another region. */
 export interface Region {
   readonly name: string
-  readonly lagMs: number
+  /** From sending to application of its last message. `null`: there was none. */
+  readonly lagMs: number | null
+  readonly heardAt: number | null
+  readonly isSilent: boolean
+}
+
+/** What an instance has exchanged with other regions. */
+export interface OwnRegion {
+  readonly self: string
+  readonly unpublished: number
+  readonly sent: number
+  readonly applied: number
+  readonly late: number
+  readonly over: number
+  readonly forgiven: number
+  /** Why the last exchange failed. */
+  readonly cause: string | null
 }
 
 export interface Overview {
@@ -44,6 +61,8 @@ export interface Overview {
   }
   readonly instances: readonly Instance[]
   readonly namespaces: readonly NamespaceState[]
+  /** `null` or absent without regions. */
+  readonly region?: OwnRegion | null
   readonly regions: readonly Region[]
 }
 

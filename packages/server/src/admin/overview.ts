@@ -1,3 +1,4 @@
+import type { RegionsHealth } from '@sluice/core'
 import { json } from '../http/answers.ts'
 import type { Admin } from './admin.ts'
 import type { Call, Endpoints } from './endpoint.ts'
@@ -30,6 +31,7 @@ function whoami({ identity: { name, by, scopes } }: Call): ReturnType<typeof jso
 export async function overviewOf(admin: Admin, scopes: Scopes): Promise<object> {
   const { feed, instances, store } = admin
   const { source, problem, namespaces } = feed.health()
+  const regions = store.regions()
   const seen = namespaces.filter(({ namespace }) => scopes.allows('read', namespace))
   const rows = seen.slice(0, MAX_NAMESPACES).map((row) => {
     const current = feed.inForce(row.namespace)
@@ -42,8 +44,16 @@ export async function overviewOf(admin: Admin, scopes: Scopes): Promise<object> 
     instances: (await instances.all()).map((each) => visibleInstance(each, scopes)),
     namespaceCount: seen.length,
     namespaces: rows,
-    regions: [],
+    region: regions === undefined ? null : ownRegion(regions),
+    regions: Object.entries(regions?.peers ?? {}).map(([name, { lag, heardAt, silent }]) => {
+      return { name, lagMs: lag ?? null, heardAt: heardAt ?? null, isSilent: silent }
+    }),
   }
+}
+
+/** What this instance has exchanged with other regions. */
+function ownRegion({ self, unpublished, sent, applied, late, over, forgiven, cause }: RegionsHealth): object {
+  return { self, unpublished, sent, applied, late, over, forgiven, cause: cause ?? null }
 }
 
 function visibleInstance(instance: Instance, scopes: Scopes): Instance {

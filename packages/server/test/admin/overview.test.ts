@@ -1,3 +1,4 @@
+import { memoryStore, type Store, type StoreHealth } from '@sluice/core'
 import { expect, test } from 'vitest'
 import { serve } from '../../src/index.ts'
 import { adminService, eventsOf } from './admin-client.ts'
@@ -26,9 +27,38 @@ test('the overview has the instance, the store and the namespaces', async () => 
     instances: [{ id: body.instance.id, revisions: { default: 1 } }],
     namespaceCount: 1,
     namespaces: [{ namespace: 'default', revision: 1, from: 'source', inSource: 'same', mode: 'enforce' }],
+    region: null,
     regions: [],
   })
   expect(body.instance.startedAt).toBeLessThanOrEqual(Date.now())
+})
+
+test('the overview has what the store knows of other regions', async () => {
+  const store: Store = Object.assign(memoryStore(), {
+    health: (): StoreHealth => ({
+      tier: 'memory',
+      breaker: 'closed',
+      regions: {
+        id: 'one',
+        self: 'eu',
+        peers: { us: { heardAt: 1_000, lag: 150, silent: false }, ap: { silent: true } },
+        unpublished: 3,
+        sent: 10,
+        applied: 9,
+        late: 2,
+        over: 40,
+        forgiven: 1,
+      },
+    }),
+  })
+  const { ask } = await adminService({ store })
+  expect((await ask('GET', 'overview')).body).toMatchObject({
+    region: { self: 'eu', unpublished: 3, sent: 10, applied: 9, late: 2, over: 40, forgiven: 1, cause: null },
+    regions: [
+      { name: 'us', lagMs: 150, heardAt: 1_000, isSilent: false },
+      { name: 'ap', lagMs: null, heardAt: null, isSilent: true },
+    ],
+  })
 })
 
 test('policies are listed by name, and read with their text', async () => {

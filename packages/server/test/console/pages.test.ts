@@ -22,6 +22,7 @@ const PAGES = [
   { path: ['policies', 'shop'], heading: 'shop', shows: 'Revision 12' },
   { path: ['policies', 'shop', 'history'], heading: 'shop', shows: 'content of 9' },
   { path: ['blocks'], heading: 'Blocks', shows: '203.0.113.7/32' },
+  { path: ['regions'], heading: 'Regions', shows: 'Nothing is heard of ap-south.' },
   { path: ['audit'], heading: 'Audit', shows: 'policies.publish' },
   { path: ['kill-switch'], heading: 'Kill switch', shows: 'chat' },
 ] as const

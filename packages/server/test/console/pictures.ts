@@ -26,6 +26,7 @@ const PICTURES: readonly Picture[] = [
   { name: 'subject', path: 'subjects/shop/203.0.113.7' },
   { name: 'edit', path: 'policies/shop', isDark: true, before: edit },
   { name: 'blocks', path: 'blocks' },
+  { name: 'regions', path: 'regions' },
   { name: 'kill-switch-phone', path: 'kill-switch', isPhone: true, isDark: true },
 ]
 

@@ -157,7 +157,7 @@ function switchedOff(now: number): object {
   return { revision: 5, previous: 4, until, by: 'grace', reason: 'Incident 4711: paying clients were refused' }
 }
 
-function overview({ store = 'up', isEmpty = false }: Recorded, now: number): unknown {
+function overview({ store = 'up', isEmpty = false, isCalm = false }: Recorded, now: number): unknown {
   const revisions = { chat: 4, edge: 31, shop: 12 }
   const instance = (id: string, host: string, seen: number, others = {}): unknown => ({
     id,
@@ -191,9 +191,21 @@ function overview({ store = 'up', isEmpty = false }: Recorded, now: number): unk
     regions: isEmpty
       ? []
       : [
-          { name: 'eu-central', lagMs: 0 },
-          { name: 'us-east', lagMs: 184 },
+          { name: 'us-east', lagMs: 184, heardAt: now - 900, isSilent: false },
+          { name: 'ap-south', lagMs: 231, heardAt: now - (isCalm ? 1_200 : 42_000), isSilent: !isCalm },
         ],
+    region: isEmpty
+      ? null
+      : {
+          self: 'eu-central',
+          unpublished: 120,
+          sent: 18_422,
+          applied: 35_107,
+          late: 12,
+          over: 431,
+          forgiven: 0,
+          cause: isCalm ? null : 'streamTransport: ETIMEDOUT',
+        },
   }
 }
 

@@ -31,6 +31,7 @@ test('empty lists say what would fill them', async () => {
     [['subjects'], 'Nobody has used a limit yet.'],
     [['policies', 'shop', 'history'], 'No earlier revision is kept.'],
     [['blocks'], 'Nothing is blocked.'],
+    [['regions'], 'This service is in no region.'],
     [['audit'], 'Nobody has changed anything.'],
     [['kill-switch'], 'All limits hold.'],
   ] as const) {
@@ -69,6 +70,21 @@ test('what cannot be loaded is said where it would stand, and can be tried again
   await panel.getByRole('button', { name: 'Try again' }).click()
   await panel.getByText('client:acme-import').waitFor()
   expect(await panel.getByText('This could not be loaded').count()).toBe(0)
+})
+
+test('regions that cannot be loaded say so, and are there after another try', async () => {
+  const failing: string[] = []
+  await start({ failing })
+  const { page } = tab
+  await page.getByText('Live', { exact: true }).waitFor()
+  failing.push('GET overview')
+  await tab.go('regions')
+  await page.getByText('The service failed. Its log says why.').waitFor()
+  await expectAccessible(page)
+  failing.pop()
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByRole('row', { name: 'us-east' }).waitFor()
+  expect(await page.getByText('This could not be loaded').count()).toBe(0)
 })
 
 test('10,000 namespaces: the list is found by typing, and draws only what is in view', async () => {

@@ -1,6 +1,7 @@
 import { dateTime, fromNow, ms } from '../../lib/format.ts'
 import { to } from '../../lib/router.ts'
 import type { Instance, Overview, Region } from '../../lib/types.ts'
+import { RegionState } from '../regions.tsx'
 import { Panel } from '../../parts/page.tsx'
 import { Empty } from '../../parts/states.tsx'
 import { type Column, Table } from '../../parts/table.tsx'
@@ -100,12 +101,13 @@ function State({ state }: { readonly state: string }) {
 
 export function Regions({ regions }: { readonly regions: readonly Region[] }) {
   return (
-    <Panel title="Regions" note="how far behind">
+    <Panel title="Regions" note="how long a message takes">
       <ul class="rows">
-        {regions.map(({ name, lagMs }) => (
-          <li key={name}>
-            <span>{name}</span>
-            <b>{ms(lagMs)}</b>
+        {regions.map((region) => (
+          <li key={region.name}>
+            <a href={to('regions')}>{region.name}</a>
+            {region.isSilent && <RegionState region={region} />}
+            <b>{ms(region.lagMs)}</b>
           </li>
         ))}
       </ul>

@@ -1,4 +1,4 @@
-import type { CommandEvent, ProcessEvent, Store } from '@sluice/core'
+import type { CommandEvent, ProcessEvent, RegionsHealth, Store } from '@sluice/core'
 import type { Sample } from './sample.ts'
 
 /** Shards that are remembered. */
@@ -22,6 +22,11 @@ export class StoreWatch {
   breaker({ store, shard, to }: ProcessEvent<'breaker'>): void {
     if (store !== this.store?.name) return
     this.shards.set(shard, to === 'closed' ? 'up' : to === 'open' ? 'away' : 'degraded')
+  }
+
+  /** What the store knows of the other regions; `undefined` without any. */
+  regions(): RegionsHealth | undefined {
+    return this.store?.health?.().regions
   }
 
   state(): {
