@@ -118,7 +118,7 @@ function operations.donate(place, rights, part, ends, want, got)
   local left = max(0, windowstart(shape, window.ends) + length - ms) / length
   local spare = rights - taken - again - math.ceil(part * rights * min(1, left))
   local donated = known + again
-  local units = max(0, min(want - (donated - got), floor(spare / 2)))
+  local units = max(0, min(want - (donated - got), math.ceil(spare / 2)))
   local err = again + units > 0 and writecount(window.count + again + units) or nil
   if not err then
     writeentry(transfers, region, { kept, came or 0, donated + units })

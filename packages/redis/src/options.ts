@@ -115,18 +115,23 @@ export function settingsOf(options: RedisStoreOptions): Settings {
       'ERR_OPTION_CONFLICT',
       'redisStore: packed: expected scripting to be on, because only scripts pack states, got scripting: false; remove one of the two',
     )
-  if (regions !== undefined) checkRegions(regions, scripting)
+  if (regions !== undefined) checkRegions(regions, scripting, options.packed !== undefined)
   const packed = options.packed === undefined ? undefined : packedOf(options.packed, prefix)
   return { prefix, partitions, migrate, clock, scripting, failover, replica, denyCache, leases, packed, regions }
 }
 
-function checkRegions(regions: RedisRegions, scripting: boolean): void {
+function checkRegions(regions: RedisRegions, scripting: boolean, isPacked: boolean): void {
   if (typeof (regions as RedisRegions | null)?.attach !== 'function')
     throw invalid('redisStore: regions', 'what regions() of @sluice/regions returns', regions)
   if (!scripting)
     throw new SluiceError(
       'ERR_OPTION_CONFLICT',
       'redisStore: regions: expected scripting to be on, because only scripts exchange counts, got scripting: false; remove one of the two',
+    )
+  if (regions.hasStrict && isPacked)
+    throw new SluiceError(
+      'ERR_OPTION_CONFLICT',
+      "redisStore: packed: expected no policy of regions with mode 'strict', whose counts can be below 0, which packed states cannot; remove one of the two",
     )
 }
 

@@ -6,6 +6,7 @@ export const REGION_CODES = [
   'ERR_REGIONS_UNSUPPORTED',
   // Emitted once by a store, to `on.warning` or the console.
   'WARN_REGIONS_WINDOW',
+  'WARN_REGIONS_FAIL_MODE',
   // Reported to `anomaly` of an exchange.
   'ANOMALY_REGION_MESSAGE',
   'ANOMALY_REGION_CLOCK',

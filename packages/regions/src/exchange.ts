@@ -3,7 +3,7 @@ import { completeClock, splitScope } from '@sluice/core/store-kit'
 import type { REGION_CODES } from './codes.ts'
 import { grouped } from './grouped.ts'
 import { decodeMessage, encodeMessages, type RegionMessage } from './message.ts'
-import type { CountRecord } from './record.ts'
+import type { CountRecord, NeedRecord, OfferRecord } from './record.ts'
 import type { Regions } from './regions.ts'
 import type { Terms } from './steps.ts'
 import type { RegionStorage } from './storage.ts'
@@ -52,6 +52,8 @@ export interface ExchangeParts {
   readonly succeeded?: () => void
   /** Called with each message of another region, before it is applied. If it throws, the message is delivered again. */
   readonly heard?: (message: RegionMessage) => void
+  /** Takes a record of mode `strict`. If it rejects, the message is delivered again. */
+  readonly moved?: (record: NeedRecord | OfferRecord, from: string) => Promise<void>
   /** The version in which messages are written. Default: that of this package. */
   readonly version?: () => number
 }
@@ -166,6 +168,8 @@ export class Exchange {
     for (const list of byPartition.values()) {
       for (let from = 0; from < list.length; from += MAX_KEYS) await this.applyPart(list.slice(from, from + MAX_KEYS), region, message.at)
     }
+    for (const record of message.records)
+      if (record.kind === 'need' || record.kind === 'offer') await this.parts.moved?.(record, message.from)
     this.lag.set(message.from, Math.max(0, this.clock.now() - message.at))
     this.heardAt.set(message.from, message.at)
   }

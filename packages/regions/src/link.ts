@@ -1,4 +1,4 @@
-import type { Charge, Outcome, RegionHealth, RegionsHealth } from '@sluice/core'
+import type { Charge, ConsumeOptions, Outcome, RegionHealth, RegionsHealth } from '@sluice/core'
 import { completeClock, follow, uniqueId } from '@sluice/core/store-kit'
 import { Beats } from './beats.ts'
 import { Exchange } from './exchange.ts'
@@ -9,11 +9,14 @@ import type { RegionLink, RegionStore } from './region-store.ts'
 import type { Regions } from './regions.ts'
 import { Resend } from './resend.ts'
 import { Resets } from './resets.ts'
+import { Strict } from './strict.ts'
 
 /** Links a store to the other regions. */
 export function linkTo(regions: Regions, store: RegionStore): RegionLink {
   return new Link(regions, store)
 }
+
+type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
 
 class Link implements RegionLink {
   private readonly regions: Regions
@@ -23,6 +26,8 @@ class Link implements RegionLink {
   private readonly beats: Beats
   private readonly resend: Resend
   private readonly resets: Resets
+  /** Absent if no policy has mode `strict`. */
+  private readonly strict: Strict | undefined
   private readonly ending = new AbortController()
   private readonly id = uniqueId()
   private cause: string | undefined
@@ -46,12 +51,14 @@ class Link implements RegionLink {
       storage,
       clock,
       heard: (message) => this.heard(message),
+      moved: async (record, from) => this.strict?.receive(record, from),
       version: () => this.beats.version(),
       anomaly: (code, detail) => store.events.anomaly(code, `regions: ${detail}`),
       failed,
       succeeded: () => (this.cause = undefined),
     })
     this.resets = new Resets({ regions, storage, exchange: this.exchange, clock })
+    this.strict = regions.hasStrict ? this.newStrict() : undefined
     this.resend = new Resend({ storage, exchange: this.exchange, clock: completeClock(clock), signal: this.ending.signal, failed })
   }
 
@@ -69,19 +76,38 @@ class Link implements RegionLink {
     })
   }
 
-  chargesOf(charges: readonly Charge[]): readonly Charge[] {
+  chargesOf(charges: readonly Charge[], options: Pick<ConsumeOptions, 'failMode'> = {}): readonly Charge[] {
     const { beats, exchange } = this
     if (beats.refusal !== undefined) throw beats.refusal
     this.limits.check(charges)
-    if (!beats.isShared) return charges
-    return charges.map((charge) => (exchange.isExchanged(charge) ? { ...charge, limit: beats.limitOf(charge.limit) } : charge))
+    const { isShared } = beats
+    if (!isShared && this.strict === undefined) return charges
+    return charges.map((charge) => {
+      if (this.strict?.isStrict(charge) === true) return this.strict.chargeOf(charge, options.failMode)
+      return isShared && exchange.isExchanged(charge) ? { ...charge, limit: beats.limitOf(charge.limit) } : charge
+    })
   }
 
-  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void {
+  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): readonly (Outcome | undefined)[] {
     for (let i = 0; i < charges.length; i++) {
       const charge = charges[i] as Charge
-      if (this.exchange.touched(charge, outcomes?.[i]?.granted ?? 0)) this.resend.know(charge)
+      if (this.exchange.touched(charge, outcomes[i]?.granted ?? 0)) this.resend.know(charge)
     }
+    const { strict } = this
+    if (strict === undefined) return outcomes
+    return outcomes.map((outcome, i) => outcome && strict.decided(charges[i] as Charge, outcome))
+  }
+
+  unanswered(charges: readonly Charge[]): void {
+    for (const charge of charges) if (this.exchange.touched(charge, 0)) this.resend.know(charge)
+  }
+
+  keptTargets(targets: readonly Target[]): readonly Target[] {
+    return targets.filter((target) => this.strict?.isKept(target))
+  }
+
+  async resetKept(targets: readonly Target[]): Promise<boolean> {
+    return targets.length > 0 && (await this.strict?.reset(targets)) === true
   }
 
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void> {
@@ -105,6 +131,21 @@ class Link implements RegionLink {
     this.ending.abort()
     this.beats.close()
     await this.exchange.close()
+  }
+
+  private newStrict(): Strict {
+    const { regions, store, beats } = this
+    const { storage, transfers, clock, events } = store
+    return new Strict({
+      regions,
+      transfers,
+      clock,
+      events,
+      partitionOf: (subject) => storage.partitionOf(subject),
+      shares: () => beats.shares(),
+      version: () => beats.version(),
+      failed: (error) => this.failed(error),
+    })
   }
 
   private heard(message: RegionMessage): void {

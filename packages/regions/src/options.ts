@@ -86,6 +86,7 @@ export function regions(options: RegionsOptions): Regions {
     keep: numberIn('keep', options.keep ?? 60_000, 10 * interval, 86_400_000),
     silence: numberIn('silence', options.silence ?? 10_000, interval, 86_400_000),
     whenSilent,
+    hasStrict: [others, ...policies.values()].some(({ mode }) => mode === 'strict'),
     shares: options.shares === undefined ? undefined : tableOf(options.shares, all),
     policy,
     exchangeOf: (target: Pick<Charge, 'scope' | 'limit'>) => limits.of(target),

@@ -1,9 +1,12 @@
-import type { Charge, Clock, Outcome, RegionsHealth, StoreEvent } from '@sluice/core'
+import type { Charge, Clock, ConsumeOptions, Outcome, RegionsHealth, StoreEvent } from '@sluice/core'
+import type { TransferStorage } from './transfer-storage.ts'
 import type { BeatStorage, LedgerStorage, RegionStorage, ResetStorage } from './storage.ts'
 
 /** What a store gives to the regions that share its limits. */
 export interface RegionStore {
   readonly storage: RegionStorage & BeatStorage & LedgerStorage & ResetStorage
+  /** The steps of mode `strict`. */
+  readonly transfers: TransferStorage
   readonly clock: Clock
   /** Takes what an operator should know. */
   readonly events: RegionEvents
@@ -16,6 +19,8 @@ export interface RegionEvents {
   emit(event: StoreEvent): void
 }
 
+type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
+
 /** One store in its region. The store calls it at each decision. */
 export interface RegionLink {
   /** Begins to exchange. It tries again by itself, and never throws. */
@@ -24,9 +29,15 @@ export interface RegionLink {
    * The charges as this region decides them: the same list, or one with other limits.
    * @throws ERR_REGIONS_CHANGED
    */
-  chargesOf(charges: readonly Charge[]): readonly Charge[]
-  /** Hears of each decision, refusals too, with the charges that `chargesOf` returned. `undefined`: the store did not answer. */
-  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void
+  chargesOf(charges: readonly Charge[], options?: Pick<ConsumeOptions, 'failMode'>): readonly Charge[]
+  /** Hears of each decision, refusals too, with the charges that `chargesOf` returned. Returns what the client is answered. */
+  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): readonly (Outcome | undefined)[]
+  /** Hears that the store did not answer: the charges may have been made. */
+  unanswered(charges: readonly Charge[]): void
+  /** Of the targets of a reset, those that must keep what regions gave each other. */
+  keptTargets(targets: readonly Target[]): readonly Target[]
+  /** Resets these. Returns whether anything was used. */
+  resetKept(targets: readonly Target[]): Promise<boolean>
   /** Hears of a reset that the store has made, and makes it one of all regions. Rejects if the store cannot write. */
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void>
   report(): RegionsHealth

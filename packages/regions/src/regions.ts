@@ -39,6 +39,8 @@ export interface Regions {
   readonly silence: number
   readonly whenSilent: 'whole' | 'share'
   readonly shares: ShareTable | undefined
+  /** Whether a policy has mode `strict`. */
+  readonly hasStrict: boolean
   /** How the regions of a policy work. */
   policy(name: string): Required<RegionPolicyOptions>
   /** What the regions do with a limit, by the scope of its charges. */

@@ -36,10 +36,13 @@ export class RightsExchange {
   private readonly clock: Required<Clock>
   private asked = new Map<string, Asked>()
   private transferred = 0
+  private readonly version: (() => number) | undefined
 
-  constructor(regions: Regions, storage: RightsStorage, clock: Clock) {
+  /** @param version of the messages that it writes. Default: that of this package */
+  constructor(regions: Regions, storage: RightsStorage, clock: Clock, version?: () => number) {
     this.regions = regions
     this.storage = storage
+    this.version = version
     this.clock = completeClock(clock)
   }
 
@@ -92,7 +95,7 @@ export class RightsExchange {
 
   private async send(subject: string, record: RegionRecord): Promise<void> {
     const { transport, self } = this.regions
-    const bodies = encodeMessages({ from: self, at: Math.floor(this.clock.now()), records: [record] })
+    const bodies = encodeMessages({ from: self, at: Math.floor(this.clock.now()), records: [record] }, this.version?.())
     await transport.publish(bodies.map((body) => ({ partition: this.storage.partitionOf(subject), body })))
   }
 }

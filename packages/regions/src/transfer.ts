@@ -129,7 +129,8 @@ export function donate(
   const left = Math.max(0, startOf(shape, transfers.window) + shape.P - Math.floor(now / 1000)) / shape.P
   const spare = open.free - again - Math.ceil(terms.floor * terms.rights * Math.min(1, left))
   const donated = known + again
-  const units = Math.max(0, Math.min(record.want - (donated - got), Math.floor(spare / 2)))
+  // Rounded up, or the last unit of each region could not move.
+  const units = Math.max(0, Math.min(record.want - (donated - got), Math.ceil(spare / 2)))
   const total = donated + units
   const [until, count, before] = state
   return {

@@ -54,8 +54,8 @@ const RULES: readonly Rule[] = [
     removals: [
       {
         file: 'transfer.ts',
-        from: 'Math.min(record.want - (donated - got), Math.floor(spare / 2))',
-        to: 'Math.min(record.want, Math.floor(spare / 2))',
+        from: 'Math.min(record.want - (donated - got), Math.ceil(spare / 2))',
+        to: 'Math.min(record.want, Math.ceil(spare / 2))',
       },
     ],
   },
@@ -66,7 +66,7 @@ const RULES: readonly Rule[] = [
   {
     without: 'a donor gives what it can spare',
     removals: [
-      { file: 'transfer.ts', from: 'Math.min(record.want - (donated - got), Math.floor(spare / 2))', to: 'record.want - (donated - got)' },
+      { file: 'transfer.ts', from: 'Math.min(record.want - (donated - got), Math.ceil(spare / 2))', to: 'record.want - (donated - got)' },
     ],
   },
   {

@@ -1,4 +1,4 @@
-import type { Charge, Clock, Outcome, RegionsHealth, StoreEvent } from '@sluice/core'
+import type { Charge, Clock, ConsumeOptions, Outcome, RegionsHealth, StoreEvent } from '@sluice/core'
 
 // The types of @sluice/regions by shape, so that this package does not depend on it: a test checks that they fit.
 
@@ -187,13 +187,18 @@ export interface RedisRegions {
   readonly keep: number
   /** Whether the regions tell each other what they count of a limit: `exchanged`, or anything else. */
   exchangeOf(target: Pick<Charge, 'scope' | 'limit'>): string
+  /** Whether a policy has mode `strict`. */
+  readonly hasStrict: boolean
   /** Links a store to the other regions. Called once for each store. */
   attach(store: RedisRegionStore): RedisRegionLink
 }
 
+type Target = Pick<Charge, 'limit' | 'scope' | 'subject'>
+
 /** What the store gives to its link. */
 export interface RedisRegionStore {
   readonly storage: RedisRegionStorage
+  readonly transfers: RedisTransferStorage
   readonly clock: Clock
   readonly events: {
     anomaly(code: string, message: string): void
@@ -207,9 +212,15 @@ export interface RedisRegionLink {
   /** Begins to exchange. */
   start(): void
   /** The charges as this region decides them: the same list, or one with other limits. */
-  chargesOf(charges: readonly Charge[]): readonly Charge[]
-  /** Hears of each decision, refusals too. `undefined`: the store did not answer. */
-  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void
+  chargesOf(charges: readonly Charge[], options?: Pick<ConsumeOptions, 'failMode'>): readonly Charge[]
+  /** Hears of each decision, refusals too. Returns what the client is answered. */
+  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): readonly (Outcome | undefined)[]
+  /** Hears that the store did not answer. */
+  unanswered(charges: readonly Charge[]): void
+  /** Of the targets of a reset, those that must keep what regions gave each other. */
+  keptTargets(targets: readonly Target[]): readonly Target[]
+  /** Resets these. Returns whether anything was used. */
+  resetKept(targets: readonly Target[]): Promise<boolean>
   /** Makes a reset one of all regions. */
   reset(targets: readonly Pick<Charge, 'limit' | 'scope' | 'subject'>[]): Promise<void>
   report(): RegionsHealth

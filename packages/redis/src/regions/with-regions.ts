@@ -4,6 +4,7 @@ import type { Connection } from '../client/connect.ts'
 import type { Keys } from '../keys.ts'
 import type { Settings } from '../options.ts'
 import { RegionScripts } from './redis-region-storage.ts'
+import { TransferScripts } from './transfer-scripts.ts'
 
 /** The parts of a store that its layer of regions uses. */
 export interface RegionParts {
@@ -21,34 +22,35 @@ export interface RegionParts {
 export function withRegions(store: Store, { regions, clock = systemClock }: Settings, parts: RegionParts): Store {
   if (regions === undefined) return store
   const { events } = parts
-  const link = regions.attach({ storage: new RegionScripts(parts, clock === systemClock ? undefined : clock), clock, events })
+  const testClock = clock === systemClock ? undefined : clock
+  const transfers = new TransferScripts(parts, testClock)
+  const link = regions.attach({ storage: new RegionScripts(parts, testClock), transfers, clock, events })
   link.start()
   return wrapStore(store, {
     consume(charges: readonly Charge[], options?: ConsumeOptions): Promise<readonly (Outcome | undefined)[]> {
       let decided: readonly Charge[]
       try {
-        decided = link.chargesOf(charges)
+        decided = link.chargesOf(charges, options)
       } catch (error) {
         return Promise.reject(error)
       }
       const answer = store.consume(decided, options) as Promise<readonly (Outcome | undefined)[]>
       if (options?.how === 'peek') return answer
       return answer.then(
-        (outcomes) => {
-          link.decided(decided, outcomes)
-          return outcomes
-        },
+        (outcomes) => link.decided(decided, outcomes),
         (error: unknown) => {
           // The charge may have been made.
-          link.decided(decided, undefined)
+          link.unanswered(decided)
           throw error
         },
       )
     },
     async reset(targets) {
-      const found = await store.reset(targets)
-      await link.reset(targets)
-      return found
+      const kept = link.keptTargets(targets)
+      const rest = kept.length === 0 ? targets : targets.filter((target) => !kept.includes(target))
+      const found = await Promise.all([link.resetKept(kept), store.reset(rest)])
+      await link.reset(rest)
+      return found.includes(true)
     },
     health: () => ({ ...(store.health?.() ?? { tier: store.name, breaker: 'closed' }), regions: link.report() }),
     async close() {
