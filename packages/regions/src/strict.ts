@@ -39,16 +39,16 @@ export class Strict {
 
   constructor(parts: StrictParts) {
     this.parts = parts
-    const { regions, transfers, clock, partitionOf, version } = parts
+    const { regions, transfers, clock } = parts
     this.limits = new StrictLimits(parts)
     this.others = regions.all.filter((name) => name !== regions.self)
     const storage = {
-      partitionOf,
+      partitionOf: (subject: string) => parts.partitionOf(subject),
       need: (key: RightsKey, rights: number, cost: number) => transfers.need(key, rights, cost, this.others),
       donate: (need: NeedRecord, asker: string) => this.donate(need, asker),
       accept: (offer: OfferRecord, from: string) => transfers.accept(offer, from, this.others),
     }
-    this.exchange = new RightsExchange(regions, storage, clock, version)
+    this.exchange = new RightsExchange(regions, storage, clock, () => parts.version())
   }
 
   /** Offers of other regions that this process has accepted. */

@@ -11,6 +11,7 @@ test('the defaults', () => {
     self: 'us',
     all: ['eu', 'us', 'ap'],
     index: 1,
+    hasStrict: false,
     transport,
     interval: 1_000,
     urgent: 0.01,

@@ -121,7 +121,7 @@ test('a give-back is bounded by its receipt', async () => {
   const { stores } = await start(ALL.slice(0, 2))
   const [eu] = stores as [Store]
   const { receipt } = await decide(eu, chargeOf(FIXED, 5))
-  await take(eu, { ...chargeOf(FIXED, -9), receipt } as Charge)
+  await take(eu, { ...chargeOf(FIXED, -9), receipt })
   expect((await peek(eu, chargeOf(FIXED))).remaining).toBe(30)
 })
 
