@@ -79,11 +79,12 @@ export class StrictLimits {
     // What was taken before still counts, as in a sliding window.
     const part = (units: number): number => this.around((at) => this.rights(units, { kind: 'sliding', length }, slack, at))
     const units = part(limit.limit)
-    const isBucket = limit.algorithm === 'tokenBucket' || limit.algorithm === 'leakyBucket'
-    const burst = isBucket ? part(rateOf(limit).burst) : undefined
-    const known = this.last.get(limit)
+    // A queue lets through by its rate. Its burst is only how long it may become.
+    const isMeter = limit.algorithm === 'tokenBucket' || (limit.algorithm === 'leakyBucket' && limit.queue !== true)
+    const burst = isMeter ? part(rateOf(limit).burst) : undefined
     const quantity = burst === 0 ? 0 : units
-    if (known !== undefined && known.limit === quantity && known.burst === (burst ?? limit.burst)) return known
+    const known = this.last.get(limit)
+    if (known !== undefined && known.limit === quantity && (burst === undefined || known.burst === burst)) return known
     const scaled = quantity === 0 ? limit : algorithmOf(limit).scale(limit, quantity / limit.limit)
     return this.keep(limit, { ...scaled, limit: quantity, ...(burst === undefined ? {} : { burst }) })
   }
