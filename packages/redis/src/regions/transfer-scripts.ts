@@ -6,6 +6,7 @@ import type { Keys } from '../keys.ts'
 import { script } from '../scripts/script.ts'
 import { CLOCK, REGION_TRANSFER, TEST_CLOCK } from '../scripts/scripts.gen.ts'
 import type { NeedAnswer, NeedRecord, OfferRecord, RedisTransferStorage, RightsKey, RightsTerms, Shape } from './types.ts'
+import { Replicated } from './replicated.ts'
 import { wireShape } from './redis-region-storage.ts'
 
 interface TransferParts {
@@ -19,10 +20,17 @@ interface TransferParts {
 export class TransferScripts implements RedisTransferStorage {
   private readonly parts: TransferParts
   private readonly clock: Clock | undefined
+  private readonly replicated: Replicated
 
   constructor(parts: TransferParts, clock: Clock | undefined) {
     this.parts = parts
     this.clock = clock
+    this.replicated = new Replicated(parts.connection)
+  }
+
+  /** Ends the connection that only gifts use. */
+  close(): Promise<void> {
+    return this.replicated.close()
   }
 
   async need(key: RightsKey, rights: number, cost: number, others: readonly string[]): Promise<NeedAnswer> {
@@ -50,9 +58,10 @@ export class TransferScripts implements RedisTransferStorage {
     const shape = shapeIn(need)
     if (shape === undefined || place === 0) return undefined
     const request = ['donate', wireShape(shape), idsOf(shape, others), place, rights, floor, window, want, got[self] ?? 0]
-    const { at, numbers } = await this.run(need, request)
+    const { at, numbers, isSafe } = await this.run(need, request, true)
     const [isDone, total = 0, free = 0] = numbers
-    if (isDone !== 1) return undefined
+    // A server that takes over would not know of the gift. The next need is answered with the same sum.
+    if (isDone !== 1 || !isSafe) return undefined
     return { kind: 'offer', policy, subject, text, version: at, to: asker, window, total, free, N, P }
   }
 
@@ -70,19 +79,24 @@ export class TransferScripts implements RedisTransferStorage {
     return (numbers[0] ?? 0) > 0
   }
 
-  /** Returns the time, µs, and the numbers of the reply. */
+  /** Returns the time, µs, and the numbers of the reply; of a gift also whether a failover keeps it. */
   private async run(
     { policy, subject }: { readonly policy: string; readonly subject: string },
     request: readonly unknown[],
-  ): Promise<{ readonly at: number; readonly numbers: readonly number[] }> {
+    isGift = false,
+  ): Promise<{ readonly at: number; readonly numbers: readonly number[]; readonly isSafe: boolean }> {
     const { clock, parts } = this
     await parts.prepared?.()
     const key = parts.keys.valueKeyIn(policy, subject)
     const args = [JSON.stringify(request), ...(clock === undefined ? [] : [String(Math.round(clock.now() * 1000))])]
     const transfer = script(clock === undefined ? CLOCK : TEST_CLOCK, REGION_TRANSFER)
-    const [at, error, ...numbers] = await runWhenReady(parts.connection, transfer, { keys: [key, `${key}!r`], args })
+    const message = { keys: [key, `${key}!r`], args }
+    const replicated = isGift ? await this.replicated.run(transfer, message) : undefined
+    const reply =
+      replicated === undefined ? await runWhenReady(parts.connection, transfer, message) : (replicated.reply as readonly unknown[])
+    const [at, error, ...numbers] = reply
     if (String(error) !== '') throw new Error(`the script of rights: ${String(error)}`)
-    return { at: Number(at), numbers: numbers.map(Number) }
+    return { at: Number(at), numbers: numbers.map(Number), isSafe: replicated?.isSafe ?? true }
   }
 }
 

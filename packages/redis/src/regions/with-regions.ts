@@ -55,6 +55,7 @@ export function withRegions(store: Store, { regions, clock = systemClock }: Sett
     health: () => ({ ...(store.health?.() ?? { tier: store.name, breaker: 'closed' }), regions: link.report() }),
     async close() {
       await link.close()
+      await transfers.close()
       await store.close?.()
     },
   })
