@@ -128,6 +128,23 @@ test('a decision is settled once, also one that HTTP has made', async () => {
   expect(await call('Peek', ADA)).toMatchObject({ remaining: 1 })
 })
 
+test('the document says what a response took', async () => {
+  const text = DOCUMENT.replace(
+    'subject: user, label: per minute',
+    'subject: user, refundOn: [5xx], settle: { attribute: units.all, max: 9 }',
+  )
+  const { call } = await start({ policies: sourceOf(text) })
+  const ended = async (response: object) => {
+    const { decision } = await call('Check', { ...ADA, cost: 4 })
+    expect(await call('Settle', { decision, response })).toEqual({ settled: true, reason: '' })
+    return (await call('Peek', ADA)).remaining
+  }
+  expect(await ended({ status: 503 })).toBe(5)
+  const units = { structValue: { fields: { all: { numberValue: 2 } } } }
+  expect(await ended({ status: 200, headers: { 'x-other': 'a' }, attributes: { units } })).toBe(3)
+  expect((await failureOf(call('Settle', { decision: 'forged', response: { status: 7 } }))).code).toBe(status.INVALID_ARGUMENT)
+})
+
 test('a slot is held until it is released', async () => {
   const { call } = await start()
   const { decision } = await call('Check', LOGIN)

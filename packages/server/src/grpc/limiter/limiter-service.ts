@@ -52,8 +52,9 @@ export class LimiterService {
   }
 
   private async settle(reader: Reader): Promise<Write> {
-    const { decision, cost, refund } = readSettlement(reader)
-    const fields = refund === undefined ? { decision, cost } : { decision, refund }
+    const { decision, cost, refund, response } = readSettlement(reader)
+    const taken = response !== undefined ? { response } : refund !== undefined ? { refund } : { cost }
+    const fields = { decision, ...taken }
     const input = validated<SettlementInput>(settlementSchema, fields, 'ERR_CHECK_INVALID')
     const [answer] = await this.settlements.settle([input], atRoot)
     return (to) => writeSettled(to, answer as NonNullable<typeof answer>)

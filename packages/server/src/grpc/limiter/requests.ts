@@ -1,4 +1,4 @@
-import type { CheckInput, UnitsInput } from '../../api/contract.ts'
+import type { CheckInput, ResponseInput, UnitsInput } from '../../api/contract.ts'
 import { STATUS, StatusError } from '../transport/status.ts'
 import type { Reader } from '../wire/reader.ts'
 
@@ -48,19 +48,40 @@ export interface SettlementFields {
   decision: string
   cost: UnitsInput | undefined
   refund: true | undefined
+  response: ResponseInput | undefined
 }
 
 /** The message `SettleRequest` of `sluice.v1`. Of the fields of `taken`, the last holds. */
 export function readSettlement(reader: Reader): SettlementFields {
-  const fields: SettlementFields = { decision: '', cost: undefined, refund: undefined }
+  const fields: SettlementFields = { decision: '', ...NOTHING }
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === 0x0a) fields.decision = reader.text()
-    else if (tag === 0x10) [fields.cost, fields.refund] = [reader.uint64(), undefined]
-    else if (tag === 0x1a) [fields.cost, fields.refund] = [readMessage(reader, readCosts), undefined]
-    else if (tag === 0x20) [fields.cost, fields.refund] = [undefined, reader.uint32() === 0 ? undefined : true]
+    else if (tag === 0x10) Object.assign(fields, NOTHING, { cost: reader.uint64() })
+    else if (tag === 0x1a) Object.assign(fields, NOTHING, { cost: readMessage(reader, readCosts) })
+    else if (tag === 0x20) Object.assign(fields, NOTHING, { refund: reader.uint32() === 0 ? undefined : true })
+    else if (tag === 0x2a) Object.assign(fields, NOTHING, { response: readMessage(reader, readResponse) })
     else reader.skip(tag)
   }
   return fields
+}
+
+const NOTHING = { cost: undefined, refund: undefined, response: undefined } as const
+
+function readResponse(reader: Reader): ResponseInput {
+  const response: Draft<ResponseInput> = {}
+  const headers: Record<string, string> = {}
+  const attributes: Record<string, unknown> = {}
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === 0x08) response.status = reader.uint32()
+    else if (tag === 0x12) {
+      readEntry(reader, headers, (of) => of.text(), '')
+      response.headers = headers
+    } else if (tag === 0x1a) {
+      readEntry(reader, attributes, (of) => readMessage(of, (value) => readValue(value, 0)), null)
+      response.attributes = attributes
+    } else reader.skip(tag)
+  }
+  return response
 }
 
 /** The message `ReleaseRequest` of `sluice.v1`. */
