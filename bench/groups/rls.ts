@@ -45,6 +45,7 @@ const ROWS: Readonly<Record<string, readonly [ServerName, Traffic]>> = {
   'Sluice, memory, GET /check': ['memory', { protocol: 'get' }],
   'Sluice, Redis, GET /check': ['redis', { protocol: 'get' }],
   [BATCH]: ['memory', { protocol: 'post', parts: BATCHED }],
+  [`${BATCH} that can be settled`]: ['memory', { protocol: 'post', parts: BATCHED, hasDecision: true }],
   'gubernator, memory': ['gubernator', { protocol: 'gubernator' }],
   'gubernator, memory, three limits': ['gubernator', { protocol: 'gubernator', parts: 3 }],
   'gubernator, memory, 100 limits': ['gubernator', { protocol: 'gubernator', parts: BATCHED }],

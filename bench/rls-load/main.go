@@ -33,6 +33,7 @@ var (
 	connections = flag.Int("connections", 4, "")
 	parts       = flag.Int("parts", 1, "descriptors or checks of each call")
 	users       = flag.Int("users", 1000, "")
+	decision    = flag.Bool("decision", false, "ask for decisions that can be settled")
 	over        = flag.Bool("over", false, "expect a refusal")
 )
 
@@ -83,7 +84,7 @@ func message(user int) []byte {
 	case "post":
 		checks := make([]string, *parts)
 		for i := range checks {
-			checks[i] = fmt.Sprintf(`{"namespace":%q,"attributes":{"user":%q}}`, *domain, name(user+i))
+			checks[i] = fmt.Sprintf(`{"namespace":%q,"attributes":{"user":%q},"decision":%t}`, *domain, name(user+i), *decision)
 		}
 		all = []byte("[" + strings.Join(checks, ",") + "]")
 	}

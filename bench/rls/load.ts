@@ -16,6 +16,8 @@ export interface Traffic {
   readonly domain?: string
   /** Subjects. Default: 1,000. */
   readonly users?: number
+  /** Whether the answers have a decision that can be settled. Default: false. */
+  readonly hasDecision?: boolean
   /** Whether refusals are expected. Default: false. */
   readonly isOver?: boolean
 }
@@ -40,10 +42,10 @@ export function buildLoad(): void {
  * @param perSecond calls at fixed times. Default: 64 in flight, as fast as the server answers
  */
 export async function putUnderLoad(server: BenchServer, traffic: Traffic, ms: number, perSecond?: number): Promise<Sample> {
-  const { protocol, parts = 1, domain = 'bench', users = 1_000, isOver = false } = traffic
+  const { protocol, parts = 1, domain = 'bench', users = 1_000, isOver = false, hasDecision = false } = traffic
   const address = protocol === 'get' || protocol === 'post' ? server.http : server.grpc
   const words = ['-protocol', protocol, '-address', address ?? '', '-domain', domain, '-for', `${ms}ms`]
-  words.push('-parts', String(parts), '-users', String(users), ...(isOver ? ['-over'] : []))
+  words.push('-parts', String(parts), '-users', String(users), ...(isOver ? ['-over'] : []), ...(hasDecision ? ['-decision'] : []))
   if (perSecond !== undefined) words.push('-rate', perSecond.toFixed(1), '-in-flight', '256')
   const before = [server.cpu(), await server.redisCpu()] as const
   const { stdout } = await promisify(execFile)(PROGRAM, words)

@@ -56,6 +56,17 @@ describe('settle and release', () => {
     expect((await post(`${url}/v1/settle`, { decision, response: {}, refund: true })).status).toBe(400)
   })
 
+  test('a check that wants no decision gets none', async () => {
+    const { url } = await started({ policies: new Documents(text) })
+    const checks = [user('ada', { decision: false }), user('ada', { decision: true }), user('ada')]
+    const { json } = await post(`${url}/v1/check`, checks)
+    expect(json.map(({ decision, remaining }: any) => [typeof decision, remaining])).toEqual([
+      ['undefined', 9],
+      ['string', 8],
+      ['string', 7],
+    ])
+  })
+
   test('a decision is settled once, however often it is sent', async () => {
     const { url } = await started({ policies: new Documents(text) })
     const { decision } = (await post(`${url}/v1/check`, user('ada', { cost: 3 }))).json

@@ -28,8 +28,9 @@ export class Checks {
   async charge(inputs: readonly CheckInput[], pathOf: PathOf): Promise<readonly CheckAnswer[]> {
     const asked = this.ask(inputs, pathOf, ({ charge }, check) => charge(check))
     return Promise.all(
-      asked.map(async ({ decider, outcome }) => {
+      asked.map(async ({ decider, outcome }, i) => {
         const decided = await outcome
+        if (inputs[i]?.decision === false) return answerFrom(decided, decider)
         const decision = this.decisions.give(decider.policies.name, decided.decision)
         const answer = answerFrom(decided, decider)
         return decision === undefined ? answer : { ...answer, decision }

@@ -12,6 +12,7 @@ export interface CheckInput {
   readonly body?: unknown
   readonly attributes?: Readonly<Record<string, unknown>> | undefined
   readonly cost?: UnitsInput | undefined
+  readonly decision?: boolean | undefined
 }
 
 /** Units of every limit, or of some by name. */

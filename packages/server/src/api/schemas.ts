@@ -59,6 +59,9 @@ export const checkSchema: Schema<CheckInput> = titled(
     cost: opt(
       described(cost, 'Units of the limits whose cost the document does not say: a number, or an object of them by limit. Default: 1.'),
     ),
+    decision: opt(
+      described(v.boolean(), 'False: the answer has no decision, which settle and release take. Then a check costs less. Default: true.'),
+    ),
   }),
 )
 

@@ -128,6 +128,12 @@ test('a decision is settled once, also one that HTTP has made', async () => {
   expect(await call('Peek', ADA)).toMatchObject({ remaining: 1 })
 })
 
+test('a check that wants no decision gets none', async () => {
+  const { call } = await start()
+  expect(await call('Check', { ...ADA, decision: false })).toMatchObject({ allowed: true, decision: '' })
+  expect((await call('Check', { ...ADA, decision: true })).decision).not.toBe('')
+})
+
 test('the document says what a response took', async () => {
   const text = DOCUMENT.replace(
     'subject: user, label: per minute',

@@ -29,7 +29,8 @@ export function readCheck(reader: Reader): CheckInput {
     else if (tag === 0x5a) {
       readEntry(reader, costs, (of) => of.uint64(), 0)
       input.cost = costs
-    } else reader.skip(tag)
+    } else if (tag === 0x60) input.decision = reader.uint32() !== 0
+    else reader.skip(tag)
   }
   return input
 }
