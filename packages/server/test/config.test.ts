@@ -143,6 +143,14 @@ describe('settings that do not go together', () => {
       { SLUICE_EVENTS_SINK: 'stdout' },
       'secret: expected a text of at least 16 characters, the same in all processes, since events have subjects',
     ],
+    [{}, { SLUICE_REGIONS_SELF: 'eu', SLUICE_REGIONS_ALL: 'eu,us' }, 'regions: expected redis, where this region counts'],
+    [{}, { SLUICE_REGIONS_SELF: 'ap', SLUICE_REGIONS_ALL: 'eu,us' }, 'regions.self: expected one of regions.all, got "ap"'],
+    [{}, { SLUICE_REGIONS_OTHERS: 'us' }, 'regions.others: expected NAME=URL, such as us=rediss://redis.us:6379'],
+    [
+      {},
+      { SLUICE_REGIONS_SELF: 'eu', SLUICE_REGIONS_ALL: 'eu,us,ap', SLUICE_REGIONS_OTHERS: 'us=redis://a' },
+      'regions.others: expected each other region once (us, ap), got us',
+    ],
     [{}, { SLUICE_POLICIES_ON_MISSING: 'open' }, 'policies.namespaces: expected the namespaces that onMissing is for'],
   ])('%j %j', async (flags, env, message) => {
     expect(await refused({ flags, env })).toContain(message)
@@ -159,6 +167,7 @@ describe('secrets', () => {
       refused({ file: fileOf('secret: short-pass\n') }),
       refused({ file: fileOf('redis: { url: [short-pass] }\n') }),
       refused({ flags: { redis: 'http://user:short-pass@host' } }),
+      refused({ env: { SLUICE_REGIONS_OTHERS: 'us=http://user:short-pass@host' } }),
     ])
     for (const message of messages) expect(message).not.toContain('short-pass')
   })
@@ -168,6 +177,9 @@ describe('secrets', () => {
         SLUICE_SECRET: 'a secret of 20 chars',
         SLUICE_REDIS_URL: 'rediss://user:pass-word@redis:6379/2',
         SLUICE_POLICIES_FROM: 'etcd://me:pass-word@etcd:2379/p/',
+        SLUICE_REGIONS_SELF: 'eu',
+        SLUICE_REGIONS_ALL: 'eu,us',
+        SLUICE_REGIONS_OTHERS: 'us=rediss://me:pass-word@us:6379',
         SLUICE_POLICIES_TOKEN: 'tok-en',
         SLUICE_HTTP_MAX_BODY: '2048',
       },
@@ -176,6 +188,7 @@ describe('secrets', () => {
     expect(parse(text)).toEqual({
       http: { maxBody: 2_048 },
       redis: { url: 'rediss://user:***@redis:6379/2' },
+      regions: { self: 'eu', all: ['eu', 'us'], others: ['us=rediss://me:***@us:6379'] },
       policies: { from: 'etcd://me:***@etcd:2379/p/', token: '***' },
       secret: '***',
     })

@@ -39,6 +39,35 @@ const remaining = async ({ http }: RunningService, user = 'ada', cost = 0): Prom
   return Number(answer.headers.get('x-ratelimit-remaining'))
 }
 
+test('limits are shared between regions, and the overview says who is heard', async () => {
+  const servers = { eu: redis, us: await startRedis() }
+  onTestFinished(() => servers.us.stop())
+  const from = `${makeTemporary()}/sluice.yaml`
+  writeFileSync(from, documentOf(100))
+  const serviceIn = (self: 'eu' | 'us', other: 'eu' | 'us') =>
+    started({
+      redis: { url: servers[self].url, prefix: 'regional', denyCache: false, deadline: '1s' },
+      regions: { self, all: ['eu', 'us'], others: [`${other}=${servers[other].url}`], interval: '100ms', silence: '2s' },
+      policies: { from },
+      admin: { enabled: true },
+    })
+  const [eu, us] = [await serviceIn('eu', 'us'), await serviceIn('us', 'eu')]
+  expect(await remaining(eu, 'ada', 60)).toBe(40)
+  await waitUntil('the count in the other region', async () => (await remaining(us)) === 40)
+  const overview = async (
+    service: RunningService,
+  ): Promise<{ region: object; regions: readonly { isSilent: boolean; lagMs: number }[] }> => {
+    const headers = { authorization: `Bearer ${service.adminToken}` }
+    return (await (await fetch(`${service.http?.url}/admin/v1/overview`, { headers })).json()) as never
+  }
+  expect(await overview(us)).toMatchObject({
+    region: { self: 'us', applied: expect.any(Number) },
+    regions: [{ name: 'eu', isSilent: false, lagMs: expect.any(Number) }],
+  })
+  await eu.end()
+  await waitUntil('the silence of eu', async () => (await overview(us)).regions[0]?.isSilent === true, 20_000)
+})
+
 describe('documents are followed', () => {
   test('in a file, by its path or as a URL', async () => {
     const file = `${makeTemporary()}/sluice.yaml`

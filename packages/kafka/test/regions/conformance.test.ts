@@ -19,7 +19,9 @@ afterAll(async () => {
   await proxy?.close()
 })
 
-for (const name of ['kafkajs', 'platformatic 2'] as const) {
+const isFull = process.env['SLUICE_FAULTS'] === 'full'
+const names = isFull ? (['kafkajs', 'platformatic 2', 'platformatic 1'] as const) : (['kafkajs', 'platformatic 2'] as const)
+for (const name of names) {
   regionTransportConformance(name, async () => {
     await proxy.refuse(false)
     const { name: topic } = await new Topic(server.address, { 'cleanup.policy': 'delete' }, 3).created()

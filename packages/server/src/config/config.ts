@@ -52,6 +52,19 @@ export interface RedisConfig {
   readonly denyCache?: boolean | undefined
 }
 
+/** The section `regions`. */
+export interface RegionsConfig {
+  readonly self?: string | undefined
+  readonly all?: readonly string[] | undefined
+  readonly others?: readonly string[] | undefined
+  readonly mode?: 'eventual' | 'strict' | 'local' | undefined
+  readonly strict?: readonly string[] | undefined
+  readonly local?: readonly string[] | undefined
+  readonly interval?: string | undefined
+  readonly silence?: string | undefined
+  readonly whenSilent?: 'whole' | 'share' | undefined
+}
+
 /** The section `policies`. */
 export interface PoliciesConfig {
   readonly from?: string | undefined
@@ -113,6 +126,7 @@ export interface ServerConfig {
   readonly http?: HttpConfig | undefined
   readonly grpc?: GrpcConfig | undefined
   readonly redis?: RedisConfig | undefined
+  readonly regions?: RegionsConfig | undefined
   readonly policies?: PoliciesConfig | undefined
   readonly blocks?: BlocksConfig | undefined
   readonly analytics?: AnalyticsConfig | undefined

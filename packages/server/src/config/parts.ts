@@ -13,6 +13,7 @@ import type { ServerConfig } from './config.ts'
 import { listenOf } from './listen.ts'
 import { publishPlaceOf, sourceAt } from './places.ts'
 import { redisOf, redisStoreOf } from './redis.ts'
+import { regionsOf } from './regions.ts'
 import { sinkAt } from './sinks.ts'
 
 /** What a configuration names: the options of `serve`, and the connections behind them. */
@@ -59,6 +60,10 @@ class MadeParts {
   }
 }
 
+async function storeOf(source: RedisSource, { redis = {}, regions }: ServerConfig): Promise<Store> {
+  return redisStoreOf(source, redis, regions && (await regionsOf(source, redis, regions)))
+}
+
 async function optionsOf(config: ServerConfig, made: MadeParts): Promise<ServeOptions> {
   const { policies = {}, drain = {}, metrics, insecure } = config
   const redis = redisOf(config.redis)
@@ -71,7 +76,7 @@ async function optionsOf(config: ServerConfig, made: MadeParts): Promise<ServeOp
     grpc: grpcOf(config),
     policies: source,
     feed: await feedOf(config),
-    store: redis && made.add<Store>(await redisStoreOf(redis, config.redis ?? {})),
+    store: redis && made.add<Store>(await storeOf(redis, config)),
     events: await eventsOf(config, made),
     analytics: await analyticsOf(config, redis, made),
     blockList: await blocksOf(config, redis, made),

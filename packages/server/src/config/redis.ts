@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Store } from '@sluice/core'
 import { millisOf } from '@sluice/core/store-kit'
-import type { RedisSource } from '@sluice/redis'
+import type { RedisSource, RedisStoreOptions } from '@sluice/redis'
 import type { RedisConfig } from './config.ts'
 
 /** Envoy's filter gives up after 20 ms, so that what the policy says of an outage must be answered before. */
@@ -20,7 +20,7 @@ export function redisOf({ url, cluster, sentinels, primary, username, password, 
 }
 
 /** The store on Redis. */
-export async function redisStoreOf(source: RedisSource, config: RedisConfig): Promise<Store> {
+export async function redisStoreOf(source: RedisSource, config: RedisConfig, regions?: RedisStoreOptions['regions']): Promise<Store> {
   // Loaded here, since a service in memory needs no Redis.
   const { redisStore } = await import('@sluice/redis')
   const { prefix, partitions, instances, leases, denyCache, deadline = DEADLINE } = config
@@ -29,6 +29,7 @@ export async function redisStoreOf(source: RedisSource, config: RedisConfig): Pr
     partitions,
     leases,
     denyCache,
+    regions,
     failover: { deadline: millisOf(deadline as '10ms', 'redis.deadline'), instances },
   })
 }

@@ -1,5 +1,8 @@
-import type { ServerConfig } from './config.ts'
+import type { RegionsConfig, ServerConfig } from './config.ts'
 import type { ConfigProblem } from './problems.ts'
+import { otherRegions } from './regions.ts'
+
+const OTHER = /^[\w.-]{1,64}=rediss?:\/\/\S+$/
 
 /** What is wrong between settings that are valid each by itself. */
 export function problemsBetween(config: ServerConfig): readonly ConfigProblem[] {
@@ -29,10 +32,26 @@ export function problemsBetween(config: ServerConfig): readonly ConfigProblem[] 
     )
   if (policies.onMissing !== undefined && policies.namespaces === undefined)
     add('policies.namespaces', 'expected the namespaces that onMissing is for')
+  if (config.regions !== undefined) problemsOfRegions(config.regions, places.length > 0, add)
   const { enabled, tokens, certificates } = config.admin ?? {}
   if (enabled === true && workers > 1 && tokens === undefined && certificates === undefined)
     add('admin.tokens', 'expected at least one, since each worker would make another one')
   if (certificates !== undefined && config.http?.tls?.clientCa === undefined)
     add('admin.certificates', 'expected http.tls.clientCa, by which certificates of clients are verified')
   return problems
+}
+
+function problemsOfRegions(
+  { self = '', all = [], others = [] }: RegionsConfig,
+  hasRedis: boolean,
+  add: (where: string, message: string) => void,
+): void {
+  if (!hasRedis) add('regions', 'expected redis, where this region counts')
+  if (!all.includes(self)) add('regions.self', `expected one of regions.all, got ${self === '' ? 'none' : `"${self}"`}`)
+  // Not the text itself, since a URL may have a password.
+  if (!others.every((text) => OTHER.test(text))) return add('regions.others', 'expected NAME=URL, such as us=rediss://redis.us:6379')
+  const expected = all.filter((name) => name !== self)
+  const named = otherRegions(others).map(([name]) => name)
+  if (expected.toSorted().join() !== named.toSorted().join())
+    add('regions.others', `expected each other region once (${expected.join(', ')}), got ${named.join(', ') || 'none'}`)
 }

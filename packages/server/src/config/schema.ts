@@ -83,6 +83,26 @@ const redis = object({
   denyCache: set(v.boolean(), 'Refuses a subject again without asking Redis, for up to 1 s. Default: true.'),
 })
 
+const regionName = like([/^[\w.-]{1,64}$/, 'letters, digits, dots and hyphens, at most 64'])
+
+const regions = object({
+  self: set(regionName, 'The name of this region. Default: none, so that limits are not shared between regions.'),
+  all: set(
+    listOf(regionName, 2, 64),
+    'The names of all regions, in the same order everywhere. New ones are added at the end. Default: none.',
+  ),
+  others: set(listOf(text(2_048), 1, 63), 'The Redis of each other region, as NAME=URL. Their messages are read there. Default: none.'),
+  mode: set(
+    v.picklist(['eventual', 'strict', 'local']),
+    'What the regions promise together: the limit and what is on its way, never more than the limit, or the limit in each. Default: eventual.',
+  ),
+  strict: set(listOf(like(NAMESPACE), 1, 10_000), 'Namespaces in mode strict. Default: none.'),
+  local: set(listOf(like(NAMESPACE), 1, 10_000), 'Namespaces in mode local. Default: none.'),
+  interval: set(duration, 'How often changes are published. Default: 1s.'),
+  silence: set(duration, 'After how long without a message a region counts as silent. Default: 10s.'),
+  whenSilent: set(v.picklist(['whole', 'share']), 'What this region may admit then: the whole limit, or its share. Default: whole.'),
+})
+
 const policies = object({
   from: set(
     text(2_048),
@@ -185,6 +205,7 @@ export const configSchema: Schema<ServerConfig> = object({
   http: set(http, 'HTTP.'),
   grpc: set(grpc, 'gRPC.'),
   redis: set(redis, 'Where requests are counted, for several processes.'),
+  regions: set(regions, 'Limits that several regions share, each with a Redis of its own.'),
   policies: set(policies, 'The documents that decide.'),
   blocks: set(blocks, 'Who goes on in spite of refusals.'),
   analytics: set(analytics, 'Usage and top violators.'),
