@@ -1,7 +1,7 @@
 -- Purpose: applies what another region has counted: state and ledger change in one step. packages/regions/src/steps.ts does the same.
 -- KEYS: for each record the value of the policy and subject, and its ledger.
 -- ARGV[1]: JSON { terms, region, at, record... }
---   terms: as in regionCollect.lua; region: the index of the sender; at: when it sent this, ms
+--   terms: as in regionCollect.lua; region: the id of the sender; at: when it sent this, ms
 --   record: { version, { shape, reset, start, units, before }... }; shapes as in regionWindows.lua
 -- ARGV[2]: see testClock.lua
 -- Reply: { micros, error, record... }

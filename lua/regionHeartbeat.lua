@@ -34,12 +34,34 @@ local function text(number)
   return format('%.0f', number)
 end
 
-local function startswith(long, short)
-  return sub(format('%s,', long), 1, #short + 1) == format('%s,', short)
-end
-
 local fields = read()
 local changed = {}
+
+local function listof(joined)
+  local list, set = {}, {}
+  for name in string.gmatch(joined, '[^,]+') do
+    list[#list + 1], set[name] = name, true
+  end
+  return list, set
+end
+
+-- The regions of the hash and behind them those that are new, and whether the given ones are in this order.
+local function mergedall()
+  local known, isknown = listof(fields.all)
+  local given, isgiven = listof(all)
+  for _, name in ipairs(given) do
+    if not isknown[name] then
+      known[#known + 1] = name
+    end
+  end
+  local common = {}
+  for _, name in ipairs(known) do
+    if isgiven[name] then
+      common[#common + 1] = name
+    end
+  end
+  return table.concat(known, ','), table.concat(common, ',') == all
+end
 
 local function set(name, value)
   if fields[name] ~= value then
@@ -55,7 +77,9 @@ if not fields.self then
   set('called', text(ms))
   set('beat', '0')
   set('asked', '0')
-elseif fields.self ~= self or not startswith(fields.all, all) and not startswith(all, fields.all) then
+end
+local merged, isinorder = mergedall()
+if fields.self ~= self or not isinorder then
   return { ms, 0, 0, 'self', fields.self, 'all', fields.all }
 end
 
@@ -73,9 +97,7 @@ local function promise(version, from, shares)
 end
 
 local due = ms - tonumber(fields.beat) >= DUE * every
-if #fields.all < #all then
-  set('all', all)
-end
+set('all', merged)
 if ms - tonumber(fields.called) > silence then
   set('since', text(ms))
 end

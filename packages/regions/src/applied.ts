@@ -2,7 +2,7 @@ import type { Account, Numbers } from './ledger.ts'
 
 /** Who sent a record, and when. */
 export interface Source {
-  /** The index of the region in `all`. */
+  /** The id of the region. */
   readonly region: number
   /** Of the record. */
   readonly version: number

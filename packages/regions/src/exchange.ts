@@ -4,7 +4,7 @@ import type { REGION_CODES } from './codes.ts'
 import { grouped } from './grouped.ts'
 import { decodeMessage, encodeMessages, type RegionMessage } from './message.ts'
 import type { CountRecord, NeedRecord, OfferRecord } from './record.ts'
-import type { Regions } from './regions.ts'
+import { regionId, type Regions } from './regions.ts'
 import type { Terms } from './steps.ts'
 import type { RegionStorage } from './storage.ts'
 import { collectKeyOf, type ExchangedSubject, forcedKey, type Touched, TouchedKeys } from './touched-keys.ts'
@@ -166,7 +166,7 @@ export class Exchange {
     const records = message.records.filter((record): record is CountRecord => record.kind === 'count')
     const byPartition = grouped(records, ({ subject }) => this.parts.storage.partitionOf(subject))
     for (const list of byPartition.values()) {
-      for (let from = 0; from < list.length; from += MAX_KEYS) await this.applyPart(list.slice(from, from + MAX_KEYS), region, message.at)
+      for (let from = 0; from < list.length; from += MAX_KEYS) await this.applyPart(list.slice(from, from + MAX_KEYS), message)
     }
     for (const record of message.records)
       if (record.kind === 'need' || record.kind === 'offer') await this.parts.moved?.(record, message.from)
@@ -240,8 +240,9 @@ export class Exchange {
     this.parts.failed?.(error)
   }
 
-  private async applyPart(records: readonly CountRecord[], region: number, at: number): Promise<void> {
-    const results = await this.parts.storage.apply(records, { region, at }, this.terms)
+  private async applyPart(records: readonly CountRecord[], sender: Pick<RegionMessage, 'from' | 'at'>): Promise<void> {
+    const { from, at } = sender
+    const results = await this.parts.storage.apply(records, { region: regionId(from), at }, this.terms)
     const early: CountRecord[] = []
     let wait = 0
     results.forEach((result, i) => {
@@ -252,13 +253,13 @@ export class Exchange {
       }
       if (result.result === 'done') this.counts.applied += 1
       if (result.isUnpublished) this.keys.touchRecord(record)
-      if (result.ahead > 0) this.parts.anomaly?.('ANOMALY_REGION_CLOCK', `the clock of "${this.parts.regions.all[region]}" is ahead`)
+      if (result.ahead > 0) this.parts.anomaly?.('ANOMALY_REGION_CLOCK', `the clock of "${from}" is ahead`)
       this.counts.late += result.late
       this.counts.over += result.over
       this.counts.forgiven += result.forgiven
     })
     if (early.length === 0) return
     await new Promise<void>((resolve) => void this.clock.after(wait, resolve))
-    await this.applyPart(early, region, at)
+    await this.applyPart(early, sender)
   }
 }

@@ -7,7 +7,7 @@ const DUE = 0.75
 /** What a region keeps of itself and of the others, in one place of its store. All its processes read and write it. */
 export interface RegionBook {
   readonly self: string
-  /** The longest list that a process of this region has. New regions are at its end. */
+  /** Every region that a process of this region has named. New ones are at the end. */
   readonly all: readonly string[]
   /** ms: since when the region has listened without a pause. */
   readonly since: number
@@ -77,14 +77,15 @@ export type HeartbeatResult =
 export function heartbeat(stored: RegionBook | undefined, request: Heartbeat, now: number): HeartbeatResult {
   const known = stored ?? newBook(request, now)
   const { self, all } = known
-  if (self !== request.self || !areInOrder(all, request.all)) return { result: 'changed', self, all }
+  const merged = [...all, ...request.all.filter((name) => !all.includes(name))]
+  if (self !== request.self || !areInOrder(request.all, merged)) return { result: 'changed', self, all }
   const isDue = now - known.beatAt >= DUE * request.every
   return {
     result: 'done',
     isDue,
     book: {
       self,
-      all: all.length < request.all.length ? request.all : all,
+      all: merged,
       // A region that was away itself knows nothing of the silence of others.
       since: now - known.calledAt > request.silence ? now : known.since,
       calledAt: now,
@@ -102,10 +103,9 @@ function newBook({ self, all }: Heartbeat, now: number): RegionBook {
   return { self, all, since: now, calledAt: now, beatAt: 0, isAsked: false, readers: none, peers: none, shares: NO_SHARES }
 }
 
-/** Whether each region has the same place in both lists: ledgers name regions by their place. */
-function areInOrder(one: readonly string[], other: readonly string[]): boolean {
-  const common = Math.min(one.length, other.length)
-  return one.slice(0, common).join() === other.slice(0, common).join()
+/** Whether these regions are named in the order of all: rights are divided in it. Some may be missing. */
+function areInOrder(names: readonly string[], all: readonly string[]): boolean {
+  return names.join() === all.filter((name) => names.includes(name)).join()
 }
 
 function readersAfter(readers: RegionBook['readers'], { reads, keep }: Heartbeat, now: number): RegionBook['readers'] {

@@ -3,7 +3,7 @@ export type Numbers = readonly [first: number, second: number, third: number]
 
 /** What another region has counted, as this region has applied it. */
 export interface Part {
-  /** The index of the region in `all`. */
+  /** The id of the region. */
   readonly region: number
   /** The version of its last record that was applied to this state. Records of other processes may have other states. */
   readonly version: number

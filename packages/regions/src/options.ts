@@ -3,7 +3,7 @@ import { invalid, knownOptions } from '@sluice/core/store-kit'
 import { ExchangedLimits } from './exchanged.ts'
 import { linkTo } from './link.ts'
 import type { ShareTable } from './record.ts'
-import type { RegionMode, RegionPolicyOptions, Regions } from './regions.ts'
+import { regionId, type RegionMode, type RegionPolicyOptions, type Regions } from './regions.ts'
 import type { RegionStore } from './region-store.ts'
 import type { RegionTransport } from './transport.ts'
 
@@ -97,8 +97,14 @@ export function regions(options: RegionsOptions): Regions {
 
 function checkNames(all: unknown): asserts all is readonly string[] {
   const isList = Array.isArray(all) && all.length >= 2 && all.length <= MAX_REGIONS && new Set(all).size === all.length
-  if (isList && all.every((name) => typeof name === 'string' && /^[\w.-]{1,64}$/.test(name))) return
+  if (isList && all.every((name) => typeof name === 'string' && /^[\w.-]{1,64}$/.test(name))) return checkIds(all)
   throw invalid('regions: all', `2 to ${MAX_REGIONS} different names of letters, digits, dots and hyphens`, all)
+}
+
+/** Ledgers name regions by hashes. */
+function checkIds(all: readonly string[]): void {
+  const other = all.find((name, i) => all.findIndex((each) => regionId(each) === regionId(name)) !== i)
+  if (other !== undefined) throw invalid('regions: all', 'names whose 32-bit hashes differ', other)
 }
 
 function policiesOf({ policies = {}, mode = 'eventual' }: RegionsOptions): ReadonlyMap<string, Required<RegionPolicyOptions>> {

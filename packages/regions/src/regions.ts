@@ -1,3 +1,4 @@
+import { hash32 } from '@sluice/core/store-kit'
 import type { Limit } from '@sluice/core'
 import type { LimitExchange } from './exchanged.ts'
 import type { ShareTable } from './record.ts'
@@ -20,6 +21,11 @@ export interface RegionPolicyOptions {
   readonly slack?: number
   /** `strict` only: the part of its rights that a region keeps for itself, from 0 to 1. It falls to 0 at the end of a window. Default: 0. */
   readonly floor?: number
+}
+
+/** Names a region in ledgers: its place in `all` changes when another region is removed. */
+export function regionId(name: string): number {
+  return hash32(name)
 }
 
 /** Checked options, as a store takes them. */

@@ -13,7 +13,7 @@ export interface CollectKey {
   readonly isForced: boolean
 }
 
-/** Who sent a record: the index of the region, and when it sent it (ms, by its clock). */
+/** Who sent a record: the id of the region, and when it sent it (ms, by its clock). */
 export interface RecordSource {
   readonly region: number
   readonly at: number

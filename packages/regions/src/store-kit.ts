@@ -28,6 +28,9 @@ export type { HeardRegion, Heartbeat, HeartbeatResult, RegionBook, RegionPeer } 
 export { Resend } from './resend.ts'
 export type { ResendParts } from './resend.ts'
 
+// What names a region in ledgers.
+export { regionId } from './regions.ts'
+
 // Mode `strict`: how rights are divided, and how they move.
 export { divide, hearPromises, NO_SHARES, promiseShares, restorePromises, rightsIn } from './shares.ts'
 export type { ShareBook, ShareReading } from './shares.ts'

@@ -53,7 +53,7 @@ test(`${HISTORIES} random histories of 40 calls`, { timeout: 600_000 }, async ()
         })
       const request = {
         self: random.chance(0.95) ? 'eu' : 'us',
-        all: random.pick([ALL, ALL, ALL, [...ALL, 'sa'], ['us', 'eu', 'ap'], ['eu', 'us']]),
+        all: random.pick([ALL, ALL, ALL, [...ALL, 'sa'], ['us', 'eu', 'ap'], ['eu', 'us'], ['eu', 'ap'], ['eu', 'sa', 'us']]),
         reads: random.int(1, 3),
         shares: random.chance(0.5) ? table(random.int(1, 3)) : undefined,
         heard,

@@ -93,6 +93,7 @@ test('a policy with mode `local` has its limit in each region', async () => {
 test('health() says what was heard of the other region', async () => {
   const [eu, us] = await twoStores()
   expect(us.health?.().regions).toEqual({
+    id: expect.any(String) as string,
     self: 'us',
     peers: { eu: { silent: false } },
     unpublished: 0,

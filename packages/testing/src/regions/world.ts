@@ -103,7 +103,8 @@ export class World {
     const region: Region = { index, skew, store, processes: [] }
     store.onCollect = (record) => this.collected(region, record)
     store.onApply = (record, source, result) => {
-      if (result !== 'early') this.applied(region, record, source.region)
+      const sender = this.names.findIndex((name) => this.regions.regionId(name) === source.region)
+      if (result !== 'early') this.applied(region, record, sender)
     }
     store.breakOf = () => {
       if (this.applyBreaks === 0) return 'none'
