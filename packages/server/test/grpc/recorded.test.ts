@@ -9,7 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { readRequest } from '../../src/grpc/ratelimit/request.ts'
 import { serve } from '../../src/index.ts'
 import { dataOf, framesOf } from './frames.ts'
-import { RECORDED_CALLS, RECORDED_DOCUMENT, type Recording } from './recorded/recording.ts'
+import { RECORDED_DOCUMENT, type Recording } from './recorded/recording.ts'
 import { sourceOf } from './sources.ts'
 
 const RECORDINGS = JSON.parse(readFileSync(join(import.meta.dirname, 'recorded/recorded.json'), 'utf8')) as readonly Recording[]
@@ -22,10 +22,10 @@ afterEach(async () => {
 })
 
 test('there is a recording of each client', () => {
-  expect(RECORDINGS.map(({ client }) => client.replace(/ v?\d.*$/, ''))).toEqual(['@grpc/grpc-js', 'grpc-go'])
+  expect(RECORDINGS.map(({ client }) => client.replace(/ v?\d.*$/, ''))).toEqual(['@grpc/grpc-js', 'grpc-go', 'Envoy'])
 })
 
-describe.each(RECORDINGS.map((recording) => [recording.client, recording] as const))('%s', (_client, { sent, codes }) => {
+describe.each(RECORDINGS.map((recording) => [recording.client, recording] as const))('%s', (_client, { sent, requests, codes }) => {
   const chunks = sent.map((text) => Buffer.from(text, 'base64'))
   const whole = Buffer.concat(chunks)
 
@@ -33,16 +33,24 @@ describe.each(RECORDINGS.map((recording) => [recording.client, recording] as con
     const messages = dataOf(framesOf(whole)).filter((data) => data.length > 0)
     expect(messages.map((message) => message.readUInt32BE(1))).toEqual(messages.map((message) => message.length - PREFIX))
     expect(messages.map((message) => readRequest(message.subarray(PREFIX)))).toEqual(
-      RECORDED_CALLS.map(({ descriptors, hits }) => ({
-        domain: 'shop',
-        descriptors: descriptors.map((entries) => ({
-          context: { attributes: Object.fromEntries(entries), keys: entries.map(([key]) => key).join(',') },
+      requests.map(({ domain, descriptors, hits_addend: hits }) => ({
+        domain,
+        descriptors: descriptors.map(({ entries }) => ({
+          context: {
+            attributes: Object.fromEntries(entries.map(({ key, value }) => [key, value])),
+            keys: entries.map(({ key }) => key).join(','),
+          },
           units: hits || 1,
           how: 'charge',
           own: undefined,
         })),
       })),
     )
+  })
+
+  test('it asked, and was refused at least once', () => {
+    expect(codes).toHaveLength(requests.length)
+    expect(new Set(codes)).toEqual(new Set([1, 2]))
   })
 
   test.each([

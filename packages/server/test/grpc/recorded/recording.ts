@@ -6,11 +6,19 @@ export interface Recording {
   readonly client: string
   /** As they came, in base64. */
   readonly sent: readonly string[]
+  /** The requests in these bytes, as protobufjs decodes them. */
+  readonly requests: readonly RecordedRequest[]
   /** The overall code of each call of ShouldRateLimit: 1 is OK, 2 is OVER_LIMIT. */
   readonly codes: readonly number[]
 }
 
-/** Two requests a minute of each user; the window is long, so that a recording is replayed in one. */
+export interface RecordedRequest {
+  readonly domain: string
+  readonly descriptors: readonly { readonly entries: readonly { readonly key: string; readonly value: string }[] }[]
+  readonly hits_addend: number
+}
+
+/** Two requests a day of each user: the window is long, so that a recording is replayed in one. */
 export const RECORDED_DOCUMENT = `
 apiVersion: sluice/v1
 namespace: shop
