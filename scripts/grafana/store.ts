@@ -95,12 +95,14 @@ export default dashboard('sluice-store', 'Sluice: store', 'Is the store fast and
   }),
   series({
     title: 'Between regions',
-    description: 'Units that wait to be published; counts a second that came too late; units a second that no bucket had room for.',
+    description:
+      'Units that wait to be published; counts a second that came too late; units a second that no bucket had room for; offers of rights a second.',
     unit: 'short',
     queries: [
       ['sum(sluice_region_unapplied_units)', 'not published'],
       ['sum(rate(sluice_region_late_total[$__rate_interval]))', 'late'],
       ['sum(rate(sluice_region_forgiven_units_total[$__rate_interval]))', 'forgiven'],
+      ['sum(rate(sluice_region_transfers_total[$__rate_interval]))', 'offers of rights'],
     ],
   }),
   series({

@@ -188,6 +188,8 @@ export interface RegionsHealth {
   readonly over: number
   /** Units of other regions for which no bucket had room. */
   readonly forgiven: number
+  /** Offers of rights that this process has accepted. Absent if no policy has mode `strict`. */
+  readonly transfers?: number | undefined
   /** Why the last exchange failed, in the words of the store or of the transport. Absent after one that succeeded. */
   readonly cause?: string | undefined
 }

@@ -124,7 +124,14 @@ class Link implements RegionLink {
       peers[region] = { ...last, silent: known.isSilent }
     }
     const { cause } = this
-    return { id: this.id, self: this.regions.self, peers, ...counts, ...(cause === undefined ? {} : { cause }) }
+    return {
+      id: this.id,
+      self: this.regions.self,
+      peers,
+      ...counts,
+      ...(this.strict === undefined ? {} : { transfers: this.strict.transfers }),
+      ...(cause === undefined ? {} : { cause }),
+    }
   }
 
   async close(): Promise<void> {

@@ -104,6 +104,7 @@ test('regions are read once for each store, and their counters stay when the sto
       late: 2,
       over: 40,
       forgiven: 1,
+      ...(i === 1 ? { transfers: 5 } : {}),
     }
     const health: Store['health'] = () => ({ tier: id, breaker: 'closed', regions })
     return Object.assign(memoryStore(), { health })
@@ -120,6 +121,7 @@ test('regions are read once for each store, and their counters stay when the sto
   expect(values.get('sluice_region_over_units_total')).toBe(80)
   expect(values.get('sluice_region_late_total')).toBe(4)
   expect(values.get('sluice_region_forgiven_units_total')).toBe(2)
+  expect(values.get('sluice_region_transfers_total')).toBe(5)
   await Promise.all(limiters.map((limiter) => limiter.close()))
   const after = await scrape(registry)
   expect(after.get('sluice_region_over_units_total')).toBe(80)

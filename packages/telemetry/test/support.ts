@@ -24,6 +24,7 @@ const regions = {
   late: 2,
   over: 40,
   forgiven: 1,
+  transfers: 2,
 } as const
 
 /** A memory store that is away from time to time, and whose breaker and commands are heard. */

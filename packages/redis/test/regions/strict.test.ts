@@ -78,6 +78,7 @@ test.each([
   const [busy, ...others] = stores as [Store, Store, Store]
   const first = await exhaust(busy, chargeOf(limit))
   expect(first).toBe(60)
+  expect(busy.health?.().regions?.transfers).toBeGreaterThan(2)
   let sum = first
   for (const store of others) sum += await exhaust(store, chargeOf(limit))
   expect(sum).toBe(60)
@@ -141,6 +142,18 @@ test('slack is above the limit, and each policy has its own', async () => {
   const [eu] = stores as [Store]
   expect((await peek(eu, chargeOf(FIXED))).remaining).toBe(33)
   expect((await peek(eu, chargeOf(FIXED, 1, 'user:1', 'other'))).remaining).toBe(30)
+})
+
+test.each([
+  ['leases', { leases: { hot: 10, maxPart: 0.5 } }],
+  ['the deny cache', { denyCache: true }],
+])('with %s: never more than the limit, and what comes from other regions is used', { timeout: 60_000 }, async (_, options) => {
+  const { stores } = await start(ALL.slice(0, 2), {}, options)
+  const large = fixedWindow({ name: 'large', limit: 600, window: '1d' }).limit
+  const [eu, us] = stores as [Store, Store]
+  const sum = (await exhaust(eu, chargeOf(large))) + (await exhaust(us, chargeOf(large)))
+  expect(sum).toBeLessThanOrEqual(600)
+  expect(sum).toBeGreaterThan(500)
 })
 
 test('packed states and strict policies are refused together', () => {

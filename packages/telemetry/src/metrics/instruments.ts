@@ -52,6 +52,7 @@ type Key =
   | 'regionOver'
   | 'regionLate'
   | 'regionForgiven'
+  | 'regionTransfers'
   | 'anomalies'
   | 'warnings'
   | 'folded'
@@ -243,6 +244,13 @@ export const TABLE: Readonly<Record<Key, Instrument>> = {
     unit: '{unit}',
     labels: [],
     help: 'Units of other regions for which no bucket had room.',
+  },
+  regionTransfers: {
+    name: 'sluice_region_transfers_total',
+    kind: 'counter',
+    unit: '{transfer}',
+    labels: [],
+    help: 'Offers of rights that came from other regions, for policies of mode strict.',
   },
   anomalies: {
     name: 'sluice_anomalies_total',

@@ -36,6 +36,8 @@ export class RegionSeries {
         return [[[], sum(all, ({ late }) => late)]]
       case TABLE.regionForgiven:
         return [[[], sum(all, ({ forgiven }) => forgiven)]]
+      case TABLE.regionTransfers:
+        return all.some(({ transfers }) => transfers !== undefined) ? [[[], sum(all, ({ transfers = 0 }) => transfers)]] : []
       default:
         return []
     }
