@@ -15,7 +15,7 @@ const TASKS = {
   platform: ['--conditions=source', 'examples/policies/main.ts'],
   // kafkajs 2 sets a timer of a time that is over, which Node warns of.
   observability: ['--conditions=source', '--disable-warning=TimeoutNegativeWarning', 'examples/observability/main.ts'],
-  regions: ['--conditions=source', 'examples/regions/main.ts'],
+  regions: ['--conditions=source', '--disable-warning=TimeoutNegativeWarning', 'examples/regions/main.ts'],
   check: ['scripts/check.ts'],
   test: ['scripts/test.ts'],
   'test-all': ['scripts/test.ts', '--all'],

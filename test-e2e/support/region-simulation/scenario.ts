@@ -61,7 +61,6 @@ export function regionScenarios(size = 1): readonly RegionScenario[] {
     { ...crowd, name: 'a million subjects, each far below its limit', demand: 0, traffic: () => [] },
     active(1_000),
     active(10_000),
-    active(100_000),
     { ...crowd, name: 'a million subjects, Zipf', demand: count(20_000), traffic: atHome(zipf(count(1_000_000), 1)) },
     {
       ...error,
