@@ -8,8 +8,11 @@ import { ROOT } from './workspace.ts'
 export interface RunningProgram {
   /** All output so far. */
   output(): string
-  /** Resolves with the match once the output matches. Rejects if the program ends before. */
-  waitFor(pattern: RegExp): Promise<RegExpExecArray>
+  /**
+   * Resolves with the match once the output matches. Rejects if the program ends before.
+   * @param timeout ms. Default: 30,000.
+   */
+  waitFor(pattern: RegExp, timeout?: number): Promise<RegExpExecArray>
   /** Exit code and signal, once the program has ended and all output has been read. */
   readonly ended: Promise<readonly unknown[]>
   /** Ends the program as Ctrl-C does. */
@@ -30,8 +33,8 @@ export function runProgram(
   const ended = once(child, 'close')
   return {
     output: () => output,
-    async waitFor(pattern) {
-      await waitUntil(`output that matches ${pattern}`, () => child.exitCode !== null || pattern.test(output))
+    async waitFor(pattern, timeout) {
+      await waitUntil(`output that matches ${pattern}`, () => child.exitCode !== null || pattern.test(output), timeout)
       const match = pattern.exec(output)
       if (match === null) throw new Error(`the program ended before its output matched ${pattern}:\n${output}`)
       return match
