@@ -63,6 +63,8 @@ const SLOW = isFull
       'test/grpc/go.test.ts',
       // It puts the service under load for 30 s.
       'test/soak.test.ts',
+      // A failover takes 10 s.
+      'region-failover.test.ts',
       // Three processes under a crowd take a minute.
       'observability.test.ts',
     ]
