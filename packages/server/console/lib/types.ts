@@ -48,6 +48,7 @@ export interface OwnRegion {
   readonly late: number
   readonly over: number
   readonly forgiven: number
+  readonly transfers: number
   /** Why the last exchange failed. */
   readonly cause: string | null
 }

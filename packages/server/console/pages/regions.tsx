@@ -74,6 +74,7 @@ const ROWS = [
   ['Units above a limit after a message', 'over'],
   ['Counts that came too late', 'late'],
   ['Units that no bucket had room for', 'forgiven'],
+  ['Transfers of rights (strict)', 'transfers'],
 ] as const
 
 const COLUMNS: readonly Column<Region>[] = [

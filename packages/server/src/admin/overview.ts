@@ -52,8 +52,8 @@ export async function overviewOf(admin: Admin, scopes: Scopes): Promise<object> 
 }
 
 /** What this instance has exchanged with other regions. */
-function ownRegion({ self, unpublished, sent, applied, late, over, forgiven, cause }: RegionsHealth): object {
-  return { self, unpublished, sent, applied, late, over, forgiven, cause: cause ?? null }
+function ownRegion({ self, unpublished, sent, applied, late, over, forgiven, transfers, cause }: RegionsHealth): object {
+  return { self, unpublished, sent, applied, late, over, forgiven, transfers: transfers ?? 0, cause: cause ?? null }
 }
 
 function visibleInstance(instance: Instance, scopes: Scopes): Instance {

@@ -48,12 +48,13 @@ test('the overview has what the store knows of other regions', async () => {
         late: 2,
         over: 40,
         forgiven: 1,
+        transfers: 5,
       },
     }),
   })
   const { ask } = await adminService({ store })
   expect((await ask('GET', 'overview')).body).toMatchObject({
-    region: { self: 'eu', unpublished: 3, sent: 10, applied: 9, late: 2, over: 40, forgiven: 1, cause: null },
+    region: { self: 'eu', unpublished: 3, sent: 10, applied: 9, late: 2, over: 40, forgiven: 1, transfers: 5, cause: null },
     regions: [
       { name: 'us', lagMs: 150, heardAt: 1_000, isSilent: false },
       { name: 'ap', lagMs: null, heardAt: null, isSilent: true },

@@ -204,6 +204,7 @@ function overview({ store = 'up', isEmpty = false, isCalm = false }: Recorded, n
           late: 12,
           over: 431,
           forgiven: 0,
+          transfers: 64,
           cause: isCalm ? null : 'streamTransport: ETIMEDOUT',
         },
   }
