@@ -1,7 +1,7 @@
 // Each script and its parts, in order: a part uses what the parts before it define.
 export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   FAST: ['arithmetic', 'state', 'exchanged', 'request', 'limitSet', 'fast'],
-  PACKED: ['arithmetic', 'state', 'exchanged', 'packed', 'request', 'limitSet', 'fast'],
+  PACKED: ['arithmetic', 'state', 'packed', 'request', 'limitSet', 'fast'],
   GENERATIONS: ['generations'],
   PUBLISH_POLICY: ['publishPolicy'],
   READ_POLICIES: ['readPolicies'],

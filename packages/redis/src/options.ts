@@ -128,10 +128,12 @@ function checkRegions(regions: RedisRegions, scripting: boolean, isPacked: boole
       'ERR_OPTION_CONFLICT',
       'redisStore: regions: expected scripting to be on, because only scripts exchange counts, got scripting: false; remove one of the two',
     )
-  if (regions.hasStrict && isPacked)
+  const mode = regions.modes.find((each) => each !== 'local')
+  // A packed state has no counts below 0, and the scripts of regions do not read it.
+  if (isPacked && mode !== undefined)
     throw new SluiceError(
       'ERR_OPTION_CONFLICT',
-      "redisStore: packed: expected no policy of regions with mode 'strict', whose counts can be below 0, which packed states cannot; remove one of the two",
+      `redisStore: packed: expected every policy in mode 'local', because packed state cannot be shared between regions, got '${mode}'; remove packed, or set mode: 'local'`,
     )
 }
 

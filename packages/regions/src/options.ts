@@ -88,6 +88,7 @@ export function regions(options: RegionsOptions): Regions {
     whenSilent,
     hasStrict: [others, ...policies.values()].some(({ mode }) => mode === 'strict'),
     shares: options.shares === undefined ? undefined : tableOf(options.shares, all),
+    modes: Object.freeze([...new Set([others, ...policies.values()].map(({ mode }) => mode))]),
     policy,
     exchangeOf: (target: Pick<Charge, 'scope' | 'limit'>) => limits.of(target),
     attach: (store: RegionStore) => linkTo(described, store),

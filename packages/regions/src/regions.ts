@@ -47,6 +47,8 @@ export interface Regions {
   readonly shares: ShareTable | undefined
   /** Whether a policy has mode `strict`. */
   readonly hasStrict: boolean
+  /** Every mode that a policy may have. */
+  readonly modes: readonly RegionMode[]
   /** How the regions of a policy work. */
   policy(name: string): Required<RegionPolicyOptions>
   /** What the regions do with a limit, by the scope of its charges. */

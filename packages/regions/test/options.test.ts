@@ -13,6 +13,7 @@ test('the defaults', () => {
     index: 1,
     hasStrict: false,
     transport,
+    modes: ['eventual'],
     interval: 1_000,
     urgent: 0.01,
     minimum: 0.1,

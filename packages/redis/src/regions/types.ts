@@ -183,6 +183,8 @@ export interface RedisTransferStorage {
 export interface RedisRegions {
   /** The name of this region. */
   readonly self: string
+  /** Every mode that a policy may have. */
+  readonly modes: readonly string[]
   /** ms that the second entry of a bucket lives longer than the bucket takes to fill. */
   readonly keep: number
   /** Whether the regions tell each other what they count of a limit: `exchanged`, or anything else. */

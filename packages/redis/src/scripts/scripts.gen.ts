@@ -3486,7 +3486,7 @@ return replies`
 
 export const FAST: string = [arithmetic, state, exchanged, request, limitSet, fast].join('\n')
 
-export const PACKED: string = [arithmetic, state, exchanged, packed, request, limitSet, fast].join('\n')
+export const PACKED: string = [arithmetic, state, packed, request, limitSet, fast].join('\n')
 
 export const GENERATIONS: string = [generations].join('\n')
 

@@ -42,7 +42,7 @@ async function twoStores(given: Partial<RegionsOptions> = {}, options: RedisStor
       const server = await startRedis()
       onTestFinished(() => server.stop())
       const described = regions({ self, all: ALL, transport: network.of(self), interval: 100, minimum: 0, ...given })
-      const store = redisStore(server.client(), { denyCache: false, clock, regions: described, ...options })
+      const store = redisStore(server.client(), { failover: false, denyCache: false, clock, regions: described, ...options })
       onTestFinished(() => store.close?.())
       return store
     }),
@@ -90,19 +90,10 @@ test('a policy with mode `local` has its limit in each region', async () => {
   expect(await used(us, chargeOf(FIXED, 'user:1', 1, 'login'))).toBe(0)
 })
 
-test('health() says what was heard of the other region', async () => {
-  const [eu, us] = await twoStores()
-  expect(us.health?.().regions).toEqual({
-    id: expect.any(String) as string,
-    self: 'us',
-    peers: { eu: { silent: false } },
-    unpublished: 0,
-    sent: 0,
-    applied: 0,
-    late: 0,
-    over: 0,
-    forgiven: 0,
-  })
+test('health() says what was heard of the other region, also below the failover layer', async () => {
+  const [eu, us] = await twoStores({}, { failover: { deadline: 10_000 } })
+  const { self, peers: known, applied: none } = us.health?.().regions ?? {}
+  expect([self, Object.keys(known ?? {}), none]).toEqual(['us', ['eu'], 0])
   await take(eu, chargeOf(FIXED, 'user:1', 15))
   await take(us, chargeOf(FIXED, 'user:1', 15))
   await waitUntil('each counts both', async () => (await used(us, chargeOf(FIXED, 'user:1'))) === 30)
@@ -158,6 +149,12 @@ test('regions need scripts, and what regions() returns', async () => {
   expect(() => redisStore({ url: 'redis://127.0.0.1:1' }, { scripting: false, regions: described })).toThrow(
     expect.objectContaining({ code: 'ERR_OPTION_CONFLICT', message: expect.stringContaining('regions: expected scripting to be on') }),
   )
+  for (const mode of ['eventual', 'strict'] as const) {
+    const other = regions({ self: 'eu', all: ALL, transport: new InProcess().of('eu'), mode: 'local', policies: { api: mode } })
+    expect(() => redisStore({ url: 'redis://127.0.0.1:1' }, { packed: { subjects: 100 }, regions: other })).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTION_CONFLICT', message: expect.stringContaining(`in mode 'local'`) }),
+    )
+  }
   expect(() => redisStore({ url: 'redis://127.0.0.1:1' }, { regions: {} as never })).toThrow(
     expect.objectContaining({ code: 'ERR_OPTION_INVALID', message: expect.stringContaining('what regions() of @sluice/regions returns') }),
   )
@@ -193,4 +190,10 @@ test('a reset forgets one limit, and not the leases', async () => {
   // Of the ceiling of 8 units, 6 are still out.
   expect((await take(eu, chargeOf(FIXED, 'user:1', 3), lease))[0]?.allowed).toBe(false)
   expect((await take(eu, chargeOf(FIXED, 'user:1', 2), lease))[0]?.allowed).toBe(true)
+})
+
+test('a packed store takes policies in mode `local`', async () => {
+  const [eu] = await twoStores({ mode: 'local' }, { packed: { subjects: 100 } })
+  await take(eu, chargeOf(FIXED, 'user:1', 5))
+  expect(await used(eu, chargeOf(FIXED, 'user:1'))).toBe(5)
 })
