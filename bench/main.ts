@@ -15,6 +15,7 @@ import { observed } from './groups/observed.ts'
 import { policies } from './groups/policies.ts'
 import { redisBytes } from './groups/redis-bytes.ts'
 import { redis } from './groups/redis.ts'
+import { regions } from './groups/regions.ts'
 import { replay } from './groups/replay.ts'
 import { rls } from './groups/rls.ts'
 import { subjects } from './groups/subjects.ts'
@@ -29,6 +30,7 @@ const GROUPS: readonly Group[] = [
   bytes,
   redis,
   cluster,
+  regions,
   zipf,
   policies,
   metrics,

@@ -1,7 +1,8 @@
-// One contender of redis.ts: `redis-process.ts <contender> <in flight> <subjects>`, with a Redis server of its own. It has a process of
+// One contender of redis.ts or regions.ts: `redis-process.ts <contender> <in flight> <subjects>`, with a Redis server of its own. It has a process of
 // its own, since the compiler would shape shared code for all contenders at once.
-import { createLimiter, fixedWindow, type LimitRule, slidingWindow } from '@sluice/core'
-import { redisStore } from '@sluice/redis'
+import { createLimiter, fixedWindow, type LimitRule, slidingWindow, tokenBucket } from '@sluice/core'
+import { redisStore, type RedisStoreOptions } from '@sluice/redis'
+import { type RegionMode, regions } from '@sluice/regions'
 import { startRedis } from '@sluice/testing/redis'
 import { closedLoop, visitAll } from '../measure/load.ts'
 import { answerParent, namedContender, type Order } from '../measure/process.ts'
@@ -12,6 +13,8 @@ const [, inFlight = '', count = ''] = process.argv.slice(2)
 const server = await startRedis()
 const client = connect(server.url)
 const sliding = slidingWindow({ name: 'a', limit: LIMIT, window: WINDOW })
+
+const bucket = tokenBucket({ name: 'a', limit: LIMIT, window: WINDOW })
 
 const CONTENDERS: Readonly<Record<string, () => Decide | Promise<Decide>>> = {
   incr: () => (subject) => client.incr(subject),
@@ -26,12 +29,26 @@ const CONTENDERS: Readonly<Record<string, () => Decide | Promise<Decide>>> = {
       fixedWindow({ name: 'c', limit: LIMIT, window: WINDOWS_OF_THREE[2] }),
     ]),
   default: () => sluice([sliding], {}),
+  bucket: () => sluice([bucket]),
+  local: () => sluice([sliding], inRegions('local')),
+  eventual: () => sluice([sliding], inRegions('eventual')),
+  'eventual bucket': () => sluice([bucket], inRegions('eventual')),
+  'eventual and exchange': () => sluice([sliding], inRegions('eventual', 1_000)),
   packed: () => sluice([sliding], { ...WITHOUT_LAYERS, packed: { subjects: Number(count) } }),
 }
 
 function sluice(limits: readonly LimitRule<string>[], options = WITHOUT_LAYERS): Decide {
   const limiter = createLimiter({ limits, store: redisStore({ url: server.url }, options) })
   return (subject) => limiter.consume(subject)
+}
+
+/** A store in one of three regions, whose messages go nowhere. By the default interval nothing is exchanged during a round. */
+function inRegions(mode: RegionMode, interval = 60_000): RedisStoreOptions {
+  const transport = { publish: () => Promise.resolve(), subscribe: () => Promise.resolve(() => Promise.resolve()) }
+  return {
+    ...WITHOUT_LAYERS,
+    regions: regions({ self: 'eu', all: ['eu', 'us', 'ap'], transport, mode, interval, keep: 10 * interval, silence: 10 * interval }),
+  }
 }
 
 /** µs of CPU that the server has used. */

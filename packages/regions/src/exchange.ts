@@ -1,5 +1,5 @@
 import type { Clock, Limit } from '@sluice/core'
-import { completeClock, splitScope } from '@sluice/core/store-kit'
+import { completeClock } from '@sluice/core/store-kit'
 import type { REGION_CODES } from './codes.ts'
 import { grouped } from './grouped.ts'
 import { decodeMessage, encodeMessages, type RegionMessage } from './message.ts'
@@ -107,13 +107,10 @@ export class Exchange {
    * @returns whether the limit is exchanged
    */
   touched(target: { readonly scope: string; readonly limit: Limit; readonly subject: string }, units: number): boolean {
-    const { limit, scope, subject } = target
     if (!this.isExchanged(target)) return false
-    const { policy, state } = splitScope(scope)
-    const touched = this.keys.touch(policy, subject)
-    touched.limits.set(state, target)
+    const touched = this.keys.add(target)
     touched.units += units
-    if (touched.units >= this.terms.urgent * limit.limit) this.hurry()
+    if (touched.units >= this.terms.urgent * target.limit.limit) this.hurry()
     return true
   }
 

@@ -26,6 +26,9 @@ export class ExchangedLimits {
   private readonly modeOf: (policy: string) => string
   private readonly interval: number
   private readonly known = new Map<string, Known>()
+  private lastScope = ''
+  private lastLimit: Limit | undefined
+  private lastExchange: LimitExchange = 'own'
 
   /** @param interval ms */
   constructor(modeOf: (policy: string) => string, interval: number) {
@@ -34,6 +37,15 @@ export class ExchangedLimits {
   }
 
   of({ scope, limit }: { readonly scope: string; readonly limit: Limit }): LimitExchange {
+    // Mostly the limit of the last decision.
+    if (scope === this.lastScope && limit === this.lastLimit) return this.lastExchange
+    this.lastExchange = this.lookUp(scope, limit)
+    this.lastScope = scope
+    this.lastLimit = limit
+    return this.lastExchange
+  }
+
+  private lookUp(scope: string, limit: Limit): LimitExchange {
     const known = this.known.get(scope)
     if (known?.limit === limit) return known.exchange
     const exchange = this.find(scope, limit)

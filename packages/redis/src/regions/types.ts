@@ -189,8 +189,6 @@ export interface RedisRegions {
   readonly keep: number
   /** Whether the regions tell each other what they count of a limit: `exchanged`, or anything else. */
   exchangeOf(target: Pick<Charge, 'scope' | 'limit'>): string
-  /** Whether a policy has mode `strict`. */
-  readonly hasStrict: boolean
   /** Links a store to the other regions. Called once for each store. */
   attach(store: RedisRegionStore): RedisRegionLink
 }

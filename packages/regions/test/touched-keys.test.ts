@@ -1,0 +1,61 @@
+// What a process remembers of its decisions between two exchanges.
+import { fixedWindow } from '@sluice/core'
+import { expect, test } from 'vitest'
+import { collectKeyOf, TouchedKeys } from '../src/touched-keys.ts'
+
+const NOW = Date.parse('2026-03-04T12:15:00Z')
+const limitOf = (name: string, window: number) => fixedWindow({ name, limit: 10, window }).limit
+const [minute, hour] = [limitOf('a', 60_000), limitOf('a', 3_600_000)] as const
+const target = (limit: typeof minute, subject = 'user:1', policy = 'api') => ({
+  scope: `${policy}+${limit.name}.fixedWindow`,
+  limit,
+  subject,
+})
+const textsOf = (keys: TouchedKeys) =>
+  keys.take().map((key) => [key.policy, key.subject, collectKeyOf(key, NOW).shapes.map(({ text }) => text)])
+
+test('each policy and subject has its limits, each state once, also two windows of one limit', () => {
+  const keys = new TouchedKeys()
+  const other = limitOf('b', 60_000)
+  for (const limit of [minute, other, minute, hour, hour, limitOf('a', 60_000)]) keys.add(target(limit))
+  keys.add(target(minute, 'user:2'))
+  keys.add(target(minute, 'user:1', 'login'))
+  expect(textsOf(keys)).toEqual([
+    ['api', 'user:1', ['a.fixedWindow.60000', 'b.fixedWindow.60000', 'a.fixedWindow.3600000']],
+    ['api', 'user:2', ['a.fixedWindow.60000']],
+    ['login', 'user:1', ['a.fixedWindow.60000']],
+  ])
+  expect(keys.take()).toEqual([])
+})
+
+test('subjects with the same limit do not share what is added to one of them', () => {
+  const keys = new TouchedKeys()
+  keys.add(target(minute, 'user:1'))
+  keys.add(target(minute, 'user:2'))
+  keys.add(target(limitOf('b', 60_000), 'user:1'))
+  expect(textsOf(keys)).toEqual([
+    ['api', 'user:1', ['a.fixedWindow.60000', 'b.fixedWindow.60000']],
+    ['api', 'user:2', ['a.fixedWindow.60000']],
+  ])
+})
+
+test('any number of limits of a subject is kept in few entries, and none of them is lost', () => {
+  const keys = new TouchedKeys()
+  for (let i = 0; i < 1_000; i++) keys.add(target(limitOf('a', 60_000 * (1 + (i % 3)))))
+  const [touched] = keys.take()
+  expect(touched?.limits.length).toBeLessThanOrEqual(33)
+  expect(collectKeyOf(touched as NonNullable<typeof touched>, NOW).shapes).toHaveLength(3)
+})
+
+test('a limit of this process is preferred to the shape of a record, since it says where the window starts', () => {
+  const keys = new TouchedKeys()
+  const entry = { text: 'a.fixedWindow.60000', reset: 0, start: 0, units: 1, before: 0, N: 10, P: 60_000, burst: 0 }
+  keys.touchRecord({ kind: 'count', policy: 'api', subject: 'user:1', version: 1, entries: [entry] })
+  keys.add(target(minute))
+  const [touched] = keys.take()
+  expect(collectKeyOf(touched as NonNullable<typeof touched>, NOW).shapes).toEqual([expect.objectContaining({ start: NOW })])
+  keys.putBack(touched as NonNullable<typeof touched>, true)
+  keys.add(target(hour)).units += 5
+  expect(keys.units).toBe(5)
+  expect(keys.take()).toEqual([expect.objectContaining({ isForced: true, units: 5 })])
+})
