@@ -47,6 +47,15 @@ export function correctionsOf(document: PolicyDocument, { policies = [], tier, c
 /**
  * What a response says that a decision took, by limit. A limit that is not named keeps its charge.
  * @param attributes what is known after the response: `settle` may read it
+ * @example
+ * ```ts
+ * import { unitsAfterResponse } from '@sluice/policies'
+ *
+ * // A limit that gives back what succeeded: it counts failures only.
+ * const corrections = [{ limit: 'login.failures', refundOn: ['2xx' as const] }]
+ * const units = unitsAfterResponse(corrections, { status: 200, header: () => undefined }, {})
+ * console.log(units) // { 'login.failures': 0 }
+ * ```
  */
 export function unitsAfterResponse(
   corrections: readonly ResponseCorrection[],
