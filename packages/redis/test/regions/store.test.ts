@@ -98,6 +98,8 @@ test('health() says what was heard of the other region, also below the failover 
   await take(us, chargeOf(FIXED, 'user:1', 15))
   await waitUntil('each counts both', async () => (await used(us, chargeOf(FIXED, 'user:1'))) === 30)
   await waitUntil('each counts both', async () => (await used(eu, chargeOf(FIXED, 'user:1'))) === 30)
+  // The other region may apply a message before the transport has answered.
+  await waitUntil('the message is counted', () => us.health?.().regions?.sent === 1)
   const { peers, over, sent, applied, unpublished } = us.health?.().regions ?? {}
   expect({ sent, applied, unpublished, over }).toEqual({ sent: 1, applied: 1, unpublished: 0, over: 10 })
   expect(peers?.['eu']?.heardAt).toBeGreaterThan(clock.now() - 60_000)
