@@ -151,7 +151,7 @@ export class Reader {
     return nodes.map(
       (node) =>
         ([name = '', ...args]) =>
-          node.callBuffer(String(name), args as string[]),
+          node.callBuffer(String(name), args),
     )
   }
 
@@ -167,7 +167,7 @@ export class Reader {
   /** `name` in lower case: clients of older versions add `keyPrefix`, and find the node of a Cluster, for such names only. */
   private command(key: string | undefined, name: string, ...args: Argument[]): Promise<unknown> {
     const { client } = this
-    return this.answer(client instanceof AdaptedClient ? client.read(key, [name, ...args]) : client.callBuffer(name, args as string[]))
+    return this.answer(client instanceof AdaptedClient ? client.read(key, [name, ...args]) : client.callBuffer(name, args))
   }
 
   private async answer(reply: Promise<unknown>): Promise<unknown> {
