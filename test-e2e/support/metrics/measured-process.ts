@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { blockList } from '@sluice/blocklist'
 import { createLimiter, fixedWindow, memoryStore, slidingWindow } from '@sluice/core'
 import { clientDirectory, fileSource, policyFeed } from '@sluice/policies'
-import { redisStore } from '@sluice/redis'
+import { redisStore, streamTransport } from '@sluice/redis'
+import { regions } from '@sluice/regions'
 import { decisionEvents } from '@sluice/telemetry'
 import { prometheusMetrics } from '@sluice/telemetry/prometheus'
 import { register } from 'prom-client'
@@ -56,6 +57,15 @@ const small = createLimiter({
   limits: [fixedWindow({ name: 'hour', limit: 1, window: '1h' })],
 })
 const blocked = createLimiter({ name: 'admin', store, on: quiet, limits: [fixedWindow({ name: 'hour', limit: 9, window: '1h' })] })
+// Two regions that hear of each other, over one Redis with two prefixes.
+const all = ['eu', 'us'] as const
+const regional = all.flatMap((self) => {
+  const transport = streamTransport({ self: { url }, others: { [self === 'eu' ? 'us' : 'eu']: { url } } })
+  const region = regions({ self, all, transport, interval: 200, policies: { paid: 'strict' } })
+  const regionStore = redisStore({ url }, { prefix: self, failover: { instances: 1 }, regions: region })
+  const limits = [fixedWindow({ name: 'hour', limit: 1_000_000, window: '1h' })]
+  return ['roaming', 'paid'].map((name) => createLimiter({ name, store: regionStore, failMode: 'closed', on: quiet, limits }))
+})
 await store.ready?.()
 await blocked.block('user:666', '1h')
 
@@ -78,6 +88,7 @@ async function decideUntilTheEnd(): Promise<void> {
       feed.check({ method: 'GET', path: '/private/path', attributes: { client: `user:${round % 9}` } }),
       lost.consume('user:1'),
       small.consume(`user:${round}`),
+      ...regional.map((limiter) => limiter.consume('user:1', { cost: 10_000 })),
     ])
     for (const { policy, verdict } of decisions) seen[`${policy} ${verdict}`] = (seen[`${policy} ${verdict}`] ?? 0) + 1
     await clients.rowOf(`user:${round % 9}`)
