@@ -54,6 +54,8 @@ class Transport implements KafkaTransport {
   private own: Promise<{ readonly producer: KafkaProducer; disconnect(): Promise<void> }> | undefined
   private region: string | undefined
   private subscriptions = 0
+  /** The store has closed. A producer that is made then would keep the process alive. */
+  private isEnded = false
 
   constructor(client: KafkaTransportClient, settings: TransportSettings) {
     this.client = client
@@ -81,6 +83,7 @@ class Transport implements KafkaTransport {
     if (!isKafkajs && client.groupId !== group) throw invalid('kafkaTransport', `a Consumer whose groupId is "${group}"`, client.groupId)
     this.region = region
     this.subscriptions += 1
+    this.isEnded = false
     const what = `topic "${topic}"`
     const subscription = new KafkaSubscription({
       reader: isKafkajs ? kafkajsGroupReader(client) : platformaticGroupReader(client),
@@ -113,7 +116,8 @@ class Transport implements KafkaTransport {
 
   private async ownProducer(): Promise<KafkaProducer> {
     const connect = async (): Promise<{ readonly producer: KafkaProducer; disconnect(): Promise<void> }> => {
-      const { client } = this
+      const { client, isEnded } = this
+      if (isEnded) throw new Error('kafkaTransport: the transport is closed')
       if (!isKafkajsGroupClient(client)) throw invalid('kafkaTransport: producer', 'a producer', undefined)
       const producer = client.producer({ allowAutoTopicCreation: false, createPartitioner: byPartition })
       await producer.connect()
@@ -129,6 +133,7 @@ class Transport implements KafkaTransport {
   }
 
   private async end(): Promise<void> {
+    this.isEnded = true
     const own = await this.own?.catch(() => undefined)
     this.own = undefined
     await own?.disconnect().catch(() => undefined)

@@ -58,6 +58,18 @@ describe('offsets', () => {
   })
 })
 
+// A publication that was under way when the store closed would make a producer that nobody disconnects.
+test('after its end the transport makes no producer', async () => {
+  const kafka = new Kafka({ brokers: ['127.0.0.1:1'], logLevel: logLevel.NOTHING, retry: { retries: 0 } })
+  let made = 0
+  const counted = { consumer: kafka.consumer.bind(kafka), producer: () => ((made += 1), kafka.producer()) }
+  const transport = kafkaTransport(counted, { on: { warning: () => undefined } })
+  const close = await transport.subscribe('eu', () => Promise.resolve())
+  await close()
+  await expect(transport.publish([{ partition: 0, body: new Uint8Array(1) }])).rejects.toThrow('kafkaTransport: the transport is closed')
+  expect(made).toBe(0)
+})
+
 describe('with a broker', () => {
   let server: KafkaServer
   beforeAll(async () => {
