@@ -1,5 +1,5 @@
 import type { Charge, Clock, Outcome } from '@sluice/core'
-import { limiterIn, splitScope } from '@sluice/core/store-kit'
+import { generationIn, limiterIn, splitScope } from '@sluice/core/store-kit'
 import type { NeedRecord, OfferRecord } from './record.ts'
 import type { RegionEvents } from './region-store.ts'
 import type { Regions } from './regions.ts'
@@ -99,6 +99,8 @@ export class Strict {
     const { regions, transfers } = this.parts
     const { mode, slack, floor } = regions.policy(limiterIn(need.policy))
     const kind = kindOf(need.text)
+    // A generation that another region has begun is not known here: its rights would be counted as unused.
+    if (generationIn(need.policy) !== '') return undefined
     if (mode !== 'strict' || kind === undefined || kind === 'bucket') return undefined
     const start = need.window / 1000 - (kind === 'sliding' ? 2 : 1) * need.P
     const rights = this.limits.rights(need.N, { kind, length: need.P }, slack, start)

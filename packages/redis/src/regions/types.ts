@@ -187,6 +187,8 @@ export interface RedisRegions {
   readonly modes: readonly string[]
   /** ms that the second entry of a bucket lives longer than the bucket takes to fill. */
   readonly keep: number
+  /** How the regions of a policy work. */
+  policy(name: string): { readonly mode: string }
   /** Whether the regions tell each other what they count of a limit: `exchanged`, or anything else. */
   exchangeOf(target: Pick<Charge, 'scope' | 'limit'>): string
   /** Links a store to the other regions. Called once for each store. */

@@ -1,4 +1,4 @@
-import { type Charge, type ConsumeOptions, type Outcome, type Store, systemClock } from '@sluice/core'
+import { type Charge, type ConsumeOptions, type Outcome, SluiceError, type Store, systemClock } from '@sluice/core'
 import { type Events, wrapStore } from '@sluice/core/store-kit'
 import type { Connection } from '../client/connect.ts'
 import type { Keys } from '../keys.ts'
@@ -52,6 +52,10 @@ export function withRegions(store: Store, { regions, clock = systemClock }: Sett
       await link.reset(rest)
       return found.includes(true)
     },
+    async resetAll(limiter) {
+      if (regions.policy(limiter).mode !== 'local') throw resetAllUnsupported(limiter)
+      await store.resetAll?.(limiter)
+    },
     health: () => ({ ...(store.health?.() ?? { tier: store.name, breaker: 'closed' }), regions: link.report() }),
     async close() {
       await link.close()
@@ -59,4 +63,13 @@ export function withRegions(store: Store, { regions, clock = systemClock }: Sett
       await store.close?.()
     },
   })
+}
+
+/** Each region would begin a generation of its own, so its counts and those of the others would be of different limiters. */
+function resetAllUnsupported(limiter: string): SluiceError {
+  return new SluiceError(
+    'ERR_RESET_ALL_UNSUPPORTED',
+    `limiter "${limiter}": resetAll: expected a limiter whose mode is "local", since the regions would no longer share its counts; ` +
+      'reset each subject, or give the limiter another name in every region',
+  )
 }

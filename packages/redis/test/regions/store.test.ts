@@ -2,6 +2,7 @@
 import {
   type Charge,
   concurrency,
+  createLimiter,
   fixedWindow,
   leakyBucket,
   type Limit,
@@ -198,4 +199,14 @@ test('a packed store takes policies in mode `local`', async () => {
   const [eu] = await twoStores({ mode: 'local' }, { packed: { subjects: 100 } })
   await take(eu, chargeOf(FIXED, 'user:1', 5))
   expect(await used(eu, chargeOf(FIXED, 'user:1'))).toBe(5)
+})
+
+// Each region would begin a generation of its own, and count apart from the others for ever.
+test('resetAll is refused for a limiter that regions share', async () => {
+  const [eu] = await twoStores({ policies: { login: 'local' } })
+  expect(await failure(eu.resetAll?.('api'))).toMatchObject({ code: 'ERR_RESET_ALL_UNSUPPORTED' })
+  const login = createLimiter({ name: 'login', store: eu, limits: [fixedWindow({ name: 'day', limit: 20, window: '1d' })] })
+  await login.consume('user:1', { cost: 15 })
+  await login.resetAll()
+  expect((await login.peek('user:1')).remaining).toBe(20)
 })

@@ -176,3 +176,17 @@ test('a policy without failMode `closed` is warned of once', async () => {
   await take(eu, chargeOf(FIXED, 1, 'user:1', 'local'), { failMode: 'local' })
   expect(found()).toEqual([expect.stringContaining('policy "local" has mode "strict": expected failMode "closed"')])
 })
+
+// Rights of a generation that only one region knows would come from counts that the others have not used.
+test('a region gives no rights to a generation of another one', async () => {
+  const { stores } = await start(['eu', 'us'])
+  const [eu, us] = stores as [Store, Store]
+  expect((await decide(us, chargeOf(FIXED, 30))).allowed).toBe(true)
+  const renewed: Charge = { ...chargeOf(FIXED), scope: 'api!other+day.fixedWindow' }
+  let units = 0
+  for (let i = 0; i < 40; i++) {
+    if ((await decide(eu, renewed)).allowed) units += 1
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  expect(units).toBe(30)
+})
