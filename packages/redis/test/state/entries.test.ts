@@ -63,7 +63,9 @@ describe.each([
     expect(await spent(store, [MINUTE, HOUR, DAY])).toEqual([120, 40, 40])
     // A process that knows only the minute keeps the key for the whole day.
     await took(stores[2] as Store, charge('a', MINUTE))
-    const [until = 0] = (await entryOf(server.client(), charge('a', DAY))) ?? []
+    const ends = await Promise.all([DAY, MINUTE].map(async (limit) => (await entryOf(server.client(), charge('a', limit)))?.[0] ?? 0))
+    // In the last two minutes of a day, the minute counts for longer.
+    const until = Math.max(...ends)
     expect(Math.abs(Number(await server.call('PTTL', key(DAY))) - (until / 1000 - Date.now()))).toBeLessThan(2_000)
   })
 
