@@ -74,17 +74,26 @@ export class Resend {
 
   private async scan(only?: readonly string[]): Promise<void> {
     const { storage, exchange, clock, signal } = this.parts
-    for await (const names of storage.ledgers(only ?? [...this.targets.keys()])) {
+    const known = only ?? [...this.targets.keys()]
+    for await (const names of storage.ledgers(known)) {
       if (signal.aborted) return
       const started = clock.monotonic()
       const subjects = names.flatMap(({ policy, subject }) => {
         const targets = policy === undefined ? undefined : this.targets.get(policy)
         return policy === undefined || targets === undefined ? [] : [{ policy, subject, targets: [...targets.values()] }]
       })
-      if (only === undefined && subjects.length < names.length) this.laterUntil = clock.monotonic() + LATER
+      if (only === undefined && subjects.length < names.length) this.sendLater(known)
       if (subjects.length === 0) continue
       await exchange.publishAgain(subjects)
       await pause(Math.max(0, (subjects.length * 1000) / RATE - (clock.monotonic() - started)), clock, signal)
     }
+  }
+
+  /** Policies that are not known are sent when they become known, also those that did while this scan ran. */
+  private sendLater(known: readonly string[]): void {
+    const now = this.parts.clock.monotonic()
+    const since = now < this.laterUntil ? [] : [...this.targets.keys()].filter((policy) => !known.includes(policy))
+    this.laterUntil = now + LATER
+    if (since.length > 0) void this.afterLast(() => this.scan(since))
   }
 }

@@ -111,3 +111,13 @@ test('it ends with its store', async () => {
   await region.pass(5_000)
   expect(region.subjects()).toHaveLength(500)
 })
+
+test('a policy that becomes known while the scan begins is sent too', async () => {
+  const region = newRegion(named('api', 100))
+  void region.resend.asked()
+  while (region.scans.length === 0) await Promise.resolve()
+  region.resend.know(targetOf('api'))
+  await region.pass(1_000)
+  expect(region.scans).toEqual([[], ['api']])
+  expect(region.subjects()).toHaveLength(100)
+})
