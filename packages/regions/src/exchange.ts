@@ -1,4 +1,4 @@
-import type { Clock, Limit } from '@sluice/core'
+import type { Clock, Limit, RegionsHealth } from '@sluice/core'
 import { completeClock } from '@sluice/core/store-kit'
 import type { REGION_CODES } from './codes.ts'
 import { grouped } from './grouped.ts'
@@ -20,22 +20,11 @@ const MAX_KEYS = 64
 const MAX_PUBLISHING = 64
 
 /** What an exchange reports. Numbers only grow, except `lag` and `unpublished`. */
-export interface ExchangeReport {
+export interface ExchangeReport extends Pick<RegionsHealth, 'unpublished' | 'sent' | 'applied' | 'late' | 'over' | 'forgiven'> {
   /** By region, ms from the sending of its last message to its application. */
   readonly lag: ReadonlyMap<string, number>
   /** By region, when it sent that message: ms, by its clock. */
   readonly heardAt: ReadonlyMap<string, number>
-  /** Units that this process has decided on and not published. */
-  readonly unpublished: number
-  /** Records that were sent and applied. */
-  readonly sent: number
-  readonly applied: number
-  /** Entries whose window had ended when they came. */
-  readonly late: number
-  /** Units by which counts of other regions went above a limit, each once: the measured error. */
-  readonly over: number
-  /** Units that no bucket had room for. */
-  readonly forgiven: number
 }
 
 export interface ExchangeParts {
@@ -54,6 +43,8 @@ export interface ExchangeParts {
   readonly heard?: (message: RegionMessage) => void
   /** Takes a record of mode `strict`. If it rejects, the message is delivered again. */
   readonly moved?: (record: NeedRecord | OfferRecord, from: string) => Promise<void>
+  /** Hears of each limit that is exchanged, before its first decision is published, and sometimes again. */
+  readonly known?: (target: { readonly scope: string; readonly limit: Limit }) => void
   /** The version in which messages are written. Default: that of this package. */
   readonly version?: () => number
 }
@@ -63,7 +54,7 @@ export class Exchange {
   private readonly parts: ExchangeParts
   private readonly clock: Required<Clock>
   private readonly terms: Terms
-  private readonly keys = new TouchedKeys()
+  private readonly keys: TouchedKeys
   private cancelTimer: () => void = () => undefined
   private isSoon = false
   private isCollecting = false
@@ -81,6 +72,7 @@ export class Exchange {
     this.parts = parts
     this.clock = completeClock(parts.clock)
     this.terms = { interval, urgent, minimum, keep, regions: all.length }
+    this.keys = new TouchedKeys((target) => parts.known?.(target))
   }
 
   /** Begins to exchange. */
@@ -102,16 +94,12 @@ export class Exchange {
     return { ...this.counts, unpublished: this.keys.units, lag: this.lag, heardAt: this.heardAt }
   }
 
-  /**
-   * Remembers a decision, so that the count of its subject is published. A refusal too, with 0 units: its subject is in use.
-   * @returns whether the limit is exchanged
-   */
-  touched(target: { readonly scope: string; readonly limit: Limit; readonly subject: string }, units: number): boolean {
-    if (!this.isExchanged(target)) return false
+  /** Remembers a decision, so that the count of its subject is published. A refusal too, with 0 units: its subject is in use. */
+  touched(target: { readonly scope: string; readonly limit: Limit; readonly subject: string }, units: number): void {
+    if (!this.isExchanged(target)) return
     const touched = this.keys.add(target)
     touched.units += units
     if (touched.units >= this.terms.urgent * target.limit.limit) this.hurry()
-    return true
   }
 
   /** Whether regions exchange the counts of a limit: its policy has mode `eventual`, and its window is not too short. */

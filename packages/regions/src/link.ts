@@ -52,6 +52,7 @@ class Link implements RegionLink {
       clock,
       heard: (message) => this.heard(message),
       moved: async (record, from) => this.strict?.receive(record, from),
+      known: (target) => this.resend.know(target),
       version: () => this.beats.version(),
       anomaly: (code, detail) => store.events.anomaly(code, `regions: ${detail}`),
       failed,
@@ -89,17 +90,14 @@ class Link implements RegionLink {
   }
 
   decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): readonly (Outcome | undefined)[] {
-    for (let i = 0; i < charges.length; i++) {
-      const charge = charges[i] as Charge
-      if (this.exchange.touched(charge, outcomes[i]?.granted ?? 0)) this.resend.know(charge)
-    }
+    for (let i = 0; i < charges.length; i++) this.exchange.touched(charges[i] as Charge, outcomes[i]?.granted ?? 0)
     const { strict } = this
     if (strict === undefined) return outcomes
     return outcomes.map((outcome, i) => outcome && strict.decided(charges[i] as Charge, outcome))
   }
 
   unanswered(charges: readonly Charge[]): void {
-    for (const charge of charges) if (this.exchange.touched(charge, 0)) this.resend.know(charge)
+    for (const charge of charges) this.exchange.touched(charge, 0)
   }
 
   keptTargets(targets: readonly Target[]): readonly Target[] {

@@ -28,7 +28,6 @@ export interface ResendParts {
 /** Sends again what this region has counted, when another region has lost its data. */
 export class Resend {
   private readonly parts: ResendParts
-  private readonly lastLimits = new Map<string, Limit>()
   /** By policy and name of the state, the limits on which this process decided: a ledger does not name them. */
   private readonly targets = new Map<string, Map<string, Target>>()
   private last: Promise<void> = Promise.resolve()
@@ -43,9 +42,6 @@ export class Resend {
 
   /** Remembers a limit on which this process decided. */
   know({ scope, limit }: Target): void {
-    if (this.lastLimits.get(scope) === limit) return
-    if (this.lastLimits.size >= MAX_POLICIES) this.lastLimits.clear()
-    this.lastLimits.set(scope, limit)
     if (!isExchangeable(limit)) return
     const { policy } = splitScope(scope)
     let targets = this.targets.get(policy)

@@ -45,6 +45,12 @@ export class TouchedKeys {
   private policies = new Map<string, Map<string, Touched>>()
   private readonly known = new Map<string, Known>()
   private last: Known | undefined
+  private readonly onKnown: (target: Target) => void
+
+  /** @param onKnown called with a limit before its first subject, and sometimes again */
+  constructor(onKnown: (target: Target) => void) {
+    this.onKnown = onKnown
+  }
 
   /** Units that were decided on. */
   get units(): number {
@@ -100,6 +106,7 @@ export class TouchedKeys {
       known = { policy: splitScope(scope).policy, target, alone: [target] }
       if (this.known.size >= MAX_SCOPES) this.known.clear()
       this.known.set(scope, known)
+      this.onKnown(target)
     }
     this.last = known
     return known

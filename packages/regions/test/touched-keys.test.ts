@@ -15,7 +15,7 @@ const textsOf = (keys: TouchedKeys) =>
   keys.take().map((key) => [key.policy, key.subject, collectKeyOf(key, NOW).shapes.map(({ text }) => text)])
 
 test('each policy and subject has its limits, each state once, also two windows of one limit', () => {
-  const keys = new TouchedKeys()
+  const keys = new TouchedKeys(() => undefined)
   const other = limitOf('b', 60_000)
   for (const limit of [minute, other, minute, hour, hour, limitOf('a', 60_000)]) keys.add(target(limit))
   keys.add(target(minute, 'user:2'))
@@ -29,7 +29,7 @@ test('each policy and subject has its limits, each state once, also two windows 
 })
 
 test('subjects with the same limit do not share what is added to one of them', () => {
-  const keys = new TouchedKeys()
+  const keys = new TouchedKeys(() => undefined)
   keys.add(target(minute, 'user:1'))
   keys.add(target(minute, 'user:2'))
   keys.add(target(limitOf('b', 60_000), 'user:1'))
@@ -40,7 +40,7 @@ test('subjects with the same limit do not share what is added to one of them', (
 })
 
 test('any number of limits of a subject is kept in few entries, and none of them is lost', () => {
-  const keys = new TouchedKeys()
+  const keys = new TouchedKeys(() => undefined)
   for (let i = 0; i < 1_000; i++) keys.add(target(limitOf('a', 60_000 * (1 + (i % 3)))))
   const [touched] = keys.take()
   expect(touched?.limits.length).toBeLessThanOrEqual(33)
@@ -48,7 +48,7 @@ test('any number of limits of a subject is kept in few entries, and none of them
 })
 
 test('a limit of this process is preferred to the shape of a record, since it says where the window starts', () => {
-  const keys = new TouchedKeys()
+  const keys = new TouchedKeys(() => undefined)
   const entry = { text: 'a.fixedWindow.60000', reset: 0, start: 0, units: 1, before: 0, N: 10, P: 60_000, burst: 0 }
   keys.touchRecord({ kind: 'count', policy: 'api', subject: 'user:1', version: 1, entries: [entry] })
   keys.add(target(minute))
@@ -58,4 +58,18 @@ test('a limit of this process is preferred to the shape of a record, since it sa
   keys.add(target(hour)).units += 5
   expect(keys.units).toBe(5)
   expect(keys.take()).toEqual([expect.objectContaining({ isForced: true, units: 5 })])
+})
+
+test('a limit is told once, and again when it is another one', () => {
+  const told: unknown[] = []
+  const keys = new TouchedKeys(({ limit }) => told.push(limit))
+  const [one, other] = [
+    fixedWindow({ name: 'day', limit: 5, window: '1d' }).limit,
+    fixedWindow({ name: 'day', limit: 9, window: '1d' }).limit,
+  ]
+  for (const limit of [one, one, other, other]) {
+    for (const subject of ['user:1', 'user:2']) keys.add({ scope: 'api+day.fixedWindow', limit, subject })
+    keys.take()
+  }
+  expect(told).toEqual([one, other])
 })
