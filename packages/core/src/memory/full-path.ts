@@ -35,26 +35,31 @@ export class FullPath {
   }
 
   private locate(charges: readonly Charge[], limits: readonly ResolvedLimit[], now: number): StateRef[] {
-    const refs: StateRef[] = []
-    for (let i = 0; i < charges.length; i++) {
-      const { subject, receipt } = charges[i] as Charge
+    const slots = charges.map(({ subject }, i) => this.states.slotOf((limits[i] as ResolvedLimit).table, subject))
+    const room = this.roomBeside(slots)
+    const added = new Set<string>()
+    return charges.map(({ subject, receipt }, i) => {
       const { table } = limits[i] as ResolvedLimit
-      const slot = this.states.slotOf(table, subject)
-      if (isSharedReceipt(receipt)) refs.push(table)
-      else refs.push(slot === NO_SLOT ? this.locateNew(subject, table, refs, now) : slot)
-    }
-    return refs
+      const slot = slots[i] as number
+      if (isSharedReceipt(receipt)) return table
+      return slot === NO_SLOT ? this.locateNew(subject, table, added, room, now) : slot
+    })
   }
 
-  /** A new state if the store can keep one more than this decision already adds, else the shared one. `refs`: of the charges before. */
-  private locateNew(subject: string, table: ScopeTable, refs: readonly StateRef[], now: number): StateRef {
+  /** How many new states fit beside these slots: those of a decision are not evicted for it, neither before nor after their own charge. */
+  private roomBeside(found: readonly number[]): number {
     const { slots } = this.states
+    return slots.spare - new Set(found.filter((slot) => slot !== NO_SLOT && slots.isEvictable(slot))).size
+  }
+
+  /** A new state if the store can keep one more than this decision already adds, else the shared one. `added`: the names of the new states. */
+  private locateNew(subject: string, table: ScopeTable, added: Set<string>, room: number, now: number): StateRef {
     const name = `${table.id} ${subject}`
-    const added = new Set(refs.filter((ref) => typeof ref === 'string' && ref !== name)).size
-    if (slots.size + added < slots.max) return name
-    // The slots of this decision are not evicted for it.
-    const pinned = new Set(refs.filter((ref) => typeof ref === 'number' && slots.isEvictable(ref))).size
-    if (slots.spare - pinned - added > 0) return name
+    if (added.has(name)) return name
+    if (added.size < room) {
+      added.add(name)
+      return name
+    }
     this.overflow.report(now)
     return table
   }

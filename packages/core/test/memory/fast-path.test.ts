@@ -68,6 +68,7 @@ test('the fast path and the full path give the same outcomes and leave the same 
       for (const each of steps) {
         expect(both.run(each)).toEqual(onlyFull.run(each))
         expect(both.memory()).toEqual(onlyFull.memory())
+        expect(both.size).toBeLessThanOrEqual(options.maxSubjects)
       }
     }),
     { numRuns: 1_800 },
@@ -160,6 +161,12 @@ class Subject {
       if (charge.limit.algorithm === 'concurrency') this.holders.push(String(receipt).replace(/^~"(.*)"$/, '$1'))
       return { ...outcome, receipt: this.withoutIds(receipt) }
     })
+  }
+
+  /** How many states the store keeps. */
+  get size(): number {
+    const { subjects, free } = this.inside.states.slots
+    return subjects.length - free.length
   }
 
   /** Everything that the store keeps, down to the order of its lists. */

@@ -211,6 +211,15 @@ describe('when no state can be evicted', () => {
     expect(left('n')).toBe(10)
   })
 
+  it('one decision of a new subject and of the only one that could be evicted adds no state beyond maxSubjects', () => {
+    const { consume, left, store } = make({ maxSubjects: 2 })
+    consume('x', 6)
+    consume('y')
+    const both = ['n', 'y'].map((subject) => ({ limit, scope: 'p+a.fixedWindow', subject, cost: 1 }))
+    expect((store.consume(both) as Outcome[]).map(({ remaining }) => remaining)).toEqual([9, 8])
+    expect([sizeOf(store), left('x'), left('y')]).toEqual([2, 4, 8])
+  })
+
   it('is reported as an anomaly, at most once a minute', () => {
     const { clock, consume, store } = full()
     const events: StoreEvent[] = []
