@@ -1,5 +1,6 @@
 // At least 100,000 random inputs: each either works, or is refused with a SluiceError of a known code or a 4xx status. Nothing
 // crashes or hangs, no prototype changes, and no header is forged. SLUICE_SEED repeats a run; the seed is printed.
+import { writeSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { calls } from './support/fuzz/calls.ts'
 import { definitions } from './support/fuzz/definitions.ts'
@@ -12,6 +13,8 @@ const unhandled: unknown[] = []
 const onUnhandled = (error: unknown): void => void unhandled.push(error)
 
 beforeAll(() => {
+  // Written at once: what vitest collects is lost if a loop never ends.
+  writeSync(process.stderr.fd, `fuzz: seed ${seed}\n`)
   process.on('unhandledRejection', onUnhandled)
 })
 afterAll(() => {
