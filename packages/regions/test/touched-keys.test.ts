@@ -60,9 +60,9 @@ test('a limit of this process is preferred to the shape of a record, since it sa
   expect(keys.take()).toEqual([expect.objectContaining({ isForced: true, units: 5 })])
 })
 
-test('a limit is told once, and again when it is another one', () => {
-  const told: unknown[] = []
-  const keys = new TouchedKeys(({ limit }) => told.push(limit))
+test('a limit is known once, and again when it is another one', () => {
+  const known: unknown[] = []
+  const keys = new TouchedKeys(({ limit }) => known.push(limit))
   const [one, other] = [
     fixedWindow({ name: 'day', limit: 5, window: '1d' }).limit,
     fixedWindow({ name: 'day', limit: 9, window: '1d' }).limit,
@@ -71,5 +71,5 @@ test('a limit is told once, and again when it is another one', () => {
     for (const subject of ['user:1', 'user:2']) keys.add({ scope: 'api+day.fixedWindow', limit, subject })
     keys.take()
   }
-  expect(told).toEqual([one, other])
+  expect(known).toEqual([one, other])
 })
