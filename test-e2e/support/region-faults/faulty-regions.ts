@@ -163,7 +163,7 @@ export class FaultyRegions {
 
   private async decideIn(region: number, { store }: Process, subject: string): Promise<void> {
     const keys = LIMITS.map((limit) => this.keyOf(region, limit, subject))
-    const least = keys.map((key) => this.oracle.expected(region, key))
+    const asked = this.oracle.asked(region, keys)
     const epoch = this.oracle.epochOf(region)
     try {
       const outcomes = await store.consume(LIMITS.map((limit) => chargeOf(limit, subject)))
@@ -171,12 +171,14 @@ export class FaultyRegions {
       this.admissions += 1
       keys.forEach((key, i) => {
         this.oracle.admitted(region, key, epoch)
-        const units = (least[i] ?? 0) + 1
+        const units = (asked.least[i] ?? 0) + 1
         if (units > LIMIT && epoch === this.oracle.epochOf(region))
           this.violations.push(`${NAMES[region]} admitted ${key}, though it had admitted and heard of ${units - 1}`)
       })
     } catch {
       this.unanswered += 1
+    } finally {
+      this.oracle.answered(region, asked)
     }
   }
 
@@ -192,9 +194,9 @@ export class FaultyRegions {
       publish: (messages) => (process.isEnding ? new Promise(() => undefined) : streams.publish(messages)),
       subscribe: (name, apply) =>
         streams.subscribe(name, async (body) => {
-          const epoch = this.oracle.epochOf(region)
+          const applied = this.oracle.applying(region, body)
           if (!this.isForgetful) await apply(body)
-          this.oracle.delivered(region, body, epoch)
+          applied()
         }),
     }
     const described = regions({

@@ -9,12 +9,27 @@ interface Heard {
   readonly units: ReadonlyMap<WindowKey, number>
 }
 
+interface Applying extends Heard {
+  /** Region and subject. */
+  readonly name: string
+}
+
+/** A decision without an answer yet. */
+export interface OpenDecision {
+  readonly keys: readonly WindowKey[]
+  /** By key, the fewest units that the region must have counted at any time since the decision was asked for. */
+  readonly least: number[]
+}
+
 interface Region {
   /** Grows when its data is lost. */
   epoch: number
   readonly own: Map<WindowKey, number>
   /** By region and subject. */
   readonly heard: Map<string, Heard>
+  /** What the store may have applied, though it has not answered yet. */
+  readonly applying: Set<Applying>
+  readonly open: Set<OpenDecision>
 }
 
 export class DeliveryOracle {
@@ -23,8 +38,25 @@ export class DeliveryOracle {
 
   /** @param length ms of the window of a limit, by its name */
   constructor(regions: number, length: (limit: string) => number) {
-    this.regions = Array.from({ length: regions }, () => ({ epoch: 0, own: new Map(), heard: new Map() }))
+    this.regions = Array.from({ length: regions }, () => ({
+      epoch: 0,
+      own: new Map(),
+      heard: new Map(),
+      applying: new Set(),
+      open: new Set(),
+    }))
     this.length = length
+  }
+
+  /** A decision is asked for. */
+  asked(region: number, keys: readonly WindowKey[]): OpenDecision {
+    const decision = { keys, least: keys.map((key) => this.expected(region, key)) }
+    this.region(region).open.add(decision)
+    return decision
+  }
+
+  answered(region: number, decision: OpenDecision): void {
+    this.region(region).open.delete(decision)
   }
 
   admitted(region: number, key: WindowKey, epoch: number): void {
@@ -44,23 +76,35 @@ export class DeliveryOracle {
     return this.region(region).epoch
   }
 
-  /** A region has applied a message. `epoch`: when it began to apply it. */
-  delivered(region: number, body: Uint8Array, epoch: number): void {
+  /**
+   * A region begins to apply a message. Its units count from the end on, unless they are fewer than before: those of a region that has lost
+   * its data. Returns a function to call when the message is applied.
+   */
+  applying(region: number, body: Uint8Array): () => void {
+    const { applying, open, epoch } = this.region(region)
     const message = decodeMessage(body)
-    const { heard, epoch: now } = this.region(region)
-    if (message === undefined || epoch !== now) return
-    for (const record of message.records) {
-      if (record.kind !== 'count') continue
-      const name = `${message.from} ${record.subject}`
-      if ((heard.get(name)?.version ?? 0) < record.version) heard.set(name, { version: record.version, units: this.unitsOf(record) })
+    const given = (message?.records ?? []).flatMap((record): readonly Applying[] =>
+      record.kind === 'count' ? [{ name: `${message?.from} ${record.subject}`, version: record.version, units: this.unitsOf(record) }] : [],
+    )
+    for (const each of given) applying.add(each)
+    for (const { keys, least } of open) keys.forEach((key, i) => (least[i] = Math.min(least[i] ?? 0, this.expected(region, key))))
+    return () => {
+      const { heard, epoch: now } = this.region(region)
+      for (const each of given) {
+        applying.delete(each)
+        if (epoch === now && each.version > (heard.get(each.name)?.version ?? 0)) heard.set(each.name, each)
+      }
     }
   }
 
   /** Units that a region must count: what it admitted, and what it has heard of. */
-  expected(region: number, key: WindowKey): number {
-    const { own, heard } = this.region(region)
+  private expected(region: number, key: WindowKey): number {
+    const { own, heard, applying } = this.region(region)
     let sum = own.get(key) ?? 0
-    for (const { units } of heard.values()) sum += units.get(key) ?? 0
+    for (const [name, { version, units }] of heard) {
+      const later = Array.from(applying).filter((each) => each.name === name && each.version > version)
+      sum += Math.min(...[units, ...later.map((each) => each.units)].map((each) => each.get(key) ?? 0))
+    }
     return sum
   }
 
