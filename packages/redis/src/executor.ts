@@ -27,6 +27,9 @@ export interface Executor {
   close(): Promise<void>
 }
 
+/** Takes the charges of a decision that changes counts, and its outcomes: `undefined` if the charges may have been made or not. */
+export type DecisionListener = (charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined) => void
+
 /** Where the state of each charge of a decision is. */
 export interface Places {
   /** The keys, equal for charges whose states share a value. */

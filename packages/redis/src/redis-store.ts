@@ -29,7 +29,7 @@ import { Preparation } from './client/prepare.ts'
 import { presenceOf } from './client/presence.ts'
 import { Replica } from './client/replica.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from './errors.ts'
-import { type Executor, keyCountOf, MAX_CHARGES, type Operation, type Places } from './executor.ts'
+import { type DecisionListener, type Executor, keyCountOf, MAX_CHARGES, type Operation, type Places } from './executor.ts'
 import { Generations } from './generations.ts'
 import { checkPacked, Keys } from './keys.ts'
 import { type RedisStoreOptions, type Settings, settingsOf } from './options.ts'
@@ -96,6 +96,7 @@ class RedisStore implements Store {
   private readonly preparation: Preparation
   private readonly generations: Generations
   private readonly executors = new Map<string, Executor>()
+  private listener: DecisionListener | undefined
   private replica: Connection | undefined
   private isClosed = false
   /** The number of the command that this turn's decisions would have been, while the client is not connected. */
@@ -174,7 +175,8 @@ class RedisStore implements Store {
   }
 
   parts(): RegionParts {
-    return { connection: this.connection, keys: this.keys, events: this.events, prepared: () => this.prepared() }
+    const { connection, keys, events } = this
+    return { connection, keys, events, prepared: () => this.prepared(), listen: (listener) => (this.listener = listener) }
   }
 
   async ready(ms: number = READY_WITHIN): Promise<void> {
@@ -284,10 +286,10 @@ class RedisStore implements Store {
   private executorOf(partition: string): Executor {
     const known = this.executors.get(partition)
     if (known !== undefined) return known
-    const { connection, settings, keys, generations } = this
+    const { connection, settings, keys, generations, listener } = this
     const report = this.events.anomaly.bind(this.events)
     const executor = settings.scripting
-      ? new Batcher(connection, partition, { clock: settings.clock, isPacking: keys.packing !== undefined, generations }, report)
+      ? new Batcher(connection, partition, { clock: settings.clock, isPacking: keys.packing !== undefined, generations, listener }, report)
       : new TransactionExecutor(connection.client, partition, settings.clock, generations, report)
     this.executors.set(partition, executor)
     return executor

@@ -28,6 +28,7 @@ class Link implements RegionLink {
   private readonly resets: Resets
   /** Absent if no policy has mode `strict`. */
   private readonly strict: Strict | undefined
+  readonly answerOf: RegionLink['answerOf']
   private readonly ending = new AbortController()
   private readonly id = uniqueId()
   private cause: string | undefined
@@ -59,7 +60,10 @@ class Link implements RegionLink {
       succeeded: () => (this.cause = undefined),
     })
     this.resets = new Resets({ regions, storage, exchange: this.exchange, clock })
-    this.strict = regions.hasStrict ? this.newStrict() : undefined
+    const strict = regions.hasStrict ? this.newStrict() : undefined
+    this.strict = strict
+    this.answerOf =
+      strict && ((charges, outcomes) => outcomes.map((outcome, i) => outcome && strict.decided(charges[i] as Charge, outcome)))
     this.resend = new Resend({ storage, exchange: this.exchange, clock: completeClock(clock), signal: this.ending.signal, failed })
   }
 
@@ -89,15 +93,8 @@ class Link implements RegionLink {
     })
   }
 
-  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): readonly (Outcome | undefined)[] {
-    for (let i = 0; i < charges.length; i++) this.exchange.touched(charges[i] as Charge, outcomes[i]?.granted ?? 0)
-    const { strict } = this
-    if (strict === undefined) return outcomes
-    return outcomes.map((outcome, i) => outcome && strict.decided(charges[i] as Charge, outcome))
-  }
-
-  unanswered(charges: readonly Charge[]): void {
-    for (const charge of charges) this.exchange.touched(charge, 0)
+  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void {
+    for (let i = 0; i < charges.length; i++) this.exchange.touched(charges[i] as Charge, outcomes?.[i]?.granted ?? 0)
   }
 
   keptTargets(targets: readonly Target[]): readonly Target[] {

@@ -30,10 +30,15 @@ export interface RegionLink {
    * @throws ERR_REGIONS_CHANGED
    */
   chargesOf(charges: readonly Charge[], options?: Pick<ConsumeOptions, 'failMode'>): readonly Charge[]
-  /** Hears of each decision, refusals too, with the charges that `chargesOf` returned. Returns what the client is answered. */
-  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): readonly (Outcome | undefined)[]
-  /** Hears that the store did not answer: the charges may have been made. */
-  unanswered(charges: readonly Charge[]): void
+  /**
+   * Hears of each decision, refusals too, with the charges that `chargesOf` returned, or of a part of them. Without outcomes the store did not
+   * answer: the charges may have been made.
+   */
+  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void
+  /** What the client is answered. `undefined` if that is always what the store decided. */
+  readonly answerOf:
+    | ((charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]) => readonly (Outcome | undefined)[])
+    | undefined
   /** Of the targets of a reset, those that must keep what regions gave each other. */
   keptTargets(targets: readonly Target[]): readonly Target[]
   /** Resets these. Returns whether anything was used. */

@@ -215,10 +215,12 @@ export interface RedisRegionLink {
   start(): void
   /** The charges as this region decides them: the same list, or one with other limits. */
   chargesOf(charges: readonly Charge[], options?: Pick<ConsumeOptions, 'failMode'>): readonly Charge[]
-  /** Hears of each decision, refusals too. Returns what the client is answered. */
-  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]): readonly (Outcome | undefined)[]
-  /** Hears that the store did not answer. */
-  unanswered(charges: readonly Charge[]): void
+  /** Hears of each decision, refusals too. Without outcomes the store did not answer. */
+  decided(charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[] | undefined): void
+  /** What the client is answered. `undefined` if that is always what the store decided. */
+  readonly answerOf:
+    | ((charges: readonly Charge[], outcomes: readonly (Outcome | undefined)[]) => readonly (Outcome | undefined)[])
+    | undefined
   /** Of the targets of a reset, those that must keep what regions gave each other. */
   keptTargets(targets: readonly Target[]): readonly Target[]
   /** Resets these. Returns whether anything was used. */

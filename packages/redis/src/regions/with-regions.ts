@@ -1,6 +1,7 @@
 import { type Charge, type ConsumeOptions, type Outcome, SluiceError, type Store, systemClock } from '@sluice/core'
 import { type Events, wrapStore } from '@sluice/core/store-kit'
 import type { Connection } from '../client/connect.ts'
+import type { DecisionListener } from '../executor.ts'
 import type { Keys } from '../keys.ts'
 import type { Settings } from '../options.ts'
 import { RegionScripts } from './redis-region-storage.ts'
@@ -11,6 +12,8 @@ export interface RegionParts {
   readonly connection: Connection
   readonly keys: Keys
   readonly events: Events
+  /** Calls the listener with each decision that changes counts, before its caller has the answer. */
+  listen(this: void, listener: DecisionListener): void
   /** Resolves when the layout of the data has been checked. `undefined`: it has. */
   prepared(this: void): Promise<void> | undefined
 }
@@ -25,6 +28,8 @@ export function withRegions(store: Store, { regions, clock = systemClock }: Sett
   const testClock = clock === systemClock ? undefined : clock
   const transfers = new TransferScripts(parts, testClock)
   const link = regions.attach({ storage: new RegionScripts(parts, testClock), transfers, clock, events })
+  // Not by the promise of the answer: another promise for each decision costs more than all else that this layer does.
+  parts.listen((charges, outcomes) => link.decided(charges, outcomes))
   link.start()
   return wrapStore(store, {
     consume(charges: readonly Charge[], options?: ConsumeOptions): Promise<readonly (Outcome | undefined)[]> {
@@ -35,15 +40,8 @@ export function withRegions(store: Store, { regions, clock = systemClock }: Sett
         return Promise.reject(error)
       }
       const answer = store.consume(decided, options) as Promise<readonly (Outcome | undefined)[]>
-      if (options?.how === 'peek') return answer
-      return answer.then(
-        (outcomes) => link.decided(decided, outcomes),
-        (error: unknown) => {
-          // The charge may have been made.
-          link.unanswered(decided)
-          throw error
-        },
-      )
+      const { answerOf } = link
+      return answerOf === undefined || options?.how === 'peek' ? answer : answer.then((outcomes) => answerOf(decided, outcomes))
     },
     async reset(targets) {
       const kept = link.keptTargets(targets)

@@ -5,6 +5,7 @@ import { type Connection, within } from '../client/connect.ts'
 import { refreshSlots } from '../client/refresh-slots.ts'
 import { isSlotMoving, nextCommand, notReady, RedisStoreError } from '../errors.ts'
 import {
+  type DecisionListener,
   type Executor,
   keyCountOf,
   newHolder,
@@ -44,6 +45,7 @@ interface Settings {
   /** Whether the store packs states. */
   readonly isPacking: boolean
   readonly generations: Generations
+  readonly listener: DecisionListener | undefined
 }
 
 type Reply = readonly [
@@ -206,7 +208,7 @@ export class Batcher implements Executor {
       try {
         this.settle(decision, answer, now, command)
       } catch (cause) {
-        decision.reject(cause)
+        this.reject(decision, cause)
       }
     }
   }
@@ -226,16 +228,27 @@ export class Batcher implements Executor {
       const outcomes = how === 'block' ? blockAnswers(blockedUntil, now, 'redis') : blockedOutcomes(charges, options, blockedUntil, now)
       // An empty list would admit the request.
       if (outcomes === undefined) throw this.disagreement(decision, false, command)
-      decision.resolve(outcomes)
+      this.resolve(decision, outcomes)
       return
     }
-    this.resolve(decision, answer.isAllowed, outcomesOf(decision, answer, now), command)
+    this.resolveChecked(decision, answer.isAllowed, outcomesOf(decision, answer, now), command)
   }
 
   /** Resolves to what core decides from the states in the reply, if core's verdict is the script's. */
-  private resolve(decision: Waiting, isAllowed: boolean, outcomes: readonly Outcome[], command: number): void {
+  private resolveChecked(decision: Waiting, isAllowed: boolean, outcomes: readonly Outcome[], command: number): void {
     if (outcomes.every(({ allowed }) => allowed) !== isAllowed) throw this.disagreement(decision, isAllowed, command)
+    this.resolve(decision, outcomes)
+  }
+
+  private resolve(decision: Waiting, outcomes: readonly (Outcome | undefined)[]): void {
+    if (changesCounts(decision)) this.settings.listener?.(decision.charges, outcomes)
     decision.resolve(outcomes)
+  }
+
+  /** Rejects a decision that was sent. */
+  private reject(decision: Waiting, error: unknown): void {
+    if (changesCounts(decision)) this.settings.listener?.(decision.charges, undefined)
+    decision.reject(error)
   }
 
   /** Reports that the verdict of the script is not core's, and returns the error for it. */
@@ -252,8 +265,12 @@ export class Batcher implements Executor {
     // A demoted primary keeps its connections: only a new connection finds the new primary.
     if (error.answer === 'readonly' && client.status === 'ready') client.disconnect(true)
     if (error.answer === undefined && client.isCluster === true) void refreshSlots(client)
-    rejectAll(batch, error)
+    for (const decision of batch) this.reject(decision, error)
   }
+}
+
+function changesCounts({ how }: Waiting): boolean {
+  return how !== 'peek' && how !== 'reset' && how !== 'block'
 }
 
 function fullAnswerOf(decision: Waiting, answer: FullReply | Buffer | undefined): FullAnswer | undefined {

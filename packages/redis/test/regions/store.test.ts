@@ -11,9 +11,9 @@ import {
   type Store,
   tokenBucket,
 } from '@sluice/core'
-import { redisStore, type RedisStoreOptions } from '@sluice/redis'
+import { type RedisSource, redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { regions, type RegionsOptions } from '@sluice/regions'
-import { startRedis, waitUntil } from '@sluice/testing/redis'
+import { type RedisServer, startRedis, tcpProxy, waitUntil } from '@sluice/testing/redis'
 import { expect, onTestFinished, test } from 'vitest'
 import { eventsOf, failure, take } from '../support.ts'
 import { InProcess } from './in-process.ts'
@@ -36,14 +36,19 @@ const chargeOf = (limit: Limit, subject: string, cost = 1, policy = 'api'): Char
   cost,
 })
 
-async function twoStores(given: Partial<RegionsOptions> = {}, options: RedisStoreOptions = {}): Promise<readonly [Store, Store]> {
+async function twoStores(
+  given: Partial<RegionsOptions> = {},
+  options: RedisStoreOptions = {},
+  sourceOf = (server: RedisServer, _region: string): Promise<RedisSource> | RedisSource => server.client(),
+): Promise<readonly [Store, Store]> {
   const network = new InProcess()
   const stores = await Promise.all(
     ALL.map(async (self) => {
       const server = await startRedis()
       onTestFinished(() => server.stop())
       const described = regions({ self, all: ALL, transport: network.of(self), interval: 100, minimum: 0, ...given })
-      const store = redisStore(server.client(), { failover: false, denyCache: false, clock, regions: described, ...options })
+      const source = await sourceOf(server, self)
+      const store = redisStore(source, { failover: false, denyCache: false, clock, regions: described, ...options })
       onTestFinished(() => store.close?.())
       return store
     }),
@@ -81,6 +86,20 @@ test.each([
       limits.map((limit) => chargeOf(limit, 'user:1')),
     ),
   ).toBe(20)
+})
+
+test('a charge whose reply is lost is published too', async () => {
+  const [eu, us] = await twoStores({}, {}, async (server, region) => {
+    if (region === 'us') return server.client()
+    const proxy = await tcpProxy(server)
+    onTestFinished(() => proxy.close())
+    proxy.loseReplies({ after: (request) => request.includes('unlucky') })
+    return { url: `redis://${proxy.host}:${proxy.port}` }
+  })
+  // Loads the script.
+  await take(eu, chargeOf(FIXED, 'lucky'))
+  await expect(take(eu, chargeOf(FIXED, 'unlucky', 7))).rejects.toBeInstanceOf(Error)
+  await waitUntil('the other region counts it', async () => (await used(us, chargeOf(FIXED, 'unlucky'))) === 7)
 })
 
 test('a policy with mode `local` has its limit in each region', async () => {
