@@ -165,6 +165,11 @@ test.each(Array.from({ length: ROUNDS }, (_, i) => i + 1))(
     }
     network.isFaulty = false
     network.cut.clear()
+    // Units whose offer was lost are idle until their region asks again, which it does after a pause.
+    await waitUntil('every unit is used', async () => {
+      for (const store of processes) admitted += await exhaust(store)
+      return admitted >= LIMIT
+    })
     for (const store of processes) admitted += await exhaust(store)
     expect(admitted).toBe(LIMIT)
   },
