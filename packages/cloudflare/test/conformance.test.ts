@@ -19,7 +19,7 @@ publishedTables('durableObjectStore', make)
 
 // One object, because a decision over several objects peeks at each of them apart, which the model does not.
 describe('durableObjectStore, one object: the model', () => {
-  const steps = process.env['SLUICE_FUZZ'] ?? '2000'
+  const steps = String(Math.ceil(Number(process.env['SLUICE_FUZZ'] ?? 10_000) / 5))
   const seed = process.env['SLUICE_SEED']
   for (const family of modelFamilies) {
     test(`${family}: ${steps} random steps, every field, and the promise`, { timeout: 120_000 + 20 * Number(steps) }, async () => {
