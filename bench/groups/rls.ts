@@ -57,7 +57,7 @@ export const rls: Group = {
   title: 'The check service, beside other rate limit services',
   about:
     "64 calls in flight from a client in Go, over 4 connections of gRPC or 64 of HTTP, 1,000 users, one limit unless the row says otherwise. CPU is that of the server, from `/proc`. Redis's is that of the server's own Redis. Calls a core are those that a core of the server could answer. Each server counts fixed windows, but throttlecrab (GCRA) and gubernator (token bucket). envoyproxy/ratelimit has `GOMAXPROCS=1` and `DISABLE_STATS=true`. The p99 is at half of the rate: for both servers on Redis, half of the slower one's.",
-  full: [7, 3_000],
+  full: [5, 3_000],
   quick: [3, 700],
   isLong: true,
   async run(settings) {
