@@ -35,7 +35,9 @@ export class FullPath {
   }
 
   private locate(charges: readonly Charge[], limits: readonly ResolvedLimit[], now: number): StateRef[] {
-    const slots = charges.map(({ subject }, i) => this.states.slotOf((limits[i] as ResolvedLimit).table, subject))
+    const slots = charges.map(({ subject, receipt }, i) =>
+      isSharedReceipt(receipt) ? NO_SLOT : this.states.slotOf((limits[i] as ResolvedLimit).table, subject),
+    )
     const room = this.roomBeside(slots)
     const added = new Set<string>()
     return charges.map(({ subject, receipt }, i) => {

@@ -28,7 +28,7 @@ export function withRegions(store: Store, { regions, clock = systemClock }: Sett
   const testClock = clock === systemClock ? undefined : clock
   const transfers = new TransferScripts(parts, testClock)
   const link = regions.attach({ storage: new RegionScripts(parts, testClock), transfers, clock, events })
-  // Not by the promise of the answer: another promise for each decision costs more than all else that this layer does.
+  // Not by the promise of the answer: that would be another promise for each decision.
   parts.listen((charges, outcomes) => link.decided(charges, outcomes))
   link.start()
   return wrapStore(store, {
