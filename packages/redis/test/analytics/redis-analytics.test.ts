@@ -242,7 +242,7 @@ describe('usage', () => {
   })
 
   test('tiers that clients choose take no memory without end, here and in Redis', async () => {
-    const analytics = analyticsOn(source(), { clock: fakeClock(Math.floor(Date.now() / 60_000) * 60_000) })
+    const analytics = analyticsOn(source())
     const policies = documentPolicies(
       parseDocument(`apiVersion: sluice/v1
 namespace: tiers

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLimiter, fixedWindow, type Limiter, memoryStore } from '@sluice/core'
 import { redisAnalytics, type RedisAnalytics, type RedisAnalyticsOptions, type RedisSource } from '@sluice/redis'
+import { fakeClock } from '@sluice/testing'
 import { type RedisServer, ttlViolations } from '@sluice/testing/redis'
 import { afterEach, expect, onTestFinished } from 'vitest'
 
@@ -14,9 +15,10 @@ export function limiterOf(limit: number, name = `l${++names}`): { readonly limit
   return { limiter: createLimiter({ name, limits, store: memoryStore() }), name }
 }
 
-/** Analytics that send when a test says so, and end after it. */
+/** Analytics that send when a test says so, and end after it. All that a test does is in one minute, on whatever clock it runs. */
 export function analyticsOn(source: RedisSource, options: Partial<RedisAnalyticsOptions> = {}): RedisAnalytics {
-  const analytics = redisAnalytics(source, { secret: SECRET, interval: '60s', on: { warning: () => undefined }, ...options })
+  const clock = fakeClock(Math.floor(Date.now() / 60_000) * 60_000)
+  const analytics = redisAnalytics(source, { secret: SECRET, interval: '60s', clock, on: { warning: () => undefined }, ...options })
   onTestFinished(() => analytics.close())
   return analytics
 }
