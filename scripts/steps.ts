@@ -60,8 +60,13 @@ export class Steps {
     const start = performance.now()
     const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
     const file = join(folder, 'report.json')
+    // Hundreds of tests start programs, which load the same sources: what Node compiled for one, it need not compile for the next.
+    const compiled = { NODE_COMPILE_CACHE: join(folder, 'compiled') }
     const reporters = ['default', 'json', './scripts/stuck-files.ts'].map((name) => `--reporter=${name}`)
-    const { status } = run('vitest', ['run', ...reporters, `--outputFile.json=${file}`, ...args], 'inherit', environment)
+    const { status } = run('vitest', ['run', ...reporters, `--outputFile.json=${file}`, ...args], 'inherit', {
+      ...compiled,
+      ...environment,
+    })
     const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined
     rmSync(folder, { recursive: true })
     // A file that could not be loaded has no tests, and an error outside all tests fails none of them. Each counts as one failure.
