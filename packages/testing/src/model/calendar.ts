@@ -63,8 +63,21 @@ function startOf(shown: number, zone: string): number {
   if (found !== undefined) return found
   let hour = shown - 26 * HOUR
   while (shownAt(hour, zone) < shown) hour += HOUR
-  // The time may have been shown before, for one minute: clocks were set back over midnight at 00:01.
-  let after = hour - LONGEST_STEP
+  const start = isSetAround(hour, zone) ? searched(hour - LONGEST_STEP, shown, zone) : hour - (shownAt(hour, zone) - shown)
+  starts.set(key, start)
+  return start
+}
+
+/** Whether the zone set its clock in the hours before this one. No zone has ever set its clock twice in an hour. */
+function isSetAround(hour: number, zone: string): boolean {
+  const ahead = shownAt(hour, zone) - hour
+  for (let before = hour - HOUR; before >= hour - LONGEST_STEP; before -= HOUR) if (shownAt(before, zone) - before !== ahead) return true
+  return false
+}
+
+/** The time may have been shown before, for one minute: clocks were set back over midnight at 00:01. So this looks at each minute. */
+function searched(from: number, shown: number, zone: string): number {
+  let after = from
   while (shownAt(after, zone) < shown) after += MINUTE
   let before = after - MINUTE
   while (after - before > 1) {
@@ -72,7 +85,6 @@ function startOf(shown: number, zone: string): number {
     if (shownAt(middle, zone) < shown) before = middle
     else after = middle
   }
-  starts.set(key, after)
   return after
 }
 
