@@ -38,7 +38,7 @@ describe('one server', () => {
     const { status, out, err } = await run(['inspect', ADDRESS, '--policies', document])
     expect({ status, err }).toEqual({ status: 0, err: '' })
     expect(out).toMatch(/^shop\n {2}limit +used +of +left +full again\n {2}api\.minute +3 +3 +0 +\[#{16}\] +in (?:2m|1m \d+s)$/m)
-    expect(out).toMatch(/^api\n.*\n {2}#[\da-f]{8} +3 +\? +\? +by \d+m/m)
+    expect(out).toMatch(/^api\n.*\n {2}#[\da-f]{8} +3 +\? +\? +by \d+[hms]/m)
     expect(out).toMatch(/^ {2}running: held by \S+ for at most (?:1m|\d+s)$/m)
     expect(out).toContain('A limit without a name is known by its id only')
     expect(out.split('\n').filter((line) => line.length > 80)).toEqual([])
