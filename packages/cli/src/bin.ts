@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { realpathSync } from 'node:fs'
 import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads'
-import { runCli } from './run-cli.ts'
 import type { TextStream } from './terminal/terminal.ts'
 
 /** What a worker does not know of the streams that it writes to. */
@@ -12,13 +11,15 @@ interface Streams {
 
 const args = process.argv.slice(2)
 // A heap that may grow as it likes keeps garbage of hundreds of MB while it reads a log. Only a worker's heap can be bounded from here.
-const MEGABYTES = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: args.some((word) => word.startsWith('--under')) ? 2_048 : 512 }
+const MEGABYTES = { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: args.some((word) => word.startsWith('--under')) ? 2_048 : 512 }
 
 if (parentPort !== null) void runInside(parentPort)
 else if (args[0] === 'replay' || (args[0] === 'policies' && args[1] === 'replay')) inWorker()
 else void run()
 
+// The thread that starts a worker loads no command.
 async function run(): Promise<void> {
+  const { runCli } = await import('./run-cli.ts')
   process.exitCode = await runCli(args, { out: process.stdout, err: process.stderr, in: process.stdin, env: process.env })
 }
 
@@ -32,6 +33,7 @@ async function runInside(port: MessagePort): Promise<void> {
   const stream = (to: 'out' | 'err', isTTY: boolean): TextStream => ({ write: (text) => say({ to, text }), isTTY, columns: undefined })
   // A listener keeps the worker.
   port.on('message', () => undefined)
+  const { runCli } = await import('./run-cli.ts')
   const status = await runCli(args, { out: stream('out', out), err: stream('err', err), in: process.stdin, env: process.env })
   say({ status })
 }
