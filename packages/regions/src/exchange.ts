@@ -9,6 +9,7 @@ import type { Terms } from './steps.ts'
 import type { RegionStorage } from './storage.ts'
 import { collectKeyOf, type ExchangedSubject, forcedKey, type Touched, TouchedKeys } from './touched-keys.ts'
 import type { RegionEnvelope } from './transport.ts'
+import { Urgency } from './urgency.ts'
 
 /** ms after an urgent change. */
 const SOON = 50
@@ -55,6 +56,7 @@ export class Exchange {
   private readonly clock: Required<Clock>
   private readonly terms: Terms
   private readonly keys: TouchedKeys
+  private readonly urgency = new Urgency()
   private cancelTimer: () => void = () => undefined
   private isSoon = false
   private isCollecting = false
@@ -97,9 +99,9 @@ export class Exchange {
   /** Remembers a decision, so that the count of its subject is published. A refusal too, with 0 units: its subject is in use. */
   touched(target: { readonly scope: string; readonly limit: Limit; readonly subject: string }, units: number): void {
     if (!this.isExchanged(target)) return
-    const touched = this.keys.add(target)
-    touched.units += units
-    if (touched.units >= this.terms.urgent * target.limit.limit) this.hurry()
+    const limitId = this.keys.add(target, units)
+    // An exchange that comes soon takes this decision too.
+    if (!this.isSoon && this.urgency.add(limitId, target.subject, units / (this.terms.urgent * target.limit.limit))) this.hurry()
   }
 
   /** Whether regions exchange the counts of a limit: its policy has mode `eventual`, and its window is not too short. */
@@ -115,6 +117,7 @@ export class Exchange {
 
   /** Resolves when the store has answered. What it gave is on its way: the way to a broker must not make the interval longer. */
   private async collectKeys(): Promise<void> {
+    this.urgency.clear()
     const keys = this.keys.take()
     if (keys.length > 0) await this.collectAll(keys)
   }
