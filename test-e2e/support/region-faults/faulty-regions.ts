@@ -1,22 +1,19 @@
 // Three regions on real servers, whose network and processes fail. Each admission is compared with what was delivered.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Charge, fixedWindow, type Limit, slidingWindow, type Store } from '@sluice/core'
-import { redisStore, streamTransport } from '@sluice/redis'
+import { redisStore } from '@sluice/redis'
 import { regions, type RegionTransport } from '@sluice/regions'
-import { type RedisServer, startRedis, tcpProxy, type TcpProxy, waitUntil } from '@sluice/testing/redis'
+import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
 import type { Random } from '../simulation/random.ts'
+import { type Between, NAMES, type OpenBetween } from './between.ts'
 import { DeliveryOracle, type WindowKey } from './oracle.ts'
 
-const NAMES = ['eu', 'us', 'ap']
 const LIMIT = 30
 const LIMITS: readonly Limit[] = [
   fixedWindow({ name: 'day', limit: LIMIT, window: '1d' }).limit,
   slidingWindow({ name: 'hours', limit: LIMIT, window: '12h' }).limit,
 ]
 const SUBJECTS = Array.from({ length: 8 }, (_, i) => `user:${i}`)
-const STREAM = '{sluice:regions}:messages'
-/** ms that the regions have, on a busy machine. */
-const PATIENCE = 90_000
 /** ms after which a subject in use is published again, for a message that was lost. */
 const AGAIN = 10_000
 
@@ -30,13 +27,17 @@ export class FaultyRegions {
   readonly violations: string[] = []
   admissions = 0
   private readonly random: Random
+  private readonly open: OpenBetween
   private readonly skews: readonly number[]
   private readonly isForgetful: boolean
   private readonly oracle = new DeliveryOracle(NAMES.length, (name) => Number(LIMITS.find((limit) => limit.name === name)?.window))
   private servers: readonly RedisServer[] = []
-  /** By region that reads, then by region that is read. */
-  private proxies: readonly (readonly TcpProxy[])[] = []
+  private between: Between | undefined
   private readonly processes: Process[][] = []
+  /** By region, the messages that were delivered to it. */
+  private readonly delivered: readonly Set<string>[] = NAMES.map(() => new Set())
+  /** By region, how many of them came again. */
+  private readonly again: number[] = NAMES.map(() => 0)
   private isAsking = true
   /** Decisions without an answer may be counted or not. */
   private unanswered = 0
@@ -45,23 +46,25 @@ export class FaultyRegions {
    * @param skews ms by which the clock of each region is ahead
    * @param isForgetful messages are delivered and not applied, so that a test can see the fault
    */
-  constructor(random: Random, skews: readonly number[] = [0, 0, 0], isForgetful = false) {
+  constructor(random: Random, open: OpenBetween, skews: readonly number[] = [0, 0, 0], isForgetful = false) {
     this.random = random
+    this.open = open
     this.skews = skews
     this.isForgetful = isForgetful
   }
 
   async start(): Promise<void> {
     this.servers = await Promise.all(NAMES.map(() => startRedis()))
-    this.proxies = await Promise.all(NAMES.map(() => Promise.all(this.servers.map((server) => tcpProxy(server)))))
+    const between = await this.open(this.servers)
+    this.between = between
     for (const region of NAMES.keys()) this.processes.push([this.newProcess(region), this.newProcess(region)])
-    if (!this.isForgetful) await waitUntil('each region has heard of the others', () => this.stores().every(hasHeard), PATIENCE)
+    if (!this.isForgetful) await waitUntil('each region has heard of the others', () => this.stores().every(hasHeard), between.patience)
   }
 
   async stop(): Promise<void> {
     this.isAsking = false
     await Promise.all(this.stores().map((store) => store.close?.()))
-    await Promise.all(this.proxies.flat().map((proxy) => proxy.close()))
+    await this.between?.stop()
     await Promise.all(this.servers.map((server) => server.stop()))
   }
 
@@ -79,27 +82,27 @@ export class FaultyRegions {
 
   /** Nothing passes between a region and the others. */
   cut(region: number, on: boolean): void {
-    this.proxies.forEach((row, reader) =>
-      row.forEach((proxy, source) => (reader === region || source === region ? proxy.blackHole(on) : undefined)),
-    )
+    this.between?.cut(region, on)
   }
 
   /** A process ends after it has collected counts, before it has sent them. Another one takes its place. */
   async killBeforePublish(region: number): Promise<void> {
-    const all = this.processes[region] ?? []
-    const process = all[0]
-    if (process === undefined) return
-    process.isEnding = true
-    for (const subject of SUBJECTS) await this.decideIn(region, process, subject)
-    await sleep(600)
-    await process.store.close?.()
+    const all = this.processes[region] as Process[]
+    await this.kill(region, all[0] as Process)
     all[0] = this.newProcess(region)
   }
 
-  /** A region gets all messages again that the streams still have. */
+  /** A region gets all messages again that are still there. */
   async replay(region: number): Promise<void> {
-    const others = this.servers.filter((_, i) => i !== region)
-    await Promise.all(others.map((server) => server.call('XGROUP', 'SETID', STREAM, NAMES[region] ?? '', '0')))
+    let before = this.again[region] ?? 0
+    await this.between?.replay(region, async (work) => {
+      const all = this.processes[region] as Process[]
+      await Promise.all(all.map((process) => this.kill(region, process)))
+      await work()
+      before = this.again[region] ?? 0
+      for (const i of all.keys()) all[i] = this.newProcess(region)
+    })
+    await waitUntil('messages to come again', () => (this.again[region] ?? 0) > before, this.between?.patience)
   }
 
   /** Messages of a later version, with records of unknown kinds, and of no form at all. */
@@ -112,7 +115,7 @@ export class FaultyRegions {
       `{"v":1,"from":"mars","at":${at},"r":[]}`,
       'no message',
     ]
-    for (const body of bodies) await this.servers[region]?.call('XADD', STREAM, '*', 'b', body)
+    await this.between?.sendStrange(region, bodies)
   }
 
   /** A region loses its data. No request is under way. */
@@ -123,9 +126,9 @@ export class FaultyRegions {
 
   /** The network is well, and each subject is in use: then all regions must count the same, each unit once. */
   async settle(): Promise<void> {
-    for (const proxy of this.proxies.flat()) proxy.blackHole(false)
+    for (const region of NAMES.keys()) this.between?.cut(region, false)
     await sleep(AGAIN)
-    const end = Date.now() + PATIENCE
+    const end = Date.now() + (this.between?.patience ?? 0)
     for (;;) {
       for (const region of NAMES.keys()) for (const subject of SUBJECTS) await this.decide(region, subject)
       for (let i = 0; i < 12; i++) {
@@ -153,6 +156,13 @@ export class FaultyRegions {
       }
     }
     return found
+  }
+
+  private async kill(region: number, process: Process): Promise<void> {
+    process.isEnding = true
+    for (const subject of SUBJECTS) await this.decideIn(region, process, subject)
+    await sleep(600)
+    await process.store.close?.()
   }
 
   private async decide(region: number, subject: string): Promise<void> {
@@ -183,24 +193,20 @@ export class FaultyRegions {
   }
 
   private newProcess(region: number): Process {
-    const [self = '', server] = [NAMES[region], this.servers[region]]
-    const others = Object.fromEntries(
-      NAMES.flatMap((name, i) => (i === region ? [] : [[name, { url: `redis://127.0.0.1:${this.proxies[region]?.[i]?.port}` }] as const])),
-    )
-    const source = { url: server?.url ?? '' }
-    const streams = streamTransport({ self: source, others, claimAfter: 2_000, on: { warning: () => undefined } })
     const process: { store: Store | undefined; isEnding: boolean } = { store: undefined, isEnding: false }
+    const joined = (this.between as Between).join(region)
     const transport: RegionTransport = {
-      publish: (messages) => (process.isEnding ? new Promise(() => undefined) : streams.publish(messages)),
+      publish: (messages) => (process.isEnding ? new Promise(() => undefined) : joined.publish(messages)),
       subscribe: (name, apply) =>
-        streams.subscribe(name, async (body) => {
+        joined.subscribe(name, async (body) => {
+          this.noteDelivery(region, body)
           const applied = this.oracle.applying(region, body)
           if (!this.isForgetful) await apply(body)
           applied()
         }),
     }
     const described = regions({
-      self,
+      self: NAMES[region] ?? '',
       all: NAMES,
       transport,
       interval: 200,
@@ -210,8 +216,16 @@ export class FaultyRegions {
     })
     const skew = this.skews[region] ?? 0
     const clock = skew === 0 ? {} : { clock: { now: () => Date.now() + skew } }
+    const source = { url: this.servers[region]?.url ?? '' }
     process.store = redisStore(source, { failover: false, denyCache: false, regions: described, ...clock })
     return process as Process
+  }
+
+  private noteDelivery(region: number, body: Uint8Array): void {
+    const text = Buffer.from(body).toString('latin1')
+    const delivered = this.delivered[region] as Set<string>
+    if (delivered.has(text)) this.again[region] = (this.again[region] ?? 0) + 1
+    delivered.add(text)
   }
 
   private stores(): readonly Store[] {

@@ -1,33 +1,28 @@
 // The contract of a transport between regions, on a topic of Kafka with three partitions.
 import { regionTransportConformance } from '@sluice/testing'
-import { type KafkaServer, startKafka } from '@sluice/testing/kafka'
-import { freePort, type TcpProxy, tcpProxy } from '@sluice/testing/redis'
+import { type ProxiedKafka, startProxiedKafka } from '@sluice/testing/kafka'
+import type { TcpProxy } from '@sluice/testing/redis'
 import { afterAll, beforeAll } from 'vitest'
 import { Topic } from '../clients.ts'
 import { TRANSPORTS } from './transports.ts'
 
-let server: KafkaServer
+let kafka: ProxiedKafka
 let proxy: TcpProxy
 beforeAll(async () => {
-  // A client connects to the address that the broker names, so the broker names the proxy to those that come through it.
-  const port = await freePort()
-  proxy = await tcpProxy({ host: '127.0.0.1', port })
-  server = await startKafka({}, { port, advertised: proxy.port })
+  kafka = await startProxiedKafka(1)
+  proxy = kafka.proxies[0] as TcpProxy
 }, 90_000)
-afterAll(async () => {
-  await server?.stop()
-  await proxy?.close()
-})
+afterAll(() => kafka?.stop())
 
 const isFull = process.env['SLUICE_FAULTS'] === 'full'
 const names = isFull ? (['kafkajs', 'platformatic 2', 'platformatic 1'] as const) : (['kafkajs', 'platformatic 2'] as const)
 for (const name of names) {
   regionTransportConformance(name, async () => {
     await proxy.refuse(false)
-    const { name: topic } = await new Topic(server.address, { 'cleanup.policy': 'delete' }, 3).created()
+    const { name: topic } = await new Topic(kafka.server.address, { 'cleanup.policy': 'delete' }, 3).created()
     return {
       async join(region, { vanishes = false } = {}) {
-        const address = vanishes ? `${proxy.host}:${proxy.port}` : server.address
+        const address = vanishes ? `${proxy.host}:${proxy.port}` : kafka.server.address
         return {
           transport: await TRANSPORTS[name](address, region, { topic, group: topic, on: { warning: () => undefined } }),
           async vanish() {
@@ -36,7 +31,7 @@ for (const name of names) {
           },
         }
       },
-      restart: () => server.restart(),
+      restart: () => kafka.server.restart(),
     }
   })
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
 import { SupervisedServer } from '../processes/supervised-server.ts'
 import { accepts, freePort, HOST } from '../redis/ports.ts'
+import { type TcpProxy, tcpProxy } from '../redis/proxy.ts'
 import { kafkaCommand } from './jars.ts'
 
 /** One broker, which is its own controller. */
@@ -24,24 +25,60 @@ export interface KafkaServer {
   logs(): string
 }
 
+/** A port of a broker besides its own. */
+export interface ProxiedPort {
+  readonly port: number
+  /** The port of the broker, as the clients of this port hear. */
+  readonly advertised: number
+}
+
+/** A broker, and proxies in front of it. */
+export interface ProxiedKafka {
+  readonly server: KafkaServer
+  readonly proxies: readonly TcpProxy[]
+  stop(): Promise<void>
+}
+
 /**
  * Starts Apache Kafka in a temporary folder.
  * @param settings of the broker, such as `log.cleaner.backoff.ms`
- * @param proxied a second port, whose clients hear that the broker has the port `advertised`
  */
 export async function startKafka(
   settings: Readonly<Record<string, string | number>> = {},
-  proxied?: { readonly port: number; readonly advertised: number },
+  proxied: readonly ProxiedPort[] = [],
 ): Promise<KafkaServer> {
   const { java, classPath } = kafkaCommand()
   const folder = await makeFolder()
   try {
     const server = new Server(folder, await freePort(), java, classPath)
-    server.configure(await freePort(), { ...settings, ...(proxied && server.second(proxied)) })
+    server.configure(await freePort(), settings, proxied)
     await server.start()
     return server
   } catch (error) {
     await removeFolder(folder)
+    throw error
+  }
+}
+
+/**
+ * Starts Apache Kafka, and proxies in front of it. A client connects to the address that the broker names, so the broker names each proxy to
+ * those that come through it.
+ * @param count of the proxies
+ */
+export async function startProxiedKafka(count: number): Promise<ProxiedKafka> {
+  const ports = await Promise.all(Array.from({ length: count }, () => freePort()))
+  const proxies = await Promise.all(ports.map((port) => tcpProxy({ host: HOST, port })))
+  const close = async (): Promise<void> => void (await Promise.all(proxies.map((proxy) => proxy.close())))
+  try {
+    const pairs = proxies.map((proxy, i) => ({ port: ports[i] as number, advertised: proxy.port }))
+    const server = await startKafka({}, pairs)
+    const stop = async (): Promise<void> => {
+      await server.stop()
+      await close()
+    }
+    return { server, proxies, stop }
+  } catch (error) {
+    await close()
     throw error
   }
 }
@@ -64,7 +101,11 @@ class Server extends SupervisedServer implements KafkaServer {
   }
 
   /** Kafka's own tool that formats the folder writes this file, and takes a second JVM. */
-  configure(controller: number, settings: Readonly<Record<string, string | number>>): void {
+  configure(controller: number, settings: Readonly<Record<string, string | number>>, proxied: readonly ProxiedPort[]): void {
+    const listeners = [
+      { name: 'PLAINTEXT', port: this.port, advertised: this.port },
+      ...proxied.map((ports, i) => ({ name: `PROXIED${i}`, ...ports })),
+    ]
     const data = join(this.folder, 'data')
     mkdirSync(data)
     const meta = { version: 1, 'cluster.id': 'AAAAAAAAAAAAAAAAAAAAAA', 'node.id': 1, 'directory.id': 'BBBBBBBBBBBBBBBBBBBBBQ' }
@@ -73,10 +114,10 @@ class Server extends SupervisedServer implements KafkaServer {
       'process.roles': 'broker,controller',
       'node.id': 1,
       'controller.quorum.voters': `1@${HOST}:${controller}`,
-      listeners: `PLAINTEXT://${HOST}:${this.port},CONTROLLER://${HOST}:${controller}`,
-      'advertised.listeners': `PLAINTEXT://${HOST}:${this.port}`,
+      listeners: [...listeners.map(({ name, port }) => `${name}://${HOST}:${port}`), `CONTROLLER://${HOST}:${controller}`].join(','),
+      'advertised.listeners': listeners.map(({ name, advertised }) => `${name}://${HOST}:${advertised}`).join(','),
       'controller.listener.names': 'CONTROLLER',
-      'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT',
+      'listener.security.protocol.map': ['CONTROLLER', ...listeners.map(({ name }) => name)].map((name) => `${name}:PLAINTEXT`).join(','),
       'inter.broker.listener.name': 'PLAINTEXT',
       'log.dirs': data,
       'auto.create.topics.enable': false,
@@ -92,16 +133,7 @@ class Server extends SupervisedServer implements KafkaServer {
       'num.network.threads': 1,
       'num.io.threads': 2,
     }
-    // A second port adds to these two lists.
-    const both = Object.fromEntries(
-      (['listeners', 'advertised.listeners'] as const).map((name) => [name, [own[name], settings[name]].filter(Boolean).join(',')]),
-    )
-    writeFileSync(join(this.folder, 'server.properties'), properties({ ...own, ...settings, ...both }))
-  }
-
-  /** The settings of a second port. */
-  second({ port, advertised }: { readonly port: number; readonly advertised: number }): Readonly<Record<string, string>> {
-    return { listeners: `PROXIED://${HOST}:${port}`, 'advertised.listeners': `PROXIED://${HOST}:${advertised}` }
+    writeFileSync(join(this.folder, 'server.properties'), properties({ ...own, ...settings }))
   }
 
   async start(): Promise<void> {
