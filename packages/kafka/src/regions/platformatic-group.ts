@@ -27,7 +27,9 @@ export interface PlatformaticGroupConsumer {
   commit(options: { offsets: { topic: string; partition: number; offset: bigint; leaderEpoch: number }[] }): Promise<void>
   leaveGroup(force?: boolean): Promise<void>
   on(event: 'consumer:group:join', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'consumer:group:join', listener: () => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
 }
 
 /** Reads with the consumer of the caller, which leaves its group afterwards and stays open. */
@@ -40,9 +42,23 @@ export function platformaticGroupReader(consumer: PlatformaticGroupConsumer): Gr
       })
     const joined = (): void => events.joined(commit)
     consumer.on('consumer:group:join', joined)
+    // It could not join again, and gives its group up. Without a listener, the error would end the process.
+    let failed: (error: Error) => void = () => undefined
+    const broken = new Promise<never>((_, reject) => (failed = reject))
+    let isOver = false
+    broken.catch(() => (isOver = true))
+    consumer.on('error', failed)
     let stream: PlatformaticStream | undefined
     const stop = (): void => void stream?.close().catch(() => undefined)
     signal.addEventListener('abort', stop)
+    const read = async (messages: PlatformaticStream): Promise<void> => {
+      for await (const { partition, offset, value, headers, leaderEpoch } of messages) {
+        if (signal.aborted || isOver) return
+        if (leaderEpoch !== undefined) epochs.set(partition, leaderEpoch)
+        events.message({ partition, offset, body: value ?? Buffer.of(), from: fromIn(headers) })
+        await events.room()
+      }
+    }
     try {
       stream = await consumer.consume({
         topics: [topic],
@@ -51,18 +67,13 @@ export function platformaticGroupReader(consumer: PlatformaticGroupConsumer): Gr
         autocommit: false,
         maxWaitTime: MAX_WAIT,
       })
-      if (signal.aborted) return
-      for await (const { partition, offset, value, headers, leaderEpoch } of stream) {
-        if (signal.aborted) return
-        if (leaderEpoch !== undefined) epochs.set(partition, leaderEpoch)
-        events.message({ partition, offset, body: value ?? Buffer.of(), from: fromIn(headers) })
-        await events.room()
-      }
+      if (!signal.aborted) await Promise.race([read(stream), broken])
     } finally {
       signal.removeEventListener('abort', stop)
       consumer.off('consumer:group:join', joined)
       await stream?.close().catch(() => undefined)
       await consumer.leaveGroup(true).catch(() => undefined)
+      consumer.off('error', failed)
     }
   }
 }

@@ -1,7 +1,8 @@
 import { kafkaTransport, type KafkaTransport } from '@sluice/kafka'
 import { type RegionTransport, regions } from '@sluice/regions'
 import { waitUntil } from '@sluice/testing'
-import { type KafkaServer, startKafka } from '@sluice/testing/kafka'
+import { type KafkaServer, type ProxiedKafka, startProxiedKafka } from '@sluice/testing/kafka'
+import type { TcpProxy } from '@sluice/testing/redis'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Topic } from '../clients.ts'
@@ -11,6 +12,9 @@ import { TRANSPORTS } from './transports.ts'
 const client = { consumer: () => ({}), producer: () => ({}) }
 const consumer = { groupId: 'sluice-regions-eu', consume: () => ({}), commit: () => ({}), leaveGroup: () => ({}) }
 const producer = { send: () => Promise.resolve() }
+
+/** The number of that request in the protocol of Kafka. */
+const JOIN_GROUP = 11
 
 test('is a transport of @sluice/regions', () => {
   const transport: RegionTransport & KafkaTransport = kafkaTransport(new Kafka({ brokers: ['localhost:1'] }))
@@ -71,11 +75,13 @@ test('after its end the transport makes no producer', async () => {
 })
 
 describe('with a broker', () => {
+  let kafka: ProxiedKafka
   let server: KafkaServer
   beforeAll(async () => {
-    server = await startKafka()
+    kafka = await startProxiedKafka(1)
+    server = kafka.server
   }, 90_000)
-  afterAll(() => server?.stop())
+  afterAll(() => kafka?.stop())
 
   test('messages of one partition are in one partition of the topic, and all of a group is committed', { timeout: 60_000 }, async () => {
     const topic = await new Topic(server.address, { 'cleanup.policy': 'delete' }, 3).created()
@@ -112,5 +118,30 @@ describe('with a broker', () => {
     const us = await TRANSPORTS.kafkajs(server.address, 'us', { topic: 'missing', on })
     onTestFinished(await us.subscribe('us', () => Promise.resolve()))
     await waitUntil('the warning', () => warnings.some((text) => /topic "missing": no messages pass.*does not host/.test(text)), 30_000)
+  })
+
+  // @platformatic/kafka emits an error then, and reads no more. Nobody else listens to it.
+  test('a process that cannot join its group again reads later', { timeout: 120_000 }, async () => {
+    const join = TRANSPORTS['platformatic 2']
+    const { name: topic } = await new Topic(server.address, { 'cleanup.policy': 'delete' }, 3).created()
+    const warnings: string[] = []
+    const on = { warning: ({ message }: { message: string }) => warnings.push(message) }
+    const proxy = kafka.proxies[0] as TcpProxy
+    const us = await join(`${proxy.host}:${proxy.port}`, 'us', { topic, group: topic, on })
+    const other = await join(server.address, 'us', { topic, group: topic, on: { warning: () => undefined } })
+    const eu = await TRANSPORTS.kafkajs(server.address, 'eu', { topic, group: topic, on: { warning: () => undefined } })
+    const texts: string[] = []
+    const apply = async (body: Uint8Array): Promise<void> => void texts.push(String(Buffer.from(body)))
+    onTestFinished(await eu.subscribe('eu', () => Promise.resolve()))
+    onTestFinished(await us.subscribe('us', apply))
+    await eu.publish([{ partition: 0, body: Buffer.from('before') }])
+    await waitUntil('the first message', () => texts.includes('before'), 60_000)
+    proxy.loseReplies({ after: (request) => request.readInt16BE(4) === JOIN_GROUP, times: 2 })
+    // A new member of the group makes all others join again.
+    const leave = await other.subscribe('us', () => Promise.resolve())
+    await waitUntil('the error', () => warnings.some((text) => text.includes('joinGroup failed')), 60_000)
+    await leave()
+    await eu.publish([{ partition: 0, body: Buffer.from('after') }])
+    await waitUntil('the second message', () => texts.includes('after'), 60_000)
   })
 })
