@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest'
 import type { OpenBetween } from './support/region-faults/between.ts'
 import { FaultyRegions } from './support/region-faults/faulty-regions.ts'
 import { KafkaBetween } from './support/region-faults/kafka-between.ts'
-import { joinKafkajs, joinPlatformatic } from './support/region-faults/kafka-clients.ts'
+import { type JoinKafka, joinKafkajs, joinPlatformatic } from './support/region-faults/kafka-clients.ts'
 import { StreamsBetween } from './support/region-faults/streams-between.ts'
 import { randomOf } from './support/simulation/random.ts'
 
@@ -28,11 +28,12 @@ async function end(regions: FaultyRegions): Promise<void> {
   expect(regions.admissions).toBeGreaterThan(100)
 }
 
-const transports: Readonly<Record<string, OpenBetween>> = {
-  streams: StreamsBetween.open,
-  ...(isFull && { kafkajs: () => KafkaBetween.open(joinKafkajs), '@platformatic/kafka': () => KafkaBetween.open(joinPlatformatic) }),
-}
-for (const [name, open] of Object.entries(transports)) {
+const kafka: Readonly<Record<string, JoinKafka>> = isFull ? { kafkajs: joinKafkajs, '@platformatic/kafka': joinPlatformatic } : {}
+const transports: readonly (readonly [string, OpenBetween])[] = [
+  ['streams', StreamsBetween.open],
+  ...Object.entries(kafka).map(([name, join]) => [name, () => KafkaBetween.open(join)] as const),
+]
+for (const [name, open] of transports) {
   test(`${name}, SLUICE_SEED=${seed}: a cut, a replay, strange messages, a process that is killed`, { timeout: 600_000 }, async () => {
     const regions = await begin(open)
     await regions.ask(1_000)
@@ -57,11 +58,11 @@ for (const [name, open] of Object.entries(transports)) {
 }
 
 // Streams have no counterpart: the Redis of a region is its store too.
-if (isFull) {
-  test(`kafkajs, SLUICE_SEED=${seed}: the broker is killed twice while clients ask`, { timeout: 600_000 }, async () => {
+for (const [name, join] of Object.entries(kafka)) {
+  test(`${name}, SLUICE_SEED=${seed}: the broker is killed twice while clients ask`, { timeout: 600_000 }, async () => {
     let broker: KafkaServer | undefined
     const regions = await begin(async () => {
-      const between = await KafkaBetween.open(joinKafkajs)
+      const between = await KafkaBetween.open(join)
       broker = between.server
       return between
     })
