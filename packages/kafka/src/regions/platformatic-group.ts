@@ -29,11 +29,13 @@ export interface PlatformaticGroupConsumer {
   on(event: 'consumer:group:join', listener: () => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'consumer:group:join', listener: () => void): unknown
-  off(event: 'error', listener: (error: Error) => void): unknown
 }
 
 /** Reads with the consumer of the caller, which leaves its group afterwards and stays open. */
 export function platformaticGroupReader(consumer: PlatformaticGroupConsumer): GroupReader {
+  let failed: (error: Error) => void = () => undefined
+  // It emits an error when it gives its group up, also while nothing reads. Without a listener, that would end the process.
+  consumer.on('error', (error) => failed(error))
   return async ({ topic, signal }, events) => {
     const epochs = new Map<number, number>()
     const commit = (offsets: readonly { readonly partition: number; readonly offset: bigint }[]): Promise<void> =>
@@ -42,12 +44,9 @@ export function platformaticGroupReader(consumer: PlatformaticGroupConsumer): Gr
       })
     const joined = (): void => events.joined(commit)
     consumer.on('consumer:group:join', joined)
-    // It could not join again, and gives its group up. Without a listener, the error would end the process.
-    let failed: (error: Error) => void = () => undefined
     const broken = new Promise<never>((_, reject) => (failed = reject))
     let isOver = false
     broken.catch(() => (isOver = true))
-    consumer.on('error', failed)
     let stream: PlatformaticStream | undefined
     const stop = (): void => void stream?.close().catch(() => undefined)
     signal.addEventListener('abort', stop)
@@ -73,7 +72,6 @@ export function platformaticGroupReader(consumer: PlatformaticGroupConsumer): Gr
       consumer.off('consumer:group:join', joined)
       await stream?.close().catch(() => undefined)
       await consumer.leaveGroup(true).catch(() => undefined)
-      consumer.off('error', failed)
     }
   }
 }

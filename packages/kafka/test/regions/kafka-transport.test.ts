@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { kafkaTransport, type KafkaTransport } from '@sluice/kafka'
 import { type RegionTransport, regions } from '@sluice/regions'
 import { waitUntil } from '@sluice/testing'
@@ -72,6 +73,20 @@ test('after its end the transport makes no producer', async () => {
   await close()
   await expect(transport.publish([{ partition: 0, body: new Uint8Array(1) }])).rejects.toThrow('kafkaTransport: the transport is closed')
   expect(made).toBe(0)
+})
+
+// The client emits an error when it gives its group up, and an error that nobody hears ends the process.
+test('an error of a Consumer is heard while nothing reads, and after the end', async () => {
+  const away = (): Promise<never> => Promise.reject(new Error('away'))
+  const parts = { groupId: 'sluice-regions-eu', consume: away, commit: away, leaveGroup: away }
+  const broken = Object.assign(new EventEmitter(), parts)
+  let warnings = 0
+  const transport = kafkaTransport(broken, { producer, on: { warning: () => (warnings += 1) } })
+  const close = await transport.subscribe('eu', () => Promise.resolve())
+  await waitUntil('the first attempt to end', () => warnings > 0)
+  broken.emit('error', new Error('no more'))
+  await close()
+  broken.emit('error', new Error('no more'))
 })
 
 describe('with a broker', () => {
