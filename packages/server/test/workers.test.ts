@@ -29,8 +29,8 @@ policies:
 const started = (flags: Readonly<Record<string, string>> = {}): Promise<RunningProgram> => {
   const file = `${makeTemporary()}/sluice.yaml`
   writeFileSync(file, DOCUMENT)
-  // A busy machine must not make a worker decide by itself.
-  return runProgram({ workers: '2', redis: redis.url, policies: file, ...flags }, { SLUICE_REDIS_DEADLINE: '5s' })
+  // A busy machine must not make a worker decide by itself, nor end it before its clients see that it is not ready.
+  return runProgram({ workers: '2', redis: redis.url, policies: file, ...flags }, { SLUICE_REDIS_DEADLINE: '5s', SLUICE_DRAIN_DELAY: '3s' })
 }
 /** On a connection of its own, so that the next one may reach the other worker. */
 const statusOf = (url: string): Promise<number | undefined> =>
