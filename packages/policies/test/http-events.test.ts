@@ -60,7 +60,7 @@ describe('changes', () => {
     control.put('other', revision(4, 'other'))
     await holds(feed, 2)
     await holds(feed, 4, 'other')
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(at))
     control.progress()
     await vi.waitFor(() => expect(feed.health().namespaces[0]?.confirmedAt).toBeGreaterThan(at), 20_000)
     expect(control.server.asked).toHaveLength(2)

@@ -181,13 +181,11 @@ describe('half an answer', () => {
   const cases: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>> = {
     'shorter than its length': (request, response) => {
       response.writeHead(200, { 'content-length': whole.length })
-      response.write(half)
-      setTimeout(() => request.socket.destroy(), 20)
+      response.write(half, () => request.socket.destroy())
     },
     'without its last chunk': (request, response) => {
       response.writeHead(200)
-      response.write(half)
-      setTimeout(() => request.socket.destroy(), 20)
+      response.write(half, () => request.socket.destroy())
     },
     'cut within the headers': (request) => {
       request.socket.end('HTTP/1.1 200 OK\r\nContent-Le')
