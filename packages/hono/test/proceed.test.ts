@@ -64,7 +64,7 @@ test.each([
   await waitUntil('both handlers to end', () => ended === 2)
   // When another request has been answered, Hono has done with what the handlers returned.
   await get('/alive')
-  // Longer than a third of the ttl, after which a holder is renewed.
+  // Longer than a third of the ttl, after which a timer of the process would renew a holder: nothing may come, so no condition says when.
   await sleep(1_200)
   // Hono reports the error of the late handler where it was thrown.
   expect(errors.filter((message) => !['Gateway Timeout', 'late'].includes(message))).toEqual([])
