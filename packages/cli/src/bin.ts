@@ -13,11 +13,11 @@ const args = process.argv.slice(2)
 // A heap that may grow as it likes keeps garbage of hundreds of MB while it reads a log. Only a worker's heap can be bounded from here.
 const MEGABYTES = { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: args.some((word) => word.startsWith('--under')) ? 2_048 : 512 }
 
+// The commands are imported where they run: the thread that only starts a worker needs none.
 if (parentPort !== null) void runInside(parentPort)
 else if (args[0] === 'replay' || (args[0] === 'policies' && args[1] === 'replay')) inWorker()
 else void run()
 
-// The thread that starts a worker loads no command.
 async function run(): Promise<void> {
   const { runCli } = await import('./run-cli.ts')
   process.exitCode = await runCli(args, { out: process.stdout, err: process.stderr, in: process.stdin, env: process.env })

@@ -117,9 +117,10 @@ export class Exchange {
 
   /** Resolves when the store has answered. What it gave is on its way: the way to a broker must not make the interval longer. */
   private async collectKeys(): Promise<void> {
-    this.urgency.clear()
     const keys = this.keys.take()
-    if (keys.length > 0) await this.collectAll(keys)
+    if (keys.length === 0) return
+    this.urgency.clear()
+    await this.collectAll(keys)
   }
 
   /** Publishes what this region has counted of these subjects, also what was published before. */
