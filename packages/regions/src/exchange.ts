@@ -64,7 +64,7 @@ export class Exchange {
   private due = 0
   private readonly publishing = new Set<Promise<void>>()
   private isClosed = false
-  private unsubscribe: () => Promise<void> = () => Promise.resolve()
+  private subscription: Promise<() => Promise<void>> | undefined
   private readonly lag = new Map<string, number>()
   private readonly heardAt = new Map<string, number>()
   private readonly counts = { sent: 0, applied: 0, late: 0, over: 0, forgiven: 0 }
@@ -79,17 +79,24 @@ export class Exchange {
 
   /** Begins to exchange. */
   async start(): Promise<void> {
-    const { transport, self } = this.parts.regions
-    this.unsubscribe = await transport.subscribe(self, (body) => this.receive(body))
-    if (this.isClosed) await this.unsubscribe()
-    else this.schedule()
+    if (this.isClosed) return
+    this.subscription = this.subscribe()
+    try {
+      await this.subscription
+    } catch (error) {
+      this.subscription = undefined
+      throw error
+    }
+    if (!this.isClosed) this.schedule()
   }
 
   /** Ends the exchange. What was decided and not published waits for the next request of its subject. */
   async close(): Promise<void> {
     this.isClosed = true
     this.cancelTimer()
-    await this.unsubscribe()
+    // A transport ends its connections with its last subscription, so one that never began to listen must subscribe to end them.
+    const unsubscribe = await (this.subscription ?? this.subscribe()).catch(() => undefined)
+    await unsubscribe?.()
   }
 
   report(): ExchangeReport {
@@ -161,6 +168,11 @@ export class Exchange {
       if (record.kind === 'need' || record.kind === 'offer') await this.parts.moved?.(record, message.from)
     this.lag.set(message.from, Math.max(0, this.clock.now() - message.at))
     this.heardAt.set(message.from, message.at)
+  }
+
+  private async subscribe(): Promise<() => Promise<void>> {
+    const { transport, self } = this.parts.regions
+    return transport.subscribe(self, (body) => this.receive(body))
   }
 
   private schedule(): void {

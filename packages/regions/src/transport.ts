@@ -8,7 +8,8 @@ export interface RegionTransport {
   /**
    * Gets the messages of other regions. One process of `region` gets a message. It is acknowledged when `apply` resolves, and delivered again
    * when `apply` rejects.
-   * @returns a function that ends the subscription
+   * @returns a function that ends the subscription. The last one also ends the connections that the transport has made, so a store that is
+   * closed before it listened subscribes and ends that at once
    */
   subscribe(region: string, apply: (body: Uint8Array) => Promise<void>): Promise<() => Promise<void>>
 }

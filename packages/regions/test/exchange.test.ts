@@ -102,3 +102,37 @@ test('what the transport did not take is published again', async () => {
   expect(exchange.report().sent).toBe(1)
   await exchange.close()
 })
+
+test.each([
+  ['that never began', (): void => undefined],
+  ['that began meanwhile', (exchange: Exchange): void => void exchange.start()],
+  ['that has begun', (exchange: Exchange): Promise<void> => exchange.start()],
+] as const)('the close of an exchange %s ends its transport, and nothing begins after it', async (_, begin) => {
+  const clock = fakeClock()
+  let [subscribed, subscriptions] = [0, 0]
+  const subscribe = async (): Promise<() => Promise<void>> => {
+    subscribed += 1
+    subscriptions += 1
+    return async () => void (subscriptions -= 1)
+  }
+  const transport = { publish: () => Promise.resolve(), subscribe }
+  const exchange = new Exchange({ regions: regions({ self: 'eu', all: ['eu', 'us'], transport }), storage: slowStorage().storage, clock })
+  await begin(exchange)
+  await exchange.close()
+  expect(subscribed).toBe(1)
+  expect(subscriptions).toBe(0)
+  await exchange.start()
+  expect(subscribed).toBe(1)
+  expect(clock.pending).toBe(0)
+})
+
+test('a close ends also if its transport takes no subscription', async () => {
+  const transport = { publish: () => Promise.resolve(), subscribe: () => Promise.reject(new Error('away')) }
+  const exchange = new Exchange({
+    regions: regions({ self: 'eu', all: ['eu', 'us'], transport }),
+    storage: slowStorage().storage,
+    clock: fakeClock(),
+  })
+  await expect(exchange.start()).rejects.toThrow('away')
+  await exchange.close()
+})

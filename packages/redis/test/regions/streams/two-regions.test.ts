@@ -73,3 +73,22 @@ test('a region that is cut off is silent, and after it both count all', { timeou
 function hasHeard(store: Store): boolean {
   return Object.values(store.health?.().regions?.peers ?? {}).every(({ heardAt }) => heardAt !== undefined)
 }
+
+// The transport connects at once, and the store never listens.
+test('a store whose region is refused closes the connections of its transport', { timeout: 60_000 }, async () => {
+  const [{ server, store: eu }] = await twoRegions()
+  await waitUntil('the data has its region', async () => (await server.client().hget('sluice:{meta}:regions', 'self')) === 'eu')
+  const connections = async (): Promise<number> =>
+    String(await server.call('CLIENT', 'LIST', 'TYPE', 'normal'))
+      .trim()
+      .split('\n').length
+  await eu.close?.()
+  const before = await connections()
+  const source = { url: server.url }
+  const transport = streamTransport({ self: source, others: { eu: source }, on: { warning: () => undefined } })
+  const us = redisStore(source, { regions: regions({ self: 'us', all: ['eu', 'us'], transport }) })
+  await waitUntil('the refusal', () => us.health?.().regions?.cause !== undefined)
+  await waitUntil('all connections', async () => (await connections()) === before + 3)
+  await us.close?.()
+  await waitUntil('their end', async () => (await connections()) === before)
+})
