@@ -1,5 +1,6 @@
 /// <reference types="node" />
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { makeFolder, removeFolder } from '../processes/supervised-process.ts'
@@ -131,9 +132,36 @@ class Server extends SupervisedServer implements SqlServer {
     await this.run(`${this.kind.name} on port ${this.port}`, command, () => accepts(this.port))
   }
 
+  /** A process of PostgreSQL that serves a connection answers until it notices that the server was killed. */
+  override async kill(): Promise<void> {
+    const others = childrenOf(this.pid)
+    await super.kill()
+    await waitUntil(`the other processes of ${this.kind.name} to end`, () => others.every(hasEnded))
+  }
+
   async restart(): Promise<void> {
     if (this.alive) await this.kill()
-    // The other processes of a server that was killed end a moment later, and hold its memory until then.
+    // Where its other processes are not known, they end a moment later, and hold its memory until then.
     await waitUntil(`${this.kind.name} to start again`, () => this.start().then(() => true))
+  }
+}
+
+/** The processes that this one has started. Known on Linux only. */
+function childrenOf(pid: number | undefined): readonly string[] {
+  const text = textOf(`/proc/${pid}/task/${pid}/children`).trim()
+  return text === '' ? [] : text.split(' ')
+}
+
+/** One that has ended, and that nobody has waited for, has no command line. */
+function hasEnded(pid: string): boolean {
+  return textOf(`/proc/${pid}/cmdline`) === ''
+}
+
+/** '' for a file that is not there, or no longer. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
   }
 }
