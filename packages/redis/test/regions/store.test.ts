@@ -14,7 +14,7 @@ import {
 import { type RedisSource, redisStore, type RedisStoreOptions } from '@sluice/redis'
 import { regions, type RegionsOptions } from '@sluice/regions'
 import { type RedisServer, startRedis, tcpProxy, waitUntil } from '@sluice/testing/redis'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventsOf, failure, take } from '../support.ts'
 import { InProcess } from './in-process.ts'
 
@@ -86,6 +86,39 @@ test.each([
       limits.map((limit) => chargeOf(limit, 'user:1')),
     ),
   ).toBe(20)
+})
+
+// While a policy is published, a region may have its next version before the others.
+describe('two versions of a policy', () => {
+  const isAllowed = async (store: Store, charge: Charge): Promise<boolean | undefined> => (await take(store, charge))[0]?.allowed
+  const left = async (store: Store, one: Charge): Promise<number | undefined> => (await take(store, one, { how: 'peek' }))[0]?.remaining
+
+  test.each([
+    ['a fixed window', fixedWindow],
+    ['a sliding window', slidingWindow],
+  ])('each region compares the same units with its own number: %s', async (_, algorithm) => {
+    const [eu, us] = await twoStores()
+    const of = (limit: number, cost = 1): Charge => chargeOf(algorithm({ name: 'day', limit, window: '1d' }).limit, 'user:1', cost)
+    expect(await isAllowed(eu, of(20, 15))).toBe(true)
+    await waitUntil('us counts it', async () => (await left(us, of(50))) === 35)
+    expect(await isAllowed(us, of(50, 10))).toBe(true)
+    await waitUntil('eu counts it', async () => (await left(eu, of(20))) === 0)
+    expect(await isAllowed(eu, of(20))).toBe(false)
+    expect(await isAllowed(us, of(50, 26))).toBe(false)
+    expect(await isAllowed(us, of(50, 25))).toBe(true)
+  })
+
+  test.each([
+    ['a token bucket', tokenBucket],
+    ['a leaky bucket', leakyBucket],
+  ])('each region counts the same part as used: %s', async (_, algorithm) => {
+    const [eu, us] = await twoStores()
+    const of = (limit: number, cost = 1): Charge => chargeOf(algorithm({ name: 'bucket', limit, window: '1d' }).limit, 'user:1', cost)
+    expect(await isAllowed(eu, of(20, 15))).toBe(true)
+    await waitUntil('us counts three quarters', async () => (await left(us, of(100))) === 25)
+    expect(await isAllowed(us, of(100, 20))).toBe(true)
+    await waitUntil('eu counts a fifth more', async () => (await left(eu, of(20))) === 1)
+  })
 })
 
 test('a charge whose reply is lost is published too', async () => {

@@ -11,9 +11,9 @@ import {
   tokenBucket,
 } from '@sluice/core'
 import { redisStore, type RedisStoreOptions } from '@sluice/redis'
-import { regions, type RegionsOptions } from '@sluice/regions'
-import { startRedis, waitUntil } from '@sluice/testing/redis'
-import { expect, onTestFinished, test } from 'vitest'
+import { type RegionMode, regions, type RegionsOptions } from '@sluice/regions'
+import { type RedisServer, startRedis, waitUntil } from '@sluice/testing/redis'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { take } from '../support.ts'
 import { InProcess } from './in-process.ts'
 
@@ -28,10 +28,17 @@ const chargeOf = (limit: Limit, cost = 1, subject = 'user:1', policy = 'api'): C
   cost,
 })
 
-async function start(all: readonly string[], given: Partial<RegionsOptions> = {}, options: RedisStoreOptions = {}) {
+async function start(
+  all: readonly string[],
+  given: Partial<RegionsOptions> = {},
+  options: RedisStoreOptions = {},
+  running?: readonly RedisServer[],
+) {
   const network = new InProcess()
   const servers = await Promise.all(
-    all.map(async () => {
+    all.map(async (_, i) => {
+      const found = running?.[i]
+      if (found !== undefined) return found
       const server = await startRedis()
       onTestFinished(() => server.stop())
       return server
@@ -45,7 +52,7 @@ async function start(all: readonly string[], given: Partial<RegionsOptions> = {}
     return store
   })
   for (const store of stores)
-    await waitUntil('the region has read its share', async () => (await peek(store, chargeOf(FIXED))).remaining > 0)
+    await waitUntil('the region has read its share', async () => (await peek(store, chargeOf(FIXED, 1, 'nobody'))).remaining > 0)
   return { network, servers, stores }
 }
 
@@ -189,4 +196,42 @@ test('a region gives no rights to a generation of another one', async () => {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   expect(units).toBe(30)
+})
+
+// A deploy that changes the mode. What was used before counts in the running window; the next one is as the new mode promises.
+describe('after a change of the mode', () => {
+  const used = async (store: Store, charge: Charge): Promise<number> => (await peek(store, charge)).used
+  const change = async (from: RegionMode, to: RegionMode, before: (eu: Store, us: Store) => Promise<void>) => {
+    const old = await start(ALL.slice(0, 2), { mode: from, minimum: 0 })
+    await before(...(old.stores as [Store, Store]))
+    await Promise.all(old.stores.map((store) => store.close?.()))
+    const { stores } = await start(ALL.slice(0, 2), { mode: to, minimum: 0 }, {}, old.servers)
+    return stores as [Store, Store]
+  }
+
+  test('to `strict`, a region that has heard of more than its share admits nothing more', { timeout: 60_000 }, async () => {
+    const [eu, us] = await change('eventual', 'strict', async (one, other) => {
+      await decide(one, chargeOf(FIXED, 40))
+      await waitUntil('the other region counts it', async () => (await used(other, chargeOf(FIXED))) === 40)
+    })
+    expect((await exhaust(eu, chargeOf(FIXED))) + (await exhaust(us, chargeOf(FIXED)))).toBe(0)
+    const next = chargeOf(FIXED, 1, 'user:2')
+    expect((await exhaust(eu, next)) + (await exhaust(us, next))).toBe(60)
+  })
+
+  test('to `eventual`, each region counts what both used, and rights are nobody’s units', { timeout: 60_000 }, async () => {
+    const [eu, us] = await change('strict', 'eventual', async (one, other) => {
+      await decide(other, chargeOf(FIXED, 5))
+      let units = 0
+      await waitUntil('40 units, some of them with rights of the other region', async () => {
+        if ((await decide(one, chargeOf(FIXED))).allowed) units += 1
+        return units === 40
+      })
+      expect(one.health?.().regions?.transfers).toBeGreaterThan(0)
+    })
+    for (const store of [eu, us]) await decide(store, chargeOf(FIXED))
+    for (const store of [eu, us]) await waitUntil('the region counts all', async () => (await used(store, chargeOf(FIXED))) === 47)
+    expect((await decide(us, chargeOf(FIXED, 14))).allowed).toBe(false)
+    expect((await decide(us, chargeOf(FIXED, 13))).allowed).toBe(true)
+  })
 })
