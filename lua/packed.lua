@@ -7,7 +7,8 @@
 -- Reply: see fast.lua and full.lua.
 -- Entry: a field (the text, or the 6 bytes of the digest) with start, count and previous in one integer:
 --   ((previous * span + count) * 4 + class) * 16 + id % 16, id = start / window, span = SPANS[class]; class 0 has no previous.
---   Where the integer cannot hold them: "start:count:previous".
+--   Where the integer cannot hold them: "start:count:previous". Only so can a count be below 0, which regions make: a unit that came back
+--   may be heard of before the unit itself.
 -- Header: the field '.' has the base. The integers of the bucket have ids from base to base + 15. During a sweep it is "base:next:cursor".
 -- Block: a blocked subject has a second field, '!' and the first, with the time (µs) until which it is blocked. The header of a bucket that
 --   ever had one ends with '!'. Others need no second read.
@@ -30,12 +31,13 @@ local function natural(text)
 end
 
 -- Start, count and previous of an entry; nil for a text that is no entry.
-local function readentry(text, base, window)
+local function unpackentry(text, base, window)
   local n = natural(text)
   if not n then
-    local start, count, previous = match(text, '^(%d+):(%d+):(%d+)$')
+    local start, sign, count, previous = match(text, '^(%d+):(%-?)(%d+):(%d+)$')
     if start then
       start, count, previous = natural(start), natural(count), natural(previous)
+      count = count and sign == '-' and -count or count
     end
     if start and count and previous then
       return start, count, previous
@@ -55,14 +57,14 @@ local function readentry(text, base, window)
 end
 
 -- The entry of a state in this bucket: an integer if it can hold the state, else a text.
-local function writeentry(bucket, start, count, previous)
+local function packentry(bucket, start, count, previous)
   local id, class, span = start / bucket.window, 0, 0
   while previous > 0 and count >= span and class < 3 do
     class = class + 1
     span = SPANS[class]
   end
   -- Not below the next base: the sweep does not come back to the part that it has scanned.
-  if id % 1 == 0 and id >= (bucket.next or bucket.base) and id < bucket.base + IDS and (count < span or class == 0) then
+  if id % 1 == 0 and id >= (bucket.next or bucket.base) and id < bucket.base + IDS and count >= 0 and (count < span or class == 0) then
     local n = ((previous * span + count) * 4 + class) * IDS + id % IDS
     if n <= MAX then
       return n
@@ -110,7 +112,7 @@ local function openentry(entry, number, values)
     return false
   end
   if text then
-    local start, count, previous = readentry(text, bucket.base, bucket.window)
+    local start, count, previous = unpackentry(text, bucket.base, bucket.window)
     local first = start and (start + bucket.lifetime) * 1000
     if not first or not isstate(first, count, previous) then
       return false
@@ -134,6 +136,14 @@ local function openblock(entry, number, values)
   end
 end
 
+local function newbucket(key, window, lifetime)
+  return { key = key, window = window, lifetime = lifetime, base = false, next = false, cursor = '0', isforeign = false }
+end
+
+local function newentry(bucket, field)
+  return { bucket = bucket, field = type(field) == 'number' and pack('>I6', field) or field, isnew = true }
+end
+
 -- Reads all keys and buckets of a batch, except the sets, which are the last setcount keys before the buckets. Returns the values and the entries, by number. The numbers of entries follow those of KEYS.
 function packed.open(request, setcount)
   local bucketcount = request[1]
@@ -151,11 +161,10 @@ function packed.open(request, setcount)
   for i = 1, bucketcount do
     local fieldcount, window, lifetime = request[cursor + 1], request[cursor + 2], request[cursor + 3]
     cursor = cursor + 3
-    local bucket = { key = KEYS[keycount + i], window = window, lifetime = lifetime, base = false, next = false, cursor = '0', isforeign = false }
+    local bucket = newbucket(KEYS[keycount + i], window, lifetime)
     for _ = 1, fieldcount do
       cursor = cursor + 1
-      local field = request[cursor]
-      local entry = { bucket = bucket, field = type(field) == 'number' and pack('>I6', field) or field, isnew = true }
+      local entry = newentry(bucket, request[cursor])
       number = number + 1
       entries[number] = entry
       if not bucket.isforeign and not openentry(entry, number, values) then
@@ -167,6 +176,15 @@ function packed.open(request, setcount)
     end
   end
   return values, entries
+end
+
+-- Reads one state, without the block of its subject. The entry, and its value; nil if there is none.
+function packed.read(key, window, lifetime, field)
+  local entry, values = newentry(newbucket(key, window, lifetime), field), {}
+  if not openentry(entry, 1, values) then
+    unreadable = unreadable + 1
+  end
+  return entry, values[1]
 end
 
 -- Removes the entries below the next base: all at once if Redis has packed the hash, else about a hundred fields each time.
@@ -183,7 +201,7 @@ local function sweep(bucket, base)
     if string.sub(name, 1, 1) == '!' then
       isgone = (natural(text) or 0) < micros - KEPTFOR
     elseif name ~= '.' then
-      local start = readentry(text, bucket.base, bucket.window)
+      local start = unpackentry(text, bucket.base, bucket.window)
       isgone = not start or start < bucket.next * bucket.window
     end
     if isgone then
@@ -252,7 +270,7 @@ end
 function packed.write(entry, first, count, previous)
   local bucket = entry.bucket
   entry.isnew = false
-  return errorof(redis.pcall('HSET', bucket.key, entry.field, writeentry(bucket, startof(bucket, first), count, previous)))
+  return errorof(redis.pcall('HSET', bucket.key, entry.field, packentry(bucket, startof(bucket, first), count, previous)))
 end
 
 -- Ends a block. The bucket need not live for it any longer, nor does a bucket without any block need a second read. A bucket that Redis has not

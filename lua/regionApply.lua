@@ -1,12 +1,12 @@
 -- Purpose: applies what another region has counted: state and ledger change in one step. packages/regions/src/steps.ts does the same.
--- KEYS: for each record the value of the policy and subject, and its ledger.
+-- KEYS: see regionStates.lua.
 -- ARGV[1]: JSON { terms, region, at, record... }
 --   terms: as in regionCollect.lua; region: the id of the sender; at: when it sent this, ms
---   record: { version, { shape, reset, start, units, before }... }; shapes as in regionWindows.lua
+--   record: { version, packed, { shape, reset, start, units, before }... }; packed as in regionStates.lua, shapes as in regionWindows.lua
 -- ARGV[2]: see testClock.lua
 -- Reply: { micros, error, record... }
 --   record: { result, wait, late, ahead, over, forgiven, unpublished }; result 0 old, 1 early, 2 done; wait in ms
--- redis.calls: TIME, MGET, SET, DEL. The value is written before the ledger: units that are counted twice are better than units that are lost.
+-- redis.calls: TIME, MGET, SET, DEL, those of packed.lua. The value is written before the ledger: units that are counted twice are better than units that are lost.
 
 local request = cjson.decode(ARGV[1])
 local numbers, region, sentat = request[1], request[2], request[3]
@@ -33,12 +33,12 @@ local function applyentry(item, entries, ledger, version)
   return { shape = shape, result = result, wait = wait, after = after, over = over, forgiven = forgiven, taken = taken, account = account }
 end
 
-local function apply(record, key, ledgerkey)
+local function apply(record, first, last)
   -- A subject may be in several records, so each reads what those before it wrote.
-  local texts = redis.call('MGET', key, ledgerkey)
-  local entries, ledger = texts[1] and decodevalue(texts[1]) or {}, decodeledger(texts[2])
+  local states = openstates(first, record[2], readkeys(first, last))
+  local entries, ledger = states.entries, states.ledger
   local applied, isold, wait = {}, true, 0
-  for i = 2, #record do
+  for i = 3, #record do
     local each = applyentry(record[i], entries, ledger, record[1])
     isold = isold and each.result == 'old'
     wait = each.result == 'early' and max(wait, each.wait) or wait
@@ -64,18 +64,20 @@ local function apply(record, key, ledgerkey)
     ahead = ahead + (each.result == 'ahead' and 1 or 0)
   end
   local unpublished = 0
-  for i = 2, #record do
+  for i = 3, #record do
     local shape = record[i][1]
     local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
     unpublished = ownof(shape, entries, account, terms).ischanged and 1 or unpublished
   end
-  local err = isdone and (writevalue(key, entries) or writeledger(ledgerkey, ledger)) or nil
+  local err = isdone and (writestates(states, #record - 2) or writeledgers(states, #record - 2)) or nil
   return { 2, 0, late, ahead, over, forgiven, unpublished }, err
 end
 
+local first = 1
 for i = 4, #request do
-  local at = 2 * (i - 3)
-  local reply, err = apply(request[i], KEYS[at - 1], KEYS[at])
+  local count = keysof(request[i][2])
+  local reply, err = apply(request[i], first, first + count - 1)
+  first = first + count
   if err then
     replies[2] = err
     break

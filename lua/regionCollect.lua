@@ -1,20 +1,21 @@
 -- Purpose: collects what this region has counted and others must hear of, and marks it as published. packages/regions/src/steps.ts does the same.
--- KEYS: for each subject the value of the policy, and its ledger.
+-- KEYS: see regionStates.lua.
 -- ARGV[1]: JSON { terms, subject... }
 --   terms: { interval (µs), urgent, minimum, keep (µs), regions }
---   subject: { forced, shape... }; forced 1 to publish what was published. Shapes as in regionWindows.lua.
+--   subject: { forced, packed, shape... }; forced 1 to publish what was published; packed as in regionStates.lua, shapes as in
+--     regionWindows.lua
 -- ARGV[2]: see testClock.lua
 -- Reply: { micros, error, subject... }
 --   subject: { result, version, entry... }; result 0 nothing, 1 later, 2 a record. entry: { shape, reset, start, units, before }, shape an index
 --     from 1.
--- redis.calls: TIME, MGET, SET, DEL. Out of memory is refused at the first write, after which no subject is marked.
+-- redis.calls: TIME, MGET, SET, DEL, HMGET. Out of memory is refused at the first write, after which no subject is marked.
 
 local AGAIN = 10000000
 
 local request = cjson.decode(ARGV[1])
 local numbers = request[1]
 local terms = { interval = numbers[1], urgent = numbers[2], minimum = numbers[3], keep = numbers[4], regions = numbers[5] }
-local texts = redis.call('MGET', unpack(KEYS))
+local texts = readkeys(1, #KEYS)
 local replies = { micros, '' }
 
 -- Whether what changed is published now, and the result otherwise.
@@ -33,16 +34,17 @@ local function isdue(list, shapes, accounts)
   return micros - oldestchange >= terms.interval / 2 or isurgent, 1
 end
 
-local function collect(subject, text, ledgertext, ledgerkey)
-  local entries, ledger = text and decodevalue(text) or {}, decodeledger(ledgertext)
+local function collect(subject, first)
+  local states = openstates(first, subject[2], texts)
+  local entries, ledger = states.entries, states.ledger
   local list, shapes, accounts, indexes = {}, {}, {}, {}
   local islarge = false
-  for i = 2, #subject do
+  for i = 3, #subject do
     local shape = subject[i]
     local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
     local own = ownof(shape, entries, account, terms)
     if not own.isempty then
-      list[#list + 1], shapes[#shapes + 1], accounts[#accounts + 1], indexes[#indexes + 1] = own, shape, account, i - 1
+      list[#list + 1], shapes[#shapes + 1], accounts[#accounts + 1], indexes[#indexes + 1] = own, shape, account, i - 2
       islarge = islarge or not own.issmall
     end
   end
@@ -64,12 +66,13 @@ local function collect(subject, text, ledgertext, ledgerkey)
     ledger.accounts[shapes[i][2]] = account
     reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
   end
-  return reply, writeledger(ledgerkey, ledger)
+  return reply, writeledgers(states, #subject - 2)
 end
 
+local first = 1
 for i = 2, #request do
-  local at = 2 * (i - 1)
-  local reply, err = collect(request[i], texts[at - 1], texts[at], KEYS[at])
+  local reply, err = collect(request[i], first)
+  first = first + keysof(request[i][2])
   if err then
     replies[2] = err
     break

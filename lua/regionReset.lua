@@ -1,14 +1,14 @@
 -- Purpose: forgets what was counted of limits, here and, by the next record, in all regions. reset of packages/regions/src/steps.ts does the same.
--- KEYS: for each subject the value of the policy, and its ledger.
+-- KEYS: see regionStates.lua.
 -- ARGV[1]: JSON { keep, subject... }
---   keep: µs; subject: { shape... }; shapes as in regionWindows.lua
+--   keep: µs; subject: { packed, shape... }; packed as in regionStates.lua, shapes as in regionWindows.lua
 -- ARGV[2]: see testClock.lua
 -- Reply: { micros, error }
--- redis.calls: TIME, MGET, SET, DEL. The value is written before the ledger: a reset that fails between them is one of this region only.
+-- redis.calls: TIME, MGET, SET, DEL, those of packed.lua. The value is written before the ledger: a reset that fails between them is one of this region only.
 
 local request = cjson.decode(ARGV[1])
 local keep = request[1]
-local texts = redis.call('MGET', unpack(KEYS))
+local texts = readkeys(1, #KEYS)
 
 -- The account of a limit that was reset. The versions of records stay, so that an earlier one is not applied again.
 local function resetaccount(shape, entries, known)
@@ -27,24 +27,27 @@ local function resetaccount(shape, entries, known)
   return account
 end
 
-local function reset(subject, key, ledgerkey, text, ledgertext)
-  local entries, ledger = text and decodevalue(text) or {}, decodeledger(ledgertext)
-  for _, shape in ipairs(subject) do
-    local id = shape[2]
-    ledger.accounts[id] = resetaccount(shape, entries, ledger.accounts[id] or newaccount())
+local function reset(subject, first)
+  local states = openstates(first, subject[1], texts)
+  local entries, ledger = states.entries, states.ledger
+  for i = 2, #subject do
+    local id = subject[i][2]
+    ledger.accounts[id] = resetaccount(subject[i], entries, ledger.accounts[id] or newaccount())
   end
-  for _, shape in ipairs(subject) do
+  for i = 2, #subject do
+    local shape = subject[i]
     writeentry(entries, shape[2], nil)
     if shape[1] == 'b' then
       writeentry(entries, shape[3], nil)
     end
   end
-  return writevalue(key, entries) or writeledger(ledgerkey, ledger)
+  return writestates(states, #subject - 1) or writeledgers(states, #subject - 1)
 end
 
+local first = 1
 for i = 2, #request do
-  local at = 2 * (i - 1)
-  local err = reset(request[i], KEYS[at - 1], KEYS[at], texts[at - 1], texts[at])
+  local err = reset(request[i], first)
+  first = first + keysof(request[i][1])
   if err then
     return { micros, err }
   end

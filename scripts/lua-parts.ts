@@ -1,7 +1,9 @@
+const REGION_PARTS = ['arithmetic', 'state', 'packed', 'regionLedger', 'regionStates', 'regionWindows']
+
 // Each script and its parts, in order: a part uses what the parts before it define.
 export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   FAST: ['arithmetic', 'state', 'exchanged', 'request', 'limitSet', 'fast'],
-  PACKED: ['arithmetic', 'state', 'packed', 'request', 'limitSet', 'fast'],
+  PACKED: ['arithmetic', 'state', 'exchanged', 'packed', 'request', 'limitSet', 'fast'],
   GENERATIONS: ['generations'],
   PUBLISH_POLICY: ['publishPolicy'],
   READ_POLICIES: ['readPolicies'],
@@ -11,9 +13,9 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   BLOCK_ENTRY: ['blockTime', 'blockRecords', 'blockEntry'],
   READ_BLOCKS: ['blockTime', 'readBlocks'],
   BLOCK_REVISION: ['blockTime', 'blockRevision'],
-  REGION_COLLECT: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionCollect'],
-  REGION_APPLY: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionBuckets', 'regionOwn', 'regionApply'],
-  REGION_RESET: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionReset'],
+  REGION_COLLECT: [...REGION_PARTS, 'regionBuckets', 'regionOwn', 'regionCollect'],
+  REGION_APPLY: [...REGION_PARTS, 'regionBuckets', 'regionOwn', 'regionApply'],
+  REGION_RESET: [...REGION_PARTS, 'regionReset'],
   REGION_TRANSFER: ['arithmetic', 'state', 'regionLedger', 'regionWindows', 'regionTransfer'],
   REGION_STREAM: ['regionStream'],
   REGION_BOOK: ['regionBook'],

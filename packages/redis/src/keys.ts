@@ -14,6 +14,8 @@ const HASH_MARK = '#'
 const NOT_ASCII = /[^ -~]/
 /** What follows the subject in the keys of lease ledgers. A subject that ends so would have the key of another subject's ledger. */
 const MARK = /![a-z]$/
+/** The name of a window that begins for all subjects together: its variant is its length. */
+const PACKED_NAME = /^([^]*)\.(fixedWindow|slidingWindow)\.(\d+)$/
 const NAME = /^[\w.~@!-]+$/
 
 /** In the key of a state that has its own. The ttl of holders is not in it: a changed ttl must not forget them. */
@@ -168,6 +170,17 @@ export class Keys {
   /** The key of the value of a policy, by its name in scopes. */
   valueKeyIn(policy: string, subject: string): string {
     return this.valueKeyOf({ valuePart: `${named(policy)}:` }, subject)
+  }
+
+  /**
+   * Where the state with this name is packed, as `<limit>.<algorithm>.<variant>`: its key, which is none of Redis, and the ms of its window.
+   * `undefined` for a state that is not packed.
+   */
+  packedIn(policy: string, subject: string, text: string): { readonly key: string; readonly window: number } | undefined {
+    const [, limit, algorithm, variant] = (this.packing === undefined ? null : PACKED_NAME.exec(text)) ?? []
+    if (limit === undefined || variant === undefined) return undefined
+    const part = `${named(policy)}+${named(limit)}.${SHORT[algorithm as 'fixedWindow' | 'slidingWindow']}${variant}:`
+    return { key: this.keyAt({ part, isPacked: true }, subject), window: Number(variant) }
   }
 
   /** What stands for a policy in the keys of its values. */

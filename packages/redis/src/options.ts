@@ -116,7 +116,7 @@ export function settingsOf(options: RedisStoreOptions): Settings {
       'redisStore: packed: expected scripting to be on, because only scripts pack states, got scripting: false; remove one of the two',
     )
   if (regions !== undefined) checkRegions(regions, scripting, options.packed !== undefined)
-  const packed = options.packed === undefined ? undefined : packedOf(options.packed, prefix)
+  const packed = options.packed === undefined ? undefined : packedOf('redisStore', options.packed, prefix)
   return { prefix, partitions, migrate, clock, scripting, failover, replica, denyCache, leases, packed, regions }
 }
 
@@ -128,21 +128,20 @@ function checkRegions(regions: RedisRegions, scripting: boolean, isPacked: boole
       'ERR_OPTION_CONFLICT',
       'redisStore: regions: expected scripting to be on, because only scripts exchange counts, got scripting: false; remove one of the two',
     )
-  const mode = regions.modes.find((each) => each !== 'local')
-  // A packed state has no counts below 0, and the scripts of regions do not read it.
-  if (isPacked && mode !== undefined)
+  // Rights that are not used are counts below 0, which a packed state holds only as a long text.
+  if (isPacked && regions.modes.includes('strict'))
     throw new SluiceError(
       'ERR_OPTION_CONFLICT',
-      `redisStore: packed: expected every policy in mode 'local', because packed state cannot be shared between regions, got '${mode}'; remove packed, or set mode: 'local'`,
+      "redisStore: packed: expected no policy in mode 'strict', because packed state cannot hold the rights of a region, got 'strict'; remove packed, or set another mode",
     )
 }
 
-function packedOf(packed: PackedOptions, prefix: string): NonNullable<Settings['packed']> {
-  if (typeof packed !== 'object' || packed === null) throw invalid('redisStore: packed', '{ subjects }', packed)
-  knownOptions('redisStore: packed', packed, ['subjects', 'secret'])
+export function packedOf(where: string, packed: PackedOptions, prefix: string): NonNullable<Settings['packed']> {
+  if (typeof packed !== 'object' || packed === null) throw invalid(`${where}: packed`, '{ subjects }', packed)
+  knownOptions(`${where}: packed`, packed, ['subjects', 'secret'])
   const { subjects, secret = prefix } = packed
-  if (!isSubjectCount(subjects)) throw invalid('redisStore: packed.subjects', `a whole number, 1 to ${MAX_SUBJECTS}`, subjects)
+  if (!isSubjectCount(subjects)) throw invalid(`${where}: packed.subjects`, `a whole number, 1 to ${MAX_SUBJECTS}`, subjects)
   // The message has the type only: a secret must not appear in a log.
-  if (typeof secret !== 'string' || secret === '') throw invalid('redisStore: packed.secret', 'a text that is not empty', typeof secret)
+  if (typeof secret !== 'string' || secret === '') throw invalid(`${where}: packed.secret`, 'a text that is not empty', typeof secret)
   return { subjects, secret }
 }

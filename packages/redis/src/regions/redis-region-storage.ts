@@ -5,7 +5,9 @@ import { runWhenReady } from '../client/ready.ts'
 import { Keys } from '../keys.ts'
 import { script } from '../scripts/script.ts'
 import { CLOCK, REGION_APPLY, REGION_COLLECT, REGION_HEARTBEAT, REGION_RESET, TEST_CLOCK } from '../scripts/scripts.gen.ts'
+import { type PackedOptions, packedOf } from '../options.ts'
 import { regionsKey } from '../state/ledger-keys.ts'
+import { packedKeyOf, Packing } from '../state/packed.ts'
 import { takenName } from '../state/taken.ts'
 import { heartbeatOf, wireHeartbeat } from './heartbeat.ts'
 import { ledgersOf } from './ledgers.ts'
@@ -29,6 +31,8 @@ export interface RedisRegionStorageOptions {
   readonly prefix?: string | undefined
   /** The `partitions` of the store. Default: 16. */
   readonly partitions?: number | undefined
+  /** The option `packed` of the store, if it has one. */
+  readonly packed?: PackedOptions | undefined
   /** Where time comes from, for tests. Default: the clock of the Redis server. */
   readonly clock?: Clock | undefined
 }
@@ -41,7 +45,7 @@ const KIND = /\.(fixedWindow|slidingWindow|tokenBucket|leakyBucket)\.[^]*$/
 /**
  * The counts of `redisStore` as regions exchange them: windows of any policy, by two scripts.
  * @param redis a client of yours, or where to connect, as for `redisStore`
- * @throws ERR_OPTION_UNKNOWN
+ * @throws ERR_OPTION_INVALID, ERR_OPTION_UNKNOWN
  * @example
  * ```ts
  * import { redisRegionStorage } from '@sluice/redis'
@@ -50,9 +54,10 @@ const KIND = /\.(fixedWindow|slidingWindow|tokenBucket|leakyBucket)\.[^]*$/
  * ```
  */
 export function redisRegionStorage(redis: RedisSource, options: RedisRegionStorageOptions = {}): RedisRegionStorage {
-  knownOptions('redisRegionStorage', options, ['prefix', 'partitions', 'clock'])
-  const { prefix = 'sluice', partitions = 16, clock } = options
-  return new RegionScripts({ connection: connect(redis), keys: new Keys(prefix, partitions) }, clock)
+  knownOptions('redisRegionStorage', options, ['prefix', 'partitions', 'packed', 'clock'])
+  const { prefix = 'sluice', partitions = 16, packed, clock } = options
+  const packing = packed === undefined ? undefined : new Packing(packedOf('redisRegionStorage', packed, prefix), partitions)
+  return new RegionScripts({ connection: connect(redis), keys: new Keys(prefix, partitions, packing) }, clock)
 }
 
 interface Parts {
@@ -60,6 +65,15 @@ interface Parts {
   readonly keys: Keys
   /** Resolves when the layout of the data has been checked. `undefined`: it has. */
   prepared?(): Promise<void> | undefined
+}
+
+/** A packed state as the scripts find it in its bucket. Lengths in ms; `lifetime`: how long it counts after the start of its window. */
+type PackedPlace = readonly [id: number, window: number, lifetime: number, field: string | number]
+
+/** Where the states of a subject are: the keys of the value and its ledger, then those of the bucket and the ledger of each packed state. */
+interface Place {
+  readonly keys: readonly string[]
+  readonly packed: readonly PackedPlace[]
 }
 
 /** The steps of regions, by scripts. */
@@ -78,8 +92,9 @@ export class RegionScripts implements RedisRegionStorage {
   }
 
   async collect(keys: readonly CollectKey[], terms: Terms): Promise<readonly Collected[]> {
-    const subjects = keys.map(({ shapes, isForced }) => [isForced ? 1 : 0, ...shapes.map(wireShape)])
-    const replies = await this.run(REGION_COLLECT, keys, [wireTerms(terms), ...subjects])
+    const places = keys.map((key) => this.placeOf(key, key.shapes))
+    const subjects = keys.map(({ shapes, isForced }, i) => [isForced ? 1 : 0, places[i]?.packed, ...shapes.map(wireShape)])
+    const replies = await this.run(REGION_COLLECT, places, [wireTerms(terms), ...subjects])
     return keys.map((key, i) => collectedOf(key, replies[i] as readonly unknown[]))
   }
 
@@ -88,13 +103,19 @@ export class RegionScripts implements RedisRegionStorage {
     { region, at }: { readonly region: number; readonly at: number },
     terms: Terms,
   ): Promise<readonly Applied[]> {
-    const known = records.map(({ version, entries }) => [version, ...entries.flatMap((entry) => wireEntry(entry) ?? [])])
-    const replies = await this.run(REGION_APPLY, records, [wireTerms(terms), region, at, ...known])
+    const places = records.map((record) => this.placeOf(record, record.entries))
+    const known = records.map(({ version, entries }, i) => [
+      version,
+      places[i]?.packed,
+      ...entries.flatMap((entry) => wireEntry(entry) ?? []),
+    ])
+    const replies = await this.run(REGION_APPLY, places, [wireTerms(terms), region, at, ...known])
     return records.map((_, i) => appliedOf((replies[i] as readonly unknown[]).map(Number)))
   }
 
   async reset(keys: readonly Omit<CollectKey, 'isForced'>[], keep: number): Promise<void> {
-    await this.run(REGION_RESET, keys, [keep * 1000, ...keys.map(({ shapes }) => shapes.map(wireShape))])
+    const places = keys.map((key) => this.placeOf(key, key.shapes))
+    await this.run(REGION_RESET, places, [keep * 1000, ...keys.map(({ shapes }, i) => [places[i]?.packed, ...shapes.map(wireShape)])])
   }
 
   async heartbeat(request: Heartbeat): Promise<HeartbeatResult> {
@@ -105,12 +126,24 @@ export class RegionScripts implements RedisRegionStorage {
     return ledgersOf(this.parts.connection, this.parts.keys, policies)
   }
 
-  /** Runs a script over the values and ledgers of these subjects. Rejects unless it answered for all of them. */
-  private async run(body: string, subjects: readonly { policy: string; subject: string }[], request: unknown): Promise<readonly unknown[]> {
-    const keys = subjects.flatMap(({ policy, subject }) => {
-      const key = this.parts.keys.valueKeyIn(policy, subject)
-      return [key, regionsKey(key)]
-    })
+  private placeOf(target: { readonly policy: string; readonly subject: string }, states: readonly { readonly text: string }[]): Place {
+    const { policy, subject } = target
+    const value = this.parts.keys.valueKeyIn(policy, subject)
+    const keys = [value, regionsKey(value)]
+    const packed: PackedPlace[] = []
+    for (const text of new Set(states.map((state) => state.text))) {
+      const found = this.parts.keys.packedIn(policy, subject, text)
+      if (found === undefined) continue
+      const { bucket, field } = packedKeyOf(found.key)
+      keys.push(bucket, regionsKey(found.key))
+      packed.push([stateIdOf(text), found.window, text.includes('.slidingWindow.') ? 2 * found.window : found.window, field])
+    }
+    return { keys, packed }
+  }
+
+  /** Runs a script over the states of these subjects. Rejects unless it answered for all of them. */
+  private async run(body: string, places: readonly Place[], request: unknown): Promise<readonly unknown[]> {
+    const keys = places.flatMap((place) => place.keys)
     const [, error, ...replies] = await this.send(body, keys, request)
     if (String(error) !== '') throw new Error(`the script of regions: ${String(error)}`)
     return replies

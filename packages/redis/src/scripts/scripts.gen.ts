@@ -652,12 +652,13 @@ local function natural(text)
 local n = tonumber(text)
 return n and n >= 0 and n <= MAX and n % 1 == 0 and n or nil
 end
-local function readentry(text, base, window)
+local function unpackentry(text, base, window)
 local n = natural(text)
 if not n then
-local start, count, previous = match(text, '^(%d+):(%d+):(%d+)$')
+local start, sign, count, previous = match(text, '^(%d+):(%-?)(%d+):(%d+)$')
 if start then
 start, count, previous = natural(start), natural(count), natural(previous)
+count = count and sign == '-' and -count or count
 end
 if start and count and previous then
 return start, count, previous
@@ -675,13 +676,13 @@ return start, units % span, fdiv(units, span)
 end
 return start, units, 0
 end
-local function writeentry(bucket, start, count, previous)
+local function packentry(bucket, start, count, previous)
 local id, class, span = start / bucket.window, 0, 0
 while previous > 0 and count >= span and class < 3 do
 class = class + 1
 span = SPANS[class]
 end
-if id % 1 == 0 and id >= (bucket.next or bucket.base) and id < bucket.base + IDS and (count < span or class == 0) then
+if id % 1 == 0 and id >= (bucket.next or bucket.base) and id < bucket.base + IDS and count >= 0 and (count < span or class == 0) then
 local n = ((previous * span + count) * 4 + class) * IDS + id % IDS
 if n <= MAX then
 return n
@@ -725,7 +726,7 @@ bucket.isforeign = true
 return false
 end
 if text then
-local start, count, previous = readentry(text, bucket.base, bucket.window)
+local start, count, previous = unpackentry(text, bucket.base, bucket.window)
 local first = start and (start + bucket.lifetime) * 1000
 if not first or not isstate(first, count, previous) then
 return false
@@ -744,6 +745,12 @@ if finish > micros then
 values[number] = table.concat({ pack(ENTRY, BLOCK, finish, 0, 0), values[number] or '' })
 end
 end
+local function newbucket(key, window, lifetime)
+return { key = key, window = window, lifetime = lifetime, base = false, next = false, cursor = '0', isforeign = false }
+end
+local function newentry(bucket, field)
+return { bucket = bucket, field = type(field) == 'number' and pack('>I6', field) or field, isnew = true }
+end
 function packed.open(request, setcount)
 local bucketcount = request[1]
 local keycount = #KEYS - bucketcount
@@ -759,11 +766,10 @@ local cursor = 1
 for i = 1, bucketcount do
 local fieldcount, window, lifetime = request[cursor + 1], request[cursor + 2], request[cursor + 3]
 cursor = cursor + 3
-local bucket = { key = KEYS[keycount + i], window = window, lifetime = lifetime, base = false, next = false, cursor = '0', isforeign = false }
+local bucket = newbucket(KEYS[keycount + i], window, lifetime)
 for _ = 1, fieldcount do
 cursor = cursor + 1
-local field = request[cursor]
-local entry = { bucket = bucket, field = type(field) == 'number' and pack('>I6', field) or field, isnew = true }
+local entry = newentry(bucket, request[cursor])
 number = number + 1
 entries[number] = entry
 if not bucket.isforeign and not openentry(entry, number, values) then
@@ -775,6 +781,13 @@ end
 end
 end
 return values, entries
+end
+function packed.read(key, window, lifetime, field)
+local entry, values = newentry(newbucket(key, window, lifetime), field), {}
+if not openentry(entry, 1, values) then
+unreadable = unreadable + 1
+end
+return entry, values[1]
 end
 local function sweep(bucket, base)
 bucket.next = bucket.next or base
@@ -789,7 +802,7 @@ local isgone = false
 if string.sub(name, 1, 1) == '!' then
 isgone = (natural(text) or 0) < micros - KEPTFOR
 elseif name ~= '.' then
-local start = readentry(text, bucket.base, bucket.window)
+local start = unpackentry(text, bucket.base, bucket.window)
 isgone = not start or start < bucket.next * bucket.window
 end
 if isgone then
@@ -850,7 +863,7 @@ end
 function packed.write(entry, first, count, previous)
 local bucket = entry.bucket
 entry.isnew = false
-return errorof(redis.pcall('HSET', bucket.key, entry.field, writeentry(bucket, startof(bucket, first), count, previous)))
+return errorof(redis.pcall('HSET', bucket.key, entry.field, packentry(bucket, startof(bucket, first), count, previous)))
 end
 local function endblock(entry)
 local bucket = entry.bucket
@@ -1552,6 +1565,62 @@ remove(entries, at)
 end
 end`
 
+const regionStates = String.raw`local function readkeys(first, last)
+local texts = {}
+for i, text in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
+texts[first + i - 1] = text
+end
+return texts
+end
+local function keysof(packs)
+return 2 + 2 * #packs
+end
+local function openstates(first, packs, texts)
+local entries = texts[first] and decodevalue(texts[first]) or {}
+local states = { first = first, packs = packs, entries = entries, ledger = decodeledger(texts[first + 1]), found = {} }
+for i, place in ipairs(packs) do
+local id, at = place[1], first + 2 * i
+local entry, value = packed.read(KEYS[at], place[2], place[3], place[4])
+local ledger = decodeledger(texts[at + 1])
+states.found[i] = entry
+states.ledger.accounts[id] = ledger.accounts[id]
+states.ledger.version = max(states.ledger.version, ledger.version)
+if value then
+local _, ends, count, before = unpacked(ENTRY, value)
+writeentry(entries, id, { ends, count, before })
+end
+end
+return states
+end
+local function writepacked(entry, numbers)
+if not numbers then
+return not entry.isnew and packed.remove(entry) or nil
+end
+return packed.prepare(entry, numbers[1], false) or packed.write(entry, numbers[1], numbers[2], numbers[3])
+end
+local function writestates(states, limits)
+for i, place in ipairs(states.packs) do
+local err = writepacked(states.found[i], readentry(states.entries, place[1]))
+if err then
+return err
+end
+writeentry(states.entries, place[1], nil)
+end
+return limits > #states.packs and writevalue(KEYS[states.first], states.entries) or nil
+end
+local function writeledgers(states, limits)
+local ledger = states.ledger
+for i, place in ipairs(states.packs) do
+local id = place[1]
+local err = writeledger(KEYS[states.first + 2 * i + 1], { version = ledger.version, accounts = { [id] = ledger.accounts[id] } })
+if err then
+return err
+end
+ledger.accounts[id] = nil
+end
+return limits > #states.packs and writeledger(KEYS[states.first + 1], ledger) or nil
+end`
+
 const regionWindows = String.raw`local MAXAHEADOFREGION = 60000
 local function currentuntil(shape)
 local length, start = shape[5], shape[7]
@@ -1821,7 +1890,7 @@ const regionCollect = String.raw`local AGAIN = 10000000
 local request = cjson.decode(ARGV[1])
 local numbers = request[1]
 local terms = { interval = numbers[1], urgent = numbers[2], minimum = numbers[3], keep = numbers[4], regions = numbers[5] }
-local texts = redis.call('MGET', unpack(KEYS))
+local texts = readkeys(1, #KEYS)
 local replies = { micros, '' }
 local function isdue(list, shapes, accounts)
 local oldest, oldestchange, isurgent = math.huge, math.huge, false
@@ -1836,16 +1905,17 @@ return micros - oldest >= AGAIN, 0
 end
 return micros - oldestchange >= terms.interval / 2 or isurgent, 1
 end
-local function collect(subject, text, ledgertext, ledgerkey)
-local entries, ledger = text and decodevalue(text) or {}, decodeledger(ledgertext)
+local function collect(subject, first)
+local states = openstates(first, subject[2], texts)
+local entries, ledger = states.entries, states.ledger
 local list, shapes, accounts, indexes = {}, {}, {}, {}
 local islarge = false
-for i = 2, #subject do
+for i = 3, #subject do
 local shape = subject[i]
 local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
 local own = ownof(shape, entries, account, terms)
 if not own.isempty then
-list[#list + 1], shapes[#shapes + 1], accounts[#accounts + 1], indexes[#indexes + 1] = own, shape, account, i - 1
+list[#list + 1], shapes[#shapes + 1], accounts[#accounts + 1], indexes[#indexes + 1] = own, shape, account, i - 2
 islarge = islarge or not own.issmall
 end
 end
@@ -1867,11 +1937,12 @@ account.publishedat = micros
 ledger.accounts[shapes[i][2]] = account
 reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
 end
-return reply, writeledger(ledgerkey, ledger)
+return reply, writeledgers(states, #subject - 2)
 end
+local first = 1
 for i = 2, #request do
-local at = 2 * (i - 1)
-local reply, err = collect(request[i], texts[at - 1], texts[at], KEYS[at])
+local reply, err = collect(request[i], first)
+first = first + keysof(request[i][2])
 if err then
 replies[2] = err
 break
@@ -1902,11 +1973,11 @@ result, wait, after, over, forgiven = applywindow(shape, state, account, record,
 end
 return { shape = shape, result = result, wait = wait, after = after, over = over, forgiven = forgiven, taken = taken, account = account }
 end
-local function apply(record, key, ledgerkey)
-local texts = redis.call('MGET', key, ledgerkey)
-local entries, ledger = texts[1] and decodevalue(texts[1]) or {}, decodeledger(texts[2])
+local function apply(record, first, last)
+local states = openstates(first, record[2], readkeys(first, last))
+local entries, ledger = states.entries, states.ledger
 local applied, isold, wait = {}, true, 0
-for i = 2, #record do
+for i = 3, #record do
 local each = applyentry(record[i], entries, ledger, record[1])
 isold = isold and each.result == 'old'
 wait = each.result == 'early' and max(wait, each.wait) or wait
@@ -1932,17 +2003,19 @@ late = late + (each.result == 'late' and 1 or 0)
 ahead = ahead + (each.result == 'ahead' and 1 or 0)
 end
 local unpublished = 0
-for i = 2, #record do
+for i = 3, #record do
 local shape = record[i][1]
 local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
 unpublished = ownof(shape, entries, account, terms).ischanged and 1 or unpublished
 end
-local err = isdone and (writevalue(key, entries) or writeledger(ledgerkey, ledger)) or nil
+local err = isdone and (writestates(states, #record - 2) or writeledgers(states, #record - 2)) or nil
 return { 2, 0, late, ahead, over, forgiven, unpublished }, err
 end
+local first = 1
 for i = 4, #request do
-local at = 2 * (i - 3)
-local reply, err = apply(request[i], KEYS[at - 1], KEYS[at])
+local count = keysof(request[i][2])
+local reply, err = apply(request[i], first, first + count - 1)
+first = first + count
 if err then
 replies[2] = err
 break
@@ -1953,7 +2026,7 @@ return replies`
 
 const regionReset = String.raw`local request = cjson.decode(ARGV[1])
 local keep = request[1]
-local texts = redis.call('MGET', unpack(KEYS))
+local texts = readkeys(1, #KEYS)
 local function resetaccount(shape, entries, known)
 local account, later = newaccount(), max(micros, known.reset + 1)
 for region, part in pairs(known.parts) do
@@ -1968,23 +2041,26 @@ account.ends = account.first + shape[5] * 1000
 end
 return account
 end
-local function reset(subject, key, ledgerkey, text, ledgertext)
-local entries, ledger = text and decodevalue(text) or {}, decodeledger(ledgertext)
-for _, shape in ipairs(subject) do
-local id = shape[2]
-ledger.accounts[id] = resetaccount(shape, entries, ledger.accounts[id] or newaccount())
+local function reset(subject, first)
+local states = openstates(first, subject[1], texts)
+local entries, ledger = states.entries, states.ledger
+for i = 2, #subject do
+local id = subject[i][2]
+ledger.accounts[id] = resetaccount(subject[i], entries, ledger.accounts[id] or newaccount())
 end
-for _, shape in ipairs(subject) do
+for i = 2, #subject do
+local shape = subject[i]
 writeentry(entries, shape[2], nil)
 if shape[1] == 'b' then
 writeentry(entries, shape[3], nil)
 end
 end
-return writevalue(key, entries) or writeledger(ledgerkey, ledger)
+return writestates(states, #subject - 1) or writeledgers(states, #subject - 1)
 end
+local first = 1
 for i = 2, #request do
-local at = 2 * (i - 1)
-local err = reset(request[i], KEYS[at - 1], KEYS[at], texts[at - 1], texts[at])
+local err = reset(request[i], first)
+first = first + keysof(request[i][1])
 if err then
 return { micros, err }
 end
@@ -3486,7 +3562,7 @@ return replies`
 
 export const FAST: string = [arithmetic, state, exchanged, request, limitSet, fast].join('\n')
 
-export const PACKED: string = [arithmetic, state, packed, request, limitSet, fast].join('\n')
+export const PACKED: string = [arithmetic, state, exchanged, packed, request, limitSet, fast].join('\n')
 
 export const GENERATIONS: string = [generations].join('\n')
 
@@ -3506,11 +3582,31 @@ export const READ_BLOCKS: string = [blockTime, readBlocks].join('\n')
 
 export const BLOCK_REVISION: string = [blockTime, blockRevision].join('\n')
 
-export const REGION_COLLECT: string = [arithmetic, state, regionLedger, regionWindows, regionBuckets, regionOwn, regionCollect].join('\n')
+export const REGION_COLLECT: string = [
+  arithmetic,
+  state,
+  packed,
+  regionLedger,
+  regionStates,
+  regionWindows,
+  regionBuckets,
+  regionOwn,
+  regionCollect,
+].join('\n')
 
-export const REGION_APPLY: string = [arithmetic, state, regionLedger, regionWindows, regionBuckets, regionOwn, regionApply].join('\n')
+export const REGION_APPLY: string = [
+  arithmetic,
+  state,
+  packed,
+  regionLedger,
+  regionStates,
+  regionWindows,
+  regionBuckets,
+  regionOwn,
+  regionApply,
+].join('\n')
 
-export const REGION_RESET: string = [arithmetic, state, regionLedger, regionWindows, regionReset].join('\n')
+export const REGION_RESET: string = [arithmetic, state, packed, regionLedger, regionStates, regionWindows, regionReset].join('\n')
 
 export const REGION_TRANSFER: string = [arithmetic, state, regionLedger, regionWindows, regionTransfer].join('\n')
 

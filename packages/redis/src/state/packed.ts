@@ -79,6 +79,12 @@ export function packedKeyOf(stateKey: string): PackedKey {
   return { bucket: stateKey.slice(0, slash), field: field.startsWith(DIGEST_MARK) ? Number(field.slice(1)) : field }
 }
 
+/** The subject of a packed state, from the end of its key; `undefined` for a digest. */
+export function packedSubjectOf(suffix: string): string | undefined {
+  const { field } = packedKeyOf(suffix)
+  return typeof field === 'string' ? field : undefined
+}
+
 /** The bytes of the field in Redis. */
 export function fieldBytes(field: string | number): Buffer {
   if (typeof field === 'string') return Buffer.from(field)
@@ -97,7 +103,7 @@ export interface PackedState {
 export function decodeEntry(header: Buffer | null, entry: Buffer | null, window: number): PackedState | undefined {
   const base = integersOf(header, /^(\d+)(?::\d+:\d+)?!?$/)?.[0]
   if (base === undefined) return undefined
-  const [start, count, previous] = integersOf(entry, /^(\d+):(\d+):(\d+)$/) ?? []
+  const [start, count, previous] = integersOf(entry, /^(\d+):(-?\d+):(\d+)$/) ?? []
   if (start !== undefined && count !== undefined && previous !== undefined) return { start, count, previous }
   const [packed] = integersOf(entry, /^(\d+)$/) ?? []
   if (packed === undefined) return undefined

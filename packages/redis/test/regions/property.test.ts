@@ -1,4 +1,4 @@
-// Stores of three regions on real servers, one of them a Cluster: in the end all regions count the same, each unit once. Messages are
+// Stores of three regions on real servers, one of them a Cluster, one packed: in the end all regions count the same, each unit once. Messages are
 // doubled, late, in any order, and replayed from the beginning. Oracle: the sum of what the stores granted and took back.
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -12,7 +12,7 @@ import {
   type Store,
 } from '@sluice/core'
 import { tokenBucket } from '@sluice/core'
-import type { RedisSource } from '@sluice/redis'
+import type { RedisSource, RedisStoreOptions } from '@sluice/redis'
 import { regions, type RegionTransport } from '@sluice/regions'
 import { Random } from '@sluice/testing/regions'
 import { startCluster, startRedis, waitUntil } from '@sluice/testing/redis'
@@ -94,7 +94,8 @@ interface Place {
 
 const chargeOf = (limit: Limit, subject: string, cost: number): Charge => ({
   limit,
-  scope: `api+${limit.name}.${limit.algorithm}`,
+  // A packed store takes one window a policy.
+  scope: `${limit.algorithm === 'slidingWindow' ? 'slow' : 'api'}+${limit.name}.${limit.algorithm}`,
   subject,
   cost,
 })
@@ -166,14 +167,19 @@ test(`${HISTORIES} histories of ${STEPS} steps: all regions count each unit once
   const servers = await Promise.all([startRedis(), startRedis()])
   onTestFinished(async () => void (await Promise.all(servers.map((server) => server.stop()))))
   const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
-  const sources: readonly (() => RedisSource)[] = [() => servers[0].client(), () => ({ cluster: nodes }), () => servers[1].client()]
+  const sources: readonly (readonly [() => RedisSource, RedisStoreOptions])[] = [
+    [() => servers[0].client(), {}],
+    [() => ({ cluster: nodes }), {}],
+    [() => servers[1].client(), { packed: { subjects: 1_000 } }],
+  ]
   for (let seed = 1; seed <= HISTORIES; seed++) {
     const random = new Random(seed)
     const network = new Network(random)
     const places = ALL.map((name, i): Place => {
       const described = regions({ self: name, all: ALL, transport: network.of(name), interval: 100, minimum: 0 })
       const clock = { now: () => NOON + Date.now() - STARTED + (SKEW[name] ?? 0) }
-      const store = rawStore((sources[i] as () => RedisSource)(), { prefix: `seed${seed}`, clock, regions: described })
+      const [open, options] = sources[i] as (typeof sources)[number]
+      const store = rawStore(open(), { prefix: `seed${seed}`, clock, regions: described, ...options })
       return { name, store }
     })
     try {

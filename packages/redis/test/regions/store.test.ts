@@ -204,12 +204,6 @@ test('regions need scripts, and what regions() returns', async () => {
   expect(() => redisStore({ url: 'redis://127.0.0.1:1' }, { scripting: false, regions: described })).toThrow(
     expect.objectContaining({ code: 'ERR_OPTION_CONFLICT', message: expect.stringContaining('regions: expected scripting to be on') }),
   )
-  for (const mode of ['eventual', 'strict'] as const) {
-    const other = regions({ self: 'eu', all: ALL, transport: new InProcess().of('eu'), mode: 'local', policies: { api: mode } })
-    expect(() => redisStore({ url: 'redis://127.0.0.1:1' }, { packed: { subjects: 100 }, regions: other })).toThrow(
-      expect.objectContaining({ code: 'ERR_OPTION_CONFLICT', message: expect.stringContaining(`in mode 'local'`) }),
-    )
-  }
   expect(() => redisStore({ url: 'redis://127.0.0.1:1' }, { regions: {} as never })).toThrow(
     expect.objectContaining({ code: 'ERR_OPTION_INVALID', message: expect.stringContaining('what regions() of @sluice/regions returns') }),
   )
