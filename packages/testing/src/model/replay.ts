@@ -86,9 +86,11 @@ export async function firstMismatch(
       } else {
         if (step.do === 'jitter') jitter = history.steady ? 0 : step.micros
         else micros = Math.min(LATEST, Math.max(timeAfter(run, step, micros, history.steady), furthest - MAX_STEP_BACK))
-        if (step.do === 'step-back') micros = Math.max(micros, ...run.blockEnds.filter((end) => end <= furthest))
-        furthest = Math.max(furthest, micros)
+        // A store forgets a block that has ended, so the clock never shows a time before its end again.
+        micros = Math.max(micros, ...run.blockEnds.filter((end) => end <= furthest))
         clock.set(Math.max(0, (micros + jitter) / 1000))
+        // A part of a µs may round up to the end of a block.
+        furthest = Math.max(furthest, micros, Math.round(clock.now() * 1000))
       }
     }
   } finally {

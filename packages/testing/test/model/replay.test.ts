@@ -224,3 +224,31 @@ test('a queue: after a charge under another limit is refunded, the charge before
   }
   expect(await firstMismatch(history, (clock) => memoryStore({ clock }))).toBeUndefined()
 })
+
+// A part of a µs rounds up, since a clock of this size shows quarters: the clock shows the end of the block, and without the part a µs less.
+test('a history shows no time before the end of a block once it has shown the end', async () => {
+  const limit = { algorithm: 'fixedWindow', window: 'day', anchor: {}, timeZone: 'UTC', limit: 1, name: 'limit' } as const
+  const charge = { do: 'charge', scopeIndex: 0, subject: 0, units: { of: 'count', n: 1 } } as const
+  const consume = { do: 'consume', moves: [charge], how: 'charge', atLeast: undefined } as const
+  const history: History = {
+    scopes: [{ scope: 'p+l0.fixedWindow', limits: [limit] }],
+    start: 1_793_498_400_000,
+    steady: false,
+    steps: [
+      { do: 'block', scopeIndex: 0, subject: 0, share: 0, ms: 10_000 },
+      { do: 'jitter', micros: 0.375 },
+      consume,
+      { do: 'wait', for: 'retryAfter', micros: -1 },
+      consume,
+      { do: 'jitter', micros: 0 },
+      consume,
+    ],
+  }
+  const times: number[] = []
+  const watched = faulty((inner, clock) => (charges, options) => {
+    times.push(Math.round(clock.now() * 1000))
+    return inner(charges, options)
+  })
+  expect(await firstMismatch(history, watched)).toBeUndefined()
+  expect(times).toEqual([1_793_498_400_000_001, 1_793_498_410_000_000, 1_793_498_410_000_000])
+})
