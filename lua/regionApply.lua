@@ -33,9 +33,9 @@ local function applyentry(item, entries, ledger, version)
   return { shape = shape, result = result, wait = wait, after = after, over = over, forgiven = forgiven, taken = taken, account = account }
 end
 
-local function apply(record, first, last)
+local function apply(record)
   -- A subject may be in several records, so each reads what those before it wrote.
-  local states = openstates(first, record[2], readkeys(first, last))
+  local states = openstates(record[2], #record - 2)
   local entries, ledger = states.entries, states.ledger
   local applied, isold, wait = {}, true, 0
   for i = 3, #record do
@@ -69,15 +69,12 @@ local function apply(record, first, last)
     local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
     unpublished = ownof(shape, entries, account, terms).ischanged and 1 or unpublished
   end
-  local err = isdone and (writestates(states, #record - 2) or writeledgers(states, #record - 2)) or nil
+  local err = isdone and (writestates(states) or writeledgers(states)) or nil
   return { 2, 0, late, ahead, over, forgiven, unpublished }, err
 end
 
-local first = 1
 for i = 4, #request do
-  local count = keysof(request[i][2])
-  local reply, err = apply(request[i], first, first + count - 1)
-  first = first + count
+  local reply, err = apply(request[i])
   if err then
     replies[2] = err
     break

@@ -34,8 +34,8 @@ local function isdue(list, shapes, accounts)
   return micros - oldestchange >= terms.interval / 2 or isurgent, 1
 end
 
-local function collect(subject, first)
-  local states = openstates(first, subject[2], texts)
+local function collect(subject)
+  local states = openstates(subject[2], #subject - 2, texts)
   local entries, ledger = states.entries, states.ledger
   local list, shapes, accounts, indexes = {}, {}, {}, {}
   local islarge = false
@@ -66,13 +66,11 @@ local function collect(subject, first)
     ledger.accounts[shapes[i][2]] = account
     reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
   end
-  return reply, writeledgers(states, #subject - 2)
+  return reply, writeledgers(states)
 end
 
-local first = 1
 for i = 2, #request do
-  local reply, err = collect(request[i], first)
-  first = first + keysof(request[i][2])
+  local reply, err = collect(request[i])
   if err then
     replies[2] = err
     break

@@ -27,8 +27,8 @@ local function resetaccount(shape, entries, known)
   return account
 end
 
-local function reset(subject, first)
-  local states = openstates(first, subject[1], texts)
+local function reset(subject)
+  local states = openstates(subject[1], #subject - 1, texts)
   local entries, ledger = states.entries, states.ledger
   for i = 2, #subject do
     local id = subject[i][2]
@@ -41,13 +41,11 @@ local function reset(subject, first)
       writeentry(entries, shape[3], nil)
     end
   end
-  return writestates(states, #subject - 1) or writeledgers(states, #subject - 1)
+  return writestates(states) or writeledgers(states)
 end
 
-local first = 1
 for i = 2, #request do
-  local err = reset(request[i], first)
-  first = first + keysof(request[i][1])
+  local err = reset(request[i])
   if err then
     return { micros, err }
   end

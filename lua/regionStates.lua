@@ -15,25 +15,33 @@ local function readkeys(first, last)
   return texts
 end
 
--- How many keys a subject with these packed states has.
-local function keysof(packs)
-  return 2 + 2 * #packs
-end
+-- The keys of the next subject begin here.
+local nextkey = 1
 
--- The states of a subject, whose keys begin at first. A packed state is an entry like those of the value.
-local function openstates(first, packs, texts)
-  local entries = texts[first] and decodevalue(texts[first]) or {}
-  local states = { first = first, packs = packs, entries = entries, ledger = decodeledger(texts[first + 1]), found = {} }
+-- The states of the next subject: so many limits, of which these are packed. A packed state is an entry like those of the value. texts is what is
+-- under all keys; nil to read those of the subject.
+local function openstates(packs, limits, texts)
+  local first = nextkey
+  nextkey = first + 2 + 2 * #packs
+  texts = texts or readkeys(first, nextkey - 1)
+  local states = {
+    valuekey = KEYS[first],
+    ledgerkey = KEYS[first + 1],
+    hasvalue = limits > #packs,
+    entries = texts[first] and decodevalue(texts[first]) or {},
+    ledger = decodeledger(texts[first + 1]),
+    packed = {},
+  }
   for i, place in ipairs(packs) do
     local id, at = place[1], first + 2 * i
     local entry, value = packed.read(KEYS[at], place[2], place[3], place[4])
     local ledger = decodeledger(texts[at + 1])
-    states.found[i] = entry
+    states.packed[i] = { id = id, entry = entry, ledgerkey = KEYS[at + 1] }
     states.ledger.accounts[id] = ledger.accounts[id]
     states.ledger.version = max(states.ledger.version, ledger.version)
     if value then
       local _, ends, count, before = unpacked(ENTRY, value)
-      writeentry(entries, id, { ends, count, before })
+      writeentry(states.entries, id, { ends, count, before })
     end
   end
   return states
@@ -46,27 +54,26 @@ local function writepacked(entry, numbers)
   return packed.prepare(entry, numbers[1], false) or packed.write(entry, numbers[1], numbers[2], numbers[3])
 end
 
--- Writes what has this many limits, all that are not packed in the value. The error; nil if it was written.
-local function writestates(states, limits)
-  for i, place in ipairs(states.packs) do
-    local err = writepacked(states.found[i], readentry(states.entries, place[1]))
+-- Writes the packed states into their buckets, and the others into the value. The error; nil if it was written.
+local function writestates(states)
+  for _, each in ipairs(states.packed) do
+    local err = writepacked(each.entry, readentry(states.entries, each.id))
     if err then
       return err
     end
-    writeentry(states.entries, place[1], nil)
+    writeentry(states.entries, each.id, nil)
   end
-  return limits > #states.packs and writevalue(KEYS[states.first], states.entries) or nil
+  return states.hasvalue and writevalue(states.valuekey, states.entries) or nil
 end
 
-local function writeledgers(states, limits)
+local function writeledgers(states)
   local ledger = states.ledger
-  for i, place in ipairs(states.packs) do
-    local id = place[1]
-    local err = writeledger(KEYS[states.first + 2 * i + 1], { version = ledger.version, accounts = { [id] = ledger.accounts[id] } })
+  for _, each in ipairs(states.packed) do
+    local err = writeledger(each.ledgerkey, { version = ledger.version, accounts = { [each.id] = ledger.accounts[each.id] } })
     if err then
       return err
     end
-    ledger.accounts[id] = nil
+    ledger.accounts[each.id] = nil
   end
-  return limits > #states.packs and writeledger(KEYS[states.first + 1], ledger) or nil
+  return states.hasvalue and writeledger(states.ledgerkey, ledger) or nil
 end

@@ -13,11 +13,12 @@ const preludes = Object.entries(PRELUDES).map(([name, part]) => `export ${consta
 // Each part appears once, since the scripts share their parts.
 const parts = [...new Set(Object.values(SCRIPTS).flat())].map((part) => constantOf(part, part))
 const scripts = Object.entries(SCRIPTS).map(([name, names]) => {
-  const line = `export const ${name}: string = [${names.join(', ')}].join('\\n')\n`
+  const line = `export const ${name}: string = joined([${names.join(', ')}])\n`
   // The form that the formatter gives it.
-  return line.length <= WIDTH ? line : line.replace('[', '[\n  ').replaceAll(', ', ',\n  ').replace(']', ',\n]')
+  return line.trimEnd().length <= WIDTH ? line : line.replace('[', '[\n  ').replaceAll(', ', ',\n  ').replace(']', ',\n]')
 })
-const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do not edit.\n${[...preludes, ...parts, ...scripts].join('\n')}`
+const joined = `const joined = (parts: readonly string[]): string => parts.join('\\n')\n`
+const generated = `// Generated from lua/ by \`node scripts/embed-lua.ts\`. Do not edit.\n${[...preludes, ...parts, joined, ...scripts].join('\n')}`
 
 if (process.argv.includes('--check')) {
   if (readFileSync(TARGET, 'utf8') !== generated) {

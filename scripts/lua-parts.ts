@@ -1,9 +1,9 @@
-const REGION_PARTS = ['arithmetic', 'state', 'packed', 'regionLedger', 'regionStates', 'regionWindows']
+const REGION_PARTS = ['arithmetic', 'state', 'packedEntry', 'packed', 'regionLedger', 'regionStates', 'regionWindows']
 
 // Each script and its parts, in order: a part uses what the parts before it define.
 export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   FAST: ['arithmetic', 'state', 'exchanged', 'request', 'limitSet', 'fast'],
-  PACKED: ['arithmetic', 'state', 'exchanged', 'packed', 'request', 'limitSet', 'fast'],
+  PACKED: ['arithmetic', 'state', 'exchanged', 'packedEntry', 'packed', 'request', 'limitSet', 'fast'],
   GENERATIONS: ['generations'],
   PUBLISH_POLICY: ['publishPolicy'],
   READ_POLICIES: ['readPolicies'],
@@ -32,6 +32,7 @@ export const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     'slidingLog',
     'concurrency',
     'leases',
+    'packedEntry',
     'packed',
     'batch',
     'blocks',

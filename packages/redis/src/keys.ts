@@ -5,7 +5,7 @@ import { hash32, splitScope, stateCollision, stateIdOf, stateNameOf } from '@slu
 import { SLOTS, slotOf } from './slots.ts'
 import type { RedisRegions } from './regions/types.ts'
 import { isEntry } from './state/codec.ts'
-import { isPackable, type Packing } from './state/packed.ts'
+import { isPackable, lifetimeOf, packedNameOf, type PackedPlace, type Packing } from './state/packed.ts'
 import { isBucket, takenName } from './state/taken.ts'
 
 /** Bytes. A longer subject is hashed, because every request sends the key. */
@@ -14,8 +14,6 @@ const HASH_MARK = '#'
 const NOT_ASCII = /[^ -~]/
 /** What follows the subject in the keys of lease ledgers. A subject that ends so would have the key of another subject's ledger. */
 const MARK = /![a-z]$/
-/** The name of a window that begins for all subjects together: its variant is its length. */
-const PACKED_NAME = /^([^]*)\.(fixedWindow|slidingWindow)\.(\d+)$/
 const NAME = /^[\w.~@!-]+$/
 
 /** In the key of a state that has its own. The ttl of holders is not in it: a changed ttl must not forget them. */
@@ -172,15 +170,13 @@ export class Keys {
     return this.valueKeyOf({ valuePart: `${named(policy)}:` }, subject)
   }
 
-  /**
-   * Where the state with this name is packed, as `<limit>.<algorithm>.<variant>`: its key, which is none of Redis, and the ms of its window.
-   * `undefined` for a state that is not packed.
-   */
-  packedIn(policy: string, subject: string, text: string): { readonly key: string; readonly window: number } | undefined {
-    const [, limit, algorithm, variant] = (this.packing === undefined ? null : PACKED_NAME.exec(text)) ?? []
-    if (limit === undefined || variant === undefined) return undefined
-    const part = `${named(policy)}+${named(limit)}.${SHORT[algorithm as 'fixedWindow' | 'slidingWindow']}${variant}:`
-    return { key: this.keyAt({ part, isPacked: true }, subject), window: Number(variant) }
+  /** Where the state with this name is packed, as `<limit>.<algorithm>.<variant>`; `undefined` for one that is not packed. */
+  packedIn(policy: string, subject: string, text: string): PackedPlace | undefined {
+    const name = this.packing === undefined ? undefined : packedNameOf(text)
+    if (name === undefined) return undefined
+    const { limit, algorithm, window } = name
+    const key = this.keyAt({ part: `${named(policy)}+${named(limit)}.${SHORT[algorithm]}${window}:`, isPacked: true }, subject)
+    return { key, window, lifetime: lifetimeOf(algorithm, window) }
   }
 
   /** What stands for a policy in the keys of its values. */

@@ -67,14 +67,17 @@ interface Parts {
   prepared?(): Promise<void> | undefined
 }
 
-/** A packed state as the scripts find it in its bucket. Lengths in ms; `lifetime`: how long it counts after the start of its window. */
-type PackedPlace = readonly [id: number, window: number, lifetime: number, field: string | number]
+/** The packed states of a subject, as lua/regionStates.lua describes them. */
+type WirePacked = readonly (readonly [id: number, window: number, lifetime: number, field: string | number])[]
 
-/** Where the states of a subject are: the keys of the value and its ledger, then those of the bucket and the ledger of each packed state. */
-interface Place {
+/** What a script is asked for a subject. */
+interface SubjectRequest {
+  /** Those of the value and its ledger, then those of the bucket and the ledger of each packed state. */
   readonly keys: readonly string[]
-  readonly packed: readonly PackedPlace[]
+  readonly request: readonly unknown[]
 }
+
+const NOT_PACKED: WirePacked = []
 
 /** The steps of regions, by scripts. */
 export class RegionScripts implements RedisRegionStorage {
@@ -92,9 +95,10 @@ export class RegionScripts implements RedisRegionStorage {
   }
 
   async collect(keys: readonly CollectKey[], terms: Terms): Promise<readonly Collected[]> {
-    const places = keys.map((key) => this.placeOf(key, key.shapes))
-    const subjects = keys.map(({ shapes, isForced }, i) => [isForced ? 1 : 0, places[i]?.packed, ...shapes.map(wireShape)])
-    const replies = await this.run(REGION_COLLECT, places, [wireTerms(terms), ...subjects])
+    const subjects = keys.map((key) =>
+      this.requestOf(key, key.shapes, (packed) => [key.isForced ? 1 : 0, packed, ...key.shapes.map(wireShape)]),
+    )
+    const replies = await this.run(REGION_COLLECT, [wireTerms(terms)], subjects)
     return keys.map((key, i) => collectedOf(key, replies[i] as readonly unknown[]))
   }
 
@@ -103,19 +107,17 @@ export class RegionScripts implements RedisRegionStorage {
     { region, at }: { readonly region: number; readonly at: number },
     terms: Terms,
   ): Promise<readonly Applied[]> {
-    const places = records.map((record) => this.placeOf(record, record.entries))
-    const known = records.map(({ version, entries }, i) => [
-      version,
-      places[i]?.packed,
-      ...entries.flatMap((entry) => wireEntry(entry) ?? []),
-    ])
-    const replies = await this.run(REGION_APPLY, places, [wireTerms(terms), region, at, ...known])
+    const subjects = records.map((record) => {
+      const { version, entries } = record
+      return this.requestOf(record, entries, (packed) => [version, packed, ...entries.flatMap((entry) => wireEntry(entry) ?? [])])
+    })
+    const replies = await this.run(REGION_APPLY, [wireTerms(terms), region, at], subjects)
     return records.map((_, i) => appliedOf((replies[i] as readonly unknown[]).map(Number)))
   }
 
   async reset(keys: readonly Omit<CollectKey, 'isForced'>[], keep: number): Promise<void> {
-    const places = keys.map((key) => this.placeOf(key, key.shapes))
-    await this.run(REGION_RESET, places, [keep * 1000, ...keys.map(({ shapes }, i) => [places[i]?.packed, ...shapes.map(wireShape)])])
+    const subjects = keys.map((key) => this.requestOf(key, key.shapes, (packed) => [packed, ...key.shapes.map(wireShape)]))
+    await this.run(REGION_RESET, [keep * 1000], subjects)
   }
 
   async heartbeat(request: Heartbeat): Promise<HeartbeatResult> {
@@ -126,24 +128,29 @@ export class RegionScripts implements RedisRegionStorage {
     return ledgersOf(this.parts.connection, this.parts.keys, policies)
   }
 
-  private placeOf(target: { readonly policy: string; readonly subject: string }, states: readonly { readonly text: string }[]): Place {
-    const { policy, subject } = target
-    const value = this.parts.keys.valueKeyIn(policy, subject)
+  private requestOf(
+    { policy, subject }: { readonly policy: string; readonly subject: string },
+    states: readonly { readonly text: string }[],
+    request: (packed: WirePacked) => readonly unknown[],
+  ): SubjectRequest {
+    const names = this.parts.keys
+    const value = names.valueKeyIn(policy, subject)
     const keys = [value, regionsKey(value)]
-    const packed: PackedPlace[] = []
-    for (const text of new Set(states.map((state) => state.text))) {
-      const found = this.parts.keys.packedIn(policy, subject, text)
-      if (found === undefined) continue
+    if (names.packing === undefined) return { keys, request: request(NOT_PACKED) }
+    const packed = [...new Set(states.map(({ text }) => text))].flatMap((text) => {
+      const found = names.packedIn(policy, subject, text)
+      if (found === undefined) return []
       const { bucket, field } = packedKeyOf(found.key)
       keys.push(bucket, regionsKey(found.key))
-      packed.push([stateIdOf(text), found.window, text.includes('.slidingWindow.') ? 2 * found.window : found.window, field])
-    }
-    return { keys, packed }
+      return [[stateIdOf(text), found.window, found.lifetime, field] as const]
+    })
+    return { keys, request: request(packed) }
   }
 
   /** Runs a script over the states of these subjects. Rejects unless it answered for all of them. */
-  private async run(body: string, places: readonly Place[], request: unknown): Promise<readonly unknown[]> {
-    const keys = places.flatMap((place) => place.keys)
+  private async run(body: string, terms: readonly unknown[], subjects: readonly SubjectRequest[]): Promise<readonly unknown[]> {
+    const keys = subjects.flatMap((subject) => subject.keys)
+    const request = [...terms, ...subjects.map((subject) => subject.request)]
     const [, error, ...replies] = await this.send(body, keys, request)
     if (String(error) !== '') throw new Error(`the script of regions: ${String(error)}`)
     return replies

@@ -1,7 +1,7 @@
 import { keysOf, type PendingDecision } from '../executor.ts'
 import type { Placement } from '../keys.ts'
 import { isSet } from '../state/codec.ts'
-import { packedKeyOf } from '../state/packed.ts'
+import { lifetimeOf, packedKeyOf } from '../state/packed.ts'
 
 /** KEYS of a script, and what the decisions of the batch call each state. */
 export interface KeyLayout {
@@ -37,8 +37,7 @@ export function layOut(decisions: readonly PendingDecision[], isPacking: boolean
       const bucket = buckets.get(key)
       if (bucket === undefined) {
         const window = limit.window as number
-        const lifetime = limit.algorithm === 'slidingWindow' ? 2 * window : window
-        buckets.set(key, { window, lifetime, fields: [field], stateKeys: [stateKey] })
+        buckets.set(key, { window, lifetime: lifetimeOf(limit.algorithm, window), fields: [field], stateKeys: [stateKey] })
       } else {
         bucket.fields.push(field)
         bucket.stateKeys.push(stateKey)

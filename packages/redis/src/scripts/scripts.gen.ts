@@ -643,11 +643,8 @@ end
 until isdone
 return { micros, unreadable, dropped, err or '', table.concat(answers, '', 1, answered) }`
 
-const packed = String.raw`packed = {}
-local IDS = 16
+const packedEntry = String.raw`local IDS = 16
 local SPANS = { 256, 4096, 2097152 }
-local FULL = 96
-local SLACK = 1000
 local function natural(text)
 local n = tonumber(text)
 return n and n >= 0 and n <= MAX and n % 1 == 0 and n or nil
@@ -689,7 +686,11 @@ return n
 end
 end
 return format('%.0f:%.0f:%.0f', start, count, previous)
-end
+end`
+
+const packed = String.raw`packed = {}
+local FULL = 96
+local SLACK = 1000
 local function readheader(bucket, text)
 local base, following, cursor = natural(text), false, '0'
 if not base and string.sub(text, -1) == '!' then
@@ -1572,22 +1573,29 @@ texts[first + i - 1] = text
 end
 return texts
 end
-local function keysof(packs)
-return 2 + 2 * #packs
-end
-local function openstates(first, packs, texts)
-local entries = texts[first] and decodevalue(texts[first]) or {}
-local states = { first = first, packs = packs, entries = entries, ledger = decodeledger(texts[first + 1]), found = {} }
+local nextkey = 1
+local function openstates(packs, limits, texts)
+local first = nextkey
+nextkey = first + 2 + 2 * #packs
+texts = texts or readkeys(first, nextkey - 1)
+local states = {
+valuekey = KEYS[first],
+ledgerkey = KEYS[first + 1],
+hasvalue = limits > #packs,
+entries = texts[first] and decodevalue(texts[first]) or {},
+ledger = decodeledger(texts[first + 1]),
+packed = {},
+}
 for i, place in ipairs(packs) do
 local id, at = place[1], first + 2 * i
 local entry, value = packed.read(KEYS[at], place[2], place[3], place[4])
 local ledger = decodeledger(texts[at + 1])
-states.found[i] = entry
+states.packed[i] = { id = id, entry = entry, ledgerkey = KEYS[at + 1] }
 states.ledger.accounts[id] = ledger.accounts[id]
 states.ledger.version = max(states.ledger.version, ledger.version)
 if value then
 local _, ends, count, before = unpacked(ENTRY, value)
-writeentry(entries, id, { ends, count, before })
+writeentry(states.entries, id, { ends, count, before })
 end
 end
 return states
@@ -1598,27 +1606,26 @@ return not entry.isnew and packed.remove(entry) or nil
 end
 return packed.prepare(entry, numbers[1], false) or packed.write(entry, numbers[1], numbers[2], numbers[3])
 end
-local function writestates(states, limits)
-for i, place in ipairs(states.packs) do
-local err = writepacked(states.found[i], readentry(states.entries, place[1]))
+local function writestates(states)
+for _, each in ipairs(states.packed) do
+local err = writepacked(each.entry, readentry(states.entries, each.id))
 if err then
 return err
 end
-writeentry(states.entries, place[1], nil)
+writeentry(states.entries, each.id, nil)
 end
-return limits > #states.packs and writevalue(KEYS[states.first], states.entries) or nil
+return states.hasvalue and writevalue(states.valuekey, states.entries) or nil
 end
-local function writeledgers(states, limits)
+local function writeledgers(states)
 local ledger = states.ledger
-for i, place in ipairs(states.packs) do
-local id = place[1]
-local err = writeledger(KEYS[states.first + 2 * i + 1], { version = ledger.version, accounts = { [id] = ledger.accounts[id] } })
+for _, each in ipairs(states.packed) do
+local err = writeledger(each.ledgerkey, { version = ledger.version, accounts = { [each.id] = ledger.accounts[each.id] } })
 if err then
 return err
 end
-ledger.accounts[id] = nil
+ledger.accounts[each.id] = nil
 end
-return limits > #states.packs and writeledger(KEYS[states.first + 1], ledger) or nil
+return states.hasvalue and writeledger(states.ledgerkey, ledger) or nil
 end`
 
 const regionWindows = String.raw`local MAXAHEADOFREGION = 60000
@@ -1905,8 +1912,8 @@ return micros - oldest >= AGAIN, 0
 end
 return micros - oldestchange >= terms.interval / 2 or isurgent, 1
 end
-local function collect(subject, first)
-local states = openstates(first, subject[2], texts)
+local function collect(subject)
+local states = openstates(subject[2], #subject - 2, texts)
 local entries, ledger = states.entries, states.ledger
 local list, shapes, accounts, indexes = {}, {}, {}, {}
 local islarge = false
@@ -1937,12 +1944,10 @@ account.publishedat = micros
 ledger.accounts[shapes[i][2]] = account
 reply[#reply + 1] = { indexes[i], own.reset, own.start, own.units, own.before }
 end
-return reply, writeledgers(states, #subject - 2)
+return reply, writeledgers(states)
 end
-local first = 1
 for i = 2, #request do
-local reply, err = collect(request[i], first)
-first = first + keysof(request[i][2])
+local reply, err = collect(request[i])
 if err then
 replies[2] = err
 break
@@ -1973,8 +1978,8 @@ result, wait, after, over, forgiven = applywindow(shape, state, account, record,
 end
 return { shape = shape, result = result, wait = wait, after = after, over = over, forgiven = forgiven, taken = taken, account = account }
 end
-local function apply(record, first, last)
-local states = openstates(first, record[2], readkeys(first, last))
+local function apply(record)
+local states = openstates(record[2], #record - 2)
 local entries, ledger = states.entries, states.ledger
 local applied, isold, wait = {}, true, 0
 for i = 3, #record do
@@ -2008,14 +2013,11 @@ local shape = record[i][1]
 local account = copyaccount(ledger.accounts[shape[2]] or newaccount())
 unpublished = ownof(shape, entries, account, terms).ischanged and 1 or unpublished
 end
-local err = isdone and (writestates(states, #record - 2) or writeledgers(states, #record - 2)) or nil
+local err = isdone and (writestates(states) or writeledgers(states)) or nil
 return { 2, 0, late, ahead, over, forgiven, unpublished }, err
 end
-local first = 1
 for i = 4, #request do
-local count = keysof(request[i][2])
-local reply, err = apply(request[i], first, first + count - 1)
-first = first + count
+local reply, err = apply(request[i])
 if err then
 replies[2] = err
 break
@@ -2041,8 +2043,8 @@ account.ends = account.first + shape[5] * 1000
 end
 return account
 end
-local function reset(subject, first)
-local states = openstates(first, subject[1], texts)
+local function reset(subject)
+local states = openstates(subject[1], #subject - 1, texts)
 local entries, ledger = states.entries, states.ledger
 for i = 2, #subject do
 local id = subject[i][2]
@@ -2055,12 +2057,10 @@ if shape[1] == 'b' then
 writeentry(entries, shape[3], nil)
 end
 end
-return writestates(states, #subject - 1) or writeledgers(states, #subject - 1)
+return writestates(states) or writeledgers(states)
 end
-local first = 1
 for i = 2, #request do
-local err = reset(request[i], first)
-first = first + keysof(request[i][1])
+local err = reset(request[i])
 if err then
 return { micros, err }
 end
@@ -3560,31 +3560,34 @@ end
 replies[2], replies[3] = unreadable, dropped
 return replies`
 
-export const FAST: string = [arithmetic, state, exchanged, request, limitSet, fast].join('\n')
+const joined = (parts: readonly string[]): string => parts.join('\n')
 
-export const PACKED: string = [arithmetic, state, exchanged, packed, request, limitSet, fast].join('\n')
+export const FAST: string = joined([arithmetic, state, exchanged, request, limitSet, fast])
 
-export const GENERATIONS: string = [generations].join('\n')
+export const PACKED: string = joined([arithmetic, state, exchanged, packedEntry, packed, request, limitSet, fast])
 
-export const PUBLISH_POLICY: string = [publishPolicy].join('\n')
+export const GENERATIONS: string = joined([generations])
 
-export const READ_POLICIES: string = [readPolicies].join('\n')
+export const PUBLISH_POLICY: string = joined([publishPolicy])
 
-export const COUNT_VIOLATIONS: string = [countViolations].join('\n')
+export const READ_POLICIES: string = joined([readPolicies])
 
-export const COUNT_USAGE: string = [countUsage].join('\n')
+export const COUNT_VIOLATIONS: string = joined([countViolations])
 
-export const BLOCK_REPORT: string = [blockTime, blockRecords, blockReport].join('\n')
+export const COUNT_USAGE: string = joined([countUsage])
 
-export const BLOCK_ENTRY: string = [blockTime, blockRecords, blockEntry].join('\n')
+export const BLOCK_REPORT: string = joined([blockTime, blockRecords, blockReport])
 
-export const READ_BLOCKS: string = [blockTime, readBlocks].join('\n')
+export const BLOCK_ENTRY: string = joined([blockTime, blockRecords, blockEntry])
 
-export const BLOCK_REVISION: string = [blockTime, blockRevision].join('\n')
+export const READ_BLOCKS: string = joined([blockTime, readBlocks])
 
-export const REGION_COLLECT: string = [
+export const BLOCK_REVISION: string = joined([blockTime, blockRevision])
+
+export const REGION_COLLECT: string = joined([
   arithmetic,
   state,
+  packedEntry,
   packed,
   regionLedger,
   regionStates,
@@ -3592,11 +3595,12 @@ export const REGION_COLLECT: string = [
   regionBuckets,
   regionOwn,
   regionCollect,
-].join('\n')
+])
 
-export const REGION_APPLY: string = [
+export const REGION_APPLY: string = joined([
   arithmetic,
   state,
+  packedEntry,
   packed,
   regionLedger,
   regionStates,
@@ -3604,23 +3608,23 @@ export const REGION_APPLY: string = [
   regionBuckets,
   regionOwn,
   regionApply,
-].join('\n')
+])
 
-export const REGION_RESET: string = [arithmetic, state, packed, regionLedger, regionStates, regionWindows, regionReset].join('\n')
+export const REGION_RESET: string = joined([arithmetic, state, packedEntry, packed, regionLedger, regionStates, regionWindows, regionReset])
 
-export const REGION_TRANSFER: string = [arithmetic, state, regionLedger, regionWindows, regionTransfer].join('\n')
+export const REGION_TRANSFER: string = joined([arithmetic, state, regionLedger, regionWindows, regionTransfer])
 
-export const REGION_STREAM: string = [regionStream].join('\n')
+export const REGION_STREAM: string = joined([regionStream])
 
-export const REGION_BOOK: string = [regionBook].join('\n')
+export const REGION_BOOK: string = joined([regionBook])
 
-export const REGION_HEARTBEAT: string = [regionHeartbeat].join('\n')
+export const REGION_HEARTBEAT: string = joined([regionHeartbeat])
 
-export const INSTANCES: string = [instances].join('\n')
+export const INSTANCES: string = joined([instances])
 
-export const JOURNAL: string = [journal].join('\n')
+export const JOURNAL: string = joined([journal])
 
-export const FULL: string = [
+export const FULL: string = joined([
   arithmetic,
   state,
   algorithms,
@@ -3630,8 +3634,9 @@ export const FULL: string = [
   slidingLog,
   concurrency,
   leases,
+  packedEntry,
   packed,
   batch,
   blocks,
   full,
-].join('\n')
+])

@@ -11,7 +11,7 @@ const DIGEST_MARK = '~'
 /** Set in every digest, so that no digest has the bytes of an integer's text. */
 const FIRST_BIT = 2 ** 47
 
-// The same constants as in lua/packed.lua.
+// The same constants as in lua/packedEntry.lua.
 const IDS = 16
 const SPANS = [0, 256, 4_096, 2_097_152]
 export const HEADER = '.'
@@ -19,6 +19,31 @@ export const HEADER = '.'
 /** Whether the windows of all subjects begin together, at multiples of the window since the epoch. */
 export function isPackable({ algorithm, window, anchor }: Limit): boolean {
   return algorithm === 'slidingWindow' || (algorithm === 'fixedWindow' && typeof window === 'number' && anchor !== 'first')
+}
+
+/** ms that a state counts after the start of its window: a sliding window counts in the next one too. */
+export function lifetimeOf(algorithm: Limit['algorithm'], window: number): number {
+  return algorithm === 'slidingWindow' ? 2 * window : window
+}
+
+/** Where a state is packed. Times in ms. */
+export interface PackedPlace {
+  /** The key of the state, which is none of Redis. */
+  readonly key: string
+  readonly window: number
+  /** How long the state counts after the start of its window. */
+  readonly lifetime: number
+}
+
+/** The variant of a packable window is its length. */
+const NAME = /^([^]*)\.(fixedWindow|slidingWindow)\.(\d+)$/
+
+/** The parts of the name of a state, `<limit>.<algorithm>.<variant>`, that a packed store packs; `undefined` for any other. */
+export function packedNameOf(
+  text: string,
+): { readonly limit: string; readonly algorithm: 'fixedWindow' | 'slidingWindow'; readonly window: number } | undefined {
+  const [, limit, algorithm, variant] = NAME.exec(text) ?? []
+  return limit === undefined ? undefined : { limit, algorithm: algorithm as 'fixedWindow' | 'slidingWindow', window: Number(variant) }
 }
 
 /** Spreads subjects over the buckets of each partition. */

@@ -8,7 +8,7 @@ import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { connect } from '../../src/client/connect.ts'
 import { Keys } from '../../src/keys.ts'
 import { RegionScripts } from '../../src/regions/redis-region-storage.ts'
-import { Packing, packedKeyOf } from '../../src/state/packed.ts'
+import { Packing } from '../../src/state/packed.ts'
 import { take } from '../support.ts'
 import { InProcess } from './in-process.ts'
 
@@ -146,7 +146,6 @@ test('the ledgers of numbers are found with their subjects, and those of digests
   ])
 })
 
-test('the options are those of the store', () => {
+test('the option `packed` is checked', () => {
   expect(() => redisRegionStorage(servers[0].client(), { packed: { subjects: 0 } })).toThrow('redisRegionStorage: packed.subjects')
-  expect(packedKeyOf('sluice:{0}:api+day.fw86400000:!0/7')).toEqual({ bucket: 'sluice:{0}:api+day.fw86400000:!0', field: '7' })
 })
