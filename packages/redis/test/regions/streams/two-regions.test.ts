@@ -76,7 +76,7 @@ function hasHeard(store: Store): boolean {
 
 // The transport connects at once, and the store never listens.
 test('a store whose region is refused closes the connections of its transport', { timeout: 60_000 }, async () => {
-  const [{ server, store: eu }] = await twoRegions()
+  const [{ server, store: eu }, { store: other }] = await twoRegions()
   await waitUntil('the data has its region', async () => (await server.client().hget('sluice:{meta}:regions', 'self')) === 'eu')
   // Without that of the question.
   const connections = async (): Promise<readonly string[]> =>
@@ -84,7 +84,7 @@ test('a store whose region is refused closes the connections of its transport', 
       .split('\n')
       .filter((line) => !line.includes('cmd=client'))
       .flatMap((line) => /^id=\d+/.exec(line) ?? [])
-  await eu.close?.()
+  await Promise.all([eu.close?.(), other.close?.()])
   // Some of these may be about to end.
   const before = await connections()
   const opened = async (): Promise<number> => (await connections()).filter((id) => !before.includes(id)).length
